@@ -1,0 +1,44 @@
+// One runner for everything: ESM, TypeScript through swc (it emits the decorator metadata Nest needs).
+// Run through `npm test`, which brings the brokers; a single file: `npm test -- --only <part of its path>`.
+const swc = {
+  jsc: {
+    target: 'es2022',
+    keepClassNames: true,
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true },
+  },
+  module: { type: 'es6' },
+  sourceMaps: 'inline',
+};
+
+const sources = {
+  '^@warren/nestjs/testing$': '<rootDir>/libs/nestjs/src/testing/index.ts',
+  '^@warren/(amqp|nestjs|embedded)$': '<rootDir>/libs/$1/src/index.ts',
+  '^(\\.{1,2}/.*)\\.js$': '$1',
+};
+
+// Nest 11 lives in a folder of its own; the same test files run on it when their imports are pointed there.
+const nest11 = { '^@nestjs/(.*)$': '<rootDir>/test/nest11/node_modules/@nestjs/$1', ...sources };
+
+const project = (displayName, testMatch, moduleNameMapper = sources) => ({
+  displayName,
+  rootDir: import.meta.dirname,
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+  moduleNameMapper,
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/libs/[^/]+/dist'],
+  testMatch: testMatch.map((pattern) => `<rootDir>/${pattern}`),
+});
+
+export default {
+  testTimeout: 30_000,
+  projects: [
+    project('unit', ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts']),
+    project('house', ['test/house/**/*.spec.ts']),
+    project('contract', ['test/contract/**/*.spec.ts']),
+    project('e2e', ['test/e2e/**/*.spec.ts', 'test/regressions/**/*.spec.ts']),
+    project('nest11', ['test/e2e/**/*.nest.spec.ts'], nest11),
+    project('interop', ['test/interop/**/*.spec.ts']),
+  ],
+};
