@@ -1,0 +1,62 @@
+// One install or build at a time: producer and consumer may be started in two terminals of a fresh clone in the
+// same second. The lock is a file outside the tree that holds the process id of its owner, so that a killed owner
+// does not block anybody.
+import { createHash } from 'node:crypto';
+import { openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { root } from './run.mjs';
+
+const path = join(tmpdir(), `warren-${createHash('sha1').update(root).digest('hex').slice(0, 12)}.lock`);
+
+/** Runs `work` while nobody else in this tree holds the lock; waits as long as the other process lives. */
+export async function alone(what, work) {
+  let told = false;
+  while (!take()) {
+    if (!told)
+      console.log(`waiting for process ${owner() ?? '?'}, which is installing or building here (${what})`);
+    told = true;
+    await pause(200);
+  }
+  const release = () => rmSync(path, { force: true });
+  process.once('exit', release);
+  try {
+    return await work();
+  } finally {
+    process.off('exit', release);
+    release();
+  }
+}
+
+function take() {
+  try {
+    const file = openSync(path, 'wx');
+    writeFileSync(file, String(process.pid));
+    closeSync(file);
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    const pid = owner();
+    if (pid !== undefined && !alive(pid)) rmSync(path, { force: true });
+    return false;
+  }
+}
+
+function owner() {
+  try {
+    const pid = Number(readFileSync(path, 'utf8'));
+    return pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function alive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
