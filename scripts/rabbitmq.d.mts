@@ -1,0 +1,28 @@
+// Types of rabbitmq.mjs for the tests that start a node of their own (broker restarts, durability).
+
+/** A private RabbitMQ node. */
+export interface RabbitMQNode {
+  readonly url: string;
+  readonly managementUrl: string | undefined;
+  readonly pid: number | undefined;
+  /** Stops and starts it on the same ports and data; `crash` kills it instead of asking. */
+  restart(options?: { readonly crash?: boolean }): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts a node on free loopback ports and resolves when it answers. Needs the program or a Docker engine. */
+export function startRabbitMQ(options?: {
+  readonly port?: number;
+  readonly management?: boolean;
+  readonly nodename?: string;
+  /** A folder for its data that `stop()` leaves in place. */
+  readonly keep?: string;
+}): Promise<RabbitMQNode>;
+
+/** Path of the `rabbitmq-server` program, or undefined. */
+export function findRabbitMQ(): string | undefined;
+
+/** Installs Debian's package when that is possible. */
+export function installRabbitMQ(options?: {
+  readonly say?: (line: string) => void;
+}): Promise<{ readonly installed: true } | { readonly installed: false; readonly reason: string }>;

@@ -1,0 +1,213 @@
+// A private RabbitMQ for tests: its own node name, cookie, ports and folders, and its own epmd, so that nothing
+// of it is shared with a broker that may already run on this machine and nothing is left when it stops.
+// `node scripts/rabbitmq.mjs` starts one and keeps it until SIGTERM; `startRabbitMQ()` does the same for a script.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clearInterval, setInterval } from 'node:timers';
+import { setTimeout as wait } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { dockerAnswers, startContainer } from './rabbitmq-container.mjs';
+import { freePorts, gone, ready } from './rabbitmq-ports.mjs';
+import { existing, findEpmd, findRabbitMQ } from './rabbitmq-program.mjs';
+
+export { findRabbitMQ, installRabbitMQ } from './rabbitmq-program.mjs';
+
+const STOP_LIMIT = 20_000;
+const running = new Set();
+
+/**
+ * Starts a node and resolves when AMQP (and management) answer. `keep` names a folder that survives `stop()`.
+ * Uses the installed program, else a Docker engine; rejects with the end of the node's log when it does not come up.
+ */
+export async function startRabbitMQ(options = {}) {
+  const program = findRabbitMQ();
+  const [port, managementPort, distributionPort, epmdPort] = await freePorts(4, options.port);
+  const ports = { port, managementPort, distributionPort, epmdPort };
+  if (!program) {
+    if (!dockerAnswers()) throw new Error('No rabbitmq-server program and no Docker engine on this machine.');
+    return startContainer({ ...ports, ready: () => ready(ports, true, () => true) });
+  }
+  const node = new Node(program, ports, options);
+  running.add(node);
+  try {
+    await node.start();
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
+  return node;
+}
+
+class Node {
+  #program;
+  #ports;
+  #management;
+  #home;
+  #kept;
+  #environment;
+  #server;
+  #epmd;
+
+  constructor(program, ports, { management = true, nodename, keep }) {
+    this.#program = program;
+    this.#ports = ports;
+    this.#management = management;
+    this.#kept = keep !== undefined;
+    this.#home = keep ?? mkdtempSync(join(tmpdir(), 'warren-rabbitmq-'));
+    mkdirSync(this.#home, { recursive: true });
+    this.#environment = environment(
+      this.#home,
+      ports,
+      nodename ?? `warren-${randomBytes(4).toString('hex')}@localhost`,
+    );
+    writeFiles(this.#home, ports, management);
+  }
+
+  get url() {
+    return `amqp://guest:guest@127.0.0.1:${this.#ports.port}`;
+  }
+
+  get managementUrl() {
+    return this.#management ? `http://guest:guest@127.0.0.1:${this.#ports.managementPort}` : undefined;
+  }
+
+  get pid() {
+    return this.#server?.pid;
+  }
+
+  async start() {
+    // An epmd of our own, in the foreground: the one that Erlang would start lives on for ever and is shared.
+    const epmd = findEpmd();
+    if (epmd && !alive(this.#epmd)) {
+      const args = ['-address', '127.0.0.1', '-port', String(this.#ports.epmdPort)];
+      this.#epmd = spawn(epmd, args, { env: this.#environment, stdio: 'ignore' }).on('error', () => {});
+    }
+    const output = openSync(join(this.#home, 'output.log'), 'a');
+    try {
+      const settings = {
+        cwd: this.#home,
+        env: this.#environment,
+        stdio: ['ignore', output, output],
+        detached: true,
+      };
+      this.#server = spawn(this.#program, [], settings).on('error', () => {});
+    } finally {
+      closeSync(output);
+    }
+    await ready(this.#ports, this.#management, () => alive(this.#server)).catch((error) => {
+      throw new Error(`${error.message}\n${this.log()}`);
+    });
+  }
+
+  /** Stops and starts the node on the same ports and data; `crash` kills it instead of asking. */
+  async restart({ crash = false } = {}) {
+    await this.#end(!crash);
+    await this.start();
+  }
+
+  /** Ends the node, its children and its epmd, and removes the folder unless it was to be kept. */
+  async stop() {
+    running.delete(this);
+    await this.#end(this.#kept);
+    await end(this.#epmd, 'SIGKILL');
+    if (!this.#kept) rmSync(this.#home, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Last lines that the node wrote. */
+  log() {
+    const files = ['output.log', ...existing(join(this.#home, 'log')).map((name) => join('log', name))];
+    const text = files
+      .map((name) => readFileSync(join(this.#home, name), { encoding: 'utf8', flag: 'a+' }))
+      .join('\n');
+    return text.trim().split('\n').slice(-40).join('\n');
+  }
+
+  // For the process's own end, when nothing can be awaited any more.
+  kill() {
+    signalGroup(this.#server, 'SIGKILL');
+    this.#epmd?.kill('SIGKILL');
+    if (!this.#kept) rmSync(this.#home, { recursive: true, force: true });
+  }
+
+  async #end(politely) {
+    if (politely) await end(this.#server, 'SIGTERM');
+    // The launcher script, the Erlang machine and its helpers share one process group, led by the launcher.
+    signalGroup(this.#server, 'SIGKILL');
+    await end(this.#server, 'SIGKILL');
+    await gone(this.#ports.port);
+  }
+}
+
+process.on('exit', () => {
+  for (const node of running) node.kill();
+});
+
+function environment(home, { port, distributionPort, epmdPort }, nodename) {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(RABBITMQ|ERL)_/.test(name));
+  return {
+    ...Object.fromEntries(inherited),
+    HOME: home,
+    ERL_EPMD_PORT: String(epmdPort),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODENAME: nodename,
+    RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODE_PORT: String(port),
+    RABBITMQ_DIST_PORT: String(distributionPort),
+    RABBITMQ_MNESIA_BASE: join(home, 'data'),
+    RABBITMQ_LOG_BASE: join(home, 'log'),
+    RABBITMQ_CONF_ENV_FILE: join(home, 'rabbitmq-env.conf'),
+    RABBITMQ_CONFIG_FILE: join(home, 'rabbitmq.conf'),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(home, 'advanced.config'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'enabled_plugins'),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+  };
+}
+
+function writeFiles(home, { managementPort }, management) {
+  const settings = [
+    'log.console = false',
+    'log.file.level = error',
+    'disk_free_limit.absolute = 1MB',
+    // The management listing of connections is as old as this; tests that cut connections read it.
+    'collect_statistics_interval = 200',
+    ...(management ? ['management.tcp.ip = 127.0.0.1', `management.tcp.port = ${managementPort}`] : []),
+  ];
+  writeFileSync(join(home, 'rabbitmq.conf'), settings.join('\n') + '\n');
+  writeFileSync(join(home, 'enabled_plugins'), management ? '[rabbitmq_management].\n' : '[].\n');
+  writeFileSync(join(home, 'rabbitmq-env.conf'), '');
+  writeFileSync(join(home, '.erlang.cookie'), randomBytes(16).toString('hex'), { mode: 0o600, flag: 'w' });
+}
+
+async function end(child, signal) {
+  if (!alive(child)) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await Promise.race([exited, wait(STOP_LIMIT, undefined, { ref: false })]);
+}
+
+function signalGroup(child, signal) {
+  try {
+    if (child?.pid) process.kill(-child.pid, signal);
+  } catch {
+    // ESRCH: the whole group has ended already.
+  }
+}
+
+function alive(child) {
+  return child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const node = await startRabbitMQ({ port: Number(process.env.PORT) || undefined });
+  console.log(
+    `RabbitMQ (pid ${node.pid}) at ${node.url}, management at ${node.managementUrl}. Stop with Ctrl+C.`,
+  );
+  const keepRunning = setInterval(() => {}, 60_000);
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => void node.stop().finally(() => clearInterval(keepRunning)));
+  }
+}
