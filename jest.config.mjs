@@ -40,5 +40,6 @@ export default {
     project('e2e', ['test/e2e/**/*.spec.ts', 'test/regressions/**/*.spec.ts']),
     project('nest11', ['test/e2e/**/*.nest.spec.ts'], nest11),
     project('interop', ['test/interop/**/*.spec.ts']),
+    project('package', ['test/package/**/*.spec.ts']),
   ],
 };

@@ -10,24 +10,28 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const running = new Set();
 
 /**
- * Runs a program and resolves with `{ code, output, seconds }`. `quiet` collects the output instead of showing it.
- * It never rejects because of the exit code: that is the caller's to judge.
+ * Runs a program and resolves with `{ code, output, seconds }`. `quiet` collects the output instead of showing it,
+ * `limit` (milliseconds) ends it when it takes longer. It never rejects because of the exit code: that is the
+ * caller's to judge.
  */
-export function run(command, args, { cwd = root, env = process.env, quiet = false } = {}) {
+export function run(command, args, { cwd = root, env = process.env, quiet = false, limit } = {}) {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const shell = process.platform === 'win32' && command === 'npm';
     const stdio = quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'];
     const child = spawn(command, args, { cwd, env, shell, stdio });
     running.add(child);
+    const timer = limit === undefined ? undefined : setTimeout(() => child.kill('SIGTERM'), limit);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
     child.once('error', (error) => {
       running.delete(child);
+      clearTimeout(timer);
       reject(error);
     });
     child.once('close', (code, signal) => {
       running.delete(child);
+      clearTimeout(timer);
       const seconds = (performance.now() - started) / 1000;
       resolve({ code: code ?? (signal === 'SIGINT' ? 130 : 143), output, seconds });
     });

@@ -1,0 +1,56 @@
+// Everything that must hold before a change goes in, step by step, with times: `npm run check`, and what `.ci/run`
+// starts. A step that fails does not keep the others from running; the last line adds up tests and steps.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onSignal, run } from './run.mjs';
+import { total } from './summary.mjs';
+
+const minutes = 60_000;
+const scratch = mkdtempSync(join(tmpdir(), 'warren-check-'));
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
+const results = join(scratch, 'results.json');
+
+/** The README's own commands first: they are what a stranger types. */
+const steps = [
+  { name: 'tests', command: ['npm', 'test'], limit: 20 * minutes, env: { TEST_RESULTS: results } },
+  { name: 'lint', command: ['npm', 'run', 'lint'], limit: 5 * minutes },
+  { name: 'types', command: ['npm', 'run', 'typecheck'], limit: 5 * minutes },
+  { name: 'build', command: ['npm', 'run', 'build'], limit: 5 * minutes },
+  { name: 'demo', command: ['npm', 'run', 'demo'], limit: 10 * minutes },
+];
+
+onSignal(() => {});
+const done = [];
+for (const step of steps) done.push(await take(step));
+
+const tests = counted();
+const failed = done.filter((step) => !step.ok);
+console.log('\nSteps');
+for (const { name, ok, seconds } of done) {
+  console.log(`  ${ok ? 'ok    ' : 'FAILED'}  ${name.padEnd(8)} ${seconds.toFixed(0).padStart(4)} s`);
+}
+console.log(`  in all ${done.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(0)} s`);
+console.log(`\n${tests.passed + done.length - failed.length} passed, ${tests.failed + failed.length} failed`);
+process.exitCode = tests.failed + failed.length > 0 ? 1 : 0;
+
+async function take({ name, command: [program, ...args], limit, env }) {
+  console.log(`\n== ${name}: ${[program, ...args].join(' ')}`);
+  const options = { env: { ...process.env, ...env }, limit };
+  const { code, seconds } = await run(program, args, options).catch((error) => {
+    console.error(error.message);
+    return { code: 1, seconds: 0 };
+  });
+  console.log(
+    `== ${name}: ${code === 0 ? 'ok' : `failed (exit code ${code})`} after ${seconds.toFixed(0)} s`,
+  );
+  return { name, ok: code === 0, seconds };
+}
+
+function counted() {
+  try {
+    return total(JSON.parse(readFileSync(results, 'utf8')));
+  } catch {
+    return { passed: 0, failed: 0 };
+  }
+}

@@ -1,0 +1,33 @@
+// A jest reporter that counts tests by project and by the broker that they ran on, for the block that `npm test`
+// prints at its end. A test says which broker it ran on by the title of a `describe` around it.
+import { writeFileSync } from 'node:fs';
+
+const brokers = { embedded: /\bembedded\b/i, rabbitmq: /\brabbitmq\b/i };
+
+export default class Counter {
+  #projects = {};
+
+  onTestResult(test, result) {
+    const counts = (this.#projects[test.context.config.displayName?.name ?? 'tests'] ??= empty());
+    for (const each of result.testResults) count(counts, each);
+    // A file that does not even load has no tests to fail.
+    if (result.testExecError) counts.failed += 1;
+  }
+
+  onRunComplete() {
+    const path = process.env.TEST_RESULTS;
+    if (path) writeFileSync(path, JSON.stringify(this.#projects));
+  }
+}
+
+const empty = () => ({ passed: 0, failed: 0, skipped: 0, embedded: 0, rabbitmq: 0 });
+
+function count(counts, { status, ancestorTitles }) {
+  const kind = status === 'passed' || status === 'failed' ? status : 'skipped';
+  counts[kind] += 1;
+  if (kind === 'skipped') return;
+  const broker = Object.keys(brokers).find((name) =>
+    ancestorTitles.some((title) => brokers[name].test(title)),
+  );
+  if (broker !== undefined) counts[broker] += 1;
+}

@@ -1,0 +1,29 @@
+// The block at the end of `npm test`: what ran where, and what did not run and why. Apart from the running itself,
+// so that the continuous integration can add up the same numbers.
+
+/** The numbers over all projects. */
+export function total(results) {
+  const sum = { passed: 0, failed: 0, skipped: 0, embedded: 0, rabbitmq: 0 };
+  for (const counts of Object.values(results)) for (const key of Object.keys(sum)) sum[key] += counts[key];
+  return sum;
+}
+
+/** The block as text. `results` is what the reporter wrote, undefined when jest ended before its end. */
+export function summary({ results, missing, broker, seconds }) {
+  if (results === undefined) return '\njest ended before it could say what it ran.';
+  const rows = [...Object.entries(results).sort(([a], [b]) => a.localeCompare(b)), ['all', total(results)]];
+  const columns = ['', 'passed', 'failed', 'skipped', 'on embedded', 'on RabbitMQ'];
+  const cells = rows.map(([name, each]) =>
+    [name, each.passed, each.failed, each.skipped, each.embedded, each.rabbitmq].map(String),
+  );
+  const widths = columns.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i].length)));
+  const line = (row) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
+  return [
+    '',
+    `What ran (${seconds.toFixed(0)} s, Node ${process.versions.node}${broker.what ? `, ${broker.what}` : ''})`,
+    ...[columns, ...cells].map((row) => `  ${line(row)}`.trimEnd()),
+    missing.length === 0 ? 'Nothing of it was left out.' : 'What did not run, and why',
+    ...missing.map((each) => `  - ${each}`),
+  ].join('\n');
+}
