@@ -1,0 +1,22 @@
+// Bytes as they are, for Buffers and typed arrays.
+
+import { EncodeError } from '../model/errors.js';
+import type { Codec } from '../model/codec.js';
+
+/** `application/octet-stream`: Buffer in, Buffer out. */
+export const bytes: Codec = {
+  name: 'bytes',
+  contentTypes: ['application/octet-stream'],
+  encode(payload) {
+    if (!(payload instanceof Uint8Array)) {
+      throw new EncodeError(`a ${typeof payload} is no Buffer`, 'send a Buffer, or another contentType');
+    }
+    return { content: toBuffer(payload), contentType: 'application/octet-stream' };
+  },
+  decode: (content) => content,
+};
+
+/** The same memory as a Buffer. */
+export function toBuffer(payload: Uint8Array): Buffer {
+  return Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+}

@@ -1,0 +1,67 @@
+// JSON, the default for everything that is neither text nor bytes. `undefined` is an empty body, so that
+// a handler that returns nothing, and `null`, stay two different answers.
+
+import { EncodeError } from '../model/errors.js';
+import type { Codec } from '../model/codec.js';
+
+const EMPTY = Buffer.alloc(0);
+
+/** Deeper bodies are refused: recursive code that meets them later (validation, cloning) would overflow the stack. */
+const MAX_DEPTH = 100;
+
+/** `application/json` and `application/*+json`. */
+export const json: Codec = {
+  name: 'json',
+  contentTypes: ['application/json'],
+  encode(payload) {
+    if (payload === undefined) return { content: EMPTY, contentType: 'application/json' };
+    const text = stringify(payload);
+    if (text === undefined) {
+      throw new EncodeError(`a ${typeof payload} is no message`, 'send data: an object, text, number, Buffer');
+    }
+    return { content: Buffer.from(text), contentType: 'application/json' };
+  },
+  decode(content) {
+    if (content.length === 0) return undefined;
+    return parseJson(content.toString('utf8'));
+  },
+};
+
+/** JSON.parse that refuses what is nested deeper than 100 levels. Throws SyntaxError or RangeError. */
+export function parseJson(text: string): unknown {
+  if (isTooDeep(text)) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
+  return JSON.parse(text);
+}
+
+function stringify(payload: unknown): string | undefined {
+  try {
+    return JSON.stringify(payload) as string | undefined;
+  } catch (error) {
+    throw new EncodeError(
+      `the payload cannot be written as JSON: ${(error as Error).message.split('\n')[0]}`,
+      'send plain data, or set a codec',
+      error,
+    );
+  }
+}
+
+// Counts brackets outside of strings. Small bodies cannot be deep, so most are not looked at.
+function isTooDeep(text: string): boolean {
+  if (text.length <= 2 * MAX_DEPTH) return false;
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (inString) {
+      if (code === 0x5c) i++;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) {
+      inString = true;
+    } else if (code === 0x5b || code === 0x7b) {
+      if (++depth > MAX_DEPTH) return true;
+    } else if (code === 0x5d || code === 0x7d) {
+      depth--;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,118 @@
+// Chooses the codec of a message: by its content type, or, where a foreign sender gave none, by trying.
+
+import { bytes, toBuffer } from './bytes.js';
+import { json, parseJson } from './json.js';
+import { text, utf8 } from './text.js';
+import { DecodeError, EncodeError } from '../model/errors.js';
+import type { Codec, Encoded, OutgoingFacts } from '../model/codec.js';
+import type { MessageProperties } from '../model/message.js';
+import { printable } from '../model/logger.js';
+
+/** All codecs of a broker, the application's own first. */
+export class CodecRegistry {
+  private readonly codecs: readonly Codec[];
+  private readonly byType = new Map<string, Codec | undefined>();
+
+  constructor(own: readonly Codec[] = []) {
+    this.codecs = [...own, json, text, bytes];
+  }
+
+  /**
+   * A payload as bytes: with `codec`, else by `contentType`, else text for strings, bytes for Buffers, JSON for the rest.
+   *
+   * @throws EncodeError
+   */
+  encode(payload: unknown, contentType: string | undefined, codec: Codec | undefined, about: OutgoingFacts): Encoded {
+    // A Buffer under any content type is taken as encoded already.
+    if (payload instanceof Uint8Array && !codec) {
+      return { content: toBuffer(payload), contentType: contentType ?? 'application/octet-stream' };
+    }
+    const chosen = codec ?? (contentType === undefined ? natural(payload) : this.forType(contentType));
+    if (!chosen) {
+      throw new EncodeError(`no codec writes '${contentType}'`, 'register one with the option codecs, or send a Buffer');
+    }
+    const encoded = run(chosen, () => chosen.encode(payload, about));
+    return contentType === undefined ? encoded : { ...encoded, contentType };
+  }
+
+  /**
+   * The payload of a body: with `codec`, else by its content type, else JSON, text, bytes, whichever fits first.
+   *
+   * @throws DecodeError
+   */
+  decode(content: Buffer, properties: MessageProperties, codec?: Codec): unknown {
+    const { contentType, contentEncoding } = properties;
+    if (contentEncoding && !PLAIN.test(contentEncoding)) {
+      throw new DecodeError(
+        `the body is encoded as '${printable(contentEncoding)}'`,
+        'send it without content-encoding, or read it with a codec of your own',
+      );
+    }
+    if (!codec && !contentType) return guess(content);
+    const chosen = codec ?? this.forType(contentType as string);
+    if (!chosen) {
+      throw new DecodeError(
+        `no codec reads '${printable(contentType)}'`,
+        'register one with the option codecs, or give the handler codec: bytes',
+      );
+    }
+    try {
+      return chosen.decode(content, properties);
+    } catch (error) {
+      if (error instanceof DecodeError) throw error;
+      throw new DecodeError(
+        `${content.length} bytes of '${printable(contentType ?? 'no content type')}' are not readable as ${chosen.name}: ${printable((error as Error).message)}`,
+        'the sender must send what its content type says',
+        [],
+        error,
+      );
+    }
+  }
+
+  private forType(contentType: string): Codec | undefined {
+    const name = contentType.split(';', 1)[0].trim().toLowerCase();
+    const known = this.byType.get(name);
+    if (known || this.byType.has(name)) return known;
+    const found =
+      this.codecs.find((codec) => codec.contentTypes.some((type) => fits(type, name))) ??
+      (name.endsWith('+json') ? json : undefined);
+    // Senders choose content types, so what is remembered of them is bounded.
+    if (this.byType.size < 1_000) this.byType.set(name, found);
+    return found;
+  }
+}
+
+const PLAIN = /^(identity|utf-?8|binary|8bit|7bit)$/i;
+
+function fits(type: string, name: string): boolean {
+  return type.endsWith('*') ? name.startsWith(type.slice(0, -1)) : type === name;
+}
+
+function natural(payload: unknown): Codec {
+  if (typeof payload === 'string') return text;
+  return payload instanceof Uint8Array ? bytes : json;
+}
+
+function run(codec: Codec, encode: () => Encoded): Encoded {
+  try {
+    return encode();
+  } catch (error) {
+    if (error instanceof EncodeError) throw error;
+    throw new EncodeError(`the codec ${codec.name} refused the payload: ${(error as Error).message}`, '', error);
+  }
+}
+
+function guess(content: Buffer): unknown {
+  if (content.length === 0) return undefined;
+  let decoded: string;
+  try {
+    decoded = utf8(content);
+  } catch {
+    return content;
+  }
+  try {
+    return parseJson(decoded);
+  } catch {
+    return decoded;
+  }
+}

@@ -1,0 +1,48 @@
+// A codec turns payloads into bodies and back, chosen by content type. What a codec must do is said
+// here; json, text and bytes are in ../codecs, and an application may bring its own.
+
+import type { MessageProperties } from './message.js';
+
+/** An encoded payload. */
+export interface Encoded {
+  readonly content: Buffer;
+  readonly contentType?: string;
+}
+
+/** Error facts that travel to an RPC caller: never a stack. */
+export interface RemoteErrorFacts {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string | number;
+  readonly data?: unknown;
+}
+
+/** What a reply turned out to be. */
+export type DecodedReply =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'error'; readonly error: RemoteErrorFacts };
+
+/** Turns payloads into bytes and back. Register more with the `codecs` option, or set one with a handler's `codec`. */
+export interface Codec {
+  /** Shown in logs and errors. */
+  readonly name: string;
+  /** Content types it answers for, lower case, without parameters: `application/json`. A trailing `*` is a prefix. */
+  readonly contentTypes: readonly string[];
+  /** Payload to bytes. Throw for what it cannot carry. */
+  encode(payload: unknown, about: OutgoingFacts): Encoded;
+  /** Bytes to payload. Throw for what it cannot read: the message is dead-lettered. */
+  decode(content: Buffer, properties: MessageProperties): unknown;
+  /** The body of a successful reply, if it differs from `encode`. */
+  encodeReply?(value: unknown): Encoded;
+  /** The body of an error reply, if this wire has a form of its own. */
+  encodeError?(error: RemoteErrorFacts): Encoded;
+  /** Reads a reply, if this wire has a form of its own. */
+  decodeReply?(content: Buffer, properties: MessageProperties): DecodedReply;
+}
+
+/** What a codec may want to know about the message it encodes. */
+export interface OutgoingFacts {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly correlationId?: string;
+}

@@ -1,0 +1,72 @@
+// Many deadlines, one timer. Thousands of publishes and calls are under way at once, and a timer of the
+// runtime for each costs more than the rest of the publish; here they share ticks of 20 ms.
+
+import type { Clock } from './clock.js';
+
+const TICK = 20;
+
+/** A pending deadline; hand it back to `clear`. */
+export interface Deadline {
+  readonly tick: number;
+  readonly onExpired: () => void;
+}
+
+/** Calls each back at its time, at most one tick late. */
+export class Deadlines {
+  private readonly ticks = new Map<number, Set<Deadline>>();
+  private cancelTimer: (() => void) | undefined;
+  private next = Infinity;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** How many are pending. */
+  get size(): number {
+    let size = 0;
+    for (const set of this.ticks.values()) size += set.size;
+    return size;
+  }
+
+  set(ms: number, onExpired: () => void): Deadline {
+    const tick = Math.ceil((this.clock.now() + ms) / TICK);
+    const deadline = { tick, onExpired };
+    const set = this.ticks.get(tick);
+    if (set) set.add(deadline);
+    else this.ticks.set(tick, new Set([deadline]));
+    if (tick < this.next) this.arm(tick);
+    return deadline;
+  }
+
+  clear(deadline: Deadline): void {
+    const set = this.ticks.get(deadline.tick);
+    if (!set?.delete(deadline) || set.size > 0) return;
+    this.ticks.delete(deadline.tick);
+    if (this.ticks.size === 0) this.disarm();
+  }
+
+  private arm(tick: number): void {
+    this.disarm();
+    this.next = tick;
+    this.cancelTimer = this.clock.after(Math.max(0, tick * TICK - this.clock.now()), () => this.expire());
+  }
+
+  private disarm(): void {
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
+    this.next = Infinity;
+  }
+
+  private expire(): void {
+    this.disarm();
+    const now = Math.floor(this.clock.now() / TICK);
+    let earliest = Infinity;
+    for (const [tick, set] of this.ticks) {
+      if (tick > now) {
+        earliest = Math.min(earliest, tick);
+        continue;
+      }
+      this.ticks.delete(tick);
+      for (const deadline of set) deadline.onExpired();
+    }
+    if (earliest < this.next) this.arm(earliest);
+  }
+}

@@ -1,0 +1,108 @@
+// One message on its way to a handler. It carries its own way to be settled, and settles once: a second
+// time does nothing and warns, whoever tries. The channel it came on is the sink's business.
+
+import type { Duration } from './duration.js';
+import { countHeader, HEADER, safeHeaders, textHeader } from './headers.js';
+import type { Headers, ReceivedMessage } from './message.js';
+import { Reject, Retry } from './signals.js';
+import { ACK, type Verdict } from './verdict.js';
+
+/** Who turns the outcome into frames, and where warnings go. */
+export interface DeliverySink {
+  /** Turns a decision of the handler (`ack`, `reject`, `retry` called by it) into its verdict and carries it out. */
+  settle(delivery: Delivery, decision: Verdict | Error): void;
+  warn(text: string): void;
+}
+
+/** What a handler gets: the payload, the facts of the message, and the ways to settle it by hand. */
+export class Delivery<T = unknown> {
+  /** The decoded (and validated) body. */
+  payload = undefined as T;
+  /** Own keys only, no prototype. */
+  readonly headers: Headers;
+  /** 1 for the first, counted by this library across retries. */
+  readonly attempt: number;
+  /** The exchange it was published to, also after retries. */
+  readonly exchange: string;
+  /** The key it was published with, also after retries. */
+  readonly routingKey: string;
+  /** The handler that gets it, for logs and errors: `OrderHandlers.place`. */
+  handler = '';
+  /** Milliseconds since 1970 after which nobody waits for the answer any more (RPC). */
+  deadline: number | undefined;
+
+  private controller: AbortController | undefined;
+  private abortReason: unknown;
+  private outcome: Verdict['kind'] | 'handler' | undefined;
+
+  constructor(
+    readonly message: ReceivedMessage,
+    /** The queue it came from. */
+    readonly queue: string,
+    private readonly sink: DeliverySink,
+  ) {
+    this.headers = safeHeaders(message.properties.headers);
+    this.attempt = 1 + countHeader(this.headers, HEADER.attempt);
+    this.exchange = textHeader(this.headers, HEADER.exchange) ?? message.exchange;
+    this.routingKey = textHeader(this.headers, HEADER.routingKey) ?? message.routingKey;
+  }
+
+  /** Whether the broker delivered it before, to whomever. */
+  get redelivered(): boolean {
+    return this.message.redelivered;
+  }
+
+  /** Aborts when the handler's `timeout` passed, its caller went away, or the shutdown's patience ended. */
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.abortReason !== undefined) this.controller.abort(this.abortReason);
+    }
+    return this.controller.signal;
+  }
+
+  /** Whether the outcome is decided. */
+  get settled(): boolean {
+    return this.outcome !== undefined;
+  }
+
+  /** Done: the broker may forget the message. */
+  ack(): void {
+    this.settleByHandler('ack', ACK);
+  }
+
+  /** Dead-letters the message now. */
+  reject(reason: string): void {
+    this.settleByHandler('reject', Reject(reason));
+  }
+
+  /** Another attempt, after `after` or the policy's next wait. */
+  retry(options: { readonly after?: Duration } = {}): void {
+    this.settleByHandler('retry', Retry(options));
+  }
+
+  /** For the pipeline: tells the handler to stop. */
+  abort(reason: Error): void {
+    if (this.abortReason !== undefined) return;
+    this.abortReason = reason;
+    this.controller?.abort(reason);
+  }
+
+  /** For the pipeline: takes the right to settle. False when it is settled already. */
+  claim(kind: Verdict['kind']): boolean {
+    if (this.outcome !== undefined) return false;
+    this.outcome = kind;
+    return true;
+  }
+
+  private settleByHandler(name: string, decision: Verdict | Error): void {
+    if (this.outcome !== undefined) {
+      this.sink.warn(
+        `${this.handler}: ${name}() on a message of queue '${this.queue}' that is settled already (${this.outcome}); nothing was done`,
+      );
+      return;
+    }
+    this.outcome = 'handler';
+    this.sink.settle(this, decision);
+  }
+}

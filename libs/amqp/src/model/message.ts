@@ -1,0 +1,41 @@
+// The words for what travels: a received message as the wire gave it, and an outgoing one as the wire
+// will get it. Plain data; no channel in sight.
+
+/** Header values AMQP can carry. `undefined` entries are left out when sending. */
+export type Headers = Readonly<Record<string, unknown>>;
+
+/** AMQP's basic properties, with the names amqplib uses. */
+export interface MessageProperties {
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  readonly headers?: Headers;
+  readonly deliveryMode?: number;
+  readonly priority?: number;
+  readonly correlationId?: string;
+  readonly replyTo?: string;
+  readonly expiration?: string;
+  readonly messageId?: string;
+  readonly timestamp?: number;
+  readonly type?: string;
+  readonly userId?: string;
+  readonly appId?: string;
+}
+
+/** A message as it came from the broker. */
+export interface ReceivedMessage {
+  readonly content: Buffer;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly redelivered: boolean;
+  readonly deliveryTag: number;
+  readonly properties: MessageProperties;
+}
+
+/** A message ready to be sent. `headers` are checked, `content` is encoded. */
+export interface OutgoingMessage {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly content: Buffer;
+  readonly properties: MessageProperties;
+  readonly mandatory: boolean;
+}

@@ -1,0 +1,252 @@
+// What a user can configure, as types with their meaning. Defaults and checks are in option-table.ts,
+// which also makes docs/options.md; settings.ts turns options into the numbers the code works with.
+
+import type { Codec } from './codec.js';
+import type { Duration } from './duration.js';
+import type { Headers } from './message.js';
+import type { StandardSchema } from './schema.js';
+import type { BrokerLogger } from './logger.js';
+
+/** One URL, the nodes of one cluster, or a function that finds them anew for each connect. */
+export type UrlOption = string | readonly string[] | (() => string | readonly string[] | Promise<string | readonly string[]>);
+
+/** User and password, or a function that fetches them anew for each connect (rotating secrets). */
+export type CredentialsOption = Credentials | (() => Credentials | Promise<Credentials>);
+
+/** User name and password; wins over what the URL says. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Passed to `tls.connect` for `amqps:` URLs. Certificates are verified unless you say otherwise here. */
+export interface TlsOptions {
+  readonly ca?: string | Buffer | readonly (string | Buffer)[];
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+  readonly pfx?: string | Buffer;
+  readonly passphrase?: string;
+  readonly servername?: string;
+  readonly rejectUnauthorized?: boolean;
+}
+
+/** Named durable queues: replicated, plain, or whatever the broker's policy says. */
+export type QueueType = 'quorum' | 'classic' | 'default';
+
+/** `create` declares, `check` only looks that it is there (its arguments do not matter), `skip` does nothing. */
+export type DeclareMode = 'create' | 'check' | 'skip';
+
+/** Constructors, for `retry.on` and `retry.not`. */
+export type ErrorClass = abstract new (...args: never[]) => Error;
+
+/** What a thrown error leads to. */
+export interface RetryOptions {
+  /** How often the handler may see the message in all. Default 5. */
+  readonly attempts?: number;
+  /** Waits before the second, third, ... attempt; the last one repeats. Default 1s, 5s, 30s, 2m. */
+  readonly delays?: Duration | readonly Duration[];
+  /** Spread each wait by up to 20 % so that failures do not come back all at once. Default true. */
+  readonly jitter?: boolean;
+  /** Only these errors are tried again; others are dead-lettered at once. Default: all. */
+  readonly on?: readonly ErrorClass[];
+  /** These errors are dead-lettered at once. Default: none. */
+  readonly not?: readonly ErrorClass[];
+}
+
+/** RPC, both sides. */
+export interface RpcOptions {
+  /** How long a caller waits unless it says otherwise. Default 10s. */
+  readonly timeout?: Duration;
+  /** `direct`: RabbitMQ's direct reply-to; `queue`: an exclusive reply queue of this process. Default `direct`. */
+  readonly reply?: 'direct' | 'queue';
+  /** Whether callers get the message of errors that are neither RpcException nor HttpException. Default false. */
+  readonly exposeErrors?: boolean;
+  /** Calls that may be under way at once. Default 10000. */
+  readonly maxPending?: number;
+  /**
+   * Where replies may go besides direct reply-to: prefixes of queue names. Default: any queue except the one
+   * the request came from.
+   */
+  readonly replyTo?: readonly string[];
+}
+
+/** Defaults of `publish` and `send`, and the room where they wait while the broker is away or blocked. */
+export interface PublishDefaults {
+  /** Default true: messages survive a restart of the broker in durable queues. */
+  readonly persistent?: boolean;
+  /** Until when the promise settles. Default 10s. */
+  readonly timeout?: Duration;
+  /** Default 10000 messages, 64 MiB. */
+  readonly waitingRoom?: { readonly messages?: number; readonly bytes?: number };
+}
+
+/** Options of a broker connection. All have defaults. */
+export interface BrokerOptions {
+  /** Default: the environment's RABBITMQ_URL, else amqp://guest:guest@localhost:5672. */
+  readonly url?: UrlOption;
+  /** Names the connections; first part of generated queue names. Default: the application's package name. */
+  readonly service?: string;
+  /** Durable topic exchange of `subscribe` and `publish`. Default `events`. */
+  readonly exchange?: string;
+  /** Default `quorum`. */
+  readonly queueType?: QueueType;
+  /** Unacked messages per consumer, 1 to 65535. Default 32. */
+  readonly prefetch?: number;
+  /** Handlers running at once per consumer. Default: the prefetch. */
+  readonly concurrency?: number;
+  /** Default: 5 attempts after 1s, 5s, 30s, 2m with jitter. `false`: dead-letter at once. */
+  readonly retry?: RetryOptions | false;
+  readonly rpc?: RpcOptions;
+  readonly publish?: PublishDefaults;
+  /** `require`: opening fails when the broker is not there in time. `background`: it goes on trying. Default `require`. */
+  readonly startup?: 'require' | 'background';
+  /** How long `startup: 'require'` tries. Default 30s. */
+  readonly startupTimeout?: Duration;
+  /** How long running handlers may take to finish when closing. Default 10s. */
+  readonly shutdown?: Duration;
+  /** `false`: this process only publishes. Default true. */
+  readonly consumers?: boolean;
+  readonly logger?: BrokerLogger;
+  /** More codecs, asked before the built-in ones. */
+  readonly codecs?: readonly Codec[];
+  readonly tls?: TlsOptions;
+  readonly credentials?: CredentialsOption;
+  /** Two missed ones and the connection counts as lost. Default 10s; 0 switches them off. */
+  readonly heartbeat?: Duration;
+  /** How long one attempt to connect may take. Default 5s. */
+  readonly connectTimeout?: Duration;
+  /** Waits between attempts to connect: doubled from `min` to `max`, with jitter. Default 100ms to 5s. */
+  readonly reconnect?: { readonly min?: Duration; readonly max?: Duration };
+  /** Bodies above this are dead-lettered unread. Default 16 MiB. */
+  readonly maxMessageBytes?: number;
+}
+
+/** An exchange by name (taken as it is), or with what it must look like (declared). */
+export type ExchangeOption = string | ExchangeOptions;
+
+/** An exchange to declare. */
+export interface ExchangeOptions {
+  readonly name: string;
+  /** `direct`, `fanout`, `topic`, `headers`, or a plugin's type such as `x-consistent-hash`. Default `topic`. */
+  readonly type?: 'direct' | 'fanout' | 'topic' | 'headers' | (string & {});
+  /** Default true. */
+  readonly durable?: boolean;
+  /** Default false. */
+  readonly autoDelete?: boolean;
+  /** Only other exchanges may publish to it. Default false. */
+  readonly internal?: boolean;
+  /** Gets what this exchange cannot route. */
+  readonly alternateExchange?: string;
+  readonly arguments?: Headers;
+  readonly declare?: DeclareMode;
+}
+
+/** A queue to declare without a handler (`forFeature`), or the queue part of a handler's options. */
+export interface QueueOptions {
+  readonly name: string;
+  readonly queueType?: QueueType | 'stream';
+  readonly durable?: boolean;
+  readonly maxPriority?: number;
+  readonly messageTtl?: Duration;
+  readonly maxLength?: number;
+  readonly singleActive?: boolean;
+  readonly arguments?: Headers;
+  readonly declare?: DeclareMode;
+}
+
+/** What a queue (or exchange) receives from an exchange. */
+export interface BindingOptions {
+  readonly exchange: ExchangeOption;
+  /** One routing key or pattern. Default: '' (fanout, headers). */
+  readonly key?: string;
+  readonly keys?: readonly string[];
+  /** For headers exchanges: all or any of these headers. */
+  readonly match?: HeaderMatch;
+}
+
+/** Headers a message must carry. */
+export type HeaderMatch = { readonly all: Headers } | { readonly any: Headers };
+
+/** A binding between two things named elsewhere (`forFeature`). */
+export interface FreeBindingOptions extends BindingOptions {
+  /** The queue that receives, or ... */
+  readonly queue?: string;
+  /** ... the exchange that receives. */
+  readonly to?: string;
+}
+
+/** Options of a handler. Which of them make sense depends on the kind of handler; see docs/options.md. */
+export interface HandlerOptions {
+  readonly queue?: string;
+  readonly exchange?: ExchangeOption;
+  readonly bindings?: readonly BindingOptions[];
+  readonly queueType?: QueueType | 'stream';
+  readonly durable?: boolean;
+  readonly prefetch?: number;
+  readonly concurrency?: number;
+  /** `auto`: acked when the handler returns. `manual`: the handler settles. `none`: the broker forgets at delivery. Default `auto`. */
+  readonly ack?: 'auto' | 'manual' | 'none';
+  readonly retry?: RetryOptions | false;
+  /** `false`: what fails for good is dropped with an error in the log instead of being dead-lettered. Default true. */
+  readonly deadLetter?: boolean;
+  /** Longest run of the handler. Default: none. */
+  readonly timeout?: Duration;
+  /** The handler gets up to `size` messages at once, at the latest `wait` after the first. Wait default 1s. */
+  readonly batch?: { readonly size: number; readonly wait?: Duration };
+  readonly maxPriority?: number;
+  readonly messageTtl?: Duration;
+  readonly maxLength?: number;
+  /** One consumer at a time, the next takes over when it goes. */
+  readonly singleActive?: boolean;
+  /** Higher gets messages first. Default 0. */
+  readonly priority?: number;
+  /** Reads a stream queue from an offset: `first`, `last`, `next`, a number, a Date, or an interval such as `'1h'`. */
+  readonly stream?: { readonly offset: 'first' | 'last' | 'next' | number | Date | (string & {}) };
+  readonly declare?: DeclareMode;
+  readonly schema?: StandardSchema;
+  /** Reads (and for RPC writes) with this codec whatever the content type says. */
+  readonly codec?: Codec;
+  /** Every instance gets its copy; nothing is kept while it is away. */
+  readonly broadcast?: boolean;
+  readonly arguments?: Headers;
+}
+
+/** Options of one `publish`, `send`. */
+export interface PublishOptions {
+  /** Default: the broker's `exchange`. */
+  readonly exchange?: string;
+  readonly headers?: Headers;
+  readonly persistent?: boolean;
+  /** 0 to 255. */
+  readonly priority?: number;
+  /** The broker drops (or dead-letters) it when it is older. */
+  readonly expiration?: Duration;
+  /** Arrives this much later. Rounded up to two significant digits. */
+  readonly delay?: Duration;
+  /** Default: a new one. */
+  readonly messageId?: string;
+  readonly correlationId?: string;
+  readonly type?: string;
+  readonly contentType?: string;
+  /** Reject with UnroutableError when no queue wants it. Default: true for `send`, false for `publish`. */
+  readonly mandatory?: boolean;
+  /** Default: the broker's `publish.timeout`. */
+  readonly timeout?: Duration;
+  /** Gives up while it waits; once sent it cannot be taken back. */
+  readonly signal?: AbortSignal;
+  /** Encodes with this codec. Default: by content type, then by the payload's type. */
+  readonly codec?: Codec;
+}
+
+/** Options of one `request`. */
+export interface RequestOptions extends Omit<PublishOptions, 'delay' | 'mandatory' | 'expiration'> {
+  /** Validates the answer. */
+  readonly schema?: StandardSchema;
+}
+
+/** What the broker said to a publish. */
+export interface PublishReceipt {
+  /** Whether at least one queue got it. For a delayed message: whether it waits. */
+  readonly routed: boolean;
+  readonly messageId: string;
+}

@@ -1,0 +1,108 @@
+// Options with their defaults filled in and their durations turned into numbers: what the rest of the
+// code reads, so that no default is said twice.
+
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { milliseconds } from './duration.js';
+import { CONSOLE, type BrokerLogger } from './logger.js';
+import { checkOptions, BROKER_OPTIONS } from './option-table.js';
+import type { Codec } from './codec.js';
+import type { BrokerOptions, CredentialsOption, QueueType, RetryOptions, TlsOptions, UrlOption } from './options.js';
+
+/** BrokerOptions, complete. Durations are milliseconds. */
+export interface Settings {
+  readonly url: UrlOption;
+  readonly service: string;
+  readonly exchange: string;
+  readonly queueType: QueueType;
+  readonly prefetch: number;
+  readonly concurrency: number | undefined;
+  readonly retry: RetryOptions | false | undefined;
+  readonly rpc: {
+    readonly timeout: number;
+    readonly reply: 'direct' | 'queue';
+    readonly exposeErrors: boolean;
+    readonly maxPending: number;
+    readonly replyTo: readonly string[] | undefined;
+  };
+  readonly publish: {
+    readonly persistent: boolean;
+    readonly timeout: number;
+    readonly room: { readonly messages: number; readonly bytes: number };
+  };
+  readonly startup: 'require' | 'background';
+  readonly startupTimeout: number;
+  readonly shutdown: number;
+  readonly consumers: boolean;
+  readonly logger: BrokerLogger;
+  readonly codecs: readonly Codec[];
+  readonly tls: TlsOptions | undefined;
+  readonly credentials: CredentialsOption | undefined;
+  readonly heartbeat: number;
+  readonly connectTimeout: number;
+  readonly reconnect: { readonly min: number; readonly max: number };
+  readonly maxMessageBytes: number;
+}
+
+/**
+ * Options with every default filled in.
+ *
+ * @throws ConfigError naming the option that makes no sense.
+ */
+export function settings(options: BrokerOptions = {}): Settings {
+  checkOptions('the connection options', options, BROKER_OPTIONS);
+  const ms = (value: BrokerOptions['shutdown'], fallback: number, what: string): number =>
+    value === undefined ? fallback : milliseconds(value, what);
+  return {
+    url: options.url ?? process.env.RABBITMQ_URL ?? 'amqp://guest:guest@localhost:5672',
+    service: options.service ?? packageName(),
+    exchange: options.exchange ?? 'events',
+    queueType: options.queueType ?? 'quorum',
+    prefetch: options.prefetch ?? 32,
+    concurrency: options.concurrency,
+    retry: options.retry,
+    rpc: {
+      timeout: ms(options.rpc?.timeout, 10_000, 'rpc.timeout'),
+      reply: options.rpc?.reply ?? 'direct',
+      exposeErrors: options.rpc?.exposeErrors ?? false,
+      maxPending: options.rpc?.maxPending ?? 10_000,
+      replyTo: options.rpc?.replyTo,
+    },
+    publish: {
+      persistent: options.publish?.persistent ?? true,
+      timeout: ms(options.publish?.timeout, 10_000, 'publish.timeout'),
+      room: {
+        messages: options.publish?.waitingRoom?.messages ?? 10_000,
+        bytes: options.publish?.waitingRoom?.bytes ?? 64 * 1024 * 1024,
+      },
+    },
+    startup: options.startup ?? 'require',
+    startupTimeout: ms(options.startupTimeout, 30_000, 'startupTimeout'),
+    shutdown: ms(options.shutdown, 10_000, 'shutdown'),
+    consumers: options.consumers ?? true,
+    logger: options.logger ?? CONSOLE,
+    codecs: options.codecs ?? [],
+    tls: options.tls,
+    credentials: options.credentials,
+    heartbeat: ms(options.heartbeat, 10_000, 'heartbeat'),
+    connectTimeout: ms(options.connectTimeout, 5_000, 'connectTimeout'),
+    reconnect: {
+      min: ms(options.reconnect?.min, 100, 'reconnect.min'),
+      max: ms(options.reconnect?.max, 5_000, 'reconnect.max'),
+    },
+    maxMessageBytes: options.maxMessageBytes ?? 16 * 1024 * 1024,
+  };
+}
+
+/** The application's package name without its scope, found from the program that was started; `app` when there is none. */
+export function packageName(start: string | undefined = process.argv[1]): string {
+  for (let folder = start ? dirname(start) : process.cwd(); ; folder = dirname(folder)) {
+    try {
+      const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: unknown };
+      if (typeof name === 'string' && name !== '') return name.replace(/^@[^/]*\//, '');
+    } catch {
+      // No package.json here: look in the folder above.
+    }
+    if (folder === dirname(folder)) return 'app';
+  }
+}
