@@ -2,7 +2,8 @@
 // prints at its end. A test says which broker it ran on by the title of a `describe` around it.
 import { writeFileSync } from 'node:fs';
 
-const brokers = { embedded: /\bembedded\b/i, rabbitmq: /\brabbitmq\b/i };
+// `(embedded)`, `(RabbitMQ)`, or `(embedded against RabbitMQ)` for a comparison of the two, which counts for both.
+const brokers = { embedded: /\(embedded\b[^)]*\)$/, rabbitmq: /\([^)]*\bRabbitMQ\)$/ };
 
 export default class Counter {
   #projects = {};

@@ -1,0 +1,77 @@
+// What a package exports is a promise. The lists in doors/ are that promise: a name that comes or goes shows up in
+// the review as a changed line. After a change that is meant: `UPDATE_DOORS=1 npm test -- --only house/doors`.
+import { describe, expect, it } from '@jest/globals';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { type Source, root, sample } from './sources.js';
+
+/** Names that a door exports, sorted; types are marked. */
+function names(door: Source): string[] {
+  const found = door.ast.statements.flatMap((statement) => {
+    if (!ts.isExportDeclaration(statement) || !statement.exportClause) return [];
+    if (!ts.isNamedExports(statement.exportClause)) return [statement.exportClause.name.text];
+    return statement.exportClause.elements.map(
+      (each) => `${statement.isTypeOnly || each.isTypeOnly ? 'type ' : ''}${each.name.text}`,
+    );
+  });
+  return found.sort((a, b) => plain(a).localeCompare(plain(b), 'en'));
+}
+
+const plain = (name: string): string => name.replace('type ', '');
+
+/** A door only passes on, by name. */
+function doorRule(door: Source): string[] {
+  return door.ast.statements.flatMap((statement) => {
+    if (!ts.isExportDeclaration(statement))
+      return [`${door.path} holds more than exports: ${firstLine(statement)}`];
+    return statement.exportClause ? [] : [`${door.path} exports everything: ${firstLine(statement)}`];
+  });
+}
+
+const firstLine = (node: ts.Node): string => node.getText().split('\n')[0] ?? '';
+
+/** Door files of a library, by the name of their list. */
+function doors(library: string): [list: string, path: string][] {
+  const folder = join(root, 'libs', library);
+  const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { exports: object };
+  return Object.keys(exports)
+    .filter((each) => !each.endsWith('.json'))
+    .map((each) => {
+      const path = each === '.' ? 'src/index.ts' : `src/${each.slice(2)}/index.ts`;
+      return [each === '.' ? library : `${library}-${each.slice(2)}`, `libs/${library}/${path}`];
+    });
+}
+
+const all = readdirSync(join(root, 'libs')).flatMap(doors);
+
+describe('doors', () => {
+  it.each(all)('%s exports what its list says', (list, path) => {
+    const file = join(root, 'test/house/doors', `${list}.txt`);
+    const now = names(sample(path, readFileSync(join(root, path), 'utf8')));
+    if (process.env.UPDATE_DOORS) writeFileSync(file, now.join('\n') + '\n');
+    const promised = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
+    expect(now).toEqual(promised);
+  });
+
+  it.each(all)('%s only passes on, by name', (_list, path) => {
+    expect(doorRule(sample(path, readFileSync(join(root, path), 'utf8')))).toEqual([]);
+  });
+
+  it('no list is left of a door that is gone', () => {
+    const lists = readdirSync(join(root, 'test/house/doors')).map((file) => file.replace('.txt', ''));
+    expect(lists).toEqual(all.map(([list]) => list).sort());
+  });
+
+  it('a new name changes the list, and types are told from values', () => {
+    const door = sample(
+      'index.ts',
+      `export { b, type a } from './x.js';\nexport type { C as D } from './y.js';`,
+    );
+    expect(names(door)).toEqual(['type a', 'b', 'type D']);
+  });
+
+  it('a door that exports everything, or does something itself, is found', () => {
+    expect(doorRule(sample('index.ts', `export * from './x.js';\nexport const a = 1;`))).toHaveLength(2);
+  });
+});

@@ -1,0 +1,164 @@
+// Who may import whom. Arrows go down only: words, then the rooms that know the broker's parts, then the two
+// directions a message can go, then the one file where they meet, then the door.
+import { describe, expect, it } from '@jest/globals';
+import { type Import, type Source, imports, librarySources, sample, sources } from './sources.js';
+
+/** Rooms by height. A room may import from lower ones; those of one height keep apart, unless listed as `friends`. */
+interface Floors {
+  readonly heights: Readonly<Record<string, number>>;
+  /** Pairs of rooms on one floor of which the first may import the second. */
+  readonly friends: readonly string[];
+}
+
+const house: Readonly<Record<string, Floors>> = {
+  amqp: {
+    heights: {
+      model: 0,
+      topology: 1,
+      link: 1,
+      codecs: 1,
+      observe: 1,
+      inbound: 2,
+      outbound: 2,
+      broker: 3,
+      index: 4,
+    },
+    friends: ['topology -> link', 'topology -> observe', 'link -> observe', 'codecs -> observe'],
+  },
+  nestjs: {
+    heights: {
+      decorators: 0,
+      'module-options': 0,
+      discovery: 1,
+      runtime: 2,
+      modules: 3,
+      testing: 4,
+      index: 4,
+    },
+    friends: ['decorators -> module-options'],
+  },
+};
+
+/** Packages that only some files may name, and those files. */
+const outside: readonly { readonly name: RegExp; readonly allowed: RegExp; readonly why: string }[] = [
+  {
+    name: /^amqplib(\/|$)/,
+    allowed: /^libs\/amqp\/src\/link\//,
+    why: 'only libs/amqp/src/link names amqplib',
+  },
+  {
+    name: /^@nestjs\/[^/]+\/./,
+    allowed: /^libs\/nestjs\/src\/runtime\/nest-internals\.ts$/,
+    why: 'only runtime/nest-internals.ts reaches into the inside of Nest',
+  },
+  {
+    name: /^@nestjs\//,
+    allowed: /^(libs\/nestjs|apps)\//,
+    why: 'only libs/nestjs and the applications know Nest',
+  },
+  {
+    name: /^(@nestjs\/testing|@warren\/embedded)$/,
+    allowed: /^libs\/nestjs\/src\/testing\//,
+    why: 'an optional peer: only libs/nestjs/src/testing needs it',
+  },
+  { name: /^@warren\/amqp$/, allowed: /^libs\/nestjs\//, why: 'the applications use @warren/nestjs' },
+  { name: /^@warren\/nestjs/, allowed: /^apps\//, why: 'the library does not import itself by name' },
+  { name: /^(?!\.|node:)/, allowed: /^(libs\/amqp\/src\/link|libs\/nestjs|apps)\//, why: 'no packages here' },
+];
+
+function packageRule(files: readonly Source[]): string[] {
+  return files.flatMap(imports).flatMap((each) => {
+    if (each.file !== undefined) return [];
+    const broken = outside.find(({ name, allowed }) => name.test(each.name) && !allowed.test(each.from));
+    return broken === undefined ? [] : [`${where(each)} imports "${each.name}": ${broken.why}`];
+  });
+}
+
+function floorRule(files: readonly Source[]): string[] {
+  return files.flatMap(imports).flatMap((each) => {
+    const [, library = '', from = ''] = /^libs\/([^/]+)\/src\/(.+)$/.exec(each.from) ?? [];
+    if (each.file === undefined || library === '') return [];
+    const [, to] = new RegExp(`^libs/${library}/src/(.+)$`).exec(each.file) ?? [];
+    if (to === undefined) return [`${where(each)} imports "${each.name}": another package, by its path`];
+    if (/(^|\/)index\.ts$/.test(to))
+      return [`${where(each)} imports "${each.name}": an index of its own package`];
+    const complaint = upwards(house[library], room(library, from), room(library, to));
+    return complaint === undefined ? [] : [`${where(each)} imports "${each.name}": ${complaint}`];
+  });
+}
+
+function upwards(floors: Floors | undefined, from: string, to: string): string | undefined {
+  if (floors === undefined || from === to) return undefined;
+  const [start, end] = [floors.heights[from], floors.heights[to]];
+  if (start === undefined || end === undefined)
+    return `room "${start === undefined ? from : to}" is not in the table`;
+  if (end < start || floors.friends.includes(`${from} -> ${to}`)) return undefined;
+  return `${from} may not know ${to}`;
+}
+
+/** The room of a file: its folder, or for files beside the door their own name. */
+function room(library: string, path: string): string {
+  const [first = '', second] = path.split('/');
+  if (second !== undefined) return first;
+  const name = first.replace(/\.ts$/, '');
+  if (library === 'nestjs' && name.endsWith('.module')) return 'modules';
+  return name;
+}
+
+const where = ({ from, line }: Import): string => `${from}:${line}`;
+
+describe('layers', () => {
+  it('every library file imports only from the floors below its own', () => {
+    expect(floorRule(librarySources())).toEqual([]);
+  });
+
+  it('every package is named only where it is allowed', () => {
+    const applications = sources((path) => path.startsWith('apps/') && !path.endsWith('.spec.ts'));
+    expect(packageRule([...librarySources(), ...applications])).toEqual([]);
+  });
+
+  it.each([
+    ['libs/amqp/src/model/verdict.ts', '../link/channel.js', 'model may not know link'],
+    ['libs/amqp/src/inbound/consumer.ts', '../outbound/publisher.js', 'inbound may not know outbound'],
+    ['libs/amqp/src/outbound/inbox.ts', '../inbound/settle.js', 'outbound may not know inbound'],
+    ['libs/amqp/src/inbound/consumer.ts', '../broker.js', 'inbound may not know broker'],
+    ['libs/amqp/src/link/lease.ts', '../topology/plan.js', 'link may not know topology'],
+    ['libs/nestjs/src/decorators/consume.ts', '../runtime/lifecycle.js', 'decorators may not know runtime'],
+    [
+      'libs/nestjs/src/discovery/handler-plan.ts',
+      '../runtime/lifecycle.js',
+      'discovery may not know runtime',
+    ],
+    ['libs/amqp/src/broker.ts', './index.js', 'an index of its own package'],
+    ['libs/nestjs/src/core.module.ts', '../../amqp/src/broker.js', 'another package, by its path'],
+    ['libs/amqp/src/attic/box.ts', '../model/verdict.js', 'room "attic" is not in the table'],
+  ])('%s may not import %s', (from, name, complaint) => {
+    expect(floorRule([sample(from, `import { x } from '${name}';`)])).toEqual([
+      `${from}:1 imports "${name}": ${complaint}`,
+    ]);
+  });
+
+  it.each([
+    ['libs/amqp/src/inbound/consumer.ts', `import type { Channel } from 'amqplib';`],
+    ['libs/amqp/src/inbound/consumer.ts', `let c: import('amqplib').Channel;`],
+    ['libs/nestjs/src/runtime/lifecycle.ts', `export { x } from '@nestjs/core/guards/guards-consumer.js';`],
+    ['libs/amqp/src/broker.ts', `import { Injectable } from '@nestjs/common';`],
+    ['libs/nestjs/src/rabbit.module.ts', `const { EmbeddedBroker } = await import('@warren/embedded');`],
+    ['libs/embedded/src/broker.ts', `import { errors } from '@warren/amqp';`],
+    ['libs/embedded/src/broker.ts', `import something from 'something';`],
+  ])('%s may not say %s', (path, text) => {
+    expect(packageRule([sample(path, text)])).toHaveLength(1);
+  });
+
+  it('what the table allows passes', () => {
+    const good = [
+      sample(
+        'libs/amqp/src/inbound/consumer.ts',
+        `import { a } from '../link/channel.js'; import 'node:events';`,
+      ),
+      sample('libs/amqp/src/link/channel.ts', `import { connect } from 'amqplib';`),
+      sample('libs/nestjs/src/runtime/nest-internals.ts', `import '@nestjs/core/guards/guards-consumer.js';`),
+    ];
+    expect([...floorRule(good), ...packageRule(good)]).toEqual([]);
+  });
+});

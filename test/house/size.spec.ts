@@ -1,0 +1,96 @@
+// Rooms one can look over: a file of at most 250 lines, a function of at most 50, a class of at most 15 public
+// members. The numbers are less important than that there are some.
+import { describe, expect, it } from '@jest/globals';
+import ts from 'typescript';
+import { type Source, librarySources, lineOf, nodes, sample, shippedSources } from './sources.js';
+
+const limits = { file: 250, function: 50, members: 15 };
+
+function fileRule(files: readonly Source[]): string[] {
+  return files.flatMap(({ path, text }) => {
+    const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+    return lines > limits.file ? [`${path} has ${lines} lines, at most ${limits.file} are allowed`] : [];
+  });
+}
+
+function functionRule(files: readonly Source[]): string[] {
+  return files.flatMap((source) =>
+    nodes(source).flatMap((node) => {
+      if (!ts.isFunctionLike(node) || !('body' in node) || node.body === undefined) return [];
+      const first = lineOf(source, node);
+      const lines = source.ast.getLineAndCharacterOfPosition(node.end).line + 2 - first;
+      if (lines <= limits.function) return [];
+      return [
+        `${source.path}:${first} ${nameOf(node)} has ${lines} lines, at most ${limits.function} are allowed`,
+      ];
+    }),
+  );
+}
+
+function nameOf(node: ts.SignatureDeclaration): string {
+  if (ts.isConstructorDeclaration(node)) return 'constructor';
+  const name = node.name ?? (ts.isVariableDeclaration(node.parent) ? node.parent.name : undefined);
+  return name === undefined ? 'a function' : name.getText();
+}
+
+function memberRule(files: readonly Source[]): string[] {
+  return files.flatMap((source) =>
+    nodes(source).flatMap((node) => {
+      if (!ts.isClassDeclaration(node)) return [];
+      const names = new Set(node.members.filter(isPublic).map((member) => member.name?.getText()));
+      if (names.size <= limits.members) return [];
+      const name = node.name?.text ?? 'a class';
+      return [
+        `${source.path}:${lineOf(source, node)} ${name} has ${names.size} public members, at most ${limits.members}`,
+      ];
+    }),
+  );
+}
+
+function isPublic(member: ts.ClassElement): boolean {
+  if (member.name === undefined || ts.isPrivateIdentifier(member.name)) return false;
+  const hidden = ts.ModifierFlags.Private | ts.ModifierFlags.Protected;
+  return (ts.getCombinedModifierFlags(member) & hidden) === 0;
+}
+
+describe('size', () => {
+  it('no file of the libraries, the applications and the scripts is too long', () => {
+    expect(fileRule(shippedSources())).toEqual([]);
+  });
+
+  it('no function is too long', () => {
+    expect(functionRule(shippedSources())).toEqual([]);
+  });
+
+  it('no class of the libraries shows too much', () => {
+    expect(memberRule(librarySources())).toEqual([]);
+  });
+
+  it('a file of 251 lines is too long, one of 250 is not', () => {
+    expect(fileRule([sample('a.ts', '\n'.repeat(251))])).toEqual([
+      'a.ts has 251 lines, at most 250 are allowed',
+    ]);
+    expect(fileRule([sample('a.ts', '\n'.repeat(250))])).toEqual([]);
+  });
+
+  it('functions, methods, constructors and arrows of 51 lines are too long', () => {
+    const body = `{${'\n'.repeat(50)}}`;
+    const bad = [
+      `function f() ${body}`,
+      `class C { m() ${body} }`,
+      `class C { constructor() ${body} }`,
+      `const g = () => ${body};`,
+    ];
+    expect(bad.flatMap((text) => functionRule([sample('a.ts', text)]))).toEqual(
+      ['f', 'm', 'constructor', 'g'].map((name) => `a.ts:1 ${name} has 51 lines, at most 50 are allowed`),
+    );
+    expect(functionRule([sample('a.ts', `function f() {${'\n'.repeat(49)}}`)])).toEqual([]);
+  });
+
+  it('a class with 16 public members shows too much; private ones and overloads do not count', () => {
+    const many = Array.from({ length: 16 }, (_, i) => `m${i}() {}`);
+    expect(memberRule([sample('a.ts', `class C { ${many.join(' ')} }`)])).toHaveLength(1);
+    const hidden = [...many.slice(0, 15), '#a = 1;', 'private b = 2;', 'm0(): void;'];
+    expect(memberRule([sample('a.ts', `class C { ${hidden.join(' ')} }`)])).toEqual([]);
+  });
+});
