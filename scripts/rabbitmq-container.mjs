@@ -16,20 +16,15 @@ export function dockerAnswers() {
 export async function startContainer({ port, managementPort, ready }) {
   const name = `warren-rabbitmq-${randomBytes(4).toString('hex')}`;
   const published = ['-p', `127.0.0.1:${port}:5672`, '-p', `127.0.0.1:${managementPort}:15672`];
-  const statistics = 'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-rabbit collect_statistics_interval 200';
   const remove = () => run('docker', ['rm', '--force', '--volumes', name], { timeout: 60_000 });
   process.once(
     'exit',
     () => void spawnSync('docker', ['rm', '--force', '--volumes', name], { stdio: 'ignore' }),
   );
   try {
-    await run(
-      'docker',
-      ['run', '--detach', '--name', name, '--hostname', name, ...published, '--env', statistics, IMAGE],
-      {
-        timeout: 600_000,
-      },
-    );
+    await run('docker', ['run', '--detach', '--name', name, '--hostname', name, ...published, IMAGE], {
+      timeout: 600_000,
+    });
     await ready();
   } catch (error) {
     const log = await run('docker', ['logs', '--tail', '40', name]).catch(() => ({ stdout: '', stderr: '' }));

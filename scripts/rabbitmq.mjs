@@ -172,8 +172,6 @@ function writeFiles(home, { managementPort }, management) {
     'log.console = false',
     'log.file.level = error',
     'disk_free_limit.absolute = 1MB',
-    // The management listing of connections is as old as this; tests that cut connections read it.
-    'collect_statistics_interval = 200',
     ...(management ? ['management.tcp.ip = 127.0.0.1', `management.tcp.port = ${managementPort}`] : []),
   ];
   writeFileSync(join(home, 'rabbitmq.conf'), settings.join('\n') + '\n');

@@ -1,0 +1,35 @@
+// Where the embedded broker differs from RabbitMQ on purpose. Data only: tests ask it which way a check goes,
+// and the documentation prints it. Everything that is not named here must behave the same.
+
+export interface BrokerFeature {
+  /** Whether the embedded broker has it; RabbitMQ has all of these. */
+  readonly embedded: boolean;
+  /** What is different, for somebody who chooses between the two. */
+  readonly sentence: string;
+}
+
+const missing = (sentence: string): BrokerFeature => ({ embedded: false, sentence });
+
+export const features = {
+  durability: missing(
+    'Durable queues and persistent messages are accepted and reported as such, but nothing is on disk: all is gone when the broker ends.',
+  ),
+  replication: missing(
+    'Quorum queues keep their declaration rules, redelivery count and delivery limit, but there is one copy of a message, in memory.',
+  ),
+  clustering: missing('There is one node; it joins no cluster and forms none.'),
+  streams: missing('Declaring a queue with x-queue-type "stream" is refused.'),
+  transactions: missing('The tx class is refused with 540, which closes the connection; use confirms.'),
+  tls: missing('It speaks plain TCP only, and listens on loopback unless told otherwise.'),
+  permissions: missing(
+    'A user may do everything in every vhost; 403 for missing permissions does not happen.',
+  ),
+  policies: missing('There are no policies and operator policies; use queue arguments.'),
+  management: missing('There is no management page and HTTP API.'),
+  plugins: missing(
+    'There are no plugins: no further exchange types, no other protocols, no shovel, no federation.',
+  ),
+} as const satisfies Record<string, BrokerFeature>;
+
+/** Name of a difference. */
+export type Feature = keyof typeof features;

@@ -1,0 +1,208 @@
+// The same test on both brokers: an embedded one in the test's own process, and RabbitMQ when RABBITMQ_URL names
+// one. Each test file gets a vhost of its own there, so that files can run side by side and leave nothing behind.
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
+import { connect, type ChannelModel } from 'amqplib';
+import { PATIENCE, until, within } from './events.js';
+import { features, type Feature } from '../contract/features.js';
+import { management, rabbitUrl } from './management.js';
+
+export type BrokerKind = 'embedded' | 'rabbitmq';
+
+/** What a test sees of the broker that it runs on. */
+export interface TestBroker {
+  readonly kind: BrokerKind;
+  /** URL of this file's vhost. Only there while tests run, not while they are registered. */
+  readonly url: string;
+  /** A connection with an error listener, closed after the test. */
+  connect(options?: ConnectOptions): Promise<ChannelModel>;
+  /** The operator closes every connection to this file's vhost that is open now. */
+  closeConnections(): Promise<void>;
+  /** A further empty vhost; resolves to its URL. Gone after the file. */
+  addVhost(): Promise<string>;
+  /** Whether this broker has what test/contract/features.ts names; RabbitMQ has everything. */
+  feature(name: Feature): boolean;
+}
+
+export interface ConnectOptions {
+  /** Another URL than this file's vhost. */
+  readonly url?: string;
+  readonly heartbeat?: number;
+  readonly clientProperties?: Readonly<Record<string, unknown>>;
+}
+
+/** Registers the same tests once for each broker that is there. */
+export function onEachBroker(title: string, body: (broker: TestBroker) => void): void {
+  onEmbedded(title, body);
+  onRabbitMQ(title, body);
+}
+
+/** Registers tests that only make sense on the embedded broker. */
+export function onEmbedded(title: string, body: (broker: TestBroker) => void): void {
+  register(title, new Embedded(), body);
+}
+
+/** Registers tests that need the real thing. Without RABBITMQ_URL they do not exist; the runner says so. */
+export function onRabbitMQ(title: string, body: (broker: TestBroker) => void): void {
+  if (process.env.RABBITMQ_URL) register(title, new RabbitMQ(), body);
+}
+
+/** Registers tests that compare the two; like onRabbitMQ. */
+export function onBothBrokers(
+  title: string,
+  body: (embedded: TestBroker, rabbitmq: TestBroker) => void,
+): void {
+  if (!process.env.RABBITMQ_URL) return;
+  const brokers = [new Embedded(), new RabbitMQ()] as const;
+  describe(`${title} (embedded against RabbitMQ)`, () => {
+    for (const broker of brokers) live(broker);
+    body(...brokers);
+  });
+}
+
+function register(title: string, broker: Embedded | RabbitMQ, body: (broker: TestBroker) => void): void {
+  describe(`${title} (${broker.kind === 'embedded' ? 'embedded' : 'RabbitMQ'})`, () => {
+    live(broker);
+    body(broker);
+  });
+}
+
+function live(broker: Embedded | RabbitMQ): void {
+  beforeAll(() => broker.start());
+  afterEach(() => broker.connections.closeAll());
+  afterAll(() => broker.stop());
+}
+
+class Connections {
+  readonly #open = new Set<ChannelModel>();
+
+  async open(url: string, { heartbeat, clientProperties }: ConnectOptions): Promise<ChannelModel> {
+    const target = new URL(url);
+    if (heartbeat !== undefined) target.searchParams.set('heartbeat', String(heartbeat));
+    const connection = await connect(target.href, { noDelay: true, timeout: PATIENCE, clientProperties });
+    connection.on('error', () => undefined);
+    connection.on('close', () => this.#open.delete(connection));
+    this.#open.add(connection);
+    return connection;
+  }
+
+  // A connection that is closing by itself rejects a second close; both are the end we want.
+  async closeAll(): Promise<void> {
+    const closing = [...this.#open].map((connection) => connection.close().catch(() => undefined));
+    this.#open.clear();
+    await within(Promise.all(closing), 'the connections of the test to close');
+  }
+}
+
+class Embedded implements TestBroker {
+  readonly kind = 'embedded';
+  readonly connections = new Connections();
+  #broker: import('@warren/embedded').EmbeddedBroker | undefined;
+  #vhosts = 0;
+
+  get url(): string {
+    return started(this.#broker).url;
+  }
+
+  async start(): Promise<void> {
+    const { EmbeddedBroker } = await import('@warren/embedded');
+    this.#broker = await EmbeddedBroker.start({ port: 0 });
+  }
+
+  async stop(): Promise<void> {
+    await this.#broker?.close();
+  }
+
+  connect(options: ConnectOptions = {}): Promise<ChannelModel> {
+    return this.connections.open(options.url ?? this.url, options);
+  }
+
+  async closeConnections(): Promise<void> {
+    await started(this.#broker).closeConnections();
+  }
+
+  async addVhost(): Promise<string> {
+    const name = `other-${++this.#vhosts}`;
+    await started(this.#broker).addVhost(name);
+    return withVhost(this.url, name);
+  }
+
+  feature(name: Feature): boolean {
+    return features[name].embedded;
+  }
+}
+
+// A user of its own as well as a vhost: the management API closes all connections of one user at once.
+class RabbitMQ implements TestBroker {
+  readonly kind = 'rabbitmq';
+  readonly connections = new Connections();
+  readonly #user = `warren-test-${randomBytes(6).toString('hex')}`;
+  readonly #password = randomBytes(12).toString('hex');
+  readonly #vhosts: string[] = [];
+  #url: string | undefined;
+
+  get url(): string {
+    return started(this.#url);
+  }
+
+  async start(): Promise<void> {
+    await management('PUT', `/users/${this.#user}`, { password: this.#password, tags: '' });
+    this.#url = await this.addVhost();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#vhosts.map((name) => management('DELETE', `/vhosts/${name}`)));
+    await management('DELETE', `/users/${this.#user}`);
+  }
+
+  connect(options: ConnectOptions = {}): Promise<ChannelModel> {
+    return this.connections.open(options.url ?? this.url, options);
+  }
+
+  // The node notes new connections a moment after it has accepted them. A connection opened now is the marker:
+  // once it is listed, every older one is known too. (Without statistics: those are seconds behind.)
+  async closeConnections(): Promise<void> {
+    const marker = await this.connect();
+    const closed = new Promise<void>((resolve) => marker.once('close', () => resolve()));
+    const { localPort } = (marker.connection as unknown as { stream: Socket }).stream;
+    const path = `/connections/username/${this.#user}`;
+    await until(async () => {
+      const listed = (await management('GET', `${path}?disable_stats=true`)) as { name: string }[];
+      return listed.some(({ name }) => name.includes(`:${localPort} `));
+    }, 'the management API to list the connections');
+    await management('DELETE', path);
+    await within(closed, 'RabbitMQ to close the connections');
+  }
+
+  async addVhost(): Promise<string> {
+    const name = `${this.#user}-${this.#vhosts.length}`;
+    this.#vhosts.push(name);
+    await management('PUT', `/vhosts/${name}`);
+    await management('PUT', `/permissions/${name}/${this.#user}`, {
+      configure: '.*',
+      write: '.*',
+      read: '.*',
+    });
+    const url = new URL(rabbitUrl());
+    url.username = this.#user;
+    url.password = this.#password;
+    return withVhost(url.href, name);
+  }
+
+  feature(_name: Feature): boolean {
+    return true;
+  }
+}
+
+function withVhost(url: string, vhost: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${encodeURIComponent(vhost)}`;
+  return changed.href;
+}
+
+function started<T>(broker: T | undefined): T {
+  if (broker === undefined)
+    throw new Error('The broker runs only while tests run: use it inside it() or beforeAll().');
+  return broker;
+}
