@@ -27,8 +27,7 @@ function count(counts, { status, ancestorTitles }) {
   const kind = status === 'passed' || status === 'failed' ? status : 'skipped';
   counts[kind] += 1;
   if (kind === 'skipped') return;
-  const broker = Object.keys(brokers).find((name) =>
-    ancestorTitles.some((title) => brokers[name].test(title)),
-  );
-  if (broker !== undefined) counts[broker] += 1;
+  for (const [broker, pattern] of Object.entries(brokers)) {
+    if (ancestorTitles.some((title) => pattern.test(title))) counts[broker] += 1;
+  }
 }
