@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
+import type { EmbeddedBroker } from '@warren/embedded';
 import { connect, type ChannelModel } from 'amqplib';
 import { PATIENCE, until, within } from './events.js';
 import { features, type Feature } from '../contract/features.js';
@@ -98,7 +99,7 @@ class Connections {
 class Embedded implements TestBroker {
   readonly kind = 'embedded';
   readonly connections = new Connections();
-  #broker: import('@warren/embedded').EmbeddedBroker | undefined;
+  #broker: EmbeddedBroker | undefined;
   #vhosts = 0;
 
   get url(): string {

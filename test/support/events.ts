@@ -80,8 +80,8 @@ export class Collector<T> {
 
   /** The next value. */
   async one(limit = PATIENCE): Promise<T> {
-    const [value] = await this.take(1, limit);
-    return value as T;
+    const [value] = (await this.take(1, limit)) as [T];
+    return value;
   }
 
   async #reach(size: number, limit: number): Promise<void> {

@@ -1,0 +1,220 @@
+// Queues as things that are declared, compared, counted, purged and deleted.
+import { expect, it } from '@jest/globals';
+import { onEachBroker } from '../support/brokers.js';
+import { channelRefusal, fresh, Session } from './session.js';
+
+onEachBroker('Queues', (broker) => {
+  it('without a name get one from the broker, another one each time', async () => {
+    const { channel } = await Session.open(broker);
+    const names = [(await channel.assertQueue('')).queue, (await channel.assertQueue('')).queue];
+    for (const name of names) expect(name).toMatch(/^amq\.gen-[A-Za-z0-9_-]{22}$/);
+    expect(names[0]).not.toBe(names[1]);
+  });
+
+  it('with a name from the broker can be declared again by it', async () => {
+    const { channel } = await Session.open(broker);
+    const { queue } = await channel.assertQueue('', { durable: false });
+    await expect(channel.checkQueue(queue)).resolves.toMatchObject({ queue });
+  });
+
+  it('with a reserved name are refused with 403', async () => {
+    const { channel } = await Session.open(broker);
+    expect(await channelRefusal(channel, () => channel.assertQueue('amq.mine'))).toBe(
+      "403 ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'",
+    );
+  });
+
+  it('may have any letters in their names', async () => {
+    const session = await Session.open(broker);
+    const name = 'Schlange für "alles" #*/\u{1F407}';
+    await session.channel.assertQueue(name, { durable: false });
+    await session.send(name, ['x']);
+    expect(await session.get(name)).toMatchObject({ fields: { routingKey: name } });
+  });
+
+  it('tell their ready messages and consumers when they are declared again', async () => {
+    const session = await Session.open(broker);
+    const queue = await session.queue();
+    await session.send(queue, ['a', 'b', 'c']);
+    expect(await session.channel.assertQueue(queue, { durable: false })).toEqual({
+      queue,
+      messageCount: 3,
+      consumerCount: 0,
+    });
+    const consumer = await session.consume(queue);
+    await consumer.bodies(3);
+    expect(await session.channel.checkQueue(queue)).toEqual({ queue, messageCount: 0, consumerCount: 1 });
+  });
+
+  it.each([
+    [
+      'durable',
+      { durable: true },
+      "'durable' for queue 'NAME' in vhost 'V': received 'true' but current is 'false'",
+    ],
+    [
+      'auto-delete',
+      { durable: false, autoDelete: true },
+      "'auto_delete' for queue 'NAME' in vhost 'V': received 'true' but current is 'false'",
+    ],
+    [
+      'a time to live',
+      { durable: false, messageTtl: 1000 },
+      "'x-message-ttl' for queue 'NAME' in vhost 'V': received the value '1000' of type 'signedint' but current is none",
+    ],
+    [
+      'a dead-letter exchange',
+      { durable: false, deadLetterExchange: 'dlx' },
+      "'x-dead-letter-exchange' for queue 'NAME' in vhost 'V': received the value 'dlx' of type 'longstr' but current is none",
+    ],
+    [
+      'a priority limit',
+      { durable: false, maxPriority: 5 },
+      "'x-max-priority' for queue 'NAME' in vhost 'V': received the value '5' of type 'signedint' but current is none",
+    ],
+    [
+      'a length limit',
+      { durable: false, maxLength: 5 },
+      "'x-max-length' for queue 'NAME' in vhost 'V': received the value '5' of type 'signedint' but current is none",
+    ],
+    [
+      'another type',
+      { durable: true, arguments: { 'x-queue-type': 'quorum' } },
+      "'x-queue-type' for queue 'NAME' in vhost 'V': received 'quorum' but current is 'classic'",
+    ],
+  ])(
+    'declared again with a different setting are refused with 406 that names it: %s',
+    async (_, options, difference) => {
+      const session = await Session.open(broker);
+      const name = await session.queue();
+      const refusal = await channelRefusal(session.channel, () => session.channel.assertQueue(name, options));
+      expect(refusal).toBe(`406 PRECONDITION_FAILED - inequivalent arg ${difference.replace('NAME', name)}`);
+    },
+  );
+
+  it('name both values when an argument is another one', async () => {
+    const session = await Session.open(broker);
+    const name = await session.queue({ messageTtl: 1000 });
+    expect(
+      await channelRefusal(session.channel, () =>
+        session.channel.assertQueue(name, { durable: false, messageTtl: 2000 }),
+      ),
+    ).toBe(
+      `406 PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue '${name}' in vhost 'V': received the value '2000' of type 'signedint' but current is the value '1000' of type 'signedint'`,
+    );
+  });
+
+  it('name an argument that is missing in the second declaration', async () => {
+    const session = await Session.open(broker);
+    const name = await session.queue({ maxLength: 10 });
+    expect(
+      await channelRefusal(session.channel, () => session.channel.assertQueue(name, { durable: false })),
+    ).toBe(
+      `406 PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue '${name}' in vhost 'V': received none but current is the value '10' of type 'signedint'`,
+    );
+  });
+
+  it('compare numbers by value, not by their type on the wire', async () => {
+    const session = await Session.open(broker);
+    const name = await session.queue({ arguments: { 'x-max-length': { '!': 'long', value: 10 } } });
+    await expect(session.channel.assertQueue(name, { durable: false, maxLength: 10 })).resolves.toMatchObject(
+      { queue: name },
+    );
+  });
+
+  it('ignore arguments that they do not know, also when they differ', async () => {
+    const session = await Session.open(broker);
+    const name = await session.queue({ arguments: { 'x-mine': 'a' } });
+    await expect(
+      session.channel.assertQueue(name, { durable: false, arguments: { 'x-mine': 'b' } }),
+    ).resolves.toMatchObject({ queue: name });
+  });
+
+  it('that do not exist fail a passive declare with 404', async () => {
+    const { channel } = await Session.open(broker);
+    expect(await channelRefusal(channel, () => channel.checkQueue('nobody'))).toBe(
+      "404 NOT_FOUND - no queue 'nobody' in vhost 'V'",
+    );
+  });
+
+  it('accept a passive declare whatever their settings are', async () => {
+    const session = await Session.open(broker);
+    const queue = await session.queue({ durable: true, maxLength: 3, autoDelete: true });
+    await expect(session.channel.checkQueue(queue)).resolves.toMatchObject({ queue });
+  });
+});
+
+onEachBroker('Purging and deleting a queue', (broker) => {
+  it('purge drops what is ready and tells how many', async () => {
+    const session = await Session.open(broker);
+    const queue = await session.queue();
+    await session.send(queue, ['a', 'b', 'c']);
+    expect(await session.channel.purgeQueue(queue)).toEqual({ messageCount: 3 });
+    expect(await session.drain(queue)).toEqual([]);
+  });
+
+  it('purge leaves what is delivered and not acked', async () => {
+    const session = await Session.open(broker);
+    const queue = await session.queue();
+    await session.send(queue, ['held', 'ready']);
+    const held = await session.channel.get(queue);
+    expect(await session.channel.purgeQueue(queue)).toEqual({ messageCount: 1 });
+    if (held) session.channel.nack(held);
+    expect(await session.drain(queue)).toEqual(['held']);
+  });
+
+  it('purge of a queue that does not exist is refused with 404', async () => {
+    const { channel } = await Session.open(broker);
+    expect(await channelRefusal(channel, () => channel.purgeQueue('nobody'))).toBe(
+      "404 NOT_FOUND - no queue 'nobody' in vhost 'V'",
+    );
+  });
+
+  it('delete tells how many messages went with it', async () => {
+    const session = await Session.open(broker);
+    const queue = await session.queue();
+    await session.send(queue, ['a', 'b']);
+    expect(await session.channel.deleteQueue(queue)).toEqual({ messageCount: 2 });
+  });
+
+  it('delete of a queue that does not exist succeeds with none', async () => {
+    const { channel } = await Session.open(broker);
+    expect(await channel.deleteQueue(fresh('never'))).toEqual({ messageCount: 0 });
+  });
+
+  it('delete with if-empty is refused with 406 while a message is ready', async () => {
+    const session = await Session.open(broker);
+    const queue = await session.queue();
+    await session.send(queue, ['a']);
+    expect(
+      await channelRefusal(session.channel, () => session.channel.deleteQueue(queue, { ifEmpty: true })),
+    ).toBe(`406 PRECONDITION_FAILED - queue '${queue}' in vhost 'V' is not empty`);
+  });
+
+  it('delete with if-unused is refused with 406 while somebody consumes', async () => {
+    const session = await Session.open(broker);
+    const queue = await session.queue();
+    await session.consume(queue);
+    expect(
+      await channelRefusal(session.channel, () => session.channel.deleteQueue(queue, { ifUnused: true })),
+    ).toBe(`406 PRECONDITION_FAILED - queue '${queue}' in vhost 'V' in use`);
+  });
+
+  it('delete with both conditions works on an idle, empty queue', async () => {
+    const session = await Session.open(broker);
+    const queue = await session.queue();
+    expect(await session.channel.deleteQueue(queue, { ifUnused: true, ifEmpty: true })).toEqual({
+      messageCount: 0,
+    });
+    expect(await channelRefusal(session.channel, () => session.channel.checkQueue(queue))).toContain('404');
+  });
+
+  it('a queue declared again after its deletion is empty', async () => {
+    const session = await Session.open(broker);
+    const queue = await session.queue();
+    await session.send(queue, ['a']);
+    await session.channel.deleteQueue(queue);
+    await session.channel.assertQueue(queue, { durable: false, maxLength: 1 });
+    expect(await session.drain(queue)).toEqual([]);
+  });
+});
