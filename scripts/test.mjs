@@ -1,7 +1,7 @@
 // `npm test`: everything that can be tested here. Gets RabbitMQ and the foreign clients when the machine allows it,
 // runs jest, and ends with one block that says what ran where and what did not run and why.
 //   --only <part of a path>   --project <name>   --no-rabbitmq   all other flags go to jest
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rabbitMQ } from './broker.mjs';
@@ -10,8 +10,14 @@ import { install } from './install.mjs';
 import { summary } from './summary.mjs';
 import { onSignal, root, runNode } from './run.mjs';
 
-/** Projects that talk to a broker; the others do not wait for one. */
-const needBroker = ['contract', 'e2e', 'nest11', 'interop'];
+/** Folders of test/ whose tests talk to a broker, with the projects that run them; the others do not wait for one. */
+const brokerTests = {
+  contract: ['contract'],
+  e2e: ['e2e', 'nest11'],
+  faults: ['e2e'],
+  regressions: ['e2e'],
+  interop: ['interop'],
+};
 
 const { only, projects, noRabbitMQ, rest } = parse(process.argv.slice(2));
 let broker;
@@ -21,15 +27,13 @@ await install();
 const scratch = mkdtempSync(join(tmpdir(), 'warren-test-'));
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 const results = process.env.TEST_RESULTS ?? join(scratch, 'results.json');
-const wanted =
-  only === undefined && (projects.length === 0 || projects.some((each) => needBroker.includes(each)));
-const aimed = only !== undefined && /contract|e2e|interop|regressions|faults|nest|test\/?$/.test(only);
+const folders = Object.keys(brokerTests).filter(selected);
 
 const missing = [];
-broker = noRabbitMQ ? { reason: '--no-rabbitmq was given' } : wanted || aimed ? await rabbitMQ() : {};
+broker = noRabbitMQ ? { reason: '--no-rabbitmq was given' } : folders.length > 0 ? await rabbitMQ() : {};
 if (broker.reason !== undefined)
-  missing.push(`RabbitMQ (${broker.reason}): every broker test ran on the embedded broker only`);
-const clients = wanted || aimed ? await foreignClients() : { env: {}, missing: [] };
+  missing.push(`RabbitMQ (${broker.reason}): tests ran on the embedded broker only`);
+const clients = folders.includes('interop') ? await foreignClients() : { env: {}, missing: [] };
 missing.push(...clients.missing);
 
 const { code, seconds } = await jest();
@@ -38,6 +42,14 @@ console.log(summary({ results: read(results), missing, broker, seconds }));
 const incomplete = process.env.CI === 'true' && !noRabbitMQ && missing.length > 0;
 if (incomplete) console.error('CI is set: what could not be run counts as failed.');
 process.exitCode = code !== 0 ? code : incomplete ? 1 : 0;
+
+/** Whether what was asked for takes in tests of that folder. */
+function selected(folder) {
+  if (projects.length > 0 && !brokerTests[folder].some((each) => projects.includes(each))) return false;
+  const path = join(root, 'test', folder);
+  const specs = existsSync(path) ? readdirSync(path, { recursive: true }) : [];
+  return specs.some((each) => each.endsWith('.spec.ts') && new RegExp(only ?? '').test(join(path, each)));
+}
 
 function jest() {
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
