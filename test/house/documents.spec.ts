@@ -24,6 +24,21 @@ function sameRule(inCode: readonly string[], onPage: readonly string[], page: st
   ];
 }
 
+/** Names of the steps, in their order: the elements of the list that order.ts exports. */
+function stepsOf(source: Source): string[] {
+  const lists = nodes(source).filter(ts.isArrayLiteralExpression);
+  return lists.flatMap((list) => list.elements.map((step) => step.getText()));
+}
+
+/** The page draws the way as `one → two → three`, in exactly this order and with nothing between. */
+function orderRule(steps: readonly string[], text: string): string[] {
+  const drawn = steps.join(' → ');
+  const flat = text.replace(/[`*]/g, '').replace(/\s+/g, ' ');
+  return flat.includes(`${drawn} → the handler`)
+    ? []
+    : [`docs/lifecycle.md does not say "${drawn} → the handler"`];
+}
+
 const unique = (words: readonly string[]): string[] => [...new Set(words)].sort();
 
 const page = (path: string): string => {
@@ -36,6 +51,21 @@ describe('documents', () => {
   it('every error code is documented, and every documented code exists', () => {
     const documented = unique(page('docs/errors.md').match(code) ?? []);
     expect(sameRule(codesOf(librarySources()), documented, 'docs/errors.md')).toEqual([]);
+  });
+
+  it('the steps of a delivery are drawn in the order in which they run', () => {
+    const path = 'libs/amqp/src/inbound/order.ts';
+    expect(orderRule(stepsOf(sample(path, page(path))), page('docs/lifecycle.md'))).toEqual([]);
+  });
+
+  it('steps in another order, or one too few, are found', () => {
+    const steps = stepsOf(
+      sample('order.ts', `export const order: readonly Step[] = [observe, retry, decode];`),
+    );
+    expect(orderRule(steps, 'A: `observe` → retry →\n**decode** → the handler')).toEqual([]);
+    expect(orderRule(steps, 'observe → decode → retry → the handler')).toHaveLength(1);
+    expect(orderRule(steps, 'observe → decode → the handler')).toHaveLength(1);
+    expect(orderRule(steps, 'observe → retry → decode → extra → the handler')).toHaveLength(1);
   });
 
   it('codes are read from string literals, and differences are found both ways', () => {
