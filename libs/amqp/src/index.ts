@@ -1,1 +1,43 @@
-export {};
+// The door of @warren/amqp: everything an application or a framework may use, and nothing else.
+
+export { Broker, type BrokerInternals, type BrokerStatus } from './broker.js';
+export { bytes } from './codecs/bytes.js';
+export { json } from './codecs/json.js';
+export { nest } from './codecs/nest.js';
+export { text } from './codecs/text.js';
+export type { ConsumerStatus } from './inbound/consumer.js';
+export type { ConnectionState } from './link/connection.js';
+export { systemClock, type Clock } from './model/clock.js';
+export type {
+  Codec,
+  CodecLookup,
+  DecodedReply,
+  Encoded,
+  OutgoingFacts,
+  RemoteErrorFacts,
+} from './model/codec.js';
+export { Delivery, type DeliverySink } from './model/delivery.js';
+export { humanDuration, milliseconds, type Duration } from './model/duration.js';
+export * from './model/errors.js';
+export { HEADER } from './model/headers.js';
+export { CONSOLE, SILENT, type BrokerLogger } from './model/logger.js';
+export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './model/message.js';
+export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './model/option-table.js';
+export type * from './model/options.js';
+export { matchesRoutingKey } from './model/routing-key.js';
+export type { SchemaIssue, SchemaResult, StandardSchema } from './model/schema.js';
+export { packageName, type Settings } from './model/settings.js';
+export {
+  Drop,
+  DropSignal,
+  OutcomeSignal,
+  Reject,
+  RejectSignal,
+  Retry,
+  RetrySignal,
+} from './model/signals.js';
+export type { DeadLetterReason, Verdict } from './model/verdict.js';
+export type { BrokerEvent, PublishOutcome } from './observe/events.js';
+export type { HandlerRegistration } from './topology/handler-plan.js';
+export { deadQueueName } from './topology/schema.js';
+export type { TopologyOptions } from './topology/wishes.js';

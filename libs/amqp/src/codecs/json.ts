@@ -17,7 +17,10 @@ export const json: Codec = {
     if (payload === undefined) return { content: EMPTY, contentType: 'application/json' };
     const text = stringify(payload);
     if (text === undefined) {
-      throw new EncodeError(`a ${typeof payload} is no message`, 'send data: an object, text, number, Buffer');
+      throw new EncodeError(
+        `a ${typeof payload} is no message`,
+        'send data: an object, text, number, Buffer',
+      );
     }
     return { content: Buffer.from(text), contentType: 'application/json' };
   },
@@ -35,7 +38,7 @@ export function parseJson(text: string): unknown {
 
 function stringify(payload: unknown): string | undefined {
   try {
-    return JSON.stringify(payload) as string | undefined;
+    return JSON.stringify(payload);
   } catch (error) {
     throw new EncodeError(
       `the payload cannot be written as JSON: ${(error as Error).message.split('\n')[0]}`,

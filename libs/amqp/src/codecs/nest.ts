@@ -25,7 +25,8 @@ export const nest: Codec = {
   decodeReply(content): DecodedReply {
     const packet = parseJson(content.toString('utf8'));
     if (!isRecord(packet)) return { kind: 'value', value: packet };
-    if (packet.err !== undefined && packet.err !== null) return { kind: 'error', error: errorFacts(packet.err) };
+    if (packet.err !== undefined && packet.err !== null)
+      return { kind: 'error', error: errorFacts(packet.err) };
     if ('response' in packet || packet.isDisposed === true) return { kind: 'value', value: packet.response };
     return { kind: 'value', value: packet };
   },

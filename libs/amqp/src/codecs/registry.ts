@@ -4,12 +4,12 @@ import { bytes, toBuffer } from './bytes.js';
 import { json, parseJson } from './json.js';
 import { text, utf8 } from './text.js';
 import { DecodeError, EncodeError } from '../model/errors.js';
-import type { Codec, Encoded, OutgoingFacts } from '../model/codec.js';
+import type { Codec, CodecLookup, Encoded, OutgoingFacts } from '../model/codec.js';
 import type { MessageProperties } from '../model/message.js';
 import { printable } from '../model/logger.js';
 
 /** All codecs of a broker, the application's own first. */
-export class CodecRegistry {
+export class CodecRegistry implements CodecLookup {
   private readonly codecs: readonly Codec[];
   private readonly byType = new Map<string, Codec | undefined>();
 
@@ -22,14 +22,22 @@ export class CodecRegistry {
    *
    * @throws EncodeError
    */
-  encode(payload: unknown, contentType: string | undefined, codec: Codec | undefined, about: OutgoingFacts): Encoded {
+  encode(
+    payload: unknown,
+    contentType: string | undefined,
+    codec: Codec | undefined,
+    about: OutgoingFacts,
+  ): Encoded {
     // A Buffer under any content type is taken as encoded already.
     if (payload instanceof Uint8Array && !codec) {
       return { content: toBuffer(payload), contentType: contentType ?? 'application/octet-stream' };
     }
     const chosen = codec ?? (contentType === undefined ? natural(payload) : this.forType(contentType));
     if (!chosen) {
-      throw new EncodeError(`no codec writes '${contentType}'`, 'register one with the option codecs, or send a Buffer');
+      throw new EncodeError(
+        `no codec writes '${contentType}'`,
+        'register one with the option codecs, or send a Buffer',
+      );
     }
     const encoded = run(chosen, () => chosen.encode(payload, about));
     return contentType === undefined ? encoded : { ...encoded, contentType };
@@ -98,7 +106,11 @@ function run(codec: Codec, encode: () => Encoded): Encoded {
     return encode();
   } catch (error) {
     if (error instanceof EncodeError) throw error;
-    throw new EncodeError(`the codec ${codec.name} refused the payload: ${(error as Error).message}`, '', error);
+    throw new EncodeError(
+      `the codec ${codec.name} refused the payload: ${(error as Error).message}`,
+      '',
+      error,
+    );
   }
 }
 

@@ -4,16 +4,16 @@
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls back once after `ms`; returns what cancels it. The timer does not keep the process alive. */
-  after(ms: number, callback: () => void): () => void;
+  /** Calls back once after `ms`; returns what cancels it. Keeps the process alive only when told to. */
+  after(ms: number, callback: () => void, keepAlive?: boolean): () => void;
 }
 
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  after(ms, callback) {
+  after(ms, callback, keepAlive = false) {
     const timer = setTimeout(callback, ms);
-    timer.unref();
+    if (!keepAlive) timer.unref();
     return () => clearTimeout(timer);
   },
 };

@@ -46,3 +46,14 @@ export interface OutgoingFacts {
   readonly routingKey: string;
   readonly correlationId?: string;
 }
+
+/** Encodes and decodes with the right codec. */
+export interface CodecLookup {
+  encode(
+    payload: unknown,
+    contentType: string | undefined,
+    codec: Codec | undefined,
+    about: OutgoingFacts,
+  ): Encoded;
+  decode(content: Buffer, properties: MessageProperties, codec?: Codec): unknown;
+}

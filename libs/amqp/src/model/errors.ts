@@ -59,7 +59,9 @@ export class UnroutableError extends RabbitError {
       exchange === ''
         ? `no queue '${routingKey}': message ${messageId} came back`
         : `no queue of exchange '${exchange}' is bound for '${routingKey}': message ${messageId} came back`,
-      exchange === '' ? 'start its consumer first or check the name' : 'bind a queue, or publish without mandatory',
+      exchange === ''
+        ? 'start its consumer first or check the name'
+        : 'bind a queue, or publish without mandatory',
     );
   }
 }
@@ -122,7 +124,12 @@ export class WaitingRoomFullError extends RabbitError {
 /** There is no connection (any more) and what was asked needs one; also: the broker object was closed. */
 export class ConnectionLostError extends RabbitError {
   constructor(message: string, cause?: unknown) {
-    super('WARREN_CONNECTION_LOST', message, 'it comes back by itself unless the application is shutting down', cause);
+    super(
+      'WARREN_CONNECTION_LOST',
+      message,
+      'it comes back by itself unless the application is shutting down',
+      cause,
+    );
   }
 }
 
@@ -161,6 +168,50 @@ export interface TopologyMismatch {
   readonly wanted: string;
   /** The handler or module that asked for it. */
   readonly askedBy: string;
+}
+
+/** A queue or exchange that should only be looked at (`declare: 'check'`, or an exchange given by name) is not there. */
+export class TopologyMissingError extends RabbitError {
+  constructor(
+    readonly what: 'queue' | 'exchange',
+    readonly missing: string,
+    askedBy: string,
+  ) {
+    super(
+      'WARREN_TOPOLOGY_MISSING',
+      `there is no ${what} '${missing}', which ${askedBy} needs`,
+      what === 'exchange'
+        ? 'give it as { name, type } to have it declared, or start what declares it'
+        : 'leave out declare to have it declared, or start what declares it',
+    );
+  }
+}
+
+/** The user may not do this on the broker (403). The message names the resource. */
+export class AccessRefusedError extends RabbitError {
+  constructor(what: string, askedBy: string, cause?: unknown) {
+    super(
+      'WARREN_ACCESS_REFUSED',
+      `the broker refuses ${askedBy} access to ${what}`,
+      'grant the user configure, write and read permissions on it (rabbitmqctl set_permissions)',
+      cause,
+    );
+  }
+}
+
+/** The queue belongs exclusively to another connection (405). Tried again, since that connection may be an old one of ours. */
+export class QueueLockedError extends RabbitError {
+  constructor(
+    readonly queue: string,
+    cause?: unknown,
+  ) {
+    super(
+      'WARREN_QUEUE_LOCKED',
+      `queue '${queue}' is exclusive to another connection`,
+      'it is tried again',
+      cause,
+    );
+  }
 }
 
 /** A handler ran longer than its `timeout`. Counts as a throw. */
@@ -233,7 +284,12 @@ export class RpcConnectionLostError extends RabbitError {
 /** The caller's own signal ended the call. */
 export class RpcCancelledError extends RabbitError {
   constructor(exchange: string, routingKey: string, cause?: unknown) {
-    super('WARREN_RPC_CANCELLED', `the call to ${destination(exchange, routingKey)} was cancelled`, '', cause);
+    super(
+      'WARREN_RPC_CANCELLED',
+      `the call to ${destination(exchange, routingKey)} was cancelled`,
+      '',
+      cause,
+    );
   }
 }
 

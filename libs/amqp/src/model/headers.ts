@@ -39,7 +39,9 @@ export function safeHeaders(received: Headers | undefined): Headers {
 /** A header that should be a small whole number; whatever else stands there counts as 0. */
 export function countHeader(headers: Headers, name: string): number {
   const value = headers[name];
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? Math.min(value, 1_000_000) : 0;
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
+    ? Math.min(value, 1_000_000)
+    : 0;
 }
 
 /** A header that should be text. */
@@ -50,7 +52,9 @@ export function textHeader(headers: Headers, name: string): string | undefined {
 
 /** Whether a headers exchange would deliver a message with these headers to a binding with this match. */
 export function matchesHeaders(match: HeaderMatch, headers: Headers): boolean {
-  const wanted = Object.entries('all' in match ? match.all : match.any).filter(([name]) => !name.startsWith('x-'));
+  const wanted = Object.entries('all' in match ? match.all : match.any).filter(
+    ([name]) => !name.startsWith('x-'),
+  );
   const fits = ([name, value]: [string, unknown]): boolean =>
     Object.hasOwn(headers, name) && (value === undefined || equal(value, headers[name]));
   return 'all' in match ? wanted.every(fits) : wanted.some(fits);
@@ -65,11 +69,13 @@ export function forwardable(headers: Headers): Record<string, unknown> {
   return copy;
 }
 
-const NOT_FORWARDED = /^(cc|bcc|x-death|x-first-death-.*|x-last-death-.*|x-delivery-count|x-acquired-count)$/i;
+const NOT_FORWARDED =
+  /^(cc|bcc|x-death|x-first-death-.*|x-last-death-.*|x-delivery-count|x-acquired-count)$/i;
 
 // Numbers compare across wire types on the broker; amqplib gives them all as numbers here.
 function equal(wanted: unknown, found: unknown): boolean {
   if (wanted === found) return true;
-  if (typeof wanted !== 'object' || typeof found !== 'object' || wanted === null || found === null) return false;
+  if (typeof wanted !== 'object' || typeof found !== 'object' || wanted === null || found === null)
+    return false;
   return JSON.stringify(wanted) === JSON.stringify(found);
 }

@@ -8,7 +8,8 @@ import type { StandardSchema } from './schema.js';
 import type { BrokerLogger } from './logger.js';
 
 /** One URL, the nodes of one cluster, or a function that finds them anew for each connect. */
-export type UrlOption = string | readonly string[] | (() => string | readonly string[] | Promise<string | readonly string[]>);
+export type UrlOption =
+  string | readonly string[] | (() => string | readonly string[] | Promise<string | readonly string[]>);
 
 /** User and password, or a function that fetches them anew for each connect (rotating secrets). */
 export type CredentialsOption = Credentials | (() => Credentials | Promise<Credentials>);

@@ -23,7 +23,11 @@ export interface OutgoingDefaults {
  *
  * @throws EncodeError naming the property that cannot go over the wire.
  */
-export function outgoing(defaults: OutgoingDefaults, encoded: Encoded, options: PublishOptions): OutgoingMessage {
+export function outgoing(
+  defaults: OutgoingDefaults,
+  encoded: Encoded,
+  options: PublishOptions,
+): OutgoingMessage {
   checkName('exchange', defaults.exchange);
   checkName('routing key', defaults.routingKey);
   const properties: Writable<MessageProperties> = {
@@ -32,10 +36,12 @@ export function outgoing(defaults: OutgoingDefaults, encoded: Encoded, options: 
     deliveryMode: (options.persistent ?? defaults.persistent) ? 2 : 1,
     headers: options.headers ? checkHeaders(options.headers) : {},
   };
-  if (encoded.contentType !== undefined) properties.contentType = shortText('contentType', encoded.contentType);
+  if (encoded.contentType !== undefined)
+    properties.contentType = shortText('contentType', encoded.contentType);
   if (options.priority !== undefined) properties.priority = checkPriority(options.priority);
   if (options.expiration !== undefined) properties.expiration = String(expiration(options.expiration));
-  if (options.correlationId !== undefined) properties.correlationId = shortText('correlationId', options.correlationId);
+  if (options.correlationId !== undefined)
+    properties.correlationId = shortText('correlationId', options.correlationId);
   if (options.type !== undefined) properties.type = shortText('type', options.type);
   if (defaults.appId !== undefined) properties.appId = defaults.appId;
   return {
@@ -49,7 +55,8 @@ export function outgoing(defaults: OutgoingDefaults, encoded: Encoded, options: 
 
 /** Names and keys are at most 255 bytes on the wire; longer ones must fail, never be cut. */
 export function checkName(what: string, value: unknown): asserts value is string {
-  if (typeof value !== 'string') throw new EncodeError(`the ${what} must be a string, but is ${kindOf(value)}`, '');
+  if (typeof value !== 'string')
+    throw new EncodeError(`the ${what} must be a string, but is ${kindOf(value)}`, '');
   if (Buffer.byteLength(value) > 255) {
     throw new EncodeError(`the ${what} is ${Buffer.byteLength(value)} bytes long`, 'AMQP allows 255 bytes');
   }
@@ -78,7 +85,8 @@ function checkHeaders(headers: Readonly<Record<string, unknown>>): Record<string
   const copy: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined) continue;
-    if (Buffer.byteLength(name) > 255) throw new EncodeError(`the header name '${name.slice(0, 40)}…' is too long`, '');
+    if (Buffer.byteLength(name) > 255)
+      throw new EncodeError(`the header name '${name.slice(0, 40)}…' is too long`, '');
     checkHeaderValue(name, value, 0);
     copy[name] = value;
   }
@@ -88,7 +96,10 @@ function checkHeaders(headers: Readonly<Record<string, unknown>>): Record<string
 function checkHeaderValue(name: string, value: unknown, depth: number): void {
   if (depth > 20) throw new EncodeError(`header '${name}' is nested too deep or circular`, '');
   if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
-    throw new EncodeError(`header '${name}' is ${kindOf(value)}, which AMQP cannot carry`, 'send text or a number');
+    throw new EncodeError(
+      `header '${name}' is ${kindOf(value)}, which AMQP cannot carry`,
+      'send text or a number',
+    );
   }
   if (typeof value === 'number' && !Number.isFinite(value)) {
     throw new EncodeError(`header '${name}' is ${value}, which AMQP cannot carry`, '');

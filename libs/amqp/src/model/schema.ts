@@ -1,5 +1,8 @@
 // The part of the Standard Schema specification (version 1) that is needed to validate payloads: zod,
-// valibot, arktype and others implement it. Types only, so that none of them becomes a dependency.
+// valibot, arktype and others implement it. Types only, so that none of them becomes a dependency; and the
+// one function that applies a schema.
+
+import { DecodeError, type DecodeIssue } from './errors.js';
 
 /** Anything that follows https://standardschema.dev, version 1. */
 export interface StandardSchema<Output = unknown> {
@@ -13,11 +16,24 @@ export interface StandardSchema<Output = unknown> {
 
 /** What `validate` answers. */
 export type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] };
+  { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
 
 /** One finding. */
 export interface SchemaIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** What the schema makes of a value. @throws DecodeError with the schema's findings. */
+export async function validate(schema: StandardSchema, value: unknown): Promise<unknown> {
+  const result = await schema['~standard'].validate(value);
+  if (!result.issues) return result.value;
+  const issues = result.issues.map(toIssue);
+  const shown = issues.slice(0, 5).map(({ path, message }) => (path ? `${path}: ${message}` : message));
+  throw new DecodeError(`the payload does not fit its schema: ${shown.join('; ')}`, '', issues);
+}
+
+function toIssue(issue: SchemaIssue): DecodeIssue {
+  const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+  return { path, message: issue.message };
 }

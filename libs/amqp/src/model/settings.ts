@@ -7,7 +7,14 @@ import { milliseconds } from './duration.js';
 import { CONSOLE, type BrokerLogger } from './logger.js';
 import { checkOptions, BROKER_OPTIONS } from './option-table.js';
 import type { Codec } from './codec.js';
-import type { BrokerOptions, CredentialsOption, QueueType, RetryOptions, TlsOptions, UrlOption } from './options.js';
+import type {
+  BrokerOptions,
+  CredentialsOption,
+  QueueType,
+  RetryOptions,
+  TlsOptions,
+  UrlOption,
+} from './options.js';
 
 /** BrokerOptions, complete. Durations are milliseconds. */
 export interface Settings {

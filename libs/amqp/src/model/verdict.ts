@@ -18,13 +18,7 @@ export type Verdict =
 
 /** Why a message was dead-lettered. Stands in the header `x-warren-reason` of the dead letter. */
 export type DeadLetterReason =
-  | 'rejected'
-  | 'attempts-exhausted'
-  | 'not-retryable'
-  | 'undecodable'
-  | 'unmatched'
-  | 'poison'
-  | 'too-large';
+  'rejected' | 'attempts-exhausted' | 'not-retryable' | 'undecodable' | 'unmatched' | 'poison' | 'too-large';
 
 /** Settled with success. */
 export const ACK: Verdict = Object.freeze({ kind: 'ack' });

@@ -1,0 +1,287 @@
+// The one place where consuming and publishing meet: opens two connections, makes the plan true on the
+// broker, starts the consumers, and ends everything in the right order.
+
+import { CodecRegistry } from './codecs/registry.js';
+import { Consumer, type ConsumerStatus } from './inbound/consumer.js';
+import { dispatch } from './inbound/dispatch.js';
+import { groupByQueue } from './inbound/groups.js';
+import { Connection, type ConnectionState } from './link/connection.js';
+import { systemClock, type Clock } from './model/clock.js';
+import type { RemoteErrorFacts } from './model/codec.js';
+import { Deadlines } from './model/deadlines.js';
+import { ConfigError, ConnectionLostError } from './model/errors.js';
+import type { BrokerOptions, PublishOptions, PublishReceipt, RequestOptions } from './model/options.js';
+import { settings, type Settings } from './model/settings.js';
+import { Events, type BrokerEvent } from './observe/events.js';
+import { connectionReports } from './observe/connection-reports.js';
+import { Destinations } from './outbound/destinations.js';
+import { Publisher } from './outbound/publisher.js';
+import { Requester } from './outbound/requester.js';
+import { Sender } from './outbound/sender.js';
+import { declare } from './topology/declare.js';
+import { describeHandler } from './topology/describe.js';
+import { planHandler, type HandlerPlan, type HandlerRegistration } from './topology/handler-plan.js';
+import { partFor, planTopology, type TopologyPlan } from './topology/plan.js';
+import type { ExchangeSpec, Wishes } from './topology/schema.js';
+import { exchangeSpec, topologyWishes, type TopologyOptions } from './topology/wishes.js';
+
+/** For frameworks and tests. */
+export interface BrokerInternals {
+  readonly clock?: Clock;
+  /** What a remote caller may know about an error; undefined leaves it to `rpc.exposeErrors`. */
+  readonly remoteError?: (error: unknown) => RemoteErrorFacts | undefined;
+  /** Shortens waits of retries and delays. */
+  readonly shortenWait?: (ms: number) => number;
+}
+
+/** How a broker is doing. */
+export interface BrokerStatus {
+  readonly connections: readonly {
+    readonly name: string;
+    readonly state: ConnectionState;
+    readonly blocked: boolean;
+  }[];
+  readonly consumers: readonly ConsumerStatus[];
+  readonly publishing: { readonly unconfirmed: number; readonly waiting: number };
+  readonly pendingCalls: number;
+}
+
+/** RabbitMQ, or anything that speaks AMQP 0-9-1 like it. */
+export class Broker {
+  /** The options with all defaults. */
+  readonly settings: Settings;
+  private readonly clock: Clock;
+  private readonly deadlines: Deadlines;
+  private readonly events: Events;
+  private readonly publishLink: Connection;
+  private readonly sender: Sender;
+  private readonly publisher: Publisher;
+  private readonly requester: Requester;
+  private readonly wishes: Wishes[] = [];
+  private readonly handlers: HandlerPlan[] = [];
+  private consumeLink: Connection | undefined;
+  private consumers: readonly Consumer[] = [];
+  private plan: TopologyPlan | undefined;
+  private opening: Promise<void> | undefined;
+  private draining: Promise<void> | undefined;
+  private closing: Promise<void> | undefined;
+
+  /** Connects when it is opened, or at the first publish. @throws ConfigError */
+  constructor(
+    options: BrokerOptions = {},
+    private readonly internals: BrokerInternals = {},
+  ) {
+    this.settings = settings(options);
+    this.clock = internals.clock ?? systemClock;
+    this.deadlines = new Deadlines(this.clock);
+    this.events = new Events(this.settings.logger);
+    const codecs = new CodecRegistry(this.settings.codecs);
+    const { clock, deadlines, events } = this;
+    this.publishLink = this.link('publish', () => this.consumers.length === 0);
+    const connection = this.publishLink;
+    this.sender = new Sender({ connection, settings: this.settings, clock, deadlines });
+    this.requester = new Requester({ connection, settings: this.settings, clock, deadlines, codecs, events });
+    this.publisher = new Publisher({
+      settings: this.settings,
+      clock,
+      codecs,
+      events,
+      sender: this.sender,
+      destinations: new Destinations({
+        connection,
+        clock,
+        describe: (exchange) => this.exchangeNamed(exchange),
+      }),
+      shortenWait: internals.shortenWait ?? ((ms) => ms),
+    });
+  }
+
+  /** Adds exchanges, queues and bindings to what is declared. Before `open`. @throws ConfigError */
+  declare(topology: TopologyOptions, askedBy = 'declare()'): void {
+    this.beforeOpen('declare');
+    this.wishes.push(topologyWishes(topology, this.settings.queueType, askedBy));
+  }
+
+  /** Adds a handler. Before `open`. @throws ConfigError naming the handler */
+  register(registration: HandlerRegistration): void {
+    this.beforeOpen('register');
+    this.handlers.push(planHandler(registration, this.settings));
+  }
+
+  /**
+   * Plans, connects, declares, consumes. With `startup: 'require'` it resolves when every consumer has its consume-ok
+   * and rejects when that cannot be had in time; with `'background'` it resolves at once.
+   *
+   * @throws ConfigError, TopologyMismatchError, ConnectionRefusedError, ...
+   */
+  open(): Promise<void> {
+    this.opening ??= this.run().catch(async (error: unknown) => {
+      await this.close();
+      throw error;
+    });
+    return this.opening;
+  }
+
+  /** To an exchange; resolves when the broker has it. */
+  publish(routingKey: string, payload: unknown, options: PublishOptions = {}): Promise<PublishReceipt> {
+    return this.publisher.publish(routingKey, payload, options);
+  }
+
+  /** To a queue. @throws UnroutableError when it does not exist */
+  send(queue: string, payload: unknown, options: PublishOptions = {}): Promise<PublishReceipt> {
+    return this.publisher.send(queue, payload, options);
+  }
+
+  /** Calls an RPC handler. */
+  async request<T = unknown>(pattern: string, payload: unknown, options: RequestOptions = {}): Promise<T> {
+    return (await this.requester.request(pattern, payload, options)) as T;
+  }
+
+  /** Stops consuming, hands back what has not started, and waits for running handlers up to `shutdown`. Never rejects. */
+  drain(): Promise<void> {
+    this.draining ??= this.withPatience((expired) => this.drainConsumers(expired));
+    return this.draining;
+  }
+
+  /** Drains, flushes what is being published, closes the connections. Idempotent; always settles. */
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  /** Hears everything that happens; returns what ends that. */
+  on(listener: (event: BrokerEvent) => void): () => void {
+    return this.events.on(listener);
+  }
+
+  /** How things stand now. */
+  status(): BrokerStatus {
+    const links = this.consumeLink ? [this.consumeLink, this.publishLink] : [this.publishLink];
+    return {
+      connections: links.map(({ name, state, blocked }) => ({ name, state, blocked })),
+      consumers: this.consumers.map((consumer) => consumer.status()),
+      publishing: this.sender.pending,
+      pendingCalls: this.requester.pending,
+    };
+  }
+
+  private async run(): Promise<void> {
+    this.plan = planTopology([...this.wishes, ...this.handlers.map((handler) => handler.wishes)]);
+    if (this.settings.consumers && this.handlers.length > 0) this.makeConsumers(this.plan);
+    for (const handler of this.consumers.length > 0 ? this.handlers : []) {
+      this.settings.logger.log(describeHandler(handler));
+    }
+    this.sender.start();
+    if (this.settings.startup === 'background') {
+      this.startInBackground();
+      return;
+    }
+    const began = this.clock.now();
+    const left = (): number => Math.max(1, this.settings.startupTimeout - (this.clock.now() - began));
+    // A publisher that was used before open() has connected already, without the plan.
+    const early = this.publishLink.state === 'open' && !this.consumeLink;
+    await Promise.all([this.publishLink, this.consumeLink].map((link) => link?.opened(left())));
+    if (early) await this.publishLink.withChannel((channel) => declare(channel, this.plan as TopologyPlan));
+    await this.inTime(Promise.all(this.consumers.map((consumer) => consumer.start())), left());
+  }
+
+  private startInBackground(): void {
+    for (const consumer of this.consumers) {
+      consumer.start().catch((error: unknown) => this.settings.logger.error(String(error)));
+    }
+  }
+
+  private makeConsumers(plan: TopologyPlan): void {
+    const typeOf = (name: string): string | undefined => this.exchangeNamed(name)?.type;
+    const connection = (this.consumeLink = this.link('consume', () => true));
+    const { settings, clock, deadlines, events, internals, publisher } = this;
+    const { remoteError } = internals;
+    this.consumers = groupByQueue(this.handlers).map((plans) => {
+      const rooms = plans.map((handler) => {
+        return {
+          plan: handler,
+          settings,
+          clock,
+          deadlines,
+          events,
+          remoteError,
+          outlet: publisher,
+          logger: settings.logger,
+        };
+      });
+      const topology = partFor(plan, plans[0].queue.name);
+      return new Consumer({ connection, rooms, dispatch: dispatch(plans, typeOf), topology });
+    });
+  }
+
+  private link(role: string, declares: () => boolean): Connection {
+    const { service, connectTimeout, reconnect, url, credentials, tls, heartbeat, logger } = this.settings;
+    const name = `${service}:${role}`;
+    const report = connectionReports(name, logger, this.events, this.clock);
+    return new Connection({
+      ...{ name, connectTimeout, reconnect, url, credentials, tls, heartbeat, clock: this.clock },
+      onEvent: (event) => {
+        report(event);
+        if (event.kind !== 'unblocked') return;
+        this.sender.flush();
+        this.requester.flush();
+      },
+      prepare: async (connection) => {
+        const { plan } = this;
+        if (plan && declares()) await connection.withChannel((channel) => declare(channel, plan));
+      },
+    });
+  }
+
+  private exchangeNamed(name: string): ExchangeSpec | undefined {
+    const all =
+      this.plan?.exchanges ??
+      [...this.wishes, ...this.handlers.map(({ wishes }) => wishes)].flatMap((one) => one.exchanges);
+    const known = all.find((exchange) => exchange.name === name && exchange.type !== undefined);
+    if (known || name !== this.settings.exchange) return known;
+    return exchangeSpec({ name, type: 'topic' }, 'publish');
+  }
+
+  private async drainConsumers(expired: Promise<void>): Promise<void> {
+    await Promise.all(this.consumers.map((consumer) => consumer.drain(expired)));
+  }
+
+  private async end(): Promise<void> {
+    await this.drain();
+    await this.withPatience((expired) => this.sender.close(expired));
+    await this.requester.close();
+    await Promise.all([this.consumeLink?.close(), this.publishLink.close()]);
+  }
+
+  /** Runs `work` with a promise that resolves when the patience of a shutdown is over. */
+  private async withPatience(work: (expired: Promise<void>) => Promise<void>): Promise<void> {
+    let cancel = (): void => undefined;
+    const expired = new Promise<void>((resolve) => {
+      cancel = this.clock.after(this.settings.shutdown, resolve, true);
+    });
+    await work(expired);
+    cancel();
+  }
+
+  private async inTime(work: Promise<unknown>, ms: number): Promise<void> {
+    let cancel = (): void => undefined;
+    const late = new Promise<never>((_, reject) => {
+      const waiting = (): string =>
+        this.status()
+          .consumers.filter(({ ready }) => !ready)
+          .map(({ queue }) => queue)
+          .join(', ');
+      cancel = this.clock.after(
+        ms,
+        () => reject(new ConnectionLostError(`no consume-ok in time for ${waiting()}`)),
+        true,
+      );
+    });
+    await Promise.race([work, late]).finally(() => cancel());
+  }
+
+  private beforeOpen(what: string): void {
+    if (this.opening)
+      throw new ConfigError(`${what} was called after open()`, 'say everything before opening');
+  }
+}

@@ -1,0 +1,257 @@
+// The consumer of one queue, for all its handlers: takes deliveries from its channel, lets so many run at
+// once, and settles each on the channel it came on. It comes back after every loss, with its queue
+// declared again if somebody deleted it.
+
+import { randomUUID } from 'node:crypto';
+import { QueueLockedError } from '../model/errors.js';
+import { describeError, printable } from '../model/logger.js';
+import { Delivery, type DeliverySink } from '../model/delivery.js';
+import { afterFailure } from '../model/retry-policy.js';
+import { REQUEUE, type Verdict } from '../model/verdict.js';
+import type { ReceivedMessage } from '../model/message.js';
+import type { LiveChannel } from '../link/channel.js';
+import type { Connection } from '../link/connection.js';
+import { ChannelLease } from '../link/lease.js';
+import { declare, declareTemporary } from '../topology/declare.js';
+import { explain } from '../topology/explain.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
+import type { TopologyPlan } from '../topology/plan.js';
+import { Batcher, batchPipeline } from './batch.js';
+import type { Dispatch } from './dispatch.js';
+import { InFlight } from './in-flight.js';
+import { pipeline, type HandlerRoom, type Run } from './pipeline.js';
+import { settle } from './settle.js';
+
+/** What a consumer is made from. */
+export interface ConsumerOptions {
+  readonly connection: Connection;
+  /** One per handler, all of the same queue; consumer options are equal in all. */
+  readonly rooms: readonly HandlerRoom[];
+  readonly dispatch: Dispatch;
+  /** What its queue needs on the broker. */
+  readonly topology: TopologyPlan;
+}
+
+/** How a consumer is doing. */
+export interface ConsumerStatus {
+  readonly queue: string;
+  /** Whether the broker said consume-ok in this life. */
+  readonly ready: boolean;
+  /** Deliveries that are not settled yet. */
+  readonly inFlight: number;
+}
+
+/** See the top of the file. */
+export class Consumer implements DeliverySink {
+  private readonly plan: HandlerPlan;
+  private readonly room: HandlerRoom;
+  private readonly lease: ChannelLease;
+  private readonly runs: readonly Run[];
+  private readonly work: InFlight<readonly Delivery[]>;
+  private readonly batcher: Batcher | undefined;
+  /** Where each unsettled delivery came from. Bounded by the prefetch, which is per channel life. */
+  private readonly origins = new Map<Delivery, LiveChannel>();
+  private readonly runBatch: ((list: readonly Delivery[]) => Promise<Verdict[]>) | undefined;
+  private queueName: string;
+  private tag: string | undefined;
+  private lives = 0;
+  private draining = false;
+  private settledWaiters: (() => void)[] = [];
+  private started: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+
+  constructor(private readonly options: ConsumerOptions) {
+    this.room = options.rooms[0];
+    this.plan = this.room.plan;
+    this.queueName = this.plan.queue.name;
+    this.runs = options.rooms.map(pipeline);
+    this.work = new InFlight(this.plan.concurrency, (list) => this.run(list));
+    const { batch } = this.plan;
+    if (batch) {
+      this.runBatch = batchPipeline(this.room);
+      this.batcher = new Batcher(batch.size, batch.wait, this.room.clock, (list) => this.work.push(list));
+    }
+    this.lease = new ChannelLease({
+      connection: options.connection,
+      kind: 'plain',
+      clock: this.room.clock,
+      reconnect: this.room.settings.reconnect,
+      setup: (channel) => this.setUp(channel),
+      onReady: () => this.onReady(),
+      onLost: (channel, reason) => this.onLost(channel, reason),
+      onFailed: (error) => this.onFailed(error),
+    });
+  }
+
+  /** Resolves at the first consume-ok; rejects when the broker refuses for good. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.started = { resolve, reject };
+      this.lease.start();
+    });
+  }
+
+  status(): ConsumerStatus {
+    const ready = this.lease.current !== undefined && !this.draining;
+    return { queue: this.queueName, ready, inFlight: this.origins.size };
+  }
+
+  /** No new work; hands back what has not started; waits for the rest until `expired`. Always settles. */
+  async drain(expired: Promise<void>): Promise<void> {
+    if (this.draining) return;
+    this.draining = true;
+    const channel = this.lease.current;
+    if (channel && this.tag !== undefined) {
+      await Promise.race([channel.cancel(this.tag).catch(() => undefined), expired]);
+    }
+    const notStarted = [...this.work.stop().flat(), ...(this.batcher?.take() ?? [])];
+    for (const delivery of notStarted) this.finish(delivery, REQUEUE);
+    await Promise.race([Promise.all([this.work.idle(), this.allSettled()]), expired]);
+    for (const delivery of this.origins.keys()) {
+      this.room.logger.warn(
+        `${delivery.handler} did not finish in time; its message goes back to '${this.queueName}'`,
+      );
+      delivery.abort(new Error('the application is shutting down'));
+    }
+    await this.lease.close();
+  }
+
+  settle(delivery: Delivery, decision: Verdict | Error): void {
+    const { retry } = (this.roomOf(delivery) ?? this.room).plan;
+    this.carryOut(
+      delivery,
+      decision instanceof Error ? afterFailure(retry, delivery.attempt, decision) : decision,
+    );
+  }
+
+  warn(text: string): void {
+    this.room.logger.warn(text);
+  }
+
+  private async setUp(channel: LiveChannel): Promise<void> {
+    const { queue, ack, prefetch, consumeArguments } = this.plan;
+    // The connection declared everything when it opened; later lives of the channel may have lost their queue.
+    if (queue.temporary) {
+      this.queueName = `${queue.name}.${randomUUID().slice(0, 8)}`;
+      await declareTemporary(channel.declaring, queue, this.queueName, this.options.topology.bindings);
+    } else if (this.lives > 0) {
+      await declare(channel.declaring, this.options.topology);
+    }
+    this.lives++;
+    await channel.prefetch(prefetch);
+    try {
+      this.tag = await channel.consume(
+        this.queueName,
+        { noAck: ack === 'none', arguments: consumeArguments },
+        (message) => this.onMessage(message, channel),
+      );
+    } catch (error) {
+      throw explain(error, { what: 'queue', name: this.queueName, askedBy: queue.askedBy });
+    }
+  }
+
+  private onReady(): void {
+    this.started?.resolve();
+    this.started = undefined;
+    this.room.events.emit({ kind: 'consumer-ready', queue: this.queueName });
+  }
+
+  private onLost(channel: LiveChannel, reason: string): void {
+    // What had not started is delivered again; what runs goes on, and finds its channel gone when it settles.
+    this.batcher?.take();
+    this.work.forget((list) => list.every((delivery) => this.origins.get(delivery) === channel));
+    for (const [delivery, origin] of this.origins) if (origin === channel) this.origins.delete(delivery);
+    this.tellSettled();
+    if (this.draining) return;
+    this.room.logger.warn(
+      `the consumer of '${this.queueName}' was lost (${printable(reason)}); it is brought back`,
+    );
+    this.room.events.emit({ kind: 'consumer-lost', queue: this.queueName, reason });
+  }
+
+  private onFailed(error: unknown): void {
+    const retryable = error instanceof QueueLockedError || this.options.connection.state !== 'open';
+    if (this.started && !retryable) {
+      this.started.reject(error);
+      this.started = undefined;
+      return;
+    }
+    this.room.logger.warn(`cannot consume '${this.queueName}' yet: ${printable(describeError(error))}`);
+  }
+
+  private onMessage(message: ReceivedMessage | 'cancelled', channel: LiveChannel): void {
+    if (message === 'cancelled') {
+      this.lease.renew();
+      return;
+    }
+    const delivery = new Delivery(message, this.queueName, this);
+    this.origins.set(delivery, channel);
+    // What arrives between a shutdown's cancel and its confirmation goes back untouched.
+    if (this.draining) this.finish(delivery, REQUEUE);
+    else if (this.batcher) this.batcher.add(delivery);
+    else this.work.push([delivery]);
+  }
+
+  private async run(list: readonly Delivery[]): Promise<void> {
+    if (this.runBatch) {
+      for (const delivery of list) delivery.handler = this.plan.id;
+      const verdicts = await this.runBatch(list);
+      list.forEach((delivery, index) => this.finish(delivery, verdicts[index]));
+      return;
+    }
+    const [delivery] = list;
+    const index = this.options.dispatch(delivery);
+    const room = this.options.rooms[index];
+    delivery.handler = room?.plan.id ?? `queue '${this.queueName}'`;
+    this.finish(delivery, room ? await this.runs[index](delivery) : this.unmatched(delivery));
+  }
+
+  private unmatched(delivery: Delivery): Verdict {
+    const key = `'${printable(delivery.routingKey)}' of exchange '${printable(delivery.exchange)}'`;
+    const known = this.options.rooms.map(({ plan }) => plan.id).join(', ');
+    const error = new Error(`no handler of queue '${this.queueName}' wants ${key}; there are ${known}`);
+    this.room.logger.error(`${error.message}; dead-lettered`);
+    return { kind: 'dead-letter', reason: 'unmatched', error };
+  }
+
+  /** Carries a verdict out unless the handler settled by itself. */
+  private finish(delivery: Delivery, verdict: Verdict): void {
+    if (verdict.kind === 'open' || !delivery.claim(verdict.kind)) return;
+    this.carryOut(delivery, verdict);
+  }
+
+  private carryOut(delivery: Delivery, verdict: Verdict): void {
+    const { room } = this;
+    const channel = this.origins.get(delivery);
+    const { deliveryTag } = delivery.message;
+    const noAck = this.plan.ack === 'none';
+    const origin = {
+      alive: () => noAck || (channel?.alive ?? false),
+      ack: () => noAck || (channel?.ack(deliveryTag) ?? false),
+      requeue: () => noAck || (channel?.requeue(deliveryTag) ?? false),
+    };
+    // An unmatched message has no handler: any dead-letter queue of this queue's handlers is the right one.
+    const owner = this.roomOf(delivery) ?? this.options.rooms.find(({ plan }) => plan.deadQueue) ?? room;
+    settle(delivery, verdict, origin, { ...room, deadQueue: owner.plan.deadQueue })
+      .then((onTime) => {
+        if (room.events.heard) room.events.emit({ kind: 'settled', queue: this.queueName, delivery, onTime });
+      })
+      .catch((error: unknown) => room.logger.error(`settling failed: ${describeError(error)}`))
+      .finally(() => {
+        this.origins.delete(delivery);
+        this.tellSettled();
+      });
+  }
+
+  private roomOf(delivery: Delivery): HandlerRoom | undefined {
+    return this.options.rooms.find(({ plan }) => plan.id === delivery.handler);
+  }
+
+  private tellSettled(): void {
+    if (this.origins.size === 0) for (const resolve of this.settledWaiters.splice(0)) resolve();
+  }
+
+  private allSettled(): Promise<void> {
+    if (this.origins.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.settledWaiters.push(resolve));
+  }
+}

@@ -1,0 +1,36 @@
+// Handlers of one queue share one consumer, so what belongs to the consumer must be said alike by all of
+// them, or by one alone.
+
+import { ConfigError } from '../model/errors.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
+
+/** Handlers by queue. @throws ConfigError naming the two that disagree. */
+export function groupByQueue(plans: readonly HandlerPlan[]): readonly (readonly HandlerPlan[])[] {
+  const groups = new Map<string, HandlerPlan[]>();
+  for (const plan of plans) {
+    const group = groups.get(plan.queue.name);
+    if (group) group.push(plan);
+    else groups.set(plan.queue.name, [plan]);
+  }
+  for (const group of groups.values()) checkGroup(group);
+  return [...groups.values()];
+}
+
+function checkGroup(group: readonly HandlerPlan[]): void {
+  const [first, ...others] = group;
+  for (const other of others) {
+    const refuse = (what: string): never => {
+      throw new ConfigError(
+        `${first.id} and ${other.id} share queue '${first.queue.name}' but ${what}`,
+        'say it alike in both, or give them queues of their own',
+      );
+    };
+    if ((first.registration.kind === 'rpc') !== (other.registration.kind === 'rpc'))
+      refuse('one answers callers and the other does not');
+    if (first.batch || other.batch) refuse('a batch handler cannot share its queue');
+    for (const option of ['prefetch', 'concurrency', 'ack', 'consumeArguments'] as const) {
+      const [one, two] = [JSON.stringify(first[option]), JSON.stringify(other[option])];
+      if (one !== two) refuse(`${option} is ${one} for the one and ${two} for the other`);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+// Keeps the number of handlers running at once below a limit; what came beyond it waits here, in order.
+// The broker's prefetch bounds the waiting, so no limit of its own is needed.
+
+/** Runs jobs, at most `limit` at once. */
+export class InFlight<Job> {
+  private running = 0;
+  private readonly queue: Job[] = [];
+  private stopped = false;
+  private idleWaiters: (() => void)[] = [];
+
+  constructor(
+    private readonly limit: number,
+    /** Must not reject. */
+    private readonly run: (job: Job) => Promise<void>,
+  ) {}
+
+  /** How many run now. */
+  get count(): number {
+    return this.running;
+  }
+
+  /** How many wait for their turn. */
+  get waiting(): number {
+    return this.queue.length;
+  }
+
+  push(job: Job): void {
+    this.queue.push(job);
+    this.next();
+  }
+
+  /** Starts no more; hands out what had not started. */
+  stop(): Job[] {
+    this.stopped = true;
+    return this.queue.splice(0);
+  }
+
+  /** Forgets what waits: its channel died and the broker delivers it again. */
+  forget(isGone: (job: Job) => boolean): void {
+    const kept = this.queue.filter((job) => !isGone(job));
+    this.queue.length = 0;
+    this.queue.push(...kept);
+  }
+
+  /** Resolves when nothing runs. */
+  idle(): Promise<void> {
+    if (this.running === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  private next(): void {
+    while (!this.stopped && this.running < this.limit && this.queue.length > 0) {
+      const job = this.queue.shift() as Job;
+      this.running++;
+      void this.run(job).finally(() => {
+        this.running--;
+        this.next();
+        if (this.running === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
+      });
+    }
+  }
+}

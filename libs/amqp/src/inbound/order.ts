@@ -1,0 +1,12 @@
+// The steps every delivery goes through, outermost first. docs/lifecycle.md draws them; a test holds the
+// two together.
+
+import { decode } from './steps/decode.js';
+import { observe } from './steps/observe.js';
+import { reply } from './steps/reply.js';
+import { retry } from './steps/retry.js';
+import { timeout } from './steps/timeout.js';
+import type { Step } from './pipeline.js';
+
+/** observe → reply → retry → timeout → decode → the handler. */
+export const order: readonly Step[] = [observe, reply, retry, timeout, decode];

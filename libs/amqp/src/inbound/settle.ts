@@ -1,0 +1,79 @@
+// Turns a verdict into frames, once, on the channel the delivery came on. Whatever is sent on is
+// confirmed before the original is acked: a crash in between makes a duplicate, never a loss.
+
+import { describeError, printable } from '../model/logger.js';
+import type { Clock } from '../model/clock.js';
+import type { Delivery } from '../model/delivery.js';
+import type { BrokerLogger } from '../model/logger.js';
+import type { Outlet } from '../model/outlet.js';
+import type { Verdict } from '../model/verdict.js';
+import { deadMessage, retryMessage } from './republish.js';
+
+/** The channel a delivery came on. All say false when it is dead. */
+export interface Origin {
+  alive(): boolean;
+  ack(): boolean;
+  requeue(): boolean;
+}
+
+/** What settling uses. */
+export interface SettleRoom {
+  readonly outlet: Outlet;
+  readonly clock: Clock;
+  readonly logger: BrokerLogger;
+  readonly deadQueue: string | undefined;
+}
+
+/** Wait before a message goes back that could not be sent on: without it a missing queue would be a fast loop. */
+const PAUSE = 5_000;
+
+/** False when the channel had died: the broker delivers the message again by itself. */
+export async function settle(
+  delivery: Delivery,
+  verdict: Verdict,
+  origin: Origin,
+  room: SettleRoom,
+): Promise<boolean> {
+  switch (verdict.kind) {
+    case 'ack':
+    case 'drop':
+      return origin.ack();
+    case 'requeue':
+      return origin.requeue();
+    case 'open':
+      return true;
+    case 'retry':
+      return sentOn(
+        () => room.outlet.sendLater(retryMessage(delivery, verdict), verdict.after),
+        delivery,
+        origin,
+        room,
+      );
+    case 'dead-letter': {
+      const { deadQueue } = room;
+      if (deadQueue === undefined) return origin.ack();
+      const dead = deadMessage(delivery, verdict, deadQueue, room.clock.now());
+      return sentOn(() => room.outlet.send(dead), delivery, origin, room);
+    }
+  }
+}
+
+async function sentOn(
+  send: () => Promise<void>,
+  delivery: Delivery,
+  origin: Origin,
+  { clock, logger }: SettleRoom,
+): Promise<boolean> {
+  // The broker has the message back already and delivers it again: sending it on would double it.
+  if (!origin.alive()) return false;
+  try {
+    await send();
+  } catch (error) {
+    logger.error(
+      `a message of queue '${delivery.queue}' could not be sent on (${printable(describeError(error))}); it goes back to its queue`,
+    );
+    await new Promise<void>((resolve) => void clock.after(PAUSE, resolve));
+    return origin.requeue();
+  }
+  return origin.ack();
+}

@@ -1,0 +1,52 @@
+// Outermost: nothing leaves it but a verdict. Says in the log what failed and where it went, and tells
+// listeners what was handled.
+
+import { humanDuration } from '../../model/duration.js';
+import { describeError, printable } from '../../model/logger.js';
+import type { Delivery } from '../../model/delivery.js';
+import type { Verdict } from '../../model/verdict.js';
+import type { HandlerRoom, Step } from '../pipeline.js';
+
+/** Log lines and events for one handler. */
+export const observe: Step = (room) => (next) => async (delivery) => {
+  const { clock } = room;
+  const began = clock.now();
+  let verdict: Verdict;
+  try {
+    verdict = await next(delivery);
+  } catch (error) {
+    // A step failed, not the handler: nothing is known, so a person has to look.
+    verdict = { kind: 'dead-letter', reason: 'rejected', error };
+  }
+  report(room, delivery, verdict, began);
+  return verdict;
+};
+
+/** Says what became of a delivery: the log line and the event. */
+export function report(room: HandlerRoom, delivery: Delivery, verdict: Verdict, began: number): void {
+  log(room, delivery, verdict);
+  const { clock, events, plan } = room;
+  if (!events.heard) return;
+  events.emit({
+    kind: 'handled',
+    handler: plan.id,
+    queue: plan.queue.name,
+    delivery,
+    verdict,
+    ms: clock.now() - began,
+  });
+}
+
+function log({ plan, logger }: HandlerRoom, delivery: Delivery, verdict: Verdict): void {
+  if (verdict.kind !== 'retry' && verdict.kind !== 'dead-letter') return;
+  const failure = `${plan.id} failed on '${printable(delivery.routingKey)}' (attempt ${delivery.attempt}): ${printable(describeError(verdict.error))}`;
+  if (verdict.kind === 'retry') {
+    logger.warn(`${failure}; attempt ${verdict.attempt} in ${humanDuration(verdict.after)}`);
+  } else if (plan.deadQueue) {
+    logger.error(`${failure}; dead-lettered to '${plan.deadQueue}' (${verdict.reason})`);
+  } else if (plan.registration.kind === 'rpc') {
+    logger.error(`${failure}; the caller was told`);
+  } else {
+    logger.error(`${failure}; dropped, since the handler has no dead-letter queue (${verdict.reason})`);
+  }
+}

@@ -1,0 +1,128 @@
+// Answers the caller of an RPC handler: the value, or the facts of the error. The answer goes out before
+// the request is settled, and an answer that cannot be sent never brings the request back.
+
+import { randomUUID } from 'node:crypto';
+import { describeError, printable } from '../../model/logger.js';
+import { HEADER } from '../../model/headers.js';
+import { RabbitError } from '../../model/errors.js';
+import { OutcomeSignal } from '../../model/signals.js';
+import type { Encoded, RemoteErrorFacts } from '../../model/codec.js';
+import type { Delivery } from '../../model/delivery.js';
+import type { OutgoingMessage } from '../../model/message.js';
+import type { Verdict } from '../../model/verdict.js';
+import type { HandlerRoom, Step } from '../pipeline.js';
+
+export const reply: Step = (room) => (next) => {
+  if (room.plan.registration.kind !== 'rpc') return next;
+  return async (delivery) => {
+    const expiration = Number(delivery.message.properties.expiration);
+    if (expiration > 0) delivery.deadline = room.clock.now() + expiration;
+    const verdict = await next(delivery);
+    if (verdict.kind !== 'retry' && verdict.kind !== 'requeue') await answer(room, delivery, verdict);
+    return verdict;
+  };
+};
+
+async function answer(room: HandlerRoom, delivery: Delivery, verdict: Verdict): Promise<void> {
+  const { logger, plan } = room;
+  const { replyTo } = delivery.message.properties;
+  if (!replyTo) {
+    logger.warn(`${plan.id} answered a request without reply-to; the answer was dropped`);
+    return;
+  }
+  if (!isAllowed(replyTo, delivery, room)) {
+    logger.error(
+      `${plan.id} got a request whose reply-to '${printable(replyTo)}' is refused; no answer was sent`,
+    );
+    return;
+  }
+  try {
+    await room.outlet.send(replyMessage(room, delivery, replyTo, verdict));
+  } catch (error) {
+    logger.warn(
+      `${plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`,
+    );
+  }
+}
+
+// A malformed direct reply-to makes RabbitMQ close the connection that publishes to it, and a reply-to
+// that names the request queue itself would make the handler answer itself for ever.
+const DIRECT = /^amq\.rabbitmq\.reply-to\.[A-Za-z0-9+/=_-]+\.[A-Za-z0-9+/=_-]+$/;
+
+function isAllowed(replyTo: string, delivery: Delivery, { settings }: HandlerRoom): boolean {
+  if (replyTo.startsWith('amq.rabbitmq.reply-to')) return DIRECT.test(replyTo);
+  if (replyTo === delivery.queue) return false;
+  const prefixes = settings.rpc.replyTo;
+  return prefixes === undefined || prefixes.some((prefix) => replyTo.startsWith(prefix));
+}
+
+function replyMessage(
+  room: HandlerRoom,
+  delivery: Delivery,
+  replyTo: string,
+  verdict: Verdict,
+): OutgoingMessage {
+  const failed = verdict.kind === 'dead-letter';
+  let encoded: Encoded;
+  let isError = failed;
+  try {
+    encoded = failed ? encodeError(room, verdict.error) : encodeValue(room, verdict);
+  } catch (error) {
+    // The handler returned what cannot travel: the caller must not wait for its time-out to learn it.
+    encoded = encodeError(room, error);
+    isError = true;
+  }
+  const requestId = delivery.headers['X-Request-ID'];
+  return {
+    exchange: '',
+    routingKey: replyTo,
+    content: encoded.content,
+    mandatory: true,
+    properties: {
+      messageId: randomUUID(),
+      timestamp: Math.floor(room.clock.now() / 1_000),
+      deliveryMode: 1,
+      contentType: encoded.contentType,
+      correlationId: delivery.message.properties.correlationId,
+      headers: {
+        ...(isError ? { [HEADER.rpcError]: 1 } : {}),
+        // One library of the field matches replies by this header, so it alone is handed back.
+        ...(typeof requestId === 'string' ? { 'X-Request-ID': requestId } : {}),
+      },
+    },
+  };
+}
+
+function encodeValue({ outlet, plan }: HandlerRoom, verdict: Verdict): Encoded {
+  const value = verdict.kind === 'ack' ? verdict.value : undefined;
+  if (plan.codec?.encodeReply) return plan.codec.encodeReply(value);
+  return outlet.codecs.encode(value, undefined, plan.codec, { exchange: '', routingKey: '' });
+}
+
+function encodeError(room: HandlerRoom, error: unknown): Encoded {
+  const facts = errorFacts(room, error);
+  if (room.plan.codec?.encodeError) return room.plan.codec.encodeError(facts);
+  return { content: Buffer.from(JSON.stringify(facts)), contentType: 'application/json' };
+}
+
+/** What a caller may know: what was meant for it, else the class of the error and an id that is in our log. */
+function errorFacts(room: HandlerRoom, error: unknown): RemoteErrorFacts {
+  const known = room.remoteError?.(error);
+  if (known) return known;
+  if (error instanceof OutcomeSignal || error instanceof RabbitError) {
+    return {
+      name: error.name,
+      message: error.message,
+      ...(error instanceof RabbitError ? { code: error.code } : {}),
+    };
+  }
+  const name = error instanceof Error ? error.name : 'Error';
+  if (room.settings.rpc.exposeErrors) {
+    const { code } = (error ?? {}) as { code?: unknown };
+    const message = error instanceof Error ? error.message : describeError(error);
+    return { name, message, ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}) };
+  }
+  const id = randomUUID();
+  room.logger.error(`${room.plan.id}: error ${id} for a remote caller: ${printable(describeError(error))}`);
+  return { name, message: `internal error ${id}`, code: 'INTERNAL' };
+}

@@ -1,0 +1,40 @@
+// Turns a throw into what the policy says, and stops what must not reach the handler at all: bodies
+// beyond the limit, and messages that killed the process again and again.
+
+import { countHeader } from '../../model/headers.js';
+import { RabbitError } from '../../model/errors.js';
+import { afterFailure } from '../../model/retry-policy.js';
+import type { Delivery } from '../../model/delivery.js';
+import type { Settings } from '../../model/settings.js';
+import type { Verdict } from '../../model/verdict.js';
+import type { Step } from '../pipeline.js';
+
+/** A quorum queue counts deliveries that ended without a settle; after this many the handler is not called again. */
+export const POISON_DELIVERIES = 5;
+
+export const retry: Step = (room) => (next) => async (delivery) => {
+  const refused = unfit(delivery, room.settings);
+  if (refused) return refused;
+  try {
+    return await next(delivery);
+  } catch (error) {
+    return afterFailure(room.plan.retry, delivery.attempt, error);
+  }
+};
+
+/** The verdict of a delivery that no handler should see, or nothing. */
+export function unfit(delivery: Delivery, settings: Settings): Verdict | undefined {
+  const size = delivery.message.content.length;
+  if (size > settings.maxMessageBytes) {
+    const error = new RabbitError('WARREN_TOO_LARGE', `the body has ${size} bytes`, 'see maxMessageBytes');
+    return { kind: 'dead-letter', reason: 'too-large', error };
+  }
+  const before = countHeader(delivery.headers, 'x-delivery-count');
+  if (before < POISON_DELIVERIES) return undefined;
+  const error = new RabbitError(
+    'WARREN_POISON',
+    `delivered ${before} times without an outcome`,
+    'it may have killed the process; look at the handler before you replay it',
+  );
+  return { kind: 'dead-letter', reason: 'poison', error };
+}

@@ -1,0 +1,110 @@
+// URLs, credentials and TLS into what the client library connects with, and into a label that may be
+// logged. A password must not get past this file.
+
+import { credentials as amqpCredentials, type Options } from 'amqplib';
+import { milliseconds } from '../model/duration.js';
+import { ConfigError, ConnectionRefusedError } from '../model/errors.js';
+import { describeError } from '../model/logger.js';
+import type { Credentials, CredentialsOption, TlsOptions, UrlOption } from '../model/options.js';
+
+/** One address to try. */
+export interface Endpoint {
+  /** `amqp://host:5672/vhost`: no user, no password. */
+  readonly label: string;
+  readonly connect: Options.Connect;
+  /** Options of the socket, TLS and credentials included. */
+  readonly socket: Readonly<Record<string, unknown>>;
+}
+
+/** What endpoints are made from. */
+export interface EndpointOptions {
+  readonly url: UrlOption;
+  readonly credentials: CredentialsOption | undefined;
+  readonly tls: TlsOptions | undefined;
+  readonly heartbeat: number;
+}
+
+/** The endpoints to try now. URL and credential functions are asked anew each time. @throws ConfigError */
+export async function endpoints(options: EndpointOptions): Promise<readonly Endpoint[]> {
+  const given = typeof options.url === 'function' ? await asked('url', options.url) : options.url;
+  const urls = typeof given === 'string' ? [given] : given;
+  if (urls.length === 0) throw new ConfigError('url is an empty list', 'give at least one amqp:// URL');
+  const credentials =
+    typeof options.credentials === 'function'
+      ? await asked('credentials', options.credentials)
+      : options.credentials;
+  return urls.map((url) => endpoint(url, credentials, options));
+}
+
+// A secret store that does not answer is no wrong password: it is asked again with the next attempt.
+async function asked<T>(what: string, ask: () => T | Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw new ConnectionRefusedError(
+      'host',
+      `the function ${what} failed: ${describeError(error)}`,
+      'it is asked again',
+      error,
+    );
+  }
+}
+
+function endpoint(url: string, credentials: Credentials | undefined, options: EndpointOptions): Endpoint {
+  const parsed = parse(url);
+  const secure = parsed.protocol === 'amqps:';
+  const hostname = parsed.hostname.replace(/^\[|\]$/g, '') || 'localhost';
+  const port = parsed.port === '' ? (secure ? 5671 : 5672) : Number(parsed.port);
+  // An empty path means the default virtual host, as everywhere else.
+  const vhost = parsed.pathname.length > 1 ? decode(parsed.pathname.slice(1)) : '/';
+  const user = credentials?.username ?? (decode(parsed.username) || 'guest');
+  const password = credentials?.password ?? (decode(parsed.password) || (parsed.username ? '' : 'guest'));
+  const external = secure && options.tls?.cert !== undefined && !credentials && parsed.username === '';
+  return {
+    label: `${parsed.protocol}//${parsed.hostname}:${port}/${vhost === '/' ? '' : encodeURIComponent(vhost)}`,
+    connect: {
+      protocol: secure ? 'amqps' : 'amqp',
+      hostname,
+      port,
+      username: user,
+      password,
+      // The client library unescapes it once more.
+      vhost: encodeURIComponent(vhost),
+      heartbeat: heartbeatSeconds(parsed.searchParams.get('heartbeat'), options.heartbeat),
+    },
+    socket: {
+      ...(secure ? options.tls : {}),
+      credentials: external ? amqpCredentials.external() : amqpCredentials.plain(user, password),
+    },
+  };
+}
+
+function parse(url: unknown): URL {
+  const hint = 'write amqp://user:password@host:5672/vhost, with special characters percent-encoded';
+  let parsed: URL;
+  try {
+    parsed = new URL(String(url));
+  } catch {
+    // The text may hold a password, so it is not repeated here.
+    throw new ConfigError('url cannot be read', hint);
+  }
+  if (parsed.protocol !== 'amqp:' && parsed.protocol !== 'amqps:') {
+    throw new ConfigError(`url begins with '${parsed.protocol}'`, hint);
+  }
+  return parsed;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ConfigError('url has a % that stands for nothing', 'write %25 for a percent sign');
+  }
+}
+
+// The protocol counts in seconds; anything shorter would switch heartbeats off by rounding.
+function heartbeatSeconds(fromUrl: string | null, option: number): number {
+  if (fromUrl !== null) return Math.max(0, Math.round(Number(fromUrl)) || 0);
+  const ms = milliseconds(option, 'heartbeat');
+  return ms === 0 ? 0 : Math.max(1, Math.round(ms / 1_000));
+}

@@ -1,0 +1,65 @@
+// Why a connection could not be opened, in one word and one sentence, from the many shapes in which
+// sockets, TLS and the broker say no.
+
+import {
+  ConnectionLostError,
+  ConnectionRefusedError,
+  QueueLockedError,
+  RabbitError,
+} from '../model/errors.js';
+
+/** The error of a failed attempt as one of ours. `label` names the endpoint without its secrets. */
+export function refusal(error: unknown, label: string): RabbitError {
+  if (error instanceof RabbitError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  const code = String((error as { code?: unknown } | undefined)?.code ?? '');
+  if (/ACCESS.REFUSED/.test(text) || /\b403\b/.test(text)) {
+    return /vhost|virtual host/i.test(text) && !/Login/i.test(text)
+      ? refused('vhost', `the user may not use the virtual host of ${label}`, 'grant it permissions there')
+      : refused(
+          'credentials',
+          `${label} does not accept user or password`,
+          'look at the URL or the credentials option',
+        );
+  }
+  if (/NOT_ALLOWED|vhost .* not found/i.test(text) || /\b530\b/.test(text)) {
+    return refused(
+      'vhost',
+      `${label} has no such virtual host, or the user may not use it`,
+      'create it, or grant permissions',
+    );
+  }
+  if (/^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO)/.test(code)) {
+    return refused(
+      'tls',
+      `TLS with ${label} failed: ${text}`,
+      'give the CA with tls: { ca }, or check the host name',
+    );
+  }
+  if (/ETIMEDOUT|timeout/i.test(`${code} ${text}`)) {
+    return refused(
+      'timeout',
+      `${label} did not answer in time`,
+      'is something else listening there, or a firewall in between?',
+    );
+  }
+  if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE)$/.test(code)) {
+    return refused('host', `cannot reach ${label} (${code})`, 'is RabbitMQ running there?');
+  }
+  return refused('protocol', `${label} ended the handshake: ${text}`, 'does it speak AMQP 0-9-1?');
+
+  function refused(
+    reason: ConnectionRefusedError['reason'],
+    message: string,
+    hint: string,
+  ): ConnectionRefusedError {
+    return new ConnectionRefusedError(reason, message, hint);
+  }
+}
+
+/** Whether trying again without a person's help can succeed: a wrong password stays wrong. */
+export function isPermanent(error: unknown): boolean {
+  if (error instanceof ConnectionLostError || error instanceof QueueLockedError) return false;
+  if (!(error instanceof ConnectionRefusedError)) return error instanceof RabbitError;
+  return error.reason === 'credentials' || error.reason === 'vhost' || error.reason === 'tls';
+}

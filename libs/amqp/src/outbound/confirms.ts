@@ -1,0 +1,60 @@
+// Joins what the broker says about one publish, the return (nobody wanted it) and the confirm (the broker
+// has it), into one outcome. A return always comes before the confirm of its message.
+
+import type { LiveChannel } from '../link/channel.js';
+import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
+
+/** How a publish ended, as far as the channel knows. */
+export type SendOutcome = 'confirmed' | 'returned' | 'nacked' | 'lost';
+
+interface Unconfirmed {
+  readonly message: OutgoingMessage;
+  readonly onOutcome: (outcome: SendOutcome) => void;
+  returned: boolean;
+}
+
+/** The unconfirmed publishes of one channel. */
+export class Confirms {
+  private readonly unconfirmed = new Set<Unconfirmed>();
+
+  constructor(private readonly channel: LiveChannel) {
+    channel.onReturn((message) => this.onReturn(message));
+  }
+
+  /** How many the broker has not answered. */
+  get size(): number {
+    return this.unconfirmed.size;
+  }
+
+  /** Sends; `onOutcome` is called once. Throws, having sent nothing, when the message cannot be encoded. */
+  send(message: OutgoingMessage, onOutcome: (outcome: SendOutcome) => void): void {
+    const entry: Unconfirmed = { message, onOutcome, returned: false };
+    this.unconfirmed.add(entry);
+    try {
+      this.channel.publishConfirmed(message, (outcome) => {
+        this.unconfirmed.delete(entry);
+        onOutcome(outcome === 'confirmed' && entry.returned ? 'returned' : outcome);
+      });
+    } catch (error) {
+      this.unconfirmed.delete(entry);
+      throw error;
+    }
+  }
+
+  // Returns carry no number of the publish. Same id and same address means same fate, so the oldest of
+  // several is the right one; a set keeps the order of sending.
+  private onReturn({ exchange, routingKey, properties }: ReceivedMessage): void {
+    for (const entry of this.unconfirmed) {
+      const { message } = entry;
+      const same =
+        !entry.returned &&
+        message.properties.messageId === properties.messageId &&
+        message.routingKey === routingKey &&
+        message.exchange === exchange;
+      if (same) {
+        entry.returned = true;
+        return;
+      }
+    }
+  }
+}

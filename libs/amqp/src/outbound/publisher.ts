@@ -1,0 +1,136 @@
+// What an application publishes becomes a message here: defaults, codec, checks, where it goes. Missing
+// exchanges are found out before the wire, since publishing to one costs the channel and its neighbours.
+
+import { randomUUID } from 'node:crypto';
+import { milliseconds } from '../model/duration.js';
+import { UnroutableError } from '../model/errors.js';
+import { outgoing } from '../model/outgoing.js';
+import type { Clock } from '../model/clock.js';
+import type { CodecLookup } from '../model/codec.js';
+import type { OutgoingMessage } from '../model/message.js';
+import type { PublishOptions, PublishReceipt } from '../model/options.js';
+import type { Outlet } from '../model/outlet.js';
+import type { Settings } from '../model/settings.js';
+import type { Events, PublishOutcome } from '../observe/events.js';
+import { waitExchange, waitStep } from '../topology/wait-queues.js';
+import type { Destinations } from './destinations.js';
+import { outcomeOf } from './outcome.js';
+import type { Sender } from './sender.js';
+
+/** What a publisher is made from. */
+export interface PublisherOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly codecs: CodecLookup;
+  readonly sender: Sender;
+  readonly destinations: Destinations;
+  readonly events: Events;
+  /** Tests wait shorter. */
+  readonly shortenWait: (ms: number) => number;
+}
+
+/** Publishing, for applications and (as Outlet) for the consuming side. */
+export class Publisher implements Outlet {
+  constructor(private readonly options: PublisherOptions) {}
+
+  get codecs(): CodecLookup {
+    return this.options.codecs;
+  }
+
+  /** To an exchange. */
+  async publish(routingKey: string, payload: unknown, options: PublishOptions = {}): Promise<PublishReceipt> {
+    const exchange = options.exchange ?? this.options.settings.exchange;
+    const message = this.build(exchange, routingKey, payload, options, true);
+    return this.dispatch(message, payload, options, options.mandatory ?? exchange === '');
+  }
+
+  /** To a queue. */
+  async send(message: OutgoingMessage): Promise<void>;
+  async send(queue: string, payload: unknown, options?: PublishOptions): Promise<PublishReceipt>;
+  async send(
+    target: string | OutgoingMessage,
+    payload?: unknown,
+    options: PublishOptions = {},
+  ): Promise<unknown> {
+    if (typeof target !== 'string') return this.forward(target, this.options.settings.publish.timeout);
+    const message = this.build('', target, payload, options, true);
+    return this.dispatch(message, payload, options, options.mandatory ?? true);
+  }
+
+  async sendLater(message: OutgoingMessage, wait: number): Promise<void> {
+    await this.forward(await this.delayed(message, wait), this.options.settings.publish.timeout);
+  }
+
+  private build(
+    exchange: string,
+    routingKey: string,
+    payload: unknown,
+    options: PublishOptions,
+    mandatory: boolean,
+  ): OutgoingMessage {
+    const { settings, codecs, clock } = this.options;
+    const about = { exchange, routingKey, correlationId: options.correlationId };
+    return outgoing(
+      {
+        exchange,
+        routingKey,
+        persistent: settings.publish.persistent,
+        mandatory,
+        messageId: options.messageId ?? randomUUID(),
+        timestamp: clock.now(),
+        appId: settings.service,
+      },
+      codecs.encode(payload, options.contentType, options.codec, about),
+      options,
+    );
+  }
+
+  private async dispatch(
+    message: OutgoingMessage,
+    payload: unknown,
+    options: PublishOptions,
+    mustRoute: boolean,
+  ): Promise<PublishReceipt> {
+    const { settings, sender, destinations } = this.options;
+    const timeout =
+      options.timeout === undefined ? settings.publish.timeout : milliseconds(options.timeout, 'timeout');
+    const { exchange, routingKey } = message;
+    const messageId = message.properties.messageId as string;
+    let outcome: PublishOutcome = 'confirmed';
+    try {
+      const delay = options.delay === undefined ? 0 : milliseconds(options.delay, 'delay');
+      if (!destinations.isKnown(exchange)) await destinations.ensure(exchange, timeout);
+      let routed: boolean;
+      if (delay > 0) {
+        if (exchange === '' && mustRoute) await destinations.ensureQueue(routingKey, messageId, timeout);
+        routed = await sender.send(await this.delayed(message, delay), { timeout, signal: options.signal });
+      } else {
+        routed = await sender.send(message, { timeout, signal: options.signal });
+      }
+      if (!routed) outcome = 'returned';
+      if (!routed && mustRoute) throw new UnroutableError(exchange, routingKey, messageId);
+      return { routed, messageId };
+    } catch (error) {
+      outcome = outcomeOf(error);
+      throw error;
+    } finally {
+      const { events } = this.options;
+      if (events.heard) events.emit({ kind: 'published', exchange, routingKey, messageId, payload, outcome });
+    }
+  }
+
+  /** The same message by way of a wait queue. */
+  private async delayed(message: OutgoingMessage, wait: number): Promise<OutgoingMessage> {
+    const step = waitStep(this.options.shortenWait(wait));
+    await this.options.destinations.ensureWait(step, message.exchange, this.options.settings.publish.timeout);
+    return { ...message, exchange: waitExchange(step, message.exchange) };
+  }
+
+  /** For messages that must arrive: a missing queue or exchange is an error. */
+  private async forward(message: OutgoingMessage, timeout: number): Promise<void> {
+    const routed = await this.options.sender.send(message, { timeout });
+    if (!routed) {
+      throw new UnroutableError(message.exchange, message.routingKey, message.properties.messageId ?? '');
+    }
+  }
+}

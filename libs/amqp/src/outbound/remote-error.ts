@@ -1,0 +1,51 @@
+// Reads a reply: a value, or the error of the handler at the other side. Whatever odd shape a foreign
+// service sends, the caller gets one of the two, and only text that is safe to show.
+
+import { DecodeError, RpcRemoteError } from '../model/errors.js';
+import { HEADER, safeHeaders } from '../model/headers.js';
+import type { Codec, CodecLookup, RemoteErrorFacts } from '../model/codec.js';
+import type { ReceivedMessage } from '../model/message.js';
+
+/** The value of a reply. @throws RpcRemoteError, DecodeError */
+export function readReply(message: ReceivedMessage, codecs: CodecLookup, codec: Codec | undefined): unknown {
+  if (codec?.decodeReply) {
+    const reply = decoded(() => codec.decodeReply?.(message.content, message.properties));
+    if (reply?.kind === 'error') throw remoteError(reply.error);
+    return reply?.value;
+  }
+  const headers = safeHeaders(message.properties.headers);
+  const marked = headers[HEADER.rpcError];
+  if (marked === undefined || marked === null || marked === 0 || marked === false) {
+    return codecs.decode(message.content, message.properties, codec);
+  }
+  throw remoteError(errorFacts(decoded(() => codecs.decode(message.content, message.properties))));
+}
+
+function decoded<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DecodeError) throw error;
+    throw new DecodeError(
+      `the reply cannot be read: ${(error as Error).message}`,
+      'does the other side speak this wire?',
+      [],
+      error,
+    );
+  }
+}
+
+function remoteError(facts: RemoteErrorFacts): RpcRemoteError {
+  return new RpcRemoteError(facts.name, facts.message, facts.code, facts.data);
+}
+
+function errorFacts(body: unknown): RemoteErrorFacts {
+  if (typeof body !== 'object' || body === null) return { name: 'Error', message: String(body) };
+  const { name, message, code, data } = body as Record<string, unknown>;
+  return {
+    name: typeof name === 'string' ? name : 'Error',
+    message: typeof message === 'string' ? message : 'the remote handler failed',
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(data === undefined ? {} : { data }),
+  };
+}

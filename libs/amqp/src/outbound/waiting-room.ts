@@ -1,0 +1,61 @@
+// Where publishes wait while the broker is away, blocked, or slower than this process. Bounded in
+// messages and bytes; who does not fit is told at once, who waits too long is told then.
+
+import { WaitingRoomFullError } from '../model/errors.js';
+
+/** Someone who waits. */
+export interface Waiting {
+  readonly bytes: number;
+  /** Called when it is its turn. */
+  readonly go: () => void;
+  /** Set when it gave up in the meantime. */
+  gone: boolean;
+}
+
+/** First come, first served. */
+export class WaitingRoom {
+  private queue: Waiting[] = [];
+  private head = 0;
+  private heldBytes = 0;
+  private held = 0;
+
+  constructor(private readonly limit: { readonly messages: number; readonly bytes: number }) {}
+
+  /** How many wait. */
+  get size(): number {
+    return this.held;
+  }
+
+  /** @throws WaitingRoomFullError */
+  enter(waiting: Waiting): void {
+    if (this.held >= this.limit.messages) throw new WaitingRoomFullError(`${this.limit.messages} messages`);
+    if (this.heldBytes + waiting.bytes > this.limit.bytes)
+      throw new WaitingRoomFullError(`${this.limit.bytes} bytes`);
+    this.queue.push(waiting);
+    this.held++;
+    this.heldBytes += waiting.bytes;
+  }
+
+  /** Gives up a place. */
+  leave(waiting: Waiting): void {
+    if (waiting.gone) return;
+    waiting.gone = true;
+    this.held--;
+    this.heldBytes -= waiting.bytes;
+  }
+
+  /** Lets them go in order for as long as `open` says so. */
+  release(open: () => boolean): void {
+    while (this.head < this.queue.length && open()) {
+      const waiting = this.queue[this.head++];
+      if (waiting.gone) continue;
+      this.leave(waiting);
+      waiting.go();
+    }
+    // Shortening the list for every message would cost more than sending it.
+    if (this.head === this.queue.length || this.head > 1_000) {
+      this.queue = this.queue.slice(this.head);
+      this.head = 0;
+    }
+  }
+}

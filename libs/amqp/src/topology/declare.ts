@@ -1,0 +1,76 @@
+// Sends a plan to the broker: exchanges, queues, bindings, in that order. Declaring what is there
+// already changes nothing, so the whole plan is sent again after every reconnect.
+
+import { explain, type Asked } from './explain.js';
+import type { TopologyPlan } from './plan.js';
+import type { BindingSpec, ExchangeSpec, QueueSpec } from './schema.js';
+
+/** The part of a channel that declares. */
+export interface DeclaringChannel {
+  assertExchange(name: string, type: string, options: object): Promise<unknown>;
+  checkExchange(name: string): Promise<unknown>;
+  assertQueue(name: string, options: object): Promise<unknown>;
+  checkQueue(name: string): Promise<unknown>;
+  bindQueue(queue: string, source: string, key: string, args: object): Promise<unknown>;
+  bindExchange(destination: string, source: string, key: string, args: object): Promise<unknown>;
+}
+
+/** Declares a plan; temporary queues are left to their consumers. Throws the first refusal, explained. */
+export async function declare(channel: DeclaringChannel, plan: TopologyPlan): Promise<void> {
+  const temporary = new Set(plan.queues.filter((queue) => queue.temporary).map((queue) => queue.name));
+  for (const exchange of plan.exchanges) await declareExchange(channel, exchange);
+  for (const queue of plan.queues) if (!queue.temporary) await declareQueue(channel, queue);
+  for (const binding of plan.bindings) {
+    if (!temporary.has(binding.destination.name)) await bind(channel, binding, binding.destination.name);
+  }
+}
+
+/** Declares a temporary queue under `name`, with the bindings of its plan. It goes with its connection or consumer. */
+export async function declareTemporary(
+  channel: DeclaringChannel,
+  queue: QueueSpec,
+  name: string,
+  bindings: readonly BindingSpec[],
+): Promise<void> {
+  const options = { durable: false, exclusive: true, autoDelete: true, arguments: queue.arguments };
+  await explained(channel.assertQueue(name, options), { what: 'queue', name, askedBy: queue.askedBy });
+  for (const binding of bindings) await bind(channel, binding, name);
+}
+
+/** Declares or looks for one exchange. The default exchange and `amq.*` are there always. */
+export async function declareExchange(channel: DeclaringChannel, exchange: ExchangeSpec): Promise<void> {
+  const { name, type, durable, autoDelete, internal } = exchange;
+  if (exchange.declare === 'skip' || name === '') return;
+  const sent =
+    type === undefined || exchange.declare === 'check'
+      ? channel.checkExchange(name)
+      : channel.assertExchange(name, type, { durable, autoDelete, internal, arguments: exchange.arguments });
+  await explained(sent, { what: 'exchange', name, askedBy: exchange.askedBy });
+}
+
+async function declareQueue(channel: DeclaringChannel, queue: QueueSpec): Promise<void> {
+  if (queue.declare === 'skip') return;
+  const { name, durable } = queue;
+  const sent =
+    queue.declare === 'check'
+      ? channel.checkQueue(name)
+      : channel.assertQueue(name, { durable, arguments: queue.arguments });
+  await explained(sent, { what: 'queue', name, askedBy: queue.askedBy });
+}
+
+async function bind(channel: DeclaringChannel, binding: BindingSpec, destination: string): Promise<void> {
+  const { source, key, askedBy } = binding;
+  const sent =
+    binding.destination.kind === 'queue'
+      ? channel.bindQueue(destination, source, key, binding.arguments)
+      : channel.bindExchange(destination, source, key, binding.arguments);
+  await explained(sent, { what: 'binding', name: `${source} -> ${destination}`, askedBy });
+}
+
+async function explained(sent: Promise<unknown>, asked: Asked): Promise<void> {
+  try {
+    await sent;
+  } catch (error) {
+    throw explain(error, asked);
+  }
+}

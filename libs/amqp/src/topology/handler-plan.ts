@@ -1,0 +1,192 @@
+// A handler's options worked out: its queue, bindings, how it is consumed and what its failures lead to.
+// All of it before a socket opens, so that a mistake is an error at boot that names the handler.
+
+import { milliseconds } from '../model/duration.js';
+import { ConfigError } from '../model/errors.js';
+import { checkOptions, HANDLER_OPTIONS } from '../model/option-table.js';
+import { retryPolicy, type RetryPolicy } from '../model/retry-policy.js';
+import type { Codec } from '../model/codec.js';
+import type { Delivery } from '../model/delivery.js';
+import type { BindingOptions, HandlerOptions, HeaderMatch } from '../model/options.js';
+import type { StandardSchema } from '../model/schema.js';
+import type { Settings } from '../model/settings.js';
+import type { QueueSpec, Wishes } from './schema.js';
+import { deadQueueName, queueTypeOf } from './schema.js';
+import { bindingSpecs, exchangeSpec, queueSpec, temporaryQueue } from './wishes.js';
+
+/** A handler as it is registered. */
+export interface HandlerRegistration {
+  readonly kind: 'consume' | 'subscribe' | 'rpc';
+  /** Names it in logs and errors, and in the queue of `subscribe`: `OrderHandlers.place`. */
+  readonly id: string;
+  /** consume: the queue; subscribe: the patterns; rpc: the pattern. May be empty when `options` says it. */
+  readonly patterns: readonly string[];
+  readonly options: HandlerOptions;
+  /** The outcome is what it returns or throws. Gets a list when `options.batch` is set. */
+  readonly handle: (input: Delivery | readonly Delivery[]) => unknown;
+}
+
+/** What a message must look like for a handler, among those that share its queue. */
+export interface Route {
+  readonly exchange: string;
+  readonly type: string | undefined;
+  readonly key: string;
+  readonly match: HeaderMatch | undefined;
+}
+
+/** A handler, worked out. */
+export interface HandlerPlan {
+  readonly registration: HandlerRegistration;
+  readonly id: string;
+  readonly queue: QueueSpec;
+  readonly wishes: Wishes;
+  readonly routes: readonly Route[];
+  readonly prefetch: number;
+  readonly concurrency: number;
+  readonly ack: 'auto' | 'manual' | 'none';
+  readonly batch: { readonly size: number; readonly wait: number } | undefined;
+  readonly consumeArguments: Readonly<Record<string, unknown>>;
+  readonly retry: RetryPolicy;
+  /** Where its failures end, if anywhere. */
+  readonly deadQueue: string | undefined;
+  readonly timeout: number | undefined;
+  readonly schema: StandardSchema | undefined;
+  readonly codec: Codec | undefined;
+}
+
+/** Works a registration out. @throws ConfigError */
+export function planHandler(registration: HandlerRegistration, settings: Settings): HandlerPlan {
+  const { kind, id, options } = registration;
+  const name = `@${{ consume: 'Consume', subscribe: 'Subscribe', rpc: 'RpcHandler' }[kind]} ${id}`;
+  checkOptions(name, options, HANDLER_OPTIONS);
+  checkCombinations(registration, name);
+  const bindings = bindingsOf(registration, settings, name);
+  const queue = queueOf(registration, settings, name);
+  const keepsDead = kind === 'rpc' ? options.deadLetter === true : options.deadLetter !== false;
+  const deadQueue = keepsDead && !options.stream ? deadQueueName(queue.name) : undefined;
+  return {
+    registration,
+    id,
+    queue,
+    wishes: {
+      exchanges: bindings.map((binding) => exchangeSpec(binding.exchange, name)),
+      queues: deadQueue ? [queue, deadQueueSpec(deadQueue, queue, name)] : [queue],
+      bindings: bindings.flatMap((binding) =>
+        bindingSpecs(binding, { kind: 'queue', name: queue.name }, name),
+      ),
+    },
+    routes: bindings.flatMap(routesOf),
+    ...consuming(options, settings, name),
+    retry: retryPolicy(options.stream ? false : retryOf(registration, settings), name),
+    deadQueue,
+    timeout: options.timeout === undefined ? undefined : milliseconds(options.timeout, `${name} timeout`),
+    schema: options.schema,
+    codec: options.codec,
+  };
+}
+
+function checkCombinations({ kind, options }: HandlerRegistration, name: string): void {
+  const refuse = (what: string, hint: string): never => {
+    throw new ConfigError(`${name}: ${what}`, hint);
+  };
+  if (options.broadcast && kind !== 'subscribe') refuse('broadcast is for @Subscribe', 'leave it out');
+  if (options.broadcast && options.queue) refuse('broadcast makes a queue per instance', 'leave queue out');
+  if (options.batch && kind === 'rpc')
+    refuse('an RPC handler answers one request at a time', 'leave batch out');
+  if (options.batch && options.ack === 'none') refuse('a batch needs acks', "use ack: 'auto' or 'manual'");
+  if (options.ack === 'manual' && kind === 'rpc')
+    refuse('the answer settles a request', "leave ack: 'manual' out");
+  if (options.stream && options.ack === 'none')
+    refuse('a stream needs acks for its flow', "leave ack: 'none' out");
+  if (options.stream && kind === 'rpc') refuse('a stream cannot hold requests', 'leave stream out');
+  if (options.stream && options.queueType !== undefined && options.queueType !== 'stream') {
+    refuse(`stream reads a stream queue, not a ${options.queueType} one`, 'leave queueType out');
+  }
+}
+
+function retryOf({ kind, options }: HandlerRegistration, settings: Settings): HandlerOptions['retry'] {
+  // The caller of an RPC waits: it gets the error now and decides itself, unless the handler says otherwise.
+  if (options.retry !== undefined) return options.retry;
+  return kind === 'rpc' ? false : settings.retry;
+}
+
+function bindingsOf(registration: HandlerRegistration, settings: Settings, name: string): BindingOptions[] {
+  const { kind, patterns, options } = registration;
+  const listed = [...(options.bindings ?? [])];
+  if (kind === 'subscribe') {
+    if (patterns.length === 0 && listed.length === 0) {
+      throw new ConfigError(`${name} says neither a topic nor bindings`, "write @Subscribe('order.*')");
+    }
+    const exchange = options.exchange ?? { name: settings.exchange, type: 'topic' };
+    return patterns.length > 0 ? [{ exchange, keys: patterns }, ...listed] : listed;
+  }
+  if (!options.exchange) return listed;
+  const type = typeof options.exchange === 'string' ? undefined : (options.exchange.type ?? 'topic');
+  if (kind === 'rpc') return [{ exchange: options.exchange, keys: patterns }, ...listed];
+  if (type !== 'fanout' && listed.length === 0) {
+    throw new ConfigError(`${name} names an exchange but no keys`, 'use bindings: [{ exchange, key }]');
+  }
+  return listed.length > 0 ? listed : [{ exchange: options.exchange }];
+}
+
+function queueOf(registration: HandlerRegistration, settings: Settings, name: string): QueueSpec {
+  const { kind, id, patterns, options } = registration;
+  if (options.broadcast) return temporaryQueue(`${settings.service}.${id}`, options.arguments, name);
+  const named = options.queue ?? (kind === 'subscribe' ? `${settings.service}.${id}` : patterns[0]);
+  if (!named)
+    throw new ConfigError(
+      `${name} does not say its queue`,
+      "write @Consume('orders') or { queue: 'orders' }",
+    );
+  const queueType = options.stream ? 'stream' : options.queueType;
+  return queueSpec(
+    { ...options, name: named, queueType },
+    kind === 'rpc' ? 'classic' : settings.queueType,
+    name,
+  );
+}
+
+function deadQueueSpec(deadQueue: string, queue: QueueSpec, askedBy: string): QueueSpec {
+  const type = queueTypeOf(queue);
+  const args = type === undefined ? {} : { 'x-queue-type': type === 'quorum' ? 'quorum' : 'classic' };
+  return {
+    name: deadQueue,
+    durable: true,
+    arguments: queue.temporary ? { 'x-queue-type': 'classic' } : args,
+    declare: 'create',
+    askedBy,
+    temporary: false,
+  };
+}
+
+function routesOf(binding: BindingOptions): Route[] {
+  const exchange = typeof binding.exchange === 'string' ? binding.exchange : binding.exchange.name;
+  const type = typeof binding.exchange === 'string' ? undefined : (binding.exchange.type ?? 'topic');
+  return (binding.keys ?? [binding.key ?? '']).map((key) => ({ exchange, type, key, match: binding.match }));
+}
+
+type Consuming = Pick<HandlerPlan, 'prefetch' | 'concurrency' | 'ack' | 'batch' | 'consumeArguments'>;
+
+function consuming(options: HandlerOptions, settings: Settings, name: string): Consuming {
+  const batch = options.batch && {
+    size: options.batch.size,
+    wait: milliseconds(options.batch.wait ?? '1s', `${name} batch.wait`),
+  };
+  // A batch larger than the prefetch would never fill.
+  const prefetch = Math.max(options.prefetch ?? settings.prefetch, batch?.size ?? 0);
+  const consumeArguments: Record<string, unknown> = {};
+  if (options.priority !== undefined) consumeArguments['x-priority'] = options.priority;
+  if (options.stream) consumeArguments['x-stream-offset'] = streamOffset(options.stream.offset);
+  return {
+    prefetch,
+    concurrency: options.concurrency ?? settings.concurrency ?? prefetch,
+    ack: options.ack ?? 'auto',
+    batch,
+    consumeArguments,
+  };
+}
+
+// On the wire a timestamp is marked as such; amqplib takes that form.
+function streamOffset(offset: NonNullable<HandlerOptions['stream']>['offset']): unknown {
+  return offset instanceof Date ? { '!': 'timestamp', value: Math.floor(offset.getTime() / 1_000) } : offset;
+}

@@ -1,0 +1,104 @@
+// Everybody's wishes merged into one picture of the broker. Where two of them cannot both be had, the
+// error names both; nothing is sent before that is settled.
+
+import { ConfigError } from '../model/errors.js';
+import type { BindingSpec, ExchangeSpec, QueueSpec, Wishes } from './schema.js';
+
+/** What the broker should look like. Each thing once. */
+export interface TopologyPlan {
+  readonly exchanges: readonly ExchangeSpec[];
+  readonly queues: readonly QueueSpec[];
+  readonly bindings: readonly BindingSpec[];
+}
+
+/** Merges wishes. @throws ConfigError when two contradict each other. */
+export function planTopology(all: readonly Wishes[]): TopologyPlan {
+  const exchanges = new Map<string, ExchangeSpec>();
+  const queues = new Map<string, QueueSpec>();
+  const bindings = new Map<string, BindingSpec>();
+  for (const wishes of all) {
+    for (const exchange of wishes.exchanges) mergeExchange(exchanges, exchange);
+    for (const queue of wishes.queues) mergeQueue(queues, queue);
+    for (const binding of wishes.bindings) bindings.set(bindingIdentity(binding), binding);
+  }
+  return {
+    exchanges: [...exchanges.values()],
+    queues: [...queues.values()],
+    bindings: [...bindings.values()],
+  };
+}
+
+/** The part of a plan that one queue needs: for declaring it again after somebody deleted it. */
+export function partFor(plan: TopologyPlan, queue: string): TopologyPlan {
+  const bindings = plan.bindings.filter(
+    ({ destination }) => destination.kind === 'queue' && destination.name === queue,
+  );
+  const sources = new Set(bindings.map((binding) => binding.source));
+  return {
+    exchanges: plan.exchanges.filter((exchange) => sources.has(exchange.name)),
+    queues: plan.queues.filter((candidate) => candidate.name === queue),
+    bindings,
+  };
+}
+
+function mergeExchange(known: Map<string, ExchangeSpec>, wanted: ExchangeSpec): void {
+  const present = known.get(wanted.name);
+  // Who only names an exchange takes it as others describe it.
+  if (!present || (present.type === undefined && wanted.type !== undefined)) {
+    known.set(wanted.name, wanted);
+    return;
+  }
+  if (wanted.type === undefined) return;
+  const difference = firstDifference(exchangeFacts(present), exchangeFacts(wanted));
+  if (difference) conflict('exchange', wanted.name, present.askedBy, wanted.askedBy, difference);
+}
+
+function mergeQueue(known: Map<string, QueueSpec>, wanted: QueueSpec): void {
+  const present = known.get(wanted.name);
+  if (!present) {
+    known.set(wanted.name, wanted);
+    return;
+  }
+  const difference = firstDifference(queueFacts(present), queueFacts(wanted));
+  if (difference) conflict('queue', wanted.name, present.askedBy, wanted.askedBy, difference);
+}
+
+function exchangeFacts(exchange: ExchangeSpec): Record<string, unknown> {
+  const { type, durable, autoDelete, internal, declare } = exchange;
+  return { type, durable, autoDelete, internal, declare, ...exchange.arguments };
+}
+
+function queueFacts(queue: QueueSpec): Record<string, unknown> {
+  const { durable, declare, temporary } = queue;
+  return { durable, declare, broadcast: temporary, ...queue.arguments };
+}
+
+interface Difference {
+  readonly name: string;
+  readonly one: unknown;
+  readonly other: unknown;
+}
+
+function firstDifference(
+  one: Record<string, unknown>,
+  other: Record<string, unknown>,
+): Difference | undefined {
+  for (const name of new Set([...Object.keys(one), ...Object.keys(other)])) {
+    if (JSON.stringify(one[name]) !== JSON.stringify(other[name]))
+      return { name, one: one[name], other: other[name] };
+  }
+  return undefined;
+}
+
+function conflict(what: string, name: string, first: string, second: string, difference: Difference): never {
+  const { name: option, one, other } = difference;
+  throw new ConfigError(
+    `${first} and ${second} want ${what} '${name}' differently: ${option} is ${JSON.stringify(one)} for the one and ${JSON.stringify(other)} for the other`,
+    'give both the same options, or use two names',
+  );
+}
+
+function bindingIdentity(binding: BindingSpec): string {
+  const { source, destination, key } = binding;
+  return JSON.stringify([source, destination.kind, destination.name, key, binding.arguments]);
+}

@@ -1,0 +1,155 @@
+// Options into wishes: what exchanges, queues and bindings somebody's options ask for. Pure.
+
+import { ConfigError } from '../model/errors.js';
+import { milliseconds } from '../model/duration.js';
+import { checkName } from '../model/outgoing.js';
+import type {
+  BindingOptions,
+  ExchangeOption,
+  ExchangeOptions,
+  FreeBindingOptions,
+  HeaderMatch,
+  QueueOptions,
+  QueueType,
+} from '../model/options.js';
+import type { BindingSpec, ExchangeSpec, QueueSpec, Wishes } from './schema.js';
+
+/** Topology without handlers, for `declare` and `forFeature`. */
+export interface TopologyOptions {
+  readonly exchanges?: readonly ExchangeOptions[];
+  readonly queues?: readonly QueueOptions[];
+  readonly bindings?: readonly FreeBindingOptions[];
+}
+
+/** Wishes of `declare(...)`. */
+export function topologyWishes(options: TopologyOptions, queueType: QueueType, askedBy: string): Wishes {
+  const bindings = options.bindings ?? [];
+  return {
+    exchanges: [
+      ...(options.exchanges ?? []).map((exchange) => exchangeSpec(exchange, askedBy)),
+      ...bindings.map((binding) => exchangeSpec(binding.exchange, askedBy)),
+      // The receiving end of an exchange-to-exchange binding must be there as well.
+      ...bindings.flatMap((binding) => (binding.to ? [exchangeSpec(binding.to, askedBy)] : [])),
+    ],
+    queues: (options.queues ?? []).map((queue) => queueSpec(queue, queueType, askedBy)),
+    bindings: bindings.flatMap((binding) => {
+      if ((binding.queue === undefined) === (binding.to === undefined)) {
+        throw new ConfigError(
+          `${askedBy}: a binding needs either queue or to`,
+          'say which of the two receives',
+        );
+      }
+      const destination = binding.queue
+        ? ({ kind: 'queue', name: binding.queue } as const)
+        : ({ kind: 'exchange', name: binding.to as string } as const);
+      return bindingSpecs(binding, destination, askedBy);
+    }),
+  };
+}
+
+/** An exchange by name is only looked for; with a description it is declared. The type defaults to topic. */
+export function exchangeSpec(option: ExchangeOption, askedBy: string): ExchangeSpec {
+  const byName = typeof option === 'string';
+  const options: ExchangeOptions = byName ? { name: option } : option;
+  checkedName('exchange', options.name, askedBy);
+  return {
+    name: options.name,
+    type: byName ? undefined : (options.type ?? 'topic'),
+    durable: options.durable ?? true,
+    autoDelete: options.autoDelete ?? false,
+    internal: options.internal ?? false,
+    arguments: {
+      ...options.arguments,
+      ...(options.alternateExchange === undefined ? {} : { 'alternate-exchange': options.alternateExchange }),
+    },
+    declare: byName ? 'check' : (options.declare ?? 'create'),
+    askedBy,
+  };
+}
+
+/** A queue with its arguments worked out. */
+export function queueSpec(options: QueueOptions, fallback: QueueType, askedBy: string): QueueSpec {
+  checkedName('queue', options.name, askedBy);
+  const type = queueType(options, fallback, askedBy);
+  const args: Record<string, unknown> = { ...options.arguments };
+  if (type !== 'default' && args['x-queue-type'] === undefined) args['x-queue-type'] = type;
+  if (options.maxPriority !== undefined) args['x-max-priority'] = options.maxPriority;
+  if (options.messageTtl !== undefined)
+    args['x-message-ttl'] = milliseconds(options.messageTtl, 'messageTtl');
+  if (options.maxLength !== undefined) args['x-max-length'] = options.maxLength;
+  if (options.singleActive) args['x-single-active-consumer'] = true;
+  return {
+    name: options.name,
+    durable: options.durable ?? true,
+    arguments: args,
+    declare: options.declare ?? 'create',
+    askedBy,
+    temporary: false,
+  };
+}
+
+/** A queue for one consumer's life. */
+export function temporaryQueue(name: string, args: QueueOptions['arguments'], askedBy: string): QueueSpec {
+  // Room for the suffix that makes the name unique.
+  checkedName('queue', `${name}.0123456789`, askedBy);
+  return { name, durable: false, arguments: { ...args }, declare: 'create', askedBy, temporary: true };
+}
+
+/** One spec per key; a match becomes binding arguments. */
+export function bindingSpecs(
+  binding: BindingOptions,
+  destination: BindingSpec['destination'],
+  askedBy: string,
+): BindingSpec[] {
+  const source = typeof binding.exchange === 'string' ? binding.exchange : binding.exchange.name;
+  if (source === '') {
+    throw new ConfigError(
+      `${askedBy} binds to the default exchange`,
+      'every queue is bound to it by its own name already; leave the binding out',
+    );
+  }
+  if (binding.key !== undefined && binding.keys !== undefined) {
+    throw new ConfigError(`${askedBy}: a binding to '${source}' has key and keys`, 'use one of the two');
+  }
+  const args = binding.match ? matchArguments(binding.match) : {};
+  const keys = binding.keys ?? [binding.key ?? ''];
+  return keys.map((key) => {
+    checkedName('routing key', key, askedBy);
+    return { source, destination, key, arguments: args, askedBy };
+  });
+}
+
+// What a quorum queue cannot do makes the queue classic, unless somebody asked for quorum in so many words.
+function queueType(
+  options: QueueOptions,
+  fallback: QueueType,
+  askedBy: string,
+): QueueOptions['queueType'] & string {
+  const needsClassic =
+    options.maxPriority !== undefined
+      ? 'maxPriority'
+      : options.durable === false
+        ? 'durable: false'
+        : undefined;
+  const asked = options.queueType;
+  if (needsClassic && (asked === 'quorum' || asked === 'stream')) {
+    throw new ConfigError(
+      `${askedBy}: queue '${options.name}' cannot be a ${asked} queue with ${needsClassic}`,
+      "use queueType: 'classic', or leave that option out",
+    );
+  }
+  if (asked) return asked;
+  return needsClassic && fallback === 'quorum' ? 'classic' : fallback;
+}
+
+function matchArguments(match: HeaderMatch): Record<string, unknown> {
+  return 'all' in match ? { 'x-match': 'all', ...match.all } : { 'x-match': 'any', ...match.any };
+}
+
+function checkedName(what: string, name: unknown, askedBy: string): void {
+  try {
+    checkName(what, name);
+  } catch (error) {
+    throw new ConfigError(`${askedBy}: ${(error as Error).message}`, '', error);
+  }
+}
