@@ -1,0 +1,245 @@
+// Dead letters: when, whereto, and what the broker writes on them.
+import { expect, it } from '@jest/globals';
+import type { ConsumeMessage, GetMessage, Options } from 'amqplib';
+import { onEachBroker } from '../support/brokers.js';
+import { fresh, Session } from './session.js';
+
+interface Death {
+  readonly count: number;
+  readonly exchange: string;
+  readonly queue: string;
+  readonly reason: string;
+  readonly 'routing-keys': string[];
+  readonly 'original-expiration'?: string;
+  readonly time: { readonly '!': string; readonly value: number };
+}
+
+const deaths = (message: ConsumeMessage | GetMessage): Death[] =>
+  (message.properties.headers?.['x-death'] ?? []) as unknown as Death[];
+
+onEachBroker('Dead letters', (broker) => {
+  const declare = async (
+    session: Session,
+    options: Options.AssertQueue = {},
+  ): Promise<{ queue: string; dead: string }> => {
+    const dead = await session.queue();
+    return {
+      dead,
+      queue: await session.queue({ deadLetterExchange: '', deadLetterRoutingKey: dead, ...options }),
+    };
+  };
+  const kill = async (session: Session, queue: string): Promise<void> => {
+    const message = await session.channel.get(queue);
+    if (message) session.channel.reject(message, false);
+  };
+
+  it.each([
+    ['reject', (session: Session, message: GetMessage) => session.channel.reject(message, false)],
+    ['nack', (session: Session, message: GetMessage) => session.channel.nack(message, false, false)],
+  ])('come from a %s without requeue', async (_, refuse) => {
+    const session = await Session.open(broker);
+    const { queue, dead } = await declare(session);
+    await session.send(queue, ['x']);
+    refuse(session, (await session.channel.get(queue)) as GetMessage);
+    const message = await (await session.consume(dead)).message();
+    expect(deaths(message)).toMatchObject([{ reason: 'rejected', queue, count: 1 }]);
+  });
+
+  it('come from a nack of several at once, in order', async () => {
+    const session = await Session.open(broker);
+    const { queue, dead } = await declare(session);
+    await session.send(queue, ['a', 'b', 'c']);
+    const consumer = await session.consume(queue);
+    const taken = await consumer.got.take(3);
+    session.channel.nack(taken[1]!, true, false);
+    expect(await (await session.consume(dead)).bodies(2)).toEqual(['a', 'b']);
+  });
+
+  it('do not come from an ack, a requeue, a purge or a deletion', async () => {
+    const session = await Session.open(broker);
+    const { queue, dead } = await declare(session);
+    await session.send(queue, ['acked', 'requeued', 'purged']);
+    session.channel.ack((await session.channel.get(queue)) as GetMessage);
+    session.channel.nack((await session.channel.get(queue)) as GetMessage, false, true);
+    await session.channel.purgeQueue(queue);
+    await session.send(queue, ['deleted']);
+    await session.channel.deleteQueue(queue);
+    expect(await session.drain(dead)).toEqual([]);
+  });
+
+  it('say why, where, when, how often and with which keys', async () => {
+    const session = await Session.open(broker);
+    const exchange = await session.exchange('topic');
+    const { queue, dead } = await declare(session);
+    await session.channel.bindQueue(queue, exchange, '#');
+    await session.publish(exchange, 'order.eu', 'x');
+    await kill(session, queue);
+    const message = await (await session.consume(dead)).message();
+    const time = { '!': 'timestamp', value: expect.any(Number) };
+    expect(deaths(message)).toEqual([
+      { count: 1, exchange, queue, reason: 'rejected', 'routing-keys': ['order.eu'], time },
+    ]);
+    expect(Math.abs(deaths(message)[0]!.time.value - Date.now() / 1000)).toBeLessThan(60);
+    expect(message.properties.headers).toMatchObject({
+      'x-first-death-exchange': exchange,
+      'x-first-death-queue': queue,
+      'x-first-death-reason': 'rejected',
+    });
+  });
+
+  it('keep body, properties and headers', async () => {
+    const session = await Session.open(broker);
+    const { queue, dead } = await declare(session);
+    const properties = {
+      contentType: 'text/plain',
+      messageId: 'm1',
+      correlationId: 'c1',
+      priority: 3,
+      type: 't',
+      appId: 'a',
+    };
+    await session.publish('', queue, 'body', { ...properties, persistent: true, headers: { mine: 1 } });
+    await kill(session, queue);
+    const message = await (await session.consume(dead)).message();
+    expect(message).toMatchObject({ properties: { ...properties, deliveryMode: 2, headers: { mine: 1 } } });
+    expect(String(message.content)).toBe('body');
+  });
+
+  it('keep their key when the queue names none', async () => {
+    const session = await Session.open(broker);
+    const exchange = await session.exchange('topic');
+    const dead = await session.bound(exchange, ['#']);
+    const queue = await session.queue({ deadLetterExchange: exchange });
+    await session.send(queue, ['x']);
+    await kill(session, queue);
+    expect(await (await session.consume(dead)).message()).toMatchObject({
+      fields: { exchange, routingKey: queue },
+    });
+  });
+
+  it('take the key that the queue names', async () => {
+    const session = await Session.open(broker);
+    const exchange = await session.exchange('topic');
+    const dead = await session.bound(exchange, ['dead.#']);
+    const queue = await session.queue({ deadLetterExchange: exchange, deadLetterRoutingKey: 'dead.order' });
+    await session.send(queue, ['x']);
+    await kill(session, queue);
+    const message = await (await session.consume(dead)).message();
+    expect(message).toMatchObject({ fields: { exchange, routingKey: 'dead.order' } });
+    expect(deaths(message)).toMatchObject([{ 'routing-keys': [queue] }]);
+  });
+
+  it('are lost when the exchange does not exist or routes nowhere', async () => {
+    const session = await Session.open(broker);
+    const queue = await session.queue({ deadLetterExchange: fresh('missing') });
+    await session.send(queue, ['x', 'y']);
+    await kill(session, queue);
+    expect(await session.drain(queue)).toEqual(['y']);
+  });
+
+  it('lose their expiration, which is written down, so that they do not expire again', async () => {
+    const session = await Session.open(broker);
+    const { queue, dead } = await declare(session);
+    await session.send(queue, ['x'], { expiration: '20' });
+    const message = await (await session.consume(dead)).message();
+    expect(message.properties.expiration).toBeUndefined();
+    expect(deaths(message)).toMatchObject([{ reason: 'expired', 'original-expiration': '20' }]);
+  });
+
+  it.each([
+    ['expired', { messageTtl: 10 }, ['x']],
+    ['maxlen', { maxLength: 0 }, ['x']],
+  ] as const)('of another cause say so: %s', async (reason, options, bodies) => {
+    const session = await Session.open(broker);
+    const { queue, dead } = await declare(session, options);
+    await session.send(queue, bodies);
+    const message = await (await session.consume(dead)).message();
+    expect(deaths(message)).toMatchObject([{ reason, queue, count: 1 }]);
+    expect(message.properties.headers).toMatchObject({ 'x-first-death-reason': reason });
+  });
+
+  it('that die again in the same queue for the same reason count up', async () => {
+    const session = await Session.open(broker);
+    const { queue, dead } = await declare(session);
+    await session.send(queue, ['x']);
+    for (let round = 0; round < 2; round++) {
+      await kill(session, queue);
+      const message = await (await session.consume(dead, { noAck: true })).message();
+      expect(deaths(message)).toMatchObject([{ count: round + 1 }]);
+      const options = { headers: message.properties.headers };
+      await session.publish('', queue, 'x', options);
+      await session.channel.deleteQueue(dead);
+      await session.channel.assertQueue(dead, { durable: false });
+    }
+  });
+
+  it('that die elsewhere list their latest death first and remember the first one', async () => {
+    const session = await Session.open(broker);
+    const dead = await session.queue();
+    const second = await session.queue({
+      deadLetterExchange: '',
+      deadLetterRoutingKey: dead,
+      messageTtl: 10,
+    });
+    const first = await session.queue({ deadLetterExchange: '', deadLetterRoutingKey: second });
+    await session.send(first, ['x']);
+    await kill(session, first);
+    const message = await (await session.consume(dead)).message();
+    expect(deaths(message).map(({ queue, reason }) => [queue, reason])).toEqual([
+      [second, 'expired'],
+      [first, 'rejected'],
+    ]);
+    expect(message.properties.headers).toMatchObject({
+      'x-first-death-queue': first,
+      'x-first-death-reason': 'rejected',
+    });
+  });
+
+  it('that expire in a circle without any rejection are dropped', async () => {
+    const session = await Session.open(broker);
+    const [one, two] = [fresh('queue'), fresh('queue')];
+    const exchange = await session.exchange('fanout');
+    const witness = await session.bound(exchange, ['']);
+    const options = (next: string): Options.AssertQueue => ({
+      durable: false,
+      messageTtl: 10,
+      deadLetterExchange: next === two ? exchange : '',
+      deadLetterRoutingKey: next,
+    });
+    await session.channel.assertQueue(one, options(two));
+    await session.channel.assertQueue(two, options(one));
+    await session.channel.bindQueue(two, exchange, '');
+    const seen = await session.consume(witness, { noAck: true });
+    // A message that went on in its circle would pass the witness again, between the later ones.
+    for (const body of ['a', 'b', 'c', 'd', 'e']) {
+      await session.send(one, [body]);
+      expect(await seen.bodies(1)).toEqual([body]);
+    }
+  });
+
+  it('of a message with CC keep the list, and BCC is not brought back', async () => {
+    const session = await Session.open(broker);
+    const { queue, dead } = await declare(session);
+    await session.publish('', queue, 'x', { CC: ['elsewhere'], BCC: ['hidden'] });
+    await kill(session, queue);
+    const message = await (await session.consume(dead)).message();
+    expect(message.properties.headers).not.toHaveProperty('BCC');
+    expect(deaths(message)[0]!['routing-keys']).toEqual([queue, 'elsewhere']);
+  });
+
+  it('may return to the queue that they came from', async () => {
+    const session = await Session.open(broker);
+    const queue = fresh('queue');
+    await session.channel.assertQueue(queue, {
+      durable: false,
+      deadLetterExchange: '',
+      deadLetterRoutingKey: queue,
+    });
+    await session.send(queue, ['x']);
+    const consumer = await session.consume(queue);
+    session.channel.reject(await consumer.message(), false);
+    const again = await consumer.message();
+    expect(again.fields.redelivered).toBe(false);
+    expect(deaths(again)).toMatchObject([{ queue, count: 1 }]);
+  });
+});

@@ -1,0 +1,185 @@
+// The protocol below any client library: headers, frames and methods that are wrong, and what the broker replies.
+import { afterEach, expect, it } from '@jest/globals';
+import { onEachBroker } from '../support/brokers.js';
+import { RawClient, shortString } from './raw-client.js';
+
+onEachBroker('Frames', (broker) => {
+  const open: RawClient[] = [];
+  const ready = async (options?: { heartbeat?: number; frameMax?: number }): Promise<RawClient> => {
+    const client = await RawClient.ready(broker.url, options);
+    open.push(client);
+    return client;
+  };
+  const socket = (): RawClient => {
+    const client = RawClient.open(broker.url);
+    open.push(client);
+    return client;
+  };
+  afterEach(() => {
+    for (const client of open.splice(0)) client.destroy();
+  });
+
+  it.each([
+    ['another version', 'AMQP\x00\x00\x09\x09'],
+    ['another protocol', 'GET / HT'],
+  ])('of %s are answered with the header that the broker speaks, then the end', async (_, header) => {
+    const client = socket();
+    client.bytes(Buffer.from(header, 'latin1'));
+    await client.ended();
+    expect(client.rest.toString('latin1')).toBe('AMQP\x00\x00\x09\x01');
+  });
+
+  it('begin with version 0-9, PLAIN and AMQPLAIN, and the locale en_US', async () => {
+    const client = socket();
+    client.bytes(Buffer.from('AMQP\x00\x00\x09\x01', 'latin1'));
+    const { payload } = await client.expect('10.10');
+    expect([payload.readUInt8(0), payload.readUInt8(1)]).toEqual([0, 9]);
+    const afterTable = payload.subarray(6 + payload.readUInt32BE(2));
+    const mechanisms = afterTable.toString('utf8', 4, 4 + afterTable.readUInt32BE(0));
+    expect(mechanisms.split(' ').sort()).toEqual(['AMQPLAIN', 'PLAIN']);
+    expect(afterTable.toString('utf8')).toMatch(/en_US$/);
+  });
+
+  it('that offer an unknown way to log in are refused', async () => {
+    const client = socket();
+    await client.startOk(broker.url, 'KERBEROS');
+    expect(await client.closeReply()).toMatch(/^504 CHANNEL_ERROR|^530 NOT_ALLOWED|^403 /);
+  });
+
+  it('propose 131072 bytes for a frame, 2047 channels and a heartbeat of 60 seconds', async () => {
+    const client = socket();
+    await client.startOk(broker.url);
+    const { payload } = await client.expect('10.30');
+    expect([payload.readUInt16BE(0), payload.readUInt32BE(2), payload.readUInt16BE(6)]).toEqual([
+      2047, 131072, 60,
+    ]);
+  });
+
+  it('with a wrong end are a frame error: 501', async () => {
+    const client = await ready();
+    client.frame(1, 1, Buffer.from([0, 20, 0, 20, 1]), 0x00);
+    expect(await client.closeReply()).toMatch(/^501 FRAME_ERROR - /);
+  });
+
+  it('of an unknown type are refused', async () => {
+    const client = await ready();
+    client.frame(99, 1, Buffer.from('what?'));
+    expect(await client.closeReply()).toMatch(/^(501 FRAME_ERROR|505 UNEXPECTED_FRAME) - /);
+  });
+
+  it('larger than agreed are a frame error: 501', async () => {
+    const client = await ready({ frameMax: 4096 });
+    client.frame(3, 1, Buffer.alloc(5000));
+    expect(await client.closeReply()).toMatch(/^501 FRAME_ERROR - .*frame/i);
+  });
+
+  it('with a body that nobody announced are unexpected: 505', async () => {
+    const client = await ready();
+    client.frame(3, 1, Buffer.from('body'));
+    expect(await client.closeReply()).toMatch(
+      /^505 UNEXPECTED_FRAME - expected method frame, got non method frame instead/,
+    );
+  });
+
+  it('with a method between a publish and its body are unexpected: 505', async () => {
+    const client = await ready();
+    client.method(1, 60, 40, Buffer.from([0, 0]), shortString(''), shortString('q'), Buffer.from([0]));
+    client.method(1, 20, 20, Buffer.from([1]));
+    expect(await client.closeReply()).toMatch(
+      /^505 UNEXPECTED_FRAME - expected content header for class 60, got non content header frame instead/,
+    );
+  });
+
+  it('on a channel that is not open are a channel error: 504', async () => {
+    const client = await ready();
+    client.method(7, 50, 10, Buffer.from([0, 0]), shortString('q'), Buffer.from([0, 0, 0, 0, 0]));
+    expect(await client.closeReply()).toBe("504 CHANNEL_ERROR - expected 'channel.open'");
+  });
+
+  it('that open a channel twice are a channel error: 504', async () => {
+    const client = await ready();
+    client.method(1, 20, 10, Buffer.from([0]));
+    expect(await client.closeReply()).toBe("504 CHANNEL_ERROR - second 'channel.open' seen");
+  });
+
+  it('with a method that does not exist are refused', async () => {
+    const client = await ready();
+    client.method(1, 60, 199);
+    expect(await client.closeReply()).toMatch(/^(501|502|503|540) /);
+  });
+
+  it('with flow control are not implemented: 540', async () => {
+    const client = await ready();
+    client.method(1, 20, 20, Buffer.from([0]));
+    expect(await client.closeReply()).toBe('540 NOT_IMPLEMENTED - active=false');
+  });
+
+  it('with an immediate publish are not implemented: 540', async () => {
+    const client = await ready();
+    client.method(1, 60, 40, Buffer.from([0, 0]), shortString(''), shortString('q'), Buffer.from([2]));
+    client.frame(2, 1, Buffer.from([0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+    expect(await client.closeReply()).toBe('540 NOT_IMPLEMENTED - immediate=true');
+  });
+
+  it('with recover but no requeue are not implemented: 540', async () => {
+    const client = await ready();
+    client.method(1, 60, 110, Buffer.from([0]));
+    expect(await client.closeReply()).toBe('540 NOT_IMPLEMENTED - requeue=false');
+  });
+
+  it('with a prefetch in bytes are not implemented: 540', async () => {
+    const client = await ready();
+    client.method(1, 60, 10, Buffer.from([0, 0, 0, 9, 0, 0, 0]));
+    expect(await client.closeReply()).toBe('540 NOT_IMPLEMENTED - prefetch_size!=0 (9)');
+  });
+
+  it('with a transaction start one on RabbitMQ and are refused where there are none', async () => {
+    const client = await ready();
+    client.method(1, 90, 10);
+    if (broker.feature('transactions')) await client.expect('90.11');
+    else expect(await client.closeReply()).toMatch(/^540 NOT_IMPLEMENTED - /);
+  });
+
+  it('with no-wait get no answer', async () => {
+    const client = await ready();
+    client.method(
+      1,
+      50,
+      10,
+      Buffer.from([0, 0]),
+      shortString('raw-no-wait'),
+      Buffer.from([0b11000, 0, 0, 0, 0]),
+    );
+    client.method(
+      1,
+      50,
+      10,
+      Buffer.from([0, 0]),
+      shortString('raw-no-wait'),
+      Buffer.from([0b00001, 0, 0, 0, 0]),
+    );
+    const { payload } = await client.expect('50.11');
+    expect(payload.toString('utf8', 1, 1 + payload.readUInt8(0))).toBe('raw-no-wait');
+  });
+
+  it('that close the connection are answered, then the socket ends', async () => {
+    const client = await ready();
+    client.method(0, 10, 50, Buffer.from([0, 200]), shortString('bye'), Buffer.from([0, 0, 0, 0]));
+    await client.expect('10.51');
+    await client.ended();
+  });
+
+  it('that close a channel are answered, and its number can be used again', async () => {
+    const client = await ready();
+    client.method(1, 20, 40, Buffer.from([0, 200]), shortString('bye'), Buffer.from([0, 0, 0, 0]));
+    await client.expect('20.41');
+    client.method(1, 20, 10, Buffer.from([0]));
+    await client.expect('20.11');
+  });
+
+  it('come as heartbeats when a heartbeat was agreed, and a silent client is cut off', async () => {
+    const client = await ready({ heartbeat: 1 });
+    await client.ended();
+    expect(client.heartbeats).toBeGreaterThan(0);
+  });
+});
