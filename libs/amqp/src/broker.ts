@@ -2,26 +2,23 @@
 // broker, starts the consumers, and ends everything in the right order.
 
 import { CodecRegistry } from './codecs/registry.js';
-import { Consumer, type ConsumerStatus } from './inbound/consumer.js';
-import { dispatch } from './inbound/dispatch.js';
-import { groupByQueue } from './inbound/groups.js';
+import type { ConsumerStatus } from './inbound/consumer.js';
+import { Consumers } from './inbound/consumers.js';
 import { Connection, type ConnectionState } from './link/connection.js';
-import { systemClock, type Clock } from './model/clock.js';
+import { connectionReports } from './link/reports.js';
+import { inTime, patience, systemClock, type Clock } from './model/clock.js';
 import type { RemoteErrorFacts } from './model/codec.js';
 import { Deadlines } from './model/deadlines.js';
 import { ConfigError, ConnectionLostError } from './model/errors.js';
-import type { BrokerOptions, PublishOptions, PublishReceipt, RequestOptions } from './model/options.js';
+import type { BrokerOptions } from './model/options.js';
+import type { PublishOptions, PublishReceipt, RequestOptions } from './model/publish-options.js';
 import { settings, type Settings } from './model/settings.js';
 import { Events, type BrokerEvent } from './observe/events.js';
-import { connectionReports } from './observe/connection-reports.js';
-import { Destinations } from './outbound/destinations.js';
-import { Publisher } from './outbound/publisher.js';
-import { Requester } from './outbound/requester.js';
-import { Sender } from './outbound/sender.js';
+import { Outbound } from './outbound/outbound.js';
 import { declare } from './topology/declare.js';
 import { describeHandler } from './topology/describe.js';
 import { planHandler, type HandlerPlan, type HandlerRegistration } from './topology/handler-plan.js';
-import { partFor, planTopology, type TopologyPlan } from './topology/plan.js';
+import { planTopology, type TopologyPlan } from './topology/plan.js';
 import type { ExchangeSpec, Wishes } from './topology/schema.js';
 import { exchangeSpec, topologyWishes, type TopologyOptions } from './topology/wishes.js';
 
@@ -54,13 +51,11 @@ export class Broker {
   private readonly deadlines: Deadlines;
   private readonly events: Events;
   private readonly publishLink: Connection;
-  private readonly sender: Sender;
-  private readonly publisher: Publisher;
-  private readonly requester: Requester;
+  private readonly outbound: Outbound;
   private readonly wishes: Wishes[] = [];
   private readonly handlers: HandlerPlan[] = [];
   private consumeLink: Connection | undefined;
-  private consumers: readonly Consumer[] = [];
+  private consumers: Consumers | undefined;
   private plan: TopologyPlan | undefined;
   private opening: Promise<void> | undefined;
   private draining: Promise<void> | undefined;
@@ -75,23 +70,15 @@ export class Broker {
     this.clock = internals.clock ?? systemClock;
     this.deadlines = new Deadlines(this.clock);
     this.events = new Events(this.settings.logger);
-    const codecs = new CodecRegistry(this.settings.codecs);
-    const { clock, deadlines, events } = this;
-    this.publishLink = this.link('publish', () => this.consumers.length === 0);
-    const connection = this.publishLink;
-    this.sender = new Sender({ connection, settings: this.settings, clock, deadlines });
-    this.requester = new Requester({ connection, settings: this.settings, clock, deadlines, codecs, events });
-    this.publisher = new Publisher({
+    this.publishLink = this.link('publish', () => !this.consumers);
+    this.outbound = new Outbound({
+      connection: this.publishLink,
       settings: this.settings,
-      clock,
-      codecs,
-      events,
-      sender: this.sender,
-      destinations: new Destinations({
-        connection,
-        clock,
-        describe: (exchange) => this.exchangeNamed(exchange),
-      }),
+      clock: this.clock,
+      deadlines: this.deadlines,
+      codecs: new CodecRegistry(this.settings.codecs),
+      events: this.events,
+      describe: (exchange) => this.exchangeNamed(exchange),
       shortenWait: internals.shortenWait ?? ((ms) => ms),
     });
   }
@@ -124,22 +111,24 @@ export class Broker {
 
   /** To an exchange; resolves when the broker has it. */
   publish(routingKey: string, payload: unknown, options: PublishOptions = {}): Promise<PublishReceipt> {
-    return this.publisher.publish(routingKey, payload, options);
+    return this.outbound.publisher.publish(routingKey, payload, options);
   }
 
   /** To a queue. @throws UnroutableError when it does not exist */
   send(queue: string, payload: unknown, options: PublishOptions = {}): Promise<PublishReceipt> {
-    return this.publisher.send(queue, payload, options);
+    return this.outbound.publisher.send(queue, payload, options);
   }
 
   /** Calls an RPC handler. */
   async request<T = unknown>(pattern: string, payload: unknown, options: RequestOptions = {}): Promise<T> {
-    return (await this.requester.request(pattern, payload, options)) as T;
+    return (await this.outbound.requester.request(pattern, payload, options)) as T;
   }
 
   /** Stops consuming, hands back what has not started, and waits for running handlers up to `shutdown`. Never rejects. */
   drain(): Promise<void> {
-    this.draining ??= this.withPatience((expired) => this.drainConsumers(expired));
+    this.draining ??= patience(this.clock, this.settings.shutdown, async (expired) =>
+      this.consumers?.drain(expired),
+    );
     return this.draining;
   }
 
@@ -159,59 +148,51 @@ export class Broker {
     const links = this.consumeLink ? [this.consumeLink, this.publishLink] : [this.publishLink];
     return {
       connections: links.map(({ name, state, blocked }) => ({ name, state, blocked })),
-      consumers: this.consumers.map((consumer) => consumer.status()),
-      publishing: this.sender.pending,
-      pendingCalls: this.requester.pending,
+      consumers: this.consumers?.status() ?? [],
+      publishing: this.outbound.sender.pending,
+      pendingCalls: this.outbound.requester.pending,
     };
   }
 
   private async run(): Promise<void> {
     this.plan = planTopology([...this.wishes, ...this.handlers.map((handler) => handler.wishes)]);
     if (this.settings.consumers && this.handlers.length > 0) this.makeConsumers(this.plan);
-    for (const handler of this.consumers.length > 0 ? this.handlers : []) {
-      this.settings.logger.log(describeHandler(handler));
-    }
-    this.sender.start();
+    this.outbound.sender.start();
     if (this.settings.startup === 'background') {
-      this.startInBackground();
+      this.consumers?.start().catch((error: unknown) => this.settings.logger.error(String(error)));
       return;
     }
     const began = this.clock.now();
     const left = (): number => Math.max(1, this.settings.startupTimeout - (this.clock.now() - began));
     // A publisher that was used before open() has connected already, without the plan.
-    const early = this.publishLink.state === 'open' && !this.consumeLink;
-    await Promise.all([this.publishLink, this.consumeLink].map((link) => link?.opened(left())));
+    const early = this.publishLink.state === 'open' && !this.consumers;
+    await Promise.all([this.publishLink.opened(left()), this.consumeLink?.opened(left())]);
     if (early) await this.publishLink.withChannel((channel) => declare(channel, this.plan as TopologyPlan));
-    await this.inTime(Promise.all(this.consumers.map((consumer) => consumer.start())), left());
-  }
-
-  private startInBackground(): void {
-    for (const consumer of this.consumers) {
-      consumer.start().catch((error: unknown) => this.settings.logger.error(String(error)));
-    }
+    if (this.consumers) await inTime(this.clock, left(), this.consumers.start(), () => this.notReady());
   }
 
   private makeConsumers(plan: TopologyPlan): void {
-    const typeOf = (name: string): string | undefined => this.exchangeNamed(name)?.type;
-    const connection = (this.consumeLink = this.link('consume', () => true));
-    const { settings, clock, deadlines, events, internals, publisher } = this;
-    const { remoteError } = internals;
-    this.consumers = groupByQueue(this.handlers).map((plans) => {
-      const rooms = plans.map((handler) => {
-        return {
-          plan: handler,
-          settings,
-          clock,
-          deadlines,
-          events,
-          remoteError,
-          outlet: publisher,
-          logger: settings.logger,
-        };
-      });
-      const topology = partFor(plan, plans[0].queue.name);
-      return new Consumer({ connection, rooms, dispatch: dispatch(plans, typeOf), topology });
+    const { settings, clock, deadlines, events, internals, outbound } = this;
+    this.consumeLink = this.link('consume', () => true);
+    this.consumers = new Consumers({
+      connection: this.consumeLink,
+      handlers: this.handlers,
+      topology: plan,
+      typeOf: (exchange) => this.exchangeNamed(exchange)?.type,
+      shared: {
+        ...{ settings, clock, deadlines, events, logger: settings.logger },
+        outlet: outbound.publisher,
+        remoteError: internals.remoteError,
+      },
     });
+    for (const handler of this.handlers) settings.logger.log(describeHandler(handler));
+  }
+
+  private notReady(): Error {
+    const missing = this.status().consumers.filter(({ ready }) => !ready);
+    return new ConnectionLostError(
+      `no consume-ok in time for ${missing.map(({ queue }) => queue).join(', ')}`,
+    );
   }
 
   private link(role: string, declares: () => boolean): Connection {
@@ -222,9 +203,7 @@ export class Broker {
       ...{ name, connectTimeout, reconnect, url, credentials, tls, heartbeat, clock: this.clock },
       onEvent: (event) => {
         report(event);
-        if (event.kind !== 'unblocked') return;
-        this.sender.flush();
-        this.requester.flush();
+        if (event.kind === 'unblocked') this.outbound.flush();
       },
       prepare: async (connection) => {
         const { plan } = this;
@@ -242,42 +221,10 @@ export class Broker {
     return exchangeSpec({ name, type: 'topic' }, 'publish');
   }
 
-  private async drainConsumers(expired: Promise<void>): Promise<void> {
-    await Promise.all(this.consumers.map((consumer) => consumer.drain(expired)));
-  }
-
   private async end(): Promise<void> {
     await this.drain();
-    await this.withPatience((expired) => this.sender.close(expired));
-    await this.requester.close();
+    await patience(this.clock, this.settings.shutdown, (expired) => this.outbound.close(expired));
     await Promise.all([this.consumeLink?.close(), this.publishLink.close()]);
-  }
-
-  /** Runs `work` with a promise that resolves when the patience of a shutdown is over. */
-  private async withPatience(work: (expired: Promise<void>) => Promise<void>): Promise<void> {
-    let cancel = (): void => undefined;
-    const expired = new Promise<void>((resolve) => {
-      cancel = this.clock.after(this.settings.shutdown, resolve, true);
-    });
-    await work(expired);
-    cancel();
-  }
-
-  private async inTime(work: Promise<unknown>, ms: number): Promise<void> {
-    let cancel = (): void => undefined;
-    const late = new Promise<never>((_, reject) => {
-      const waiting = (): string =>
-        this.status()
-          .consumers.filter(({ ready }) => !ready)
-          .map(({ queue }) => queue)
-          .join(', ');
-      cancel = this.clock.after(
-        ms,
-        () => reject(new ConnectionLostError(`no consume-ok in time for ${waiting()}`)),
-        true,
-      );
-    });
-    await Promise.race([work, late]).finally(() => cancel());
   }
 
   private beforeOpen(what: string): void {

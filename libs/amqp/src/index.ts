@@ -18,13 +18,26 @@ export type {
 } from './model/codec.js';
 export { Delivery, type DeliverySink } from './model/delivery.js';
 export { humanDuration, milliseconds, type Duration } from './model/duration.js';
-export * from './model/errors.js';
+export {
+  ConfigError,
+  ConnectionLostError,
+  ConnectionRefusedError,
+  DecodeError,
+  EncodeError,
+  HandlerTimeoutError,
+  RabbitError,
+  type DecodeIssue,
+  type RefusalReason,
+} from './model/errors.js';
 export { HEADER } from './model/headers.js';
 export { CONSOLE, SILENT, type BrokerLogger } from './model/logger.js';
 export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './model/message.js';
 export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './model/option-table.js';
 export type * from './model/options.js';
+export type * from './model/publish-options.js';
+export * from './model/publish-errors.js';
 export { matchesRoutingKey } from './model/routing-key.js';
+export * from './model/rpc-errors.js';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './model/schema.js';
 export { packageName, type Settings } from './model/settings.js';
 export {
@@ -36,6 +49,7 @@ export {
   Retry,
   RetrySignal,
 } from './model/signals.js';
+export * from './model/topology-errors.js';
 export type { DeadLetterReason, Verdict } from './model/verdict.js';
 export type { BrokerEvent, PublishOutcome } from './observe/events.js';
 export type { HandlerRegistration } from './topology/handler-plan.js';

@@ -8,7 +8,7 @@ import { ACK, OPEN, type Verdict } from '../model/verdict.js';
 import type { Clock } from '../model/clock.js';
 import type { Delivery } from '../model/delivery.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
-import type { HandlerRoom } from './pipeline.js';
+import type { HandlerRoom } from './step.js';
 import { decodePayload } from './steps/decode.js';
 import { report } from './steps/observe.js';
 import { unfit } from './steps/retry.js';

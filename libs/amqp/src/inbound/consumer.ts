@@ -3,7 +3,7 @@
 // declared again if somebody deleted it.
 
 import { randomUUID } from 'node:crypto';
-import { QueueLockedError } from '../model/errors.js';
+import { QueueLockedError } from '../model/topology-errors.js';
 import { describeError, printable } from '../model/logger.js';
 import { Delivery, type DeliverySink } from '../model/delivery.js';
 import { afterFailure } from '../model/retry-policy.js';
@@ -19,8 +19,10 @@ import type { TopologyPlan } from '../topology/plan.js';
 import { Batcher, batchPipeline } from './batch.js';
 import type { Dispatch } from './dispatch.js';
 import { InFlight } from './in-flight.js';
-import { pipeline, type HandlerRoom, type Run } from './pipeline.js';
+import { pipeline } from './pipeline.js';
+import type { HandlerRoom, Run } from './step.js';
 import { settle } from './settle.js';
+import { Unsettled } from './unsettled.js';
 
 /** What a consumer is made from. */
 export interface ConsumerOptions {
@@ -49,20 +51,19 @@ export class Consumer implements DeliverySink {
   private readonly runs: readonly Run[];
   private readonly work: InFlight<readonly Delivery[]>;
   private readonly batcher: Batcher | undefined;
-  /** Where each unsettled delivery came from. Bounded by the prefetch, which is per channel life. */
-  private readonly origins = new Map<Delivery, LiveChannel>();
+  private readonly unsettled: Unsettled;
   private readonly runBatch: ((list: readonly Delivery[]) => Promise<Verdict[]>) | undefined;
   private queueName: string;
   private tag: string | undefined;
   private lives = 0;
   private draining = false;
-  private settledWaiters: (() => void)[] = [];
   private started: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
   constructor(private readonly options: ConsumerOptions) {
     this.room = options.rooms[0];
     this.plan = this.room.plan;
     this.queueName = this.plan.queue.name;
+    this.unsettled = new Unsettled(this.plan.ack === 'none');
     this.runs = options.rooms.map(pipeline);
     this.work = new InFlight(this.plan.concurrency, (list) => this.run(list));
     const { batch } = this.plan;
@@ -92,7 +93,7 @@ export class Consumer implements DeliverySink {
 
   status(): ConsumerStatus {
     const ready = this.lease.current !== undefined && !this.draining;
-    return { queue: this.queueName, ready, inFlight: this.origins.size };
+    return { queue: this.queueName, ready, inFlight: this.unsettled.size };
   }
 
   /** No new work; hands back what has not started; waits for the rest until `expired`. Always settles. */
@@ -105,8 +106,8 @@ export class Consumer implements DeliverySink {
     }
     const notStarted = [...this.work.stop().flat(), ...(this.batcher?.take() ?? [])];
     for (const delivery of notStarted) this.finish(delivery, REQUEUE);
-    await Promise.race([Promise.all([this.work.idle(), this.allSettled()]), expired]);
-    for (const delivery of this.origins.keys()) {
+    await Promise.race([Promise.all([this.work.idle(), this.unsettled.none()]), expired]);
+    for (const delivery of this.unsettled.deliveries()) {
       this.room.logger.warn(
         `${delivery.handler} did not finish in time; its message goes back to '${this.queueName}'`,
       );
@@ -158,9 +159,8 @@ export class Consumer implements DeliverySink {
   private onLost(channel: LiveChannel, reason: string): void {
     // What had not started is delivered again; what runs goes on, and finds its channel gone when it settles.
     this.batcher?.take();
-    this.work.forget((list) => list.every((delivery) => this.origins.get(delivery) === channel));
-    for (const [delivery, origin] of this.origins) if (origin === channel) this.origins.delete(delivery);
-    this.tellSettled();
+    this.work.forget((list) => list.every((delivery) => this.unsettled.cameOn(delivery, channel)));
+    this.unsettled.removeAll(channel);
     if (this.draining) return;
     this.room.logger.warn(
       `the consumer of '${this.queueName}' was lost (${printable(reason)}); it is brought back`,
@@ -184,7 +184,7 @@ export class Consumer implements DeliverySink {
       return;
     }
     const delivery = new Delivery(message, this.queueName, this);
-    this.origins.set(delivery, channel);
+    this.unsettled.add(delivery, channel);
     // What arrives between a shutdown's cancel and its confirmation goes back untouched.
     if (this.draining) this.finish(delivery, REQUEUE);
     else if (this.batcher) this.batcher.add(delivery);
@@ -221,37 +221,17 @@ export class Consumer implements DeliverySink {
 
   private carryOut(delivery: Delivery, verdict: Verdict): void {
     const { room } = this;
-    const channel = this.origins.get(delivery);
-    const { deliveryTag } = delivery.message;
-    const noAck = this.plan.ack === 'none';
-    const origin = {
-      alive: () => noAck || (channel?.alive ?? false),
-      ack: () => noAck || (channel?.ack(deliveryTag) ?? false),
-      requeue: () => noAck || (channel?.requeue(deliveryTag) ?? false),
-    };
     // An unmatched message has no handler: any dead-letter queue of this queue's handlers is the right one.
     const owner = this.roomOf(delivery) ?? this.options.rooms.find(({ plan }) => plan.deadQueue) ?? room;
-    settle(delivery, verdict, origin, { ...room, deadQueue: owner.plan.deadQueue })
+    settle(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue: owner.plan.deadQueue })
       .then((onTime) => {
         if (room.events.heard) room.events.emit({ kind: 'settled', queue: this.queueName, delivery, onTime });
       })
       .catch((error: unknown) => room.logger.error(`settling failed: ${describeError(error)}`))
-      .finally(() => {
-        this.origins.delete(delivery);
-        this.tellSettled();
-      });
+      .finally(() => this.unsettled.remove(delivery));
   }
 
   private roomOf(delivery: Delivery): HandlerRoom | undefined {
     return this.options.rooms.find(({ plan }) => plan.id === delivery.handler);
-  }
-
-  private tellSettled(): void {
-    if (this.origins.size === 0) for (const resolve of this.settledWaiters.splice(0)) resolve();
-  }
-
-  private allSettled(): Promise<void> {
-    if (this.origins.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.settledWaiters.push(resolve));
   }
 }

@@ -6,7 +6,7 @@ import { observe } from './steps/observe.js';
 import { reply } from './steps/reply.js';
 import { retry } from './steps/retry.js';
 import { timeout } from './steps/timeout.js';
-import type { Step } from './pipeline.js';
+import type { Step } from './step.js';
 
 /** observe → reply → retry → timeout → decode → the handler. */
 export const order: readonly Step[] = [observe, reply, retry, timeout, decode];

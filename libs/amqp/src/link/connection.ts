@@ -5,7 +5,7 @@ import { connect, type Channel, type ChannelModel, type ConfirmChannel } from 'a
 import { backoff } from '../model/backoff.js';
 import { ConnectionLostError, type RabbitError } from '../model/errors.js';
 import { describeError } from '../model/logger.js';
-import type { Clock } from '../model/clock.js';
+import { inTime, type Clock } from '../model/clock.js';
 import { LiveChannel } from './channel.js';
 import { endpoints, type Endpoint, type EndpointOptions } from './endpoints.js';
 import { isPermanent, refusal } from './refusal.js';
@@ -75,22 +75,11 @@ export class Connection {
     this.start();
     if (this.state === 'open') return Promise.resolve();
     if (this.state === 'closed') return Promise.reject(this.closedError());
-    return new Promise<void>((resolve, reject) => {
-      let cancel: (() => void) | undefined;
-      const waiter: Waiter = {
-        resolve: () => (cancel?.(), resolve()),
-        reject: (error: Error) => (cancel?.(), reject(error)),
-        impatient: patience !== undefined,
-      };
-      this.waiters.push(waiter);
-      if (patience === undefined) return;
-      cancel = this.options.clock.after(patience, () => {
-        this.waiters = this.waiters.filter((other) => other !== waiter);
-        reject(
-          this.lastError ?? new ConnectionLostError(`${this.name} did not connect within ${patience} ms`),
-        );
-      });
+    const waiting = new Promise<void>((resolve, reject) => {
+      this.waiters.push({ resolve, reject, impatient: patience !== undefined });
     });
+    if (patience === undefined) return waiting;
+    return inTime(this.options.clock, patience, waiting, () => this.notOpened(patience));
   }
 
   /** Opens a channel of the current life. Rejects when there is none. */
@@ -227,6 +216,10 @@ export class Connection {
   // The state changes behind every await; a method keeps the compiler from remembering an old one.
   private isClosed(): boolean {
     return this.state === 'closed';
+  }
+
+  private notOpened(patience: number): Error {
+    return this.lastError ?? new ConnectionLostError(`${this.name} did not connect within ${patience} ms`);
   }
 
   private closedError(): ConnectionLostError {

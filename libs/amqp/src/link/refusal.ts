@@ -1,18 +1,15 @@
 // Why a connection could not be opened, in one word and one sentence, from the many shapes in which
 // sockets, TLS and the broker say no.
 
-import {
-  ConnectionLostError,
-  ConnectionRefusedError,
-  QueueLockedError,
-  RabbitError,
-} from '../model/errors.js';
+import { ConnectionLostError, ConnectionRefusedError, RabbitError } from '../model/errors.js';
+import { QueueLockedError } from '../model/topology-errors.js';
 
 /** The error of a failed attempt as one of ours. `label` names the endpoint without its secrets. */
 export function refusal(error: unknown, label: string): RabbitError {
   if (error instanceof RabbitError) return error;
   const text = error instanceof Error ? error.message : String(error);
-  const code = String((error as { code?: unknown } | undefined)?.code ?? '');
+  const given = (error as { code?: unknown } | undefined)?.code;
+  const code = typeof given === 'string' ? given : '';
   if (/ACCESS.REFUSED/.test(text) || /\b403\b/.test(text)) {
     return /vhost|virtual host/i.test(text) && !/Login/i.test(text)
       ? refused('vhost', `the user may not use the virtual host of ${label}`, 'grant it permissions there')

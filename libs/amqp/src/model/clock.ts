@@ -17,3 +17,25 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Runs `work` with a promise that resolves when `ms` are over. The timer keeps the process alive until `work` is done. */
+export async function patience(
+  clock: Clock,
+  ms: number,
+  work: (expired: Promise<void>) => Promise<void>,
+): Promise<void> {
+  let cancel = (): void => undefined;
+  const expired = new Promise<void>((resolve) => {
+    cancel = clock.after(ms, resolve, true);
+  });
+  await work(expired).finally(() => cancel());
+}
+
+/** `work`, or after `ms` the error that `late` makes. */
+export async function inTime<T>(clock: Clock, ms: number, work: Promise<T>, late: () => Error): Promise<T> {
+  let cancel = (): void => undefined;
+  const expired = new Promise<never>((_, reject) => {
+    cancel = clock.after(ms, () => reject(late()), true);
+  });
+  return Promise.race([work, expired]).finally(() => cancel());
+}

@@ -1,8 +1,21 @@
 // One table for all options: name, type, default, meaning, and the check. Bad options fail at boot with
 // a sentence made from it, and docs/options.md is made from it, so the two cannot disagree.
 
-import { milliseconds, type Duration } from './duration.js';
 import { ConfigError } from './errors.js';
+import {
+  bool,
+  duration,
+  either,
+  inside,
+  isFalse,
+  isFunction,
+  list,
+  object,
+  oneOf,
+  text,
+  whole,
+  type Check,
+} from './option-checks.js';
 
 /** A row of the table. `check` says what is wrong with a value, or nothing. */
 export interface OptionRow {
@@ -12,51 +25,6 @@ export interface OptionRow {
   readonly meaning: string;
   readonly check: Check;
 }
-
-type Check = (value: unknown) => string | undefined;
-
-const bool: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
-const text: Check = (value) =>
-  typeof value === 'string' && value !== '' ? undefined : 'a text that is not empty';
-const object: Check = (value) => (typeof value === 'object' && value !== null ? undefined : 'an object');
-const list: Check = (value) => (Array.isArray(value) ? undefined : 'a list');
-const oneOf = (...names: readonly string[]): Check => {
-  return (value) =>
-    names.includes(value as string) ? undefined : names.map((name) => `'${name}'`).join(' or ');
-};
-const whole = (min: number, max: number): Check => {
-  return (value) =>
-    Number.isInteger(value) && (value as number) >= min && (value as number) <= max
-      ? undefined
-      : `a whole number from ${min} to ${max}`;
-};
-const duration: Check = (value) => {
-  try {
-    milliseconds(value as Duration, 'it');
-    return undefined;
-  } catch {
-    return "a duration such as 5000, '5s', '2m'";
-  }
-};
-const either = (...checks: readonly Check[]): Check => {
-  return (value) => {
-    const wanted = checks.map((check) => check(value));
-    return wanted.includes(undefined) ? undefined : wanted.join(', or ');
-  };
-};
-const isFunction: Check = (value) => (typeof value === 'function' ? undefined : 'a function');
-const isFalse: Check = (value) => (value === false ? undefined : 'false');
-const inside = (rows: Readonly<Record<string, Check>>): Check => {
-  return (value) => {
-    if (object(value)) return 'an object';
-    for (const [name, inner] of Object.entries(value as object)) {
-      if (!rows[name]) return `an object with ${Object.keys(rows).join(', ')} (there is no '${name}')`;
-      const wrong = inner === undefined ? undefined : rows[name](inner);
-      if (wrong) return `an object whose ${name} is ${wrong}`;
-    }
-    return undefined;
-  };
-};
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const retry = either(
@@ -69,220 +37,58 @@ const row = (name: string, type: string, fallback: string, meaning: string, chec
 };
 
 /** Options of a connection: `forRoot`, `new Broker`. */
+// One row, one line.
+// prettier-ignore
 export const BROKER_OPTIONS: readonly OptionRow[] = [
-  row(
-    'url',
-    'string, string[], function',
-    'RABBITMQ_URL, else amqp://guest:guest@localhost:5672',
-    'one URL, the nodes of one cluster (tried in turn), or a function that returns them for each connect',
-    either(text, list, isFunction),
-  ),
-  row(
-    'service',
-    'string',
-    'the package name',
-    'names the connections; first part of generated queue names',
-    text,
-  ),
+  row('url', 'string, string[], function', 'RABBITMQ_URL, else amqp://guest:guest@localhost:5672', 'one URL, the nodes of one cluster (tried in turn), or a function that returns them for each connect', either(text, list, isFunction)),
+  row('service', 'string', 'the package name', 'names the connections; first part of generated queue names', text),
   row('exchange', 'string', "'events'", 'durable topic exchange of subscribe and publish', text),
-  row(
-    'queueType',
-    "'quorum', 'classic', 'default'",
-    "'quorum'",
-    'type of named durable queues; default lets the broker decide',
-    oneOf('quorum', 'classic', 'default'),
-  ),
+  row('queueType', "'quorum', 'classic', 'default'", "'quorum'", 'type of named durable queues; default lets the broker decide', oneOf('quorum', 'classic', 'default')),
   row('prefetch', '1 to 65535', '32', 'unacked messages per consumer', whole(1, 65535)),
   row('concurrency', 'number', 'the prefetch', 'handlers running at once per consumer', whole(1, 65535)),
-  row(
-    'retry',
-    'object, false',
-    '5 attempts after 1s, 5s, 30s, 2m',
-    'what a thrown error leads to: attempts, delays, jitter, on, not; false dead-letters at once',
-    retry,
-  ),
-  row(
-    'rpc',
-    'object',
-    "timeout 10s, reply 'direct'",
-    'timeout, reply (direct or queue), exposeErrors, maxPending, replyTo',
-    inside({
-      timeout: duration,
-      reply: oneOf('direct', 'queue'),
-      exposeErrors: bool,
-      maxPending: whole(1, MAX),
-      replyTo: list,
-    }),
-  ),
-  row(
-    'publish',
-    'object',
-    'persistent, timeout 10s, waiting room 10000 messages and 64 MiB',
-    'persistent, timeout, waitingRoom { messages, bytes }',
-    inside({
-      persistent: bool,
-      timeout: duration,
-      waitingRoom: inside({ messages: whole(0, MAX), bytes: whole(0, MAX) }),
-    }),
-  ),
-  row(
-    'startup',
-    "'require', 'background'",
-    "'require'",
-    'whether a start without the broker fails, or goes on trying while the application runs',
-    oneOf('require', 'background'),
-  ),
+  row('retry', 'object, false', '5 attempts after 1s, 5s, 30s, 2m', 'what a thrown error leads to: attempts, delays, jitter, on, not; false dead-letters at once', retry),
+  row('rpc', 'object', "timeout 10s, reply 'direct'", 'timeout, reply (direct or queue), exposeErrors, maxPending, replyTo', inside({ timeout: duration, reply: oneOf('direct', 'queue'), exposeErrors: bool, maxPending: whole(1, MAX), replyTo: list, })),
+  row('publish', 'object', 'persistent, timeout 10s, waiting room 10000 messages and 64 MiB', 'persistent, timeout, waitingRoom { messages, bytes }', inside({ persistent: bool, timeout: duration, waitingRoom: inside({ messages: whole(0, MAX), bytes: whole(0, MAX) }), })),
+  row('startup', "'require', 'background'", "'require'", 'whether a start without the broker fails, or goes on trying while the application runs', oneOf('require', 'background')),
   row('startupTimeout', 'duration', '30s', 'how long startup: require tries', duration),
   row('shutdown', 'duration', '10s', 'how long running handlers may take to finish when closing', duration),
   row('consumers', 'boolean', 'true', 'false: this process only publishes', bool),
-  row(
-    'logger',
-    'object with log, warn, error',
-    "the console, or Nest's logger",
-    'where log lines go',
-    object,
-  ),
+  row('logger', 'object with log, warn, error', "the console, or Nest's logger", 'where log lines go', object),
   row('codecs', 'list', 'json, text, bytes', 'more codecs, asked before the built-in ones', list),
-  row(
-    'tls',
-    'object',
-    "Node's defaults",
-    'for amqps: ca, cert, key, pfx, passphrase, servername, rejectUnauthorized',
-    object,
-  ),
-  row(
-    'credentials',
-    'object, function',
-    'those of the URL',
-    'username and password, or a function that fetches them for each connect',
-    either(object, isFunction),
-  ),
-  row(
-    'heartbeat',
-    'duration',
-    '10s',
-    'two missed ones and the connection counts as lost; 0 switches them off',
-    duration,
-  ),
+  row('tls', 'object', "Node's defaults", 'for amqps: ca, cert, key, pfx, passphrase, servername, rejectUnauthorized', object),
+  row('credentials', 'object, function', 'those of the URL', 'username and password, or a function that fetches them for each connect', either(object, isFunction)),
+  row('heartbeat', 'duration', '10s', 'two missed ones and the connection counts as lost; 0 switches them off', duration),
   row('connectTimeout', 'duration', '5s', 'how long one attempt to connect may take', duration),
-  row(
-    'reconnect',
-    'object',
-    'min 100ms, max 5s',
-    'waits between attempts to connect, doubled from min to max with jitter',
-    inside({ min: duration, max: duration }),
-  ),
+  row('reconnect', 'object', 'min 100ms, max 5s', 'waits between attempts to connect, doubled from min to max with jitter', inside({ min: duration, max: duration })),
   row('maxMessageBytes', 'number', '16 MiB', 'bodies above this are dead-lettered unread', whole(1, MAX)),
 ];
 
 /** Options of a handler: `@Consume`, `@Subscribe`, `@RpcHandler`. */
+// One row, one line.
+// prettier-ignore
 export const HANDLER_OPTIONS: readonly OptionRow[] = [
   row('queue', 'string', 'see the decorator', 'the queue it consumes', text),
-  row(
-    'exchange',
-    'string, object',
-    "the connection's exchange (subscribe)",
-    'where the patterns are bound: a name, or { name, type, durable, ... } to declare it',
-    exchange,
-  ),
-  row(
-    'bindings',
-    'list',
-    'none',
-    '{ exchange, key or keys, match: { all } or { any } }, as many as one likes',
-    list,
-  ),
-  row(
-    'queueType',
-    "'quorum', 'classic', 'stream', 'default'",
-    "the connection's; 'classic' for RPC",
-    'type of the queue',
-    oneOf('quorum', 'classic', 'stream', 'default'),
-  ),
-  row(
-    'durable',
-    'boolean',
-    'true',
-    'whether the queue survives a restart of the broker; false makes it a classic queue',
-    bool,
-  ),
+  row('exchange', 'string, object', "the connection's exchange (subscribe)", 'where the patterns are bound: a name, or { name, type, durable, ... } to declare it', exchange),
+  row('bindings', 'list', 'none', '{ exchange, key or keys, match: { all } or { any } }, as many as one likes', list),
+  row('queueType', "'quorum', 'classic', 'stream', 'default'", "the connection's; 'classic' for RPC", 'type of the queue', oneOf('quorum', 'classic', 'stream', 'default')),
+  row('durable', 'boolean', 'true', 'whether the queue survives a restart of the broker; false makes it a classic queue', bool),
   row('prefetch', '1 to 65535', "the connection's", 'unacked messages of this consumer', whole(1, 65535)),
   row('concurrency', 'number', 'the prefetch', 'handlers of this consumer running at once', whole(1, 65535)),
-  row(
-    'ack',
-    "'auto', 'manual', 'none'",
-    "'auto'",
-    'acked when the handler returns; by the handler; or by the broker at delivery (a crash loses it)',
-    oneOf('auto', 'manual', 'none'),
-  ),
+  row('ack', "'auto', 'manual', 'none'", "'auto'", 'acked when the handler returns; by the handler; or by the broker at delivery (a crash loses it)', oneOf('auto', 'manual', 'none')),
   row('retry', 'object, false', "the connection's; false for RPC", 'what a thrown error leads to', retry),
-  row(
-    'deadLetter',
-    'boolean',
-    'true; false for RPC',
-    'false: what fails for good is dropped with an error in the log',
-    bool,
-  ),
-  row(
-    'timeout',
-    'duration',
-    'none',
-    'longest run; then the signal aborts and it counts as a throw',
-    duration,
-  ),
-  row(
-    'batch',
-    'object',
-    'none',
-    'size, and wait from the first message (1s): the handler gets lists',
-    inside({ size: whole(1, 65535), wait: duration }),
-  ),
+  row('deadLetter', 'boolean', 'true; false for RPC', 'false: what fails for good is dropped with an error in the log', bool),
+  row('timeout', 'duration', 'none', 'longest run; then the signal aborts and it counts as a throw', duration),
+  row('batch', 'object', 'none', 'size, and wait from the first message (1s): the handler gets lists', inside({ size: whole(1, 65535), wait: duration })),
   row('maxPriority', '1 to 255', 'none', 'makes a priority queue (classic)', whole(1, 255)),
   row('messageTtl', 'duration', 'none', 'how long messages stay in the queue', duration),
   row('maxLength', 'number', 'none', 'longest queue, in messages; the oldest go', whole(0, MAX)),
   row('singleActive', 'boolean', 'false', 'one consumer at a time; the next takes over', bool),
-  row(
-    'priority',
-    'number',
-    '0',
-    'consumer priority: higher gets messages first',
-    whole(-2147483648, 2147483647),
-  ),
-  row(
-    'stream',
-    'object',
-    'none',
-    'reads a stream queue from { offset }: first, last, next, a number, a Date, or an interval',
-    inside({ offset: either(whole(0, MAX), text, object) }),
-  ),
-  row(
-    'declare',
-    "'create', 'check', 'skip'",
-    "'create'",
-    'declare the queue, only look that it is there, or neither',
-    oneOf('create', 'check', 'skip'),
-  ),
-  row(
-    'schema',
-    'Standard Schema',
-    'none',
-    'validates the payload; what does not fit is dead-lettered',
-    object,
-  ),
-  row(
-    'codec',
-    'codec',
-    'by content type',
-    'reads (and for RPC writes) with this codec whatever the content type says',
-    object,
-  ),
-  row(
-    'broadcast',
-    'boolean',
-    'false',
-    'every instance gets its copy; nothing is kept while it is away (subscribe only)',
-    bool,
-  ),
+  row('priority', 'number', '0', 'consumer priority: higher gets messages first', whole(-2147483648, 2147483647)),
+  row('stream', 'object', 'none', 'reads a stream queue from { offset }: first, last, next, a number, a Date, or an interval', inside({ offset: either(whole(0, MAX), text, object) })),
+  row('declare', "'create', 'check', 'skip'", "'create'", 'declare the queue, only look that it is there, or neither', oneOf('create', 'check', 'skip')),
+  row('schema', 'Standard Schema', 'none', 'validates the payload; what does not fit is dead-lettered', object),
+  row('codec', 'codec', 'by content type', 'reads (and for RPC writes) with this codec whatever the content type says', object),
+  row('broadcast', 'boolean', 'false', 'every instance gets its copy; nothing is kept while it is away (subscribe only)', bool),
   row('arguments', 'object', 'none', 'queue arguments as another program declared them', object),
 ];
 

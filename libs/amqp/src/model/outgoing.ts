@@ -5,7 +5,7 @@ import { milliseconds } from './duration.js';
 import { EncodeError } from './errors.js';
 import type { Encoded } from './codec.js';
 import type { MessageProperties, OutgoingMessage } from './message.js';
-import type { PublishOptions } from './options.js';
+import type { PublishOptions } from './publish-options.js';
 
 /** Where a message goes, and what every message gets. */
 export interface OutgoingDefaults {

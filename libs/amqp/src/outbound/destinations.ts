@@ -1,7 +1,8 @@
 // Knows which exchanges and wait queues exist, so that publishing to a missing one fails with its name
 // before anything is sent. What was found once is not asked again until the connection is a new one.
 
-import { ConnectionLostError, PublishTimeoutError, UnroutableError } from '../model/errors.js';
+import { ConnectionLostError } from '../model/errors.js';
+import { PublishTimeoutError, UnroutableError } from '../model/publish-errors.js';
 import type { Clock } from '../model/clock.js';
 import type { Connection } from '../link/connection.js';
 import { declare, declareExchange, type DeclaringChannel } from '../topology/declare.js';

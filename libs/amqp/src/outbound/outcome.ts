@@ -5,7 +5,7 @@ import {
   PublishOutcomeUnknownError,
   PublishTimeoutError,
   UnroutableError,
-} from '../model/errors.js';
+} from '../model/publish-errors.js';
 import type { PublishOutcome } from '../observe/events.js';
 
 /** What a failed publish counts as. */

@@ -3,12 +3,12 @@
 
 import { randomUUID } from 'node:crypto';
 import { milliseconds } from '../model/duration.js';
-import { UnroutableError } from '../model/errors.js';
+import { UnroutableError } from '../model/publish-errors.js';
 import { outgoing } from '../model/outgoing.js';
 import type { Clock } from '../model/clock.js';
 import type { CodecLookup } from '../model/codec.js';
 import type { OutgoingMessage } from '../model/message.js';
-import type { PublishOptions, PublishReceipt } from '../model/options.js';
+import type { PublishOptions, PublishReceipt } from '../model/publish-options.js';
 import type { Outlet } from '../model/outlet.js';
 import type { Settings } from '../model/settings.js';
 import type { Events, PublishOutcome } from '../observe/events.js';

@@ -1,7 +1,8 @@
 // Reads a reply: a value, or the error of the handler at the other side. Whatever odd shape a foreign
 // service sends, the caller gets one of the two, and only text that is safe to show.
 
-import { DecodeError, RpcRemoteError } from '../model/errors.js';
+import { DecodeError } from '../model/errors.js';
+import { RpcRemoteError } from '../model/rpc-errors.js';
 import { HEADER, safeHeaders } from '../model/headers.js';
 import type { Codec, CodecLookup, RemoteErrorFacts } from '../model/codec.js';
 import type { ReceivedMessage } from '../model/message.js';

@@ -3,15 +3,14 @@
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { milliseconds } from '../model/duration.js';
+import { ConnectionLostError, EncodeError } from '../model/errors.js';
+import { WaitingRoomFullError } from '../model/publish-errors.js';
 import {
-  ConnectionLostError,
-  EncodeError,
   RpcCancelledError,
   RpcConnectionLostError,
   RpcNoServerError,
   RpcTimeoutError,
-  WaitingRoomFullError,
-} from '../model/errors.js';
+} from '../model/rpc-errors.js';
 import { printable } from '../model/logger.js';
 import { validate } from '../model/schema.js';
 import { outgoing } from '../model/outgoing.js';
@@ -19,7 +18,7 @@ import type { Clock } from '../model/clock.js';
 import type { CodecLookup } from '../model/codec.js';
 import type { Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
-import type { RequestOptions } from '../model/options.js';
+import type { RequestOptions } from '../model/publish-options.js';
 import type { Settings } from '../model/settings.js';
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';

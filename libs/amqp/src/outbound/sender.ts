@@ -1,13 +1,12 @@
 // Takes a finished message to the broker: waits in the room while the way is closed, goes over the
 // confirm channel, and settles exactly once with what became of it.
 
+import { ConnectionLostError, EncodeError } from '../model/errors.js';
 import {
-  ConnectionLostError,
-  EncodeError,
   PublishNackedError,
   PublishOutcomeUnknownError,
   PublishTimeoutError,
-} from '../model/errors.js';
+} from '../model/publish-errors.js';
 import type { Clock } from '../model/clock.js';
 import type { Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage } from '../model/message.js';

@@ -1,7 +1,7 @@
 // Where publishes wait while the broker is away, blocked, or slower than this process. Bounded in
 // messages and bytes; who does not fit is told at once, who waits too long is told then.
 
-import { WaitingRoomFullError } from '../model/errors.js';
+import { WaitingRoomFullError } from '../model/publish-errors.js';
 
 /** Someone who waits. */
 export interface Waiting {

@@ -1,13 +1,13 @@
 // The broker answers a declaration it does not like by closing the channel with a code and a sentence.
 // Here that becomes an error that says who asked, what differs, and what to do.
 
+import { ConfigError } from '../model/errors.js';
 import {
   AccessRefusedError,
-  ConfigError,
   QueueLockedError,
   TopologyMismatchError,
   TopologyMissingError,
-} from '../model/errors.js';
+} from '../model/topology-errors.js';
 
 /** What was being declared when the broker said no. */
 export interface Asked {

@@ -4,7 +4,7 @@
 import type { Codec, CodecLookup } from '../../model/codec.js';
 import type { ReceivedMessage } from '../../model/message.js';
 import { validate, type StandardSchema } from '../../model/schema.js';
-import type { Step } from '../pipeline.js';
+import type { Step } from '../step.js';
 
 export const decode: Step = (room) => (next) => async (delivery) => {
   const { schema, codec } = room.plan;

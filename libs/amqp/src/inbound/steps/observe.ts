@@ -5,7 +5,7 @@ import { humanDuration } from '../../model/duration.js';
 import { describeError, printable } from '../../model/logger.js';
 import type { Delivery } from '../../model/delivery.js';
 import type { Verdict } from '../../model/verdict.js';
-import type { HandlerRoom, Step } from '../pipeline.js';
+import type { HandlerRoom, Step } from '../step.js';
 
 /** Log lines and events for one handler. */
 export const observe: Step = (room) => (next) => async (delivery) => {

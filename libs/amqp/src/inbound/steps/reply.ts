@@ -10,7 +10,7 @@ import type { Encoded, RemoteErrorFacts } from '../../model/codec.js';
 import type { Delivery } from '../../model/delivery.js';
 import type { OutgoingMessage } from '../../model/message.js';
 import type { Verdict } from '../../model/verdict.js';
-import type { HandlerRoom, Step } from '../pipeline.js';
+import type { HandlerRoom, Step } from '../step.js';
 
 export const reply: Step = (room) => (next) => {
   if (room.plan.registration.kind !== 'rpc') return next;

@@ -7,7 +7,7 @@ import { afterFailure } from '../../model/retry-policy.js';
 import type { Delivery } from '../../model/delivery.js';
 import type { Settings } from '../../model/settings.js';
 import type { Verdict } from '../../model/verdict.js';
-import type { Step } from '../pipeline.js';
+import type { Step } from '../step.js';
 
 /** A quorum queue counts deliveries that ended without a settle; after this many the handler is not called again. */
 export const POISON_DELIVERIES = 5;

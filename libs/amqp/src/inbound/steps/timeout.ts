@@ -3,7 +3,7 @@
 
 import { HandlerTimeoutError } from '../../model/errors.js';
 import type { Verdict } from '../../model/verdict.js';
-import type { Step } from '../pipeline.js';
+import type { Step } from '../step.js';
 
 export const timeout: Step = (room) => (next) => {
   const { plan, deadlines, logger, clock } = room;
@@ -26,7 +26,7 @@ export const timeout: Step = (room) => (next) => {
             logger.warn(`${plan.id} returned after its timeout of ${limit} ms; the result was not used`);
           resolve(verdict);
         },
-        (failure: unknown) => {
+        (failure: Error) => {
           deadlines.clear(deadline);
           reject(failure);
         },

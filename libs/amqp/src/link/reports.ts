@@ -1,11 +1,11 @@
 // What a connection goes through, as log lines and events. One line per change of state; while a broker
 // stays away, a line every half minute is enough.
 
-import type { ConnectionEvent } from '../link/connection.js';
+import type { ConnectionEvent } from './connection.js';
 import type { Clock } from '../model/clock.js';
 import { humanDuration } from '../model/duration.js';
 import { printable, type BrokerLogger } from '../model/logger.js';
-import type { Events } from './events.js';
+import type { Events } from '../observe/events.js';
 
 const REPEAT_AFTER = 30_000;
 

@@ -1,0 +1,49 @@
+// The consumers of a broker: one for each queue that has handlers.
+
+import type { Connection } from '../link/connection.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
+import { partFor, type TopologyPlan } from '../topology/plan.js';
+import { Consumer, type ConsumerStatus } from './consumer.js';
+import { dispatch, type ExchangeTypes } from './dispatch.js';
+import { groupByQueue } from './groups.js';
+import type { HandlerRoom } from './step.js';
+
+/** What consumers are made from. */
+export interface ConsumersOptions {
+  readonly connection: Connection;
+  readonly handlers: readonly HandlerPlan[];
+  readonly topology: TopologyPlan;
+  readonly typeOf: ExchangeTypes;
+  readonly shared: Omit<HandlerRoom, 'plan'>;
+}
+
+/** All of them. */
+export class Consumers {
+  private readonly all: readonly Consumer[];
+
+  /** @throws ConfigError when handlers of one queue do not fit together */
+  constructor({ connection, handlers, topology, typeOf, shared }: ConsumersOptions) {
+    this.all = groupByQueue(handlers).map((plans) => {
+      return new Consumer({
+        connection,
+        rooms: plans.map((plan) => ({ ...shared, plan })),
+        dispatch: dispatch(plans, typeOf),
+        topology: partFor(topology, plans[0].queue.name),
+      });
+    });
+  }
+
+  /** Resolves when each has its consume-ok. */
+  async start(): Promise<void> {
+    await Promise.all(this.all.map((consumer) => consumer.start()));
+  }
+
+  status(): ConsumerStatus[] {
+    return this.all.map((consumer) => consumer.status());
+  }
+
+  /** Ends their work, bounded by `expired`. Always settles. */
+  async drain(expired: Promise<void>): Promise<void> {
+    await Promise.all(this.all.map((consumer) => consumer.drain(expired)));
+  }
+}

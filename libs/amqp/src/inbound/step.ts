@@ -1,0 +1,31 @@
+// What a step of the pipeline is, and what it may use.
+
+import type { Clock } from '../model/clock.js';
+import type { RemoteErrorFacts } from '../model/codec.js';
+import type { Deadlines } from '../model/deadlines.js';
+import type { Delivery } from '../model/delivery.js';
+import type { BrokerLogger } from '../model/logger.js';
+import type { Outlet } from '../model/outlet.js';
+import type { Settings } from '../model/settings.js';
+import type { Verdict } from '../model/verdict.js';
+import type { Events } from '../observe/events.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
+
+/** Takes a delivery to its verdict. Never rejects once `observe` is around it. */
+export type Run = (delivery: Delivery) => Promise<Verdict>;
+
+/** One idea around a handler: gets what comes after it and returns itself around that. */
+export type Step = (handler: HandlerRoom) => (next: Run) => Run;
+
+/** What steps may use. One per handler. */
+export interface HandlerRoom {
+  readonly plan: HandlerPlan;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly outlet: Outlet;
+  readonly events: Events;
+  readonly logger: BrokerLogger;
+  /** What may be told to a remote caller about an error, when the application knows better. */
+  readonly remoteError: ((error: unknown) => RemoteErrorFacts | undefined) | undefined;
+}

@@ -1,0 +1,51 @@
+// Small checks of option values, put together in option-table.ts. Each says what the value should be, or
+// nothing when it is that.
+
+import { milliseconds, type Duration } from './duration.js';
+
+/** What is wrong with a value, as the end of "must be ..."; or nothing. */
+export type Check = (value: unknown) => string | undefined;
+
+export const bool: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
+export const text: Check = (value) =>
+  typeof value === 'string' && value !== '' ? undefined : 'a text that is not empty';
+export const object: Check = (value) =>
+  typeof value === 'object' && value !== null ? undefined : 'an object';
+export const list: Check = (value) => (Array.isArray(value) ? undefined : 'a list');
+export const oneOf = (...names: readonly string[]): Check => {
+  return (value) =>
+    names.includes(value as string) ? undefined : names.map((name) => `'${name}'`).join(' or ');
+};
+export const whole = (min: number, max: number): Check => {
+  return (value) =>
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+      ? undefined
+      : `a whole number from ${min} to ${max}`;
+};
+export const duration: Check = (value) => {
+  try {
+    milliseconds(value as Duration, 'it');
+    return undefined;
+  } catch {
+    return "a duration such as 5000, '5s', '2m'";
+  }
+};
+export const either = (...checks: readonly Check[]): Check => {
+  return (value) => {
+    const wanted = checks.map((check) => check(value));
+    return wanted.includes(undefined) ? undefined : wanted.join(', or ');
+  };
+};
+export const isFunction: Check = (value) => (typeof value === 'function' ? undefined : 'a function');
+export const isFalse: Check = (value) => (value === false ? undefined : 'false');
+export const inside = (rows: Readonly<Record<string, Check>>): Check => {
+  return (value) => {
+    if (object(value)) return 'an object';
+    for (const [name, inner] of Object.entries(value as object)) {
+      if (!rows[name]) return `an object with ${Object.keys(rows).join(', ')} (there is no '${name}')`;
+      const wrong = inner === undefined ? undefined : rows[name](inner);
+      if (wrong) return `an object whose ${name} is ${wrong}`;
+    }
+    return undefined;
+  };
+};

@@ -1,0 +1,46 @@
+// What can be said about one publish, send or request, and what comes back from a publish.
+
+import type { Codec } from './codec.js';
+import type { Duration } from './duration.js';
+import type { Headers } from './message.js';
+import type { StandardSchema } from './schema.js';
+
+/** Options of one `publish`, `send`. */
+export interface PublishOptions {
+  /** Default: the broker's `exchange`. */
+  readonly exchange?: string;
+  readonly headers?: Headers;
+  readonly persistent?: boolean;
+  /** 0 to 255. */
+  readonly priority?: number;
+  /** The broker drops (or dead-letters) it when it is older. */
+  readonly expiration?: Duration;
+  /** Arrives this much later. Rounded up to two significant digits. */
+  readonly delay?: Duration;
+  /** Default: a new one. */
+  readonly messageId?: string;
+  readonly correlationId?: string;
+  readonly type?: string;
+  readonly contentType?: string;
+  /** Reject with UnroutableError when no queue wants it. Default: true for `send`, false for `publish`. */
+  readonly mandatory?: boolean;
+  /** Default: the broker's `publish.timeout`. */
+  readonly timeout?: Duration;
+  /** Gives up while it waits; once sent it cannot be taken back. */
+  readonly signal?: AbortSignal;
+  /** Encodes with this codec. Default: by content type, then by the payload's type. */
+  readonly codec?: Codec;
+}
+
+/** Options of one `request`. */
+export interface RequestOptions extends Omit<PublishOptions, 'delay' | 'mandatory' | 'expiration'> {
+  /** Validates the answer. */
+  readonly schema?: StandardSchema;
+}
+
+/** What the broker said to a publish. */
+export interface PublishReceipt {
+  /** Whether at least one queue got it. For a delayed message: whether it waits. */
+  readonly routed: boolean;
+  readonly messageId: string;
+}

@@ -1,0 +1,71 @@
+// The exits of a call that are not its value. A call always takes one of them or the value.
+
+import { destination, RabbitError } from './errors.js';
+
+/** No answer within the time the caller gave. The request may still be worked on. */
+export class RpcTimeoutError extends RabbitError {
+  constructor(
+    readonly exchange: string,
+    readonly routingKey: string,
+    readonly waitedMs: number,
+    readonly correlationId: string,
+  ) {
+    super(
+      'WARREN_RPC_TIMEOUT',
+      `no answer from ${destination(exchange, routingKey)} within ${waitedMs} ms (correlation id ${correlationId})`,
+      'raise timeout, or look whether its handlers are busy',
+    );
+  }
+}
+
+/** The handler at the other side failed. `remoteName` is the class of what it threw; its stack stays there. */
+export class RpcRemoteError extends RabbitError {
+  constructor(
+    readonly remoteName: string,
+    readonly remoteMessage: string,
+    /** The remote error's own code, if it had one. */
+    readonly remoteCode: string | number | undefined,
+    /** What the remote error carried for its caller, if anything. */
+    readonly data: unknown,
+  ) {
+    super('WARREN_RPC_REMOTE', `${remoteName}: ${remoteMessage}`, 'thrown by the handler that was called');
+  }
+}
+
+/** Nobody listens for this request: it came back at once. */
+export class RpcNoServerError extends RabbitError {
+  constructor(
+    readonly exchange: string,
+    readonly routingKey: string,
+  ) {
+    super(
+      'WARREN_RPC_NO_SERVER',
+      `no handler listens for ${destination(exchange, routingKey)}`,
+      'start the service with that @RpcHandler, or check the name',
+    );
+  }
+}
+
+/** The connection went away while the call was under way. The handler may have run. */
+export class RpcConnectionLostError extends RabbitError {
+  constructor(exchange: string, routingKey: string, cause?: unknown) {
+    super(
+      'WARREN_RPC_CONNECTION_LOST',
+      `the connection was lost while ${destination(exchange, routingKey)} was being called`,
+      'call again if the handler may run twice',
+      cause,
+    );
+  }
+}
+
+/** The caller's own signal ended the call. */
+export class RpcCancelledError extends RabbitError {
+  constructor(exchange: string, routingKey: string, cause?: unknown) {
+    super(
+      'WARREN_RPC_CANCELLED',
+      `the call to ${destination(exchange, routingKey)} was cancelled`,
+      '',
+      cause,
+    );
+  }
+}

@@ -1,0 +1,70 @@
+// What the broker has against a declaration: it exists otherwise, is not there, is forbidden, is locked.
+// Every one names who asked for it.
+
+import { RabbitError } from './errors.js';
+
+/** Something on the broker exists already with other properties, and AMQP cannot change it in place. */
+export class TopologyMismatchError extends RabbitError {
+  constructor(readonly facts: TopologyMismatch) {
+    super(
+      'WARREN_TOPOLOGY_MISMATCH',
+      `${facts.what} '${facts.name}' exists with ${facts.argument} = ${facts.current}, but ${facts.askedBy} wants ${facts.wanted}`,
+      `change ${facts.askedBy} to fit, delete the ${facts.what} by hand when it is empty, or use declare: 'check' to take it as it is`,
+    );
+  }
+}
+
+/** The two sides of a mismatch. Values as the broker wrote them. */
+export interface TopologyMismatch {
+  readonly what: 'queue' | 'exchange';
+  readonly name: string;
+  readonly argument: string;
+  readonly current: string;
+  readonly wanted: string;
+  /** The handler or module that asked for it. */
+  readonly askedBy: string;
+}
+
+/** A queue or exchange that should only be looked at (`declare: 'check'`, or an exchange given by name) is not there. */
+export class TopologyMissingError extends RabbitError {
+  constructor(
+    readonly what: 'queue' | 'exchange',
+    readonly missing: string,
+    askedBy: string,
+  ) {
+    super(
+      'WARREN_TOPOLOGY_MISSING',
+      `there is no ${what} '${missing}', which ${askedBy} needs`,
+      what === 'exchange'
+        ? 'give it as { name, type } to have it declared, or start what declares it'
+        : 'leave out declare to have it declared, or start what declares it',
+    );
+  }
+}
+
+/** The user may not do this on the broker (403). The message names the resource. */
+export class AccessRefusedError extends RabbitError {
+  constructor(what: string, askedBy: string, cause?: unknown) {
+    super(
+      'WARREN_ACCESS_REFUSED',
+      `the broker refuses ${askedBy} access to ${what}`,
+      'grant the user configure, write and read permissions on it (rabbitmqctl set_permissions)',
+      cause,
+    );
+  }
+}
+
+/** The queue belongs exclusively to another connection (405). Tried again, since that connection may be an old one of ours. */
+export class QueueLockedError extends RabbitError {
+  constructor(
+    readonly queue: string,
+    cause?: unknown,
+  ) {
+    super(
+      'WARREN_QUEUE_LOCKED',
+      `queue '${queue}' is exclusive to another connection`,
+      'it is tried again',
+      cause,
+    );
+  }
+}

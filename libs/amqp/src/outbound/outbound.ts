@@ -1,0 +1,56 @@
+// Everything that leaves: publisher, sender and requester on one connection, and how they end together.
+
+import type { Clock } from '../model/clock.js';
+import type { CodecLookup } from '../model/codec.js';
+import type { Deadlines } from '../model/deadlines.js';
+import type { Settings } from '../model/settings.js';
+import type { Connection } from '../link/connection.js';
+import type { Events } from '../observe/events.js';
+import type { ExchangeSpec } from '../topology/schema.js';
+import { Destinations } from './destinations.js';
+import { Publisher } from './publisher.js';
+import { Requester } from './requester.js';
+import { Sender } from './sender.js';
+
+/** What the outbound side is made from. */
+export interface OutboundOptions {
+  readonly connection: Connection;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly codecs: CodecLookup;
+  readonly events: Events;
+  /** How an exchange is declared, if anybody said. */
+  readonly describe: (exchange: string) => ExchangeSpec | undefined;
+  /** Tests wait shorter. */
+  readonly shortenWait: (ms: number) => number;
+}
+
+/** See the top of the file. */
+export class Outbound {
+  readonly sender: Sender;
+  readonly publisher: Publisher;
+  readonly requester: Requester;
+
+  constructor(options: OutboundOptions) {
+    this.sender = new Sender(options);
+    this.requester = new Requester(options);
+    this.publisher = new Publisher({
+      ...options,
+      sender: this.sender,
+      destinations: new Destinations(options),
+    });
+  }
+
+  /** The broker takes messages again. */
+  flush(): void {
+    this.sender.flush();
+    this.requester.flush();
+  }
+
+  /** Lets what is under way settle until `expired`, then ends it. Always settles. */
+  async close(expired: Promise<void>): Promise<void> {
+    await this.sender.close(expired);
+    await this.requester.close();
+  }
+}
