@@ -3,6 +3,7 @@
 // declared again if somebody deleted it.
 
 import { randomUUID } from 'node:crypto';
+import { ConnectionLostError } from '../model/errors.js';
 import { QueueLockedError } from '../model/topology-errors.js';
 import { describeError, printable } from '../model/logger.js';
 import { Delivery, type DeliverySink } from '../model/delivery.js';
@@ -100,6 +101,8 @@ export class Consumer implements DeliverySink {
   async drain(expired: Promise<void>): Promise<void> {
     if (this.draining) return;
     this.draining = true;
+    this.started?.reject(new ConnectionLostError(`closed before '${this.queueName}' was consumed`));
+    this.started = undefined;
     const channel = this.lease.current;
     if (channel && this.tag !== undefined) {
       await Promise.race([channel.cancel(this.tag).catch(() => undefined), expired]);

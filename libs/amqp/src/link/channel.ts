@@ -26,7 +26,9 @@ export class LiveChannel {
     this.closed = new Promise((resolve) => {
       // A channel error without a listener would tear down the whole connection.
       channel.on('error', (error: Error) => (reason = describeError(error)));
-      channel.on('close', () => {
+      // First of all listeners: the client library's own one ends every unconfirmed publish, and those must
+      // see that the channel is dead rather than take it for a refusal.
+      channel.prependListener('close', () => {
         this.alive = false;
         resolve(reason);
       });
