@@ -76,7 +76,7 @@ export class Sender {
   send(message: OutgoingMessage, limits: SendLimits): Promise<boolean> {
     if (this.closed)
       return Promise.reject(new ConnectionLostError('publishing is over: the broker object was closed'));
-    if (limits.signal?.aborted) return Promise.reject(limits.signal.reason as Error);
+    if (limits.signal?.aborted) return Promise.reject(abortError(limits.signal));
     this.start();
     return new Promise<boolean>((resolve, reject) => {
       this.unsettled++;
@@ -105,10 +105,17 @@ export class Sender {
       this.unsettled === 0
         ? Promise.resolve()
         : new Promise<void>((resolve) => this.idleWaiters.push(resolve));
+    // Without a connection there is nothing to wait for: a process must not hang because its broker is away.
+    if (this.options.connection.state !== 'open') this.endWaiting();
     await Promise.race([settled, expired]);
-    for (const fail of [...this.failWaiting])
-      fail(new ConnectionLostError('closed before the message could be sent'));
+    this.endWaiting();
     await this.lease.close();
+  }
+
+  private endWaiting(): void {
+    for (const fail of [...this.failWaiting]) {
+      fail(new ConnectionLostError('closed before the message could be sent'));
+    }
   }
 
   private wait(waiting: Waiting, attempt: Attempt): void {
@@ -185,7 +192,7 @@ class Attempt {
 
   private readonly onAbort = (): void => {
     // What was sent cannot be taken back; its outcome is still worth knowing.
-    if (!this.sent) this.finish(this.limits.signal?.reason as Error);
+    if (!this.sent && this.limits.signal) this.finish(abortError(this.limits.signal));
   };
 
   private tooLate(): Error {
@@ -206,4 +213,9 @@ class Attempt {
     this.limits.signal?.removeEventListener('abort', this.onAbort);
     this.onDone(result);
   }
+}
+
+// Whoever aborts may give anything as the reason.
+function abortError({ reason }: AbortSignal): Error {
+  return reason instanceof Error ? reason : new Error(`aborted: ${String(reason)}`);
 }
