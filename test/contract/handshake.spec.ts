@@ -53,12 +53,6 @@ onEachBroker('A connection', (broker) => {
     );
   });
 
-  it('to an unknown vhost is refused with 530', async () => {
-    expect(await handshakeRefusal(changed((url) => (url.pathname = '/no-such-vhost')))).toBe(
-      '530 NOT_ALLOWED - vhost no-such-vhost not found',
-    );
-  });
-
   it('may log in with AMQPLAIN', async () => {
     const { username, password } = new URL(broker.url);
     const login = credentials.amqplain(decodeURIComponent(username), decodeURIComponent(password));

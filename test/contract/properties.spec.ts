@@ -51,7 +51,7 @@ const values: readonly (readonly [string, unknown, unknown])[] = [
     { '!': 'decimal', value: { places: 2, digits: 314 } },
     { '!': 'decimal', value: { places: 2, digits: 314 } },
   ],
-  ['a float', { '!': 'float', value: 0.5 }, { '!': 'float', value: 0.5 }],
+  ['a float', { '!': 'float', value: 0.5 }, 0.5],
 ];
 
 onEachBroker('A message keeps', (broker) => {
@@ -75,8 +75,8 @@ onEachBroker('A message keeps', (broker) => {
     const queue = await session.queue();
     await session.publish('', queue, 'x');
     const message = await session.get(queue);
-    const { headers, deliveryMode, ...others } = message ? message.properties : ({} as never);
-    expect([headers, deliveryMode]).toEqual([{}, 1]);
+    const { headers, ...others } = message ? message.properties : ({} as never);
+    expect(headers).toEqual({});
     expect(Object.values(others).filter((value) => value !== undefined)).toEqual([]);
   });
 

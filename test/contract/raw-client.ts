@@ -42,18 +42,26 @@ export class RawClient {
   ): Promise<RawClient> {
     const client = RawClient.open(url);
     await client.startOk(url);
-    await client.expect('10.30');
-    const tune = Buffer.alloc(8);
-    tune.writeUInt16BE(0, 0);
-    tune.writeUInt32BE(options.frameMax ?? 131072, 2);
-    tune.writeUInt16BE(options.heartbeat ?? 0, 6);
-    client.method(0, 10, 31, tune);
-    const vhost = decodeURIComponent(new URL(url).pathname.slice(1)) || '/';
-    client.method(0, 10, 40, shortString(vhost), Buffer.from([0, 0]));
+    await client.tuneOk(options);
+    client.openVhost(decodeURIComponent(new URL(url).pathname.slice(1)) || '/');
     await client.expect('10.41');
     client.method(1, 20, 10, Buffer.from([0]));
     await client.expect('20.11');
     return client;
+  }
+
+  /** Waits for connection.tune and answers it. */
+  async tuneOk(options: { heartbeat?: number; frameMax?: number } = {}): Promise<void> {
+    await this.expect('10.30');
+    const tune = Buffer.alloc(8);
+    tune.writeUInt16BE(2047, 0);
+    tune.writeUInt32BE(options.frameMax ?? 131072, 2);
+    tune.writeUInt16BE(options.heartbeat ?? 0, 6);
+    this.method(0, 10, 31, tune);
+  }
+
+  openVhost(name: string): void {
+    this.method(0, 10, 40, shortString(name), Buffer.from([0, 0]));
   }
 
   /** Sends the protocol header and answers connection.start. */

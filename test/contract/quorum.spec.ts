@@ -1,0 +1,172 @@
+// Quorum queues as a client sees them: their declaration rules, delivery count and limit. Replication is not
+// something that a client can see.
+import { expect, it } from '@jest/globals';
+import type { ConsumeMessage, GetMessage } from 'amqplib';
+import { onEachBroker } from '../support/brokers.js';
+import { channelRefusal, connectionRefusal, fresh, Session, text, type TestConsumer } from './session.js';
+
+onEachBroker('A quorum queue', (broker) => {
+  const declare = (session: Session, args: object = {}): Promise<string> =>
+    session.queue({ durable: true, arguments: { 'x-queue-type': 'quorum', ...args } });
+  const count = (message: ConsumeMessage | GetMessage): unknown =>
+    message.properties.headers?.['x-delivery-count'];
+
+  it('passes messages in order', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    await session.send(queue, ['a', 'b', 'c']);
+    expect(await (await session.consume(queue)).bodies(3)).toEqual(['a', 'b', 'c']);
+  });
+
+  it.each<[string, object, string]>([
+    ['not durable', { durable: false }, "invalid property 'non-durable' for queue 'NAME' in vhost 'V'"],
+    [
+      'exclusive',
+      { durable: true, exclusive: true },
+      "invalid property 'exclusive-owner' for queue 'NAME' in vhost 'V'",
+    ],
+    [
+      'auto-delete',
+      { durable: true, autoDelete: true },
+      "invalid property 'auto-delete' for queue 'NAME' in vhost 'V'",
+    ],
+  ])('cannot be %s', async (_, options, expected) => {
+    const { channel } = await Session.open(broker);
+    const name = fresh('queue');
+    const declared = { ...options, arguments: { 'x-queue-type': 'quorum' } };
+    expect(await channelRefusal(channel, () => channel.assertQueue(name, declared))).toBe(
+      `406 PRECONDITION_FAILED - ${expected.replace('NAME', name)}`,
+    );
+  });
+
+  it('is another queue than a classic one of that name: 406', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    expect(
+      await channelRefusal(session.channel, () => session.channel.assertQueue(queue, { durable: true })),
+    ).toBe(
+      `406 PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue '${queue}' in vhost 'V': received none but current is the value 'quorum' of type 'longstr'`,
+    );
+  });
+
+  it('counts how often a message came back, from the second delivery on', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    await session.channel.prefetch(1);
+    const consumer = await session.consume(queue);
+    await session.send(queue, ['x']);
+    const counts: unknown[] = [];
+    for (let n = 0; n < 3; n++) {
+      const message = await consumer.message();
+      counts.push(count(message));
+      session.channel.nack(message);
+    }
+    expect(counts).toEqual([undefined, 1, 2]);
+  });
+
+  it('counts a delivery to a client that went away', async () => {
+    const [one, two] = [await Session.open(broker), await Session.open(broker)];
+    const queue = await declare(one);
+    await one.send(queue, ['x']);
+    await (await one.consume(queue)).message();
+    await one.connection.close();
+    const again = await (await two.consume(queue)).message();
+    expect([count(again), again.fields.redelivered]).toEqual([1, true]);
+  });
+
+  const wornOut = async (
+    session: Session,
+    args: object,
+  ): Promise<{ consumer: TestConsumer; queue: string }> => {
+    const queue = await declare(session, args);
+    const consumer = await session.consume(queue);
+    await session.send(queue, ['poison']);
+    for (let n = 0; n < 3; n++) session.channel.nack(await consumer.message());
+    return { consumer, queue };
+  };
+
+  it('drops a message that came back more often than its limit', async () => {
+    const session = await Session.open(broker);
+    const { consumer, queue } = await wornOut(session, { 'x-delivery-limit': 2 });
+    await session.send(queue, ['good']);
+    expect(text(await consumer.message())).toBe('good');
+  });
+
+  it('dead-letters it when there is somewhere to go, and says delivery_limit', async () => {
+    const session = await Session.open(broker);
+    const dead = await session.queue();
+    const { queue } = await wornOut(session, {
+      'x-delivery-limit': 2,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': dead,
+    });
+    const message = await (await session.consume(dead)).message();
+    expect(message.properties.headers?.['x-death']).toMatchObject([
+      { reason: 'delivery_limit', queue, count: 1 },
+    ]);
+  });
+
+  it('drops from its head when it is too long', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session, { 'x-max-length': 2 });
+    await session.send(queue, ['a', 'b', 'c']);
+    expect(await (await session.consume(queue)).bodies(2)).toEqual(['b', 'c']);
+  });
+
+  it('lets messages expire', async () => {
+    const session = await Session.open(broker);
+    const dead = await session.queue();
+    const queue = await declare(session, {
+      'x-message-ttl': 20,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': dead,
+    });
+    await session.send(queue, ['x']);
+    const message = await (await session.consume(dead)).message();
+    expect(message.properties.headers?.['x-death']).toMatchObject([{ reason: 'expired', queue }]);
+  });
+
+  it('ignores priorities', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    await session.publish('', queue, 'low', { priority: 0 });
+    await session.publish('', queue, 'high', { priority: 9 });
+    expect(await (await session.consume(queue)).bodies(2)).toEqual(['low', 'high']);
+  });
+
+  it('obeys a single active consumer', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session, { 'x-single-active-consumer': true });
+    const [first, second] = [await session.consume(queue), await session.consume(queue)];
+    await session.send(queue, ['a', 'b']);
+    expect(await first.bodies(2)).toEqual(['a', 'b']);
+    expect(second.got.size).toBe(0);
+  });
+
+  it('refuses a channel with a global prefetch: 540 ends the connection', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    await session.channel.prefetch(5, true);
+    expect(await connectionRefusal(session.connection, () => session.consume(queue))).toBe(
+      `540 NOT_IMPLEMENTED - queue '${queue}' in vhost 'V' does not support global qos`,
+    );
+  });
+
+  it('can be purged and deleted', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    await session.send(queue, ['a', 'b']);
+    expect(await session.channel.purgeQueue(queue)).toEqual({ messageCount: 2 });
+    expect(await session.channel.deleteQueue(queue)).toEqual({ messageCount: 0 });
+  });
+});
+
+onEachBroker('A stream', (broker) => {
+  it('is a stream on RabbitMQ and refused where there are none', async () => {
+    const { channel } = await Session.open(broker);
+    const options = { durable: true, arguments: { 'x-queue-type': 'stream' } };
+    const declare = (): Promise<unknown> => channel.assertQueue(fresh('stream'), options);
+    if (broker.feature('streams')) await expect(declare()).resolves.toBeDefined();
+    else expect(await channelRefusal(channel, declare)).toMatch(/^(406|540) .*stream/);
+  });
+});

@@ -1,0 +1,87 @@
+// Single active consumer: one gets everything, the next takes over when it leaves.
+import { expect, it } from '@jest/globals';
+import { onEachBroker } from '../support/brokers.js';
+import { channelRefusal, Session, text } from './session.js';
+
+onEachBroker('A queue with a single active consumer', (broker) => {
+  const declare = (session: Session): Promise<string> =>
+    session.queue({ arguments: { 'x-single-active-consumer': true } });
+
+  it('gives everything to the first', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    const [first, second] = [await session.consume(queue), await session.consume(queue)];
+    await session.send(queue, ['a', 'b', 'c']);
+    expect(await first.bodies(3)).toEqual(['a', 'b', 'c']);
+    expect(second.got.size).toBe(0);
+  });
+
+  it('makes the first wait at its prefetch, and the second does not help out', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    await session.channel.prefetch(1);
+    const [first, second] = [await session.consume(queue), await session.consume(queue)];
+    await session.send(queue, ['a', 'b']);
+    const message = await first.message();
+    expect(await session.channel.checkQueue(queue)).toMatchObject({ messageCount: 1, consumerCount: 2 });
+    session.channel.ack(message);
+    expect(await first.bodies(1)).toEqual(['b']);
+    expect(second.got.size).toBe(0);
+  });
+
+  it('goes on with the second when the first is cancelled', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    const [first, second] = [
+      await session.consume(queue, { noAck: true }),
+      await session.consume(queue, { noAck: true }),
+    ];
+    await session.send(queue, ['a']);
+    await first.bodies(1);
+    await session.channel.cancel(first.tag);
+    await session.send(queue, ['b']);
+    expect(await second.bodies(1)).toEqual(['b']);
+  });
+
+  it('goes on with the second when the connection of the first ends, unsettled messages first', async () => {
+    const [one, two] = [await Session.open(broker), await Session.open(broker)];
+    const queue = await declare(one);
+    const first = await one.consume(queue);
+    const second = await two.consume(queue);
+    await two.send(queue, ['a', 'b']);
+    await first.bodies(2);
+    await one.connection.close();
+    const taken = await second.got.take(2);
+    expect(taken.map((message) => [text(message), message?.fields.redelivered])).toEqual([
+      ['a', true],
+      ['b', true],
+    ]);
+  });
+
+  it('keeps the order in which consumers came', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    const consumers = [];
+    for (let n = 0; n < 3; n++) consumers.push(await session.consume(queue, { noAck: true }));
+    for (const [n, consumer] of consumers.entries()) {
+      await session.send(queue, [`to ${n}`]);
+      expect(await consumer.bodies(1)).toEqual([`to ${n}`]);
+      await session.channel.cancel(consumer.tag);
+    }
+  });
+
+  it('lets somebody get messages beside the active consumer', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    await session.send(queue, ['x']);
+    expect(await session.drain(queue)).toEqual(['x']);
+  });
+
+  it('refuses an exclusive consumer with 403', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session);
+    expect(await channelRefusal(session.channel, () => session.consume(queue, { exclusive: true }))).toMatch(
+      /^403 ACCESS_REFUSED - queue '.*' in vhost 'V' in exclusive use/,
+    );
+  });
+});
