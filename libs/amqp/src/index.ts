@@ -33,11 +33,42 @@ export { HEADER } from './model/headers.js';
 export { CONSOLE, SILENT, type BrokerLogger } from './model/logger.js';
 export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './model/message.js';
 export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './model/option-table.js';
-export type * from './model/options.js';
-export type * from './model/publish-options.js';
-export * from './model/publish-errors.js';
+export type {
+  BindingOptions,
+  BrokerOptions,
+  Credentials,
+  CredentialsOption,
+  DeclareMode,
+  ErrorClass,
+  ExchangeOption,
+  ExchangeOptions,
+  FreeBindingOptions,
+  HandlerOptions,
+  HeaderMatch,
+  PublishDefaults,
+  QueueOptions,
+  QueueType,
+  RetryOptions,
+  RpcOptions,
+  TlsOptions,
+  UrlOption,
+} from './model/options.js';
+export type { PublishOptions, PublishReceipt, RequestOptions } from './model/publish-options.js';
+export {
+  PublishNackedError,
+  PublishOutcomeUnknownError,
+  PublishTimeoutError,
+  UnroutableError,
+  WaitingRoomFullError,
+} from './model/publish-errors.js';
 export { matchesRoutingKey } from './model/routing-key.js';
-export * from './model/rpc-errors.js';
+export {
+  RpcCancelledError,
+  RpcConnectionLostError,
+  RpcNoServerError,
+  RpcRemoteError,
+  RpcTimeoutError,
+} from './model/rpc-errors.js';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './model/schema.js';
 export { packageName, type Settings } from './model/settings.js';
 export {
@@ -49,7 +80,13 @@ export {
   Retry,
   RetrySignal,
 } from './model/signals.js';
-export * from './model/topology-errors.js';
+export {
+  AccessRefusedError,
+  QueueLockedError,
+  TopologyMismatchError,
+  TopologyMissingError,
+  type TopologyMismatch,
+} from './model/topology-errors.js';
 export type { DeadLetterReason, Verdict } from './model/verdict.js';
 export type { BrokerEvent, PublishOutcome } from './observe/events.js';
 export type { HandlerRegistration } from './topology/handler-plan.js';
