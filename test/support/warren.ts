@@ -1,6 +1,7 @@
 // A broker object of ours for one test: quiet, with its log lines at hand, closed after the test.
 
 import { afterEach } from '@jest/globals';
+import type { GetMessage } from 'amqplib';
 import {
   Broker,
   type BrokerEvent,
@@ -9,7 +10,8 @@ import {
   type Delivery,
   type HandlerOptions,
 } from '@warren/amqp';
-import { Collector, until } from './events.js';
+import type { TestBroker } from './brokers.js';
+import { Collector, until, within } from './events.js';
 
 const open: Broker[] = [];
 
@@ -23,7 +25,11 @@ export interface Warren {
   readonly lines: string[];
   readonly events: Collector<BrokerEvent>;
   consume(queue: string, handle: (delivery: Delivery) => unknown, options?: HandlerOptions): Warren;
-  subscribe(patterns: string | string[], handle: (delivery: Delivery) => unknown, options?: HandlerOptions & { id?: string }): Warren;
+  subscribe(
+    patterns: string | string[],
+    handle: (delivery: Delivery) => unknown,
+    options?: HandlerOptions & { id?: string },
+  ): Warren;
   rpc(pattern: string, handle: (delivery: Delivery) => unknown, options?: HandlerOptions): Warren;
   batch(queue: string, handle: (list: readonly Delivery[]) => unknown, options: HandlerOptions): Warren;
   open(): Promise<Warren>;
@@ -58,7 +64,13 @@ export function warren(url: string, options: BrokerOptions = {}, internals: Brok
     },
     rpc: (pattern, handle, handlerOptions = {}) => add('rpc', pattern, [pattern], handle, handlerOptions),
     batch: (queue, handle, handlerOptions) => {
-      return add('consume', queue, [queue], handle as unknown as (delivery: Delivery) => unknown, handlerOptions);
+      return add(
+        'consume',
+        queue,
+        [queue],
+        handle as unknown as (delivery: Delivery) => unknown,
+        handlerOptions,
+      );
     },
     async open() {
       await broker.open();
@@ -87,5 +99,42 @@ export function warren(url: string, options: BrokerOptions = {}, internals: Brok
 
 /** Waits for a log line that contains `text`. */
 export function logged({ lines }: Warren, text: string): Promise<string> {
-  return until(() => lines.find((line) => line.includes(text)), `a log line with '${text}'; there are:\n${lines.join('\n')}`);
+  return until(
+    () => lines.find((line) => line.includes(text)),
+    `a log line with '${text}'; there are:\n${lines.join('\n')}`,
+  );
+}
+
+/** Takes the next message off a queue, as any other program would, once it is there. */
+export async function taken(broker: TestBroker, queue: string): Promise<GetMessage> {
+  const channel = await (await broker.connect()).createChannel();
+  return until(() => channel.get(queue, { noAck: true }), `a message in '${queue}'`);
+}
+
+/** How many messages a queue holds that nobody has taken. */
+export async function count(broker: TestBroker, queue: string): Promise<number> {
+  const channel = await (await broker.connect()).createChannel();
+  return (await channel.checkQueue(queue)).messageCount;
+}
+
+/** The next event of that kind, skipping others. */
+export async function eventOf<K extends BrokerEvent['kind']>(
+  { events }: Warren,
+  kind: K,
+): Promise<Extract<BrokerEvent, { kind: K }>> {
+  for (;;) {
+    const event = await events.one();
+    if (event.kind === kind) return event as Extract<BrokerEvent, { kind: K }>;
+  }
+}
+
+/** What a promise rejected with; fails when it resolves or never settles. */
+export async function rejection<T = Error & Record<string, unknown>>(promise: Promise<unknown>): Promise<T> {
+  const outcome = promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  const settled = await within(outcome, 'the promise to settle');
+  if ('error' in settled) return settled.error as T;
+  throw new Error(`expected a rejection, but it resolved with ${JSON.stringify(settled.value)}`);
 }

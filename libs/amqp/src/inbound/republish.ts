@@ -1,7 +1,7 @@
 // What is sent on when a delivery failed: to wait for its next attempt, or to the dead-letter queue with
 // the facts of the failure. Headers that would route copies or confuse the broker's own counting stay behind.
 
-import { describeError } from '../model/logger.js';
+import { thrownFacts } from '../model/thrown.js';
 import { forwardable, HEADER } from '../model/headers.js';
 import type { Delivery } from '../model/delivery.js';
 import type { MessageProperties, OutgoingMessage } from '../model/message.js';
@@ -30,16 +30,16 @@ export function deadMessage(
   deadQueue: string,
   now: number,
 ): OutgoingMessage {
-  const { error, reason } = verdict;
+  const { name, message, stack } = thrownFacts(verdict.error);
   return again(delivery, deadQueue, {
     [HEADER.attempt]: delivery.attempt - 1,
-    [HEADER.reason]: reason,
+    [HEADER.reason]: verdict.reason,
     [HEADER.queue]: delivery.queue,
     [HEADER.handler]: delivery.handler,
     [HEADER.failedAt]: new Date(now).toISOString(),
-    [HEADER.errorName]: cut(error instanceof Error ? error.name : typeof error, TEXT_LIMIT),
-    [HEADER.errorMessage]: cut(error instanceof Error ? error.message : describeError(error), TEXT_LIMIT),
-    [HEADER.errorStack]: cut(stackOf(error), STACK_LIMIT),
+    [HEADER.errorName]: cut(name, TEXT_LIMIT),
+    [HEADER.errorMessage]: cut(message, TEXT_LIMIT),
+    [HEADER.errorStack]: cut(stack, STACK_LIMIT),
     [HEADER.originalExchange]: delivery.exchange,
     [HEADER.originalRoutingKey]: delivery.routingKey,
   });
@@ -53,12 +53,6 @@ function again(delivery: Delivery, queue: string, facts: Record<string, unknown>
   void headers;
   const properties: MessageProperties = { ...kept, headers: { ...forwardable(delivery.headers), ...facts } };
   return { exchange: '', routingKey: queue, content: delivery.message.content, properties, mandatory: true };
-}
-
-function stackOf(error: unknown): string {
-  if (!(error instanceof Error)) return '';
-  const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack ?? String(error.cause)}` : '';
-  return `${error.stack ?? ''}${cause}`;
 }
 
 function cut(text: string, bytes: number): string {

@@ -52,8 +52,9 @@ export async function settle(
     case 'dead-letter': {
       const { deadQueue } = room;
       if (deadQueue === undefined) return origin.ack();
-      const dead = deadMessage(delivery, verdict, deadQueue, room.clock.now());
-      return sentOn(() => room.outlet.send(dead), delivery, origin, room);
+      const send = (): Promise<void> =>
+        room.outlet.send(deadMessage(delivery, verdict, deadQueue, room.clock.now()));
+      return sentOn(send, delivery, origin, room);
     }
   }
 }

@@ -33,7 +33,8 @@ export function printable(text: unknown): string {
 export function describeError(error: unknown): string {
   try {
     if (error instanceof Error) return `${error.name}: ${error.message}`;
-    return typeof error === 'object' && error !== null ? JSON.stringify(error) : String(error);
+    // Text even when toJSON returns nothing.
+    return String(typeof error === 'object' && error !== null ? JSON.stringify(error) : error);
   } catch {
     return 'an error that cannot be printed';
   }

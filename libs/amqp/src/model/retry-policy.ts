@@ -5,6 +5,7 @@ import { milliseconds, type Duration } from './duration.js';
 import { DecodeError } from './errors.js';
 import type { ErrorClass, RetryOptions } from './options.js';
 import { DropSignal, OutcomeSignal, RejectSignal, RetrySignal } from './signals.js';
+import { approachable } from './thrown.js';
 import { DROP, type Verdict } from './verdict.js';
 
 /** A policy with its numbers resolved. */
@@ -35,13 +36,14 @@ export function retryPolicy(options: RetryOptions | false | undefined, what: str
   };
 }
 
-/** The outcome when attempt number `attempt` threw `error`. */
+/** The outcome when attempt number `attempt` threw `thrown`. */
 export function afterFailure(
   policy: RetryPolicy,
   attempt: number,
-  error: unknown,
+  thrown: unknown,
   random: () => number = Math.random,
 ): Verdict {
+  const error = approachable(thrown);
   if (error instanceof DropSignal) return DROP;
   if (error instanceof RejectSignal) return { kind: 'dead-letter', reason: 'rejected', error };
   if (error instanceof DecodeError) return { kind: 'dead-letter', reason: 'undecodable', error };

@@ -5,6 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { describeError, printable } from '../../model/logger.js';
 import { HEADER } from '../../model/headers.js';
 import { RabbitError } from '../../model/errors.js';
+import { PublishOutcomeUnknownError } from '../../model/publish-errors.js';
+import { thrownFacts } from '../../model/thrown.js';
 import { OutcomeSignal } from '../../model/signals.js';
 import type { Encoded, RemoteErrorFacts } from '../../model/codec.js';
 import type { Delivery } from '../../model/delivery.js';
@@ -37,7 +39,12 @@ async function answer(room: HandlerRoom, delivery: Delivery, verdict: Verdict): 
     return;
   }
   try {
-    await room.outlet.send(replyMessage(room, delivery, replyTo, verdict));
+    const message = replyMessage(room, delivery, replyTo, verdict);
+    // A second answer is ignored by its caller, so one that may have been lost with its channel is sent again.
+    await room.outlet.send(message).catch((error: unknown) => {
+      if (error instanceof PublishOutcomeUnknownError) return room.outlet.send(message);
+      throw error;
+    });
   } catch (error) {
     logger.warn(
       `${plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`,
@@ -109,20 +116,39 @@ function encodeError(room: HandlerRoom, error: unknown): Encoded {
 function errorFacts(room: HandlerRoom, error: unknown): RemoteErrorFacts {
   const known = room.remoteError?.(error);
   if (known) return known;
-  if (error instanceof OutcomeSignal || error instanceof RabbitError) {
-    return {
-      name: error.name,
-      message: error.message,
-      ...(error instanceof RabbitError ? { code: error.code } : {}),
-    };
-  }
-  const name = error instanceof Error ? error.name : 'Error';
-  if (room.settings.rpc.exposeErrors) {
-    const { code } = (error ?? {}) as { code?: unknown };
-    const message = error instanceof Error ? error.message : describeError(error);
-    return { name, message, ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}) };
+  const { name, message } = thrownFacts(error);
+  const code = codeOf(error);
+  if (room.settings.rpc.exposeErrors || isForCaller(error)) {
+    return { name, message, ...(code === undefined ? {} : { code }) };
   }
   const id = randomUUID();
   room.logger.error(`${room.plan.id}: error ${id} for a remote caller: ${printable(describeError(error))}`);
-  return { name, message: `internal error ${id}`, code: 'INTERNAL' };
+  return {
+    name,
+    message: `internal error ${id}`,
+    code: error instanceof RabbitError ? error.code : 'INTERNAL',
+  };
+}
+
+// Other errors of this library that a handler runs into (a publish of its own that failed) are its own affair.
+function isForCaller(error: unknown): boolean {
+  if (error instanceof OutcomeSignal) return true;
+  return error instanceof RabbitError && ABOUT_THE_CALL.has(error.code);
+}
+
+const ABOUT_THE_CALL = new Set([
+  'WARREN_DECODE',
+  'WARREN_ENCODE',
+  'WARREN_HANDLER_TIMEOUT',
+  'WARREN_TOO_LARGE',
+  'WARREN_POISON',
+]);
+
+function codeOf(error: unknown): string | number | undefined {
+  try {
+    const { code } = (error ?? {}) as { code?: unknown };
+    return typeof code === 'string' || typeof code === 'number' ? code : undefined;
+  } catch {
+    return undefined;
+  }
 }
