@@ -45,7 +45,8 @@ export class ChannelLease {
 
   /** Gives up the current channel so that a new one is made: for a consumer that was cancelled. */
   renew(): void {
-    void this.closeBounded(this.current);
+    // A cancel may come in one packet with the consume-ok, before the channel counts as ready.
+    void this.closeBounded(this.current ?? this.opening);
   }
 
   /** Ends the lease. Always settles. */
@@ -78,7 +79,11 @@ export class ChannelLease {
       channel = new LiveChannel(await this.options.connection.openChannel(this.options.kind));
       this.opening = channel;
       if (!this.isHeld()) throw new ConnectionLostError('not needed any more');
-      const died = channel.closed.then((reason) => Promise.reject(new ConnectionLostError(reason)));
+      const died = channel.closed.then(async (reason) => {
+        // What refused the set-up says why it did; that comes a moment later than the end of the channel.
+        await new Promise((resolve) => setImmediate(resolve));
+        throw new ConnectionLostError(reason);
+      });
       await Promise.race([this.options.setup?.(channel), died]);
     } catch (error) {
       this.opening = undefined;

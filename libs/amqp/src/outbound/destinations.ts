@@ -1,11 +1,12 @@
 // Knows which exchanges and wait queues exist, so that publishing to a missing one fails with its name
 // before anything is sent. What was found once is not asked again until the connection is a new one.
 
-import { ConnectionLostError } from '../model/errors.js';
-import { PublishTimeoutError, UnroutableError } from '../model/publish-errors.js';
+import { ConnectionLostError, RabbitError } from '../model/errors.js';
+import { describeError } from '../model/logger.js';
 import type { Clock } from '../model/clock.js';
 import type { Connection } from '../link/connection.js';
 import { declare, declareExchange, type DeclaringChannel } from '../topology/declare.js';
+import { explain } from '../topology/explain.js';
 import type { ExchangeSpec } from '../topology/schema.js';
 import { WAIT_QUEUE_FRESH, waitExchange, waitTopology } from '../topology/wait-queues.js';
 
@@ -16,6 +17,13 @@ export interface DestinationsOptions {
   /** How an exchange is declared, if anybody said. */
   readonly describe: (exchange: string) => ExchangeSpec | undefined;
 }
+
+/** A question to the broker, in a life of the connection. */
+type Ask = (channel: DeclaringChannel, life: number) => Promise<void>;
+
+/** Losses of the connection that one question outlives, and the pause after each. */
+const ATTEMPTS = 10;
+const PAUSE = 50;
 
 /** Exchanges, queues and wait queues that publishes go to. */
 export class Destinations {
@@ -33,80 +41,69 @@ export class Destinations {
   }
 
   /** Declares an exchange that is described, looks for another. @throws TopologyMissingError */
-  async ensure(exchange: string, timeout: number): Promise<void> {
+  async ensure(exchange: string): Promise<void> {
     if (this.isKnown(exchange)) return;
-    await this.once(`exchange ${exchange}`, exchange, timeout, async (channel) => {
-      const spec = this.options.describe(exchange);
-      await declareExchange(channel, spec ?? lookFor(exchange));
-      this.known.add(exchange);
+    await this.once(`exchange ${exchange}`, async (channel, life) => {
+      await declareExchange(channel, this.options.describe(exchange) ?? lookFor(exchange));
+      if (life === this.life) this.known.add(exchange);
     });
   }
 
-  /** @throws UnroutableError when there is no such queue */
-  async ensureQueue(queue: string, messageId: string, timeout: number): Promise<void> {
-    await this.once(`queue ${queue}`, queue, timeout, async (channel) => {
+  /** @throws TopologyMissingError when there is no such queue */
+  async ensureQueue(queue: string): Promise<void> {
+    await this.once(`queue ${queue}`, async (channel) => {
       try {
         await channel.checkQueue(queue);
       } catch (error) {
-        if (/404/.test(String(error))) throw new UnroutableError('', queue, messageId);
-        throw error;
+        throw explain(error, { what: 'queue', name: queue, askedBy: 'a publish' });
       }
     });
   }
 
   /** Declares the wait queue for `target`, again when its last declaration is getting old. */
-  async ensureWait(step: number, target: string, timeout: number): Promise<void> {
-    if (this.life !== this.options.connection.life) this.forget();
+  async ensureWait(step: number, target: string): Promise<void> {
+    if (this.isWaiting(step, target)) return;
     const name = waitExchange(step, target);
-    const declared = this.fresh.get(name);
-    if (declared !== undefined && this.options.clock.now() - declared < WAIT_QUEUE_FRESH) return;
-    await this.once(`wait ${name}`, name, timeout, async (channel) => {
+    await this.once(`wait ${name}`, async (channel, life) => {
       const now = this.options.clock.now();
       await declare(channel, waitTopology(step, target));
-      this.fresh.set(name, now);
+      if (life === this.life) this.fresh.set(name, now);
     });
   }
 
-  /** One question at a time about one thing, on a channel that is thrown away: a no closes it. */
-  private async once(
-    id: string,
-    name: string,
-    timeout: number,
-    ask: (channel: DeclaringChannel) => Promise<void>,
-  ): Promise<void> {
+  /** Whether the wait queue for `target` was declared lately. */
+  isWaiting(step: number, target: string): boolean {
+    if (this.life !== this.options.connection.life) this.forget();
+    const declared = this.fresh.get(waitExchange(step, target));
+    return declared !== undefined && this.options.clock.now() - declared < WAIT_QUEUE_FRESH;
+  }
+
+  /** One question at a time about one thing. Whoever asks may stop waiting; the answer serves the next. */
+  private once(id: string, ask: Ask): Promise<void> {
     const running = this.underWay.get(id);
     if (running) return running;
-    const asking = this.ask(name, timeout, ask).finally(() => this.underWay.delete(id));
+    const asking = this.ask(ask).finally(() => this.underWay.delete(id));
+    // All who asked may have left.
+    asking.catch(() => undefined);
     this.underWay.set(id, asking);
     return asking;
   }
 
-  private async ask(
-    name: string,
-    timeout: number,
-    ask: (channel: DeclaringChannel) => Promise<void>,
-  ): Promise<void> {
+  /** On a channel that is thrown away, since a no closes it. A connection lost meanwhile is no answer. */
+  private async ask(ask: Ask): Promise<void> {
     const { connection, clock } = this.options;
-    let cancel = (): void => undefined;
-    const late = new Promise<never>((_, reject) => {
-      cancel = clock.after(timeout, () =>
-        reject(new PublishTimeoutError(name, '', timeout, 'there is no connection')),
-      );
-    });
-    try {
-      await Promise.race([late, this.onThrowAwayChannel(ask)]);
-    } catch (error) {
-      if (connection.state === 'closed')
-        throw new ConnectionLostError('publishing is over: the broker object was closed');
-      throw error;
-    } finally {
-      cancel();
+    for (let attempt = 1; ; attempt++) {
+      await connection.opened();
+      if (this.life !== connection.life) this.forget();
+      const { life } = this;
+      try {
+        return await connection.withChannel((channel) => ask(channel, life));
+      } catch (error) {
+        const answered = error instanceof RabbitError && !(error instanceof ConnectionLostError);
+        if (answered || attempt === ATTEMPTS) throw lost(error);
+      }
+      await new Promise<void>((resolve) => void clock.after(PAUSE, resolve));
     }
-  }
-
-  private async onThrowAwayChannel(ask: (channel: DeclaringChannel) => Promise<void>): Promise<void> {
-    await this.options.connection.opened();
-    await this.options.connection.withChannel(ask);
   }
 
   private forget(): void {
@@ -128,4 +125,8 @@ function lookFor(exchange: string): ExchangeSpec {
     declare: 'check',
     askedBy: 'a publish',
   };
+}
+
+function lost(error: unknown): RabbitError {
+  return error instanceof RabbitError ? error : new ConnectionLostError(describeError(error), error);
 }

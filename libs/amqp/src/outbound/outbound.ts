@@ -34,12 +34,9 @@ export class Outbound {
 
   constructor(options: OutboundOptions) {
     this.sender = new Sender(options);
-    this.requester = new Requester(options);
-    this.publisher = new Publisher({
-      ...options,
-      sender: this.sender,
-      destinations: new Destinations(options),
-    });
+    const destinations = new Destinations(options);
+    this.requester = new Requester({ ...options, destinations });
+    this.publisher = new Publisher({ ...options, sender: this.sender, destinations });
   }
 
   /** The broker takes messages again. */

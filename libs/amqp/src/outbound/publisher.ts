@@ -2,8 +2,9 @@
 // exchanges are found out before the wire, since publishing to one costs the channel and its neighbours.
 
 import { randomUUID } from 'node:crypto';
-import { milliseconds } from '../model/duration.js';
+import { milliseconds, type Duration } from '../model/duration.js';
 import { UnroutableError } from '../model/publish-errors.js';
+import { TopologyMissingError } from '../model/topology-errors.js';
 import { outgoing } from '../model/outgoing.js';
 import type { Clock } from '../model/clock.js';
 import type { CodecLookup } from '../model/codec.js';
@@ -13,6 +14,7 @@ import type { Outlet } from '../model/outlet.js';
 import type { Settings } from '../model/settings.js';
 import type { Events, PublishOutcome } from '../observe/events.js';
 import { waitExchange, waitStep } from '../topology/wait-queues.js';
+import type { SendLimits } from './attempt.js';
 import type { Destinations } from './destinations.js';
 import { outcomeOf } from './outcome.js';
 import type { Sender } from './sender.js';
@@ -58,7 +60,9 @@ export class Publisher implements Outlet {
   }
 
   async sendLater(message: OutgoingMessage, wait: number): Promise<void> {
-    await this.forward(await this.delayed(message, wait), this.options.settings.publish.timeout);
+    const { timeout } = this.options.settings.publish;
+    const limits = this.limits(timeout, undefined);
+    await this.forward(await this.delayed(message, wait, limits), limits().timeout);
   }
 
   private build(
@@ -91,22 +95,21 @@ export class Publisher implements Outlet {
     options: PublishOptions,
     mustRoute: boolean,
   ): Promise<PublishReceipt> {
-    const { settings, sender, destinations } = this.options;
-    const timeout =
-      options.timeout === undefined ? settings.publish.timeout : milliseconds(options.timeout, 'timeout');
+    const { sender, destinations } = this.options;
     const { exchange, routingKey } = message;
     const messageId = message.properties.messageId as string;
     let outcome: PublishOutcome = 'confirmed';
     try {
+      const limits = this.limits(options.timeout, options.signal);
       const delay = options.delay === undefined ? 0 : milliseconds(options.delay, 'delay');
-      if (!destinations.isKnown(exchange)) await destinations.ensure(exchange, timeout);
-      let routed: boolean;
-      if (delay > 0) {
-        if (exchange === '' && mustRoute) await destinations.ensureQueue(routingKey, messageId, timeout);
-        routed = await sender.send(await this.delayed(message, delay), { timeout, signal: options.signal });
-      } else {
-        routed = await sender.send(message, { timeout, signal: options.signal });
+      if (!destinations.isKnown(exchange)) {
+        await sender.hold(message, limits(), () => destinations.ensure(exchange));
       }
+      if (delay > 0 && exchange === '' && mustRoute) {
+        await sender.hold(message, limits(), () => this.queueThere(routingKey, messageId));
+      }
+      const sent = delay > 0 ? await this.delayed(message, delay, limits) : message;
+      const routed = await sender.send(sent, limits());
       if (!routed) outcome = 'returned';
       if (!routed && mustRoute) throw new UnroutableError(exchange, routingKey, messageId);
       return { routed, messageId };
@@ -119,11 +122,35 @@ export class Publisher implements Outlet {
     }
   }
 
+  /** What is left of a publish's time: it has one, however many things it must wait for. */
+  private limits(timeout: Duration | undefined, signal: AbortSignal | undefined): () => SendLimits {
+    const { clock, settings } = this.options;
+    const given = timeout === undefined ? settings.publish.timeout : milliseconds(timeout, 'timeout');
+    const end = clock.now() + given;
+    return () => ({ timeout: Math.max(0, end - clock.now()), given, signal });
+  }
+
   /** The same message by way of a wait queue. */
-  private async delayed(message: OutgoingMessage, wait: number): Promise<OutgoingMessage> {
+  private async delayed(
+    message: OutgoingMessage,
+    wait: number,
+    limits: () => SendLimits,
+  ): Promise<OutgoingMessage> {
+    const { destinations, sender } = this.options;
     const step = waitStep(this.options.shortenWait(wait));
-    await this.options.destinations.ensureWait(step, message.exchange, this.options.settings.publish.timeout);
+    if (!destinations.isWaiting(step, message.exchange)) {
+      await sender.hold(message, limits(), () => destinations.ensureWait(step, message.exchange));
+    }
     return { ...message, exchange: waitExchange(step, message.exchange) };
+  }
+
+  // A message that waits is routed much later, when nobody can be told that its queue is missing.
+  private async queueThere(queue: string, messageId: string): Promise<void> {
+    try {
+      await this.options.destinations.ensureQueue(queue);
+    } catch (error) {
+      throw error instanceof TopologyMissingError ? new UnroutableError('', queue, messageId) : error;
+    }
   }
 
   /** For messages that must arrive: a missing queue or exchange is an error. */

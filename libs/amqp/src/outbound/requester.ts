@@ -11,7 +11,7 @@ import {
   RpcNoServerError,
   RpcTimeoutError,
 } from '../model/rpc-errors.js';
-import { printable } from '../model/logger.js';
+import { describeError, printable } from '../model/logger.js';
 import { validate } from '../model/schema.js';
 import { outgoing } from '../model/outgoing.js';
 import type { Clock } from '../model/clock.js';
@@ -24,6 +24,7 @@ import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
 import type { Events } from '../observe/events.js';
+import type { Destinations } from './destinations.js';
 import { Inbox } from './inbox.js';
 import { readReply } from './remote-error.js';
 import { WaitingRoom, type Waiting } from './waiting-room.js';
@@ -36,6 +37,7 @@ export interface RequesterOptions {
   readonly deadlines: Deadlines;
   readonly codecs: CodecLookup;
   readonly events: Events;
+  readonly destinations: Destinations;
 }
 
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
@@ -46,6 +48,7 @@ export class Requester {
   private readonly room: WaitingRoom;
   private readonly lease: ChannelLease;
   private readonly failWaiting = new Set<(error: Error) => void>();
+  private readonly ids = new Set<string>();
   private readonly prefix = randomBytes(12).toString('base64url');
   private counter = 0;
   private replyTo = DIRECT_REPLY_TO;
@@ -72,7 +75,7 @@ export class Requester {
 
   /** Calls that wait for their answer, or to be sent. */
   get pending(): number {
-    return this.inbox.size + this.room.size;
+    return this.ids.size;
   }
 
   /** Lets waiting calls go. */
@@ -93,7 +96,7 @@ export class Requester {
         new WaitingRoomFullError(`${this.options.settings.rpc.maxPending} calls under way`),
       );
     }
-    if (options.correlationId !== undefined && this.inbox.has(options.correlationId)) {
+    if (options.correlationId !== undefined && this.ids.has(options.correlationId)) {
       const text = `a call with the correlation id '${printable(options.correlationId)}' is under way already`;
       return Promise.reject(new EncodeError(text, 'leave correlationId out, or make it unique'));
     }
@@ -127,7 +130,12 @@ export class Requester {
     const { exchange, routingKey, properties } = message;
     const id = properties.correlationId as string;
     const { signal } = options;
+    let ended = false;
+    this.ids.add(id);
     const end = (settle: () => void): void => {
+      if (ended) return;
+      ended = true;
+      this.ids.delete(id);
       this.inbox.remove(id);
       this.room.leave(waiting);
       this.failWaiting.delete(fail);
@@ -153,19 +161,26 @@ export class Requester {
       try {
         this.lease.current?.publish(message, this.replyTo);
       } catch (error) {
-        fail(new EncodeError(`the request cannot be sent: ${(error as Error).message}`, '', error));
+        const text = describeError(error);
+        if (this.lease.current?.alive)
+          fail(new EncodeError(`the request cannot be sent: ${text}`, '', error));
+        else waiter.onLost(text);
       }
     };
     const waiting: Waiting = { bytes: message.content.length, go, gone: true };
-    if (this.isOpen()) return go();
-    try {
-      waiting.gone = false;
-      this.room.enter(waiting);
-      this.failWaiting.add(fail);
-    } catch (error) {
-      waiting.gone = true;
-      fail(error as Error);
-    }
+    const launch = (): void => {
+      if (ended) return;
+      if (this.isOpen()) return go();
+      try {
+        this.room.enter(waiting);
+      } catch (error) {
+        fail(error as Error);
+      }
+    };
+    this.failWaiting.add(fail);
+    // A missing exchange would cost the channel, and with it the answers of all other calls.
+    if (this.options.destinations.isKnown(exchange)) launch();
+    else this.options.destinations.ensure(exchange).then(launch, fail);
   }
 
   private settleWith(

@@ -1,12 +1,7 @@
 // Takes a finished message to the broker: waits in the room while the way is closed, goes over the
 // confirm channel, and settles exactly once with what became of it.
 
-import { ConnectionLostError, EncodeError } from '../model/errors.js';
-import {
-  PublishNackedError,
-  PublishOutcomeUnknownError,
-  PublishTimeoutError,
-} from '../model/publish-errors.js';
+import { ConnectionLostError } from '../model/errors.js';
 import type { Clock } from '../model/clock.js';
 import type { Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage } from '../model/message.js';
@@ -14,6 +9,7 @@ import type { Settings } from '../model/settings.js';
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
+import { abortError, Attempt, type SendLimits } from './attempt.js';
 import { Confirms } from './confirms.js';
 import { WaitingRoom, type Waiting } from './waiting-room.js';
 
@@ -23,12 +19,6 @@ export interface SenderOptions {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-}
-
-/** How long a send may take, and what calls it off. */
-export interface SendLimits {
-  readonly timeout: number;
-  readonly signal?: AbortSignal;
 }
 
 /** The confirm channel and the room before it. */
@@ -83,8 +73,8 @@ export class Sender {
       const attempt = new Attempt(message, limits, this.options.deadlines, (result) => {
         this.room.leave(waiting);
         this.failWaiting.delete(attempt.fail);
-        if (result instanceof Error) reject(result);
-        else resolve(result);
+        if ('error' in result) reject(result.error);
+        else resolve(result.routed);
         this.settledOne();
       });
       const go = (): void => {
@@ -93,8 +83,34 @@ export class Sender {
       };
       const waiting: Waiting = { bytes: message.content.length, go, gone: true };
       // Nobody overtakes who waits already.
-      if (this.room.size === 0 && this.isOpen()) go();
+      if (this.room.queued === 0 && this.isOpen()) go();
       else this.wait(waiting, attempt);
+    });
+  }
+
+  /** Waits for `work` that a message needs, as it would wait to be sent: with a place in the room and its limits. */
+  hold(message: OutgoingMessage, limits: SendLimits, work: () => Promise<void>): Promise<void> {
+    if (this.closed)
+      return Promise.reject(new ConnectionLostError('publishing is over: the broker object was closed'));
+    if (limits.signal?.aborted) return Promise.reject(abortError(limits.signal));
+    return new Promise<void>((resolve, reject) => {
+      this.unsettled++;
+      const place: Waiting = { bytes: message.content.length, go: () => undefined, gone: true };
+      const attempt = new Attempt(message, limits, this.options.deadlines, (result) => {
+        this.room.leave(place);
+        this.failWaiting.delete(attempt.fail);
+        if ('error' in result) reject(result.error);
+        else resolve();
+        this.settledOne();
+      });
+      attempt.waitReason = () => this.whyClosed();
+      try {
+        this.room.take(place);
+        this.failWaiting.add(attempt.fail);
+        work().then(attempt.succeed, attempt.fail);
+      } catch (error) {
+        attempt.fail(error as Error);
+      }
     });
   }
 
@@ -120,12 +136,10 @@ export class Sender {
 
   private wait(waiting: Waiting, attempt: Attempt): void {
     try {
-      waiting.gone = false;
       this.room.enter(waiting);
       this.failWaiting.add(attempt.fail);
       attempt.waitReason = () => this.whyClosed();
     } catch (error) {
-      waiting.gone = true;
       attempt.fail(error as Error);
     }
   }
@@ -145,77 +159,4 @@ export class Sender {
     this.unsettled--;
     if (this.unsettled === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
-}
-
-/** One send under way: its deadline, its signal, its one result. */
-class Attempt {
-  waitReason: () => string = () => 'it was not sent';
-  private sent = false;
-  private done = false;
-  private readonly deadline;
-
-  constructor(
-    private readonly message: OutgoingMessage,
-    private readonly limits: SendLimits,
-    private readonly deadlines: Deadlines,
-    private readonly onDone: (result: boolean | Error) => void,
-  ) {
-    this.deadline = deadlines.set(limits.timeout, () => this.finish(this.tooLate()));
-    limits.signal?.addEventListener('abort', this.onAbort, { once: true });
-  }
-
-  readonly fail = (error: Error): void => this.finish(error);
-
-  send(channel: LiveChannel, confirms: Confirms): void {
-    const { exchange, routingKey, properties } = this.message;
-    const id = properties.messageId ?? '';
-    try {
-      confirms.send(this.message, (outcome) => {
-        if (outcome === 'confirmed' || outcome === 'returned') this.finish(outcome === 'confirmed');
-        else if (outcome === 'nacked') this.finish(new PublishNackedError(exchange, routingKey, id));
-        else this.lost(channel);
-      });
-      this.sent = true;
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      this.finish(
-        channel.alive
-          ? new EncodeError(`the message cannot be sent: ${text}`, '', error)
-          : this.unknown(text),
-      );
-    }
-  }
-
-  private lost(channel: LiveChannel): void {
-    void channel.closed.then((reason) => this.finish(this.unknown(`the channel was lost (${reason})`)));
-  }
-
-  private readonly onAbort = (): void => {
-    // What was sent cannot be taken back; its outcome is still worth knowing.
-    if (!this.sent && this.limits.signal) this.finish(abortError(this.limits.signal));
-  };
-
-  private tooLate(): Error {
-    const { exchange, routingKey } = this.message;
-    if (this.sent) return this.unknown(`no confirm within ${this.limits.timeout} ms`);
-    return new PublishTimeoutError(exchange, routingKey, this.limits.timeout, this.waitReason());
-  }
-
-  private unknown(reason: string): Error {
-    const { exchange, routingKey, properties } = this.message;
-    return new PublishOutcomeUnknownError(exchange, routingKey, properties.messageId ?? '', reason);
-  }
-
-  private finish(result: boolean | Error): void {
-    if (this.done) return;
-    this.done = true;
-    this.deadlines.clear(this.deadline);
-    this.limits.signal?.removeEventListener('abort', this.onAbort);
-    this.onDone(result);
-  }
-}
-
-// Whoever aborts may give anything as the reason.
-function abortError({ reason }: AbortSignal): Error {
-  return reason instanceof Error ? reason : new Error(`aborted: ${String(reason)}`);
 }

@@ -10,6 +10,8 @@ export interface Waiting {
   readonly go: () => void;
   /** Set when it gave up in the meantime. */
   gone: boolean;
+  /** Whether it waits for its turn, or only keeps a place. */
+  queued?: boolean;
 }
 
 /** First come, first served. */
@@ -18,6 +20,7 @@ export class WaitingRoom {
   private head = 0;
   private heldBytes = 0;
   private held = 0;
+  private inQueue = 0;
 
   constructor(private readonly limit: { readonly messages: number; readonly bytes: number }) {}
 
@@ -26,12 +29,25 @@ export class WaitingRoom {
     return this.held;
   }
 
-  /** @throws WaitingRoomFullError */
+  /** How many of them wait for their turn. */
+  get queued(): number {
+    return this.inQueue;
+  }
+
+  /** Waits for its turn. @throws WaitingRoomFullError */
   enter(waiting: Waiting): void {
+    this.take(waiting);
+    waiting.queued = true;
+    this.inQueue++;
+    this.queue.push(waiting);
+  }
+
+  /** Takes a place without a turn, for something that waits for another thing. @throws WaitingRoomFullError */
+  take(waiting: Waiting): void {
     if (this.held >= this.limit.messages) throw new WaitingRoomFullError(`${this.limit.messages} messages`);
     if (this.heldBytes + waiting.bytes > this.limit.bytes)
       throw new WaitingRoomFullError(`${this.limit.bytes} bytes`);
-    this.queue.push(waiting);
+    waiting.gone = false;
     this.held++;
     this.heldBytes += waiting.bytes;
   }
@@ -42,6 +58,10 @@ export class WaitingRoom {
     waiting.gone = true;
     this.held--;
     this.heldBytes -= waiting.bytes;
+    if (!waiting.queued) return;
+    this.inQueue--;
+    // In a long outage those who gave up must not stay in memory until the broker is back.
+    if (this.queue.length - this.head > 2 * this.inQueue + 1_000) this.tidy();
   }
 
   /** Lets them go in order for as long as `open` says so. */
@@ -49,6 +69,8 @@ export class WaitingRoom {
     while (this.head < this.queue.length && open()) {
       const waiting = this.queue[this.head++];
       if (waiting.gone) continue;
+      waiting.queued = false;
+      this.inQueue--;
       this.leave(waiting);
       waiting.go();
     }
@@ -57,5 +79,10 @@ export class WaitingRoom {
       this.queue = this.queue.slice(this.head);
       this.head = 0;
     }
+  }
+
+  private tidy(): void {
+    this.queue = this.queue.slice(this.head).filter((waiting) => !waiting.gone);
+    this.head = 0;
   }
 }
