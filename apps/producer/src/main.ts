@@ -1,1 +1,40 @@
-export {};
+// The producer: `npm run producer -- simple "Hello World!"`. Starts a Nest application without HTTP, sends what the
+// command line says, and ends. How each pattern is sent is in ./patterns.
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app.module.js';
+import { type CommandLine, readCommandLine } from './command-line.js';
+import { producers } from './patterns.js';
+import { Terminal } from './terminal.js';
+import { usage } from './usage.js';
+
+const read = readCommandLine(process.argv.slice(2));
+if (read.kind === 'help') {
+  console.log(usage);
+} else if (read.kind === 'wrong') {
+  console.error(`${read.message}\n\n${usage}`);
+  process.exitCode = 2;
+} else {
+  await produce(read.commandLine);
+}
+
+async function produce(commandLine: CommandLine): Promise<void> {
+  const terminal = new Terminal(commandLine);
+  try {
+    const app = await NestFactory.createApplicationContext(AppModule.for(commandLine, terminal), {
+      // Nest would print a stack and end the process by itself; here a start that fails ends with one line.
+      abortOnError: false,
+      logger: commandLine.verbose ? ['log', 'warn', 'error'] : ['warn', 'error'],
+    });
+    // A signal closes the application properly: what is being published is confirmed before the connection goes.
+    app.enableShutdownHooks(['SIGINT', 'SIGTERM'], { useProcessExit: true });
+    try {
+      await app.get(producers[commandLine.pattern]).produce(commandLine);
+    } finally {
+      await app.close();
+    }
+  } catch (error) {
+    terminal.failed(error as Error);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,161 @@
+// The broker that the demo plays on: an embedded one as a process of its own, or a RabbitMQ that was given. On the
+// latter everything has names of the demo's own, and is removed at the end.
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { clearTimeout, setTimeout } from 'node:timers';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connect } from 'amqplib';
+import { root, run } from '../run.mjs';
+import { Child, PATIENCE, until } from './child.mjs';
+import { findManagement } from './management.mjs';
+
+/** A user and a vhost of the embedded broker besides guest and `/`. */
+const own = { user: 'alice', password: 'wonderland', vhost: 'shop' };
+
+/** Starts the embedded broker on a free port. */
+export async function embedded() {
+  const program = join(root, 'libs', 'embedded', 'dist', 'esm', 'bin.js');
+  if (!existsSync(program)) throw new Error('libs/embedded is not built.');
+  const args = ['--port', '0', '--user', `${own.user}:${own.password}`, '--vhost', own.vhost];
+  const process = new Child('the embedded broker', [program, ...args]);
+  const url = () =>
+    process
+      .all('line')
+      .map(({ text }) => /amqp:\/\/\S+?(?=[\s,;.]*(?:\s|$))/.exec(text)?.[0])
+      .find(Boolean);
+  await until(
+    [process],
+    () => url() !== undefined,
+    () => `the embedded broker did not start. ${process.complaints}`,
+  );
+  return new Broker({
+    kind: 'embedded',
+    url: url(),
+    process,
+    introduction: `On the embedded broker (process ${process.pid}, port ${new URL(url()).port}).`,
+  });
+}
+
+/** Looks at the RabbitMQ that was given. */
+export async function given({ url, management, restart }) {
+  const broker = new Broker({ kind: 'given', url, restart });
+  const product = await broker.product();
+  broker.management = await findManagement(management ?? process.env.RABBITMQ_MANAGEMENT_URL, url);
+  broker.introduction = `On ${product} at ${new URL(url).host}. Queues and exchanges are called ${broker.name('...')} here.`;
+  return broker;
+}
+
+class Broker {
+  kind;
+  url;
+  process;
+  introduction;
+  management;
+  #restart;
+  #names = new Set();
+  #prefix = `demo-${randomBytes(3).toString('hex')}`;
+
+  constructor({ kind, url, process, introduction, restart }) {
+    this.kind = kind;
+    this.url = url;
+    this.process = process;
+    this.introduction = introduction;
+    this.#restart = restart;
+  }
+
+  /** The name that stands for the tutorials' one: theirs on the embedded broker, which nobody else uses. */
+  name(where) {
+    const name = this.kind === 'embedded' ? where : `${this.#prefix}.${where}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  /** Name and version of the server. */
+  product() {
+    return this.#ask(async (_channel, { product, version }) => `${product} ${version}`);
+  }
+
+  /** How many messages wait in a queue. */
+  depth(queue) {
+    return this.#ask(async (channel) => (await channel.checkQueue(queue)).messageCount);
+  }
+
+  /** The next message of a queue, as amqplib gives it. */
+  next(queue) {
+    return this.#ask(async (channel) => {
+      let timer;
+      const message = new Promise((resolve, reject) => {
+        timer = setTimeout(() => reject(new Error(`nothing came to ${queue}`)), PATIENCE);
+        channel.consume(queue, resolve, { noAck: true }).catch(reject);
+      });
+      return message.finally(() => clearTimeout(timer));
+    });
+  }
+
+  /** A user and a vhost to try: `{ url, remove }`, or undefined where there is no way to make them. */
+  async access() {
+    if (this.kind === 'embedded') return { url: this.#urlOf(own), remove: () => undefined };
+    if (this.management === undefined) return undefined;
+    const made = await this.management.addAccess(
+      `${this.#prefix}-${own.vhost}`,
+      randomBytes(9).toString('hex'),
+    );
+    return { url: this.#urlOf(made), remove: made.remove };
+  }
+
+  /** Restarts it with the command that was given and waits until it answers; false where there is none. */
+  async restart() {
+    if (this.#restart === undefined) return false;
+    const [shell, flag] = process.platform === 'win32' ? ['cmd', '/c'] : ['sh', '-c'];
+    const { code, output } = await run(shell, [flag, this.#restart], { quiet: true, limit: 2 * PATIENCE });
+    if (code !== 0) throw new Error(`the restart command ended with code ${code}: ${output.trim()}`);
+    const end = performance.now() + 2 * PATIENCE;
+    for (;;) {
+      try {
+        await this.product();
+        return true;
+      } catch (error) {
+        if (performance.now() > end) throw error;
+        await pause(100);
+      }
+    }
+  }
+
+  /** Removes what the scenes declared and ends an embedded broker. Never rejects. */
+  async end() {
+    if (this.kind === 'given') {
+      await this.#ask(async (channel) => {
+        for (const name of this.#names) {
+          for (const queue of [name, `${name}.dead`]) await channel.deleteQueue(queue);
+          await channel.deleteExchange(name);
+        }
+      }).catch((error) => console.error(`Could not remove what the demo declared: ${error.message}`));
+    }
+    await this.process?.stop();
+  }
+
+  #urlOf({ user, password, vhost }) {
+    const url = new URL(this.url);
+    url.username = user;
+    url.password = password;
+    url.pathname = `/${encodeURIComponent(vhost)}`;
+    return url.href;
+  }
+
+  // A connection for each question: there are few, and the broker may be restarted in between.
+  async #ask(question) {
+    const connection = await connect(this.url, {
+      timeout: PATIENCE,
+      clientProperties: { connection_name: 'demo' },
+    });
+    connection.on('error', () => {});
+    try {
+      const channel = await connection.createChannel();
+      channel.on('error', () => {});
+      return await question(channel, connection.connection.serverProperties);
+    } finally {
+      await connection.close().catch(() => {});
+    }
+  }
+}

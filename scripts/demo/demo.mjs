@@ -1,0 +1,80 @@
+// The demo from the first line to the last: gets a broker, plays the scenes one after the other, cleans up, adds up.
+// Whatever happens, the processes it started are ended, by their process id.
+import { endAll } from './child.mjs';
+import { embedded, given } from './broker.mjs';
+import { bad, faint, good, heading } from './picture.mjs';
+import { Scene } from './scene.mjs';
+import { scenes } from './scenes.mjs';
+
+export class Demo {
+  #options;
+  #broker;
+
+  constructor(options) {
+    this.#options = options;
+  }
+
+  /** Plays everything; resolves with whether all was right. */
+  async run() {
+    const started = performance.now();
+    try {
+      this.#broker = this.#options.url ? await given(this.#options) : await embedded();
+    } catch (error) {
+      console.error(`\nThe demo needs a broker: ${error.message}`);
+      await this.end();
+      return false;
+    }
+    console.log(`\n${this.#broker.introduction}`);
+    const played = [];
+    const wanted = scenes.filter(({ title }) => fits(title, this.#options.only));
+    for (const { title, play } of wanted) {
+      console.log(
+        `\n${heading(`${String(scenes.findIndex((each) => each.title === title) + 1)}. ${title}`)}`,
+      );
+      const scene = new Scene(title, this.#broker);
+      await scene.run(play);
+      played.push(scene);
+    }
+    await this.end();
+    return report(played, (performance.now() - started) / 1000);
+  }
+
+  /** Ends every process and removes what the scenes declared. Also on Ctrl+C; never rejects. */
+  async end() {
+    await endAll((child) => child !== this.#broker?.process);
+    await this.#broker?.end();
+    this.#broker = undefined;
+    await endAll();
+  }
+}
+
+const fits = (title, word) => word === undefined || title.toLowerCase().includes(word.toLowerCase());
+
+function report(played, seconds) {
+  const all = played.flatMap(({ title, checks }) => checks.map((check) => ({ title, ...check })));
+  const wrong = all.filter(({ ok }) => !ok);
+  const left = played.flatMap(({ notShown }) => notShown);
+  console.log('');
+  for (const reason of left) console.log(faint(`Not shown: ${reason}`));
+  if (all.length === 0) {
+    console.log(bad('No scene was played.'));
+    return false;
+  }
+  const count = `${played.length} scenes, ${all.length} checks, ${seconds.toFixed(0)} seconds`;
+  if (wrong.length === 0) {
+    console.log(good(`All right: ${count}.`));
+    console.log(byHand);
+    return true;
+  }
+  console.log(bad(`Not right: ${wrong.length} of ${count}.`));
+  for (const { title, text, detail } of wrong)
+    console.log(bad(`  ✗ ${title}: ${text}${detail ? ` (${detail})` : ''}`));
+  return false;
+}
+
+const byHand = `
+By hand, each in a terminal of its own:
+
+  npx warren-broker --port 5672              or any RabbitMQ; RABBITMQ_URL says where
+  npm run consumer -- work --prefetch 1
+  npm run producer -- work "first." "second..."`;

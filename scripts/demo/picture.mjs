@@ -1,0 +1,41 @@
+// What a person sees: little drawings of who sends what to whom, ticks and crosses. Colours on a terminal only.
+import { styleText } from 'node:util';
+
+const colours = process.stdout.isTTY && !process.env.NO_COLOR;
+const paint = (format) => (text) => (colours ? styleText(format, text) : text);
+
+export const good = paint('green');
+export const bad = paint('red');
+export const faint = paint('dim');
+export const heading = paint('bold');
+const warn = paint('yellow');
+
+export const tick = (text) => `   ${good('✓')} ${text}`;
+export const cross = (text) => `   ${bad('✗')} ${text}`;
+export const remark = (text) => `   ${warn('·')} ${text}`;
+export const aside = (text) => `     ${faint(text)}`;
+
+export const quote = (text) => `"${text}"`;
+
+/**
+ * Lines such as `producer ──"Hello World!"──▶ queue hello ──▶ consumer`. `sent` are the messages, one line each;
+ * `place` is the queue or exchange; `receivers` are those behind it, each with what it got.
+ */
+export function picture({ from = 'producer', sent, place, receivers }) {
+  const width = Math.max(...sent.map((text) => text.length));
+  const arrow = (text) => `──${text.padEnd(width, '─')}──▶`;
+  const left = sent.map((text, row) => `${row === 0 ? from : ' '.repeat(from.length)} ${arrow(text)}`);
+  const right = receivers.map((text, row) => `${fork(row, receivers.length)} ${text}`);
+  const blank = ' '.repeat(left[0].length);
+  return Array.from({ length: Math.max(left.length, right.length) }, (_, row) => {
+    const middle = row === 0 ? ` ${place} ` : ' '.repeat(place.length + 2);
+    return `     ${faintArrows(`${left[row] ?? blank}${middle}${right[row] ?? ''}`.trimEnd())}`;
+  });
+}
+
+function fork(row, rows) {
+  if (rows === 1) return '──▶';
+  return row === 0 ? '─┬─▶' : row === rows - 1 ? ' └─▶' : ' ├─▶';
+}
+
+const faintArrows = (text) => text.replace(/[─┬├└▶]+/g, (arrow) => faint(arrow));

@@ -1,0 +1,102 @@
+// One scene: starts the processes it needs, draws what happened, checks it. A process that a scene started ends with
+// the scene, and a scene that goes wrong does not keep the others from being played.
+import { join } from 'node:path';
+import { root } from '../run.mjs';
+import { Child, PATIENCE } from './child.mjs';
+import { aside, cross, picture, remark, tick } from './picture.mjs';
+
+export class Scene {
+  title;
+  checks = [];
+  notShown = [];
+  broker;
+  #cast = [];
+
+  constructor(title, broker) {
+    this.title = title;
+    this.broker = broker;
+  }
+
+  async run(play) {
+    try {
+      await play(this);
+    } catch (error) {
+      this.check('the scene could be played to its end', false, error.message);
+    } finally {
+      await Promise.all(this.#cast.map((child) => child.stop()));
+    }
+  }
+
+  /** Starts a consumer and waits until it listens. `where` is the queue or exchange as the tutorials call it. */
+  async consumer(label, pattern, where, args = [], url = this.broker.url) {
+    const child = this.#start('consumer', label, pattern, [...args, '--name', this.name(where)], url);
+    await child.wait('ready');
+    return child;
+  }
+
+  /** Runs a producer to its end; resolves with it. */
+  async producer(pattern, where, args, url = this.broker.url) {
+    const child = this.#start(
+      'producer',
+      'the producer',
+      pattern,
+      ['--name', this.name(where), ...args],
+      url,
+    );
+    const limit = setTimeout(() => child.signal('SIGKILL'), PATIENCE);
+    const { code } = await child.ended;
+    clearTimeout(limit);
+    return { code, events: child.events, complaints: child.complaints.trim() };
+  }
+
+  /** Like `producer`, but everything must be sent. */
+  async send(pattern, where, args, url) {
+    const { code, events, complaints } = await this.producer(pattern, where, args, url);
+    if (code !== 0) throw new Error(`the producer ended with code ${code}: ${complaints}`);
+    return events;
+  }
+
+  /** The real name on the broker for the tutorials' name. */
+  name(where) {
+    return this.broker.name(where);
+  }
+
+  draw(facts) {
+    for (const line of picture(facts)) console.log(line);
+  }
+
+  check(text, ok, detail = '') {
+    this.checks.push({ text, ok: Boolean(ok), detail });
+    console.log(ok ? tick(text) : cross(`${text}${detail ? `: ${detail}` : ''}`));
+  }
+
+  /** Checks that two lists (or other plain values) are equal. */
+  equal(text, found, wanted) {
+    const same = JSON.stringify(found) === JSON.stringify(wanted);
+    this.check(text, same, same ? '' : `expected ${JSON.stringify(wanted)}, found ${JSON.stringify(found)}`);
+  }
+
+  /** Something worth saying that is neither right nor wrong. */
+  say(text) {
+    console.log(remark(text));
+  }
+
+  aside(text) {
+    console.log(aside(text));
+  }
+
+  /** What this broker cannot show, and what would be needed. */
+  cannot(text) {
+    this.notShown.push(text);
+    console.log(remark(text));
+  }
+
+  #start(application, label, pattern, args, url) {
+    const main = join(root, 'dist', 'apps', application, 'main.js');
+    // The URL goes through the environment: a command line, with its password, can be seen by everybody.
+    const env = { ...process.env, RABBITMQ_URL: url };
+    const child = new Child(label, [main, pattern, '--json', ...args], env);
+    this.#cast.push(child);
+    return child;
+  }
+}

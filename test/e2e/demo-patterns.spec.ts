@@ -1,0 +1,160 @@
+// Producer and consumer by hand, as the README says it: every pattern through processes of their own, what a person
+// reads, and what a signal does to a handler that is running.
+import { describe, expect, it } from '@jest/globals';
+import { onEachBroker } from '../support/brokers.js';
+import { consumer, lines, produce, start, withApplications } from './demo-processes.js';
+
+const patterns: readonly {
+  readonly pattern: string;
+  readonly listen: readonly string[];
+  /** One producer after the other; the last of them sends what the consumer gets last. */
+  readonly send: readonly (readonly string[])[];
+  readonly got: readonly string[];
+}[] = [
+  { pattern: 'simple', listen: [], send: [['Hello World!']], got: ['Hello World!'] },
+  { pattern: 'work', listen: ['--prefetch', '1', '--dot', '1'], send: [['a.', 'b..']], got: ['a.', 'b..'] },
+  { pattern: 'fanout', listen: [], send: [['to everybody']], got: ['to everybody'] },
+  {
+    pattern: 'direct',
+    listen: ['info', 'error'],
+    send: [
+      ['warning', 'slow'],
+      ['error', 'disk full'],
+    ],
+    got: ['disk full'],
+  },
+  {
+    pattern: 'topic',
+    listen: ['*.info', '*.mysql.error'],
+    send: [
+      ['mysql.error', 'too short'],
+      ['test.mysql.error', 'down'],
+    ],
+    got: ['down'],
+  },
+  {
+    pattern: 'headers',
+    listen: ['--all', 'format=pdf', 'type=report'],
+    send: [
+      ['format=pdf', 'type=log', 'no'],
+      ['format=pdf', 'type=report', 'Q3'],
+    ],
+    got: ['Q3'],
+  },
+  {
+    pattern: 'headers',
+    listen: ['--any', 'format=pdf', 'type=report'],
+    send: [
+      ['format=zip', 'no'],
+      ['format=zip', 'type=report', 'a=b'],
+    ],
+    got: ['a=b'],
+  },
+];
+
+withApplications();
+
+onEachBroker('demo applications', (broker) => {
+  it.each(patterns)(
+    '$pattern $listen: what $send sends arrives as $got',
+    async ({ pattern, listen, send, got }) => {
+      const listener = await consumer([pattern, ...listen], broker.url);
+      for (const words of send) {
+        const events = await produce([pattern, ...words], broker.url);
+        expect(events.filter(({ event }) => event === 'sent').length).toBeGreaterThan(0);
+      }
+      await listener.wait('got', got.length);
+      expect(listener.got).toEqual(got);
+    },
+  );
+
+  it('rpc answers with the value of the handler, and with what it threw', async () => {
+    const server = await consumer(['rpc'], broker.url);
+    expect(await produce(['rpc', '30', '0'], broker.url)).toMatchObject([
+      { event: 'asking', text: 'fib(30)' },
+      { event: 'answered', answer: 832040 },
+      { event: 'asking', text: 'fib(0)' },
+      { event: 'answered', answer: 0 },
+    ]);
+    const wrong = start('producer', ['rpc', '--json', '--', '-1'], broker.url);
+    expect(await wrong.ended).toEqual({ code: 1, signal: null });
+    expect(wrong.all('failed')).toMatchObject([
+      { name: 'RpcRemoteError', message: expect.stringContaining('a whole number from 0 to 78') },
+    ]);
+    expect(server.got).toEqual(['30', '0', '-1']);
+  });
+
+  it('a message for a queue that nobody declared is an error of one line', async () => {
+    const sender = start('producer', ['simple', 'x', '--name', 'nobody-listens'], broker.url);
+    expect(await sender.ended).toEqual({ code: 1, signal: null });
+    expect(sender.complaints).toMatch(/^no queue 'nobody-listens'.*\n$/);
+  });
+
+  it('an RPC that nobody answers is an error of one line, at once', async () => {
+    const caller = start('producer', ['rpc', '30', '--name', 'nobody-answers'], broker.url);
+    expect(await caller.ended).toEqual({ code: 1, signal: null });
+    expect(caller.complaints).toMatch(/^no handler listens for queue 'nobody-answers'.*\n$/);
+  });
+
+  it('to an exchange without listeners the producer says that the message is gone; --mandatory makes it an error', async () => {
+    const words = ['direct', 'debug', 'x', '--name', 'quiet'];
+    expect(await produce(words, broker.url)).toMatchObject([{ event: 'sent', routed: false }]);
+    const sender = start('producer', [...words, '--mandatory'], broker.url);
+    expect(await sender.ended).toEqual({ code: 1, signal: null });
+    expect(sender.complaints).toMatch(/^no queue of exchange 'quiet' is bound for 'debug'.*\n$/);
+  });
+
+  it('without --json both speak to a person', async () => {
+    const listener = start('consumer', ['direct', 'error', '--name', 'spoken'], broker.url);
+    await listener.wait('line');
+    const sender = start('producer', ['direct', 'error', 'disk full', '--name', 'spoken'], broker.url);
+    await sender.ended;
+    await listener.wait('line', 2);
+    expect(lines(sender)).toEqual([' [x] Sent "disk full" to spoken as error']);
+    expect(lines(listener)).toEqual([
+      ' [*] Waiting for messages from exchange spoken, error. To exit press Ctrl+C',
+      ' [x] Received error "disk full"',
+    ]);
+    expect([sender.complaints, listener.complaints]).toEqual(['', '']);
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s lets a running handler finish, then ends with code 0',
+    async (signal) => {
+      const name = `ended by ${signal}`;
+      const worker = await consumer(['work', '--dot', '700', '--name', name], broker.url);
+      await produce(['work', 'task.', 'waits.', '--name', name], broker.url);
+      await worker.wait('got');
+      worker.signal(signal);
+      expect(await worker.ended).toEqual({ code: 0, signal: null });
+      expect(worker.all('done')).toEqual([{ event: 'done', text: 'task.' }]);
+      // What had not been started went back to the queue.
+      const channel = await (await broker.connect()).createChannel();
+      expect((await channel.checkQueue(name)).messageCount).toBe(1);
+    },
+  );
+
+  it('a consumer that is killed leaves its task to another one, which sees that it is not the first', async () => {
+    const victim = await consumer(['work', '--dot', '99999'], broker.url);
+    await produce(['work', 'task.'], broker.url);
+    await victim.wait('got');
+    await victim.kill();
+    const heir = await consumer(['work', '--dot', '1'], broker.url);
+    await heir.wait('done');
+    expect(heir.all('got')).toEqual([{ event: 'got', text: 'task.', attempt: 1, redelivered: true }]);
+  });
+});
+
+describe('demo applications without a broker', () => {
+  it.each(['consumer', 'producer'] as const)(
+    '%s says so in one line, without a stack and a password',
+    async (name) => {
+      const words = name === 'consumer' ? ['simple'] : ['simple', 'x'];
+      // Port 1 is reserved and nobody listens there.
+      const child = start(name, [...words, '--url', 'amqp://user:hidden@127.0.0.1:1']);
+      expect(await child.ended).toEqual({ code: 1, signal: null });
+      expect(child.complaints).toMatch(/^.*127\.0\.0\.1:1.*\n$/);
+      expect(child.complaints).not.toMatch(/hidden|\bat .*:\d+:\d+/);
+    },
+  );
+});

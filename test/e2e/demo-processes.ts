@@ -1,0 +1,49 @@
+// The demo applications as processes, for the tests about them: built once, started with a URL, ended after the test.
+import { join } from 'node:path';
+import { afterEach, beforeAll, expect } from '@jest/globals';
+import { Child, endAll, type ChildEvent } from '../../scripts/demo/child.mjs';
+
+export { Child, type ChildEvent };
+
+/** How long building may take where nothing was built before, in milliseconds. */
+export const BUILD = 180_000;
+
+const root = join(import.meta.dirname, '../..');
+
+/** Path of a script or a built application. */
+export const path = (...parts: readonly string[]): string => join(root, ...parts);
+
+/** Registers what every file about the applications needs. */
+export function withApplications(): void {
+  beforeAll(async () => {
+    const build = new Child('the build', [path('scripts/build.mjs'), '--if-needed']);
+    const { code } = await build.ended;
+    if (code !== 0) throw new Error(`The applications cannot be built: ${build.complaints}`);
+  }, BUILD);
+  afterEach(() => endAll());
+}
+
+/** Starts an application; without a URL it has none in its environment either. */
+export function start(name: 'consumer' | 'producer', args: readonly string[], url?: string): Child {
+  const env: NodeJS.ProcessEnv = { ...process.env, RABBITMQ_URL: url };
+  if (url === undefined) delete env.RABBITMQ_URL;
+  return new Child(name, [path('dist/apps', name, 'main.js'), ...args], env);
+}
+
+/** Starts a consumer and waits until it listens. */
+export async function consumer(args: readonly string[], url: string): Promise<Child> {
+  const child = start('consumer', [...args, '--json'], url);
+  await child.wait('ready');
+  return child;
+}
+
+/** Runs a producer to its end; resolves with its events. */
+export async function produce(args: readonly string[], url: string): Promise<readonly ChildEvent[]> {
+  const child = start('producer', [...args, '--json'], url);
+  const { code } = await child.ended;
+  expect([code, child.complaints]).toEqual([0, '']);
+  return child.events;
+}
+
+/** What it wrote to standard output, line by line. */
+export const lines = (child: Child): unknown[] => child.all('line').map(({ text }) => text);
