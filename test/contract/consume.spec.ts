@@ -1,7 +1,7 @@
 // Consumers: tags, exclusivity, cancelling, and how messages are shared out.
 import { expect, it } from '@jest/globals';
 import { onEachBroker } from '../support/brokers.js';
-import { channelRefusal, connectionRefusal, fresh, Session, text } from './session.js';
+import { channelRefusal, connectionRefusal, Session, text } from './session.js';
 
 onEachBroker('A consumer', (broker) => {
   it('without a tag gets one from the broker', async () => {

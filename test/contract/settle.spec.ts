@@ -25,34 +25,34 @@ onEachBroker('Settling', (broker) => {
   };
 
   it.each<[string, (channel: Session['channel'], m: ConsumeMessage[]) => void, string[]]>([
-    ['ack of one settles that one', (channel, m) => channel.ack(m[2]!), ['a', 'b', 'd', 'e']],
-    ['ack with multiple settles all up to it', (channel, m) => channel.ack(m[2]!, true), ['d', 'e']],
+    ['ack of one settles that one', (channel, m) => channel.ack(m[2]), ['a', 'b', 'd', 'e']],
+    ['ack with multiple settles all up to it', (channel, m) => channel.ack(m[2], true), ['d', 'e']],
     ['ackAll settles everything', (channel) => channel.ackAll(), []],
     [
       'acks out of order settle what they name',
-      (channel, m) => (channel.ack(m[4]!), channel.ack(m[0]!)),
+      (channel, m) => (channel.ack(m[4]), channel.ack(m[0])),
       ['b', 'c', 'd'],
     ],
     [
       'nack without requeue settles that one',
-      (channel, m) => channel.nack(m[1]!, false, false),
+      (channel, m) => channel.nack(m[1], false, false),
       ['a', 'c', 'd', 'e'],
     ],
     [
       'nack with multiple settles all up to it',
-      (channel, m) => channel.nack(m[1]!, true, false),
+      (channel, m) => channel.nack(m[1], true, false),
       ['c', 'd', 'e'],
     ],
     ['nackAll without requeue settles everything', (channel) => channel.nackAll(false), []],
     [
       'reject without requeue settles that one',
-      (channel, m) => channel.reject(m[3]!, false),
+      (channel, m) => channel.reject(m[3], false),
       ['a', 'b', 'c', 'e'],
     ],
     ['nothing settled means all come back', () => undefined, letters],
     [
       'an ack after a multiple ack of others',
-      (channel, m) => (channel.ack(m[1]!, true), channel.ack(m[3]!)),
+      (channel, m) => (channel.ack(m[1], true), channel.ack(m[3])),
       ['c', 'e'],
     ],
   ])('%s; the rest comes back in order when the channel closes', async (_, settle, rest) => {
@@ -65,8 +65,8 @@ onEachBroker('Settling', (broker) => {
   });
 
   it.each<[string, (channel: Session['channel'], m: ConsumeMessage[]) => void, string[]]>([
-    ['one from the middle', (channel, m) => channel.nack(m[2]!), ['c']],
-    ['the first three at once', (channel, m) => channel.nack(m[2]!, true), ['a', 'b', 'c']],
+    ['one from the middle', (channel, m) => channel.nack(m[2]), ['c']],
+    ['the first three at once', (channel, m) => channel.nack(m[2], true), ['a', 'b', 'c']],
     [
       'all, one by one, from the end',
       (channel, m) => [...m].reverse().forEach((one) => channel.nack(one)),
@@ -74,7 +74,7 @@ onEachBroker('Settling', (broker) => {
     ],
     ['all, one by one, from the start', (channel, m) => m.forEach((one) => channel.nack(one)), letters],
     ['all with nackAll', (channel) => channel.nackAll(true), letters],
-    ['two with reject', (channel, m) => (channel.reject(m[3]!), channel.reject(m[1]!)), ['b', 'd']],
+    ['two with reject', (channel, m) => (channel.reject(m[3]), channel.reject(m[1])), ['b', 'd']],
   ])('with requeue puts messages back to their old places: %s', async (_, settle, expected) => {
     const { reader, holder, queue, messages } = await held();
     settle(holder.channel, messages);
@@ -174,8 +174,8 @@ onEachBroker('Settling', (broker) => {
 
   it('a refused ack gives the unsettled messages of the channel back', async () => {
     const { reader, holder, queue, messages } = await held();
-    holder.channel.ack(messages[0]!);
-    await channelRefusal(holder.channel, () => holder.channel.ack(messages[0]!));
+    holder.channel.ack(messages[0]);
+    await channelRefusal(holder.channel, () => holder.channel.ack(messages[0]));
     expect(await (await reader.consume(queue)).bodies(4)).toEqual(['b', 'c', 'd', 'e']);
   });
 
