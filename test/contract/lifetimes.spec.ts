@@ -49,7 +49,9 @@ onEachBroker('An exclusive queue', (broker) => {
         () => true,
       );
     }, 'the exclusive queue to go');
-    expect(await other.queue({ exclusive: true })).not.toBe(queue);
+    await expect(other.channel.assertQueue(queue, { durable: false })).resolves.toMatchObject({
+      messageCount: 0,
+    });
   });
 
   it('does not dead-letter when it goes', async () => {
