@@ -1,7 +1,7 @@
 // What a handler gets, and what becomes of the message when it returns.
 
 import { describe, expect, it } from '@jest/globals';
-import type { Delivery } from '@warren/amqp';
+import type { BrokerEvent, Delivery } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector } from '../support/events.js';
 import { warren } from '../support/warren.js';
@@ -70,9 +70,9 @@ onEachBroker('consuming', (broker) => {
   });
 });
 
-async function settledAs(events: Collector<{ kind: string }>): Promise<string> {
+async function settledAs(events: Collector<BrokerEvent>): Promise<string> {
   for (;;) {
-    const [event] = (await events.take(1)) as { kind: string; verdict?: { kind: string } }[];
-    if (event.kind === 'handled') return event.verdict?.kind ?? '';
+    const event = await events.one();
+    if (event.kind === 'handled') return event.verdict.kind;
   }
 }

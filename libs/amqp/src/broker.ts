@@ -102,6 +102,7 @@ export class Broker {
    * @throws ConfigError, TopologyMismatchError, ConnectionRefusedError, ...
    */
   open(): Promise<void> {
+    if (this.closing) return Promise.reject(new ConnectionLostError('the broker object was closed'));
     this.opening ??= this.run().catch(async (error: unknown) => {
       await this.close();
       throw error;

@@ -1,7 +1,9 @@
 // JSON, the default for everything that is neither text nor bytes. `undefined` is an empty body, so that
 // a handler that returns nothing, and `null`, stay two different answers.
 
+import { isUtf8 } from 'node:buffer';
 import { EncodeError } from '../model/errors.js';
+import { describeError } from '../model/logger.js';
 import type { Codec } from '../model/codec.js';
 
 const EMPTY = Buffer.alloc(0);
@@ -26,6 +28,8 @@ export const json: Codec = {
   },
   decode(content) {
     if (content.length === 0) return undefined;
+    // Otherwise broken bytes would turn into question marks in silence.
+    if (!isUtf8(content)) throw new TypeError('the body is not UTF-8');
     return parseJson(content.toString('utf8'));
   },
 };
@@ -41,7 +45,7 @@ function stringify(payload: unknown): string | undefined {
     return JSON.stringify(payload);
   } catch (error) {
     throw new EncodeError(
-      `the payload cannot be written as JSON: ${(error as Error).message.split('\n')[0]}`,
+      `the payload cannot be written as JSON: ${describeError(error).split('\n')[0]}`,
       'send plain data, or set a codec',
       error,
     );

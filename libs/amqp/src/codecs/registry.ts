@@ -6,7 +6,7 @@ import { text, utf8 } from './text.js';
 import { DecodeError, EncodeError } from '../model/errors.js';
 import type { Codec, CodecLookup, Encoded, OutgoingFacts } from '../model/codec.js';
 import type { MessageProperties } from '../model/message.js';
-import { printable } from '../model/logger.js';
+import { describeError, printable } from '../model/logger.js';
 
 /** All codecs of a broker, the application's own first. */
 export class CodecRegistry implements CodecLookup {
@@ -69,7 +69,7 @@ export class CodecRegistry implements CodecLookup {
     } catch (error) {
       if (error instanceof DecodeError) throw error;
       throw new DecodeError(
-        `${content.length} bytes of '${printable(contentType ?? 'no content type')}' are not readable as ${chosen.name}: ${printable((error as Error).message)}`,
+        `${content.length} bytes of '${printable(contentType ?? 'no content type')}' are not readable as ${chosen.name}: ${printable(describeError(error))}`,
         'the sender must send what its content type says',
         [],
         error,
@@ -106,11 +106,7 @@ function run(codec: Codec, encode: () => Encoded): Encoded {
     return encode();
   } catch (error) {
     if (error instanceof EncodeError) throw error;
-    throw new EncodeError(
-      `the codec ${codec.name} refused the payload: ${(error as Error).message}`,
-      '',
-      error,
-    );
+    throw new EncodeError(`the codec ${codec.name} refused the payload: ${describeError(error)}`, '', error);
   }
 }
 

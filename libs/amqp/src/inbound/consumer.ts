@@ -3,8 +3,7 @@
 // declared again if somebody deleted it.
 
 import { randomUUID } from 'node:crypto';
-import { ConnectionLostError } from '../model/errors.js';
-import { QueueLockedError } from '../model/topology-errors.js';
+import { ConnectionLostError, RabbitError } from '../model/errors.js';
 import { describeError, printable } from '../model/logger.js';
 import { Delivery, type DeliverySink } from '../model/delivery.js';
 import { afterFailure } from '../model/retry-policy.js';
@@ -12,6 +11,7 @@ import { REQUEUE, type Verdict } from '../model/verdict.js';
 import type { ReceivedMessage } from '../model/message.js';
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
+import { isPermanent } from '../link/refusal.js';
 import { ChannelLease } from '../link/lease.js';
 import { declare, declareTemporary } from '../topology/declare.js';
 import { explain } from '../topology/explain.js';
@@ -23,6 +23,7 @@ import { InFlight } from './in-flight.js';
 import { pipeline } from './pipeline.js';
 import type { HandlerRoom, Run } from './step.js';
 import { settle } from './settle.js';
+import { StreamPosition } from './stream-position.js';
 import { Unsettled } from './unsettled.js';
 
 /** What a consumer is made from. */
@@ -53,6 +54,7 @@ export class Consumer implements DeliverySink {
   private readonly work: InFlight<readonly Delivery[]>;
   private readonly batcher: Batcher | undefined;
   private readonly unsettled: Unsettled;
+  private readonly position: StreamPosition;
   private readonly runBatch: ((list: readonly Delivery[]) => Promise<Verdict[]>) | undefined;
   private queueName: string;
   private tag: string | undefined;
@@ -65,6 +67,7 @@ export class Consumer implements DeliverySink {
     this.plan = this.room.plan;
     this.queueName = this.plan.queue.name;
     this.unsettled = new Unsettled(this.plan.ack === 'none');
+    this.position = new StreamPosition(this.plan.registration.options.stream !== undefined);
     this.runs = options.rooms.map(pipeline);
     this.work = new InFlight(this.plan.concurrency, (list) => this.run(list));
     const { batch } = this.plan;
@@ -145,7 +148,7 @@ export class Consumer implements DeliverySink {
     try {
       this.tag = await channel.consume(
         this.queueName,
-        { noAck: ack === 'none', arguments: consumeArguments },
+        { noAck: ack === 'none', arguments: this.position.from(consumeArguments) },
         (message) => this.onMessage(message, channel),
       );
     } catch (error) {
@@ -163,6 +166,7 @@ export class Consumer implements DeliverySink {
     // What had not started is delivered again; what runs goes on, and finds its channel gone when it settles.
     this.batcher?.take();
     this.work.forget((list) => list.every((delivery) => this.unsettled.cameOn(delivery, channel)));
+    this.position.leave(this.unsettled.deliveries());
     this.unsettled.removeAll(channel);
     if (this.draining) return;
     this.room.logger.warn(
@@ -172,8 +176,9 @@ export class Consumer implements DeliverySink {
   }
 
   private onFailed(error: unknown): void {
-    const retryable = error instanceof QueueLockedError || this.options.connection.state !== 'open';
-    if (this.started && !retryable) {
+    // Only an answer of the broker is final; a connection or channel that went away comes back.
+    const answered = error instanceof RabbitError && isPermanent(error);
+    if (this.started && answered && this.options.connection.state === 'open') {
       this.started.reject(error);
       this.started = undefined;
       return;
@@ -188,6 +193,7 @@ export class Consumer implements DeliverySink {
     }
     const delivery = new Delivery(message, this.queueName, this);
     this.unsettled.add(delivery, channel);
+    this.position.pass(delivery);
     // What arrives between a shutdown's cancel and its confirmation goes back untouched.
     if (this.draining) this.finish(delivery, REQUEUE);
     else if (this.batcher) this.batcher.add(delivery);

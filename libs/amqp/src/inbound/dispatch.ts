@@ -47,11 +47,20 @@ export function dispatch(handlers: readonly HandlerPlan[], typeOf: ExchangeTypes
   };
 }
 
+/** Exchanges that every virtual host has. */
+const BUILT_IN: Readonly<Record<string, string | undefined>> = {
+  'amq.direct': 'direct',
+  'amq.fanout': 'fanout',
+  'amq.topic': 'topic',
+  'amq.headers': 'headers',
+  'amq.match': 'headers',
+};
+
 function candidatesOf(plan: HandlerPlan, handler: number, typeOf: ExchangeTypes): Candidate[] {
   // Without bindings a handler takes what no other one wants.
   if (plan.routes.length === 0) return [{ route: undefined, type: undefined, handler, weight: -1_000_000 }];
   return plan.routes.map((route) => {
-    const type = route.type ?? typeOf(route.exchange);
+    const type = route.type ?? BUILT_IN[route.exchange] ?? typeOf(route.exchange);
     return { route, type, handler, weight: weightOf(route, type) };
   });
 }
@@ -62,6 +71,7 @@ function weightOf(route: Route, type: string | undefined): number {
     return ('all' in route.match ? 100_000 : 50_000) + count;
   }
   if (type === 'fanout' || type === 'headers') return 0;
+  if (takesAnyKey(route, type)) return -1_000;
   return usesPatterns(type) ? specificity(route.key) : 1_000_000;
 }
 
@@ -73,16 +83,23 @@ function matches({ route, type }: Candidate, delivery: Delivery): boolean {
   if (!route) return true;
   if (route.exchange !== delivery.exchange) return false;
   if (route.match) return matchesHeaders(route.match, delivery.headers);
-  if (type === 'fanout' || type === 'headers') return true;
+  if (type === 'fanout' || type === 'headers' || takesAnyKey(route, type)) return true;
   return usesPatterns(type)
     ? matchesRoutingKey(route.key, delivery.routingKey)
     : route.key === delivery.routingKey;
 }
 
+// Bound without a key to an exchange of unknown type: a fanout one, as far as anybody can tell.
+function takesAnyKey(route: Route, type: string | undefined): boolean {
+  return type === undefined && route.key === '';
+}
+
 function refuseEqual(candidates: readonly Candidate[], handlers: readonly HandlerPlan[]): void {
   const seen = new Map<string, number>();
-  for (const { route, handler } of candidates) {
-    const id = JSON.stringify(route ? [route.exchange, route.key, route.match] : []);
+  for (const { route, type, handler } of candidates) {
+    // A fanout exchange does not look at keys, nor does one that matches headers.
+    const key = type === 'fanout' || route?.match ? '' : route?.key;
+    const id = JSON.stringify(route ? [route.exchange, key, route.match] : []);
     const other = seen.get(id);
     if (other !== undefined && other !== handler) {
       const what = route ? `'${route.key}' of exchange '${route.exchange}'` : 'every message';

@@ -3,7 +3,7 @@
 
 import { connect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { backoff } from '../model/backoff.js';
-import { ConnectionLostError, type RabbitError } from '../model/errors.js';
+import { ConfigError, ConnectionLostError, type RabbitError } from '../model/errors.js';
 import { describeError } from '../model/logger.js';
 import { inTime, type Clock } from '../model/clock.js';
 import { LiveChannel } from './channel.js';
@@ -168,7 +168,10 @@ export class Connection {
         signal: this.kill.signal,
         clientProperties: { connection_name: this.name },
       };
-      return await connect(endpoint.connect, socket);
+      const model = await connect(endpoint.connect, socket);
+      // At once: closing meanwhile destroys the socket, and that error without a listener would end the process.
+      model.on('error', () => undefined);
+      return model;
     } finally {
       late();
     }
@@ -188,7 +191,7 @@ export class Connection {
     model.on('unblocked', () => this.setBlocked(false, ''));
     this.model = model;
     this.life++;
-    await Promise.race([this.options.prepare?.(this), lost.then(() => Promise.reject(new Error(reason)))]);
+    await this.prepare(lost.then(() => reason));
     this.lastError = undefined;
     if (!this.isClosed()) {
       this.state = 'open';
@@ -200,6 +203,21 @@ export class Connection {
     this.blocked = false;
     if (!this.isClosed()) this.options.onEvent({ kind: 'lost', reason });
     return 'was-open';
+  }
+
+  private async prepare(lost: Promise<string>): Promise<void> {
+    const ended = lost.then((reason) => ({ reason }));
+    try {
+      const over = await Promise.race([this.options.prepare?.(this), ended]);
+      if (over) throw new ConnectionLostError(over.reason);
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError)) throw error;
+      // What was being declared is in the error, why the broker minded is in the end of the connection.
+      const end = await Promise.race([ended, new Promise<void>((resolve) => setImmediate(resolve))]);
+      throw end && /\b(503|540)\b/.test(end.reason)
+        ? new ConfigError(`${error.message}: ${end.reason}`, 'it lacks a plugin or feature for this', error)
+        : error;
+    }
   }
 
   private setBlocked(blocked: boolean, reason: string): void {

@@ -88,6 +88,9 @@ function parse(url: unknown): URL {
     // The text may hold a password, so it is not repeated here.
     throw new ConfigError('url cannot be read', hint);
   }
+  // A password with / ? or # in it ends the host too early; its rest would be taken for a virtual host, and logged.
+  if (/@/.test(parsed.pathname + parsed.search + parsed.hash))
+    throw new ConfigError('url cannot be read', hint);
   if (parsed.protocol !== 'amqp:' && parsed.protocol !== 'amqps:') {
     throw new ConfigError(`url begins with '${parsed.protocol}'`, hint);
   }
@@ -104,7 +107,10 @@ function decode(text: string): string {
 
 // The protocol counts in seconds; anything shorter would switch heartbeats off by rounding.
 function heartbeatSeconds(fromUrl: string | null, option: number): number {
-  if (fromUrl !== null) return Math.max(0, Math.round(Number(fromUrl)) || 0);
+  if (fromUrl !== null) {
+    if (/^\d{1,5}$/.test(fromUrl)) return Number(fromUrl);
+    throw new ConfigError('the heartbeat of the url is no number of seconds', 'write ?heartbeat=10');
+  }
   const ms = milliseconds(option, 'heartbeat');
   return ms === 0 ? 0 : Math.max(1, Math.round(ms / 1_000));
 }

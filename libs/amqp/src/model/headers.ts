@@ -53,10 +53,12 @@ export function textHeader(headers: Headers, name: string): string | undefined {
 /** Whether a headers exchange would deliver a message with these headers to a binding with this match. */
 export function matchesHeaders(match: HeaderMatch, headers: Headers): boolean {
   const wanted = Object.entries('all' in match ? match.all : match.any).filter(
-    ([name]) => !name.startsWith('x-'),
+    // What is undefined never got to the broker.
+    ([name, value]) => !name.startsWith('x-') && value !== undefined,
   );
+  // No value means that the header must only be there.
   const fits = ([name, value]: [string, unknown]): boolean =>
-    Object.hasOwn(headers, name) && (value === undefined || equal(value, headers[name]));
+    Object.hasOwn(headers, name) && (value === null || equal(value, headers[name]));
   return 'all' in match ? wanted.every(fits) : wanted.some(fits);
 }
 

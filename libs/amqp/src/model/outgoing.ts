@@ -28,6 +28,12 @@ export function outgoing(
   encoded: Encoded,
   options: PublishOptions,
 ): OutgoingMessage {
+  if (options.delay !== undefined && options.expiration !== undefined) {
+    throw new EncodeError(
+      'delay and expiration cannot be had together: the wait ends with the first of the two, and the broker forgets the other',
+      'leave one of them out',
+    );
+  }
   checkName('exchange', defaults.exchange);
   checkName('routing key', defaults.routingKey);
   const properties: Writable<MessageProperties> = {
@@ -60,6 +66,9 @@ export function checkName(what: string, value: unknown): asserts value is string
   if (Buffer.byteLength(value) > 255) {
     throw new EncodeError(`the ${what} is ${Buffer.byteLength(value)} bytes long`, 'AMQP allows 255 bytes');
   }
+  if (Buffer.from(value).toString() !== value) {
+    throw new EncodeError(`the ${what} contains half a character (a lone surrogate)`, '');
+  }
   if (value.includes('\0')) throw new EncodeError(`the ${what} contains a NUL character`, '');
 }
 
@@ -88,9 +97,17 @@ function checkHeaders(headers: Readonly<Record<string, unknown>>): Record<string
     if (Buffer.byteLength(name) > 255)
       throw new EncodeError(`the header name '${name.slice(0, 40)}…' is too long`, '');
     checkHeaderValue(name, value, 0);
+    checkCopies(name, value);
     copy[name] = value;
   }
   return copy;
+}
+
+// The broker sends copies to what CC and BCC list, and closes the channel when they are no lists of texts.
+function checkCopies(name: string, value: unknown): void {
+  if (name !== 'CC' && name !== 'BCC') return;
+  if (Array.isArray(value) && value.every((key) => typeof key === 'string')) return;
+  throw new EncodeError(`header '${name}' must be a list of routing keys`, 'the broker sends copies to them');
 }
 
 function checkHeaderValue(name: string, value: unknown, depth: number): void {

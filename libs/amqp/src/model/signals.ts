@@ -1,7 +1,7 @@
 // What a handler throws (or a filter returns) to say the outcome itself instead of leaving it to the
 // retry policy. They are errors, so that `throw Reject('no such customer')` unwinds like any other.
 
-import type { Duration } from './duration.js';
+import { milliseconds, type Duration } from './duration.js';
 
 /** Parent of the three: `instanceof OutcomeSignal` means that somebody decided on purpose. */
 export abstract class OutcomeSignal extends Error {}
@@ -14,6 +14,8 @@ export class RetrySignal extends OutcomeSignal {
     override readonly cause?: unknown,
   ) {
     super('the handler asked for another attempt');
+    // Here, so that a wrong one fails in the handler, which is told, and not while its outcome is worked out.
+    if (after !== undefined) milliseconds(after, 'Retry({ after })');
   }
 }
 
@@ -39,6 +41,8 @@ export class DropSignal extends OutcomeSignal {
 /**
  * `throw Retry({ after: '5m' })`: try this message again later. Without `after` the policy's next wait applies.
  * Counts as an attempt; after the policy's last attempt the message is dead-lettered.
+ *
+ * @throws ConfigError when `after` is no duration
  */
 export function Retry(options: { readonly after?: Duration; readonly cause?: unknown } = {}): RetrySignal {
   return new RetrySignal(options.after, options.cause);

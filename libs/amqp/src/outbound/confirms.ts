@@ -1,6 +1,7 @@
 // Joins what the broker says about one publish, the return (nobody wanted it) and the confirm (the broker
 // has it), into one outcome. A return always comes before the confirm of its message.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { LiveChannel } from '../link/channel.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
 
@@ -41,20 +42,35 @@ export class Confirms {
     }
   }
 
-  // Returns carry no number of the publish. Same id and same address means same fate, so the oldest of
-  // several is the right one; a set keeps the order of sending.
-  private onReturn({ exchange, routingKey, properties }: ReceivedMessage): void {
+  // Returns carry no number of the publish. Same id, address, headers and body means same fate, so the oldest
+  // of several is the right one; a set keeps the order of sending.
+  private onReturn(returned: ReceivedMessage): void {
+    let likely: Unconfirmed | undefined;
     for (const entry of this.unconfirmed) {
-      const { message } = entry;
-      const same =
-        !entry.returned &&
-        message.properties.messageId === properties.messageId &&
-        message.routingKey === routingKey &&
-        message.exchange === exchange;
-      if (same) {
+      if (entry.returned || !sameAddress(entry.message, returned)) continue;
+      likely ??= entry;
+      if (sameContent(entry.message, returned)) {
         entry.returned = true;
         return;
       }
     }
+    // Headers may come back in another form than they left.
+    if (likely) likely.returned = true;
   }
+}
+
+function sameAddress(sent: OutgoingMessage, returned: ReceivedMessage): boolean {
+  return (
+    sent.properties.messageId === returned.properties.messageId &&
+    sent.routingKey === returned.routingKey &&
+    sent.exchange === returned.exchange
+  );
+}
+
+// A headers exchange may want one of two messages with the same id and key.
+function sameContent(sent: OutgoingMessage, returned: ReceivedMessage): boolean {
+  return (
+    sent.content.equals(returned.content) &&
+    isDeepStrictEqual({ ...sent.properties.headers }, { ...returned.properties.headers })
+  );
 }

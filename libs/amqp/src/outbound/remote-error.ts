@@ -4,6 +4,7 @@
 import { DecodeError } from '../model/errors.js';
 import { RpcRemoteError } from '../model/rpc-errors.js';
 import { HEADER, safeHeaders } from '../model/headers.js';
+import { describeError } from '../model/logger.js';
 import type { Codec, CodecLookup, RemoteErrorFacts } from '../model/codec.js';
 import type { ReceivedMessage } from '../model/message.js';
 
@@ -28,7 +29,7 @@ function decoded<T>(read: () => T): T {
   } catch (error) {
     if (error instanceof DecodeError) throw error;
     throw new DecodeError(
-      `the reply cannot be read: ${(error as Error).message}`,
+      `the reply cannot be read: ${describeError(error)}`,
       'does the other side speak this wire?',
       [],
       error,

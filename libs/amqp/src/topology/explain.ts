@@ -1,7 +1,7 @@
 // The broker answers a declaration it does not like by closing the channel with a code and a sentence.
 // Here that becomes an error that says who asked, what differs, and what to do.
 
-import { ConfigError } from '../model/errors.js';
+import { ConfigError, ConnectionLostError, RabbitError } from '../model/errors.js';
 import {
   AccessRefusedError,
   QueueLockedError,
@@ -16,7 +16,7 @@ export interface Asked {
   readonly askedBy: string;
 }
 
-/** The broker's error as one of ours; anything that is no answer of the broker comes back as it is. */
+/** The error of a declaration as one of ours: the broker refused, or the connection went away meanwhile. */
 export function explain(error: unknown, asked: Asked): unknown {
   const text = error instanceof Error ? error.message : String(error);
   const code = replyCode(error, text);
@@ -37,7 +37,12 @@ export function explain(error: unknown, asked: Asked): unknown {
         error,
       );
     default:
-      return error;
+      if (error instanceof RabbitError) return error;
+      // Worse sins cost the whole connection, which then says why; who was asking is known here alone.
+      return new ConnectionLostError(
+        `${asked.askedBy} was declaring ${asked.what} '${asked.name}' when the connection was lost`,
+        error,
+      );
   }
 }
 

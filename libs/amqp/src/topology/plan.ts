@@ -2,6 +2,7 @@
 // error names both; nothing is sent before that is settled.
 
 import { ConfigError } from '../model/errors.js';
+import { deadQueueName } from './schema.js';
 import type { BindingSpec, ExchangeSpec, QueueSpec, Wishes } from './schema.js';
 
 /** What the broker should look like. Each thing once. */
@@ -36,7 +37,7 @@ export function partFor(plan: TopologyPlan, queue: string): TopologyPlan {
   const sources = new Set(bindings.map((binding) => binding.source));
   return {
     exchanges: plan.exchanges.filter((exchange) => sources.has(exchange.name)),
-    queues: plan.queues.filter((candidate) => candidate.name === queue),
+    queues: plan.queues.filter(({ name }) => name === queue || name === deadQueueName(queue)),
     bindings,
   };
 }

@@ -39,6 +39,12 @@ export function report(room: HandlerRoom, delivery: Delivery, verdict: Verdict, 
 
 function log({ plan, logger }: HandlerRoom, delivery: Delivery, verdict: Verdict): void {
   if (verdict.kind !== 'retry' && verdict.kind !== 'dead-letter') return;
+  if (delivery.settled) {
+    logger.warn(
+      `${plan.id} settled a message and failed afterwards: ${printable(describeError(verdict.error))}`,
+    );
+    return;
+  }
   const failure = `${plan.id} failed on '${printable(delivery.routingKey)}' (attempt ${delivery.attempt}): ${printable(describeError(verdict.error))}`;
   if (verdict.kind === 'retry') {
     logger.warn(`${failure}; attempt ${verdict.attempt} in ${humanDuration(verdict.after)}`);

@@ -1,0 +1,38 @@
+// Where a stream consumer goes on after its channel was lost. A stream forgets nothing, so consuming again
+// from the offset of its options would deliver everything once more, or skip what came in between.
+
+import type { Delivery } from '../model/delivery.js';
+
+const OFFSET = 'x-stream-offset';
+
+/** The place in a stream of one consumer; does nothing for a queue. */
+export class StreamPosition {
+  private next: number | undefined;
+
+  constructor(private readonly isStream: boolean) {}
+
+  /** A delivery came. */
+  pass(delivery: Delivery): void {
+    const offset = this.isStream ? offsetOf(delivery) : undefined;
+    if (offset !== undefined) this.next = offset + 1;
+  }
+
+  /** The channel is gone: what was not settled is wanted again. */
+  leave(unsettled: Iterable<Delivery>): void {
+    if (this.next === undefined) return;
+    for (const delivery of unsettled) {
+      const offset = offsetOf(delivery);
+      if (offset !== undefined) this.next = Math.min(this.next, offset);
+    }
+  }
+
+  /** The consumer's arguments, from where it is now. */
+  from(consumeArguments: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    return this.next === undefined ? consumeArguments : { ...consumeArguments, [OFFSET]: this.next };
+  }
+}
+
+function offsetOf({ headers }: Delivery): number | undefined {
+  const offset = headers[OFFSET];
+  return typeof offset === 'number' ? offset : undefined;
+}
