@@ -1,1 +1,24 @@
-export {};
+// The door of @warren/nestjs. What applications need of @warren/amqp comes through it as well, so that
+// they install and import one package.
+
+import 'reflect-metadata';
+
+export * from '@warren/amqp';
+export { RabbitCoreModule } from './core.module.js';
+export { Consume } from './decorators/consume.js';
+export type { Get, HandlerMark, NestHandlerOptions, OptionsOrFactory } from './decorators/define-handler.js';
+export { Headers, Message, Properties, RoutingKey } from './decorators/params.js';
+export { RabbitBatchContext, RabbitContext } from './decorators/rabbit-context.js';
+export { RpcHandler } from './decorators/rpc-handler.js';
+export { Subscribe } from './decorators/subscribe.js';
+export {
+  DEFAULT_CONNECTION,
+  getBrokerToken,
+  getRabbitOptionsToken,
+  type RabbitFeatureOptions,
+  type RabbitModuleAsyncOptions,
+  type RabbitModuleOptions,
+  type RabbitOptionsFactory,
+} from './module-options.js';
+export { RabbitModule } from './rabbit.module.js';
+export { getPublisherToken, InjectPublisher, Publisher } from './runtime/publisher.js';

@@ -1,0 +1,73 @@
+// The global half of a connection: its broker object and its publisher, there for everybody from the
+// start and, at shutdown, until everybody else is done.
+
+import {
+  type DynamicModule,
+  Logger,
+  Module,
+  type OnApplicationShutdown,
+  type Provider,
+} from '@nestjs/common';
+import { Broker } from '@warren/amqp';
+import {
+  getBrokerToken,
+  getRabbitOptionsToken,
+  RABBIT_OVERRIDE,
+  type RabbitModuleOptions,
+  type RabbitOverride,
+} from './module-options.js';
+import { getPublisherToken, Publisher } from './runtime/publisher.js';
+import { remoteError } from './runtime/rpc-errors.js';
+
+/** Closes the connections when HTTP servers and other modules have stopped using them. */
+class Closer implements OnApplicationShutdown {
+  constructor(private readonly broker: Broker) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.broker.close();
+  }
+}
+
+/** See RabbitModule, which imports it. */
+@Module({})
+export class RabbitCoreModule {
+  static forConnection(
+    name: string,
+    options: Provider<RabbitModuleOptions>,
+    imports: DynamicModule['imports'] = [],
+    extra: readonly Provider[] = [],
+  ): DynamicModule {
+    const publisher = getPublisherToken(name);
+    const broker = getBrokerToken(name);
+    return {
+      module: RabbitCoreModule,
+      global: true,
+      imports,
+      providers: [
+        ...extra,
+        options,
+        { provide: RABBIT_OVERRIDE, useValue: null },
+        { provide: broker, inject: [getRabbitOptionsToken(name), RABBIT_OVERRIDE], useFactory: makeBroker },
+        { provide: publisher, inject: [broker], useFactory: (object: Broker) => new Publisher(object) },
+        {
+          provide: `warren:closer:${name}`,
+          inject: [broker],
+          useFactory: (object: Broker) => new Closer(object),
+        },
+      ],
+      exports: [broker, publisher, getRabbitOptionsToken(name)],
+    };
+
+    function makeBroker(given: RabbitModuleOptions, override: RabbitOverride | null): Broker {
+      const wanted = override ? override.options(name, given) : given;
+      const { inheritGlobals, ...rest } = wanted;
+      void inheritGlobals;
+      const made = new Broker(
+        { logger: new Logger('Rabbit'), ...rest },
+        { remoteError, ...override?.internals },
+      );
+      override?.onBroker(name, made);
+      return made;
+    }
+  }
+}

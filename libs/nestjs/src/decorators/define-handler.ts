@@ -1,0 +1,52 @@
+// What the three handler decorators share: they write down on the method what they were told, and
+// nothing else. Several on one method add up. discovery/ is the only reader.
+
+import type { InjectionToken } from '@nestjs/common';
+import type { HandlerOptions } from '@warren/amqp';
+
+/** Options of a handler in Nest. */
+export interface NestHandlerOptions extends HandlerOptions {
+  /** Which connection it consumes from. Default: the default connection. */
+  readonly connection?: string;
+}
+
+/** Finds a provider, for options that depend on configuration. */
+export type Get = <T = unknown>(token: InjectionToken<T>) => T;
+
+/** Options, or a function that makes them from providers when the application starts. */
+export type OptionsOrFactory = NestHandlerOptions | ((get: Get) => NestHandlerOptions);
+
+/** One decorator on one method. */
+export interface HandlerMark {
+  readonly kind: 'consume' | 'subscribe' | 'rpc';
+  readonly patterns: readonly string[];
+  readonly options: OptionsOrFactory;
+}
+
+/** Under this key the marks stand on the method. */
+export const HANDLER_KEY = 'warren:handlers';
+
+// Nest's own mark for classes that messages enter by. Without it, request-scoped global guards of a plain
+// provider would be skipped. Its name is the same in Nest 11 and 12; a test holds that.
+export const ENTRY_PROVIDER_KEY = '__entryProvider__';
+
+/** A decorator that adds a mark to its method. */
+export function defineHandler(mark: HandlerMark): MethodDecorator {
+  return (target, _name, descriptor) => {
+    const method = descriptor.value as object;
+    const marks = (Reflect.getOwnMetadata(HANDLER_KEY, method) ?? []) as HandlerMark[];
+    // Decorators run from the last to the first; the list reads as written.
+    Reflect.defineMetadata(HANDLER_KEY, [mark, ...marks], method);
+    Reflect.defineMetadata(ENTRY_PROVIDER_KEY, true, target.constructor);
+  };
+}
+
+/** The forms `(patterns)`, `(patterns, options)`, `(options)` as one. */
+export function readArguments(
+  first: string | readonly string[] | OptionsOrFactory | undefined,
+  second: OptionsOrFactory | undefined,
+): { readonly patterns: readonly string[]; readonly options: OptionsOrFactory } {
+  if (typeof first === 'string') return { patterns: [first], options: second ?? {} };
+  if (Array.isArray(first)) return { patterns: first as readonly string[], options: second ?? {} };
+  return { patterns: [], options: (first as OptionsOrFactory | undefined) ?? second ?? {} };
+}

@@ -1,0 +1,91 @@
+// What a handler gets through @Ctx(): the facts of its message and the ways to settle it by hand. Nest's
+// guards, interceptors and filters get the same through `switchToRpc().getContext()`.
+
+import { BaseRpcContext } from '@nestjs/microservices';
+import type { Delivery, Duration, Headers, ReceivedMessage } from '@warren/amqp';
+
+/** The context of one message. */
+export class RabbitContext extends BaseRpcContext<[Delivery]> {
+  private readonly delivery: Delivery;
+
+  constructor(delivery: Delivery) {
+    super([delivery]);
+    this.delivery = delivery;
+  }
+
+  /** The message as it came from the wire. */
+  get message(): ReceivedMessage {
+    return this.delivery.message;
+  }
+
+  /** The key it was published with, also after retries. */
+  get routingKey(): string {
+    return this.delivery.routingKey;
+  }
+
+  /** The exchange it was published to, also after retries; '' for the default one. */
+  get exchange(): string {
+    return this.delivery.exchange;
+  }
+
+  /** The queue it came from. */
+  get queue(): string {
+    return this.delivery.queue;
+  }
+
+  /** Own keys only; an object without a prototype. */
+  get headers(): Headers {
+    return this.delivery.headers;
+  }
+
+  /** 1 for the first attempt, counted across retries. */
+  get attempt(): number {
+    return this.delivery.attempt;
+  }
+
+  /** Whether the broker delivered it before, to whomever. */
+  get redelivered(): boolean {
+    return this.delivery.redelivered;
+  }
+
+  /** Aborts when the handler's `timeout` is over or the application does not wait for it any longer. */
+  get signal(): AbortSignal {
+    return this.delivery.signal;
+  }
+
+  /** Milliseconds since 1970 when the handler's time or the caller's patience ends; undefined without a limit. */
+  get deadline(): number | undefined {
+    return this.delivery.deadline;
+  }
+
+  /** The broker may forget the message. A second settle does nothing and warns. */
+  ack(): void {
+    this.delivery.ack();
+  }
+
+  /** Dead-letters the message now. */
+  reject(reason: string): void {
+    this.delivery.reject(reason);
+  }
+
+  /** Another attempt after `after`, or after the policy's next wait. */
+  retry(options: { readonly after?: Duration } = {}): void {
+    this.delivery.retry(options);
+  }
+}
+
+/** The context of a batch: one {@link RabbitContext} per message, in the order of the payloads. */
+export class RabbitBatchContext extends BaseRpcContext<[readonly Delivery[]]> {
+  /** Settle single messages through these; the others follow the outcome of the handler. */
+  readonly items: readonly RabbitContext[];
+
+  constructor(deliveries: readonly Delivery[]) {
+    super([deliveries]);
+    this.items = deliveries.map((delivery) => new RabbitContext(delivery));
+  }
+
+  /** Aborts with the first message's. */
+  get signal(): AbortSignal {
+    return this.items[0].signal;
+  }
+}

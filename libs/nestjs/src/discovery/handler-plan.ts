@@ -1,0 +1,45 @@
+// Works out a found handler's options: those that depend on providers are asked now, and the connection
+// it names must exist.
+
+import { ConfigError } from '@warren/amqp';
+import type { HandlerOptions } from '@warren/amqp';
+import type { Get } from '../decorators/define-handler.js';
+import { DEFAULT_CONNECTION } from '../module-options.js';
+import type { FoundHandler } from './handler-explorer.js';
+
+/** A handler with its options. */
+export interface PlannedHandler {
+  readonly found: FoundHandler;
+  /** `OrderHandlers.place` */
+  readonly id: string;
+  readonly connection: string;
+  readonly options: HandlerOptions;
+}
+
+/** Options of all handlers. @throws ConfigError naming the handler */
+export function planHandlers(
+  found: readonly FoundHandler[],
+  get: Get,
+  connections: readonly string[],
+): PlannedHandler[] {
+  return found.map((handler) => {
+    const id = `${handler.host.className}.${handler.method}`;
+    const { connection = DEFAULT_CONNECTION, ...options } = resolve(handler, id, get);
+    if (!connections.includes(connection)) {
+      throw new ConfigError(
+        `${id} wants the connection '${connection}', which nobody configured`,
+        `there are ${connections.map((name) => `'${name}'`).join(', ')}; add RabbitModule.forRoot('${connection}', ...)`,
+      );
+    }
+    return { found: handler, id, connection, options };
+  });
+}
+
+function resolve({ mark }: FoundHandler, id: string, get: Get) {
+  if (typeof mark.options !== 'function') return mark.options;
+  try {
+    return mark.options(get);
+  } catch (error) {
+    throw new ConfigError(`the options function of ${id} failed: ${(error as Error).message}`, '', error);
+  }
+}

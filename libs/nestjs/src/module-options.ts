@@ -1,0 +1,60 @@
+// What `forRoot` and `forRootAsync` take, and the tokens under which a connection's parts are found.
+// Tokens are strings made from the name: two copies of this package in one process still agree.
+
+import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency, Type } from '@nestjs/common';
+import type { BrokerInternals, BrokerOptions, TopologyOptions } from '@warren/amqp';
+
+/** The connection that handlers and publishers use unless they name another. */
+export const DEFAULT_CONNECTION = 'default';
+
+/** Options of one connection. All have defaults; see docs/options.md. */
+export interface RabbitModuleOptions extends BrokerOptions {
+  /** Whether the application's global guards, pipes, interceptors and filters also run on messages. Default false. */
+  readonly inheritGlobals?: boolean;
+}
+
+/** For `useClass` and `useExisting`. */
+export interface RabbitOptionsFactory {
+  createRabbitOptions(): RabbitModuleOptions | Promise<RabbitModuleOptions>;
+}
+
+/** Options from a factory, a class, or what `registerAs(...).asProvider()` returns. */
+export interface RabbitModuleAsyncOptions {
+  /** The connection's name. Default: the default connection. */
+  readonly name?: string;
+  readonly imports?: ModuleMetadata['imports'];
+  readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
+  // The factory's parameters are whatever `inject` names.
+  readonly useFactory?: (...args: never[]) => RabbitModuleOptions | Promise<RabbitModuleOptions>;
+  readonly useClass?: Type<RabbitOptionsFactory>;
+  readonly useExisting?: InjectionToken;
+}
+
+/** Topology without handlers, for one connection. */
+export interface RabbitFeatureOptions extends TopologyOptions {
+  /** Default: the default connection. */
+  readonly connection?: string;
+}
+
+/** What a test puts in the way of every connection. */
+export interface RabbitOverride {
+  /** Options that win over the application's. */
+  readonly options: (name: string, options: RabbitModuleOptions) => RabbitModuleOptions;
+  readonly internals: BrokerInternals;
+  /** Called with each broker object made. */
+  readonly onBroker: (name: string, broker: unknown) => void;
+}
+
+export const RABBIT_OVERRIDE = 'warren:override';
+export const RABBIT_CONNECTION = 'warren:connection';
+export const RABBIT_FEATURE = 'warren:feature';
+
+/** Token of a connection's options. */
+export function getRabbitOptionsToken(name: string = DEFAULT_CONNECTION): string {
+  return `warren:options:${name}`;
+}
+
+/** Token of a connection's `Broker`: for what the Publisher does not offer. */
+export function getBrokerToken(name: string = DEFAULT_CONNECTION): string {
+  return `warren:broker:${name}`;
+}

@@ -1,0 +1,141 @@
+// The only file that reaches into Nest: its own pipeline for messages (guards, interceptors, pipes,
+// filters), which has no public constructor. Every path exists in Nest 11 and 12; the table of cases in
+// test/e2e/pipeline.nest.spec.ts runs on both.
+
+import { ApplicationConfig, type ModuleRef, type NestContainer } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { GuardsConsumer } from '@nestjs/core/guards/guards-consumer.js';
+import { GuardsContextCreator } from '@nestjs/core/guards/guards-context-creator.js';
+import { Injector } from '@nestjs/core/injector/injector.js';
+import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
+import { InterceptorsContextCreator } from '@nestjs/core/interceptors/interceptors-context-creator.js';
+import { PipesConsumer } from '@nestjs/core/pipes/pipes-consumer.js';
+import { PipesContextCreator } from '@nestjs/core/pipes/pipes-context-creator.js';
+import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
+import { RpcException } from '@nestjs/microservices';
+import { ExceptionFiltersContext } from '@nestjs/microservices/context/exception-filters-context.js';
+import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
+import { RpcContextCreator } from '@nestjs/microservices/context/rpc-context-creator.js';
+import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
+
+export { ApplicationConfig, ExecutionContextHost, Injector, REQUEST_CONTEXT_ID, RequestContextHost };
+export type { NestContainer };
+
+/** Where metadata of enhancers stands on classes and methods; the same names in Nest 11 and 12. */
+export const ENHANCER_KEYS = {
+  guard: '__guards__',
+  interceptor: '__interceptors__',
+  pipe: '__pipes__',
+  filter: '__exceptionFilters__',
+} as const;
+
+/** Where metadata of a method's parameters stands on its class. */
+export const PARAMETERS_KEY = '__routeArguments__';
+
+/** Runs guards, interceptors, pipes and the method. Takes the payload and the context. */
+export type Pipeline = (payload: unknown, context: unknown) => Promise<unknown>;
+
+/** Runs filters on an error. `undefined`: no filter is for it. */
+export type Filters = (error: unknown, host: ExecutionContextHost) => unknown;
+
+/** Who gets the outcome of a pipeline; the pendant of Nest's own RpcProxy. */
+export interface PipelineProxy {
+  create(target: Pipeline, filters: Filters): Pipeline;
+}
+
+/** What refused a message before its handler, for errors that came from there. */
+export type Refusals = WeakMap<object, 'guard' | 'pipe'>;
+
+/** The container behind a ModuleRef. */
+export function containerOf(moduleRef: ModuleRef): NestContainer {
+  return (moduleRef as unknown as { container: NestContainer }).container;
+}
+
+/** Nest runs hooks by distance from the root; zero comes last at start and first at shutdown. */
+export function runHooksLast(module: { distance: number }): void {
+  module.distance = 0;
+}
+
+/** Nest's pipeline for messages, with our proxy around it. One per handler: its cache is keyed by class name in Nest 11. */
+export function pipelineCreator(
+  container: NestContainer,
+  config: ApplicationConfig,
+  proxy: PipelineProxy,
+  refusals: Refusals,
+): RpcContextCreator {
+  const ours = {
+    create: (target: Pipeline, handler: FilterHandler) => {
+      return proxy.create(target, (error, host) => handler.filtered(error, host));
+    },
+  };
+  return new RpcContextCreator(
+    ours as never,
+    filtersContext(container, config),
+    new PipesContextCreator(container, config),
+    new MarkingPipes(refusals),
+    new GuardsContextCreator(container, config),
+    new MarkingGuards(refusals),
+    new InterceptorsContextCreator(container, config),
+    new InterceptorsConsumer(),
+    config,
+  );
+}
+
+/** Filters alone, for errors that happen before there is a pipeline: in a request-scoped constructor. */
+export function filtersContext(container: NestContainer, config: ApplicationConfig): OwnFiltersContext {
+  return new OwnFiltersContext(container, config);
+}
+
+// Nest's handler turns errors that no filter wants into "Internal server error". Ours hands them on as
+// they are, because the broker decides between retry and dead letter by the error.
+class FilterHandler extends RpcExceptionsHandler {
+  filtered(error: unknown, host: ExecutionContextHost): unknown {
+    return this.invokeCustomFilters(error, host) ?? undefined;
+  }
+}
+
+class OwnFiltersContext extends ExceptionFiltersContext {
+  override create(...args: Parameters<ExceptionFiltersContext['create']>): FilterHandler {
+    const [instance, callback, module, contextId, inquirerId] = args;
+    this.moduleContext = module;
+    const handler = new FilterHandler();
+    const filters: Parameters<FilterHandler['setCustomFilters']>[0] = this.createContext(
+      instance,
+      callback,
+      ENHANCER_KEYS.filter,
+      contextId,
+      inquirerId,
+    );
+    if (filters.length > 0) handler.setCustomFilters(filters.reverse());
+    return handler;
+  }
+}
+
+class MarkingPipes extends PipesConsumer {
+  constructor(private readonly refusals: Refusals) {
+    super();
+  }
+
+  override async apply(...args: Parameters<PipesConsumer['apply']>): Promise<unknown> {
+    try {
+      return (await super.apply(...args)) as unknown;
+    } catch (error) {
+      if (typeof error === 'object' && error !== null) this.refusals.set(error, 'pipe');
+      throw error;
+    }
+  }
+}
+
+class MarkingGuards extends GuardsConsumer {
+  constructor(private readonly refusals: Refusals) {
+    super();
+  }
+
+  override async tryActivate(...args: Parameters<GuardsConsumer['tryActivate']>): Promise<boolean> {
+    if (await super.tryActivate(...args)) return true;
+    // What Nest itself throws a moment later, but known to us.
+    const refusal = new RpcException('Forbidden resource');
+    this.refusals.set(refusal, 'guard');
+    throw refusal;
+  }
+}

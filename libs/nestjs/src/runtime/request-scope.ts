@@ -1,0 +1,69 @@
+// Handlers in request-scoped (or durable) classes: one instance per message, made in a context of its
+// own, in which REQUEST is the message's RequestContext.
+
+import { ContextIdFactory } from '@nestjs/core';
+import type { ContextId } from '@nestjs/core';
+import type { PlannedHandler } from '../discovery/handler-plan.js';
+import {
+  filtersContext,
+  Injector,
+  REQUEST_CONTEXT_ID,
+  RequestContextHost,
+  type ApplicationConfig,
+  type Filters,
+  type NestContainer,
+  type Pipeline,
+  type pipelineCreator,
+} from './nest-internals.js';
+
+/** What a per-message pipeline is made from. */
+export interface RequestScopeOptions {
+  readonly handler: PlannedHandler;
+  readonly container: NestContainer;
+  readonly config: ApplicationConfig;
+  readonly creator: ReturnType<typeof pipelineCreator>;
+  /** The outcome of an error from a constructor, after the filters. */
+  readonly filtered: (error: unknown, args: unknown[], filters: Filters) => Promise<unknown>;
+}
+
+/** A pipeline that makes its instance anew for each message. */
+export function perRequest({ handler, container, config, creator, filtered }: RequestScopeOptions): Pipeline {
+  const { host, method } = handler.found;
+  const { wrapper, module, collection, prototype } = host;
+  const injector = new Injector();
+  const durable = wrapper.isDependencyTreeDurable();
+  return async (payload, context) => {
+    const request = RequestContextHost.create(handler.id, payload, context as never);
+    const contextId = contextIdOf(request, durable, container);
+    let instance: object;
+    try {
+      instance = await injector.loadPerContext(
+        wrapper.instance ?? prototype,
+        module,
+        collection as never,
+        contextId,
+        wrapper as never,
+      );
+    } catch (error) {
+      const filters = filtersContext(container, config).create(
+        prototype,
+        (prototype as Record<string, never>)[method],
+        module.token,
+      );
+      return filtered(error, [payload, context], (failure, to) => filters.filtered(failure, to));
+    }
+    const callback = (instance as Record<string, never>)[method];
+    const run = creator.create(instance, callback, module.token, method, contextId, wrapper.id);
+    return run(payload, context);
+  };
+}
+
+function contextIdOf(request: object, durable: boolean, container: NestContainer): ContextId {
+  const contextId = ContextIdFactory.getByRequest(request as Record<string, unknown>);
+  if (!(REQUEST_CONTEXT_ID in request)) {
+    Object.defineProperty(request, REQUEST_CONTEXT_ID, { value: contextId });
+    const provided: unknown = durable ? (contextId as { payload?: unknown }).payload : request;
+    container.registerRequestProvider(provided, contextId);
+  }
+  return contextId;
+}
