@@ -19,7 +19,11 @@ export function refusal(error: unknown, label: string): RabbitError {
           'look at the URL or the credentials option',
         );
   }
-  if (/NOT_ALLOWED|vhost .* not found/i.test(text) || /\b530\b/.test(text)) {
+  // The last step of the handshake only opens the virtual host; amqplib drops the broker's words there.
+  if (
+    /NOT_ALLOWED|vhost .* not found|Expected ConnectionOpenOk; got <ConnectionClose/i.test(text) ||
+    /\b530\b/.test(text)
+  ) {
     return refused(
       'vhost',
       `${label} has no such virtual host, or the user may not use it`,
