@@ -60,7 +60,7 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('heartbeat', 'duration', '10s', 'two missed ones and the connection counts as lost; 0 switches them off', duration),
   row('connectTimeout', 'duration', '5s', 'how long one attempt to connect may take', duration),
   row('reconnect', 'object', 'min 100ms, max 5s', 'waits between attempts to connect, doubled from min to max with jitter', inside({ min: duration, max: duration })),
-  row('maxMessageBytes', 'number', '16 MiB', 'bodies above this are dead-lettered unread', whole(1, MAX)),
+  row('maxMessageBytes', 'number', '16 MiB', 'bodies above this are not sent, and dead-lettered unread when they come', whole(1, MAX)),
 ];
 
 /** Options of a handler: `@Consume`, `@Subscribe`, `@RpcHandler`. */

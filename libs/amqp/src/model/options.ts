@@ -118,7 +118,7 @@ export interface BrokerOptions {
   readonly connectTimeout?: Duration;
   /** Waits between attempts to connect: doubled from `min` to `max`, with jitter. Default 100ms to 5s. */
   readonly reconnect?: { readonly min?: Duration; readonly max?: Duration };
-  /** Bodies above this are dead-lettered unread. Default 16 MiB. */
+  /** Bodies above this are not sent, and dead-lettered unread when they come. Default 16 MiB. */
   readonly maxMessageBytes?: number;
 }
 

@@ -16,6 +16,8 @@ export interface OutgoingDefaults {
   readonly messageId: string;
   readonly timestamp: number;
   readonly appId?: string;
+  /** The largest body. */
+  readonly maxBytes: number;
 }
 
 /**
@@ -36,6 +38,12 @@ export function outgoing(
   }
   checkName('exchange', defaults.exchange);
   checkName('routing key', defaults.routingKey);
+  if (encoded.content.length > defaults.maxBytes) {
+    throw new EncodeError(
+      `the body has ${encoded.content.length} bytes, but maxMessageBytes is ${defaults.maxBytes}`,
+      'send a reference to it instead, or raise the limit on both sides',
+    );
+  }
   const properties: Writable<MessageProperties> = {
     messageId: shortText('messageId', defaults.messageId),
     timestamp: Math.floor(defaults.timestamp / 1_000),

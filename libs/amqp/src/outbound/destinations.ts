@@ -49,6 +49,11 @@ export class Destinations {
     });
   }
 
+  /** Wait queues that were used in this life. */
+  waitQueues(): string[] {
+    return [...this.fresh.keys()];
+  }
+
   /** @throws TopologyMissingError when there is no such queue */
   async ensureQueue(queue: string): Promise<void> {
     await this.once(`queue ${queue}`, async (channel) => {

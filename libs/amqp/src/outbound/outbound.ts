@@ -31,12 +31,19 @@ export class Outbound {
   readonly sender: Sender;
   readonly publisher: Publisher;
   readonly requester: Requester;
+  private readonly destinations: Destinations;
 
   constructor(options: OutboundOptions) {
     this.sender = new Sender(options);
-    const destinations = new Destinations(options);
+    this.destinations = new Destinations(options);
+    const { sender, destinations } = this;
     this.requester = new Requester({ ...options, destinations });
-    this.publisher = new Publisher({ ...options, sender: this.sender, destinations });
+    this.publisher = new Publisher({ ...options, sender, destinations });
+  }
+
+  /** Queues in which messages of this process wait. */
+  waitQueues(): string[] {
+    return this.destinations.waitQueues();
   }
 
   /** The broker takes messages again. */

@@ -83,6 +83,7 @@ export class Publisher implements Outlet {
         messageId: options.messageId ?? randomUUID(),
         timestamp: clock.now(),
         appId: settings.service,
+        maxBytes: settings.maxMessageBytes,
       },
       codecs.encode(payload, options.contentType, options.codec, about),
       options,

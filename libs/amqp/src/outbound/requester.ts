@@ -217,6 +217,7 @@ export class Requester {
         messageId: options.messageId ?? randomUUID(),
         timestamp: clock.now(),
         appId: settings.service,
+        maxBytes: settings.maxMessageBytes,
       },
       codecs.encode(payload, options.contentType, options.codec, { exchange, routingKey, correlationId }),
       // A request that nobody waits for any more is not worth working on.
