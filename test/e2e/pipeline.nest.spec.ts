@@ -69,9 +69,7 @@ class RoleGuard implements CanActivate {
   constructor(private readonly reflector: Reflector) {}
   canActivate(context: ExecutionContext): boolean {
     const role = this.reflector.get<string>('role', context.getHandler());
-    return (
-      context.getType() === 'rpc' && role === (context.switchToRpc().getData() as { role?: string }).role
-    );
+    return context.getType() === 'rpc' && role === context.switchToRpc().getData<{ role?: string }>().role;
   }
 }
 
@@ -281,11 +279,7 @@ function handlers(
 }
 
 const hosts: [string, Type<unknown>[], boolean][] = [
-  [
-    'controllers',
-    handlers((options) => (options ? Controller(options) : Controller())),
-    true,
-  ],
+  ['controllers', handlers((options) => (options ? Controller(options) : Controller())), true],
   ['providers', handlers((options) => Injectable(options)), false],
 ];
 

@@ -41,6 +41,8 @@ export interface BrokerStatus {
   readonly consumers: readonly ConsumerStatus[];
   readonly publishing: { readonly unconfirmed: number; readonly waiting: number };
   readonly pendingCalls: number;
+  /** Deadlines that are set: of publishes, calls and handlers. */
+  readonly timers: number;
 }
 
 /** RabbitMQ, or anything that speaks AMQP 0-9-1 like it. */
@@ -152,7 +154,19 @@ export class Broker {
       consumers: this.consumers?.status() ?? [],
       publishing: this.outbound.sender.pending,
       pendingCalls: this.outbound.requester.pending,
+      timers: this.deadlines.size,
     };
+  }
+
+  /** Messages that are ready in the queues of its handlers, or wait there for a retry or a delay. Asks the broker. */
+  async backlog(): Promise<number> {
+    const queues = [...this.status().consumers.map(({ queue }) => queue), ...this.outbound.waitQueues()];
+    if (queues.length === 0) return 0;
+    const counts = await this.publishLink.withChannel(async (channel) => {
+      const answers = await Promise.all(queues.map((queue) => channel.checkQueue(queue)));
+      return answers.map(({ messageCount }) => messageCount);
+    });
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   private async run(): Promise<void> {

@@ -118,7 +118,8 @@ class MarkingPipes extends PipesConsumer {
 
   override async apply(...args: Parameters<PipesConsumer['apply']>): Promise<unknown> {
     try {
-      return (await super.apply(...args)) as unknown;
+      const value: unknown = await super.apply(...args);
+      return value;
     } catch (error) {
       if (typeof error === 'object' && error !== null) this.refusals.set(error, 'pipe');
       throw error;

@@ -1,0 +1,153 @@
+// Tests of real handlers without a broker to install: the application as it is, on a broker of the test's
+// own, and questions about what happened.
+
+import type { InjectionToken, ModuleMetadata, Type } from '@nestjs/common';
+import { Test, type TestingModule, type TestingModuleBuilder } from '@nestjs/testing';
+import { SILENT, type Broker } from '@warren/amqp';
+import { RABBIT_OVERRIDE, type RabbitOverride } from '../module-options.js';
+import { Publisher } from '../runtime/publisher.js';
+import { Probe, type DeadLetter, type FailedRun, type Published } from './probe.js';
+import { startTestBroker, type TestBroker } from './test-broker.js';
+
+/** What to test. */
+export interface RabbitTestingOptions extends Pick<ModuleMetadata, 'imports' | 'providers' | 'controllers'> {
+  /** The place for `overrideProvider`, `overrideGuard`, `useMocker` and the like. */
+  readonly configure?: (builder: TestingModuleBuilder) => TestingModuleBuilder;
+  /** `short`: waits of retries and delays last 10 ms. Default `short`. */
+  readonly waits?: 'short' | 'real';
+  /** Whether the application's log lines are printed. Default false. */
+  readonly logs?: boolean;
+}
+
+const POLL = 10;
+const PATIENCE = 10_000;
+
+/** An application under test. */
+export class RabbitTesting {
+  private stopping: Promise<void> | undefined;
+
+  private constructor(
+    /** The running application. */
+    readonly app: TestingModule,
+    private readonly probe: Probe,
+    private readonly broker: TestBroker,
+  ) {}
+
+  /** Starts a broker, and the application on it. */
+  static async start(options: RabbitTestingOptions): Promise<RabbitTesting> {
+    const broker = await startTestBroker();
+    const probe = new Probe();
+    const override: RabbitOverride = {
+      options: (_name, given) => {
+        return {
+          ...given,
+          url: broker.url,
+          credentials: undefined,
+          tls: undefined,
+          ...(options.logs ? {} : { logger: SILENT }),
+        };
+      },
+      internals: options.waits === 'real' ? {} : { shortenWait: () => POLL },
+      onBroker: (_name, made) => probe.watch(made as Broker),
+    };
+    const { imports, providers, controllers } = options;
+    let app: TestingModule | undefined;
+    try {
+      const builder = Test.createTestingModule({ imports, providers, controllers });
+      const configured = (options.configure?.(builder) ?? builder)
+        .overrideProvider(RABBIT_OVERRIDE)
+        .useValue(override);
+      app = await configured.compile();
+      await app.init();
+      return new RabbitTesting(app, probe, broker);
+    } catch (error) {
+      await app?.close().catch(() => undefined);
+      await Promise.all(probe.brokers.map((made) => made.close()));
+      await broker.stop();
+      throw error;
+    }
+  }
+
+  /** URL of the broker, for a client of the test's own. */
+  get url(): string {
+    return this.broker.url;
+  }
+
+  /** The application's publisher. */
+  get publisher(): Publisher {
+    return this.app.get(Publisher, { strict: false });
+  }
+
+  /** A provider of the application. */
+  get<T>(token: InjectionToken<T>): T {
+    return this.app.get<T>(token, { strict: false });
+  }
+
+  /**
+   * Resolves when nothing is under way: no handler runs, nothing is unconfirmed or unanswered, no message is ready in
+   * a queue of the application or waits for its next attempt. Rejects after `timeout` ms (10000) with what still is.
+   */
+  async idle({ timeout = PATIENCE }: { readonly timeout?: number } = {}): Promise<void> {
+    const end = Date.now() + timeout;
+    for (let quiet = 0; quiet < 2;) {
+      const busy = await this.busy();
+      quiet = busy.length === 0 ? quiet + 1 : 0;
+      if (Date.now() > end) throw new Error(`not idle after ${timeout} ms: ${busy.join(', ')}`);
+      await new Promise((resolve) => setTimeout(resolve, POLL));
+    }
+  }
+
+  /** Payloads that a handler finished, in order. */
+  handled<T extends object>(host: Type<T>, method: keyof T & string): unknown[] {
+    return this.probe.handled(`${host.name}.${method}`);
+  }
+
+  /** Runs of a handler that threw, in order. */
+  failed<T extends object>(host: Type<T>, method: keyof T & string): FailedRun[] {
+    return this.probe.failed(`${host.name}.${method}`);
+  }
+
+  /** What was dead-lettered from a queue. */
+  dead(queue: string): DeadLetter[] {
+    return this.probe.dead(queue);
+  }
+
+  /** Everything the application published, with how it ended. */
+  published(): Published[] {
+    return this.probe.published();
+  }
+
+  /** Closes the application and its broker. @throws Error when something of it is left open */
+  stop(): Promise<void> {
+    this.stopping ??= this.end();
+    return this.stopping;
+  }
+
+  private async busy(): Promise<string[]> {
+    const busy = this.probe.busy();
+    if (busy.length > 0) return busy;
+    const counts = await Promise.all(this.probe.brokers.map((broker) => broker.backlog()));
+    const waiting = counts.reduce((sum, count) => sum + count, 0);
+    return waiting > 0 ? [`${waiting} messages in queues`] : this.probe.busy();
+  }
+
+  private async end(): Promise<void> {
+    try {
+      await this.app.close();
+      const left = this.probe.brokers.flatMap((broker) => {
+        const { connections, timers } = broker.status();
+        const open = connections.filter(({ state }) => state !== 'closed' && state !== 'idle');
+        return [
+          ...open.map(({ name, state }) => `connection ${name} is ${state}`),
+          ...(timers > 0 ? [`${timers} timers`] : []),
+        ];
+      });
+      const leaked = [...left];
+      const open = this.broker.openConnections();
+      if (open > 0) leaked.push(`${open} connections that are not the application's`);
+      if (leaked.length > 0) throw new Error(`left open after closing: ${leaked.join(', ')}`);
+    } finally {
+      await this.broker.stop();
+    }
+  }
+}

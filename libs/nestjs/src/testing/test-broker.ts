@@ -1,0 +1,102 @@
+// The broker a test runs on: an embedded one in the test's own process, or, when RABBITMQ_URL says so, a
+// real one, in a virtual host that is made for this test and removed after it.
+
+import { randomBytes } from 'node:crypto';
+import { ConfigError } from '@warren/amqp';
+
+/** Where a test connects to. */
+export interface TestBroker {
+  readonly url: string;
+  /** Connections that are still open, if the broker can tell. */
+  openConnections(): number;
+  stop(): Promise<void>;
+}
+
+/** The part of an embedded broker that is needed here. */
+interface Embedded {
+  readonly url: string;
+  inspect(): { readonly connections: readonly unknown[] };
+  close(): Promise<void>;
+}
+
+/** Starts or finds the broker of a test. */
+export function startTestBroker(): Promise<TestBroker> {
+  const url = process.env.RABBITMQ_URL;
+  return url ? onRabbitMQ(url) : embedded();
+}
+
+async function embedded(): Promise<TestBroker> {
+  const name = '@warren/embedded';
+  let library: { EmbeddedBroker: { start(options: { port: number }): Promise<Embedded> } };
+  try {
+    library = (await import(name)) as typeof library;
+  } catch (error) {
+    throw new ConfigError(
+      'RabbitTesting needs @warren/embedded',
+      'npm install --save-dev @warren/embedded, or set RABBITMQ_URL',
+      error,
+    );
+  }
+  const broker = await library.EmbeddedBroker.start({ port: 0 });
+  return {
+    url: broker.url,
+    openConnections: () => broker.inspect().connections.length,
+    stop: () => broker.close(),
+  };
+}
+
+async function onRabbitMQ(given: string): Promise<TestBroker> {
+  const url = new URL(given);
+  // A virtual host in the URL was chosen for tests by whoever wrote it there.
+  if (url.pathname.length > 1 && url.pathname !== '/%2F' && url.pathname !== '/%2f') {
+    return { url: given, openConnections: () => 0, stop: async () => undefined };
+  }
+  const vhost = `warren-test-${randomBytes(6).toString('hex')}`;
+  const user = decodeURIComponent(url.username) || 'guest';
+  await management(url, 'PUT', `vhosts/${vhost}`);
+  await management(url, 'PUT', `permissions/${vhost}/${encodeURIComponent(user)}`, {
+    configure: '.*',
+    write: '.*',
+    read: '.*',
+  });
+  url.pathname = `/${vhost}`;
+  return {
+    url: url.href,
+    openConnections: () => 0,
+    stop: () => management(new URL(given), 'DELETE', `vhosts/${vhost}`),
+  };
+}
+
+async function management(url: URL, method: string, path: string, body?: object): Promise<void> {
+  const base = process.env.RABBITMQ_MANAGEMENT_URL ?? `http://${url.hostname}:15672`;
+  const target = new URL(`/api/${path}`, base);
+  const login = new URL(base);
+  const user = decodeURIComponent(login.username || url.username || 'guest');
+  const password = decodeURIComponent(login.password || url.password || 'guest');
+  target.username = target.password = '';
+  const hint =
+    'enable the management plugin, set RABBITMQ_MANAGEMENT_URL, or name a virtual host in RABBITMQ_URL';
+  let answer: Response;
+  try {
+    answer = await fetch(target, {
+      method,
+      headers: {
+        authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+        'content-type': 'application/json',
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      signal: AbortSignal.timeout(10_000),
+    });
+  } catch (error) {
+    throw new ConfigError(
+      `a virtual host for the test cannot be made: ${target.host} does not answer`,
+      hint,
+      error,
+    );
+  }
+  if (!answer.ok)
+    throw new ConfigError(
+      `a virtual host for the test cannot be made: ${answer.status} from ${target.host}`,
+      hint,
+    );
+}
