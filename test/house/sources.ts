@@ -21,6 +21,8 @@ export interface Import {
   readonly name: string;
   /** Path of the file meant, when the import is relative. */
   readonly file: string | undefined;
+  /** Whether it is about types only, and gone when the program runs. */
+  readonly erased: boolean;
   readonly line: number;
 }
 
@@ -63,8 +65,19 @@ export function imports(source: Source): Import[] {
     const name = moduleName(node);
     if (name === undefined) return [];
     const file = name.startsWith('.') ? join(dirname(source.path), name).replace(/\.js$/, '.ts') : undefined;
-    return [{ from: source.path, name, file, line: lineOf(source, node) }];
+    return [{ from: source.path, name, file, erased: isErased(node), line: lineOf(source, node) }];
   });
+}
+
+function isErased(node: ts.Node): boolean {
+  if (ts.isImportTypeNode(node)) return true;
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
+  if (!ts.isImportDeclaration(node) || node.importClause === undefined) return false;
+  const { isTypeOnly, name, namedBindings } = node.importClause;
+  if (isTypeOnly) return true;
+  const listed =
+    namedBindings !== undefined && ts.isNamedImports(namedBindings) ? namedBindings.elements : [];
+  return name === undefined && listed.length > 0 && listed.every((each) => each.isTypeOnly);
 }
 
 function moduleName(node: ts.Node): string | undefined {
