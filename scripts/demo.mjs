@@ -28,7 +28,7 @@ if (help) {
   // Only now: what it needs may have been installed a moment ago.
   const { Demo } = await import('./demo/demo.mjs');
   const demo = new Demo({ url, management, restart, only });
-  onSignal(() => demo.end());
+  onSignal(() => demo.interrupt());
   process.exitCode = (await demo.run()) ? 0 : 1;
 }
 

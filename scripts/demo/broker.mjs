@@ -42,7 +42,7 @@ export async function given({ url, management, restart }) {
   const broker = new Broker({ kind: 'given', url, restart });
   const product = await broker.product();
   broker.management = await findManagement(management ?? process.env.RABBITMQ_MANAGEMENT_URL, url);
-  broker.introduction = `On ${product} at ${new URL(url).host}. Queues and exchanges are called ${broker.name('...')} here.`;
+  broker.introduction = `On ${product} at ${new URL(url).host}. Queues and exchanges are called ${broker.name('<name>')} here.`;
   return broker;
 }
 
@@ -69,6 +69,11 @@ class Broker {
     const name = this.kind === 'embedded' ? where : `${this.#prefix}.${where}`;
     this.#names.add(name);
     return name;
+  }
+
+  /** A text with the tutorials' names in it again. */
+  plain(text) {
+    return text.replaceAll(`${this.#prefix}.`, '');
   }
 
   /** Name and version of the server. */

@@ -2,13 +2,14 @@
 // Whatever happens, the processes it started are ended, by their process id.
 import { endAll } from './child.mjs';
 import { embedded, given } from './broker.mjs';
-import { bad, faint, good, heading } from './picture.mjs';
+import { bad, faint, good, heading, print, silence } from './picture.mjs';
 import { Scene } from './scene.mjs';
 import { scenes } from './scenes.mjs';
 
 export class Demo {
   #options;
   #broker;
+  #interrupted = false;
 
   constructor(options) {
     this.#options = options;
@@ -28,9 +29,8 @@ export class Demo {
     const played = [];
     const wanted = scenes.filter(({ title }) => fits(title, this.#options.only));
     for (const { title, play } of wanted) {
-      console.log(
-        `\n${heading(`${String(scenes.findIndex((each) => each.title === title) + 1)}. ${title}`)}`,
-      );
+      if (this.#interrupted) break;
+      print(`\n${heading(`${String(scenes.findIndex((each) => each.title === title) + 1)}. ${title}`)}`);
       const scene = new Scene(title, this.#broker);
       await scene.run(play);
       played.push(scene);
@@ -39,7 +39,14 @@ export class Demo {
     return report(played, (performance.now() - started) / 1000);
   }
 
-  /** Ends every process and removes what the scenes declared. Also on Ctrl+C; never rejects. */
+  /** Ctrl+C: the scene that is being played goes wrong now, which nobody needs to hear. */
+  interrupt() {
+    this.#interrupted = true;
+    silence();
+    return this.end();
+  }
+
+  /** Ends every process and removes what the scenes declared. Never rejects. */
   async end() {
     await endAll((child) => child !== this.#broker?.process);
     await this.#broker?.end();
@@ -54,21 +61,25 @@ function report(played, seconds) {
   const all = played.flatMap(({ title, checks }) => checks.map((check) => ({ title, ...check })));
   const wrong = all.filter(({ ok }) => !ok);
   const left = played.flatMap(({ notShown }) => notShown);
-  console.log('');
-  for (const reason of left) console.log(faint(`Not shown: ${reason}`));
+  print('');
+  for (const reason of left) print(faint(`Not shown: ${reason}`));
   if (all.length === 0) {
-    console.log(bad('No scene was played.'));
+    print(bad('No scene was played.'));
     return false;
   }
   const count = `${played.length} scenes, ${all.length} checks, ${seconds.toFixed(0)} seconds`;
   if (wrong.length === 0) {
-    console.log(good(`All right: ${count}.`));
-    console.log(byHand);
+    print(good(`All right: ${count}.`));
+    print(byHand);
     return true;
   }
-  console.log(bad(`Not right: ${wrong.length} of ${count}.`));
+  print(
+    bad(
+      `Not right: ${wrong.length} of ${all.length} checks (${played.length} scenes, ${seconds.toFixed(0)} seconds).`,
+    ),
+  );
   for (const { title, text, detail } of wrong)
-    console.log(bad(`  ✗ ${title}: ${text}${detail ? ` (${detail})` : ''}`));
+    print(bad(`  ✗ ${title}: ${text}${detail ? ` (${detail})` : ''}`));
   return false;
 }
 

@@ -1,6 +1,17 @@
 // What a person sees: little drawings of who sends what to whom, ticks and crosses. Colours on a terminal only.
 import { styleText } from 'node:util';
 
+/** Off after Ctrl+C: what the scenes then find missing is no news. */
+let silent = false;
+
+export const silence = () => {
+  silent = true;
+};
+
+export const print = (line) => {
+  if (!silent) console.log(line);
+};
+
 const colours = process.stdout.isTTY && !process.env.NO_COLOR;
 const paint = (format) => (text) => (colours ? styleText(format, text) : text);
 
@@ -17,12 +28,16 @@ export const aside = (text) => `     ${faint(text)}`;
 
 export const quote = (text) => `"${text}"`;
 
+/** An error's message without the hint in brackets and the message's id, which a spectator has no use for. */
+export const short = (message) =>
+  message.replace(/ \([^()]*\)$/, '').replace(/message [\da-f-]{36}/, 'the message');
+
 /**
  * Lines such as `producer ──"Hello World!"──▶ queue hello ──▶ consumer`. `sent` are the messages, one line each;
  * `place` is the queue or exchange; `receivers` are those behind it, each with what it got.
  */
-export function picture({ from = 'producer', sent, place, receivers }) {
-  const width = Math.max(...sent.map((text) => text.length));
+export function picture({ from = 'producer', sent, place, receivers, least = 0 }) {
+  const width = Math.max(least, ...sent.map((text) => text.length));
   const arrow = (text) => `──${text.padEnd(width, '─')}──▶`;
   const left = sent.map((text, row) => `${row === 0 ? from : ' '.repeat(from.length)} ${arrow(text)}`);
   const right = receivers.map((text, row) => `${fork(row, receivers.length)} ${text}`);

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { root } from '../run.mjs';
 import { Child, PATIENCE } from './child.mjs';
-import { aside, cross, picture, remark, tick } from './picture.mjs';
+import { aside, cross, picture, print, remark, short, tick } from './picture.mjs';
 
 export class Scene {
   title;
@@ -62,12 +62,12 @@ export class Scene {
   }
 
   draw(facts) {
-    for (const line of picture(facts)) console.log(line);
+    for (const line of picture(facts)) print(line);
   }
 
   check(text, ok, detail = '') {
     this.checks.push({ text, ok: Boolean(ok), detail });
-    console.log(ok ? tick(text) : cross(`${text}${detail ? `: ${detail}` : ''}`));
+    print(ok ? tick(text) : cross(`${text}${detail ? `: ${detail}` : ''}`));
   }
 
   /** Checks that two lists (or other plain values) are equal. */
@@ -76,19 +76,30 @@ export class Scene {
     this.check(text, same, same ? '' : `expected ${JSON.stringify(wanted)}, found ${JSON.stringify(found)}`);
   }
 
+  /** Checks that a producer was refused with such an error, and shows what it said. */
+  refused(text, { code, events }, name, message = /./) {
+    const error = events.find(({ event }) => event === 'failed');
+    this.check(
+      text,
+      code === 1 && error?.name === name && message.test(error.message),
+      `exit code ${code}, ${JSON.stringify(error)}`,
+    );
+    if (error) this.aside(`${name}: ${this.broker.plain(short(error.message))}`);
+  }
+
   /** Something worth saying that is neither right nor wrong. */
   say(text) {
-    console.log(remark(text));
+    print(remark(text));
   }
 
   aside(text) {
-    console.log(aside(text));
+    print(aside(text));
   }
 
   /** What this broker cannot show, and what would be needed. */
   cannot(text) {
     this.notShown.push(text);
-    console.log(remark(text));
+    print(remark(text));
   }
 
   #start(application, label, pattern, args, url) {

@@ -17,7 +17,7 @@ export class AppModule {
           url: commandLine.url,
           service: 'consumer',
           // Somebody sits in front of this terminal. A service would rather go on trying (the default is 30 s).
-          startupTimeout: '5s',
+          startupTimeout: '3s',
         }),
       ],
       providers: [{ provide: CommandLine, useValue: commandLine }, Terminal, consumers[commandLine.pattern]],

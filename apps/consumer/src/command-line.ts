@@ -79,7 +79,7 @@ export class CommandLine {
 
   /** The words `format=pdf type=report` as an object. */
   get pairs(): Record<string, string> {
-    return Object.fromEntries(this.words.map((word) => word.split(/=(.*)/s, 2)));
+    return Object.fromEntries(this.words.map(pair));
   }
 }
 
@@ -130,4 +130,9 @@ function oneOf<T extends string>(values: Values, option: 'ack', allowed: readonl
   if (text !== undefined && found === undefined)
     throw new Error(`--${option} must be ${allowed.join(' or ')}, but is '${text}'.`);
   return found;
+}
+
+function pair(word: string): [name: string, value: string] {
+  const at = word.indexOf('=');
+  return [word.slice(0, at), word.slice(at + 1)];
 }

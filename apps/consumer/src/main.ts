@@ -22,11 +22,12 @@ async function listen(commandLine: CommandLine): Promise<void> {
     const app = await NestFactory.createApplicationContext(AppModule.for(commandLine), {
       // Nest would print a stack and end the process by itself; here a start that fails ends with one line.
       abortOnError: false,
-      logger: commandLine.verbose ? ['log', 'warn', 'error'] : ['warn', 'error'],
+      logger: commandLine.verbose ? ['log', 'warn', 'error'] : ['error'],
     });
     // Without this a signal ends the process at once. With it the library stops taking messages, lets running
     // handlers finish (option `shutdown`, 10 s), and hands back what has not started.
     app.enableShutdownHooks(['SIGINT', 'SIGTERM'], { useProcessExit: true });
+    if (!commandLine.verbose) app.useLogger(['warn', 'error']);
     app.get(Terminal).waiting();
   } catch (error) {
     console.error((error as Error).message);

@@ -60,7 +60,7 @@ export class CommandLine {
     const other = words.findIndex((word, index) => !/^[^=]+=/.test(word) || index === words.length - 1);
     const count = before === 'nothing' ? 0 : before === 'key' ? 1 : Math.max(other, 0);
     this.key = before === 'key' ? (words[0] ?? '') : '';
-    this.headers = before === 'pairs' ? pairs(words.slice(0, count)) : {};
+    this.headers = before === 'pairs' ? Object.fromEntries(words.slice(0, count).map(pair)) : {};
     this.messages = words.slice(count);
     if (before === 'pairs' && count === 0) throw new Error(`'headers' needs name=value, then the message.`);
     if (this.messages.length === 0) throw new Error(`'${pattern}' needs ${missing(before, words)}.`);
@@ -89,6 +89,7 @@ function missing(before: 'nothing' | 'key' | 'pairs', words: readonly string[]):
   return words.length === 0 ? 'a key and a message' : `a message after '${words.join(' ')}'`;
 }
 
-function pairs(words: readonly string[]): Record<string, string> {
-  return Object.fromEntries(words.map((word) => word.split(/=(.*)/s, 2)));
+function pair(word: string): [name: string, value: string] {
+  const at = word.indexOf('=');
+  return [word.slice(0, at), word.slice(at + 1)];
 }

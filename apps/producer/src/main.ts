@@ -24,7 +24,7 @@ async function produce(commandLine: CommandLine): Promise<void> {
     const app = await NestFactory.createApplicationContext(AppModule.for(commandLine, terminal), {
       // Nest would print a stack and end the process by itself; here a start that fails ends with one line.
       abortOnError: false,
-      logger: commandLine.verbose ? ['log', 'warn', 'error'] : ['warn', 'error'],
+      logger: commandLine.verbose ? ['log', 'warn', 'error'] : ['error'],
     });
     // A signal closes the application properly: what is being published is confirmed before the connection goes.
     app.enableShutdownHooks(['SIGINT', 'SIGTERM'], { useProcessExit: true });

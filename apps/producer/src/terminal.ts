@@ -25,9 +25,9 @@ export class Terminal {
   }
 
   failed(error: Error): void {
-    const { name, message, code, cause } = error as Error & { code?: unknown };
+    const { name, message, code } = error as Error & { code?: unknown };
     if (this.commandLine.json) this.say('', 'failed', { name, code, message });
-    console.error(message || String(cause ?? name));
+    console.error(message || name);
   }
 
   private say(text: string, event: string, facts: Readonly<Record<string, unknown>>): void {

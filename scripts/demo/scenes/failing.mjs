@@ -7,7 +7,7 @@ export const retry = {
     const worker = await scene.consumer('worker', 'work', 'retry_queue', ['--fail', '2']);
     await scene.send('work', 'retry_queue', ['flaky']);
     await worker.wait('done');
-    draw(scene, 'flaky', 'queue retry_queue', [...attempts(worker), 'done']);
+    draw(scene, 'flaky', 'queue retry_queue', `${attempts(worker)}, then done`);
     scene.equal('it was called three times: attempts 1, 2, 3', numbers(worker, 'got'), [1, 2, 3]);
     scene.equal('it threw twice', numbers(worker, 'failing'), [1, 2]);
     scene.equal('and nothing is left over', await left(scene, 'retry_queue'), [0, 0]);
@@ -21,7 +21,7 @@ export const failure = {
     await scene.send('work', 'broken_queue', ['hopeless']);
     const message = await scene.broker.next(`${scene.name('broken_queue')}.dead`);
     const { headers } = message.properties;
-    draw(scene, 'hopeless', 'queue broken_queue', [...attempts(worker), 'queue broken_queue.dead']);
+    draw(scene, 'hopeless', 'queue broken_queue', `${attempts(worker)} ──▶ queue broken_queue.dead`);
     scene.equal('it was called three times and threw each time', numbers(worker, 'failing'), [1, 2, 3]);
     scene.equal('then the message went to the dead letters', message.content.toString(), 'hopeless');
     scene.equal('with the error that was thrown', headers['x-exception-message'], 'no luck at attempt 3');
@@ -30,11 +30,11 @@ export const failure = {
   },
 };
 
-function draw(scene, text, place, steps) {
-  scene.draw({ sent: [quote(text)], place, receivers: [`worker: ${steps.join(', ')}`] });
+function draw(scene, text, place, what) {
+  scene.draw({ sent: [quote(text)], place, receivers: [`worker: ${what}`] });
 }
 
-const attempts = (worker) => numbers(worker, 'failing').map((attempt) => `attempt ${attempt} fails`);
+const attempts = (worker) => `attempts ${numbers(worker, 'failing').join(', ')} fail`;
 
 const numbers = (worker, event) => worker.all(event).map(({ attempt }) => attempt);
 
