@@ -53,9 +53,9 @@ describe('the packed libraries', () => {
 });
 
 describe.each([
-  [nest11, 11],
-  [nest12, 12],
-] as const)('a project of its own ($name)', (project, major) => {
+  { project: nest11, major: 11 },
+  { project: nest12, major: 12 },
+])('a project of its own ($project.name)', ({ project, major }) => {
   it(
     `has Nest ${major} and compiles against the types of the package`,
     async () => {
