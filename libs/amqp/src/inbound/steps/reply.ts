@@ -12,6 +12,7 @@ import type { Encoded, RemoteErrorFacts } from '../../model/codec.js';
 import type { Delivery } from '../../model/delivery.js';
 import type { OutgoingMessage } from '../../model/message.js';
 import type { Verdict } from '../../model/verdict.js';
+import { mayReplyTo } from '../reply-address.js';
 import type { HandlerRoom, Step } from '../step.js';
 
 export const reply: Step = (room) => (next) => {
@@ -32,7 +33,7 @@ async function answer(room: HandlerRoom, delivery: Delivery, verdict: Verdict): 
     logger.warn(`${plan.id} answered a request without reply-to; the answer was dropped`);
     return;
   }
-  if (!isAllowed(replyTo, delivery, room)) {
+  if (!mayReplyTo(replyTo, delivery.queue, room.settings.rpc.replyTo)) {
     logger.error(
       `${plan.id} got a request whose reply-to '${printable(replyTo)}' is refused; no answer was sent`,
     );
@@ -50,17 +51,6 @@ async function answer(room: HandlerRoom, delivery: Delivery, verdict: Verdict): 
       `${plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`,
     );
   }
-}
-
-// A malformed direct reply-to makes RabbitMQ close the connection that publishes to it, and a reply-to
-// that names the request queue itself would make the handler answer itself for ever.
-const DIRECT = /^amq\.rabbitmq\.reply-to\.[A-Za-z0-9+/=_-]+\.[A-Za-z0-9+/=_-]+$/;
-
-function isAllowed(replyTo: string, delivery: Delivery, { settings }: HandlerRoom): boolean {
-  if (replyTo.startsWith('amq.rabbitmq.reply-to')) return DIRECT.test(replyTo);
-  if (replyTo === delivery.queue) return false;
-  const prefixes = settings.rpc.replyTo;
-  return prefixes === undefined || prefixes.some((prefix) => replyTo.startsWith(prefix));
 }
 
 function replyMessage(

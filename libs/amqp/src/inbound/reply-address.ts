@@ -1,0 +1,40 @@
+// Where an answer may go. A request names the address itself, so it can be anything: a malformed direct
+// reply-to makes RabbitMQ close the connection that publishes to it, and a reply-to that names the request
+// queue itself would make the handler answer itself for ever.
+
+const DIRECT = 'amq.rabbitmq.reply-to';
+
+/** Whether an answer may be sent to `replyTo`. `prefixes`: the names that queues may begin with; undefined allows all. */
+export function mayReplyTo(
+  replyTo: string,
+  requestQueue: string,
+  prefixes: readonly string[] | undefined,
+): boolean {
+  if (replyTo.startsWith(DIRECT)) return isDirect(replyTo);
+  if (replyTo === requestQueue) return false;
+  return prefixes === undefined || prefixes.some((prefix) => replyTo.startsWith(prefix));
+}
+
+/** `amq.rabbitmq.reply-to.<process>.<key>`: the broker's name for a process of its own, and a key, both in base64. */
+function isDirect(replyTo: string): boolean {
+  const [process, key, ...more] = replyTo.slice(DIRECT.length + 1).split('.');
+  if (key === undefined || more.length > 0 || base64(key) === undefined) return false;
+  const bytes = base64(process);
+  return bytes !== undefined && isProcess(bytes);
+}
+
+function base64(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64');
+  return text !== '' && bytes.toString('base64') === text ? bytes : undefined;
+}
+
+// Erlang's external form of a process: version 131, tag 88 (103 in old releases), the node's name as an atom
+// (tag 119 with one byte of length, 100 or 118 with two), and 12 bytes (9 in old releases) that count.
+function isProcess(bytes: Buffer): boolean {
+  if (bytes.length < 4 || bytes[0] !== 131) return false;
+  const counters = bytes[1] === 88 ? 12 : bytes[1] === 103 ? 9 : undefined;
+  if (counters === undefined) return false;
+  if (bytes[2] === 119) return bytes.length === 4 + bytes[3] + counters;
+  const long = bytes[2] === 118 || bytes[2] === 100;
+  return long && bytes.length >= 5 && bytes.length === 5 + bytes.readUInt16BE(3) + counters;
+}
