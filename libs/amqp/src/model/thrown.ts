@@ -27,7 +27,7 @@ export function thrownFacts(thrown: unknown): ThrownFacts {
   const cause = read(() => thrown.cause);
   const from = cause instanceof Error ? `\ncaused by ${textOf(() => cause.stack)}` : '';
   return {
-    name: textOf(() => thrown.name) || 'Error',
+    name: className(thrown),
     message: textOf(() => thrown.message),
     stack: `${textOf(() => thrown.stack)}${from}`,
   };
@@ -46,4 +46,10 @@ function textOf(get: () => unknown): string {
   const value = read(get);
   if (typeof value === 'string') return value;
   return value === undefined ? '' : describeError(value);
+}
+
+// Most error classes never set `name`; their class says more than "Error".
+function className(thrown: Error): string {
+  const name = textOf(() => thrown.name) || 'Error';
+  return name === 'Error' ? textOf(() => thrown.constructor.name) || name : name;
 }

@@ -19,7 +19,7 @@ export function remoteError(error: unknown): RemoteErrorFacts | undefined {
       data: error.getResponse(),
     };
   }
-  if (error instanceof RpcException) return fromPayload(error.getError(), error.name);
+  if (error instanceof RpcException) return fromPayload(error.getError(), error.constructor.name);
   // Filters of Nest microservices throw the bare payload of an exception.
   const isError = error instanceof Error;
   return !isError && typeof error === 'object' && error !== null
