@@ -1,0 +1,122 @@
+// The command line of `warren-broker`: reads arguments, starts the broker, says what it is and where.
+import { isIP } from 'node:net';
+import { parseArgs } from 'node:util';
+import { EmbeddedBroker, type EmbeddedBrokerOptions } from './embedded-broker.js';
+
+export interface Output {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+/** Either a broker that runs until it is closed, or an exit code. */
+export type Running =
+  | { readonly kind: 'running'; readonly broker: EmbeddedBroker }
+  | { readonly kind: 'ended'; readonly code: number };
+
+const USAGE = `Usage: warren-broker [--port 5672] [--host address] [--user name:password]... [--vhost name]...
+                     [--memory-limit bytes]
+
+  --port          port to listen on, 0 for a free one (5672)
+  --host          address to listen on (127.0.0.1); without it only this machine can connect
+  --user          name:password, may be repeated (guest:guest, from this machine only)
+  --vhost         a virtual host besides /, may be repeated
+  --memory-limit  bytes of held messages from which publishers are blocked (512 MiB)`;
+
+/** Starts what the arguments say. Never rejects: what goes wrong is written to `err`, with exit code 1 or 2. */
+export async function runCommand(args: readonly string[], output: Output): Promise<Running> {
+  let options: EmbeddedBrokerOptions | undefined;
+  try {
+    options = parse(args);
+  } catch (error) {
+    output.err(`warren-broker: ${message(error)}\n\n${USAGE}`);
+    return { kind: 'ended', code: 2 };
+  }
+  if (!options) {
+    output.out(USAGE);
+    return { kind: 'ended', code: 0 };
+  }
+  try {
+    const logger = { log: output.out, warn: output.err };
+    const broker = await EmbeddedBroker.start({ ...options, logger });
+    output.out(greeting(broker, options.host ?? '127.0.0.1'));
+    return { kind: 'running', broker };
+  } catch (error) {
+    output.err(`warren-broker: cannot start: ${message(error)}`);
+    return { kind: 'ended', code: 1 };
+  }
+}
+
+/** Undefined when only help is wanted. Throws for arguments that make no sense. */
+function parse(args: readonly string[]): EmbeddedBrokerOptions | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      port: { type: 'string', default: '5672' },
+      host: { type: 'string' },
+      user: { type: 'string', multiple: true, default: [] },
+      vhost: { type: 'string', multiple: true, default: [] },
+      'memory-limit': { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  if (values.host === '') throw new Error('--host needs an address');
+  const users = values.user.map(user);
+  const memory = values['memory-limit'];
+  return {
+    port: port(values.port),
+    vhosts: values.vhost,
+    ...(values.host !== undefined && { host: values.host }),
+    ...(users.length > 0 && { users: Object.fromEntries(users) }),
+    ...(memory !== undefined && { memoryLimit: whole('--memory-limit', memory, Number.MAX_SAFE_INTEGER) }),
+  };
+}
+
+function port(text: string): number {
+  const address = text.slice(0, Math.max(text.lastIndexOf(':'), 0));
+  if (address !== '') {
+    throw new Error(
+      `refuses to listen on ${address}: --port takes a port only. To open the broker to other machines, say so with --host`,
+    );
+  }
+  return whole('--port', text, 65_535);
+}
+
+function whole(name: string, text: string, most: number): number {
+  if (/^[0-9]+$/.test(text) && Number(text) <= most) return Number(text);
+  throw new Error(`${name} must be a whole number from 0 to ${most}`);
+}
+
+function user(text: string): readonly [string, string] {
+  const colon = text.indexOf(':');
+  if (colon < 1) throw new Error('--user must be name:password');
+  return [text.slice(0, colon), text.slice(colon + 1)];
+}
+
+function greeting(broker: EmbeddedBroker, host: string): string {
+  const lines = [
+    'Warren embedded broker: for development, demos and tests.',
+    'It keeps nothing on disk. Queues and messages, durable and persistent ones too, are gone when it stops.',
+    `Listening on ${shown(broker.url)}`,
+  ];
+  if (!isLoopback(host)) {
+    lines.push(
+      `Other machines can connect (--host ${host}); nothing is encrypted, and guest is refused from there.`,
+    );
+  }
+  return lines.join('\n');
+}
+
+/** The URL with the password, if it is the well-known one; somebody's own password is not written to a terminal. */
+function shown(url: string): string {
+  return url.startsWith('amqp://guest:guest@') ? url : url.replace(/:[^:@/]*@/, ':***@');
+}
+
+function isLoopback(host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith('127.');
+  return host === 'localhost' || host === '::1';
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,120 @@
+// The face of the broker: options in, URL out. Behind it is a listener in this thread or one in a worker.
+import { LocalHost, WorkerHost, type Host } from './host.js';
+import type { BrokerLogger, Limits } from './server/house.js';
+import type { BrokerSnapshot } from './server/inspect.js';
+import { MIN_FRAME } from './server/handshake.js';
+
+/** How to start an embedded broker. Everything has a default. */
+export interface EmbeddedBrokerOptions {
+  /** Address to listen on. Default `127.0.0.1`; anything else lets other machines in, though never as `guest`. */
+  readonly host?: string;
+  /** Port to listen on. Default 0: a free one. */
+  readonly port?: number;
+  /** Names and passwords. Default `{ guest: 'guest' }`. */
+  readonly users?: Readonly<Record<string, string>>;
+  /** Virtual hosts besides `/`, which is always there. */
+  readonly vhosts?: readonly string[];
+  /** Largest message body in bytes. Default 128 MiB, like RabbitMQ. */
+  readonly maxMessageSize?: number;
+  /** Largest frame in bytes, at least 4096. Default 131072, like RabbitMQ. */
+  readonly frameMax?: number;
+  /** Bytes of held messages from which publishers are blocked. Default 512 MiB. */
+  readonly memoryLimit?: number;
+  /** Heartbeat proposed to clients, in seconds; 0 proposes none. Default 60. */
+  readonly heartbeat?: number;
+  /** Run in a worker thread, so that a busy application does not stall its own broker. Default false. */
+  readonly worker?: boolean;
+  /** Where warnings go (refused logins, blocked publishers). Default: nowhere. */
+  readonly logger?: BrokerLogger;
+}
+
+const SILENT: BrokerLogger = { log: () => undefined, warn: () => undefined };
+const MIB = 1024 * 1024;
+
+export class EmbeddedBroker {
+  private ending: Promise<void> | undefined;
+
+  private constructor(
+    private readonly host: Host,
+    private readonly users: Map<string, string>,
+    private readonly address: string,
+  ) {}
+
+  /**
+   * Starts a broker. Resolves when it accepts connections.
+   * Rejects with a RangeError for an option out of range and with the socket's error when the port is taken.
+   */
+  static async start(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
+    const { host = '127.0.0.1', port = 0, users = { guest: 'guest' }, vhosts = [] } = options;
+    const { logger = SILENT, worker = false } = options;
+    const settings = { host, port, users, vhosts, limits: limits(options) };
+    const running = await (worker
+      ? WorkerHost.start(settings, logger)
+      : LocalHost.start({ ...settings, logger }));
+    const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+    return new EmbeddedBroker(running, new Map(Object.entries(users)), reachable);
+  }
+
+  /** The port it listens on. */
+  get port(): number {
+    return this.host.port;
+  }
+
+  /** What to connect to, with the first user's name and password: `amqp://guest:guest@127.0.0.1:PORT`. */
+  get url(): string {
+    const [name, password] = [...this.users][0] ?? ['guest', 'guest'];
+    const host = this.address.includes(':') ? `[${this.address}]` : this.address;
+    return `amqp://${encodeURIComponent(name)}:${encodeURIComponent(password)}@${host}:${this.port}`;
+  }
+
+  /** Adds a virtual host; one that is there already stays as it is. */
+  async addVhost(name: string): Promise<void> {
+    await this.host.perform({ kind: 'addVhost', name });
+  }
+
+  /** Adds a user, or changes a password. */
+  async addUser(name: string, password: string): Promise<void> {
+    await this.host.perform({ kind: 'addUser', name, password });
+    this.users.set(name, password);
+  }
+
+  /** Queues with their counts and consumers, exchanges with their bindings, connections; as plain data. */
+  async inspect(): Promise<BrokerSnapshot> {
+    return (await this.host.perform({ kind: 'inspect' })) as BrokerSnapshot;
+  }
+
+  /** Closes every client's connection with 320, as an operator would; the broker goes on. */
+  async closeConnections(reason = 'closed by the operator'): Promise<void> {
+    await this.host.perform({ kind: 'closeConnections', reason });
+  }
+
+  /** Blocks publishers (`connection.blocked`) until `unblock`. */
+  async block(reason = 'blocked by the operator'): Promise<void> {
+    await this.host.perform({ kind: 'block', reason });
+  }
+
+  /** Lets publishers go on, unless the memory limit still holds them. */
+  async unblock(): Promise<void> {
+    await this.host.perform({ kind: 'unblock' });
+  }
+
+  /** Closes all clients properly, then stops. May be called again; always settles, within about a second. */
+  close(): Promise<void> {
+    this.ending ??= this.host.close();
+    return this.ending;
+  }
+}
+
+function limits(options: EmbeddedBrokerOptions): Limits {
+  const { maxMessageSize = 128 * MIB, frameMax = 131_072, memoryLimit = 512 * MIB, heartbeat = 60 } = options;
+  inRange('maxMessageSize', maxMessageSize, 0, Number.MAX_SAFE_INTEGER);
+  inRange('frameMax', frameMax, MIN_FRAME, 0x7fff_ffff);
+  inRange('heartbeat', heartbeat, 0, 0xffff);
+  if (memoryLimit !== Infinity) inRange('memoryLimit', memoryLimit, 0, Number.MAX_SAFE_INTEGER);
+  return { maxMessageSize, frameMax, memoryLimit, heartbeat, channelMax: 2047 };
+}
+
+function inRange(name: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new RangeError(`${name} must be a whole number from ${least} to ${most}, was ${value}`);
+}

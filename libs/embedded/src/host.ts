@@ -1,0 +1,121 @@
+// Where a broker runs: in this thread, or in a worker that gets the same commands as messages.
+import { Worker } from 'node:worker_threads';
+import { type BrokerSnapshot } from './server/inspect.js';
+import type { BrokerLogger } from './server/house.js';
+import { type Command, Listener, type ListenerOptions } from './server/listener.js';
+import { workerFile } from './worker-file.js';
+
+export interface Host {
+  readonly port: number;
+  /** Rejects once the broker is closed. */
+  perform(command: Command): Promise<BrokerSnapshot | undefined>;
+  close(): Promise<void>;
+}
+
+const CLOSED = 'the embedded broker is closed';
+
+export class LocalHost implements Host {
+  readonly port: number;
+  private closed = false;
+
+  private constructor(private readonly listener: Listener) {
+    this.port = listener.port;
+  }
+
+  static async start(options: ListenerOptions): Promise<LocalHost> {
+    return new LocalHost(await Listener.start(options));
+  }
+
+  async perform(command: Command): Promise<BrokerSnapshot | undefined> {
+    if (this.closed) throw new Error(CLOSED);
+    return this.listener.perform(command);
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    return this.listener.close();
+  }
+}
+
+/** What goes to the worker: a command, or the wish to end. */
+export type Request =
+  { readonly id: number; readonly command: Command } | { readonly id: number; readonly command: 'close' };
+
+/** What comes back. */
+export type Answer =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'failed'; readonly error: Error }
+  | { readonly kind: 'done'; readonly id: number; readonly result: BrokerSnapshot | undefined }
+  | { readonly kind: 'log' | 'warn'; readonly message: string };
+
+interface Waiter {
+  readonly resolve: (result: BrokerSnapshot | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class WorkerHost implements Host {
+  port = 0;
+  private readonly waiters = new Map<number, Waiter>();
+  private serial = 0;
+  private gone = false;
+
+  private constructor(
+    private readonly worker: Worker,
+    private readonly logger: BrokerLogger,
+  ) {}
+
+  /** Rejects when the worker cannot listen or cannot be started at all. */
+  static start(options: Omit<ListenerOptions, 'logger'>, logger: BrokerLogger): Promise<WorkerHost> {
+    return new Promise((resolve, reject) => {
+      const worker = new Worker(workerFile(), { workerData: options });
+      const host = new WorkerHost(worker, logger);
+      worker.on('message', (answer: Answer) => {
+        if (answer.kind === 'failed') reject(answer.error);
+        else if (answer.kind === 'listening') {
+          host.port = answer.port;
+          resolve(host);
+        } else host.receive(answer);
+      });
+      worker.on('error', (error) => {
+        logger.warn(`the broker's worker failed: ${String(error)}`);
+        reject(error instanceof Error ? error : new Error(String(error)));
+      });
+      worker.on('exit', () => {
+        host.lost();
+        reject(new Error(CLOSED));
+      });
+    });
+  }
+
+  perform(command: Command): Promise<BrokerSnapshot | undefined> {
+    return this.ask((id) => ({ id, command }));
+  }
+
+  async close(): Promise<void> {
+    // A worker that died has nothing left to close.
+    await this.ask((id) => ({ id, command: 'close' })).catch(() => undefined);
+    await this.worker.terminate();
+  }
+
+  private ask(request: (id: number) => Request): Promise<BrokerSnapshot | undefined> {
+    if (this.gone) return Promise.reject(new Error(CLOSED));
+    return new Promise((resolve, reject) => {
+      const id = (this.serial += 1);
+      this.waiters.set(id, { resolve, reject });
+      this.worker.postMessage(request(id));
+    });
+  }
+
+  private receive(answer: Answer): void {
+    if (answer.kind === 'log' || answer.kind === 'warn') this.logger[answer.kind](answer.message);
+    if (answer.kind !== 'done') return;
+    this.waiters.get(answer.id)?.resolve(answer.result);
+    this.waiters.delete(answer.id);
+  }
+
+  private lost(): void {
+    this.gone = true;
+    for (const { reject } of this.waiters.values()) reject(new Error(CLOSED));
+    this.waiters.clear();
+  }
+}

@@ -1,0 +1,36 @@
+// Field values as comparable text. RabbitMQ compares header values as Erlang terms: 5 is 5 as a byte, a long, a
+// double or a timestamp, but never the text '5'; inside arrays and tables the wire type counts as well.
+import type { Field, Table } from '../wire/field-table.js';
+
+/** Equal text means equal value. */
+export function canonicalValue(field: Field): string {
+  switch (field.type) {
+    case 'longstr':
+      return `s${field.value}`;
+    case 'binary':
+      return `s${field.value.toString('utf8')}`;
+    case 'bool':
+      return field.value ? 't' : 'f';
+    case 'void':
+      return 'v';
+    case 'decimal':
+      return `d${field.value}`;
+    case 'array':
+      return `a${JSON.stringify(field.value.map(canonicalTyped))}`;
+    case 'table':
+      return `m${canonicalTable(field.value)}`;
+    default:
+      // -0 and 0 are one number, and 2^53+1 as a 64 bit integer must not round to its neighbour.
+      return `n${typeof field.value === 'bigint' ? field.value : Object.is(field.value, -0) ? 0 : field.value}`;
+  }
+}
+
+function canonicalTyped(field: Field): string {
+  return `${field.type}:${canonicalValue(field)}`;
+}
+
+/** The same text for the same names and values in any order. */
+export function canonicalTable(table: Table): string {
+  const entries = [...table].map(([name, field]) => [name, canonicalTyped(field)]);
+  return JSON.stringify(entries.sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1)));
+}

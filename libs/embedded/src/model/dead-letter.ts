@@ -1,0 +1,92 @@
+// Dead letters as RabbitMQ 3.10 writes them: a copy with x-death (one entry per queue and reason, newest first, with a
+// count), the x-first-death headers, no expiration, and no CC when the queue names another routing key.
+import { encodeTable, type Field, type Table } from '../wire/field-table.js';
+import { changeProperties, tableProperty } from '../wire/properties.js';
+import { Message } from './message.js';
+import type { DeathReason, Queue } from './queue.js';
+
+const longstr = (value: string): Field => ({ type: 'longstr', value });
+
+/** The copy of a message that its queue's dead letter exchange gets. */
+export function deadLetter(
+  queue: Queue,
+  message: Message,
+  reason: DeathReason,
+  exchange: string,
+  wallSeconds: number,
+): Message {
+  const key = queue.settings.deadLetterKey;
+  const headers = new Map(message.headers);
+  const carbonCopies = copies(headers, 'CC');
+  const event = new Map<string, Field>([
+    ['reason', longstr(reason)],
+    ['queue', longstr(queue.name)],
+    ['time', { type: 'timestamp', value: wallSeconds }],
+    ['exchange', longstr(message.exchange)],
+    ['routing-keys', { type: 'array', value: [message.routingKey, ...carbonCopies].map(longstr) }],
+  ]);
+  const expiration = message.text('expiration');
+  if (expiration !== undefined) event.set('original-expiration', longstr(expiration));
+  recordDeath(headers, event, queue.name, reason, message.exchange);
+  if (key !== undefined) headers.delete('CC');
+  const properties = changeProperties(message.properties, [
+    ['headers', tableProperty(encodeTable(headers))],
+    ['expiration', undefined],
+  ]);
+  return new Message(exchange, key === undefined ? message.routingKeys : [key], properties, message.body);
+}
+
+function recordDeath(
+  headers: Map<string, Field>,
+  event: Table,
+  queue: string,
+  reason: string,
+  exchange: string,
+): void {
+  const before = headers.get('x-death');
+  const first: Field = { type: 'table', value: new Map([['count', one()], ...event]) };
+  if (before?.type !== 'array') {
+    headers.set('x-first-death-reason', longstr(reason));
+    headers.set('x-first-death-queue', longstr(queue));
+    headers.set('x-first-death-exchange', longstr(exchange));
+    headers.set('x-death', { type: 'array', value: [first] });
+    return;
+  }
+  const same = (field: Field): boolean =>
+    field.type === 'table' &&
+    field.value.get('queue')?.value === queue &&
+    field.value.get('reason')?.value === reason;
+  const earlier = before.value.find(same);
+  const others = before.value.filter((field) => !same(field));
+  const latest = earlier?.type === 'table' ? counted(earlier.value) : first;
+  headers.set('x-death', { type: 'array', value: [latest, ...others] });
+}
+
+function one(): Field {
+  return { type: 'long', value: 1 };
+}
+
+function counted(event: Table): Field {
+  const count = event.get('count');
+  const value = count && typeof count.value !== 'object' ? BigInt(count.value) + 1n : 1n;
+  return { type: 'table', value: new Map([...event, ['count', { type: 'long', value }]]) };
+}
+
+/** Routing keys in a CC or BCC header; anything that is not a list of texts has none. */
+export function copies(headers: Table, name: 'CC' | 'BCC'): string[] {
+  const field = headers.get(name);
+  if (field?.type !== 'array') return [];
+  return field.value.flatMap((entry) => (entry.type === 'longstr' ? [entry.value] : []));
+}
+
+/** Whether a message went round without any client rejecting it; such a loop would never end. */
+export function isCycle(message: Message, queue: Queue): boolean {
+  const deaths = message.headers.get('x-death');
+  if (deaths?.type !== 'array') return false;
+  for (const death of deaths.value) {
+    if (death.type !== 'table') return false;
+    if (death.value.get('reason')?.value === 'rejected') return false;
+    if (death.value.get('queue')?.value === queue.name) return true;
+  }
+  return false;
+}

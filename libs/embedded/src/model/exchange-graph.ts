@@ -1,0 +1,158 @@
+// All exchanges of a virtual host and the bindings between them: declares, removes, and finds the queues of a
+// message by walking the graph once per exchange, whatever circles the bindings make.
+import { EMPTY_TABLE, type Table } from '../wire/field-table.js';
+import { binding, type Binding, type Destination } from './binding.js';
+import { assertSame, assertSameArguments } from './equivalence.js';
+import { Exchange, type ExchangeSettings, knownType } from './exchange.js';
+import { AmqpFailure, called, notFound, precondition, refused } from './failure.js';
+import type { Message } from './message.js';
+import type { Queue } from './queue.js';
+
+const PREDECLARED: readonly (readonly [string, string])[] = [
+  ['amq.direct', 'direct'],
+  ['amq.fanout', 'fanout'],
+  ['amq.topic', 'topic'],
+  ['amq.headers', 'headers'],
+  ['amq.match', 'headers'],
+  ['amq.rabbitmq.trace', 'topic'],
+];
+
+export class ExchangeGraph {
+  private readonly exchanges = new Map<string, Exchange>();
+
+  constructor(
+    private readonly vhost: string,
+    private readonly queueNamed: (name: string) => Queue | undefined,
+  ) {
+    for (const [name, type] of PREDECLARED) {
+      const internal = name === 'amq.rabbitmq.trace';
+      const settings = { type, durable: true, autoDelete: false, internal, arguments: EMPTY_TABLE };
+      this.exchanges.set(name, new Exchange(name, settings));
+    }
+  }
+
+  all(): Iterable<Exchange> {
+    return this.exchanges.values();
+  }
+
+  /** Throws 404 when there is none, 403 for the default exchange, which cannot be touched. */
+  get(name: string): Exchange {
+    if (name === '') throw refused('operation not permitted on the default exchange');
+    const exchange = this.exchanges.get(name);
+    if (!exchange) throw notFound('exchange', name, this.vhost);
+    return exchange;
+  }
+
+  declare(name: string, settings: ExchangeSettings): void {
+    if (!knownType(settings.type)) throw new AmqpFailure(503, `unknown exchange type '${settings.type}'`);
+    if (name === '') throw refused('operation not permitted on the default exchange');
+    const existing = this.exchanges.get(name);
+    if (existing) {
+      this.assertEquivalent(existing, settings);
+      return;
+    }
+    if (name.startsWith('amq.')) {
+      throw refused(`exchange name '${name}' contains reserved prefix 'amq.*'`);
+    }
+    const alternate = settings.arguments.get('alternate-exchange');
+    if (alternate && alternate.type !== 'longstr') {
+      const where = called('exchange', name, this.vhost);
+      throw precondition(
+        `invalid arg 'alternate-exchange' for ${where}: {unacceptable_type,${alternate.type}}`,
+      );
+    }
+    this.exchanges.set(name, new Exchange(name, settings));
+  }
+
+  private assertEquivalent({ name, settings: current }: Exchange, received: ExchangeSettings): void {
+    const thing = called('exchange', name, this.vhost);
+    assertSame('type', thing, received.type, current.type);
+    assertSame('durable', thing, received.durable, current.durable);
+    assertSame('auto_delete', thing, received.autoDelete, current.autoDelete);
+    assertSame('internal', thing, received.internal, current.internal);
+    assertSameArguments(thing, ['alternate-exchange'], received.arguments, current.arguments);
+  }
+
+  /** Removing what is not there is fine; a predeclared exchange is refused with 403. */
+  delete(name: string, ifUnused: boolean): void {
+    if (name === '') throw refused('operation not permitted on the default exchange');
+    if (name.startsWith('amq.')) {
+      throw refused(`exchange name '${name}' contains reserved prefix 'amq.*'`);
+    }
+    const exchange = this.exchanges.get(name);
+    if (!exchange) return;
+    if (ifUnused && exchange.bindings.size > 0) {
+      throw precondition(`${called('exchange', name, this.vhost)} in use`);
+    }
+    this.remove(exchange);
+  }
+
+  bind(source: Exchange, destination: Destination, key: string, table: Table): void {
+    source.check(key, table);
+    source.add(binding(source, destination, key, table));
+  }
+
+  /** Unbinding what is not bound is fine. */
+  unbind(source: Exchange, destination: Destination, key: string, table: Table): void {
+    if (source.remove(binding(source, destination, key, table).id)) this.removeIfUnused(source);
+  }
+
+  /** A queue or exchange is gone: so are the bindings that lead to it. */
+  forget(destination: Destination): void {
+    const incoming: readonly Binding[] = [...destination.incoming];
+    for (const { source, id } of incoming) {
+      source.remove(id);
+      this.removeIfUnused(source);
+    }
+  }
+
+  /** The queues a message goes to, each once. */
+  route(name: string, message: Message): Set<Queue> {
+    const queues = new Set<Queue>();
+    const seen = new Set<string>([name]);
+    const work = [name];
+    for (let next = work.pop(); next !== undefined; next = work.pop()) {
+      for (const exchange of this.step(next, message, queues)) {
+        if (seen.has(exchange)) continue;
+        seen.add(exchange);
+        work.push(exchange);
+      }
+    }
+    return queues;
+  }
+
+  /** One exchange: adds its queues, answers with the exchanges to go on with. */
+  private step(name: string, message: Message, queues: Set<Queue>): readonly string[] {
+    if (name === '') {
+      for (const key of message.routingKeys) {
+        const queue = this.queueNamed(key);
+        if (queue) queues.add(queue);
+      }
+      return [];
+    }
+    const exchange = this.exchanges.get(name);
+    if (!exchange) return [];
+    const further: string[] = [];
+    let wanted = false;
+    exchange.route(message, ({ destination }) => {
+      wanted = true;
+      if (destination.kind === 'queue') queues.add(destination);
+      else further.push(destination.name);
+    });
+    const { alternate } = exchange;
+    if (!wanted && alternate !== undefined) further.push(alternate);
+    return further;
+  }
+
+  private remove(exchange: Exchange): void {
+    this.exchanges.delete(exchange.name);
+    for (const id of [...exchange.bindings.keys()]) exchange.remove(id);
+    this.forget(exchange);
+  }
+
+  private removeIfUnused(exchange: Exchange): void {
+    const { settings, bindings, name } = exchange;
+    if (settings.autoDelete && bindings.size === 0 && this.exchanges.get(name) === exchange)
+      this.remove(exchange);
+  }
+}

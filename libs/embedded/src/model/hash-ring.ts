@@ -1,0 +1,91 @@
+// The consistent hash exchange (`x-consistent-hash`): every message goes to one destination, picked by a hash of its
+// routing key or of a header or property; the binding key is the destination's weight. Adding a destination moves
+// only the share that it takes over. Which destination a given key gets differs from RabbitMQ's own choice.
+import { createHash } from 'node:crypto';
+import type { Table } from '../wire/field-table.js';
+import { canonicalValue } from './canonical.js';
+import type { Binding } from './binding.js';
+import type { Router } from './exchange.js';
+import { precondition } from './failure.js';
+import type { Message } from './message.js';
+
+/** Places on the ring per unit of weight; more makes shares more even. */
+const PLACES = 64;
+const MAX_WEIGHT = 1000;
+
+interface Place {
+  readonly at: number;
+  readonly binding: Binding;
+}
+
+/** The weight must be a number above zero. */
+export function checkWeight(key: string): void {
+  if (!/^[0-9]+$/.test(key) || Number(key) > MAX_WEIGHT) {
+    throw precondition(`Binding weight must be an integer from 1 to ${MAX_WEIGHT}, was '${key}'`);
+  }
+}
+
+export class HashRing implements Router {
+  private readonly header: string | undefined;
+  private readonly property: string | undefined;
+  private places: Place[] = [];
+
+  constructor(options: Table) {
+    this.header = text(options, 'hash-header');
+    this.property = text(options, 'hash-property');
+    if (this.header !== undefined && this.property !== undefined) {
+      throw precondition('hash-header and hash-property are mutually exclusive');
+    }
+  }
+
+  add(binding: Binding): void {
+    const count = Number(binding.key) * PLACES;
+    for (let place = 0; place < count; place += 1) {
+      this.places.push({ at: hash(`${binding.destination.name}\n${place}`), binding });
+    }
+    this.places.sort((a, b) => a.at - b.at);
+  }
+
+  remove(binding: Binding): void {
+    this.places = this.places.filter((place) => place.binding.id !== binding.id);
+  }
+
+  route(message: Message, found: (binding: Binding) => void): void {
+    if (this.places.length === 0) return;
+    const wanted = hash(this.subject(message));
+    let low = 0;
+    let high = this.places.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.places[middle] as Place).at < wanted) low = middle + 1;
+      else high = middle;
+    }
+    found((this.places[low] ?? (this.places[0] as Place)).binding);
+  }
+
+  private subject(message: Message): string {
+    if (this.header !== undefined) {
+      const field = message.headers.get(this.header);
+      return field ? canonicalValue(field) : '';
+    }
+    switch (this.property) {
+      case undefined:
+        return message.routingKey;
+      case 'message_id':
+        return message.text('messageId') ?? '';
+      case 'correlation_id':
+        return message.text('correlationId') ?? '';
+      default:
+        return String(message.timestamp ?? '');
+    }
+  }
+}
+
+function text(options: Table, name: string): string | undefined {
+  const field = options.get(name);
+  return field?.type === 'longstr' ? field.value : undefined;
+}
+
+function hash(value: string): number {
+  return createHash('md5').update(value).digest().readUInt32BE(0);
+}

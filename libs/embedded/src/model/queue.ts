@@ -1,0 +1,209 @@
+// A queue: ready messages in order, consumers in turn, limits, expiry. It knows nothing of sockets; consumers are an
+// interface, and what leaves it for another place (dead letters) goes through its surroundings.
+import type { Binding } from './binding.js';
+import type { Clock } from './clock.js';
+import { type Consumer, Consumers } from './consumers.js';
+import { Expiry } from './expiry.js';
+import type { Held, Message } from './message.js';
+import { PriorityList } from './priority-list.js';
+import type { QueueSettings } from './queue-settings.js';
+
+export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
+
+/** What a queue needs of the virtual host it is in. */
+export interface Surroundings {
+  readonly clock: Clock;
+  /** A message is held by one more or one less queue; counts towards the memory limit. */
+  hold(message: Message): void;
+  release(message: Message): void;
+  deadLetter(queue: Queue, message: Message, reason: DeathReason): void;
+  /** Nobody needs the queue any more (auto-delete, unused for too long). */
+  remove(queue: Queue): void;
+}
+
+/** Returned quorum messages line up before everything else, in the order they came back. */
+const RETURNED = -(2 ** 52);
+
+export class Queue {
+  readonly kind = 'queue';
+  readonly incoming = new Set<Binding>();
+  readonly consumers: Consumers;
+  /** Delivered and not settled. */
+  unacked = 0;
+  private readonly ready: PriorityList;
+  private readonly expiry: Expiry;
+  private arrivals = 0;
+  private returns = 0;
+  private deleted = false;
+
+  constructor(
+    readonly name: string,
+    readonly settings: QueueSettings,
+    /** The connection that may use it, when exclusive. */
+    readonly owner: object | undefined,
+    private readonly around: Surroundings,
+  ) {
+    this.ready = new PriorityList(settings.maxPriority);
+    this.consumers = new Consumers(settings.single);
+    this.expiry = new Expiry(
+      around.clock,
+      settings.expires,
+      () => this.dropExpired(),
+      () => around.remove(this),
+    );
+    this.expiry.touch(false);
+  }
+
+  get length(): number {
+    return this.ready.size;
+  }
+
+  /** Declared again or read from: the queue is in use. */
+  touch(): void {
+    this.expiry.touch(this.consumers.count > 0);
+  }
+
+  /** Takes a message in. False when a length limit refuses it. */
+  publish(message: Message): boolean {
+    const { settings } = this;
+    if (settings.overflow !== 'drop-head' && this.overflows(1, message.body.length)) {
+      if (settings.overflow === 'reject-publish-dlx') this.around.deadLetter(this, message, 'maxlen');
+      return false;
+    }
+    const held: Held = {
+      message,
+      position: (this.arrivals += 1),
+      expiresAt: this.expiry.deadline(settings.messageTtl, message.text('expiration')),
+      priority: Math.min(message.priority, settings.maxPriority),
+      redelivered: false,
+      returns: 0,
+    };
+    this.around.hold(message);
+    if (this.ready.size === 0) {
+      const consumer = this.consumers.next();
+      if (consumer) {
+        this.hand(consumer, held);
+        return true;
+      }
+    }
+    this.ready.push(held);
+    this.settleDown();
+    return true;
+  }
+
+  /** The next message for basic.get; it counts as unacked until settled. */
+  take(): Held | undefined {
+    this.dropExpired();
+    const held = this.ready.shift();
+    if (held) this.unacked += 1;
+    this.touch();
+    return held;
+  }
+
+  /** Gives out as much as consumers can take. */
+  pump(): void {
+    if (this.ready.size === 0) return;
+    this.dropExpired();
+    while (this.ready.size > 0) {
+      const consumer = this.consumers.next();
+      if (!consumer) break;
+      this.hand(consumer, this.ready.shift() as Held);
+    }
+  }
+
+  /** Acked, or delivered to somebody who does not ack. */
+  settle(held: Held): void {
+    if (this.deleted) return;
+    this.unacked -= 1;
+    this.around.release(held.message);
+  }
+
+  /** Rejected for good. */
+  reject(held: Held): void {
+    if (this.deleted) return;
+    this.settle(held);
+    this.around.deadLetter(this, held.message, 'rejected');
+  }
+
+  /** Puts unacked messages back where they were; the caller pumps afterwards. */
+  requeue(returned: readonly Held[]): void {
+    if (this.deleted) return;
+    const spent: Held[] = [];
+    for (const held of returned) {
+      this.unacked -= 1;
+      held.redelivered = true;
+      held.returns += 1;
+      if (held.returns > this.settings.deliveryLimit) {
+        spent.push(held);
+        continue;
+      }
+      if (this.settings.quorum) held.position = RETURNED + (this.returns += 1);
+      this.ready.putBack(held);
+    }
+    for (const held of spent) this.bury(held, 'delivery_limit');
+    this.settleDown();
+  }
+
+  addConsumer(consumer: Consumer): void {
+    this.consumers.add(consumer);
+    this.expiry.touch(true);
+  }
+
+  removeConsumer(consumer: Consumer): void {
+    if (!this.consumers.remove(consumer) || this.deleted) return;
+    if (this.consumers.count > 0) {
+      this.pump();
+      return;
+    }
+    if (this.settings.autoDelete) this.around.remove(this);
+    else this.expiry.touch(false);
+  }
+
+  /** Drops what is ready and says how much that was; unacked messages stay with their consumers. */
+  purge(): number {
+    const count = this.ready.size;
+    for (const held of this.ready.takeWhile(() => true)) this.around.release(held.message);
+    return count;
+  }
+
+  /** The queue is gone: consumers are told, messages freed. Called by the virtual host only. */
+  close(): void {
+    this.deleted = true;
+    this.expiry.stop();
+    this.purge();
+    for (const consumer of this.consumers.all()) consumer.cancelled();
+  }
+
+  private hand(consumer: Consumer, held: Held): void {
+    this.unacked += 1;
+    consumer.deliver(this, held);
+    if (consumer.noAck) this.settle(held);
+  }
+
+  private overflows(more: number, moreBytes: number): boolean {
+    const { maxLength, maxBytes } = this.settings;
+    return this.ready.size + more > maxLength || this.ready.bytes + moreBytes > maxBytes;
+  }
+
+  /** After something was added: expired messages go, then what is over the limit, then the alarm is set. */
+  private settleDown(): void {
+    this.dropExpired();
+    while (this.overflows(0, 0)) {
+      const oldest = this.ready.shift();
+      if (!oldest) break;
+      this.bury(oldest, 'maxlen');
+    }
+  }
+
+  private dropExpired(): void {
+    const expired = this.ready.takeWhile((held) => this.expiry.passed(held.expiresAt));
+    for (const held of expired) this.bury(held, 'expired');
+    const next = this.ready.peek();
+    if (next) this.expiry.watch(next.expiresAt);
+  }
+
+  private bury(held: Held, reason: DeathReason): void {
+    this.around.release(held.message);
+    this.around.deadLetter(this, held.message, reason);
+  }
+}

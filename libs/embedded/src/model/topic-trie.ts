@@ -1,0 +1,82 @@
+// Topic bindings as a tree of words. A key walks all its matching branches at once, word by word, so the cost follows
+// the length of the key and not the number of bindings, and patterns full of `#` cannot blow it up.
+import type { Binding } from './binding.js';
+import type { Message } from './message.js';
+import type { Router } from './exchange.js';
+
+interface Node {
+  readonly children: Map<string, Node>;
+  readonly bindings: Map<string, Binding>;
+  /** A `#` node stays active whatever word comes. */
+  readonly many: boolean;
+}
+
+const node = (many: boolean): Node => ({ children: new Map(), bindings: new Map(), many });
+
+/** The empty key has no words, while 'a.' has two, the second of them empty. */
+export function words(key: string): readonly string[] {
+  return key === '' ? [] : key.split('.');
+}
+
+export class TopicTrie implements Router {
+  private readonly root = node(false);
+
+  add(binding: Binding): void {
+    let at = this.root;
+    for (const word of words(binding.key)) {
+      let next = at.children.get(word);
+      if (!next) at.children.set(word, (next = node(word === '#')));
+      at = next;
+    }
+    at.bindings.set(binding.id, binding);
+  }
+
+  remove(binding: Binding): void {
+    const path: [Node, string][] = [];
+    let at = this.root;
+    for (const word of words(binding.key)) {
+      const next = at.children.get(word);
+      if (!next) return;
+      path.push([at, word]);
+      at = next;
+    }
+    at.bindings.delete(binding.id);
+    for (const [parent, word] of path.reverse()) {
+      const child = parent.children.get(word) as Node;
+      if (child.bindings.size > 0 || child.children.size > 0) return;
+      parent.children.delete(word);
+    }
+  }
+
+  route(message: Message, found: (binding: Binding) => void): void {
+    for (const key of message.routingKeys) {
+      for (const end of this.ends(key)) end.bindings.forEach(found);
+    }
+  }
+
+  private ends(key: string): Iterable<Node> {
+    let active = withHashes([this.root]);
+    for (const word of words(key)) {
+      const next: Node[] = [];
+      for (const at of active) {
+        if (at.many) next.push(at);
+        const exact = at.children.get(word);
+        // A key may contain the words '*' and '#' themselves; those branches are taken below.
+        if (exact && word !== '*' && word !== '#') next.push(exact);
+        const one = at.children.get('*');
+        if (one) next.push(one);
+      }
+      active = withHashes(next);
+    }
+    return active;
+  }
+}
+
+/** `#` also stands for no word at all, so reaching a node reaches its `#` children too. */
+function withHashes(nodes: readonly Node[]): Set<Node> {
+  const all = new Set<Node>();
+  for (const start of nodes) {
+    for (let at: Node | undefined = start; at && !all.has(at); at = at.children.get('#')) all.add(at);
+  }
+  return all;
+}

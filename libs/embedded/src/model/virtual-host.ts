@@ -1,0 +1,129 @@
+// A virtual host: its queues and its exchanges, and the way of a message from exchange to queues and, when it dies,
+// on to the dead letter exchange.
+import { randomBytes } from 'node:crypto';
+import type { Table } from '../wire/field-table.js';
+import type { Clock } from './clock.js';
+import { deadLetter, isCycle } from './dead-letter.js';
+import { assertSame, assertSameArguments } from './equivalence.js';
+import { ExchangeGraph } from './exchange-graph.js';
+import { called, locked, notFound, precondition, refused } from './failure.js';
+import type { MemoryMeter } from './memory-meter.js';
+import type { Message } from './message.js';
+import { type DeathReason, Queue, type Surroundings } from './queue.js';
+import { QUEUE_ARGUMENTS, type QueueFlags, queueSettings } from './queue-settings.js';
+
+/** Where a message went. */
+export interface Routed {
+  /** How many queues (or reply consumers) it was for. */
+  readonly queues: number;
+  /** False when a queue refused it because it is full. */
+  readonly accepted: boolean;
+}
+
+export class VirtualHost {
+  readonly exchanges: ExchangeGraph;
+  private readonly queues = new Map<string, Queue>();
+  private readonly around: Surroundings;
+
+  constructor(
+    readonly name: string,
+    clock: Clock,
+    meter: MemoryMeter,
+  ) {
+    this.exchanges = new ExchangeGraph(name, (queue) => this.queues.get(queue));
+    this.around = {
+      clock,
+      hold: (message) => meter.hold(message),
+      release: (message) => meter.release(message),
+      deadLetter: (queue, message, reason) => this.bury(queue, message, reason),
+      remove: (queue) => this.drop(queue),
+    };
+  }
+
+  allQueues(): Iterable<Queue> {
+    return this.queues.values();
+  }
+
+  /** The queue, if this connection may use it. Throws 404, or 405 for somebody else's exclusive queue. */
+  queue(name: string, connection: object): Queue {
+    const queue = this.queues.get(name);
+    if (!queue) throw notFound('queue', name, this.name);
+    if (queue.owner && queue.owner !== connection) throw locked(name, this.name);
+    return queue;
+  }
+
+  /** Declares a queue, or checks that the one that is there is like it. An empty name gets one from the broker. */
+  declare(wanted: string, flags: QueueFlags, table: Table, connection: object): Queue {
+    const name = wanted === '' ? serverName() : wanted;
+    const existing = this.queues.get(name);
+    if (existing) return this.redeclared(existing, flags, table, connection);
+    if (wanted.startsWith('amq.')) throw refused(`queue name '${name}' contains reserved prefix 'amq.*'`);
+    const settings = queueSettings(name, this.name, flags, table);
+    const queue = new Queue(name, settings, flags.exclusive ? connection : undefined, this.around);
+    this.queues.set(name, queue);
+    return queue;
+  }
+
+  private redeclared(queue: Queue, flags: QueueFlags, table: Table, connection: object): Queue {
+    const { settings, name } = queue;
+    const thing = called('queue', name, this.name);
+    assertSame('durable', thing, flags.durable, settings.durable);
+    assertSame('auto_delete', thing, flags.autoDelete, settings.autoDelete);
+    const owner = flags.exclusive ? connection : undefined;
+    if (queue.owner !== owner) throw locked(name, this.name);
+    assertSameArguments(thing, QUEUE_ARGUMENTS, table, settings.arguments);
+    queue.touch();
+    return queue;
+  }
+
+  /** Deletes a queue and says how many messages were in it; one that is not there had none. */
+  delete(name: string, ifUnused: boolean, ifEmpty: boolean, connection: object): number {
+    if (!this.queues.has(name)) return 0;
+    const queue = this.queue(name, connection);
+    const thing = called('queue', name, this.name);
+    if (ifUnused && queue.consumers.count > 0) throw precondition(`${thing} in use`);
+    if (ifEmpty && queue.length > 0) throw precondition(`${thing} not empty`);
+    const count = queue.length;
+    this.drop(queue);
+    return count;
+  }
+
+  /** A connection is gone: so are the queues that were its own. */
+  dropOwned(connection: object): void {
+    for (const queue of [...this.queues.values()]) if (queue.owner === connection) this.drop(queue);
+  }
+
+  publish(message: Message): Routed {
+    const queues = this.exchanges.route(message.exchange, message);
+    let accepted = true;
+    for (const queue of queues) accepted = queue.publish(message) && accepted;
+    return { queues: queues.size, accepted };
+  }
+
+  /** Lets go of everything: timers, messages, consumers. */
+  close(): void {
+    for (const queue of [...this.queues.values()]) this.drop(queue);
+  }
+
+  private drop(queue: Queue): void {
+    if (this.queues.get(queue.name) !== queue) return;
+    this.queues.delete(queue.name);
+    this.exchanges.forget(queue);
+    queue.close();
+  }
+
+  private bury(queue: Queue, message: Message, reason: DeathReason): void {
+    const exchange = queue.settings.deadLetterExchange;
+    if (exchange === undefined) return;
+    const letter = deadLetter(queue, message, reason, exchange, this.around.clock.wallSeconds());
+    for (const target of this.exchanges.route(exchange, letter)) {
+      if (reason !== 'rejected' && isCycle(letter, target)) continue;
+      target.publish(letter);
+    }
+  }
+}
+
+/** Names as RabbitMQ makes them: hard to guess, easy to recognise. */
+export function serverName(prefix = 'amq.gen-'): string {
+  return prefix + randomBytes(16).toString('base64url');
+}

@@ -1,0 +1,55 @@
+// Which room answers which method of a channel. Methods that a client must not send are refused here.
+import { AmqpFailure } from '../model/failure.js';
+import type { Args, Method, MethodName } from '../wire/methods.js';
+import type { Channel } from './channel.js';
+import { consumeMethods } from './consume-methods.js';
+import { exchangeMethods } from './exchange-methods.js';
+import { queueMethods } from './queue-methods.js';
+import { settleMethods } from './settle-methods.js';
+
+/** Rooms export objects of this shape: a function per method they answer. */
+export type Answers = { readonly [N in MethodName]?: (channel: Channel, args: Args<N>) => void };
+
+const sessionMethods: Answers = {
+  'channel.open': () => {
+    throw new AmqpFailure(504, "second 'channel.open' seen");
+  },
+  'channel.close': (channel) => {
+    channel.detach();
+    channel.confirms?.flush(channel.number, channel.connection.outbox);
+    channel.release();
+    channel.reply('channel.close-ok', {});
+    channel.connection.forget(channel);
+  },
+  'channel.close-ok': () => undefined,
+  'channel.flow': (channel, { active }) => {
+    if (!active) throw new AmqpFailure(540, 'active=false');
+    channel.reply('channel.flow-ok', { active: true });
+  },
+  'channel.flow-ok': () => undefined,
+  // A relic that some clients still send; there are no tickets.
+  'access.request': (channel) => channel.reply('access.request-ok', { ticket: 1 }),
+  'tx.select': refuseTransactions,
+  'tx.commit': refuseTransactions,
+  'tx.rollback': refuseTransactions,
+};
+
+function refuseTransactions(): never {
+  throw new AmqpFailure(540, 'the embedded broker has no transactions, use publisher confirms');
+}
+
+const answers: Answers = {
+  ...sessionMethods,
+  ...exchangeMethods,
+  ...queueMethods,
+  ...consumeMethods,
+  ...settleMethods,
+};
+
+/** Answers a method. Throws an AmqpFailure for what is wrong with it. */
+export function dispatch(channel: Channel, method: Method): void {
+  // The table guarantees that the arguments belong to the name; TypeScript cannot follow that through the lookup.
+  const answer = answers[method.name] as ((channel: Channel, args: Method['args']) => void) | undefined;
+  if (!answer) throw new AmqpFailure(503, `${method.name} is not a method that a client sends on a channel`);
+  answer(channel, method.args);
+}

@@ -1,0 +1,154 @@
+// One channel: collects the frames of a publish, hands methods to their rooms, and turns a failure into channel.close.
+// After that it hears nothing but close-ok, as the protocol wants it.
+import { AmqpFailure } from '../model/failure.js';
+import type { Queue } from '../model/queue.js';
+import { type Frame, FRAME_BODY, FRAME_HEADER } from '../wire/frames.js';
+import { methodIds } from '../wire/method-codec.js';
+import type { Args, Method, MethodName } from '../wire/methods.js';
+import { NO_PROPERTIES } from '../wire/properties.js';
+import { dispatch } from './channel-methods.js';
+import { Confirms } from './confirms.js';
+import type { Connection } from './connection.js';
+import { publish } from './publish.js';
+import { type ReplyConsumer } from './reply-desk.js';
+import type { Subscription } from './subscription.js';
+import { requeue, Unacked } from './unacked.js';
+
+interface Assembly {
+  readonly args: Args<'basic.publish'>;
+  properties: Buffer | undefined;
+  missing: number;
+  readonly parts: Buffer[];
+}
+
+export class Channel {
+  readonly unacked = new Unacked();
+  readonly subscriptions = new Map<string, Subscription>();
+  /** Set by confirm.select. */
+  confirms: Confirms | undefined;
+  /** Prefetch that the next consumers get. */
+  prefetch = 0;
+  /** The queue that an empty queue name stands for. */
+  lastQueue = '';
+  replies: ReplyConsumer | undefined;
+
+  private assembly: Assembly | undefined;
+  private closing = false;
+
+  constructor(
+    readonly connection: Connection,
+    readonly number: number,
+  ) {}
+
+  /** Whether this opens a channel anew whose close the client has not confirmed; some clients do not wait. */
+  reopens(method: Method): boolean {
+    return this.closing && method.name === 'channel.open';
+  }
+
+  reply<N extends MethodName>(name: N, args: Args<N>): void {
+    this.connection.outbox.method(this.number, name, args);
+  }
+
+  method(method: Method): void {
+    if (this.closing) {
+      if (method.name === 'channel.close-ok') this.connection.forget(this);
+      else if (method.name === 'channel.close') this.reply('channel.close-ok', {});
+      return;
+    }
+    if (this.assembly) {
+      throw new AmqpFailure(
+        505,
+        'expected content header for class 60, got non content header frame instead',
+      );
+    }
+    if (method.name === 'basic.publish') {
+      this.assembly = { args: method.args, properties: undefined, missing: 0, parts: [] };
+      return;
+    }
+    this.guard(method.name, () => dispatch(this, method));
+  }
+
+  content(frame: Frame): void {
+    if (this.closing) return;
+    const { assembly } = this;
+    if (frame.type === FRAME_HEADER && assembly && !assembly.properties) this.header(assembly, frame.payload);
+    else if (frame.type === FRAME_BODY && assembly?.properties) this.body(assembly, frame.payload);
+    else throw new AmqpFailure(505, 'expected method frame, got non method frame instead');
+  }
+
+  /** The queue of a consumer is gone; clients that understand it are told. */
+  subscriptionLost(subscription: Subscription): void {
+    this.subscriptions.delete(subscription.tag);
+    if (this.connection.understands('consumer_cancel_notify')) {
+      this.reply('basic.cancel', { consumerTag: subscription.tag, nowait: true });
+    }
+  }
+
+  /** Stops consuming; returns nothing to the queues yet, so that no closing consumer gets it again. */
+  detach(): void {
+    this.closing = true;
+    this.assembly = undefined;
+    if (this.replies) this.connection.house.replyDesk.close(this.replies);
+    this.replies = undefined;
+    for (const subscription of this.subscriptions.values()) subscription.queue.removeConsumer(subscription);
+    this.subscriptions.clear();
+  }
+
+  /** Gives back what was not settled. */
+  release(): void {
+    requeue(this.unacked.takeAll());
+  }
+
+  /** Queues that may have been waiting for this channel's client to read. */
+  waitingQueues(): Iterable<Queue> {
+    return new Set([...this.subscriptions.values()].map(({ queue }) => queue));
+  }
+
+  private header(assembly: Assembly, payload: Buffer): void {
+    if (payload.length < 14) throw new AmqpFailure(502, 'a content header is too short');
+    if (payload.readUInt16BE(0) !== 60) throw new AmqpFailure(505, 'expected content header for class 60');
+    const size = payload.readUInt32BE(4) * 0x1_0000_0000 + payload.readUInt32BE(8);
+    const { maxMessageSize } = this.connection.house.limits;
+    if (size > maxMessageSize) {
+      const text = `message size ${size} is larger than configured max size ${maxMessageSize}`;
+      this.fail(new AmqpFailure(406, text), 'basic.publish');
+      return;
+    }
+    // Copied, because a slice would keep the whole received chunk alive for as long as the message waits.
+    assembly.properties = payload.length === 14 ? NO_PROPERTIES : Buffer.from(payload.subarray(12));
+    assembly.missing = size;
+    if (size === 0) this.complete(assembly, assembly.properties);
+  }
+
+  private body(assembly: Assembly, payload: Buffer): void {
+    assembly.missing -= payload.length;
+    if (assembly.missing < 0) throw new AmqpFailure(501, 'more body than the content header announced');
+    assembly.parts.push(Buffer.from(payload));
+    if (assembly.missing === 0) this.complete(assembly, assembly.properties as Buffer);
+  }
+
+  private complete({ args, parts }: Assembly, properties: Buffer): void {
+    this.assembly = undefined;
+    const [first] = parts;
+    const body = parts.length === 1 && first ? first : Buffer.concat(parts);
+    this.guard('basic.publish', () => publish(this, args, properties, body));
+  }
+
+  private guard(name: MethodName, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!(error instanceof AmqpFailure) || error.hard) throw error;
+      this.fail(error, name);
+    }
+  }
+
+  private fail(failure: AmqpFailure, name: MethodName): void {
+    const [classId, methodId] = methodIds(name);
+    // Confirms of what was published before the failure come first.
+    this.confirms?.flush(this.number, this.connection.outbox);
+    this.detach();
+    this.reply('channel.close', { code: failure.code, text: failure.message, classId, methodId });
+    this.release();
+  }
+}

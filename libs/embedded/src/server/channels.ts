@@ -1,0 +1,73 @@
+// The channels of one connection, by number: opened, addressed, and let go all together when the connection ends.
+import { AmqpFailure } from '../model/failure.js';
+import type { Frame } from '../wire/frames.js';
+import type { Method } from '../wire/methods.js';
+import { Channel } from './channel.js';
+import type { Connection } from './connection.js';
+
+export class Channels {
+  /** How many there may be, as agreed in the handshake. */
+  limit = 0;
+  private readonly byNumber = new Map<number, Channel>();
+
+  constructor(private readonly connection: Connection) {}
+
+  get count(): number {
+    return this.byNumber.size;
+  }
+
+  method(number: number, method: Method): void {
+    const channel = this.byNumber.get(number);
+    if (channel?.reopens(method)) this.byNumber.delete(number);
+    else if (channel) {
+      channel.method(method);
+      return;
+    }
+    if (method.name === 'channel.open') this.open(number);
+    // Late answers to a channel that is gone already say nothing; anything else is a mistake of the client.
+    else if (method.name === 'channel.close') this.connection.outbox.method(number, 'channel.close-ok', {});
+    else if (method.name !== 'channel.close-ok') throw new AmqpFailure(504, "expected 'channel.open'");
+  }
+
+  content(frame: Frame): void {
+    const channel = this.byNumber.get(frame.channel);
+    if (!channel) throw new AmqpFailure(504, "expected 'channel.open'");
+    channel.content(frame);
+  }
+
+  forget(channel: Channel): void {
+    this.byNumber.delete(channel.number);
+  }
+
+  /** Consumers leave first, on all channels; only then do unacked messages go back, so that none returns here. */
+  release(): void {
+    const all = [...this.byNumber.values()];
+    this.byNumber.clear();
+    for (const channel of all) channel.detach();
+    for (const channel of all) channel.release();
+  }
+
+  flushConfirms(): void {
+    for (const channel of this.byNumber.values()) {
+      channel.confirms?.flush(channel.number, this.connection.outbox);
+    }
+  }
+
+  /** Gives consumers what waited for the client to read. */
+  pump(): void {
+    for (const channel of this.byNumber.values()) {
+      for (const queue of channel.waitingQueues()) queue.pump();
+    }
+  }
+
+  private open(number: number): void {
+    if (this.byNumber.size >= this.limit) {
+      throw new AmqpFailure(
+        530,
+        `number of channels opened (${this.byNumber.size}) has reached the negotiated channel_max (${this.limit})`,
+      );
+    }
+    this.byNumber.set(number, new Channel(this.connection, number));
+    this.connection.outbox.method(number, 'channel.open-ok', { channelId: Buffer.alloc(0) });
+  }
+}

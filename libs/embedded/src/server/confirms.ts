@@ -1,0 +1,35 @@
+// Publisher confirms of one channel. Messages are settled in order and at once, so what is saved up during one turn
+// of the loop leaves as few frames: neighbours with the same outcome become one `multiple`.
+import type { Outbox } from './outbox.js';
+
+export class Confirms {
+  private published = 0;
+  private runs: { ok: boolean; last: number; count: number }[] = [];
+
+  /** The next publish is number... */
+  next(): number {
+    return (this.published += 1);
+  }
+
+  settle(tag: number, ok: boolean): void {
+    const run = this.runs.at(-1);
+    if (run?.ok === ok) {
+      run.last = tag;
+      run.count += 1;
+    } else {
+      this.runs.push({ ok, last: tag, count: 1 });
+    }
+  }
+
+  /** Writes what was saved up. */
+  flush(channel: number, outbox: Outbox): void {
+    if (this.runs.length === 0) return;
+    const { runs } = this;
+    this.runs = [];
+    for (const { ok, last, count } of runs) {
+      const args = { deliveryTag: last, multiple: count > 1 };
+      if (ok) outbox.method(channel, 'basic.ack', args);
+      else outbox.method(channel, 'basic.nack', { ...args, requeue: false });
+    }
+  }
+}

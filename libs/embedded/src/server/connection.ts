@@ -1,0 +1,266 @@
+// One client: its socket, its handshake, its channels. Whatever the client sends or fails to send, the connection
+// ends in an orderly way, frees what it held, and takes nobody else with it.
+import type { Socket } from 'node:net';
+import { AmqpFailure } from '../model/failure.js';
+import type { VirtualHost } from '../model/virtual-host.js';
+import {
+  type Frame,
+  FRAME_BODY,
+  FRAME_HEADER,
+  FRAME_HEARTBEAT,
+  FRAME_METHOD,
+  FrameReader,
+  PROTOCOL_HEADER,
+} from '../wire/frames.js';
+import { decodeMethod, methodIds } from '../wire/method-codec.js';
+import type { Method } from '../wire/methods.js';
+import { type Channel } from './channel.js';
+import { Channels } from './channels.js';
+import { capable, Handshake, type Session, SilentRefusal } from './handshake.js';
+import { Heartbeat } from './heartbeat.js';
+import type { House } from './house.js';
+import { Outbox } from './outbox.js';
+import { Throttle } from './throttle.js';
+
+/** How long a client may take for its handshake and for its answer to connection.close, in milliseconds. */
+const PATIENCE = 10_000;
+
+const startTimer = setTimeout;
+const stopTimer = clearTimeout;
+const nextTurn = setImmediate;
+
+export class Connection {
+  readonly outbox: Outbox;
+  readonly channels = new Channels(this);
+  private readonly reader: FrameReader;
+  private readonly handshake: Handshake;
+  private readonly heartbeat: Heartbeat;
+  private readonly throttle: Throttle;
+  private session: Session | undefined;
+  private state: 'handshake' | 'open' | 'closing' | 'gone' = 'handshake';
+  private deadline: NodeJS.Timeout | undefined;
+  /** A consumer was refused a message because too much is unsent. */
+  private starved = false;
+
+  constructor(
+    readonly id: number,
+    private readonly socket: Socket,
+    readonly house: House,
+    private readonly onGone: (connection: Connection) => void,
+  ) {
+    this.outbox = new Outbox(
+      socket,
+      () => this.channels.flushConfirms(),
+      () => this.relieve(),
+    );
+    this.reader = new FrameReader(
+      house.limits.frameMax,
+      (frame) => this.frame(frame),
+      (header) => this.greet(header),
+    );
+    const local = /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '');
+    this.handshake = new Handshake(house, local, (name, args) => this.outbox.method(0, name, args));
+    this.throttle = new Throttle(socket);
+    this.heartbeat = new Heartbeat(
+      () => this.outbox.heartbeat(),
+      () => this.gone(),
+      () => this.throttle.deaf,
+    );
+    for (const end of ['error', 'close', 'end']) socket.on(end, () => this.gone());
+    socket.setNoDelay(true);
+    socket.on('drain', () => this.relieve());
+    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    this.waitAtMost();
+  }
+
+  get vhost(): VirtualHost {
+    return this.opened.vhost;
+  }
+
+  get user(): string {
+    return this.opened.user;
+  }
+
+  /** Undefined until the handshake is through. */
+  get agreed(): Session | undefined {
+    return this.session;
+  }
+
+  /** Where the client is, and whether it is blocked as a publisher. */
+  get peer(): { readonly remote: string; readonly blocked: boolean } {
+    const { remoteAddress, remotePort } = this.socket;
+    return { remote: `${remoteAddress ?? '?'}:${remotePort ?? 0}`, blocked: this.throttle.blocked };
+  }
+
+  understands(capability: string): boolean {
+    return capable(this.opened.clientProperties, capability);
+  }
+
+  /** False while too much is unsent; its queues are pumped again when that has changed. */
+  canTakeMore(): boolean {
+    if (!this.outbox.saturated) return true;
+    this.starved = true;
+    return false;
+  }
+
+  forget(channel: Channel): void {
+    this.channels.forget(channel);
+  }
+
+  /** The first publish during an alarm blocks the connection; what was sent before that is still taken. */
+  published(): void {
+    const { alarm } = this.house;
+    if (alarm === undefined || this.throttle.blocked || this.state !== 'open') return;
+    this.throttle.block(true);
+    if (this.understands('connection.blocked'))
+      this.outbox.method(0, 'connection.blocked', { reason: alarm });
+  }
+
+  /** Publishing is possible again. */
+  unblock(): void {
+    if (!this.throttle.blocked) return;
+    this.throttle.block(false);
+    if (this.state === 'open' && this.understands('connection.blocked')) {
+      this.outbox.method(0, 'connection.unblocked', {});
+    }
+  }
+
+  /** Ends the connection from our side: 320 for an operator's wish. */
+  closeBecause(failure: AmqpFailure, culprit: readonly [number, number] = [0, 0]): void {
+    if (this.state === 'closing' || this.state === 'gone') return;
+    if (this.state === 'handshake' && failure.code === 320) {
+      this.gone();
+      return;
+    }
+    this.channels.flushConfirms();
+    this.state = 'closing';
+    this.release();
+    this.throttle.block(false);
+    const [classId, methodId] = culprit;
+    this.outbox.method(0, 'connection.close', {
+      code: failure.code,
+      text: failure.message,
+      classId,
+      methodId,
+    });
+    this.outbox.flush();
+    this.waitAtMost();
+  }
+
+  /** Cuts the socket and frees everything. */
+  gone(): void {
+    if (this.state === 'gone') return;
+    this.state = 'gone';
+    this.release();
+    this.heartbeat.stop();
+    if (this.deadline) stopTimer(this.deadline);
+    this.socket.destroy();
+    this.onGone(this);
+  }
+
+  private get opened(): Session {
+    if (!this.session) throw new AmqpFailure(503, 'the connection is not open');
+    return this.session;
+  }
+
+  private receive(chunk: Buffer): void {
+    if (this.state === 'gone') return;
+    this.heartbeat.touch();
+    try {
+      this.reader.push(chunk);
+    } catch (error) {
+      this.broken(error, [0, 0]);
+    }
+    if (this.outbox.saturated) this.throttle.choke(true);
+  }
+
+  /** A failure of the whole connection. Errors of our own are told as 541 and logged; they never leave the socket. */
+  private broken(error: unknown, culprit: readonly [number, number]): void {
+    if (error instanceof SilentRefusal) {
+      this.gone();
+    } else if (error instanceof AmqpFailure) {
+      this.closeBecause(error, culprit);
+    } else {
+      this.house.logger.warn(`a connection ends with an internal error: ${String(error)}`);
+      this.closeBecause(new AmqpFailure(541, 'the embedded broker failed'), culprit);
+    }
+  }
+
+  private greet(header: Buffer): boolean {
+    if (header.equals(PROTOCOL_HEADER)) {
+      this.handshake.start();
+      return true;
+    }
+    this.socket.end(PROTOCOL_HEADER, () => this.gone());
+    return false;
+  }
+
+  private frame(frame: Frame): boolean {
+    if (frame.type === FRAME_METHOD) {
+      const method = decodeMethod(frame.payload);
+      try {
+        this.method(frame.channel, method);
+      } catch (error) {
+        this.broken(error, methodIds(method.name));
+      }
+    } else if (frame.type === FRAME_HEADER || frame.type === FRAME_BODY) {
+      if (this.state === 'handshake') throw new AmqpFailure(503, 'content before the connection is open');
+      if (this.state === 'open') this.channels.content(frame);
+    } else if (frame.type !== FRAME_HEARTBEAT) {
+      throw new AmqpFailure(501, `frame of unknown type ${frame.type}`);
+    }
+    return this.state !== 'gone';
+  }
+
+  private method(channel: number, method: Method): void {
+    if (method.name === 'connection.close' && channel === 0) this.bye();
+    else if (this.state === 'closing') {
+      if (method.name === 'connection.close-ok') this.gone();
+    } else if (this.state === 'handshake') this.negotiate(method);
+    else if (channel !== 0) this.channels.method(channel, method);
+    else if (method.name === 'connection.update-secret')
+      this.outbox.method(0, 'connection.update-secret-ok', {});
+    else throw new AmqpFailure(503, `${method.name} is not a method for channel 0`);
+  }
+
+  private negotiate(method: Method): void {
+    const session = this.handshake.step(method);
+    if (!session) return;
+    this.session = session;
+    this.state = 'open';
+    this.reader.maxFrame = session.frameMax;
+    this.outbox.frameMax = session.frameMax;
+    this.channels.limit = session.channelMax;
+    this.heartbeat.start(session.heartbeat);
+    if (this.deadline) stopTimer(this.deadline);
+  }
+
+  /** The client leaves: everything it held is free before it hears that it may go. */
+  private bye(): void {
+    this.state = 'closing';
+    this.release();
+    this.outbox.method(0, 'connection.close-ok', {});
+    this.outbox.flush();
+    this.socket.end(() => this.gone());
+    this.waitAtMost();
+  }
+
+  private release(): void {
+    this.channels.release();
+    this.session?.vhost.dropOwned(this);
+  }
+
+  /** After a write: whoever waited for room goes on, in a turn of its own so that others get theirs. */
+  private relieve(): void {
+    if (this.outbox.saturated) return;
+    this.throttle.choke(false);
+    if (!this.starved) return;
+    this.starved = false;
+    nextTurn(() => this.channels.pump());
+  }
+
+  private waitAtMost(): void {
+    if (this.deadline) stopTimer(this.deadline);
+    this.deadline = startTimer(() => this.gone(), PATIENCE).unref();
+  }
+}

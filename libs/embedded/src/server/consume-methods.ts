@@ -1,0 +1,119 @@
+// basic.qos, basic.consume, basic.cancel and basic.get: how messages get to a client.
+import { AmqpFailure, called, precondition, refused } from '../model/failure.js';
+import type { Queue } from '../model/queue.js';
+import { serverName } from '../model/virtual-host.js';
+import { decodeTable, type Table } from '../wire/field-table.js';
+import type { Args } from '../wire/methods.js';
+import type { Channel } from './channel.js';
+import type { Answers } from './channel-methods.js';
+import { namedQueue } from './queue-methods.js';
+import { REPLY_QUEUE } from './reply-desk.js';
+import { deliveredProperties, Subscription } from './subscription.js';
+
+export const consumeMethods: Answers = {
+  'basic.qos': (channel, { prefetchSize, prefetchCount, global }) => {
+    if (prefetchSize !== 0) throw new AmqpFailure(540, `prefetch_size!=0 (${prefetchSize})`);
+    if (!global) channel.prefetch = prefetchCount;
+    else channel.unacked.limit = prefetchCount;
+    channel.reply('basic.qos-ok', {});
+    if (global) for (const queue of channel.waitingQueues()) queue.pump();
+  },
+
+  'basic.consume': (channel, args) => {
+    if (args.queue === REPLY_QUEUE) consumeReplies(channel, args);
+    else consume(channel, args);
+  },
+
+  'basic.cancel': (channel, { consumerTag, nowait }) => {
+    const subscription = channel.subscriptions.get(consumerTag);
+    channel.subscriptions.delete(consumerTag);
+    if (channel.replies?.tag === consumerTag) {
+      channel.connection.house.replyDesk.close(channel.replies);
+      channel.replies = undefined;
+    }
+    // Cancel-ok first: an auto-delete queue goes with its last consumer, and that consumer left by itself.
+    if (!nowait) channel.reply('basic.cancel-ok', { consumerTag });
+    if (subscription) subscription.queue.removeConsumer(subscription);
+  },
+
+  'basic.get': (channel, args) => {
+    const queue = namedQueue(channel, args.queue);
+    const held = queue.take();
+    if (!held) {
+      channel.reply('basic.get-empty', { clusterId: '' });
+      return;
+    }
+    const { message, redelivered } = held;
+    const deliveryTag = channel.unacked.next();
+    const { exchange, routingKey } = message;
+    channel.connection.outbox.content(
+      channel.number,
+      'basic.get-ok',
+      { deliveryTag, redelivered, exchange, routingKey, messages: queue.length },
+      deliveredProperties(queue, held),
+      message.body,
+    );
+    if (args.noAck) queue.settle(held);
+    else channel.unacked.add(deliveryTag, { queue, held, subscription: undefined });
+  },
+};
+
+function consume(channel: Channel, args: Args<'basic.consume'>): void {
+  const queue = namedQueue(channel, args.queue);
+  const tag = freshTag(channel, args.consumerTag);
+  const table = decodeTable(args.arguments);
+  checkAccess(channel, queue, args.exclusive);
+  const subscription = new Subscription(channel, queue, {
+    tag,
+    noAck: args.noAck,
+    exclusive: args.exclusive,
+    priority: consumerPriority(queue, channel, table),
+    prefetch: channel.prefetch,
+  });
+  channel.subscriptions.set(tag, subscription);
+  queue.addConsumer(subscription);
+  if (!args.nowait) channel.reply('basic.consume-ok', { consumerTag: tag });
+  queue.pump();
+}
+
+function checkAccess(channel: Channel, queue: Queue, exclusive: boolean): void {
+  const thing = called('queue', queue.name, channel.connection.vhost.name);
+  if (queue.consumers.exclusive || (exclusive && queue.consumers.count > 0)) {
+    throw refused(`${thing} in exclusive use`);
+  }
+  if (exclusive && queue.settings.single) {
+    throw refused(`${thing} in exclusive use`);
+  }
+  if (queue.settings.quorum && channel.unacked.limit > 0) {
+    throw new AmqpFailure(540, `${thing} does not support global qos`);
+  }
+}
+
+function freshTag(channel: Channel, wanted: string): string {
+  if (wanted === '') return serverName('amq.ctag-');
+  if (channel.subscriptions.has(wanted) || channel.replies?.tag === wanted) {
+    throw new AmqpFailure(530, `attempt to reuse consumer tag '${wanted}'`);
+  }
+  return wanted;
+}
+
+function consumerPriority(queue: Queue, channel: Channel, table: Table): number {
+  const field = table.get('x-priority');
+  if (!field) return 0;
+  if (typeof field.value === 'number' || typeof field.value === 'bigint') return Number(field.value);
+  const thing = called('queue', queue.name, channel.connection.vhost.name);
+  throw precondition(`invalid arg 'x-priority' for ${thing}: {unacceptable_type,${field.type}}`);
+}
+
+function consumeReplies(channel: Channel, args: Args<'basic.consume'>): void {
+  const tag = freshTag(channel, args.consumerTag);
+  if (channel.replies) throw precondition('reply consumer already set');
+  if (!args.noAck) throw precondition('reply consumer cannot acknowledge');
+  const { connection, number, unacked } = channel;
+  channel.replies = connection.house.replyDesk.open(tag, ({ exchange, routingKey, properties, body }) => {
+    const deliveryTag = unacked.next();
+    const args = { consumerTag: tag, deliveryTag, redelivered: false, exchange, routingKey };
+    connection.outbox.content(number, 'basic.deliver', args, properties, body);
+  });
+  if (!args.nowait) channel.reply('basic.consume-ok', { consumerTag: tag });
+}

@@ -1,0 +1,164 @@
+// From the first byte to an open connection: greeting, login (PLAIN, AMQPLAIN), tuning, virtual host. What was agreed
+// comes out as one value; whoever does not get through is refused with the codes that RabbitMQ uses.
+import { timingSafeEqual } from 'node:crypto';
+import { AmqpFailure } from '../model/failure.js';
+import type { VirtualHost } from '../model/virtual-host.js';
+import { decodeTable, encodeTable, type Table } from '../wire/field-table.js';
+import type { Args, Method, MethodName } from '../wire/methods.js';
+import { toTable } from '../wire/plain.js';
+import type { House } from './house.js';
+
+export const MIN_FRAME = 4096;
+
+const SERVER_PROPERTIES = encodeTable(
+  toTable({
+    product: 'Warren embedded broker',
+    version: '3.10.8',
+    platform: `Node.js ${process.version}`,
+    information: 'A small AMQP 0-9-1 broker for development, demos and tests. Keeps nothing on disk.',
+    copyright: 'MIT licence',
+    cluster_name: 'embedded',
+    capabilities: {
+      publisher_confirms: true,
+      exchange_exchange_bindings: true,
+      'basic.nack': true,
+      consumer_cancel_notify: true,
+      'connection.blocked': true,
+      consumer_priorities: true,
+      authentication_failure_close: true,
+      per_consumer_qos: true,
+      direct_reply_to: true,
+    },
+  }),
+);
+
+/** What client and broker agreed on. */
+export interface Session {
+  readonly user: string;
+  readonly vhost: VirtualHost;
+  readonly clientProperties: Table;
+  readonly frameMax: number;
+  readonly channelMax: number;
+  /** Seconds, 0 for none. */
+  readonly heartbeat: number;
+}
+
+/** The login was refused and the client cannot be told why in AMQP: the socket just closes. */
+export class SilentRefusal extends Error {}
+
+type Reply = <N extends MethodName>(name: N, args: Args<N>) => void;
+
+export class Handshake {
+  private user = '';
+  private properties: Table = new Map();
+  private tuned: Args<'connection.tune-ok'> | undefined;
+
+  constructor(
+    private readonly house: House,
+    /** Whether the client sits on this machine; `guest` may come from nowhere else. */
+    private readonly local: boolean,
+    private readonly reply: Reply,
+  ) {}
+
+  start(): void {
+    this.reply('connection.start', {
+      major: 0,
+      minor: 9,
+      properties: SERVER_PROPERTIES,
+      mechanisms: Buffer.from('AMQPLAIN PLAIN'),
+      locales: Buffer.from('en_US'),
+    });
+  }
+
+  /** One step; the session once everything is agreed. */
+  step(method: Method): Session | undefined {
+    if (method.name === 'connection.start-ok' && this.user === '') this.login(method.args);
+    else if (method.name === 'connection.tune-ok' && this.user !== '' && !this.tuned) this.tune(method.args);
+    else if (method.name === 'connection.open' && this.tuned) return this.open(method.args, this.tuned);
+    else throw new AmqpFailure(503, `${method.name} is not expected here`);
+    return undefined;
+  }
+
+  private login(args: Args<'connection.start-ok'>): void {
+    this.properties = decodeTable(args.properties);
+    const { mechanism } = args;
+    const login = credentials(mechanism, args.response);
+    if (!login || !this.known(login)) {
+      const text =
+        `Login was refused using authentication mechanism ${mechanism}. ` +
+        'For details see the broker logfile.';
+      this.house.logger.warn(
+        'a login was refused: unknown user, wrong password, or guest from another machine',
+      );
+      if (capable(this.properties, 'authentication_failure_close')) throw new AmqpFailure(403, text, true);
+      throw new SilentRefusal(text);
+    }
+    this.user = login.name;
+    const { channelMax, frameMax, heartbeat } = this.house.limits;
+    this.reply('connection.tune', { channelMax, frameMax, heartbeat });
+  }
+
+  private known({ name, password }: Login): boolean {
+    if (name === 'guest' && !this.local) return false;
+    const expected = this.house.users.get(name);
+    if (expected === undefined || name === '') return false;
+    const [a, b] = [Buffer.from(expected), Buffer.from(password)];
+    return a.length === b.length && timingSafeEqual(a, b);
+  }
+
+  private tune(args: Args<'connection.tune-ok'>): void {
+    const { channelMax, frameMax } = this.house.limits;
+    within('channel_max', args.channelMax, 0, channelMax);
+    within('frame_max', args.frameMax, MIN_FRAME, frameMax);
+    this.tuned = args;
+  }
+
+  private open({ vhost: name }: Args<'connection.open'>, tuned: Args<'connection.tune-ok'>): Session {
+    const vhost = this.house.vhosts.get(name);
+    if (!vhost) throw new AmqpFailure(530, `vhost ${name} not found`);
+    this.reply('connection.open-ok', { knownHosts: '' });
+    return { user: this.user, vhost, clientProperties: this.properties, ...tuned };
+  }
+}
+
+function within(what: string, value: number, least: number, most: number): void {
+  const shown = value === 0 ? '0 (no limit)' : String(value);
+  if (value === 0 || value > most) {
+    throw new AmqpFailure(
+      530,
+      `negotiated ${what} = ${shown} is higher than the maximum allowed value (${most})`,
+    );
+  }
+  if (value < least) {
+    throw new AmqpFailure(
+      530,
+      `negotiated ${what} = ${shown} is lower than the minimum allowed value (${least})`,
+    );
+  }
+}
+
+/** Whether a client said that it understands an extension. */
+export function capable(properties: Table, name: string): boolean {
+  const capabilities = properties.get('capabilities');
+  return capabilities?.type === 'table' && capabilities.value.get(name)?.value === true;
+}
+
+interface Login {
+  readonly name: string;
+  readonly password: string;
+}
+
+function credentials(mechanism: string, response: Buffer): Login | undefined {
+  if (mechanism === 'PLAIN') {
+    const [, name, password, ...more] = response.toString('utf8').split('\0');
+    return name !== undefined && password !== undefined && more.length === 0 ? { name, password } : undefined;
+  }
+  if (mechanism === 'AMQPLAIN') {
+    const table = decodeTable(response);
+    const name = table.get('LOGIN');
+    const password = table.get('PASSWORD');
+    if (name?.type !== 'longstr' || password?.type !== 'longstr') return undefined;
+    return { name: name.value, password: password.value };
+  }
+  throw new AmqpFailure(503, `unknown authentication mechanism '${mechanism}'`);
+}

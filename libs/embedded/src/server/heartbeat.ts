@@ -1,0 +1,40 @@
+// Heartbeats of one connection: something is sent at least every half interval, and a client that was silent for two
+// intervals is dead. The timer does not keep the process alive.
+const startInterval = setInterval;
+const stopInterval = clearInterval;
+
+export class Heartbeat {
+  private timer: NodeJS.Timeout | undefined;
+  private heard = true;
+  private silentTurns = 0;
+
+  constructor(
+    private readonly send: () => void,
+    private readonly onDead: () => void,
+    /** While the broker itself does not read (a blocked publisher), silence means nothing. */
+    private readonly deaf: () => boolean,
+  ) {}
+
+  /** Seconds; 0 switches heartbeats off. */
+  start(seconds: number): void {
+    this.stop();
+    if (seconds > 0) this.timer = startInterval(() => this.turn(), (seconds * 1000) / 2).unref();
+  }
+
+  /** Bytes came. */
+  touch(): void {
+    this.heard = true;
+  }
+
+  stop(): void {
+    if (this.timer) stopInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private turn(): void {
+    this.send();
+    this.silentTurns = this.heard || this.deaf() ? 0 : this.silentTurns + 1;
+    this.heard = false;
+    if (this.silentTurns >= 4) this.onDead();
+  }
+}

@@ -1,0 +1,50 @@
+// What all connections of one broker share: users, virtual hosts, limits, the desk for direct replies.
+import { systemClock } from '../model/clock.js';
+import { MemoryMeter } from '../model/memory-meter.js';
+import { VirtualHost } from '../model/virtual-host.js';
+import { ReplyDesk } from './reply-desk.js';
+
+export interface Limits {
+  /** Largest message body in bytes. */
+  readonly maxMessageSize: number;
+  /** Largest frame in bytes. */
+  readonly frameMax: number;
+  /** Channels of one connection. */
+  readonly channelMax: number;
+  /** Seconds. */
+  readonly heartbeat: number;
+  /** Bytes of messages held before publishers are blocked. */
+  readonly memoryLimit: number;
+}
+
+/** Where the broker says what an operator should know. */
+export interface BrokerLogger {
+  log(message: string): void;
+  warn(message: string): void;
+}
+
+export class House {
+  readonly vhosts = new Map<string, VirtualHost>();
+  readonly users = new Map<string, string>();
+  readonly replyDesk = new ReplyDesk();
+  readonly meter: MemoryMeter;
+  /** Why publishers are blocked at the moment. */
+  alarm: string | undefined;
+
+  constructor(
+    readonly limits: Limits,
+    readonly logger: BrokerLogger,
+    onAlarm: (alarmed: boolean) => void,
+  ) {
+    this.meter = new MemoryMeter(limits.memoryLimit, onAlarm);
+  }
+
+  addVhost(name: string): void {
+    if (!this.vhosts.has(name)) this.vhosts.set(name, new VirtualHost(name, systemClock, this.meter));
+  }
+
+  close(): void {
+    for (const vhost of this.vhosts.values()) vhost.close();
+    this.vhosts.clear();
+  }
+}

@@ -1,0 +1,97 @@
+// basic.publish: checks a message, sends it on its way, returns what nobody can receive, and confirms.
+import { AmqpFailure, precondition, refused } from '../model/failure.js';
+import { copies } from '../model/dead-letter.js';
+import { Message } from '../model/message.js';
+import type { Routed } from '../model/virtual-host.js';
+import { encodeTable } from '../wire/field-table.js';
+import type { Args } from '../wire/methods.js';
+import { changeProperties, hasProperty, tableProperty, textProperty } from '../wire/properties.js';
+import type { Channel } from './channel.js';
+import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
+
+const NO_ROUTE = 312;
+const MAX_EXPIRATION = 4_294_967_295;
+
+export function publish(
+  channel: Channel,
+  args: Args<'basic.publish'>,
+  properties: Buffer,
+  body: Buffer,
+): void {
+  channel.connection.published();
+  if (args.immediate) throw new AmqpFailure(540, 'immediate=true');
+  const { exchange, routingKey, mandatory } = args;
+  if (exchange !== '' && channel.connection.vhost.exchanges.get(exchange).settings.internal) {
+    const { name } = channel.connection.vhost;
+    throw refused(`cannot publish to internal exchange '${exchange}' in vhost '${name}'`);
+  }
+  const message = accept(channel, new Message(exchange, [routingKey], properties, body));
+  const tag = channel.confirms?.next();
+  const routed = send(channel, message);
+  if (mandatory && routed.queues === 0) {
+    // The return must be out before the confirm; confirms wait for the end of the turn.
+    const args = { code: NO_ROUTE, text: 'NO_ROUTE', exchange, routingKey };
+    channel.connection.outbox.content(channel.number, 'basic.return', args, message.properties, body);
+  }
+  if (tag !== undefined) {
+    channel.confirms?.settle(tag, routed.accepted);
+    channel.connection.outbox.schedule();
+  }
+}
+
+function send(channel: Channel, message: Message): Routed {
+  const { connection } = channel;
+  if (message.exchange !== '' || !isReplyName(message.routingKey)) return connection.vhost.publish(message);
+  const consumer = connection.house.replyDesk.find(message.routingKey);
+  consumer?.deliver(message);
+  return { queues: consumer ? 1 : 0, accepted: true };
+}
+
+/** The message as it goes on: checked, BCC taken out, the reply address made real. Throws 406 for a bad property. */
+function accept(channel: Channel, message: Message): Message {
+  const { properties } = message;
+  checkUser(channel, message);
+  checkExpiration(message);
+  let result = message;
+  if (hasProperty(properties, 'headers')) result = withCopies(result);
+  if (message.text('replyTo') === REPLY_QUEUE) {
+    if (!channel.replies) throw precondition('fast reply consumer does not exist');
+    const raw = changeProperties(result.properties, [['replyTo', textProperty(channel.replies.name)]]);
+    result = new Message(result.exchange, result.routingKeys, raw, result.body);
+  }
+  return result;
+}
+
+function checkUser(channel: Channel, message: Message): void {
+  const claimed = message.text('userId');
+  const { user } = channel.connection;
+  if (claimed === undefined || claimed === user) return;
+  throw precondition(`user_id property set to '${claimed}' but authenticated user was '${user}'`);
+}
+
+function checkExpiration(message: Message): void {
+  const expiration = message.text('expiration');
+  if (expiration === undefined) return;
+  if (!/^[+-]?[0-9]+$/.test(expiration)) {
+    throw precondition(`invalid expiration '${expiration}': no_integer`);
+  }
+  const value = Number(expiration);
+  if (value < 0) throw precondition(`invalid expiration '${expiration}': {value_negative,${value}}`);
+  if (value > MAX_EXPIRATION) {
+    throw precondition(`invalid expiration '${expiration}': {value_too_big,${value}}`);
+  }
+}
+
+function withCopies(message: Message): Message {
+  const { headers } = message;
+  const hidden = copies(headers, 'BCC');
+  const more = [...copies(headers, 'CC'), ...hidden];
+  if (more.length === 0 && !headers.has('BCC')) return message;
+  let { properties } = message;
+  if (headers.has('BCC')) {
+    const visible = new Map(headers);
+    visible.delete('BCC');
+    properties = changeProperties(properties, [['headers', tableProperty(encodeTable(visible))]]);
+  }
+  return new Message(message.exchange, [...message.routingKeys, ...more], properties, message.body);
+}

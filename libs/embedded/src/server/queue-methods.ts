@@ -1,0 +1,79 @@
+// The queue.* methods of a channel. An empty queue name stands for the queue this channel declared last.
+import { notFound } from '../model/failure.js';
+import type { Queue } from '../model/queue.js';
+import { decodeTable } from '../wire/field-table.js';
+import type { Args } from '../wire/methods.js';
+import type { Channel } from './channel.js';
+import type { Answers } from './channel-methods.js';
+import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
+
+export const queueMethods: Answers = {
+  'queue.declare': (channel, args) => {
+    if (isReplyName(args.queue) || args.queue === REPLY_QUEUE) {
+      checkReplyName(channel, args.queue);
+      if (!args.nowait) channel.reply('queue.declare-ok', { queue: args.queue, messages: 0, consumers: 1 });
+      return;
+    }
+    const queue = declare(channel, args);
+    channel.lastQueue = queue.name;
+    if (args.nowait) return;
+    const consumers = queue.consumers.count;
+    channel.reply('queue.declare-ok', { queue: queue.name, messages: queue.length, consumers });
+  },
+
+  'queue.bind': (channel, args) => {
+    const { exchanges } = channel.connection.vhost;
+    const queue = namedQueue(channel, args.queue);
+    const key = args.routingKey === '' && args.queue === '' ? queue.name : args.routingKey;
+    exchanges.bind(exchanges.get(args.exchange), queue, key, decodeTable(args.arguments));
+    if (!args.nowait) channel.reply('queue.bind-ok', {});
+  },
+
+  'queue.unbind': (channel, args) => {
+    const { exchanges } = channel.connection.vhost;
+    const queue = namedQueue(channel, args.queue);
+    const key = args.routingKey === '' && args.queue === '' ? queue.name : args.routingKey;
+    exchanges.unbind(exchanges.get(args.exchange), queue, key, decodeTable(args.arguments));
+    channel.reply('queue.unbind-ok', {});
+  },
+
+  'queue.purge': (channel, args) => {
+    const messages = namedQueue(channel, args.queue).purge();
+    if (!args.nowait) channel.reply('queue.purge-ok', { messages });
+  },
+
+  'queue.delete': (channel, args) => {
+    const { vhost } = channel.connection;
+    const name = queueName(channel, args.queue);
+    const messages = vhost.delete(name, args.ifUnused, args.ifEmpty, channel.connection);
+    if (!args.nowait) channel.reply('queue.delete-ok', { messages });
+  },
+};
+
+function declare(channel: Channel, args: Args<'queue.declare'>): Queue {
+  const { connection } = channel;
+  if (args.passive) {
+    const queue = namedQueue(channel, args.queue);
+    queue.touch();
+    return queue;
+  }
+  return connection.vhost.declare(args.queue, args, decodeTable(args.arguments), connection);
+}
+
+/** Asking for a reply address says whether the requester is still there. */
+function checkReplyName(channel: Channel, name: string): void {
+  const { connection } = channel;
+  const there = name === REPLY_QUEUE ? channel.replies : connection.house.replyDesk.find(name);
+  if (!there) throw notFound('queue', name, connection.vhost.name);
+}
+
+export function queueName(channel: Channel, name: string): string {
+  if (name !== '') return name;
+  if (channel.lastQueue === '') throw notFound('queue', '', channel.connection.vhost.name);
+  return channel.lastQueue;
+}
+
+/** The queue a method means. Throws 404 when it is not there, 405 when it belongs to another connection. */
+export function namedQueue(channel: Channel, name: string): Queue {
+  return channel.connection.vhost.queue(queueName(channel, name), channel.connection);
+}

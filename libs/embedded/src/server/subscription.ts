@@ -1,0 +1,78 @@
+// A consumer of a channel: counts what it holds, knows whether it may have more, and writes deliveries.
+import type { Consumer } from '../model/consumers.js';
+import type { Held } from '../model/message.js';
+import type { Queue } from '../model/queue.js';
+import { encodeTable, type Field } from '../wire/field-table.js';
+import { changeProperties, tableProperty } from '../wire/properties.js';
+import type { Channel } from './channel.js';
+
+export interface SubscriptionOptions {
+  readonly tag: string;
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  readonly priority: number;
+  readonly prefetch: number;
+}
+
+export class Subscription implements Consumer {
+  readonly tag: string;
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  readonly priority: number;
+  readonly prefetch: number;
+  readonly connection: number;
+  /** Delivered to it and not settled. */
+  holding = 0;
+
+  constructor(
+    private readonly channel: Channel,
+    readonly queue: Queue,
+    options: SubscriptionOptions,
+  ) {
+    this.tag = options.tag;
+    this.noAck = options.noAck;
+    this.exclusive = options.exclusive;
+    this.priority = options.priority;
+    this.prefetch = options.prefetch;
+    this.connection = channel.connection.id;
+  }
+
+  ready(): boolean {
+    if (!this.channel.connection.canTakeMore()) return false;
+    return (
+      this.noAck || ((this.prefetch === 0 || this.holding < this.prefetch) && this.channel.unacked.hasRoom())
+    );
+  }
+
+  deliver(queue: Queue, held: Held): void {
+    const { channel } = this;
+    const deliveryTag = channel.unacked.next();
+    if (!this.noAck) channel.unacked.add(deliveryTag, { queue, held, subscription: this });
+    const { message } = held;
+    channel.connection.outbox.content(
+      channel.number,
+      'basic.deliver',
+      {
+        consumerTag: this.tag,
+        deliveryTag,
+        redelivered: held.redelivered,
+        exchange: message.exchange,
+        routingKey: message.routingKey,
+      },
+      deliveredProperties(queue, held),
+      message.body,
+    );
+  }
+
+  cancelled(): void {
+    this.channel.subscriptionLost(this);
+  }
+}
+
+/** Quorum queues tell how often a message came back. */
+export function deliveredProperties(queue: Queue, { message, returns }: Held): Buffer {
+  if (!queue.settings.quorum || returns === 0) return message.properties;
+  const count: Field = { type: 'long', value: returns };
+  const headers = encodeTable(new Map([...message.headers, ['x-delivery-count', count]]));
+  return changeProperties(message.properties, [['headers', tableProperty(headers)]]);
+}

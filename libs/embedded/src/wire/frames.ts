@@ -1,0 +1,97 @@
+// Cuts the incoming bytes into frames. Pieces of a frame are collected and joined once, when it is whole, so that a
+// client that sends byte by byte costs no more than one that sends everything at once.
+import { AmqpFailure } from '../model/failure.js';
+
+export const FRAME_METHOD = 1;
+export const FRAME_HEADER = 2;
+export const FRAME_BODY = 3;
+export const FRAME_HEARTBEAT = 8;
+export const FRAME_END = 0xce;
+/** Type, channel, size before the payload and the end octet after it. */
+export const FRAME_OVERHEAD = 8;
+
+export interface Frame {
+  readonly type: number;
+  readonly channel: number;
+  readonly payload: Buffer;
+}
+
+/** What opens a connection; anything else is answered with this and a closed socket. */
+export const PROTOCOL_HEADER = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
+
+export class FrameReader {
+  /** The largest frame that is accepted, overhead included. Lowered once the client has agreed to less. */
+  maxFrame: number;
+
+  private pieces: Buffer[] = [];
+  private collected = 0;
+  private wanted: number;
+  private greeted = false;
+
+  constructor(
+    maxFrame: number,
+    private readonly onFrame: (frame: Frame) => boolean,
+    private readonly onGreeting: (header: Buffer) => boolean,
+  ) {
+    this.maxFrame = maxFrame;
+    this.wanted = PROTOCOL_HEADER.length;
+  }
+
+  /** Bytes received that do not make a whole frame yet. */
+  get waiting(): number {
+    return this.collected;
+  }
+
+  /** Takes the next chunk; calls back for each whole frame until a callback says false. Throws on a broken frame. */
+  push(chunk: Buffer): void {
+    let bytes = chunk;
+    if (this.collected > 0) {
+      this.pieces.push(chunk);
+      this.collected += chunk.length;
+      if (this.collected < this.wanted) return;
+      bytes = Buffer.concat(this.pieces, this.collected);
+      this.pieces = [];
+      this.collected = 0;
+    }
+    let at = 0;
+    while (bytes.length - at >= this.wanted) {
+      const next = this.greeted ? this.frameAt(bytes, at) : this.greetingAt(bytes, at);
+      if (next === 'stop') return;
+      if (next === 'more') break;
+      at = next;
+    }
+    this.keep(bytes, at);
+  }
+
+  private keep(bytes: Buffer, at: number): void {
+    if (at >= bytes.length) return;
+    const rest = bytes.subarray(at);
+    this.pieces.push(rest);
+    this.collected = rest.length;
+  }
+
+  private greetingAt(bytes: Buffer, at: number): number | 'stop' {
+    const end = at + PROTOCOL_HEADER.length;
+    this.greeted = true;
+    this.wanted = FRAME_OVERHEAD;
+    return this.onGreeting(bytes.subarray(at, end)) ? end : 'stop';
+  }
+
+  private frameAt(bytes: Buffer, at: number): number | 'more' | 'stop' {
+    const type = bytes[at] as number;
+    const size = bytes.readUInt32BE(at + 3);
+    const whole = size + FRAME_OVERHEAD;
+    if (whole > this.maxFrame) {
+      throw new AmqpFailure(501, `a frame of ${whole} bytes is larger than the agreed ${this.maxFrame}`);
+    }
+    if (bytes.length - at < whole) {
+      this.wanted = whole;
+      return 'more';
+    }
+    this.wanted = FRAME_OVERHEAD;
+    const end = at + 7 + size;
+    if (bytes[end] !== FRAME_END) throw new AmqpFailure(501, 'a frame does not end with the frame-end octet');
+    const frame = { type, channel: bytes.readUInt16BE(at + 1), payload: bytes.subarray(at + 7, end) };
+    return this.onFrame(frame) ? end + 1 : 'stop';
+  }
+}
