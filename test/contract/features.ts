@@ -18,7 +18,9 @@ export const features = {
     'Quorum queues keep their declaration rules, redelivery count and delivery limit, but there is one copy of a message, in memory.',
   ),
   clustering: missing('There is one node; it joins no cluster and forms none.'),
-  streams: missing('Declaring a queue with x-queue-type "stream" is refused.'),
+  streams: missing(
+    'Declaring a queue with x-queue-type "stream" is refused with 540, which closes the connection.',
+  ),
   transactions: missing('The tx class is refused with 540, which closes the connection; use confirms.'),
   tls: missing('It speaks plain TCP only, and listens on loopback unless told otherwise.'),
   permissions: missing(
