@@ -110,7 +110,9 @@ export class Outbox {
       this.pending += 1;
       return;
     }
-    payload.copy(this.block, this.open(type, channel, payload.length));
+    // The place first: open() may begin a new block, and the payload belongs into that one.
+    const place = this.open(type, channel, payload.length);
+    payload.copy(this.block, place);
     this.end(payload.length);
   }
 
