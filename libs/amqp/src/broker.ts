@@ -6,8 +6,10 @@ import type { ConsumerStatus } from './inbound/consumer.js';
 import { Consumers } from './inbound/consumers.js';
 import { Connection, type ConnectionState } from './link/connection.js';
 import { connectionReports } from './link/reports.js';
+import { describeError } from './model/logger.js';
 import { inTime, patience, systemClock, type Clock } from './model/clock.js';
 import type { RemoteErrorFacts } from './model/codec.js';
+import { MAX_DURATION } from './model/duration.js';
 import { Deadlines } from './model/deadlines.js';
 import { ConfigError, ConnectionLostError } from './model/errors.js';
 import type { BrokerOptions } from './model/options.js';
@@ -173,17 +175,21 @@ export class Broker {
     this.plan = planTopology([...this.wishes, ...this.handlers.map((handler) => handler.wishes)]);
     if (this.settings.consumers && this.handlers.length > 0) this.makeConsumers(this.plan);
     this.outbound.sender.start();
-    if (this.settings.startup === 'background') {
-      this.consumers?.start().catch((error: unknown) => this.settings.logger.error(String(error)));
-      return;
-    }
-    const began = this.clock.now();
-    const left = (): number => Math.max(1, this.settings.startupTimeout - (this.clock.now() - began));
+    const begun = this.begin();
+    if (this.settings.startup === 'require') return begun;
+    begun.catch((error: unknown) => this.settings.logger.error(describeError(error)));
+  }
+
+  private async begin(): Promise<void> {
+    const patient = this.settings.startup === 'background';
+    const end = this.clock.now() + this.settings.startupTimeout;
+    const left = (): number | undefined => (patient ? undefined : Math.max(1, end - this.clock.now()));
     // A publisher that was used before open() has connected already, without the plan.
     const early = this.publishLink.state === 'open' && !this.consumers;
     await Promise.all([this.publishLink.opened(left()), this.consumeLink?.opened(left())]);
     if (early) await this.publishLink.withChannel((channel) => declare(channel, this.plan as TopologyPlan));
-    if (this.consumers) await inTime(this.clock, left(), this.consumers.start(), () => this.notReady());
+    if (!this.consumers) return;
+    await inTime(this.clock, left() ?? MAX_DURATION, this.consumers.start(), () => this.notReady());
   }
 
   private makeConsumers(plan: TopologyPlan): void {
@@ -204,10 +210,8 @@ export class Broker {
   }
 
   private notReady(): Error {
-    const missing = this.status().consumers.filter(({ ready }) => !ready);
-    return new ConnectionLostError(
-      `no consume-ok in time for ${missing.map(({ queue }) => queue).join(', ')}`,
-    );
+    const missing = this.status().consumers.flatMap(({ ready, queue }) => (ready ? [] : [queue]));
+    return new ConnectionLostError(`no consume-ok in time for ${missing.join(', ')}`);
   }
 
   private link(role: string, declares: () => boolean): Connection {
@@ -228,12 +232,12 @@ export class Broker {
   }
 
   private exchangeNamed(name: string): ExchangeSpec | undefined {
-    const all =
-      this.plan?.exchanges ??
-      [...this.wishes, ...this.handlers.map(({ wishes }) => wishes)].flatMap((one) => one.exchanges);
+    const wishes = [...this.wishes, ...this.handlers.map((handler) => handler.wishes)];
+    const all = this.plan?.exchanges ?? wishes.flatMap((one) => one.exchanges);
     const known = all.find((exchange) => exchange.name === name && exchange.type !== undefined);
-    if (known || name !== this.settings.exchange) return known;
-    return exchangeSpec({ name, type: 'topic' }, 'publish');
+    return (
+      known ?? (name === this.settings.exchange ? exchangeSpec({ name, type: 'topic' }, 'publish') : known)
+    );
   }
 
   private async end(): Promise<void> {
@@ -243,7 +247,6 @@ export class Broker {
   }
 
   private beforeOpen(what: string): void {
-    if (this.opening)
-      throw new ConfigError(`${what} was called after open()`, 'say everything before opening');
+    if (this.opening) throw new ConfigError(`${what} was called after open()`, 'say everything before');
   }
 }

@@ -1,12 +1,13 @@
 // One connection that comes back. States: connecting, open, waiting (for the next attempt), closed. Each
 // time it opens is a new life with a number of its own; whoever holds something of an old life can tell.
 
-import { connect, type Channel, type ChannelModel, type ConfirmChannel } from 'amqplib';
+import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
 import { backoff } from '../model/backoff.js';
 import { ConfigError, ConnectionLostError, type RabbitError } from '../model/errors.js';
 import { describeError } from '../model/logger.js';
 import { inTime, type Clock } from '../model/clock.js';
 import { LiveChannel } from './channel.js';
+import { dial } from './dial.js';
 import { endpoints, type Endpoint, type EndpointOptions } from './endpoints.js';
 import { isPermanent, refusal } from './refusal.js';
 
@@ -141,7 +142,7 @@ export class Connection {
     try {
       const all = await endpoints(this.options);
       endpoint = all[this.turn++ % all.length];
-      const model = await this.connectTo(endpoint);
+      const model = await dial(endpoint, this.options, this.kill);
       if (this.isClosed()) {
         this.kill.abort();
         return 'refused';
@@ -153,27 +154,6 @@ export class Connection {
       this.lastError = refusal(error, endpoint?.label ?? this.name);
       if (isPermanent(this.lastError)) this.rejectWaiters(this.lastError, true);
       return 'refused';
-    }
-  }
-
-  private async connectTo(endpoint: Endpoint): Promise<ChannelModel> {
-    const late = this.options.clock.after(this.options.connectTimeout, () => this.kill.abort());
-    try {
-      const socket = {
-        ...endpoint.socket,
-        // Without it a request costs 40 ms instead of 0.4: Nagle meets delayed acknowledgement.
-        noDelay: true,
-        timeout: this.options.connectTimeout,
-        // An option of Node's sockets: aborting destroys it, the one way out when the peer is frozen.
-        signal: this.kill.signal,
-        clientProperties: { connection_name: this.name },
-      };
-      const model = await connect(endpoint.connect, socket);
-      // At once: closing meanwhile destroys the socket, and that error without a listener would end the process.
-      model.on('error', () => undefined);
-      return model;
-    } finally {
-      late();
     }
   }
 

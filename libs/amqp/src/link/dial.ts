@@ -1,0 +1,45 @@
+// One attempt to open a connection, bounded in time: a peer that accepts and then stays silent would
+// otherwise keep it waiting for ever.
+
+import { connect, type ChannelModel } from 'amqplib';
+import type { Clock } from '../model/clock.js';
+import type { Endpoint } from './endpoints.js';
+
+/** What an attempt needs to know. */
+export interface DialOptions {
+  readonly name: string;
+  readonly connectTimeout: number;
+  readonly clock: Clock;
+}
+
+/** Connects. `kill` destroys the socket, now and for as long as the connection lives. */
+export async function dial(
+  endpoint: Endpoint,
+  { name, connectTimeout, clock }: DialOptions,
+  kill: AbortController,
+): Promise<ChannelModel> {
+  let late = false;
+  const cancel = clock.after(connectTimeout, () => {
+    late = true;
+    kill.abort();
+  });
+  try {
+    const socket = {
+      ...endpoint.socket,
+      // Without it a request costs 40 ms instead of 0.4: Nagle meets delayed acknowledgement.
+      noDelay: true,
+      timeout: connectTimeout,
+      // An option of Node's sockets: aborting destroys it, the one way out when the peer is frozen.
+      signal: kill.signal,
+      clientProperties: { connection_name: name },
+    };
+    const model = await connect(endpoint.connect, socket);
+    // At once: closing meanwhile destroys the socket, and that error without a listener would end the process.
+    model.on('error', () => undefined);
+    return model;
+  } catch (error) {
+    throw late ? new Error('connect timeout', { cause: error }) : error;
+  } finally {
+    cancel();
+  }
+}

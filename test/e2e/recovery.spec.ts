@@ -1,0 +1,174 @@
+// After every loss all comes back by itself: consumers, publishes, calls, queues. Nothing hangs, nothing
+// confirmed is lost.
+
+import { expect, it } from '@jest/globals';
+import type { Delivery } from '@warren/amqp';
+import { onEachBroker } from '../support/brokers.js';
+import { Collector, until, within } from '../support/events.js';
+import { count, eventOf, logged, taken, warren } from '../support/warren.js';
+
+onEachBroker('recovery', (broker) => {
+  it('a consumer goes on after its connection was closed, and says so', async () => {
+    const got = new Collector<unknown>();
+    const rabbit = await warren(broker.url)
+      .consume('steady', ({ payload }) => got.push(payload))
+      .open();
+    await rabbit.broker.send('steady', 1);
+    await got.one();
+    await broker.closeConnections();
+    expect((await eventOf(rabbit, 'consumer-lost')).queue).toBe('steady');
+    await eventOf(rabbit, 'consumer-ready');
+    await rabbit.broker.send('steady', 2);
+    expect(await got.one()).toBe(2);
+    await until(
+      () => rabbit.broker.status().connections.every(({ state }) => state === 'open'),
+      'both connections',
+    );
+    expect(rabbit.broker.status().consumers).toEqual([
+      { queue: 'steady', ready: true, inFlight: expect.any(Number) },
+    ]);
+    await logged(rabbit, 'lost its connection (');
+  });
+
+  it('three losses in a row while messages flow: nothing confirmed is lost, every publish settles, none with a foreign error', async () => {
+    const got = new Set<number>();
+    const rabbit = await warren(broker.url)
+      .consume('flow', ({ payload }) => void got.add(payload as number))
+      .subscribe('flow.#', ({ payload }) => void got.add(payload as number), { id: 'flow' })
+      .open();
+    const confirmed: number[] = [];
+    const failures: { code?: string }[] = [];
+    let [next, going] = [0, true];
+    const publisher = async (): Promise<void> => {
+      while (going) {
+        const n = next++;
+        const sent = n % 2 ? rabbit.broker.send('flow', n) : rabbit.broker.publish('flow.x', n);
+        await sent.then(
+          () => confirmed.push(n),
+          (error: { code?: string }) => failures.push(error),
+        );
+      }
+    };
+    const publishers = [1, 2, 3, 4].map(publisher);
+    for (let round = 1; round <= 3; round++) {
+      const before = confirmed.length;
+      await until(() => confirmed.length > before + 40, 'publishes to flow');
+      await broker.closeConnections();
+    }
+    const before = confirmed.length;
+    await until(() => confirmed.length > before + 40, 'publishes to flow again');
+    going = false;
+    await within(Promise.all(publishers), 'every publish to settle');
+    await until(() => confirmed.every((n) => got.has(n)), 'everything confirmed to be handled');
+    expect(failures.map(({ code }) => code)).toEqual(failures.map(() => 'WARREN_PUBLISH_UNKNOWN'));
+    expect(rabbit.broker.status().publishing).toEqual({ unconfirmed: 0, waiting: 0 });
+  });
+
+  it('calls go on after a loss, and those under way when it came settle', async () => {
+    const rabbit = await warren(broker.url)
+      .rpc('pong', ({ payload }) => payload)
+      .open();
+    const codes: (string | undefined)[] = [];
+    let [going, answered] = [true, 0];
+    const caller = async (): Promise<void> => {
+      while (going) {
+        await rabbit.broker.request('pong', 1).then(
+          () => answered++,
+          (error: { code?: string }) => codes.push(error.code),
+        );
+      }
+    };
+    const callers = [1, 2, 3, 4].map(caller);
+    for (let round = 0; round < 2; round++) {
+      const before = answered;
+      await until(() => answered > before + 20, 'calls to flow');
+      await broker.closeConnections();
+    }
+    const before = answered;
+    await until(() => answered > before + 20, 'calls to flow again');
+    going = false;
+    await within(Promise.all(callers), 'every call to settle');
+    expect(new Set(codes).size).toBeLessThanOrEqual(2);
+    for (const code of codes) expect(code).toMatch(/^WARREN_RPC_(CONNECTION_LOST|TIMEOUT)$/);
+    expect(rabbit.broker.status().pendingCalls).toBe(0);
+  });
+
+  it('a queue that is deleted under its consumer is declared, bound and consumed again', async () => {
+    const got = new Collector<unknown>();
+    const rabbit = await warren(broker.url)
+      .subscribe('deleted.*', ({ payload }) => got.push(payload), { queue: 'doomed', id: 'doomed' })
+      .open();
+    await eventOf(rabbit, 'consumer-ready');
+    const channel = await (await broker.connect()).createChannel();
+    for (let round = 1; round <= 3; round++) {
+      await channel.deleteQueue('doomed');
+      await eventOf(rabbit, 'consumer-lost');
+      await eventOf(rabbit, 'consumer-ready');
+      expect((await rabbit.broker.publish('deleted.x', round)).routed).toBe(true);
+      expect(await got.one()).toBe(round);
+    }
+  });
+
+  it('a dead-letter queue that was deleted together with its queue comes back with it', async () => {
+    const rabbit = await warren(broker.url)
+      .consume('both', () => Promise.reject(new Error('no')), { retry: false })
+      .open();
+    await eventOf(rabbit, 'consumer-ready');
+    const channel = await (await broker.connect()).createChannel();
+    await channel.deleteQueue('both.dead');
+    await channel.deleteQueue('both');
+    await eventOf(rabbit, 'consumer-ready');
+    await rabbit.broker.send('both', 1);
+    await taken(broker, 'both.dead');
+  });
+
+  it('a broadcast subscriber has a queue of its own again after a loss', async () => {
+    const got = new Collector<unknown>();
+    const rabbit = await warren(broker.url)
+      .subscribe('news.#', ({ payload }) => got.push(payload), { broadcast: true, id: 'news' })
+      .open();
+    const first = rabbit.broker.status().consumers[0].queue;
+    await eventOf(rabbit, 'consumer-ready');
+    await broker.closeConnections();
+    await eventOf(rabbit, 'consumer-ready');
+    expect(rabbit.broker.status().consumers[0].queue).not.toBe(first);
+    await rabbit.broker.publish('news.x', 'heard');
+    expect(await got.one()).toBe('heard');
+  });
+
+  it('work that runs when the connection goes finishes, and its message is delivered again', async () => {
+    const [started, finish] = [new Collector<Delivery>(), new Collector<() => void>()];
+    const rabbit = await warren(broker.url)
+      .consume('running', (delivery) => {
+        started.push(delivery);
+        return delivery.redelivered ? undefined : new Promise<void>((resolve) => finish.push(resolve));
+      })
+      .open();
+    await rabbit.broker.send('running', 1);
+    await started.one();
+    await broker.closeConnections();
+    expect((await started.one()).redelivered).toBe(true);
+    (await finish.one())();
+    const onTime = [(await eventOf(rabbit, 'settled')).onTime, (await eventOf(rabbit, 'settled')).onTime];
+    expect(onTime.sort()).toEqual([false, true]);
+    expect(await count(broker, 'running')).toBe(0);
+  });
+
+  it('two broker objects in one process keep to themselves', async () => {
+    const url = await broker.addVhost();
+    const [one, two] = [new Collector<unknown>(), new Collector<unknown>()];
+    const here = await warren(broker.url)
+      .consume('shared.name', ({ payload }) => one.push(payload))
+      .open();
+    const there = await warren(url)
+      .consume('shared.name', ({ payload }) => two.push(payload))
+      .open();
+    await here.broker.send('shared.name', 'here');
+    await there.broker.send('shared.name', 'there');
+    expect([await one.one(), await two.one()]).toEqual(['here', 'there']);
+    await here.broker.close();
+    await there.broker.send('shared.name', 'still');
+    expect(await two.one()).toBe('still');
+    expect([one.size, two.size]).toEqual([1, 2]);
+  });
+});
