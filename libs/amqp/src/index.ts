@@ -3,7 +3,7 @@
 export { Broker, type BrokerInternals, type BrokerStatus } from './broker.js';
 export { bytes } from './codecs/bytes.js';
 export { json } from './codecs/json.js';
-export { nest } from './codecs/nest.js';
+export { nest, nestPattern } from './codecs/nest.js';
 export { text } from './codecs/text.js';
 export type { ConsumerStatus } from './inbound/consumer.js';
 export type { ConnectionState } from './link/connection.js';

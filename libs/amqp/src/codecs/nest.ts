@@ -2,7 +2,7 @@
 // back. With `codec: nest` a handler serves Nest's ClientProxy, and a request reaches a Nest microservice.
 
 import { json, parseJson } from './json.js';
-import type { Codec, DecodedReply, RemoteErrorFacts } from '../model/codec.js';
+import type { Codec, DecodedReply, Encoded, OutgoingFacts, RemoteErrorFacts } from '../model/codec.js';
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -12,13 +12,10 @@ export const nest: Codec = {
   name: 'nest',
   contentTypes: ['application/vnd.nestjs+json'],
   // Nest's server tells requests from events by the id alone, and answers with the correlation id.
-  encode: (payload, about) => ({
-    ...json.encode({ pattern: about.routingKey, data: payload, id: about.correlationId }, about),
-    contentType: undefined,
-  }),
+  encode: (payload, about) => encode(about.routingKey, payload, about),
   decode(content) {
     const packet = parseJson(content.toString('utf8'));
-    return isRecord(packet) && 'pattern' in packet ? packet.data : packet;
+    return isPacket(packet) ? packet.data : packet;
   },
   encodeReply: (value) => body({ response: value, isDisposed: true }),
   encodeError: (error) => body({ err: error, isDisposed: true }),
@@ -31,6 +28,25 @@ export const nest: Codec = {
     return { kind: 'value', value: packet };
   },
 };
+
+/**
+ * The codec `nest` for a microservice whose queue has another name than the pattern:
+ * `request('stock-queue', data, { codec: nestPattern('stock') })`. Objects such as `{ cmd: 'sum' }` are patterns too.
+ */
+export function nestPattern(pattern: string | Readonly<Record<string, unknown>>): Codec {
+  return { ...nest, encode: (payload, about) => encode(pattern, payload, about) };
+}
+
+function encode(pattern: unknown, data: unknown, about: OutgoingFacts): Encoded {
+  return { ...json.encode({ pattern, data, id: about.correlationId }, about), contentType: undefined };
+}
+
+// Other programs' JSON may have a field `pattern` as well: it must not lose the rest.
+const PACKET = new Set(['pattern', 'data', 'id', 'metadata']);
+
+function isPacket(value: unknown): value is Record<string, unknown> {
+  return isRecord(value) && 'pattern' in value && Object.keys(value).every((key) => PACKET.has(key));
+}
 
 function body(packet: unknown): { content: Buffer } {
   return { content: Buffer.from(JSON.stringify(packet)) };
