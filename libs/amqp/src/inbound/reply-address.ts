@@ -15,12 +15,16 @@ export function mayReplyTo(
   return prefixes === undefined || prefixes.some((prefix) => replyTo.startsWith(prefix));
 }
 
-/** `amq.rabbitmq.reply-to.<process>.<key>`: the broker's name for a process of its own, and a key, both in base64. */
+/**
+ * RabbitMQ's names are `amq.rabbitmq.reply-to.<process>.<key>`, both in base64; only a name of two such parts that does
+ * not decode hurts it. Other brokers make names of another form, and RabbitMQ returns those as unroutable.
+ */
 function isDirect(replyTo: string): boolean {
-  const [process, key, ...more] = replyTo.slice(DIRECT.length + 1).split('.');
-  if (key === undefined || more.length > 0 || base64(key) === undefined) return false;
-  const bytes = base64(process);
-  return bytes !== undefined && isProcess(bytes);
+  if (replyTo === DIRECT) return false;
+  const parts = replyTo.slice(DIRECT.length + 1).split('.');
+  if (parts.length !== 2) return true;
+  const [bytes, key] = parts.map(base64);
+  return bytes !== undefined && key !== undefined && isProcess(bytes);
 }
 
 function base64(text: string): Buffer | undefined {
