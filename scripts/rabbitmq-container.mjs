@@ -26,6 +26,9 @@ export async function startContainer({ port, managementPort, ready }) {
       timeout: 600_000,
     });
     await ready();
+    await run('docker', ['exec', name, 'rabbitmq-plugins', 'enable', 'rabbitmq_consistent_hash_exchange'], {
+      timeout: 60_000,
+    });
   } catch (error) {
     const log = await run('docker', ['logs', '--tail', '40', name]).catch(() => ({ stdout: '', stderr: '' }));
     await remove().catch(() => undefined);

@@ -174,8 +174,12 @@ function writeFiles(home, { managementPort }, management) {
     'disk_free_limit.absolute = 1MB',
     ...(management ? ['management.tcp.ip = 127.0.0.1', `management.tcp.port = ${managementPort}`] : []),
   ];
+  const plugins = [
+    'rabbitmq_consistent_hash_exchange',
+    ...(management ? ['rabbitmq_management'] : []),
+  ].join();
   writeFileSync(join(home, 'rabbitmq.conf'), settings.join('\n') + '\n');
-  writeFileSync(join(home, 'enabled_plugins'), management ? '[rabbitmq_management].\n' : '[].\n');
+  writeFileSync(join(home, 'enabled_plugins'), `[${plugins}].\n`);
   writeFileSync(join(home, 'rabbitmq-env.conf'), '');
   writeFileSync(join(home, '.erlang.cookie'), randomBytes(16).toString('hex'), { mode: 0o600, flag: 'w' });
 }

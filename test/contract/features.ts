@@ -29,7 +29,13 @@ export const features = {
   policies: missing('There are no policies and operator policies; use queue arguments.'),
   management: missing('There is no management page and HTTP API.'),
   plugins: missing(
-    'There are no plugins: no further exchange types, no other protocols, no shovel, no federation.',
+    'There are no plugins: of further exchange types only x-consistent-hash is built in; no other protocols, no shovel, no federation.',
+  ),
+  consumerTimeout: missing(
+    'A consumer may hold a message for as long as it likes; RabbitMQ closes its channel after half an hour.',
+  ),
+  requeueByConsumer: missing(
+    'What several consumers of one channel held and gave back at once returns by age; RabbitMQ returns it consumer by consumer.',
   ),
 } as const satisfies Record<string, BrokerFeature>;
 
