@@ -16,6 +16,7 @@ const brokerTests = {
   e2e: ['e2e', 'nest11'],
   faults: ['e2e'],
   regressions: ['e2e'],
+  docs: ['e2e'],
   interop: ['interop'],
 };
 

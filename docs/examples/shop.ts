@@ -1,0 +1,36 @@
+// The example of the README: work, an event and a call, in one application.
+// #region shop
+import 'reflect-metadata';
+import { Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Payload } from '@nestjs/microservices';
+import { Consume, Publisher, RabbitModule, RpcHandler, Subscribe } from '@warren/nestjs';
+
+@Injectable()
+class Shop {
+  constructor(private readonly publisher: Publisher) {}
+
+  @RpcHandler('price.quote') // answers callers, also with what it throws
+  quote(@Payload() sku: string): number {
+    return sku.length * 10;
+  }
+
+  @Consume('orders') // each order goes to one instance; a throw brings it back later
+  async place(@Payload() order: { sku: string }): Promise<void> {
+    const price = await this.publisher.request<number>('price.quote', order.sku);
+    await this.publisher.publish('order.placed', { ...order, price });
+  }
+
+  @Subscribe('order.*') // every service gets its own copy
+  onOrder(@Payload() order: { sku: string; price: number }): void {
+    console.log(`${order.sku} sold for ${order.price}`);
+  }
+}
+
+@Module({ imports: [RabbitModule.forRoot({ service: 'shop' })], providers: [Shop] })
+class AppModule {}
+
+const app = await NestFactory.createApplicationContext(AppModule);
+app.enableShutdownHooks(); // SIGTERM: running handlers finish first
+await app.get(Publisher).send('orders', { sku: 'carrot' });
+// #endregion

@@ -1,0 +1,91 @@
+// The tables of the pages, from what the code works with: nobody types a default twice.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import ts from 'typescript';
+import { root } from '../run.mjs';
+
+const model = 'libs/amqp/src/model';
+
+/** Every table by its name. */
+export async function tables() {
+  const { BROKER_OPTIONS, HANDLER_OPTIONS } = await load(`${model}/option-table.ts`);
+  const { features } = await load('test/contract/features.ts');
+  return {
+    'broker-options': optionTable(BROKER_OPTIONS),
+    'handler-options': optionTable(HANDLER_OPTIONS),
+    'module-options': memberTable('libs/nestjs/src/module-options.ts', 'RabbitModuleOptions'),
+    'publish-options': memberTable(`${model}/publish-options.ts`, 'PublishOptions'),
+    'request-options': memberTable(`${model}/publish-options.ts`, 'RequestOptions'),
+    'receipt': memberTable(`${model}/publish-options.ts`, 'PublishReceipt'),
+    'retry-options': memberTable(`${model}/options.ts`, 'RetryOptions'),
+    'exchange-options': memberTable(`${model}/options.ts`, 'ExchangeOptions'),
+    'binding-options': memberTable(`${model}/options.ts`, 'BindingOptions'),
+    'embedded-options': memberTable('libs/embedded/src/embedded-broker.ts', 'EmbeddedBrokerOptions'),
+    'features': table(
+      ['feature', 'on the embedded broker'],
+      Object.entries(features).map(([name, { sentence }]) => [name, sentence]),
+    ),
+  };
+}
+
+function optionTable(rows) {
+  return table(
+    ['option', 'type', 'default', 'meaning'],
+    rows.map((row) => [code(row.name), row.type, row.default, row.meaning]),
+  );
+}
+
+/** Members of an interface with their types and what their comments say. */
+function memberTable(file, name) {
+  const ast = parsed(file);
+  const found = ast.statements.find((each) => ts.isInterfaceDeclaration(each) && each.name.text === name);
+  if (found === undefined) throw new Error(`${file} has no interface ${name}`);
+  const rows = found.members.map((member) => {
+    const comments = ts.getJSDocCommentsAndTags(member).map((each) => ts.getTextOfJSDocComment(each.comment));
+    if (comments.length === 0) throw new Error(`${file}: ${name}.${member.name.getText()} has no comment`);
+    return [code(member.name.getText()), code(flat(member.type.getText())), flat(comments.join(' '))];
+  });
+  return table(['option', 'type', 'meaning'], rows);
+}
+
+function parsed(file) {
+  return ts.createSourceFile(file, readFileSync(join(root, file), 'utf8'), ts.ScriptTarget.ES2022, true);
+}
+
+function table(heads, rows) {
+  const line = (cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+const flat = (text) => text.replace(/\s+/g, ' ').trim();
+const code = (text) => `\`${text}\``;
+
+/** A TypeScript file of the tree as a module, with the relative imports it needs. Nothing has to be built for it. */
+async function load(file) {
+  const folder = mkdtempSync(join(tmpdir(), 'warren-docs-'));
+  try {
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    transpile(file, folder, new Set());
+    return await import(pathToFileURL(join(folder, file.replace(/\.ts$/, '.js'))).href);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function transpile(file, folder, done) {
+  if (done.has(file)) return;
+  done.add(file);
+  const text = readFileSync(join(root, file), 'utf8');
+  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, isolatedModules: true };
+  const { outputText } = ts.transpileModule(text, { compilerOptions });
+  const target = join(folder, file.replace(/\.ts$/, '.js'));
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, outputText);
+  for (const { fileName } of ts.preProcessFile(outputText).importedFiles) {
+    if (!fileName.startsWith('.')) continue;
+    const next = relative(root, join(root, dirname(file), fileName)).replace(/\.js$/, '.ts');
+    transpile(next, folder, done);
+  }
+}
