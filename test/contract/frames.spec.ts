@@ -43,7 +43,7 @@ onEachBroker('Frames', (broker) => {
   it('that offer an unknown way to log in end before anything is agreed', async () => {
     const client = socket();
     await client.startOk(broker.url, 'KERBEROS');
-    await client.ended();
+    await client.givenUp();
     expect(client.methods.all.map(({ id }) => id)).not.toContain('10.30');
   });
 
@@ -114,7 +114,7 @@ onEachBroker('Frames', (broker) => {
   it('with a method that does not exist end the connection', async () => {
     const client = await ready();
     client.method(1, 60, 199);
-    await client.ended();
+    await client.givenUp();
     expect(client.methods.all.map(({ id }) => id)).not.toContain('60.200');
   });
 

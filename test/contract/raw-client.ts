@@ -114,6 +114,12 @@ export class RawClient {
     await until(() => this.#ended, 'the broker to end the socket');
   }
 
+  /** Waits until the broker has given up on this client: by connection.close or by ending the socket. */
+  async givenUp(): Promise<void> {
+    const closing = (): boolean => this.methods.all.some(({ id }) => id === '10.50');
+    await until(() => this.#ended || closing(), 'the broker to give up');
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }
