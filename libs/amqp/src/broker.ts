@@ -6,7 +6,6 @@ import type { ConsumerStatus } from './inbound/consumer.js';
 import { Consumers } from './inbound/consumers.js';
 import { Connection, type ConnectionState } from './link/connection.js';
 import { connectionReports } from './link/reports.js';
-import { describeError } from './model/logger.js';
 import { inTime, patience, systemClock, type Clock } from './model/clock.js';
 import type { RemoteErrorFacts } from './model/codec.js';
 import { MAX_DURATION } from './model/duration.js';
@@ -177,7 +176,7 @@ export class Broker {
     this.outbound.sender.start();
     const begun = this.begin();
     if (this.settings.startup === 'require') return begun;
-    begun.catch((error: unknown) => this.settings.logger.error(describeError(error)));
+    begun.catch((error: unknown) => this.settings.logger.error(String(error)));
   }
 
   private async begin(): Promise<void> {
@@ -235,9 +234,8 @@ export class Broker {
     const wishes = [...this.wishes, ...this.handlers.map((handler) => handler.wishes)];
     const all = this.plan?.exchanges ?? wishes.flatMap((one) => one.exchanges);
     const known = all.find((exchange) => exchange.name === name && exchange.type !== undefined);
-    return (
-      known ?? (name === this.settings.exchange ? exchangeSpec({ name, type: 'topic' }, 'publish') : known)
-    );
+    if (known || name !== this.settings.exchange) return known;
+    return exchangeSpec({ name, type: 'topic' }, 'publish');
   }
 
   private async end(): Promise<void> {
