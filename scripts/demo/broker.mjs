@@ -17,7 +17,8 @@ const own = { user: 'alice', password: 'wonderland', vhost: 'shop' };
 export async function embedded() {
   const program = join(root, 'libs', 'embedded', 'dist', 'esm', 'bin.js');
   if (!existsSync(program)) throw new Error('libs/embedded is not built.');
-  const args = ['--port', '0', '--user', `${own.user}:${own.password}`, '--vhost', own.vhost];
+  const users = ['--user', 'guest:guest', '--user', `${own.user}:${own.password}`];
+  const args = ['--port', '0', ...users, '--vhost', own.vhost];
   const process = new Child('the embedded broker', [program, ...args]);
   const url = () =>
     process

@@ -1,8 +1,8 @@
-// The demo from the first line to the last: gets a broker, plays the scenes one after the other, cleans up, adds up.
+// The demo from the first line to the last: gets a broker, plays the scenes, cleans up, adds up.
 // Whatever happens, the processes it started are ended, by their process id.
 import { endAll } from './child.mjs';
 import { embedded, given } from './broker.mjs';
-import { bad, faint, good, heading, print, silence } from './picture.mjs';
+import { bad, faint, good, print, silence } from './picture.mjs';
 import { Scene } from './scene.mjs';
 import { scenes } from './scenes.mjs';
 
@@ -28,15 +28,28 @@ export class Demo {
     console.log(`\n${this.#broker.introduction}`);
     const played = [];
     const wanted = scenes.filter(({ title }) => fits(title, this.#options.only));
-    for (const { title, play } of wanted) {
-      if (this.#interrupted) break;
-      print(`\n${heading(`${String(scenes.findIndex((each) => each.title === title) + 1)}. ${title}`)}`);
-      const scene = new Scene(title, this.#broker);
-      await scene.run(play);
-      played.push(scene);
-    }
+    for (const each of wanted) played.push(new Scene(each, scenes.indexOf(each) + 1, this.#broker));
+    await this.#play(played);
     await this.end();
     return report(played, (performance.now() - started) / 1000);
+  }
+
+  // Two at a time: most of a scene is processes starting. They are shown in order all the same: the first that is not
+  // over speaks at once, the others are heard when it is their turn. Who restarts the broker wants it for itself.
+  async #play(played) {
+    let shown = 0;
+    const show = () => {
+      for (; shown < played.length; shown++) {
+        played[shown].lines.splice(0).forEach(print);
+        if (!played[shown].over) return;
+      }
+    };
+    const waiting = played.filter(({ alone }) => !alone);
+    const lane = async () => {
+      while (waiting.length > 0 && !this.#interrupted) await waiting.shift().run(show);
+    };
+    await Promise.all([lane(), lane()]);
+    for (const scene of played.filter(({ alone }) => alone)) if (!this.#interrupted) await scene.run(show);
   }
 
   /** Ctrl+C: the scene that is being played goes wrong now, which nobody needs to hear. */

@@ -3,27 +3,43 @@
 import { join } from 'node:path';
 import { root } from '../run.mjs';
 import { Child, PATIENCE } from './child.mjs';
-import { aside, cross, picture, print, remark, short, tick } from './picture.mjs';
+import { aside, cross, heading, picture, remark, short, tick } from './picture.mjs';
 
 export class Scene {
   title;
   checks = [];
   notShown = [];
   broker;
+  /** Whether nothing else may be played meanwhile. */
+  alone;
+  /** What is to be shown and was not shown yet. */
+  lines = [];
+  over = false;
   #cast = [];
+  #number;
+  #play;
+  #show;
 
-  constructor(title, broker) {
+  constructor({ title, play, alone = false }, number, broker) {
     this.title = title;
+    this.alone = alone;
     this.broker = broker;
+    this.#number = number;
+    this.#play = play;
   }
 
-  async run(play) {
+  /** Plays it; calls `show` whenever there are new lines, and when it is over. */
+  async run(show) {
+    this.#show = show;
+    this.#print(`\n${heading(`${this.#number}. ${this.title}`)}`);
     try {
-      await play(this);
+      await this.#play(this);
     } catch (error) {
       this.check('the scene could be played to its end', false, error.message);
     } finally {
       await Promise.all(this.#cast.map((child) => child.stop()));
+      this.over = true;
+      show();
     }
   }
 
@@ -62,12 +78,12 @@ export class Scene {
   }
 
   draw(facts) {
-    for (const line of picture(facts)) print(line);
+    for (const line of picture(facts)) this.#print(line);
   }
 
   check(text, ok, detail = '') {
     this.checks.push({ text, ok: Boolean(ok), detail });
-    print(ok ? tick(text) : cross(`${text}${detail ? `: ${detail}` : ''}`));
+    this.#print(ok ? tick(text) : cross(`${text}${detail ? `: ${detail}` : ''}`));
   }
 
   /** Checks that two lists (or other plain values) are equal. */
@@ -89,17 +105,22 @@ export class Scene {
 
   /** Something worth saying that is neither right nor wrong. */
   say(text) {
-    print(remark(text));
+    this.#print(remark(text));
   }
 
   aside(text) {
-    print(aside(text));
+    this.#print(aside(text));
   }
 
   /** What this broker cannot show, and what would be needed. */
   cannot(text) {
     this.notShown.push(text);
-    print(remark(text));
+    this.#print(remark(text));
+  }
+
+  #print(line) {
+    this.lines.push(line);
+    this.#show();
   }
 
   #start(application, label, pattern, args, url) {

@@ -21,6 +21,6 @@ export const scenes = [
   retry,
   failure,
   unroutable,
-  restart,
   access,
+  restart,
 ];

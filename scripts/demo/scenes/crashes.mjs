@@ -65,6 +65,7 @@ export const lost = {
 
 export const restart = {
   title: 'The broker restarts: durable queue, persistent messages',
+  alone: true,
   async play(scene) {
     if (scene.broker.kind === 'embedded') {
       scene.cannot(

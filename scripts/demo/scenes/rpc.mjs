@@ -24,11 +24,11 @@ export const rpcError = {
     const nobody = await scene.producer('rpc', 'nobody_queue', ['30']);
     scene.draw({ sent: ['fib(30)?'], place: 'queue nobody_queue', receivers: ['(no consumer)'] });
     scene.refused('with nobody there the caller knows at once', nobody, 'RpcNoServerError');
-    const server = await scene.consumer('consumer', 'rpc', 'rpc_queue');
-    const thrown = await scene.producer('rpc', 'rpc_queue', ['1000']);
+    const server = await scene.consumer('consumer', 'rpc', 'fib_queue');
+    const thrown = await scene.producer('rpc', 'fib_queue', ['1000']);
     scene.draw({
       sent: ['fib(1000)?'],
-      place: 'queue rpc_queue',
+      place: 'queue fib_queue',
       receivers: [`consumer: throws ${quote('fib(n) needs ...')}`],
     });
     scene.refused(
@@ -37,7 +37,7 @@ export const rpcError = {
       'RpcRemoteError',
       /whole number from 0 to 78/,
     );
-    const [{ answer }] = (await scene.send('rpc', 'rpc_queue', ['20'])).filter(
+    const [{ answer }] = (await scene.send('rpc', 'fib_queue', ['20'])).filter(
       ({ event }) => event === 'answered',
     );
     scene.equal('and the consumer goes on answering: fib(20) is 6765', answer, 6765);
