@@ -9,9 +9,11 @@ import type { StandardSchema } from './schema.js';
 export interface PublishOptions {
   /** Default: the broker's `exchange`. */
   readonly exchange?: string;
+  /** Default: none. Headers exchanges route by them. */
   readonly headers?: Headers;
+  /** Default: the broker's `publish.persistent`, which is true. */
   readonly persistent?: boolean;
-  /** 0 to 255. */
+  /** 0 to 255; only queues with `maxPriority` heed it. Default: none. */
   readonly priority?: number;
   /** The broker drops (or dead-letters) it when it is older. */
   readonly expiration?: Duration;
@@ -19,8 +21,11 @@ export interface PublishOptions {
   readonly delay?: Duration;
   /** Default: a new one. */
   readonly messageId?: string;
+  /** Default: none; of a request, a new one. */
   readonly correlationId?: string;
+  /** The AMQP property `type`, for whoever reads it. Default: none. */
   readonly type?: string;
+  /** Chooses the codec. Default: text/plain for strings, application/octet-stream for bytes, else application/json. */
   readonly contentType?: string;
   /** Reject with UnroutableError when no queue wants it. Default: true for `send`, false for `publish`. */
   readonly mandatory?: boolean;
@@ -42,5 +47,6 @@ export interface RequestOptions extends Omit<PublishOptions, 'delay' | 'mandator
 export interface PublishReceipt {
   /** Whether at least one queue got it. For a delayed message: whether it waits. */
   readonly routed: boolean;
+  /** The one given, or the new one. */
   readonly messageId: string;
 }
