@@ -2,7 +2,7 @@
 // replies matched by a header, properties of every type that AMQP has.
 import { describe, expect, it } from '@jest/globals';
 import type { Channel, ConsumeMessage, Options } from 'amqplib';
-import type { Delivery } from '@warren/amqp';
+import { text, type Delivery } from '@warren/amqp';
 import { onEachBroker, type TestBroker } from '../support/brokers.js';
 import { Collector } from '../support/events.js';
 import { warren } from '../support/warren.js';
@@ -23,6 +23,12 @@ onEachBroker('foreign shapes', (broker) => {
       channel.sendToQueue(queue, Buffer.from(body));
       expect((await got.one()).payload).toEqual(payload);
     });
+  });
+
+  it('a handler with the codec text gets the digits that its sender wrote', async () => {
+    const { got, channel } = await consuming(broker, 'digits', { codec: text });
+    channel.sendToQueue('digits', Buffer.from('30'));
+    expect((await got.one()).payload).toBe('30');
   });
 
   describe('a call in the way of golevelup', () => {
