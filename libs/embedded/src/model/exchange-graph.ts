@@ -43,6 +43,10 @@ export class ExchangeGraph {
     return exchange;
   }
 
+  find(name: string): Exchange | undefined {
+    return this.exchanges.get(name);
+  }
+
   declare(name: string, settings: ExchangeSettings): void {
     if (!knownType(settings.type)) throw new AmqpFailure(503, `unknown exchange type '${settings.type}'`);
     if (name === '') throw refused('operation not permitted on the default exchange');
@@ -77,7 +81,7 @@ export class ExchangeGraph {
   delete(name: string, ifUnused: boolean): void {
     if (name === '') throw refused('operation not permitted on the default exchange');
     if (name.startsWith('amq.')) {
-      throw refused(`exchange name '${name}' contains reserved prefix 'amq.*'`);
+      throw refused(`deletion of system ${called('exchange', name, this.vhost)} not allowed`);
     }
     const exchange = this.exchanges.get(name);
     if (!exchange) return;
@@ -92,8 +96,11 @@ export class ExchangeGraph {
     source.add(binding(source, destination, key, table));
   }
 
-  /** Unbinding what is not bound is fine. */
-  unbind(source: Exchange, destination: Destination, key: string, table: Table): void {
+  /** Unbinding what is not bound, or what is not even there, is fine. */
+  unbind(from: string, destination: Destination | undefined, key: string, table: Table): void {
+    if (from === '') throw refused('operation not permitted on the default exchange');
+    const source = this.exchanges.get(from);
+    if (!source || !destination) return;
     if (source.remove(binding(source, destination, key, table).id)) this.removeIfUnused(source);
   }
 

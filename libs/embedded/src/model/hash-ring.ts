@@ -18,12 +18,14 @@ interface Place {
   readonly binding: Binding;
 }
 
-/** The weight must be a number above zero. */
+/** The weight must be a number above zero. Throws 406 otherwise. */
 export function checkWeight(key: string): void {
-  if (!/^[0-9]+$/.test(key) || Number(key) > MAX_WEIGHT) {
-    throw precondition(`Binding weight must be an integer from 1 to ${MAX_WEIGHT}, was '${key}'`);
-  }
+  if (!/^-?[0-9]+$/.test(key)) throw precondition(`The binding key must be an integer: <<"${key}">>`);
+  if (Number(key) <= 0) throw precondition('The binding key must be greater than 0');
+  if (Number(key) > MAX_WEIGHT) throw precondition(`The binding key must be at most ${MAX_WEIGHT}`);
 }
+
+const PROPERTIES = ['correlation_id', 'message_id', 'timestamp'];
 
 export class HashRing implements Router {
   private readonly header: string | undefined;
@@ -35,6 +37,9 @@ export class HashRing implements Router {
     this.property = text(options, 'hash-property');
     if (this.header !== undefined && this.property !== undefined) {
       throw precondition('hash-header and hash-property are mutually exclusive');
+    }
+    if (this.property !== undefined && !PROPERTIES.includes(this.property)) {
+      throw precondition(`Unsupported property: ${this.property}`);
     }
   }
 

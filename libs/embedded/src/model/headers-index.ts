@@ -24,7 +24,7 @@ export function checkHeadersArguments(table: Table): void {
   if (typeof value === 'string' && match.type === 'longstr') {
     if (MATCHES.includes(value)) return;
     throw precondition(
-      `Invalid x-match field value "${value}"; expected all, any, all-with-x, or any-with-x`,
+      `Invalid x-match field value <<"${value}">>; expected all, any, all-with-x, or any-with-x`,
     );
   }
   throw precondition(`Invalid x-match field type ${match.type} (value ${String(value)}); expected longstr`);

@@ -30,31 +30,48 @@ export interface QueueFlags {
 }
 
 const INTEGERS = ['byte', 'short', 'signedint', 'long', 'unsignedbyte', 'unsignedshort', 'unsignedint'];
-const MAX_EXPIRY = 315_360_000_000;
+/** The longest time to live, in milliseconds: ten years. */
+export const MAX_EXPIRY = 315_360_000_000;
 const OVERFLOWS = ['drop-head', 'reject-publish', 'reject-publish-dlx'];
+
+/** Whether a field has one of the wire types that RabbitMQ takes for a whole number. */
+export function isInteger(field: Field): boolean {
+  return INTEGERS.includes(field.type);
+}
 
 /** A check answers with RabbitMQ's words for what is wrong, or nothing. */
 type Check = (field: Field) => string | undefined;
 
-const integer = (least: number, most: number): Check => {
+const integer = (least: number, most: number, beyond = 'value_too_large'): Check => {
   return (field) => {
-    if (!INTEGERS.includes(field.type)) return `{unacceptable_type,${field.type}}`;
+    if (!isInteger(field)) return `"expected integer, got ${field.type}"`;
     const value = Number(field.value);
     if (value < 0) return `{value_negative,${value}}`;
-    if (value < least) return '{value_zero,0}'.replace('0}', `${value}}`);
-    return value > most ? `{value_too_large,${value}}` : undefined;
+    if (value < least) return `{value_zero,${value}}`;
+    return value > most ? `{${beyond},${value}}` : undefined;
   };
 };
 
-const longstr: Check = (field) =>
-  field.type === 'longstr' ? undefined : `{unacceptable_type,${field.type}}`;
-const bool: Check = (field) => (field.type === 'bool' ? undefined : `{unacceptable_type,${field.type}}`);
+const typed = (type: Field['type']): Check => {
+  return (field) => (field.type === type ? undefined : `{unacceptable_type,${field.type}}`);
+};
+
+/** One of some texts; the error may name the value that was given instead. */
 const oneOf = (values: readonly string[], error: string): Check => {
   return (field) => {
     if (field.type !== 'longstr') return `{unacceptable_type,${field.type}}`;
-    return values.includes(field.value) ? undefined : error;
+    return values.includes(field.value) ? undefined : error.replace('VALUE', field.value);
   };
 };
+
+const version: Check = (field) => {
+  if (!isInteger(field)) return `"expected integer, got ${field.type}"`;
+  const value = Number(field.value);
+  return value === 1 || value === 2 ? undefined : `"unsupported queue version '${value}'"`;
+};
+
+const longstr = typed('longstr');
+const size = integer(0, Number.MAX_SAFE_INTEGER);
 
 /** The arguments RabbitMQ knows for queues; others are accepted and kept, and never compared. */
 const CHECKS: Readonly<Record<string, Check>> = {
@@ -63,23 +80,24 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'x-dead-letter-exchange': longstr,
   'x-dead-letter-routing-key': longstr,
   'x-dead-letter-strategy': oneOf(['at-most-once', 'at-least-once'], 'invalid_dlx_strategy'),
-  'x-max-length': integer(0, Number.MAX_SAFE_INTEGER),
-  'x-max-length-bytes': integer(0, Number.MAX_SAFE_INTEGER),
-  'x-max-in-memory-length': integer(0, Number.MAX_SAFE_INTEGER),
-  'x-max-in-memory-bytes': integer(0, Number.MAX_SAFE_INTEGER),
-  'x-max-priority': integer(0, 255),
+  'x-max-length': size,
+  'x-max-length-bytes': size,
+  'x-max-in-memory-length': size,
+  'x-max-in-memory-bytes': size,
+  'x-max-priority': integer(0, 255, 'max_value_exceeded'),
   'x-overflow': oneOf(OVERFLOWS, 'invalid_overflow'),
-  'x-queue-mode': oneOf(['default', 'lazy'], 'invalid_queue_mode'),
-  'x-queue-version': integer(1, 2),
-  'x-single-active-consumer': bool,
-  'x-queue-type': longstr,
+  'x-queue-mode': oneOf(['default', 'lazy'], `"unsupported queue mode 'VALUE'"`),
+  'x-queue-version': version,
+  'x-single-active-consumer': typed('bool'),
+  'x-queue-type': oneOf(['classic', 'quorum', 'stream'], `"unsupported queue type 'VALUE'"`),
   'x-quorum-initial-group-size': integer(1, 1000),
   'x-max-age': longstr,
-  'x-stream-max-segment-size-bytes': integer(0, Number.MAX_SAFE_INTEGER),
+  'x-stream-max-segment-size-bytes': size,
   'x-initial-cluster-size': integer(1, 1000),
   'x-queue-leader-locator': oneOf(['client-local', 'random', 'least-leaders'], 'invalid_queue_locator_arg'),
   'x-queue-master-locator': longstr,
-  'x-delivery-limit': integer(0, Number.MAX_SAFE_INTEGER),
+  // RabbitMQ takes anything here; what is no number limits nothing.
+  'x-delivery-limit': () => undefined,
 };
 
 /** Arguments that are compared when a queue is declared again. */
@@ -95,12 +113,11 @@ const SHARED = [
   'x-overflow',
   'x-single-active-consumer',
   'x-queue-type',
-  'x-queue-leader-locator',
-  'x-queue-master-locator',
 ];
-const CLASSIC = [...SHARED, 'x-max-priority', 'x-queue-mode', 'x-queue-version'];
+const CLASSIC = [...SHARED, 'x-queue-master-locator', 'x-max-priority', 'x-queue-mode', 'x-queue-version'];
 const QUORUM = [
   ...SHARED,
+  'x-queue-leader-locator',
   'x-dead-letter-strategy',
   'x-max-in-memory-length',
   'x-max-in-memory-bytes',
@@ -111,17 +128,14 @@ const QUORUM = [
 /** Checks a declaration. Throws 406 (or 540 for streams) as RabbitMQ does. */
 export function queueSettings(name: string, vhost: string, flags: QueueFlags, table: Table): QueueSettings {
   const where = called('queue', name, vhost);
-  for (const [argument, field] of table) {
-    const wrong = CHECKS[argument]?.(field);
-    if (wrong) throw precondition(`invalid arg '${argument}' for ${where}: ${wrong}`);
-  }
+  const quorum = queueType(table, where) === 'quorum';
+  checkArguments(where, table, quorum);
   if (table.has('x-dead-letter-routing-key') && !table.has('x-dead-letter-exchange')) {
     throw precondition(
       `invalid arg 'x-dead-letter-routing-key' for ${where}: routing_key_but_no_dlx_defined`,
     );
   }
-  const quorum = queueType(table, where) === 'quorum';
-  checkType(name, where, flags, table, quorum);
+  if (quorum) checkQuorum(name, where, flags);
   return {
     ...flags,
     arguments: table,
@@ -135,27 +149,37 @@ export function queueSettings(name: string, vhost: string, flags: QueueFlags, ta
     single: table.get('x-single-active-consumer')?.value === true,
     deadLetterExchange: text(table, 'x-dead-letter-exchange'),
     deadLetterKey: text(table, 'x-dead-letter-routing-key'),
-    deliveryLimit: quorum ? (number(table, 'x-delivery-limit') ?? Infinity) : Infinity,
+    deliveryLimit: deliveryLimit(table),
   };
 }
 
 function queueType(table: Table, where: string): string {
+  const field = table.get('x-queue-type');
+  const wrong = field && CHECKS['x-queue-type']?.(field);
+  if (wrong) throw precondition(`invalid arg 'x-queue-type' for ${where}: ${wrong}`);
   const type = text(table, 'x-queue-type') ?? 'classic';
-  if (type === 'classic' || type === 'quorum') return type;
-  if (type === 'stream') {
-    throw new AmqpFailure(540, `${where}: the embedded broker has no streams, use RabbitMQ for them`);
-  }
-  throw precondition(`invalid arg 'x-queue-type' for ${where}: {unsupported_queue_type,<<"${type}">>}`);
+  if (type !== 'stream') return type;
+  throw new AmqpFailure(540, `the embedded broker has no streams (${where}), use RabbitMQ for them`);
 }
 
-function checkType(name: string, where: string, flags: QueueFlags, table: Table, quorum: boolean): void {
+function checkArguments(where: string, table: Table, quorum: boolean): void {
   const allowed = quorum ? QUORUM : CLASSIC;
   for (const argument of QUEUE_ARGUMENTS) {
     if (!table.has(argument) || allowed.includes(argument)) continue;
     const type = quorum ? 'rabbit_quorum_queue' : 'rabbit_classic_queue';
     throw precondition(`invalid arg '${argument}' for ${where} of queue type ${type}`);
   }
-  if (!quorum) return;
+  for (const [argument, field] of table) {
+    if (argument === 'x-dead-letter-exchange' && field.type !== 'longstr') {
+      const queue = where.replace('queue ', 'in queue ');
+      throw precondition(`invalid type '${field.type}' for arg '${argument}' ${queue}`);
+    }
+    const wrong = CHECKS[argument]?.(field);
+    if (wrong) throw precondition(`invalid arg '${argument}' for ${where}: ${wrong}`);
+  }
+}
+
+function checkQuorum(name: string, where: string, flags: QueueFlags): void {
   if (name.startsWith('amq.gen-')) {
     throw precondition('Cannot declare a server-named queue for type rabbit_quorum_queue');
   }
@@ -167,6 +191,11 @@ function checkType(name: string, where: string, flags: QueueFlags, table: Table,
         ? 'exclusive-owner'
         : undefined;
   if (property) throw precondition(`invalid property '${property}' for ${where}`);
+}
+
+function deliveryLimit(table: Table): number {
+  const field = table.get('x-delivery-limit');
+  return field && isInteger(field) && Number(field.value) >= 0 ? Number(field.value) : Infinity;
 }
 
 function number(table: Table, name: string): number | undefined {

@@ -96,6 +96,7 @@ export class Queue {
     this.dropExpired();
     const held = this.ready.shift();
     if (held) this.unacked += 1;
+    this.watchHead();
     this.touch();
     return held;
   }
@@ -109,6 +110,7 @@ export class Queue {
       if (!consumer) break;
       this.hand(consumer, this.ready.shift() as Held);
     }
+    this.watchHead();
   }
 
   /** Acked, or delivered to somebody who does not ack. */
@@ -198,6 +200,10 @@ export class Queue {
   private dropExpired(): void {
     const expired = this.ready.takeWhile((held) => this.expiry.passed(held.expiresAt));
     for (const held of expired) this.bury(held, 'expired');
+    this.watchHead();
+  }
+
+  private watchHead(): void {
     const next = this.ready.peek();
     if (next) this.expiry.watch(next.expiresAt);
   }

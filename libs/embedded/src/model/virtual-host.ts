@@ -44,6 +44,10 @@ export class VirtualHost {
     return this.queues.values();
   }
 
+  has(name: string): boolean {
+    return this.queues.has(name);
+  }
+
   /** The queue, if this connection may use it. Throws 404, or 405 for somebody else's exclusive queue. */
   queue(name: string, connection: object): Queue {
     const queue = this.queues.get(name);

@@ -19,7 +19,7 @@ const sessionMethods: Answers = {
     channel.confirms?.flush(channel.number, channel.connection.outbox);
     channel.release();
     channel.reply('channel.close-ok', {});
-    channel.connection.forget(channel);
+    channel.connection.channels.forget(channel);
   },
   'channel.close-ok': () => undefined,
   'channel.flow': (channel, { active }) => {

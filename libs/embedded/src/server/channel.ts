@@ -51,7 +51,7 @@ export class Channel {
 
   method(method: Method): void {
     if (this.closing) {
-      if (method.name === 'channel.close-ok') this.connection.forget(this);
+      if (method.name === 'channel.close-ok') this.connection.channels.forget(this);
       else if (method.name === 'channel.close') this.reply('channel.close-ok', {});
       return;
     }

@@ -14,19 +14,14 @@ import {
 } from '../wire/frames.js';
 import { decodeMethod, methodIds } from '../wire/method-codec.js';
 import type { Method } from '../wire/methods.js';
-import { type Channel } from './channel.js';
 import { Channels } from './channels.js';
+import { Deadline } from './deadline.js';
 import { capable, Handshake, type Session, SilentRefusal } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
 import type { House } from './house.js';
 import { Outbox } from './outbox.js';
 import { Throttle } from './throttle.js';
 
-/** How long a client may take for its handshake and for its answer to connection.close, in milliseconds. */
-const PATIENCE = 10_000;
-
-const startTimer = setTimeout;
-const stopTimer = clearTimeout;
 const nextTurn = setImmediate;
 
 export class Connection {
@@ -38,7 +33,7 @@ export class Connection {
   private readonly throttle: Throttle;
   private session: Session | undefined;
   private state: 'handshake' | 'open' | 'closing' | 'gone' = 'handshake';
-  private deadline: NodeJS.Timeout | undefined;
+  private readonly deadline = new Deadline(() => this.gone());
   /** A consumer was refused a message because too much is unsent. */
   private starved = false;
 
@@ -58,9 +53,10 @@ export class Connection {
       (frame) => this.frame(frame),
       (header) => this.greet(header),
     );
-    const local = /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '');
-    this.handshake = new Handshake(house, local, (name, args) => this.outbox.method(0, name, args));
-    this.throttle = new Throttle(socket);
+    this.handshake = new Handshake(house, socket.remoteAddress, (name, args) =>
+      this.outbox.method(0, name, args),
+    );
+    this.throttle = new Throttle(socket, (reason) => this.tellBlocked(reason));
     this.heartbeat = new Heartbeat(
       () => this.outbox.heartbeat(),
       () => this.gone(),
@@ -70,7 +66,7 @@ export class Connection {
     socket.setNoDelay(true);
     socket.on('drain', () => this.relieve());
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
-    this.waitAtMost();
+    this.deadline.start();
   }
 
   get vhost(): VirtualHost {
@@ -81,7 +77,6 @@ export class Connection {
     return this.opened.user;
   }
 
-  /** Undefined until the handshake is through. */
   get agreed(): Session | undefined {
     return this.session;
   }
@@ -103,26 +98,14 @@ export class Connection {
     return false;
   }
 
-  forget(channel: Channel): void {
-    this.channels.forget(channel);
-  }
-
   /** The first publish during an alarm blocks the connection; what was sent before that is still taken. */
   published(): void {
     const { alarm } = this.house;
-    if (alarm === undefined || this.throttle.blocked || this.state !== 'open') return;
-    this.throttle.block(true);
-    if (this.understands('connection.blocked'))
-      this.outbox.method(0, 'connection.blocked', { reason: alarm });
+    if (alarm !== undefined && this.state === 'open') this.throttle.block(alarm);
   }
 
-  /** Publishing is possible again. */
   unblock(): void {
-    if (!this.throttle.blocked) return;
-    this.throttle.block(false);
-    if (this.state === 'open' && this.understands('connection.blocked')) {
-      this.outbox.method(0, 'connection.unblocked', {});
-    }
+    this.throttle.unblock();
   }
 
   /** Ends the connection from our side: 320 for an operator's wish. */
@@ -135,7 +118,7 @@ export class Connection {
     this.channels.flushConfirms();
     this.state = 'closing';
     this.release();
-    this.throttle.block(false);
+    this.throttle.open();
     const [classId, methodId] = culprit;
     this.outbox.method(0, 'connection.close', {
       code: failure.code,
@@ -144,7 +127,7 @@ export class Connection {
       methodId,
     });
     this.outbox.flush();
-    this.waitAtMost();
+    this.deadline.start();
   }
 
   /** Cuts the socket and frees everything. */
@@ -153,7 +136,7 @@ export class Connection {
     this.state = 'gone';
     this.release();
     this.heartbeat.stop();
-    if (this.deadline) stopTimer(this.deadline);
+    this.deadline.stop();
     this.socket.destroy();
     this.onGone(this);
   }
@@ -232,7 +215,13 @@ export class Connection {
     this.outbox.frameMax = session.frameMax;
     this.channels.limit = session.channelMax;
     this.heartbeat.start(session.heartbeat);
-    if (this.deadline) stopTimer(this.deadline);
+    this.deadline.stop();
+  }
+
+  private tellBlocked(reason: string | undefined): void {
+    if (this.state !== 'open' || !this.understands('connection.blocked')) return;
+    if (reason === undefined) this.outbox.method(0, 'connection.unblocked', {});
+    else this.outbox.method(0, 'connection.blocked', { reason });
   }
 
   /** The client leaves: everything it held is free before it hears that it may go. */
@@ -242,7 +231,7 @@ export class Connection {
     this.outbox.method(0, 'connection.close-ok', {});
     this.outbox.flush();
     this.socket.end(() => this.gone());
-    this.waitAtMost();
+    this.deadline.start();
   }
 
   private release(): void {
@@ -257,10 +246,5 @@ export class Connection {
     if (!this.starved) return;
     this.starved = false;
     nextTurn(() => this.channels.pump());
-  }
-
-  private waitAtMost(): void {
-    if (this.deadline) stopTimer(this.deadline);
-    this.deadline = startTimer(() => this.gone(), PATIENCE).unref();
   }
 }

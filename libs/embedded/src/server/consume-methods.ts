@@ -1,5 +1,6 @@
 // basic.qos, basic.consume, basic.cancel and basic.get: how messages get to a client.
 import { AmqpFailure, called, precondition, refused } from '../model/failure.js';
+import { isInteger } from '../model/queue-settings.js';
 import type { Queue } from '../model/queue.js';
 import { serverName } from '../model/virtual-host.js';
 import { decodeTable, type Table } from '../wire/field-table.js';
@@ -100,9 +101,9 @@ function freshTag(channel: Channel, wanted: string): string {
 function consumerPriority(queue: Queue, channel: Channel, table: Table): number {
   const field = table.get('x-priority');
   if (!field) return 0;
-  if (typeof field.value === 'number' || typeof field.value === 'bigint') return Number(field.value);
+  if (isInteger(field)) return Number(field.value);
   const thing = called('queue', queue.name, channel.connection.vhost.name);
-  throw precondition(`invalid arg 'x-priority' for ${thing}: {unacceptable_type,${field.type}}`);
+  throw precondition(`invalid arg 'x-priority' for ${thing}: "expected integer, got ${field.type}"`);
 }
 
 function consumeReplies(channel: Channel, args: Args<'basic.consume'>): void {

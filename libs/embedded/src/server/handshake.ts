@@ -55,8 +55,8 @@ export class Handshake {
 
   constructor(
     private readonly house: House,
-    /** Whether the client sits on this machine; `guest` may come from nowhere else. */
-    private readonly local: boolean,
+    /** Where the client is; `guest` may come from nowhere but this machine. */
+    private readonly address: string | undefined,
     private readonly reply: Reply,
   ) {}
 
@@ -99,7 +99,7 @@ export class Handshake {
   }
 
   private known({ name, password }: Login): boolean {
-    if (name === 'guest' && !this.local) return false;
+    if (name === 'guest' && !isLoopback(this.address ?? '')) return false;
     const expected = this.house.users.get(name);
     if (expected === undefined || name === '') return false;
     const [a, b] = [Buffer.from(expected), Buffer.from(password)];
@@ -161,4 +161,8 @@ function credentials(mechanism: string, response: Buffer): Login | undefined {
     return { name: name.value, password: password.value };
   }
   throw new AmqpFailure(503, `unknown authentication mechanism '${mechanism}'`);
+}
+
+function isLoopback(address: string): boolean {
+  return /^(127\.|::1$|::ffff:127\.)/.test(address);
 }

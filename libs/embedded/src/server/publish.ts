@@ -2,6 +2,7 @@
 import { AmqpFailure, precondition, refused } from '../model/failure.js';
 import { copies } from '../model/dead-letter.js';
 import { Message } from '../model/message.js';
+import { MAX_EXPIRY } from '../model/queue-settings.js';
 import type { Routed } from '../model/virtual-host.js';
 import { encodeTable } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
@@ -10,7 +11,6 @@ import type { Channel } from './channel.js';
 import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
 
 const NO_ROUTE = 312;
-const MAX_EXPIRATION = 4_294_967_295;
 
 export function publish(
   channel: Channel,
@@ -72,18 +72,28 @@ function checkUser(channel: Channel, message: Message): void {
 function checkExpiration(message: Message): void {
   const expiration = message.text('expiration');
   if (expiration === undefined) return;
-  if (!/^[+-]?[0-9]+$/.test(expiration)) {
-    throw precondition(`invalid expiration '${expiration}': no_integer`);
-  }
-  const value = Number(expiration);
-  if (value < 0) throw precondition(`invalid expiration '${expiration}': {value_negative,${value}}`);
-  if (value > MAX_EXPIRATION) {
-    throw precondition(`invalid expiration '${expiration}': {value_too_big,${value}}`);
-  }
+  const [, number, rest] = /^([+-]?[0-9]+)?(.*)$/s.exec(expiration) ?? [];
+  const value = Number(number);
+  const wrong =
+    number === undefined
+      ? 'no_integer'
+      : rest !== ''
+        ? `{leftover_string,${JSON.stringify(rest)}}`
+        : value < 0
+          ? `{value_negative,${value}}`
+          : value > MAX_EXPIRY
+            ? `{value_too_large,${value}}`
+            : undefined;
+  if (wrong !== undefined) throw precondition(`invalid expiration '${expiration}': ${wrong}`);
 }
 
 function withCopies(message: Message): Message {
   const { headers } = message;
+  for (const name of ['CC', 'BCC']) {
+    const field = headers.get(name);
+    if (!field || field.type === 'array') continue;
+    throw precondition(`invalid message: {unacceptable_type_in_header,"${name}",${field.type}}`);
+  }
   const hidden = copies(headers, 'BCC');
   const more = [...copies(headers, 'CC'), ...hidden];
   if (more.length === 0 && !headers.has('BCC')) return message;

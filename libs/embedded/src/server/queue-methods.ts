@@ -1,5 +1,5 @@
 // The queue.* methods of a channel. An empty queue name stands for the queue this channel declared last.
-import { notFound } from '../model/failure.js';
+import { AmqpFailure, notFound } from '../model/failure.js';
 import type { Queue } from '../model/queue.js';
 import { decodeTable } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
@@ -24,16 +24,20 @@ export const queueMethods: Answers = {
   'queue.bind': (channel, args) => {
     const { exchanges } = channel.connection.vhost;
     const queue = namedQueue(channel, args.queue);
-    const key = args.routingKey === '' && args.queue === '' ? queue.name : args.routingKey;
-    exchanges.bind(exchanges.get(args.exchange), queue, key, decodeTable(args.arguments));
+    exchanges.bind(
+      exchanges.get(args.exchange),
+      queue,
+      bindingKey(args, queue.name),
+      decodeTable(args.arguments),
+    );
     if (!args.nowait) channel.reply('queue.bind-ok', {});
   },
 
   'queue.unbind': (channel, args) => {
-    const { exchanges } = channel.connection.vhost;
-    const queue = namedQueue(channel, args.queue);
-    const key = args.routingKey === '' && args.queue === '' ? queue.name : args.routingKey;
-    exchanges.unbind(exchanges.get(args.exchange), queue, key, decodeTable(args.arguments));
+    const { vhost } = channel.connection;
+    const name = queueName(channel, args.queue);
+    const queue = vhost.has(name) ? vhost.queue(name, channel.connection) : undefined;
+    vhost.exchanges.unbind(args.exchange, queue, bindingKey(args, name), decodeTable(args.arguments));
     channel.reply('queue.unbind-ok', {});
   },
 
@@ -50,10 +54,15 @@ export const queueMethods: Answers = {
   },
 };
 
+/** Without queue and key, the key is the name of the queue. */
+function bindingKey(args: Args<'queue.unbind'> | Args<'queue.bind'>, queue: string): string {
+  return args.routingKey === '' && args.queue === '' ? queue : args.routingKey;
+}
+
 function declare(channel: Channel, args: Args<'queue.declare'>): Queue {
   const { connection } = channel;
   if (args.passive) {
-    const queue = namedQueue(channel, args.queue);
+    const queue = connection.vhost.queue(args.queue, connection);
     queue.touch();
     return queue;
   }
@@ -69,7 +78,7 @@ function checkReplyName(channel: Channel, name: string): void {
 
 export function queueName(channel: Channel, name: string): string {
   if (name !== '') return name;
-  if (channel.lastQueue === '') throw notFound('queue', '', channel.connection.vhost.name);
+  if (channel.lastQueue === '') throw new AmqpFailure(404, 'no previously declared queue');
   return channel.lastQueue;
 }
 

@@ -5,7 +5,11 @@ export class Throttle {
   private choked = false;
   private held = false;
 
-  constructor(private readonly socket: Socket) {}
+  constructor(
+    private readonly socket: Socket,
+    /** Tells the client, if it understands that: the reason, or undefined when it may go on. */
+    private readonly tell: (reason: string | undefined) => void,
+  ) {}
 
   /** Whether a publisher is blocked. */
   get blocked(): boolean {
@@ -18,12 +22,29 @@ export class Throttle {
 
   /** Too much is unsent; reading more requests would only add to it. */
   choke(choked: boolean): void {
+    if (choked === this.choked) return;
     this.choked = choked;
     this.apply();
   }
 
-  block(blocked: boolean): void {
-    this.held = blocked;
+  block(reason: string): void {
+    if (this.held) return;
+    this.held = true;
+    this.apply();
+    this.tell(reason);
+  }
+
+  unblock(): void {
+    if (!this.held) return;
+    this.held = false;
+    this.apply();
+    this.tell(undefined);
+  }
+
+  /** The connection ends; whatever was held back must be heard to the end. */
+  open(): void {
+    this.held = false;
+    this.choked = false;
     this.apply();
   }
 
