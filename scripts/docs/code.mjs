@@ -6,6 +6,9 @@ import { root } from '../run.mjs';
 
 const marked = /<!-- code: (\S+?)(?:#([\w-]+))? -->\n\n?```ts\n.*?```/gs;
 
+// Parts of a class or a test cannot be regions of their own: they are typed, and compared without their indentation.
+const quoted = /<!-- from (\S+) -->\n\n?```ts\n(.*?)```/gs;
+
 /** The page with its code as the files have it, and sentences about what is wrong. */
 export function withCode(path, text) {
   const problems = [];
@@ -17,11 +20,20 @@ export function withCode(path, text) {
     }
     return `<!-- code: ${file}${region ? `#${region}` : ''} -->\n\n\`\`\`ts\n${code}\n\`\`\``;
   });
-  for (const [block] of text.replace(marked, '').matchAll(/^```(?:ts|typescript|js|javascript)\n.*\n/gm)) {
+  for (const [, file, code] of text.matchAll(quoted)) {
+    const source = existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : '';
+    if (!bare(source).includes(bare(code))) problems.push(`${path}: not in ${file}: ${code.split('\n')[0]}`);
+  }
+  for (const [block] of text
+    .replace(marked, '')
+    .replace(quoted, '')
+    .matchAll(/^```(?:ts|typescript|js|javascript)\n.*\n/gm)) {
     problems.push(`${path}: code without a source: ${block.split('\n')[1]}`);
   }
   return { page, problems };
 }
+
+const bare = (text) => text.replace(/^[ \t]+/gm, '').trim();
 
 function codeOf(file, region) {
   const path = join(root, file);
