@@ -71,7 +71,7 @@ describe.each([
   it(
     'sends, receives and calls on a broker of its own, and ends by itself',
     async () => {
-      const printed = await program(process.execPath, ['out/application.js'], folder(project.name));
+      const printed = await program(process.execPath, ['out/application.js'], folder(project.name), 30_000);
       const lines = printed
         .trim()
         .split('\n')

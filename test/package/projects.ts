@@ -74,18 +74,38 @@ export async function create(
     'npm',
     ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel', 'error'],
     folder,
+    200_000,
   );
 }
 
-/** Runs a program to its end and resolves to what it printed; rejects with it when the exit code is not 0. */
-export function program(name: string, args: readonly string[], cwd: string): Promise<string> {
+/**
+ * Runs a program to its end and resolves to what it printed; rejects with it when the exit code is not 0, or when it
+ * has not ended after `limit` ms. The limit is shorter than that of the test, so that no program outlives its test.
+ */
+export function program(
+  name: string,
+  args: readonly string[],
+  cwd: string,
+  limit = 100_000,
+): Promise<string> {
   // Not the broker that the other tests use: these applications bring their own.
   const { RABBITMQ_URL: _broker, NODE_OPTIONS: _options, ...env } = process.env;
   return new Promise((resolve, reject) => {
-    execFile(name, args, { cwd, env, timeout: 180_000, encoding: 'utf8' }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new Error(`${name} ${args.join(' ')} failed:\n${stdout}\n${stderr}`, { cause: error }));
-    });
+    execFile(
+      name,
+      args,
+      { cwd, env, timeout: limit, killSignal: 'SIGKILL', encoding: 'utf8' },
+      (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else
+          reject(
+            new Error(
+              `${name} ${args.join(' ')} failed${error.killed ? ` (no end after ${limit} ms)` : ''}:\n${stdout}\n${stderr}`,
+              { cause: error },
+            ),
+          );
+      },
+    );
   });
 }
 
