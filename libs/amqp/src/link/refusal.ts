@@ -48,19 +48,12 @@ export function refusal(error: unknown, label: string): RabbitError {
     return refused('host', `cannot reach ${label} (${code})`, 'is RabbitMQ running there?');
   }
   return refused('protocol', `${label} ended the handshake: ${text}`, 'does it speak AMQP 0-9-1?');
-
-  function refused(
-    reason: ConnectionRefusedError['reason'],
-    message: string,
-    hint: string,
-  ): ConnectionRefusedError {
-    return new ConnectionRefusedError(reason, message, hint);
-  }
 }
 
-/** Whether trying again without a person's help can succeed: a wrong password stays wrong. */
-export function isPermanent(error: unknown): boolean {
-  if (error instanceof ConnectionLostError || error instanceof QueueLockedError) return false;
-  if (!(error instanceof ConnectionRefusedError)) return error instanceof RabbitError;
-  return error.reason === 'credentials' || error.reason === 'vhost' || error.reason === 'tls';
+function refused(
+  reason: ConnectionRefusedError['reason'],
+  message: string,
+  hint: string,
+): ConnectionRefusedError {
+  return new ConnectionRefusedError(reason, message, hint);
 }
