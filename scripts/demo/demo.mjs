@@ -76,11 +76,12 @@ function report(played, seconds) {
   const left = played.flatMap(({ notShown }) => notShown);
   print('');
   for (const reason of left) print(faint(`Not shown: ${reason}`));
-  if (all.length === 0) {
+  if (played.length === 0) {
     print(bad('No scene was played.'));
     return false;
   }
-  const count = `${played.length} scenes, ${all.length} checks, ${seconds.toFixed(0)} seconds`;
+  const number = (many, what) => `${many} ${what}${many === 1 ? '' : 's'}`;
+  const count = `${number(played.length, 'scene')}, ${number(all.length, 'check')}, ${seconds.toFixed(0)} seconds`;
   if (wrong.length === 0) {
     print(good(`All right: ${count}.`));
     print(byHand);
