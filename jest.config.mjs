@@ -37,11 +37,7 @@ export default {
     project('unit', ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts']),
     project('house', ['test/house/**/*.spec.ts']),
     project('contract', ['test/contract/**/*.spec.ts']),
-    project('e2e', [
-      'test/e2e/**/*.spec.ts',
-      'test/regressions/**/*.spec.ts',
-      'test/docs/**/*.spec.ts',
-    ]),
+    project('e2e', ['test/e2e/**/*.spec.ts', 'test/regressions/**/*.spec.ts', 'test/docs/**/*.spec.ts']),
     project('nest11', ['test/e2e/**/*.nest.spec.ts'], nest11),
     project('interop', ['test/interop/**/*.spec.ts']),
     project('package', ['test/package/**/*.spec.ts']),

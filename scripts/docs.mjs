@@ -50,7 +50,11 @@ function withTables(text, path) {
 function markdown(folder, deep) {
   return readdirSync(join(root, folder), { recursive: deep })
     .filter((name) => name.endsWith('.md'))
-    .map((name) => relative(root, join(root, folder, name)).split(sep).join('/'));
+    .map((name) =>
+      relative(root, join(root, folder, name))
+        .split(sep)
+        .join('/'),
+    );
 }
 
 function libraryPages() {

@@ -8,6 +8,15 @@ import { root } from '../run.mjs';
 
 const model = 'libs/amqp/src/model';
 
+/** Members that mean the same everywhere and carry no comment. */
+const plain = {
+  name: 'Its name.',
+  arguments: 'AMQP arguments as they go over the wire. Default: none.',
+  declare: "Default `'create'`.",
+  exchange: 'By name it must exist; as an object it is declared.',
+  keys: 'Several keys or patterns.',
+};
+
 /** Every table by its name. */
 export async function tables() {
   const { BROKER_OPTIONS, HANDLER_OPTIONS } = await load(`${model}/option-table.ts`);
@@ -18,12 +27,12 @@ export async function tables() {
     'module-options': memberTable('libs/nestjs/src/module-options.ts', 'RabbitModuleOptions'),
     'publish-options': memberTable(`${model}/publish-options.ts`, 'PublishOptions'),
     'request-options': memberTable(`${model}/publish-options.ts`, 'RequestOptions'),
-    'receipt': memberTable(`${model}/publish-options.ts`, 'PublishReceipt'),
+    receipt: memberTable(`${model}/publish-options.ts`, 'PublishReceipt'),
     'retry-options': memberTable(`${model}/options.ts`, 'RetryOptions'),
     'exchange-options': memberTable(`${model}/options.ts`, 'ExchangeOptions'),
     'binding-options': memberTable(`${model}/options.ts`, 'BindingOptions'),
     'embedded-options': memberTable('libs/embedded/src/embedded-broker.ts', 'EmbeddedBrokerOptions'),
-    'features': table(
+    features: table(
       ['feature', 'on the embedded broker'],
       Object.entries(features).map(([name, { sentence }]) => [name, sentence]),
     ),
@@ -44,8 +53,9 @@ function memberTable(file, name) {
   if (found === undefined) throw new Error(`${file} has no interface ${name}`);
   const rows = found.members.map((member) => {
     const comments = ts.getJSDocCommentsAndTags(member).map((each) => ts.getTextOfJSDocComment(each.comment));
-    if (comments.length === 0) throw new Error(`${file}: ${name}.${member.name.getText()} has no comment`);
-    return [code(member.name.getText()), code(flat(member.type.getText())), flat(comments.join(' '))];
+    const meaning = flat(comments.join(' ')) || plain[member.name.getText()];
+    if (!meaning) throw new Error(`${file}: ${name}.${member.name.getText()} has no comment`);
+    return [code(member.name.getText()), code(flat(member.type.getText())), meaning];
   });
   return table(['option', 'type', 'meaning'], rows);
 }
@@ -78,7 +88,11 @@ function transpile(file, folder, done) {
   if (done.has(file)) return;
   done.add(file);
   const text = readFileSync(join(root, file), 'utf8');
-  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, isolatedModules: true };
+  const compilerOptions = {
+    module: ts.ModuleKind.ESNext,
+    target: ts.ScriptTarget.ES2022,
+    isolatedModules: true,
+  };
   const { outputText } = ts.transpileModule(text, { compilerOptions });
   const target = join(folder, file.replace(/\.ts$/, '.js'));
   mkdirSync(dirname(target), { recursive: true });

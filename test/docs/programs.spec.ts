@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type INestApplicationContext, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../house/sources.js';
+import { promised } from './page.js';
 import { onEachBroker, type TestBroker } from '../support/brokers.js';
 import { until } from '../support/events.js';
 
@@ -18,14 +18,6 @@ const tutorials = [
   '7-publisher-confirms',
 ].map((name) => [`docs/tutorials/${name}/main.ts`, `docs/tutorials/${name}/README.md`] as const);
 const programs = [['docs/examples/shop.ts', 'README.md'] as const, ...tutorials];
-
-/** What a page says that a program prints: the block after `<!-- output: <program> -->`. */
-function promised(page: string, program: string): string[] {
-  const text = readFileSync(join(root, page), 'utf8');
-  const found = text.split(`<!-- output: ${program} -->`)[1]?.match(/```text\n(.*?)\n```/s)?.[1];
-  if (found === undefined) throw new Error(`${page} does not say what ${program} prints`);
-  return found.split('\n');
-}
 
 /** Which of two workers was quicker, and which line comes first, is nobody's promise. */
 const comparable = (lines: readonly string[]): string[] =>

@@ -143,7 +143,7 @@ export class RabbitTesting {
         ];
       });
       const leaked = [...left];
-      const open = this.broker.openConnections();
+      const open = await this.broker.openConnections();
       if (open > 0) leaked.push(`${open} connections that are not the application's`);
       if (leaked.length > 0) throw new Error(`left open after closing: ${leaked.join(', ')}`);
     } finally {

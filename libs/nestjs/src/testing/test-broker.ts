@@ -8,14 +8,14 @@ import { ConfigError } from '@warren/amqp';
 export interface TestBroker {
   readonly url: string;
   /** Connections that are still open, if the broker can tell. */
-  openConnections(): number;
+  openConnections(): Promise<number>;
   stop(): Promise<void>;
 }
 
 /** The part of an embedded broker that is needed here. */
 interface Embedded {
   readonly url: string;
-  inspect(): { readonly connections: readonly unknown[] };
+  inspect(): Promise<{ readonly connections: readonly unknown[] }>;
   close(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ async function embedded(): Promise<TestBroker> {
   const broker = await library.EmbeddedBroker.start({ port: 0 });
   return {
     url: broker.url,
-    openConnections: () => broker.inspect().connections.length,
+    openConnections: async () => (await broker.inspect()).connections.length,
     stop: () => broker.close(),
   };
 }
@@ -49,7 +49,7 @@ async function onRabbitMQ(given: string): Promise<TestBroker> {
   const url = new URL(given);
   // A virtual host in the URL was chosen for tests by whoever wrote it there.
   if (url.pathname.length > 1 && url.pathname !== '/%2F' && url.pathname !== '/%2f') {
-    return { url: given, openConnections: () => 0, stop: async () => undefined };
+    return { url: given, openConnections: () => Promise.resolve(0), stop: async () => undefined };
   }
   const vhost = `warren-test-${randomBytes(6).toString('hex')}`;
   const user = decodeURIComponent(url.username) || 'guest';
@@ -62,7 +62,7 @@ async function onRabbitMQ(given: string): Promise<TestBroker> {
   url.pathname = `/${vhost}`;
   return {
     url: url.href,
-    openConnections: () => 0,
+    openConnections: () => Promise.resolve(0),
     stop: () => management(new URL(given), 'DELETE', `vhosts/${vhost}`),
   };
 }
