@@ -2,6 +2,9 @@
 // double or a timestamp, but never the text '5'; inside arrays and tables the wire type counts as well.
 import type { Field, Table } from '../wire/field-table.js';
 
+// To Erlang an empty array and an empty table are the same empty list.
+const EMPTY = 'e';
+
 /** Equal text means equal value. */
 export function canonicalValue(field: Field): string {
   switch (field.type) {
@@ -16,9 +19,9 @@ export function canonicalValue(field: Field): string {
     case 'decimal':
       return `d${field.value}`;
     case 'array':
-      return `a${JSON.stringify(field.value.map(canonicalTyped))}`;
+      return field.value.length === 0 ? EMPTY : `a${JSON.stringify(field.value.map(canonicalTyped))}`;
     case 'table':
-      return `m${canonicalTable(field.value)}`;
+      return field.value.size === 0 ? EMPTY : `m${canonicalTable(field.value)}`;
     default:
       // -0 and 0 are one number, and 2^53+1 as a 64 bit integer must not round to its neighbour.
       return `n${typeof field.value === 'bigint' ? field.value : Object.is(field.value, -0) ? 0 : field.value}`;

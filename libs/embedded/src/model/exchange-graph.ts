@@ -61,9 +61,7 @@ export class ExchangeGraph {
     const alternate = settings.arguments.get('alternate-exchange');
     if (alternate && alternate.type !== 'longstr') {
       const where = called('exchange', name, this.vhost);
-      throw precondition(
-        `invalid arg 'alternate-exchange' for ${where}: {unacceptable_type,${alternate.type}}`,
-      );
+      throw precondition(`invalid type '${alternate.type}' for arg 'alternate-exchange' in ${where}`);
     }
     this.exchanges.set(name, new Exchange(name, settings));
   }

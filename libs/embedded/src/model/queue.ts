@@ -190,7 +190,8 @@ export class Queue {
   /** After something was added: expired messages go, then what is over the limit, then the alarm is set. */
   private settleDown(): void {
     this.dropExpired();
-    while (this.overflows(0, 0)) {
+    // Where publishers are refused, what came in and is given back stays, however long the queue gets.
+    while (this.settings.overflow === 'drop-head' && this.overflows(0, 0)) {
       const oldest = this.ready.shift();
       if (!oldest) break;
       this.bury(oldest, 'maxlen');

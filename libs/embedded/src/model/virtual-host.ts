@@ -71,10 +71,10 @@ export class VirtualHost {
   private redeclared(queue: Queue, flags: QueueFlags, table: Table, connection: object): Queue {
     const { settings, name } = queue;
     const thing = called('queue', name, this.name);
-    assertSame('durable', thing, flags.durable, settings.durable);
-    assertSame('auto_delete', thing, flags.autoDelete, settings.autoDelete);
     const owner = flags.exclusive ? connection : undefined;
     if (queue.owner !== owner) throw locked(name, this.name);
+    assertSame('durable', thing, flags.durable, settings.durable);
+    assertSame('auto_delete', thing, flags.autoDelete, settings.autoDelete);
     assertSameArguments(thing, QUEUE_ARGUMENTS, table, settings.arguments);
     queue.touch();
     return queue;

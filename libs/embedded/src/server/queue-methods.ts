@@ -9,7 +9,7 @@ import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
 
 export const queueMethods: Answers = {
   'queue.declare': (channel, args) => {
-    if (isReplyName(args.queue) || args.queue === REPLY_QUEUE) {
+    if (args.queue === REPLY_QUEUE || isReplyName(args.queue)) {
       checkReplyName(channel, args.queue);
       if (!args.nowait) channel.reply('queue.declare-ok', { queue: args.queue, messages: 0, consumers: 1 });
       return;
@@ -69,11 +69,10 @@ function declare(channel: Channel, args: Args<'queue.declare'>): Queue {
   return connection.vhost.declare(args.queue, args, decodeTable(args.arguments), connection);
 }
 
-/** Asking for a reply address says whether the requester is still there. */
+/** Asking for a reply address says whether the requester is still there; the bare name is always there. */
 function checkReplyName(channel: Channel, name: string): void {
-  const { connection } = channel;
-  const there = name === REPLY_QUEUE ? channel.replies : connection.house.replyDesk.find(name);
-  if (!there) throw notFound('queue', name, connection.vhost.name);
+  const { house, vhost } = channel.connection;
+  if (name !== REPLY_QUEUE && !house.replyDesk.find(name)) throw notFound('queue', name, vhost.name);
 }
 
 export function queueName(channel: Channel, name: string): string {
