@@ -16,6 +16,7 @@ const steps = [
   { name: 'tests', command: ['npm', 'test'], limit: 20 * minutes, env: { TEST_RESULTS: results } },
   { name: 'lint', command: ['npm', 'run', 'lint'], limit: 5 * minutes },
   { name: 'types', command: ['npm', 'run', 'typecheck'], limit: 5 * minutes },
+  { name: 'docs', command: ['npm', 'run', 'docs', '--', '--check'], limit: 5 * minutes },
   { name: 'build', command: ['npm', 'run', 'build'], limit: 5 * minutes },
   { name: 'demo', command: ['npm', 'run', 'demo'], limit: 10 * minutes },
 ];

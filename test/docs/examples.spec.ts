@@ -45,11 +45,13 @@ describe('examples of the guides', () => {
       .mockImplementation((...words) => void printed.push(words.join(' ')));
     await import('../../docs/examples/testing.js');
     await import('../../docs/examples/embedded.js');
+    await import('../../docs/examples/override.js');
     spy.mockRestore();
 
     expect(printed).toEqual([
       ...promised('docs/embedded-broker.md', 'docs/examples/testing.ts'),
       '127.0.0.1',
+      'pretended 7',
     ]);
   });
 
