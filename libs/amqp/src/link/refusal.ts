@@ -57,3 +57,10 @@ function refused(
 ): ConnectionRefusedError {
   return new ConnectionRefusedError(reason, message, hint);
 }
+
+/** Whether trying again without a person's help can succeed: a wrong password stays wrong. */
+export function isPermanent(error: unknown): boolean {
+  if (error instanceof ConnectionLostError || error instanceof QueueLockedError) return false;
+  if (!(error instanceof ConnectionRefusedError)) return error instanceof RabbitError;
+  return error.reason === 'credentials' || error.reason === 'vhost' || error.reason === 'tls';
+}
