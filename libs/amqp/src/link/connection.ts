@@ -186,16 +186,18 @@ export class Connection {
   }
 
   private async prepare(lost: Promise<string>): Promise<void> {
-    const ended = lost.then((reason) => ({ reason }));
+    const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    // What was being declared is in the error of that, which comes a moment after the end of the connection.
+    const ended = lost.then(async (reason) => (await pause(), reason));
     try {
-      const over = await Promise.race([this.options.prepare?.(this), ended]);
-      if (over) throw new ConnectionLostError(over.reason);
+      const reason = await Promise.race([this.options.prepare?.(this), ended]);
+      if (reason !== undefined) throw new ConnectionLostError(reason);
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;
-      // What was being declared is in the error, why the broker minded is in the end of the connection.
-      const end = await Promise.race([ended, new Promise<void>((resolve) => setImmediate(resolve))]);
-      throw end && /\b(503|540)\b/.test(end.reason)
-        ? new ConfigError(`${error.message}: ${end.reason}`, 'it lacks a plugin or feature for this', error)
+      // Why the broker minded is in the end of the connection.
+      const reason = await Promise.race([ended, pause().then(pause)]);
+      throw reason && /\b(503|540)\b/.test(reason)
+        ? new ConfigError(`${error.message}: ${reason}`, 'it lacks a plugin or feature for this', error)
         : error;
     }
   }

@@ -1,0 +1,101 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { backoff } from './backoff.js';
+import type { Clock } from './clock.js';
+import { Deadlines } from './deadlines.js';
+
+/** Time that moves only when told to. */
+class Still implements Clock {
+  private time = 1_000_000;
+  private timers: { at: number; callback: () => void }[] = [];
+
+  now = (): number => this.time;
+
+  after(ms: number, callback: () => void): () => void {
+    const timer = { at: this.time + ms, callback };
+    this.timers.push(timer);
+    return () => void (this.timers = this.timers.filter((other) => other !== timer));
+  }
+
+  get armed(): number {
+    return this.timers.length;
+  }
+
+  move(ms: number): void {
+    const end = this.time + ms;
+    for (;;) {
+      const next = this.timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+      if (!next) break;
+      this.time = Math.max(this.time, next.at);
+      this.timers = this.timers.filter((other) => other !== next);
+      next.callback();
+    }
+    this.time = end;
+  }
+}
+
+describe('Deadlines', () => {
+  let clock: Still;
+  let deadlines: Deadlines;
+  let expired: number[];
+  const set = (ms: number): ReturnType<Deadlines['set']> => deadlines.set(ms, () => expired.push(ms));
+
+  beforeEach(() => {
+    clock = new Still();
+    deadlines = new Deadlines(clock);
+    expired = [];
+  });
+
+  it('calls each back at its time, never early and at most a tick late, with one timer', () => {
+    for (const ms of [500, 100, 105, 3_000]) set(ms);
+    expect(clock.armed).toBe(1);
+    clock.move(99);
+    expect(expired).toEqual([]);
+    clock.move(26);
+    expect(expired).toEqual([100, 105]);
+    clock.move(400);
+    expect(expired).toEqual([100, 105, 500]);
+    clock.move(2_500);
+    expect(expired).toEqual([100, 105, 500, 3_000]);
+    expect([deadlines.size, clock.armed]).toEqual([0, 0]);
+  });
+
+  it('a cleared one is never called, and the last one to go takes the timer along', () => {
+    const [one, two] = [set(100), set(200)];
+    deadlines.clear(one);
+    deadlines.clear(one);
+    deadlines.clear(two);
+    expect([deadlines.size, clock.armed]).toEqual([0, 0]);
+    clock.move(1_000);
+    expect(expired).toEqual([]);
+  });
+
+  it('a callback may set and clear others', () => {
+    const other = set(60);
+    deadlines.set(40, () => {
+      deadlines.clear(other);
+      set(20);
+    });
+    clock.move(200);
+    expect(expired).toEqual([20]);
+    expect([deadlines.size, clock.armed]).toEqual([0, 0]);
+  });
+
+  it('a shorter one set later comes first', () => {
+    set(1_000);
+    set(40);
+    clock.move(80);
+    expect(expired).toEqual([40]);
+    clock.move(1_000);
+    expect(expired).toEqual([40, 1_000]);
+  });
+});
+
+describe('backoff', () => {
+  it('doubles up to the cap, spread between half and all of it', () => {
+    const [none, all] = [() => 0, () => 1];
+    expect([0, 1, 2, 3, 10, 1_000].map((attempt) => backoff(attempt, 100, 5_000, all))).toEqual([
+      100, 200, 400, 800, 5_000, 5_000,
+    ]);
+    expect([0, 1, 10].map((attempt) => backoff(attempt, 100, 5_000, none))).toEqual([50, 100, 2_500]);
+  });
+});

@@ -1,0 +1,84 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConfigError, DecodeError } from './errors.js';
+import { afterFailure, retryPolicy } from './retry-policy.js';
+import { Drop, OutcomeSignal, Reject, Retry } from './signals.js';
+
+const policy = retryPolicy({ attempts: 3, delays: [100, 200], jitter: false }, 'x');
+const error = new Error('no');
+
+describe('afterFailure', () => {
+  it('waits as the policy says and dead-letters after the last attempt', () => {
+    expect(afterFailure(policy, 1, error)).toEqual({ kind: 'retry', after: 100, attempt: 2, error });
+    expect(afterFailure(policy, 2, error)).toEqual({ kind: 'retry', after: 200, attempt: 3, error });
+    expect(afterFailure(policy, 3, error)).toEqual({
+      kind: 'dead-letter',
+      reason: 'attempts-exhausted',
+      error,
+    });
+    expect(afterFailure(policy, 1_000_000, error).kind).toBe('dead-letter');
+  });
+
+  it('has the documented defaults, and the last wait repeats', () => {
+    const standard = retryPolicy(undefined, 'x');
+    const waits = [1, 2, 3, 4].map((attempt) => afterFailure({ ...standard, jitter: false }, attempt, error));
+    expect(waits.map((verdict) => verdict.kind === 'retry' && verdict.after)).toEqual([
+      1_000, 5_000, 30_000, 120_000,
+    ]);
+    expect(afterFailure(standard, 5, error).kind).toBe('dead-letter');
+    const many = retryPolicy({ attempts: 9, delays: '1s', jitter: false }, 'x');
+    expect(afterFailure(many, 8, error)).toMatchObject({ after: 1_000 });
+  });
+
+  it('jitter has five steps within a fifth, so that few wait queues are needed', () => {
+    const waits = new Set<unknown>();
+    for (let random = 0; random < 1; random += 0.01) {
+      waits.add(
+        (afterFailure({ ...policy, jitter: true }, 1, error, () => random) as { after: number }).after,
+      );
+    }
+    expect([...waits].sort((a, b) => Number(a) - Number(b))).toEqual([80, 90, 100, 110, 120]);
+  });
+
+  it('takes signals and unreadable bodies at their word', () => {
+    expect(afterFailure(policy, 1, Drop()).kind).toBe('drop');
+    expect(afterFailure(policy, 1, Reject('x'))).toMatchObject({ kind: 'dead-letter', reason: 'rejected' });
+    expect(afterFailure(policy, 1, new DecodeError('x', ''))).toMatchObject({ reason: 'undecodable' });
+    expect(afterFailure(policy, 1, Retry({ after: '1m' }))).toMatchObject({
+      kind: 'retry',
+      after: 60_000,
+      attempt: 2,
+    });
+    expect(afterFailure(policy, 5, Retry())).toMatchObject({ reason: 'attempts-exhausted' });
+  });
+
+  it('looks at classes', () => {
+    const only = retryPolicy({ on: [TypeError], not: [RangeError] }, 'x');
+    expect(afterFailure(only, 1, new TypeError()).kind).toBe('retry');
+    expect(afterFailure(only, 1, new RangeError())).toMatchObject({ reason: 'not-retryable' });
+    expect(afterFailure(only, 1, 'text')).toMatchObject({ reason: 'not-retryable' });
+    expect(afterFailure(only, 1, Retry()).kind).toBe('retry');
+  });
+
+  it.each([undefined, null, 'x', 0, Symbol('s'), Object.freeze({})])('takes anything: %p', (thrown) => {
+    expect(afterFailure(policy, 1, thrown)).toMatchObject({ kind: 'retry', error: thrown });
+  });
+});
+
+describe('signals', () => {
+  it('are errors with names', () => {
+    for (const [signal, name] of [
+      [Retry(), 'Retry'],
+      [Reject('r'), 'Reject'],
+      [Drop(), 'Drop'],
+    ] as const) {
+      expect(signal).toBeInstanceOf(OutcomeSignal);
+      expect(signal).toBeInstanceOf(Error);
+      expect(signal.name).toBe(name);
+    }
+    expect(Reject('why', 'cause')).toMatchObject({ message: 'why', cause: 'cause' });
+  });
+
+  it('Retry refuses a wait that is no duration where it is made', () => {
+    expect(() => Retry({ after: 'soon' as '1s' })).toThrow(ConfigError);
+  });
+});

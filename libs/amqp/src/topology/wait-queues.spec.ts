@@ -1,0 +1,44 @@
+import { describe, expect, it } from '@jest/globals';
+import { waitExchange, waitStep, waitTopology } from './wait-queues.js';
+
+describe('waiting in the broker', () => {
+  it.each([
+    [0, 10],
+    [10, 10],
+    [11, 11],
+    [99, 99],
+    [100, 100],
+    [101, 110],
+    [1_000, 1_000],
+    [1_234, 1_300],
+    [120_000, 120_000],
+    [2 ** 31 - 1, 864_000_000],
+  ])('%d ms is rounded up to %d', (ms, step) => expect(waitStep(ms)).toBe(step));
+
+  it('rounding costs at most ten per cent and leaves few different queues', () => {
+    const steps = new Set<number>();
+    const wrong: number[] = [];
+    for (let ms = 10; ms < 1_000_000; ms += 7) {
+      const step = waitStep(ms);
+      steps.add(step);
+      if (step < ms || step > ms * 1.1 + 1) wrong.push(ms);
+    }
+    expect(wrong).toEqual([]);
+    expect(steps.size).toBeLessThan(500);
+  });
+
+  it('the queue outlives every message that a fresh declaration may still send into it', () => {
+    const { exchanges, queues, bindings } = waitTopology(5_000, 'events');
+    expect(exchanges[0]).toMatchObject({ name: 'warren.wait.5000.events', type: 'fanout', durable: true });
+    expect(queues[0].arguments).toEqual({
+      'x-queue-type': 'classic',
+      'x-message-ttl': 5_000,
+      'x-dead-letter-exchange': 'events',
+      'x-expires': 305_000,
+    });
+    expect(bindings[0]).toMatchObject({
+      source: waitExchange(5_000, 'events'),
+      destination: { name: queues[0].name },
+    });
+  });
+});
