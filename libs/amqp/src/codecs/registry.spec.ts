@@ -1,0 +1,91 @@
+import { describe, expect, it } from '@jest/globals';
+import { DecodeError, EncodeError } from '../model/errors.js';
+import { nest } from './nest.js';
+import { CodecRegistry } from './registry.js';
+
+const registry = new CodecRegistry();
+const about = { exchange: 'e', routingKey: 'k', correlationId: 'c' };
+const encode = (payload: unknown, type?: string) => registry.encode(payload, type, undefined, about);
+const decode = (text: string | Buffer, contentType?: string, contentEncoding?: string) =>
+  registry.decode(Buffer.from(text as string), { contentType, contentEncoding });
+
+describe('encoding', () => {
+  it('undefined and null stay two things', () => {
+    expect(encode(undefined).content).toHaveLength(0);
+    expect(encode(null).content.toString()).toBe('null');
+    expect(decode('', 'application/json')).toBeUndefined();
+    expect(decode('null', 'application/json')).toBeNull();
+  });
+
+  it.each<[string, unknown]>([
+    ['a function', () => 1],
+    ['a symbol', Symbol('x')],
+    ['a BigInt', 1n],
+    ['a toJSON that gives what JSON cannot hold', { toJSON: () => [1n] }],
+  ])('%s is refused', (_name, payload) => {
+    expect(() => encode(payload)).toThrow(EncodeError);
+  });
+
+  it('a type that does not fit the payload is refused', () => {
+    expect(() => encode({}, 'text/plain')).toThrow(/no text/);
+    expect(() => encode({}, 'application/octet-stream')).toThrow(/no Buffer/);
+    expect(() => encode({}, 'image/png')).toThrow(/no codec writes 'image\/png'/);
+  });
+});
+
+describe('decoding', () => {
+  it.each([
+    ['Text/CSV; header=present', 'a,b', 'a,b'],
+    ['application/problem+json', '{"a":1}', { a: 1 }],
+    [undefined, '{"a":1}', { a: 1 }],
+    [undefined, 'plain', 'plain'],
+  ])('%s', (type, text, expected) => expect(decode(text, type)).toEqual(expected));
+
+  it.each([
+    ['application/json', '{'],
+    ['application/json', Buffer.from([0x22, 0xff, 0x22])],
+    ['text/plain', Buffer.from([0xff])],
+    ['application/x-odd', 'x'],
+    ['application/json', '['.repeat(300) + ']'.repeat(300)],
+  ])('%s with what it cannot read throws DecodeError', (type, body) => {
+    expect(() => decode(body, type)).toThrow(DecodeError);
+  });
+
+  it('brackets inside texts are no depth', () => {
+    const text = JSON.stringify(['['.repeat(500), '\\"[' + '{'.repeat(500)]);
+    expect(decode(text, 'application/json')).toEqual(JSON.parse(text));
+  });
+
+  it('an encoding is not guessed around', () => {
+    expect(() => decode('{}', 'application/json', 'gzip')).toThrow(/encoded as 'gzip'/);
+    expect(decode('{}', 'application/json', 'UTF-8')).toEqual({});
+  });
+
+  it('remembers only so many content types of senders', () => {
+    for (let n = 0; n < 5_000; n++) expect(() => decode('x', `odd/${n}`)).toThrow(DecodeError);
+    expect((registry as unknown as { byType: Map<string, unknown> }).byType.size).toBeLessThanOrEqual(1_000);
+  });
+});
+
+describe('nest', () => {
+  it('wraps and unwraps', () => {
+    const { content, contentType } = nest.encode({ a: 1 }, about);
+    expect([JSON.parse(content.toString()), contentType]).toEqual([
+      { pattern: 'k', data: { a: 1 }, id: 'c' },
+      undefined,
+    ]);
+    expect(nest.decode(content, {})).toEqual({ a: 1 });
+    expect(nest.decode(Buffer.from('{"data":1}'), {})).toEqual({ data: 1 });
+    const read = (packet: unknown) => nest.decodeReply?.(Buffer.from(JSON.stringify(packet)), {});
+    expect(read({ response: 0, isDisposed: true })).toEqual({ kind: 'value', value: 0 });
+    expect(read({ err: { message: 'm', status: 'error' } })).toMatchObject({
+      kind: 'error',
+      error: { name: 'RpcException', message: 'm' },
+    });
+    expect(read({ err: 'text' })).toEqual({
+      kind: 'error',
+      error: { name: 'RpcException', message: 'text' },
+    });
+    expect(read([1])).toEqual({ kind: 'value', value: [1] });
+  });
+});

@@ -1,0 +1,122 @@
+import { describe, expect, it } from '@jest/globals';
+import type { HandlerOptions } from '../model/options.js';
+import { settings } from '../model/settings.js';
+import { planHandler, type HandlerPlan, type HandlerRegistration } from './handler-plan.js';
+import { partFor, planTopology } from './plan.js';
+import { topologyWishes } from './wishes.js';
+
+const defaults = settings({ url: 'amqp://h', service: 'billing' });
+const plan = (
+  kind: HandlerRegistration['kind'],
+  pattern: string,
+  options: HandlerOptions = {},
+): HandlerPlan =>
+  planHandler(
+    { kind, id: 'Orders.place', patterns: pattern ? [pattern] : [], options, handle: () => 1 },
+    defaults,
+  );
+
+describe('a handler worked out', () => {
+  it('consume: a durable quorum queue with its dead-letter queue, and no arguments for failures', () => {
+    const { queue, wishes, deadQueue, retry } = plan('consume', 'orders');
+    expect(queue).toMatchObject({ name: 'orders', durable: true, arguments: { 'x-queue-type': 'quorum' } });
+    expect(wishes.queues.map(({ name }) => name)).toEqual(['orders', 'orders.dead']);
+    expect([deadQueue, retry.attempts]).toEqual(['orders.dead', 5]);
+  });
+
+  it('subscribe: a queue of the service, bound to the events exchange', () => {
+    const { queue, wishes } = plan('subscribe', 'order.*');
+    expect(queue.name).toBe('billing.Orders.place');
+    expect(wishes.exchanges).toMatchObject([{ name: 'events', type: 'topic', durable: true }]);
+    expect(wishes.bindings).toMatchObject([
+      { source: 'events', key: 'order.*', destination: { name: 'billing.Orders.place' } },
+    ]);
+  });
+
+  it('rpc: a classic queue, no retry, no dead letters', () => {
+    expect(plan('rpc', 'price')).toMatchObject({
+      queue: { name: 'price', arguments: { 'x-queue-type': 'classic' } },
+      deadQueue: undefined,
+      retry: { attempts: 1 },
+    });
+  });
+
+  it('what a quorum queue cannot do makes a classic one; asked for in so many words it is refused', () => {
+    expect(plan('consume', 'q', { maxPriority: 5 }).queue.arguments).toEqual({
+      'x-queue-type': 'classic',
+      'x-max-priority': 5,
+    });
+    expect(plan('consume', 'q', { durable: false }).queue).toMatchObject({
+      durable: false,
+      arguments: { 'x-queue-type': 'classic' },
+    });
+    expect(() => plan('consume', 'q', { maxPriority: 5, queueType: 'quorum' })).toThrow(
+      /@Consume Orders.place: queue 'q' cannot be a quorum queue/,
+    );
+    expect(plan('consume', 'q', { queueType: 'default' }).queue.arguments).toEqual({});
+  });
+
+  it('a batch raises the prefetch', () => {
+    expect(plan('consume', 'q', { batch: { size: 100 }, prefetch: 2 })).toMatchObject({
+      prefetch: 100,
+      batch: { size: 100, wait: 1_000 },
+    });
+  });
+
+  it.each<[HandlerRegistration['kind'], string, HandlerOptions, RegExp]>([
+    ['consume', '', {}, /does not say its queue/],
+    ['subscribe', '', {}, /neither a topic nor bindings/],
+    ['consume', 'q', { broadcast: true }, /broadcast is for @Subscribe/],
+    ['rpc', 'q', { ack: 'manual' }, /answer settles a request/],
+    ['consume', 'q', { batch: { size: 2 }, ack: 'none' }, /batch needs acks/],
+    ['consume', 'q', { exchange: 'e' }, /names an exchange but no keys/],
+    ['consume', 'q', { bindings: [{ exchange: '', key: 'x' }] }, /default exchange/],
+    ['consume', 'q', { bindings: [{ exchange: 'e', key: 'x', keys: ['y'] }] }, /key and keys/],
+    ['consume', 'q', { stream: { offset: 'first' }, queueType: 'classic' }, /stream reads a stream queue/],
+    ['consume', 'x'.repeat(256), {}, /the queue is 256 bytes/],
+  ])('%s with %p: %p is refused by name', (kind, pattern, options, message) => {
+    expect(() => plan(kind, pattern, options)).toThrow(message);
+    expect(() => plan(kind, pattern, options)).toThrow(/Orders\.place/);
+  });
+});
+
+describe('the plan', () => {
+  it('merges what agrees, and takes an exchange by name as another describes it', () => {
+    const merged = planTopology([
+      plan('consume', 'q', { bindings: [{ exchange: 'e', key: 'a' }] }).wishes,
+      topologyWishes(
+        { exchanges: [{ name: 'e', type: 'direct' }], bindings: [{ exchange: 'e', key: 'a', queue: 'q' }] },
+        'quorum',
+        'other',
+      ),
+    ]);
+    expect(merged.exchanges).toMatchObject([{ name: 'e', type: 'direct', declare: 'create' }]);
+    expect(merged.bindings).toHaveLength(1);
+  });
+
+  it('names both sides of a conflict', () => {
+    const wishes = topologyWishes({ queues: [{ name: 'q', maxLength: 5 }] }, 'quorum', 'BillingModule');
+    expect(() => planTopology([plan('consume', 'q').wishes, wishes])).toThrow(
+      /@Consume Orders\.place and BillingModule want queue 'q' differently: x-max-length/,
+    );
+  });
+
+  it('the part of one queue has its exchanges, bindings and dead-letter queue', () => {
+    const all = planTopology([plan('subscribe', 'a.*').wishes, plan('consume', 'other').wishes]);
+    const part = partFor(all, 'billing.Orders.place');
+    expect(part.queues.map(({ name }) => name)).toEqual([
+      'billing.Orders.place',
+      'billing.Orders.place.dead',
+    ]);
+    expect([part.exchanges.length, part.bindings.length]).toEqual([1, 1]);
+  });
+
+  it('a binding needs one receiver', () => {
+    expect(() => topologyWishes({ bindings: [{ exchange: 'e' }] }, 'quorum', 'M')).toThrow(
+      /either queue or to/,
+    );
+    expect(() =>
+      topologyWishes({ bindings: [{ exchange: 'e', queue: 'q', to: 'x' }] }, 'quorum', 'M'),
+    ).toThrow(/either queue or to/);
+  });
+});
