@@ -1,6 +1,6 @@
 // The demo applications as processes, for the tests about them: built once, started with a URL, ended after the test.
 import { join } from 'node:path';
-import { afterEach, beforeAll, expect } from '@jest/globals';
+import { afterEach, beforeAll, expect, jest } from '@jest/globals';
 import { Child, endAll, type ChildEvent } from '../../scripts/demo/child.mjs';
 
 export { Child, type ChildEvent };
@@ -15,6 +15,8 @@ export const path = (...parts: readonly string[]): string => join(root, ...parts
 
 /** Registers what every file about the applications needs. */
 export function withApplications(): void {
+  // Each process takes half a second on a quiet machine, and many times that on a busy one.
+  jest.setTimeout(90_000);
   beforeAll(async () => {
     const build = new Child('the build', [path('scripts/build.mjs'), '--if-needed']);
     const { code } = await build.ended;
