@@ -5,12 +5,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { milliseconds } from '../model/duration.js';
 import { ConnectionLostError, EncodeError } from '../model/errors.js';
 import { WaitingRoomFullError } from '../model/publish-errors.js';
-import {
-  RpcCancelledError,
-  RpcConnectionLostError,
-  RpcNoServerError,
-  RpcTimeoutError,
-} from '../model/rpc-errors.js';
+import { RpcCancelledError } from '../model/rpc-errors.js';
 import { describeError, printable } from '../model/logger.js';
 import { validate } from '../model/schema.js';
 import { outgoing } from '../model/outgoing.js';
@@ -24,6 +19,7 @@ import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
 import type { Events } from '../observe/events.js';
+import { Call } from './call.js';
 import type { Destinations } from './destinations.js';
 import { Inbox } from './inbox.js';
 import { readReply } from './remote-error.js';
@@ -47,8 +43,8 @@ export class Requester {
   private readonly inbox = new Inbox();
   private readonly room: WaitingRoom;
   private readonly lease: ChannelLease;
-  private readonly failWaiting = new Set<(error: Error) => void>();
-  private readonly ids = new Set<string>();
+  /** Sent or waiting, by correlation id. */
+  private readonly calls = new Map<string, Call>();
   private readonly prefix = randomBytes(12).toString('base64url');
   private counter = 0;
   private replyTo = DIRECT_REPLY_TO;
@@ -75,7 +71,7 @@ export class Requester {
 
   /** Calls that wait for their answer, or to be sent. */
   get pending(): number {
-    return this.ids.size;
+    return this.calls.size;
   }
 
   /** Lets waiting calls go. */
@@ -96,7 +92,7 @@ export class Requester {
         new WaitingRoomFullError(`${this.options.settings.rpc.maxPending} calls under way`),
       );
     }
-    if (options.correlationId !== undefined && this.ids.has(options.correlationId)) {
+    if (options.correlationId !== undefined && this.calls.has(options.correlationId)) {
       const text = `a call with the correlation id '${printable(options.correlationId)}' is under way already`;
       return Promise.reject(new EncodeError(text, 'leave correlationId out, or make it unique'));
     }
@@ -115,8 +111,9 @@ export class Requester {
   async close(): Promise<void> {
     this.closed = true;
     this.inbox.lost('closed');
-    for (const fail of [...this.failWaiting])
-      fail(new ConnectionLostError('closed before the call could be sent'));
+    for (const call of [...this.calls.values()]) {
+      call.fail(new ConnectionLostError('closed before the call could be sent'));
+    }
     await this.lease.close();
   }
 
@@ -127,75 +124,50 @@ export class Requester {
     resolve: (value: unknown) => void,
     reject: (error: Error) => void,
   ): void {
-    const { exchange, routingKey, properties } = message;
-    const id = properties.correlationId as string;
-    const { signal } = options;
-    let ended = false;
-    this.ids.add(id);
-    const end = (settle: () => void): void => {
-      if (ended) return;
-      ended = true;
-      this.ids.delete(id);
-      this.inbox.remove(id);
-      this.room.leave(waiting);
-      this.failWaiting.delete(fail);
-      this.options.deadlines.clear(deadline);
-      signal?.removeEventListener('abort', onAbort);
-      settle();
-    };
-    const fail = (error: Error): void => end(() => reject(error));
-    const onAbort = (): void => fail(new RpcCancelledError(exchange, routingKey, signal?.reason));
-    const deadline = this.options.deadlines.set(timeout, () =>
-      fail(new RpcTimeoutError(exchange, routingKey, timeout, id)),
-    );
-    signal?.addEventListener('abort', onAbort, { once: true });
-    const waiter = {
-      id,
-      onReply: (reply: ReceivedMessage) => end(() => this.settleWith(reply, options, resolve, reject)),
-      onReturned: () => fail(new RpcNoServerError(exchange, routingKey)),
-      onLost: (reason: string) => fail(new RpcConnectionLostError(exchange, routingKey, new Error(reason))),
-    };
-    const go = (): void => {
-      this.failWaiting.delete(fail);
-      this.inbox.add(waiter);
-      try {
-        this.lease.current?.publish(message, this.replyTo);
-      } catch (error) {
-        const text = describeError(error);
-        if (this.lease.current?.alive)
-          fail(new EncodeError(`the request cannot be sent: ${text}`, '', error));
-        else waiter.onLost(text);
-      }
-    };
-    const waiting: Waiting = { bytes: message.content.length, go, gone: true };
-    const launch = (): void => {
-      if (ended) return;
-      if (this.isOpen()) return go();
-      try {
-        this.room.enter(waiting);
-      } catch (error) {
-        fail(error as Error);
-      }
-    };
-    this.failWaiting.add(fail);
+    const { deadlines, destinations } = this.options;
+    const call: Call = new Call({
+      ...{ message, timeout, deadlines, signal: options.signal },
+      onEnd: (result) => {
+        this.calls.delete(call.id);
+        this.inbox.remove(call.id);
+        this.room.leave(waiting);
+        if ('error' in result) reject(result.error);
+        else this.read(result.reply, options).then(resolve, reject);
+      },
+    });
+    const waiting: Waiting = { bytes: message.content.length, go: () => this.send(call), gone: true };
+    this.calls.set(call.id, call);
+    const launch = (): void => this.launch(call, waiting);
     // A missing exchange would cost the channel, and with it the answers of all other calls.
-    if (this.options.destinations.isKnown(exchange)) launch();
-    else this.options.destinations.ensure(exchange).then(launch, fail);
+    if (destinations.isKnown(message.exchange)) launch();
+    else destinations.ensure(message.exchange).then(launch, (error: Error) => call.fail(error));
   }
 
-  private settleWith(
-    reply: ReceivedMessage,
-    options: RequestOptions,
-    resolve: (value: unknown) => void,
-    reject: (error: Error) => void,
-  ): void {
+  private launch(call: Call, waiting: Waiting): void {
+    if (call.ended) return;
+    if (this.isOpen()) return this.send(call);
     try {
-      const value = readReply(reply, this.options.codecs, options.codec);
-      if (options.schema) validate(options.schema, value).then(resolve, reject);
-      else resolve(value);
+      this.room.enter(waiting);
     } catch (error) {
-      reject(error as Error);
+      call.fail(error as Error);
     }
+  }
+
+  private send(call: Call): void {
+    const channel = this.lease.current;
+    this.inbox.add(call);
+    try {
+      channel?.publish(call.message, this.replyTo);
+    } catch (error) {
+      const text = describeError(error);
+      if (channel?.alive) call.fail(new EncodeError(`the request cannot be sent: ${text}`, '', error));
+      else call.onLost(text);
+    }
+  }
+
+  private async read(reply: ReceivedMessage, { codec, schema }: RequestOptions): Promise<unknown> {
+    const value = readReply(reply, this.options.codecs, codec);
+    return schema ? validate(schema, value) : value;
   }
 
   private build(

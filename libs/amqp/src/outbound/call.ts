@@ -1,0 +1,73 @@
+// One call under way: its deadline, its signal, and its one end. A reply, a return, a time-out, an abort
+// and a lost channel may all come; the first counts.
+
+import type { Deadline, Deadlines } from '../model/deadlines.js';
+import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
+import {
+  RpcCancelledError,
+  RpcConnectionLostError,
+  RpcNoServerError,
+  RpcTimeoutError,
+} from '../model/rpc-errors.js';
+import type { Waiter } from './inbox.js';
+
+/** How a call ended. */
+export type CallResult = { readonly reply: ReceivedMessage } | { readonly error: Error };
+
+/** What a call is made from. */
+export interface CallOptions {
+  readonly message: OutgoingMessage;
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+  readonly deadlines: Deadlines;
+  readonly onEnd: (result: CallResult) => void;
+}
+
+/** See the top of the file. */
+export class Call implements Waiter {
+  readonly id: string;
+  ended = false;
+  private readonly deadline: Deadline;
+
+  constructor(private readonly options: CallOptions) {
+    const { message, timeout, signal, deadlines } = options;
+    this.id = message.properties.correlationId as string;
+    this.deadline = deadlines.set(timeout, () => {
+      this.fail(new RpcTimeoutError(message.exchange, message.routingKey, timeout, this.id));
+    });
+    signal?.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  get message(): OutgoingMessage {
+    return this.options.message;
+  }
+
+  onReply(reply: ReceivedMessage): void {
+    this.end({ reply });
+  }
+
+  onReturned(): void {
+    this.fail(new RpcNoServerError(this.message.exchange, this.message.routingKey));
+  }
+
+  onLost(reason: string): void {
+    this.fail(new RpcConnectionLostError(this.message.exchange, this.message.routingKey, new Error(reason)));
+  }
+
+  fail(error: Error): void {
+    this.end({ error });
+  }
+
+  private readonly onAbort = (): void => {
+    const { exchange, routingKey } = this.message;
+    this.fail(new RpcCancelledError(exchange, routingKey, this.options.signal?.reason));
+  };
+
+  private end(result: CallResult): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.options.deadlines.clear(this.deadline);
+    this.options.signal?.removeEventListener('abort', this.onAbort);
+    this.options.onEnd(result);
+  }
+}
