@@ -1,7 +1,7 @@
 // Consumers: tags, exclusivity, cancelling, and how messages are shared out.
 import { expect, it } from '@jest/globals';
 import { onEachBroker } from '../support/brokers.js';
-import { channelRefusal, connectionRefusal, Session, text } from './session.js';
+import { channelRefusal, connectionRefusal, Session } from './session.js';
 
 onEachBroker('A consumer', (broker) => {
   it('without a tag gets one from the broker', async () => {
@@ -141,7 +141,8 @@ onEachBroker('Consumers of one queue', (broker) => {
     const fastConsumer = await fast.consume(queue, { noAck: true });
     await session.send(queue, ['1', '2', '3', '4']);
     expect(await fastConsumer.bodies(3)).toEqual(['2', '3', '4']);
-    expect(slowConsumer.got.all.map(text)).toEqual(['1']);
+    expect(await slowConsumer.bodies(1)).toEqual(['1']);
+    expect(slowConsumer.got.size).toBe(1);
   });
 
   it('with a higher priority are served first', async () => {

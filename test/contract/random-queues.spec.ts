@@ -29,7 +29,7 @@ onBothBrokers('Random queue scripts', (embedded, rabbitmq) => {
 
   it.each(kinds)('show the same when %s', (_, consumers) =>
     seeded(async (chance) => {
-      for (const script of times(40, () => queueScript(chance, 60, consumers))) await compare(script);
+      for (const script of times(25, () => queueScript(chance, 60, consumers))) await compare(script);
     }),
   );
 });
