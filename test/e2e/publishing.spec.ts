@@ -215,7 +215,7 @@ onEachBroker('publishing', (broker) => {
         },
         {},
         /odd/,
-      ], // eslint-disable-line @typescript-eslint/only-throw-error
+      ],
       [
         'a getter that throws',
         'q',
