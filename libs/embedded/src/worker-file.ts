@@ -18,13 +18,14 @@ export function workerFile(): string {
 }
 
 function thisFile(): string {
-  const { prepareStackTrace } = Error;
+  const before = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
   try {
     Error.prepareStackTrace = (_error, sites) => sites[0]?.getFileName();
-    const name = new Error().stack as unknown as string | undefined;
-    if (!name) throw new TypeError('the broker does not find its own files');
+    const name: unknown = new Error().stack;
+    if (typeof name !== 'string') throw new TypeError('the broker does not find its own files');
     return name.startsWith('file:') ? fileURLToPath(name) : name;
   } finally {
-    Error.prepareStackTrace = prepareStackTrace;
+    if (before) Object.defineProperty(Error, 'prepareStackTrace', before);
+    else Reflect.deleteProperty(Error, 'prepareStackTrace');
   }
 }

@@ -35,5 +35,5 @@ function canonicalTyped(field: Field): string {
 /** The same text for the same names and values in any order. */
 export function canonicalTable(table: Table): string {
   const entries = [...table].map(([name, field]) => [name, canonicalTyped(field)]);
-  return JSON.stringify(entries.sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1)));
+  return JSON.stringify(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -74,7 +74,7 @@ export class Consumers {
       const size = group.members.length;
       for (let step = 0; step < size; step += 1) {
         const at = (group.turn + step) % size;
-        const consumer = group.members[at] as Consumer;
+        const consumer = group.members[at];
         if (!consumer.ready()) continue;
         group.turn = (at + 1) % size;
         return consumer;

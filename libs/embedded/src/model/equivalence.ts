@@ -1,6 +1,7 @@
 // A queue or exchange declared again must be declared alike. Compares as RabbitMQ does and says what differs in its
 // words, one difference at a time.
 import type { Field, Table } from '../wire/field-table.js';
+import { shownField } from '../wire/plain.js';
 import { canonicalValue } from './canonical.js';
 import { precondition } from './failure.js';
 
@@ -41,7 +42,7 @@ function canonicalOf(name: string, field: Field | undefined): string {
 }
 
 function quoted(field: Field): string {
-  return `'${Buffer.isBuffer(field.value) ? field.value.toString('utf8') : String(field.value)}'`;
+  return `'${shownField(field)}'`;
 }
 
 function described(field: Field | undefined): string {

@@ -62,10 +62,10 @@ export class HashRing implements Router {
     let high = this.places.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.places[middle] as Place).at < wanted) low = middle + 1;
+      if (this.places[middle].at < wanted) low = middle + 1;
       else high = middle;
     }
-    found((this.places[low] ?? (this.places[0] as Place)).binding);
+    found((this.places[low] ?? this.places[0]).binding);
   }
 
   private subject(message: Message): string {

@@ -1,6 +1,7 @@
 // Headers bindings, found by a header they need: an `all` binding is filed under one of its pairs, an `any` binding
 // under each. Only what is filed under a header of the message is looked at, not every binding there is.
-import type { Field, Table } from '../wire/field-table.js';
+import type { Table } from '../wire/field-table.js';
+import { shownField } from '../wire/plain.js';
 import type { Binding } from './binding.js';
 import { canonicalValue } from './canonical.js';
 import type { Router } from './exchange.js';
@@ -20,14 +21,14 @@ const MATCHES = ['all', 'any', 'all-with-x', 'any-with-x'];
 export function checkHeadersArguments(table: Table): void {
   const match = table.get('x-match');
   if (!match) return;
-  const value: Field['value'] = match.value;
-  if (typeof value === 'string' && match.type === 'longstr') {
-    if (MATCHES.includes(value)) return;
-    throw precondition(
-      `Invalid x-match field value <<"${value}">>; expected all, any, all-with-x, or any-with-x`,
-    );
+  if (match.type !== 'longstr') {
+    const value = shownField(match);
+    throw precondition(`Invalid x-match field type ${match.type} (value ${value}); expected longstr`);
   }
-  throw precondition(`Invalid x-match field type ${match.type} (value ${String(value)}); expected longstr`);
+  if (MATCHES.includes(match.value)) return;
+  throw precondition(
+    `Invalid x-match field value <<"${match.value}">>; expected all, any, all-with-x, or any-with-x`,
+  );
 }
 
 function pattern(binding: Binding): Pattern {

@@ -22,7 +22,7 @@ export class Message {
   ) {}
 
   get routingKey(): string {
-    return this.routingKeys[0] as string;
+    return this.routingKeys[0];
   }
 
   /** Bytes it takes in memory, roughly. */

@@ -42,7 +42,7 @@ export class PriorityList {
   /** Takes messages from the head of each level for as long as the test holds there. */
   *takeWhile(test: (held: Held) => boolean): Generator<Held> {
     for (let level = this.levels.length - 1; level >= 0; level -= 1) {
-      const list = this.levels[level] as ReadyList;
+      const list = this.levels[level];
       for (let held = list.peek(); held; held = list.peek()) {
         if (!test(held)) return;
         list.shift();
@@ -57,7 +57,7 @@ export class PriorityList {
     this.bodyBytes += held.message.body.length;
     const level = Math.min(held.priority, this.maxPriority);
     while (this.levels.length <= level) this.levels.push(new ReadyList());
-    return this.levels[level] as ReadyList;
+    return this.levels[level];
   }
 
   private remove(held: Held): void {
@@ -68,7 +68,7 @@ export class PriorityList {
   private highest(): ReadyList | undefined {
     if (this.count === 0) return undefined;
     for (let level = this.levels.length - 1; level > 0; level -= 1) {
-      const list = this.levels[level] as ReadyList;
+      const list = this.levels[level];
       if (list.size > 0) return list;
     }
     return this.levels[0];

@@ -24,8 +24,8 @@ export class ReadyList {
     let at = heap.push(held) - 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if ((heap[parent] as Held).position <= held.position) break;
-      heap[at] = heap[parent] as Held;
+      if (heap[parent].position <= held.position) break;
+      heap[at] = heap[parent];
       at = parent;
     }
     heap[at] = held;
@@ -68,9 +68,9 @@ export class ReadyList {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= size) break;
-      if (child + 1 < size && (heap[child + 1] as Held).position < (heap[child] as Held).position) child += 1;
-      if ((heap[child] as Held).position >= last.position) break;
-      heap[at] = heap[child] as Held;
+      if (child + 1 < size && heap[child + 1].position < heap[child].position) child += 1;
+      if (heap[child].position >= last.position) break;
+      heap[at] = heap[child];
       at = child;
     }
     heap[at] = last;

@@ -7,7 +7,7 @@ import { methodIds } from '../wire/method-codec.js';
 import type { Args, Method, MethodName } from '../wire/methods.js';
 import { NO_PROPERTIES } from '../wire/properties.js';
 import { dispatch } from './channel-methods.js';
-import { Confirms } from './confirms.js';
+import { type Confirms } from './confirms.js';
 import type { Connection } from './connection.js';
 import { publish } from './publish.js';
 import { type ReplyConsumer } from './reply-desk.js';

@@ -11,6 +11,7 @@ import {
   FRAME_METHOD,
   FrameReader,
   PROTOCOL_HEADER,
+  type Verdict,
 } from '../wire/frames.js';
 import { decodeMethod, methodIds } from '../wire/method-codec.js';
 import type { Method } from '../wire/methods.js';
@@ -23,6 +24,7 @@ import { Outbox } from './outbox.js';
 import { Throttle } from './throttle.js';
 
 const nextTurn = setImmediate;
+const NOTHING = Buffer.alloc(0);
 
 export class Connection {
   readonly outbox: Outbox;
@@ -73,15 +75,10 @@ export class Connection {
     return this.opened.vhost;
   }
 
-  get user(): string {
-    return this.opened.user;
-  }
-
   get agreed(): Session | undefined {
     return this.session;
   }
 
-  /** Where the client is, and whether it is blocked as a publisher. */
   get peer(): { readonly remote: string; readonly blocked: boolean } {
     const { remoteAddress, remotePort } = this.socket;
     return { remote: `${remoteAddress ?? '?'}:${remotePort ?? 0}`, blocked: this.throttle.blocked };
@@ -98,17 +95,13 @@ export class Connection {
     return false;
   }
 
-  /** The first publish during an alarm blocks the connection; what was sent before that is still taken. */
-  published(): void {
-    const { alarm } = this.house;
-    if (alarm !== undefined && this.state === 'open') this.throttle.block(alarm);
-  }
-
+  /** Publishing is possible again; goes on with the publish that was held back. */
   unblock(): void {
     this.throttle.unblock();
+    this.readOn();
   }
 
-  /** Ends the connection from our side: 320 for an operator's wish. */
+  /** Ends the connection from our side. */
   closeBecause(failure: AmqpFailure, culprit: readonly [number, number] = [0, 0]): void {
     if (this.state === 'closing' || this.state === 'gone') return;
     if (this.state === 'handshake' && failure.code === 320) {
@@ -119,18 +112,14 @@ export class Connection {
     this.state = 'closing';
     this.release();
     this.throttle.open();
+    this.readOn();
     const [classId, methodId] = culprit;
-    this.outbox.method(0, 'connection.close', {
-      code: failure.code,
-      text: failure.message,
-      classId,
-      methodId,
-    });
+    const { code, message: text } = failure;
+    this.outbox.method(0, 'connection.close', { code, text, classId, methodId });
     this.outbox.flush();
     this.deadline.start();
   }
 
-  /** Cuts the socket and frees everything. */
   gone(): void {
     if (this.state === 'gone') return;
     this.state = 'gone';
@@ -157,13 +146,15 @@ export class Connection {
     if (this.outbox.saturated) this.throttle.choke(true);
   }
 
+  private readOn(): void {
+    nextTurn(() => this.receive(NOTHING));
+  }
+
   /** A failure of the whole connection. Errors of our own are told as 541 and logged; they never leave the socket. */
   private broken(error: unknown, culprit: readonly [number, number]): void {
-    if (error instanceof SilentRefusal) {
-      this.gone();
-    } else if (error instanceof AmqpFailure) {
-      this.closeBecause(error, culprit);
-    } else {
+    if (error instanceof SilentRefusal) this.gone();
+    else if (error instanceof AmqpFailure) this.closeBecause(error, culprit);
+    else {
       this.house.logger.warn(`a connection ends with an internal error: ${String(error)}`);
       this.closeBecause(new AmqpFailure(541, 'the embedded broker failed'), culprit);
     }
@@ -178,9 +169,10 @@ export class Connection {
     return false;
   }
 
-  private frame(frame: Frame): boolean {
+  private frame(frame: Frame): Verdict {
     if (frame.type === FRAME_METHOD) {
       const method = decodeMethod(frame.payload);
+      if (method.name === 'basic.publish' && this.mustWait()) return 'again';
       try {
         this.method(frame.channel, method);
       } catch (error) {
@@ -192,7 +184,15 @@ export class Connection {
     } else if (frame.type !== FRAME_HEARTBEAT) {
       throw new AmqpFailure(501, `frame of unknown type ${frame.type}`);
     }
-    return this.state !== 'gone';
+    return this.state === 'gone' ? 'stop' : 'next';
+  }
+
+  /** The first publish during an alarm blocks the connection. */
+  private mustWait(): boolean {
+    const { alarm } = this.house;
+    if (alarm === undefined || this.state !== 'open') return false;
+    this.throttle.block(alarm);
+    return true;
   }
 
   private method(channel: number, method: Method): void {
@@ -201,9 +201,9 @@ export class Connection {
       if (method.name === 'connection.close-ok') this.gone();
     } else if (this.state === 'handshake') this.negotiate(method);
     else if (channel !== 0) this.channels.method(channel, method);
-    else if (method.name === 'connection.update-secret')
-      this.outbox.method(0, 'connection.update-secret-ok', {});
-    else throw new AmqpFailure(503, `${method.name} is not a method for channel 0`);
+    else if (method.name !== 'connection.update-secret') {
+      throw new AmqpFailure(503, `${method.name} is not a method for channel 0`);
+    } else this.outbox.method(0, 'connection.update-secret-ok', {});
   }
 
   private negotiate(method: Method): void {

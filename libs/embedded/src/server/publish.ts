@@ -18,7 +18,6 @@ export function publish(
   properties: Buffer,
   body: Buffer,
 ): void {
-  channel.connection.published();
   if (args.immediate) throw new AmqpFailure(540, 'immediate=true');
   const { exchange, routingKey, mandatory } = args;
   if (exchange !== '' && channel.connection.vhost.exchanges.get(exchange).settings.internal) {
@@ -64,7 +63,7 @@ function accept(channel: Channel, message: Message): Message {
 
 function checkUser(channel: Channel, message: Message): void {
   const claimed = message.text('userId');
-  const { user } = channel.connection;
+  const user = channel.connection.agreed?.user;
   if (claimed === undefined || claimed === user) return;
   throw precondition(`user_id property set to '${claimed}' but authenticated user was '${user}'`);
 }

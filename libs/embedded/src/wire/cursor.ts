@@ -31,7 +31,7 @@ export class Cursor {
 
   octet(): number {
     const at = this.claim(1);
-    return this.bytes[at] as number;
+    return this.bytes[at];
   }
 
   signedOctet(): number {

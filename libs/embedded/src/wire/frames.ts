@@ -19,6 +19,9 @@ export interface Frame {
 /** What opens a connection; anything else is answered with this and a closed socket. */
 export const PROTOCOL_HEADER = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
 
+/** What a frame's receiver says: go on, hear nothing more, or bring me this frame again with the next push. */
+export type Verdict = 'next' | 'stop' | 'again';
+
 export class FrameReader {
   /** The largest frame that is accepted, overhead included. Lowered once the client has agreed to less. */
   maxFrame: number;
@@ -30,7 +33,7 @@ export class FrameReader {
 
   constructor(
     maxFrame: number,
-    private readonly onFrame: (frame: Frame) => boolean,
+    private readonly onFrame: (frame: Frame) => Verdict,
     private readonly onGreeting: (header: Buffer) => boolean,
   ) {
     this.maxFrame = maxFrame;
@@ -42,7 +45,7 @@ export class FrameReader {
     return this.collected;
   }
 
-  /** Takes the next chunk; calls back for each whole frame until a callback says false. Throws on a broken frame. */
+  /** Takes the next chunk (or none) and calls back for each whole frame. Throws on a broken frame. */
   push(chunk: Buffer): void {
     let bytes = chunk;
     if (this.collected > 0) {
@@ -78,7 +81,7 @@ export class FrameReader {
   }
 
   private frameAt(bytes: Buffer, at: number): number | 'more' | 'stop' {
-    const type = bytes[at] as number;
+    const type = bytes[at];
     const size = bytes.readUInt32BE(at + 3);
     const whole = size + FRAME_OVERHEAD;
     if (whole > this.maxFrame) {
@@ -88,10 +91,12 @@ export class FrameReader {
       this.wanted = whole;
       return 'more';
     }
-    this.wanted = FRAME_OVERHEAD;
     const end = at + 7 + size;
     if (bytes[end] !== FRAME_END) throw new AmqpFailure(501, 'a frame does not end with the frame-end octet');
     const frame = { type, channel: bytes.readUInt16BE(at + 1), payload: bytes.subarray(at + 7, end) };
-    return this.onFrame(frame) ? end + 1 : 'stop';
+    const verdict = this.onFrame(frame);
+    this.wanted = verdict === 'again' ? whole : FRAME_OVERHEAD;
+    if (verdict === 'next') return end + 1;
+    return verdict === 'again' ? 'more' : 'stop';
   }
 }

@@ -18,7 +18,7 @@ for (const [name, [classId, methodId, fields]] of Object.entries(METHODS)) {
     name: name as MethodName,
     classId,
     methodId,
-    fields: Object.entries(fields) as [string, WireType][],
+    fields: Object.entries(fields),
   };
   shapes.set(shape.name, shape);
   byId.set(classId * 0x10000 + methodId, shape);
@@ -75,7 +75,7 @@ export function encodeMethod<N extends MethodName>(name: N, args: Args<N>): Buff
         payload[at++] = 0;
         bits = 0;
       }
-      if (value) payload[at - 1] = (payload[at - 1] as number) | (1 << bits);
+      if (value) payload[at - 1] = payload[at - 1] | (1 << bits);
       bits += 1;
       continue;
     }

@@ -42,3 +42,9 @@ export function fromField(field: Field): Plain {
 export function fromTable(table: Table): { readonly [name: string]: Plain } {
   return Object.fromEntries([...table].map(([name, field]) => [name, fromField(field)]));
 }
+
+/** A value as it appears in an error text. */
+export function shownField(field: Field): string {
+  const plain = fromField(field);
+  return typeof plain === 'string' ? plain : JSON.stringify(plain);
+}
