@@ -12,13 +12,13 @@ export const WAIT_QUEUE_FRESH = 60_000;
 const SPARE_LIFE = 5 * 60_000;
 
 /**
- * A wait rounded up to two significant digits, at least 10 ms, at most ten days: 1234 becomes 1300. Bounds how many
+ * A wait rounded up to two significant digits, at least 10 ms: 1234 becomes 1300. Bounds how many
  * wait queues can ever exist (90 for each power of ten) at the price of at most ten per cent.
  */
 export function waitStep(ms: number): number {
   if (ms <= 10) return 10;
   const unit = 10 ** (Math.floor(Math.log10(ms)) - 1);
-  return Math.min(Math.ceil(ms / unit) * unit, 864_000_000);
+  return Math.ceil(ms / unit) * unit;
 }
 
 /** The exchange to publish to so that a message turns up on `target` with its routing key kept after `step` ms. */
