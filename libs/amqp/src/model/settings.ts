@@ -61,7 +61,7 @@ export function settings(options: BrokerOptions = {}): Settings {
   const ms = (value: BrokerOptions['shutdown'], fallback: number, what: string): number =>
     value === undefined ? fallback : milliseconds(value, what);
   return {
-    url: // An empty variable is one that is not set.
+    // An empty variable is one that is not set.
     url: options.url ?? (process.env.RABBITMQ_URL || 'amqp://guest:guest@localhost:5672'),
     service: options.service ?? packageName(),
     exchange: options.exchange ?? 'events',
