@@ -31,6 +31,7 @@ export interface EmbeddedBrokerOptions {
 const SILENT: BrokerLogger = { log: () => undefined, warn: () => undefined };
 const MIB = 1024 * 1024;
 
+/** A broker that this process started: a real AMQP 0-9-1 server which keeps everything in memory until `close()`. */
 export class EmbeddedBroker {
   private ending: Promise<void> | undefined;
 

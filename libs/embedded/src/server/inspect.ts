@@ -3,6 +3,7 @@ import { fromTable, type Plain } from '../wire/plain.js';
 import type { Connection } from './connection.js';
 import type { House } from './house.js';
 
+/** One consumer of a queue. */
 export interface ConsumerSnapshot {
   readonly tag: string;
   /** Id of its connection in `connections`. */
@@ -14,6 +15,7 @@ export interface ConsumerSnapshot {
   readonly exclusive: boolean;
 }
 
+/** One queue, and how many messages it holds. */
 export interface QueueSnapshot {
   readonly vhost: string;
   readonly name: string;
@@ -29,6 +31,7 @@ export interface QueueSnapshot {
   readonly consumers: readonly ConsumerSnapshot[];
 }
 
+/** One exchange, and where it passes messages on. */
 export interface ExchangeSnapshot {
   readonly vhost: string;
   readonly name: string;
@@ -40,6 +43,7 @@ export interface ExchangeSnapshot {
   readonly bindings: readonly BindingSnapshot[];
 }
 
+/** One way out of an exchange. */
 export interface BindingSnapshot {
   readonly destination: string;
   readonly kind: 'queue' | 'exchange';
@@ -47,6 +51,7 @@ export interface BindingSnapshot {
   readonly arguments: { readonly [name: string]: Plain };
 }
 
+/** One client that is connected. */
 export interface ConnectionSnapshot {
   readonly id: number;
   /** The client's own name for it, if it gave one. */
