@@ -35,7 +35,7 @@ export const features = {
     'A consumer may hold a message for as long as it likes; RabbitMQ closes its channel after half an hour.',
   ),
   requeueByConsumer: missing(
-    'What several consumers of one channel held and gave back at once returns by age; RabbitMQ returns it consumer by consumer.',
+    'What several consumers or gets of one channel held and gave back at once returns in one step, by age; RabbitMQ returns it consumer by consumer, which can show in what a full priority queue drops first.',
   ),
 } as const satisfies Record<string, BrokerFeature>;
 

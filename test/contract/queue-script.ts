@@ -19,6 +19,21 @@ export interface QueueScript {
 }
 
 const SENTINEL = 'sentinel';
+const USUAL = [
+  'publish',
+  'publish',
+  'publish',
+  'publish',
+  'get',
+  'get',
+  'ack',
+  'nack',
+  'nack',
+  'count',
+] as const;
+const PUSHED = ['consume', 'consume', 'cancel'] as const;
+const BACK = ['recover'] as const;
+const RARE = ['purge', 'reopen'] as const;
 
 /**
  * A script of that many steps; with `consumers`, deliveries are pushed as well as got, to one
@@ -30,36 +45,26 @@ export function queueScript(chance: Random, length: number, consumers: boolean):
   if (chance.chance(0.15)) args['x-max-length-bytes'] = 4 + chance.below(12);
   if (chance.chance(0.4))
     args['x-overflow'] = chance.pick(['drop-head', 'reject-publish', 'reject-publish-dlx']);
+  const limited = 'x-max-length' in args || 'x-max-length-bytes' in args;
   return {
     queue: { durable: false, arguments: args },
-    steps: times(length, (n) => step(chance, n, consumers)),
+    steps: times(length, (n) => step(chance, n, consumers, consumers || limited)),
   };
 }
 
-function step(chance: Random, index: number, consumers: boolean): QueueStep {
+// `single`: nothing gives several messages back at once. RabbitMQ does that consumer by consumer (each get counts as
+// one), in the order of random tags, and trims in between: see the feature requeueByConsumer.
+function step(chance: Random, index: number, consumers: boolean, single: boolean): QueueStep {
   const which = chance.below(100);
   const multiple = chance.chance(0.25);
-  const usual = [
-    'publish',
-    'publish',
-    'publish',
-    'publish',
-    'get',
-    'get',
-    'ack',
-    'nack',
-    'nack',
-    'count',
-  ] as const;
-  const pushed = ['consume', 'consume', 'cancel'] as const;
   const kind = chance.pick([
-    ...usual,
-    ...usual,
-    ...usual,
-    ...(consumers ? pushed : ['recover' as const]),
-    'purge',
-    'reopen',
-  ] as const);
+    ...USUAL,
+    ...USUAL,
+    ...USUAL,
+    ...(consumers ? PUSHED : []),
+    ...(single ? [] : BACK),
+    ...RARE,
+  ]);
   switch (kind) {
     case 'publish':
       return { do: kind, body: `m${index}`, priority: chance.below(6), mandatory: chance.chance(0.2) };
@@ -68,9 +73,7 @@ function step(chance: Random, index: number, consumers: boolean): QueueStep {
     case 'ack':
       return { do: kind, which, multiple };
     case 'nack':
-      // RabbitMQ gives several messages back consumer by consumer, in the order of the consumers' tags, which
-      // are random: with consumers two runs on RabbitMQ alone would differ.
-      return { do: kind, which, multiple: multiple && !consumers, requeue: chance.chance(0.6) };
+      return { do: kind, which, multiple: multiple && !single, requeue: chance.chance(0.6) };
     case 'consume':
       return { do: kind, prefetch: chance.below(4), noAck: chance.chance(0.2) };
     default:
