@@ -113,18 +113,12 @@ export class Queue {
     this.watchHead();
   }
 
-  /** Acked, or delivered to somebody who does not ack. */
-  settle(held: Held): void {
+  /** An unacked message is done with, or rejected for good. */
+  settle(held: Held, end: 'done' | 'rejected'): void {
     if (this.deleted) return;
     this.unacked -= 1;
     this.around.release(held.message);
-  }
-
-  /** Rejected for good. */
-  reject(held: Held): void {
-    if (this.deleted) return;
-    this.settle(held);
-    this.around.deadLetter(this, held.message, 'rejected');
+    if (end === 'rejected') this.around.deadLetter(this, held.message, 'rejected');
   }
 
   /** Puts unacked messages back where they were; the caller pumps afterwards. */
@@ -179,7 +173,7 @@ export class Queue {
   private hand(consumer: Consumer, held: Held): void {
     this.unacked += 1;
     consumer.deliver(this, held);
-    if (consumer.noAck) this.settle(held);
+    if (consumer.noAck) this.settle(held, 'done');
   }
 
   private overflows(more: number, moreBytes: number): boolean {

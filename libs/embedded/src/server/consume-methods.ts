@@ -54,7 +54,7 @@ export const consumeMethods: Answers = {
       deliveredProperties(queue, held),
       message.body,
     );
-    if (args.noAck) queue.settle(held);
+    if (args.noAck) queue.settle(held, 'done');
     else channel.unacked.add(deliveryTag, { queue, held, subscription: undefined });
   },
 };

@@ -9,7 +9,7 @@ import { type Delivery, requeue } from './unacked.js';
 export const settleMethods: Answers = {
   'basic.ack': (channel, { deliveryTag, multiple }) => {
     const deliveries = channel.unacked.settle(deliveryTag, multiple);
-    for (const { queue, held } of deliveries) queue.settle(held);
+    for (const { queue, held } of deliveries) queue.settle(held, 'done');
     goOn(channel, deliveries);
   },
 
@@ -36,7 +36,7 @@ export const settleMethods: Answers = {
 
 function refuse(channel: Channel, deliveries: readonly Delivery[], again: boolean): void {
   if (again) requeue(deliveries);
-  else for (const { queue, held } of deliveries) queue.reject(held);
+  else for (const { queue, held } of deliveries) queue.settle(held, 'rejected');
   goOn(channel, deliveries);
 }
 
