@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rabbitMQ } from './broker.mjs';
 import { foreignClients } from './foreign.mjs';
+import { build } from './build.mjs';
 import { install } from './install.mjs';
 import { summary } from './summary.mjs';
 import { onSignal, root, runNode } from './run.mjs';
@@ -25,6 +26,8 @@ let broker;
 onSignal(() => broker?.stop());
 
 await install();
+// Tests that start processes of their own need what is built; before jest, so that no two of them build at once.
+if (selected('e2e')) await build({ ifNeeded: true });
 const scratch = mkdtempSync(join(tmpdir(), 'warren-test-'));
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 const results = process.env.TEST_RESULTS ?? join(scratch, 'results.json');
