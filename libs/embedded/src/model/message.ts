@@ -5,7 +5,7 @@ import { decodeTable, EMPTY_TABLE, type Table } from '../wire/field-table.js';
 import { hasProperty, type Properties, splitProperties } from '../wire/properties.js';
 
 /** Rough cost of the objects around a message, so that many tiny messages count for what they take. */
-const OBJECT_COST = 256;
+const OBJECT_COST = 512;
 
 export class Message {
   /** How many queues hold it, ready or unacked. */
