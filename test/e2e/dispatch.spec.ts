@@ -142,6 +142,12 @@ onEachBroker('handlers that share a queue', (broker) => {
     expect(dead.content.toString()).toBe('stray');
     expect(dead.properties.headers).toMatchObject({ 'x-warren-reason': 'unmatched', 'x-warren-attempt': 0 });
     await logged(rabbit, "wants 'strict' of exchange ''; there are created, deleted");
+    expect(rabbit.events.all).toContainEqual(
+      expect.objectContaining({
+        kind: 'handled',
+        verdict: expect.objectContaining({ reason: 'unmatched' }) as unknown,
+      }),
+    );
     expect(handled.size).toBe(before);
   });
 

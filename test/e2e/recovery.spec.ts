@@ -172,4 +172,26 @@ onEachBroker('recovery', (broker) => {
     expect(await two.one()).toBe('still');
     expect([one.size, two.size]).toEqual([1, 2]);
   });
+
+  it('with ack none, what was delivered before the connection was lost still runs, once', async () => {
+    const [started, finish] = [new Collector<unknown>(), new Collector<() => void>()];
+    const rabbit = await warren(broker.url)
+      .consume(
+        'forgotten',
+        ({ payload }) => {
+          started.push(payload);
+          return new Promise<void>((resolve) => finish.push(resolve));
+        },
+        { ack: 'none', concurrency: 1 },
+      )
+      .open();
+    await rabbit.broker.send('forgotten', 1);
+    await rabbit.broker.send('forgotten', 2);
+    await until(() => rabbit.broker.status().consumers[0].inFlight === 2, 'both to be fetched');
+    await broker.closeConnections();
+    await until(() => !rabbit.broker.status().consumers[0].ready, 'the consumer to be lost');
+    (await finish.one())();
+    (await finish.one())();
+    expect(await started.take(2)).toEqual([1, 2]);
+  });
 });

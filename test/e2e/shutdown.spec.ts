@@ -39,6 +39,19 @@ onEachBroker('shutting down', (broker) => {
     expect(rabbit.broker.status().consumers[0]).toMatchObject({ ready: false, inFlight: 0 });
   });
 
+  it('with ack none, runs what was delivered and not started: the broker would not deliver it again', async () => {
+    const { handle, started, finish } = blocking();
+    const rabbit = await warren(broker.url).consume('gone', handle, { ack: 'none', concurrency: 1 }).open();
+    await Promise.all([1, 2].map((n) => rabbit.broker.send('gone', n)));
+    await until(() => rabbit.broker.status().consumers[0].inFlight === 2, 'both to be fetched');
+
+    const closing = rabbit.broker.close();
+    (await finish.one())();
+    (await finish.one())();
+    await within(closing, 'close()');
+    expect(started.size).toBe(2);
+  });
+
   it('lets running handlers publish and call until they are done', async () => {
     const { started, finish } = blocking();
     const rabbit = warren(broker.url);

@@ -6,7 +6,6 @@ import { randomUUID } from 'node:crypto';
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
 import { describeError, printable } from '../model/logger.js';
 import { Delivery, type DeliverySink } from '../model/delivery.js';
-import { afterFailure } from '../model/retry-policy.js';
 import { REQUEUE, type Verdict } from '../model/verdict.js';
 import type { ReceivedMessage } from '../model/message.js';
 import type { LiveChannel } from '../link/channel.js';
@@ -17,11 +16,11 @@ import { declare, declareTemporary } from '../topology/declare.js';
 import { explain } from '../topology/explain.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
-import { Batcher, batchPipeline } from './batch.js';
+import { Batcher } from './batch.js';
 import type { Dispatch } from './dispatch.js';
+import { Handlers } from './handlers.js';
 import { InFlight } from './in-flight.js';
-import { pipeline } from './pipeline.js';
-import type { HandlerRoom, Run } from './step.js';
+import type { HandlerRoom } from './step.js';
 import { settle } from './settle.js';
 import { StreamPosition } from './stream-position.js';
 import { Unsettled } from './unsettled.js';
@@ -50,12 +49,11 @@ export class Consumer implements DeliverySink {
   private readonly plan: HandlerPlan;
   private readonly room: HandlerRoom;
   private readonly lease: ChannelLease;
-  private readonly runs: readonly Run[];
+  private readonly handlers: Handlers;
   private readonly work: InFlight<readonly Delivery[]>;
   private readonly batcher: Batcher | undefined;
   private readonly unsettled: Unsettled;
   private readonly position: StreamPosition;
-  private readonly runBatch: ((list: readonly Delivery[]) => Promise<Verdict[]>) | undefined;
   private queueName: string;
   private tag: string | undefined;
   private lives = 0;
@@ -66,13 +64,12 @@ export class Consumer implements DeliverySink {
     this.room = options.rooms[0];
     this.plan = this.room.plan;
     this.queueName = this.plan.queue.name;
-    this.unsettled = new Unsettled(this.plan.ack === 'none');
+    this.unsettled = new Unsettled(this.forgotten);
     this.position = new StreamPosition(this.plan.registration.options.stream !== undefined);
-    this.runs = options.rooms.map(pipeline);
+    this.handlers = new Handlers(options.rooms, options.dispatch);
     this.work = new InFlight(this.plan.concurrency, (list) => this.run(list));
     const { batch } = this.plan;
     if (batch) {
-      this.runBatch = batchPipeline(this.room);
       this.batcher = new Batcher(batch.size, batch.wait, this.room.clock, (list) => this.work.push(list));
     }
     this.lease = new ChannelLease({
@@ -100,6 +97,11 @@ export class Consumer implements DeliverySink {
     return { queue: this.queueName, ready, inFlight: this.unsettled.size };
   }
 
+  /** The broker forgot the messages at delivery: nobody would deliver again what is given up here. */
+  private get forgotten(): boolean {
+    return this.plan.ack === 'none';
+  }
+
   /** No new work; hands back what has not started; waits for the rest until `expired`. Always settles. */
   async drain(expired: Promise<void>): Promise<void> {
     if (this.draining) return;
@@ -110,8 +112,10 @@ export class Consumer implements DeliverySink {
     if (channel && this.tag !== undefined) {
       await Promise.race([channel.cancel(this.tag).catch(() => undefined), expired]);
     }
-    const notStarted = [...this.work.stop().flat(), ...(this.batcher?.take() ?? [])];
-    for (const delivery of notStarted) this.finish(delivery, REQUEUE);
+    if (!this.forgotten) {
+      const notStarted = [...this.work.stop().flat(), ...(this.batcher?.take() ?? [])];
+      for (const delivery of notStarted) this.finish(delivery, REQUEUE);
+    }
     await Promise.race([Promise.all([this.work.idle(), this.unsettled.none()]), expired]);
     for (const delivery of this.unsettled.deliveries()) {
       this.room.logger.warn(
@@ -123,11 +127,7 @@ export class Consumer implements DeliverySink {
   }
 
   settle(delivery: Delivery, decision: Verdict | Error): void {
-    const { retry } = (this.roomOf(delivery) ?? this.room).plan;
-    this.carryOut(
-      delivery,
-      decision instanceof Error ? afterFailure(retry, delivery.attempt, decision) : decision,
-    );
+    this.carryOut(delivery, this.handlers.decided(delivery, decision));
   }
 
   warn(text: string): void {
@@ -165,7 +165,9 @@ export class Consumer implements DeliverySink {
   private onLost(channel: LiveChannel, reason: string): void {
     // What had not started is delivered again; what runs goes on, and finds its channel gone when it settles.
     this.batcher?.take();
-    this.work.forget((list) => list.every((delivery) => this.unsettled.cameOn(delivery, channel)));
+    if (!this.forgotten) {
+      this.work.forget((list) => list.every((delivery) => this.unsettled.cameOn(delivery, channel)));
+    }
     this.position.leave(this.unsettled.deliveries());
     this.unsettled.removeAll(channel);
     if (this.draining) return;
@@ -195,31 +197,14 @@ export class Consumer implements DeliverySink {
     this.unsettled.add(delivery, channel);
     this.position.pass(delivery);
     // What arrives between a shutdown's cancel and its confirmation goes back untouched.
-    if (this.draining) this.finish(delivery, REQUEUE);
+    if (this.draining && !this.forgotten) this.finish(delivery, REQUEUE);
     else if (this.batcher) this.batcher.add(delivery);
     else this.work.push([delivery]);
   }
 
   private async run(list: readonly Delivery[]): Promise<void> {
-    if (this.runBatch) {
-      for (const delivery of list) delivery.handler = this.plan.id;
-      const verdicts = await this.runBatch(list);
-      list.forEach((delivery, index) => this.finish(delivery, verdicts[index]));
-      return;
-    }
-    const [delivery] = list;
-    const index = this.options.dispatch(delivery);
-    const room = this.options.rooms[index];
-    delivery.handler = room?.plan.id ?? `queue '${this.queueName}'`;
-    this.finish(delivery, room ? await this.runs[index](delivery) : this.unmatched(delivery));
-  }
-
-  private unmatched(delivery: Delivery): Verdict {
-    const key = `'${printable(delivery.routingKey)}' of exchange '${printable(delivery.exchange)}'`;
-    const known = this.options.rooms.map(({ plan }) => plan.id).join(', ');
-    const error = new Error(`no handler of queue '${this.queueName}' wants ${key}; there are ${known}`);
-    this.room.logger.error(`${error.message}; dead-lettered`);
-    return { kind: 'dead-letter', reason: 'unmatched', error };
+    const verdicts = await this.handlers.run(list);
+    list.forEach((delivery, index) => this.finish(delivery, verdicts[index]));
   }
 
   /** Carries a verdict out unless the handler settled by itself. */
@@ -230,17 +215,12 @@ export class Consumer implements DeliverySink {
 
   private carryOut(delivery: Delivery, verdict: Verdict): void {
     const { room } = this;
-    // An unmatched message has no handler: any dead-letter queue of this queue's handlers is the right one.
-    const owner = this.roomOf(delivery) ?? this.options.rooms.find(({ plan }) => plan.deadQueue) ?? room;
-    settle(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue: owner.plan.deadQueue })
+    const deadQueue = this.handlers.deadQueueOf(delivery);
+    settle(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue })
       .then((onTime) => {
         if (room.events.heard) room.events.emit({ kind: 'settled', queue: this.queueName, delivery, onTime });
       })
       .catch((error: unknown) => room.logger.error(`settling failed: ${describeError(error)}`))
       .finally(() => this.unsettled.remove(delivery));
-  }
-
-  private roomOf(delivery: Delivery): HandlerRoom | undefined {
-    return this.options.rooms.find(({ plan }) => plan.id === delivery.handler);
   }
 }

@@ -4,7 +4,9 @@
 import { matchesHeaders } from '../model/headers.js';
 import { matchesRoutingKey, specificity } from '../model/routing-key.js';
 import { ConfigError } from '../model/errors.js';
+import { printable } from '../model/logger.js';
 import type { Delivery } from '../model/delivery.js';
+import type { Verdict } from '../model/verdict.js';
 import type { HandlerPlan, Route } from '../topology/handler-plan.js';
 import { usesPatterns } from '../topology/schema.js';
 
@@ -110,4 +112,16 @@ function refuseEqual(candidates: readonly Candidate[], handlers: readonly Handle
     }
     seen.set(id, handler);
   }
+}
+
+/** The verdict of a delivery that no handler of its queue wants. */
+export function unmatched(
+  delivery: Delivery,
+  handlers: readonly string[],
+): Verdict & { kind: 'dead-letter' } {
+  const key = `'${printable(delivery.routingKey)}' of exchange '${printable(delivery.exchange)}'`;
+  const error = new Error(
+    `no handler of queue '${delivery.queue}' wants ${key}; there are ${handlers.join(', ')}`,
+  );
+  return { kind: 'dead-letter', reason: 'unmatched', error };
 }

@@ -134,7 +134,7 @@ export class RabbitTesting {
   private async end(): Promise<void> {
     try {
       await this.app.close();
-      const left = this.probe.brokers.flatMap((broker) => {
+      const leaked = this.probe.brokers.flatMap((broker) => {
         const { connections, timers } = broker.status();
         const open = connections.filter(({ state }) => state !== 'closed' && state !== 'idle');
         return [
@@ -142,7 +142,6 @@ export class RabbitTesting {
           ...(timers > 0 ? [`${timers} timers`] : []),
         ];
       });
-      const leaked = [...left];
       const open = await this.broker.openConnections();
       if (open > 0) leaked.push(`${open} connections that are not the application's`);
       if (leaked.length > 0) throw new Error(`left open after closing: ${leaked.join(', ')}`);

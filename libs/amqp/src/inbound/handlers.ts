@@ -1,0 +1,64 @@
+// The handlers of one queue: which of them a delivery is for, and what comes of it. Batches go to the one
+// handler there is.
+
+import { afterFailure } from '../model/retry-policy.js';
+import { describeError } from '../model/logger.js';
+import type { Delivery } from '../model/delivery.js';
+import type { Verdict } from '../model/verdict.js';
+import { batchPipeline } from './batch.js';
+import { unmatched, type Dispatch } from './dispatch.js';
+import { pipeline } from './pipeline.js';
+import type { HandlerRoom, Run } from './step.js';
+
+/** See the top of the file. */
+export class Handlers {
+  private readonly runs: readonly Run[];
+  private readonly runBatch: ((list: readonly Delivery[]) => Promise<Verdict[]>) | undefined;
+
+  constructor(
+    private readonly rooms: readonly HandlerRoom[],
+    private readonly dispatch: Dispatch,
+  ) {
+    this.runs = rooms.map(pipeline);
+    if (rooms[0].plan.batch) this.runBatch = batchPipeline(rooms[0]);
+  }
+
+  /** Runs a list: a batch, or a single delivery. The verdicts are in its order. */
+  async run(list: readonly Delivery[]): Promise<readonly Verdict[]> {
+    if (this.runBatch) {
+      for (const delivery of list) delivery.handler = this.rooms[0].plan.id;
+      return this.runBatch(list);
+    }
+    const [delivery] = list;
+    const index = this.dispatch(delivery);
+    const room = this.rooms[index];
+    delivery.handler = room?.plan.id ?? `queue '${delivery.queue}'`;
+    return [room ? await this.runs[index](delivery) : this.nobodys(delivery)];
+  }
+
+  /** What a handler's own decision comes to. */
+  decided(delivery: Delivery, decision: Verdict | Error): Verdict {
+    const { retry } = (this.roomOf(delivery) ?? this.rooms[0]).plan;
+    return decision instanceof Error ? afterFailure(retry, delivery.attempt, decision) : decision;
+  }
+
+  /** Where a delivery ends that fails for good. Without a handler, any dead-letter queue of the others is the right one. */
+  deadQueueOf(delivery: Delivery): string | undefined {
+    const room = this.roomOf(delivery) ?? this.rooms.find(({ plan }) => plan.deadQueue);
+    return room?.plan.deadQueue;
+  }
+
+  private roomOf(delivery: Delivery): HandlerRoom | undefined {
+    return this.rooms.find(({ plan }) => plan.id === delivery.handler);
+  }
+
+  private nobodys(delivery: Delivery): Verdict {
+    const { events, logger } = this.rooms[0];
+    const { handler, queue } = delivery;
+    const ids = this.rooms.map(({ plan }) => plan.id);
+    const verdict = unmatched(delivery, ids);
+    logger.error(`${describeError(verdict.error)}; dead-lettered`);
+    events.emit({ kind: 'handled', handler, queue, delivery, verdict, ms: 0 });
+    return verdict;
+  }
+}
