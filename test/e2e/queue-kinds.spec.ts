@@ -10,7 +10,8 @@ import { eventOf, taken, warren } from '../support/warren.js';
 onEachBroker('kinds of queues', (broker) => {
   it('a message that ended its channel five times is dead-lettered before the handler runs a sixth time', async () => {
     const runs = new Collector<Delivery>();
-    const rabbit = await warren(broker.url)
+    // Its handlers never end, and closing waits for them.
+    const rabbit = await warren(broker.url, { shutdown: 50 })
       .consume('poison', (delivery) => (runs.push(delivery), new Promise(() => undefined)), {
         queueType: 'quorum',
       })

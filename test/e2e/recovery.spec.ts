@@ -1,6 +1,7 @@
 // After every loss all comes back by itself: consumers, publishes, calls, queues. Nothing hangs, nothing
 // confirmed is lost.
 
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { expect, it } from '@jest/globals';
 import type { Delivery } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
@@ -194,4 +195,50 @@ onEachBroker('recovery', (broker) => {
     (await finish.one())();
     expect(await started.take(2)).toEqual([1, 2]);
   });
+
+  it('a connection that is closed in the packet that opened it is not taken for a living one', async () => {
+    const proxy = await closingProxy(new URL(broker.url));
+    const target = new URL(broker.url);
+    target.port = String(proxy.port);
+    try {
+      const rabbit = await warren(target.href)
+        .consume('after.all', () => 1)
+        .open();
+      await rabbit.broker.send('after.all', 1);
+      expect(proxy.closed()).toBe(2);
+      await within(rabbit.broker.close(), 'close()');
+    } finally {
+      proxy.stop();
+    }
+  });
 });
+
+/** Forwards to a broker, but ends the first two connections in the same packet that opens them. */
+async function closingProxy(target: URL): Promise<{ port: number; closed: () => number; stop: () => void }> {
+  const OPEN_OK = Buffer.from([0, 10, 0, 41]);
+  const text = 'CONNECTION_FORCED - test';
+  const method = Buffer.from([0, 10, 0, 50, 1, 64, text.length, ...Buffer.from(text), 0, 0, 0, 0]);
+  const close = Buffer.from([1, 0, 0, 0, 0, 0, method.length, ...method, 0xce]);
+  const sockets = new Set<Socket>();
+  let closed = 0;
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+    }
+    client.pipe(upstream);
+    upstream.on('data', (data) => {
+      const opening = closed < 2 && data.includes(OPEN_OK);
+      if (opening) closed++;
+      client.write(opening ? Buffer.concat([data, close]) : data);
+    });
+    upstream.on('close', () => client.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const stop = (): void => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  };
+  return { port: (server.address() as AddressInfo).port, closed: () => closed, stop };
+}

@@ -21,18 +21,22 @@ export class LiveChannel {
   private readonly returnListeners: ((message: ReceivedMessage) => void)[] = [];
   private readonly drainListeners: (() => void)[] = [];
 
+  /** The channel is dead, whatever events of the client library were missed. Calling it again does nothing. */
+  readonly end: (reason: string) => void;
+
   constructor(private readonly channel: Channel | ConfirmChannel) {
     let reason = 'closed';
-    this.closed = new Promise((resolve) => {
-      // A channel error without a listener would tear down the whole connection.
-      channel.on('error', (error: Error) => (reason = describeError(error)));
-      // First of all listeners: the client library's own one ends every unconfirmed publish, and those must
-      // see that the channel is dead rather than take it for a refusal.
-      channel.prependListener('close', () => {
-        this.alive = false;
-        resolve(reason);
-      });
-    });
+    let resolve: (reason: string) => void = () => undefined;
+    this.closed = new Promise((settle) => (resolve = settle));
+    this.end = (why) => {
+      this.alive = false;
+      resolve(why);
+    };
+    // A channel error without a listener would tear down the whole connection.
+    channel.on('error', (error: Error) => (reason = describeError(error)));
+    // First of all listeners: the client library's own one ends every unconfirmed publish, and those must
+    // see that the channel is dead rather than take it for a refusal.
+    channel.prependListener('close', () => this.end(reason));
     channel.on('handler-error', (error: Error) => (reason = describeError(error)));
     channel.on('return', (message: Message) => {
       for (const listener of this.returnListeners) listener(received(message));

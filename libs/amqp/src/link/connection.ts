@@ -1,7 +1,7 @@
 // One connection that comes back. States: connecting, open, waiting (for the next attempt), closed. Each
 // time it opens is a new life with a number of its own; whoever holds something of an old life can tell.
 
-import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import { backoff } from '../model/backoff.js';
 import { ConfigError, ConnectionLostError, type RabbitError } from '../model/errors.js';
 import { describeError } from '../model/logger.js';
@@ -48,6 +48,8 @@ export class Connection {
   blocked = false;
   life = 0;
   private model: ChannelModel | undefined;
+  /** Open channels of the current life. */
+  private readonly channels = new Set<LiveChannel>();
   private kill = new AbortController();
   private turn = 0;
   private wake: (() => void) | undefined;
@@ -84,15 +86,20 @@ export class Connection {
   }
 
   /** Opens a channel of the current life. Rejects when there is none. */
-  async openChannel(kind: 'plain' | 'confirm'): Promise<Channel | ConfirmChannel> {
+  async openChannel(kind: 'plain' | 'confirm'): Promise<LiveChannel> {
     const { model } = this;
     if (!model) throw new ConnectionLostError(`${this.name} is not connected`);
-    return kind === 'confirm' ? model.createConfirmChannel() : model.createChannel();
+    const opened = await (kind === 'confirm' ? model.createConfirmChannel() : model.createChannel());
+    const channel = new LiveChannel(opened);
+    if (model !== this.model) channel.end('its connection was lost');
+    this.channels.add(channel);
+    void channel.closed.then(() => this.channels.delete(channel));
+    return channel;
   }
 
   /** Runs `use` on a channel of its own that is closed afterwards: for declarations, whose refusal costs the channel. */
   async withChannel<T>(use: (channel: Channel) => Promise<T>): Promise<T> {
-    const channel = new LiveChannel(await this.openChannel('plain'));
+    const channel = await this.openChannel('plain');
     try {
       return await use(channel.declaring);
     } finally {
@@ -150,7 +157,7 @@ export class Connection {
       return await this.live(model, endpoint.label);
     } catch (error) {
       this.kill.abort();
-      this.model = undefined;
+      this.endLife('its connection was lost');
       this.lastError = refusal(error, endpoint?.label ?? this.name);
       if (isPermanent(this.lastError)) this.rejectWaiters(this.lastError, true);
       return 'refused';
@@ -159,38 +166,37 @@ export class Connection {
 
   private async live(model: ChannelModel, label: string): Promise<'was-open'> {
     let reason = 'closed';
-    const lost = new Promise<void>((resolve) => {
+    const ended = new Promise<string>((resolve) => {
       // Before the first await: without an error listener a lost socket is an uncaught exception.
       model.on('error', (error: Error) => (reason = describeError(error)));
-      model.on('close', (error?: Error) => {
-        if (error) reason = describeError(error);
-        resolve();
-      });
+      model.on('close', (error?: Error) => resolve(error ? describeError(error) : reason));
+      // Whoever destroys the socket does not wait for events that may have come before we listened.
+      this.kill.signal.addEventListener('abort', () => resolve(reason), { once: true });
     });
     model.on('blocked', (why: string) => this.setBlocked(true, why));
     model.on('unblocked', () => this.setBlocked(false, ''));
     this.model = model;
     this.life++;
-    await this.prepare(lost.then(() => reason));
+    await this.prepare(model, ended);
     this.lastError = undefined;
     if (!this.isClosed()) {
       this.state = 'open';
       this.options.onEvent({ kind: 'open', endpoint: label, life: this.life });
       for (const waiter of this.waiters.splice(0)) waiter.resolve();
     }
-    await lost;
-    this.model = undefined;
-    this.blocked = false;
-    if (!this.isClosed()) this.options.onEvent({ kind: 'lost', reason });
+    const why = await ended;
+    this.endLife(why);
+    if (!this.isClosed()) this.options.onEvent({ kind: 'lost', reason: why });
     return 'was-open';
   }
 
-  private async prepare(lost: Promise<string>): Promise<void> {
+  private async prepare(model: ChannelModel, lost: Promise<string>): Promise<void> {
     const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
     // What was being declared is in the error of that, which comes a moment after the end of the connection.
     const ended = lost.then(async (reason) => (await pause(), reason));
     try {
-      const reason = await Promise.race([this.options.prepare?.(this), ended]);
+      const proven = prove(model).then(() => this.options.prepare?.(this));
+      const reason = await Promise.race([proven, ended]);
       if (reason !== undefined) throw new ConnectionLostError(reason);
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;
@@ -200,6 +206,12 @@ export class Connection {
         ? new ConfigError(`${error.message}: ${reason}`, 'it lacks a plugin or feature for this', error)
         : error;
     }
+  }
+
+  private endLife(reason: string): void {
+    this.model = undefined;
+    this.blocked = false;
+    for (const channel of this.channels) channel.end(reason);
   }
 
   private setBlocked(blocked: boolean, reason: string): void {
@@ -225,4 +237,12 @@ export class Connection {
   private closedError(): ConnectionLostError {
     return new ConnectionLostError(`${this.name} is closed`);
   }
+}
+
+// The broker may end a connection in the same packet that opened it, and then the event comes before anybody
+// can listen. Only asking for something tells such a connection from a living one.
+async function prove(model: ChannelModel): Promise<void> {
+  const channel = await model.createChannel();
+  channel.on('error', () => undefined);
+  await channel.close();
 }

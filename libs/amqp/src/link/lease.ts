@@ -4,7 +4,7 @@
 import { backoff } from '../model/backoff.js';
 import { ConnectionLostError } from '../model/errors.js';
 import type { Clock } from '../model/clock.js';
-import { LiveChannel } from './channel.js';
+import type { LiveChannel } from './channel.js';
 import type { Connection } from './connection.js';
 
 /** What a lease is made from. */
@@ -76,7 +76,7 @@ export class ChannelLease {
   private async hold(): Promise<'lost' | 'failed'> {
     let channel: LiveChannel | undefined;
     try {
-      channel = new LiveChannel(await this.options.connection.openChannel(this.options.kind));
+      channel = await this.options.connection.openChannel(this.options.kind);
       this.opening = channel;
       if (!this.isHeld()) throw new ConnectionLostError('not needed any more');
       const died = channel.closed.then(async (reason) => {
