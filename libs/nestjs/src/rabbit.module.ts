@@ -19,7 +19,15 @@ import {
 import { Starter } from './runtime/starter.js';
 
 @Module({})
-class RabbitFeatureModule {}
+class RabbitFeatureModule {
+  constructor(modules: ModulesContainer) {
+    if ([...modules.values()].some(({ providers }) => providers.has(RABBIT_CONNECTION))) return;
+    throw new ConfigError(
+      'forFeature() has no connection to declare anything on',
+      'import RabbitModule.forRoot(...) in the root module',
+    );
+  }
+}
 
 /** RabbitMQ for a Nest application. Import `forRoot` once, in the root module; publishers and handlers work everywhere. */
 @Module({})

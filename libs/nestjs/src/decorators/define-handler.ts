@@ -2,7 +2,7 @@
 // nothing else. Several on one method add up. discovery/ is the only reader.
 
 import type { InjectionToken } from '@nestjs/common';
-import type { HandlerOptions } from '@warren/amqp';
+import { ConfigError, type HandlerOptions } from '@warren/amqp';
 
 /** Options of a handler in Nest. */
 export interface NestHandlerOptions extends HandlerOptions {
@@ -30,10 +30,17 @@ export const HANDLER_KEY = 'warren:handlers';
 // provider would be skipped. Its name is the same in Nest 11 and 12; a test holds that.
 export const ENTRY_PROVIDER_KEY = '__entryProvider__';
 
-/** A decorator that adds a mark to its method. */
+/** A decorator that adds a mark to its method. @throws ConfigError on anything but a method of instances */
 export function defineHandler(mark: HandlerMark): MethodDecorator {
-  return (target, _name, descriptor) => {
-    const method = descriptor.value as object;
+  return (target, name, descriptor: PropertyDescriptor | undefined) => {
+    const method: unknown = descriptor?.value;
+    if (typeof target === 'function' || typeof method !== 'function') {
+      const host = typeof target === 'function' ? target.name : target.constructor.name;
+      throw new ConfigError(
+        `${host}.${String(name)} cannot handle messages`,
+        'put the decorator on a method that is neither static nor an accessor',
+      );
+    }
     const marks = (Reflect.getOwnMetadata(HANDLER_KEY, method) ?? []) as HandlerMark[];
     // Decorators run from the last to the first; the list reads as written.
     Reflect.defineMetadata(HANDLER_KEY, [mark, ...marks], method);

@@ -37,6 +37,7 @@ export function exploreHandlers(modules: ModulesContainer): FoundHandler[] {
         const host = hostOf(wrapper, module, collection);
         const methods = host ? markedMethods(scanner, host.prototype) : [];
         if (!host || methods.length === 0) continue;
+        refuseTransient(host);
         refuseTwice(seen, host);
         found.push(...methods.flatMap(({ method, marks }) => marks.map((mark) => ({ host, method, mark }))));
       }
@@ -65,6 +66,15 @@ function prototypeOf(wrapper: Wrapper): object | undefined {
   return typeof instance === 'object' && instance !== null
     ? (Object.getPrototypeOf(instance) as object)
     : undefined;
+}
+
+// Nest makes a transient instance for each class that injects it; what stands in the container was never constructed.
+function refuseTransient({ wrapper, className }: HandlerHost): void {
+  if (!wrapper.isTransient) return;
+  throw new ConfigError(
+    `${className} has handlers and is transient: there is no instance of it that could handle messages`,
+    'leave its scope out, or make it Scope.REQUEST for an instance per message',
+  );
 }
 
 function refuseTwice(seen: Map<unknown, string>, { prototype, module, className }: HandlerHost): void {

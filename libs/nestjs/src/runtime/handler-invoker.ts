@@ -5,7 +5,7 @@ import type { ApplicationConfig, ModuleRef } from '@nestjs/core';
 import { HttpException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import { DecodeError, OutcomeSignal, Reject, type Delivery, type HandlerRegistration } from '@warren/amqp';
-import { isObservable, lastValueFrom } from 'rxjs';
+import { isObservable, lastValueFrom, Observable, takeUntil } from 'rxjs';
 import { RabbitBatchContext, RabbitContext } from '../decorators/rabbit-context.js';
 import type { PlannedHandler } from '../discovery/handler-plan.js';
 import { assertEnhancersRun } from './enhancers.js';
@@ -47,7 +47,21 @@ export function invoker(
         method,
       ) as Pipeline)
     : perRequest({ handler, container, config, creator, filtered });
-  return (input) => run(payloadOf(input), contextOf(input));
+  return (input) =>
+    Array.isArray(input) ? batch(input as Delivery[]) : run(payloadOf(input), contextOf(input));
+
+  // One message that does not fit must not take the others of its batch to the dead letters.
+  async function batch(deliveries: readonly Delivery[]): Promise<unknown> {
+    try {
+      return await run(payloadOf(deliveries), contextOf(deliveries));
+    } catch (error) {
+      const cause = error instanceof DecodeError ? error.cause : undefined;
+      const bad = typeof cause === 'object' && cause !== null ? (refusals.get(cause)?.items ?? []) : [];
+      if (bad.length === 0 || bad.length === deliveries.length) throw error;
+      for (const index of bad) deliveries[index].reject((error as Error).message);
+      return batch(deliveries.filter((_delivery, index) => !bad.includes(index)));
+    }
+  }
 
   async function filtered(error: unknown, args: unknown[], filters: Filters): Promise<unknown> {
     return outcome(error, args, filters, mark.kind, refusals);
@@ -84,7 +98,7 @@ function proven(
 ): Pipeline {
   return async (...args) => {
     try {
-      return await settled(await target(...args));
+      return await settled(await target(...args), args[1]);
     } catch (error) {
       return outcome(error, args, filters, kind, refusals);
     }
@@ -92,8 +106,17 @@ function proven(
 }
 
 /** The last value of an Observable, its error as a throw; `undefined` when it ends without a value. */
-async function settled(result: unknown): Promise<unknown> {
-  return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
+async function settled(result: unknown, context: unknown): Promise<unknown> {
+  if (!isObservable(result)) return result;
+  const { signal } = context as RabbitContext | RabbitBatchContext;
+  // When nobody waits for it any longer, the subscription ends too, with an error: an abort is no success.
+  const aborted = new Observable<never>((subscriber) => {
+    const fail = (): void => subscriber.error(signal.reason);
+    if (signal.aborted) fail();
+    signal.addEventListener('abort', fail, { once: true });
+    return () => signal.removeEventListener('abort', fail);
+  });
+  return lastValueFrom(result.pipe(takeUntil(aborted)), { defaultValue: undefined });
 }
 
 /** What a failure comes to when the filters have had their say. */
@@ -108,7 +131,7 @@ async function outcome(
   const host = new ExecutionContextHost(args);
   host.setType('rpc');
   // A filter that throws replaces the error, as everywhere in Nest.
-  const value = await settled(await filters(error, host));
+  const value = await settled(await filters(error, host), args[1]);
   if (value instanceof OutcomeSignal) throw value;
   if (kind === 'rpc' && value !== undefined) return value;
   throw refused(error, refusals) ?? error;
@@ -116,16 +139,14 @@ async function outcome(
 
 /** A message that guard or pipe turned away: no retry would change their mind. */
 function refused(error: unknown, refusals: Refusals): Error | undefined {
-  const by = typeof error === 'object' && error !== null ? refusals.get(error) : undefined;
-  if (by === undefined) return undefined;
-  const { message } = error as Error;
-  if (by === 'guard') return Reject(`a guard refused the message: ${message}`, error);
-  // A pipe that fails for reasons of its own (a database that is away) is a failure like any other.
+  const refusal = typeof error === 'object' && error !== null ? refusals.get(error) : undefined;
+  // A guard or pipe that fails for reasons of its own (a database that is away) is a failure like any other.
   const isVerdict =
     error instanceof RpcException || (error instanceof HttpException && error.getStatus() < 500);
-  return isVerdict
-    ? new DecodeError(`a pipe refused the message: ${detail(error)}`, '', [], error)
-    : undefined;
+  if (!refusal || !isVerdict) return undefined;
+  return refusal.by === 'guard'
+    ? Reject(`a guard refused the message: ${detail(error)}`, error)
+    : new DecodeError(`a pipe refused the message: ${detail(error)}`, '', [], error);
 }
 
 function detail(error: Error): string {

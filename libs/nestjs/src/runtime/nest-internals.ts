@@ -43,8 +43,14 @@ export interface PipelineProxy {
   create(target: Pipeline, filters: Filters): Pipeline;
 }
 
-/** What refused a message before its handler, for errors that came from there. */
-export type Refusals = WeakMap<object, 'guard' | 'pipe'>;
+/** Who refused a message before its handler; of a batch, which of its messages. */
+export interface Refusal {
+  readonly by: 'guard' | 'pipe';
+  readonly items: readonly number[];
+}
+
+/** The refusals behind errors. */
+export type Refusals = WeakMap<object, Refusal>;
 
 /** The container behind a ModuleRef. */
 export function containerOf(moduleRef: ModuleRef): NestContainer {
@@ -121,9 +127,20 @@ class MarkingPipes extends PipesConsumer {
       const value: unknown = await super.apply(...args);
       return value;
     } catch (error) {
-      if (typeof error === 'object' && error !== null) this.refusals.set(error, 'pipe');
+      if (typeof error === 'object' && error !== null) {
+        this.refusals.set(error, { by: 'pipe', items: await this.refusedItems(...args) });
+      }
       throw error;
     }
+  }
+
+  /** A list that pipes refuse is a batch, or may be: each entry alone shows which are to blame. */
+  private async refusedItems(...args: Parameters<PipesConsumer['apply']>): Promise<number[]> {
+    const [list, ...rest] = args as [unknown, Parameters<PipesConsumer['apply']>[1], never];
+    if (!Array.isArray(list) || list.length < 2) return [];
+    const tries = list.map((entry) => super.apply([entry], ...rest));
+    const outcomes = await Promise.allSettled(tries);
+    return outcomes.flatMap(({ status }, index) => (status === 'rejected' ? [index] : []));
   }
 }
 
@@ -133,10 +150,20 @@ class MarkingGuards extends GuardsConsumer {
   }
 
   override async tryActivate(...args: Parameters<GuardsConsumer['tryActivate']>): Promise<boolean> {
-    if (await super.tryActivate(...args)) return true;
+    if (await this.allowed(...args)) return true;
     // What Nest itself throws a moment later, but known to us.
     const refusal = new RpcException('Forbidden resource');
-    this.refusals.set(refusal, 'guard');
+    this.refusals.set(refusal, { by: 'guard', items: [] });
     throw refusal;
+  }
+
+  // A guard may also say no by throwing, UnauthorizedException for one.
+  private async allowed(...args: Parameters<GuardsConsumer['tryActivate']>): Promise<boolean> {
+    try {
+      return await super.tryActivate(...args);
+    } catch (error) {
+      if (typeof error === 'object' && error !== null) this.refusals.set(error, { by: 'guard', items: [] });
+      throw error;
+    }
   }
 }
