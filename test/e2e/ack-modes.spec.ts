@@ -147,7 +147,7 @@ onEachBroker('acknowledging', (broker) => {
     const second = await got.one();
     first.ack();
     expect((await eventOf(rabbit, 'settled')).onTime).toBe(false);
-    expect([first.redelivered, second.redelivered]).toEqual([false, true]);
+    expect([first.message.redelivered, second.message.redelivered]).toEqual([false, true]);
     expect(second.settled).toBe(false);
     second.ack();
     expect((await eventOf(rabbit, 'settled')).onTime).toBe(true);
@@ -161,7 +161,7 @@ onEachBroker('acknowledging', (broker) => {
         'no-double',
         (delivery) => {
           got.push(delivery);
-          return delivery.redelivered ? undefined : new Promise((_, reject) => fail.push(reject));
+          return delivery.message.redelivered ? undefined : new Promise((_, reject) => fail.push(reject));
         },
         { retry: false },
       )
@@ -174,5 +174,15 @@ onEachBroker('acknowledging', (broker) => {
     for (let event = await eventOf(rabbit, 'settled'); event.onTime;)
       event = await eventOf(rabbit, 'settled');
     expect(await count(broker, 'no-double.dead')).toBe(0);
+  });
+
+  it('what a handler decides by itself is what events and log say', async () => {
+    const rabbit = await warren(broker.url)
+      .consume('decided', (delivery) => delivery.reject('no such customer'))
+      .open();
+    await rabbit.broker.send('decided', 1);
+    const { verdict } = await eventOf(rabbit, 'handled');
+    expect(verdict).toMatchObject({ kind: 'dead-letter', reason: 'rejected' });
+    await logged(rabbit, "no such customer; dead-lettered to 'decided.dead'");
   });
 });

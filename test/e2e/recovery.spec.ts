@@ -143,13 +143,15 @@ onEachBroker('recovery', (broker) => {
     const rabbit = await warren(broker.url)
       .consume('running', (delivery) => {
         started.push(delivery);
-        return delivery.redelivered ? undefined : new Promise<void>((resolve) => finish.push(resolve));
+        return delivery.message.redelivered
+          ? undefined
+          : new Promise<void>((resolve) => finish.push(resolve));
       })
       .open();
     await rabbit.broker.send('running', 1);
     await started.one();
     await broker.closeConnections();
-    expect((await started.one()).redelivered).toBe(true);
+    expect((await started.one()).message.redelivered).toBe(true);
     (await finish.one())();
     const onTime = [(await eventOf(rabbit, 'settled')).onTime, (await eventOf(rabbit, 'settled')).onTime];
     expect(onTime.sort()).toEqual([false, true]);

@@ -127,7 +127,8 @@ export class Consumer implements DeliverySink {
   }
 
   settle(delivery: Delivery, decision: Verdict | Error): void {
-    this.carryOut(delivery, this.handlers.decided(delivery, decision));
+    delivery.decided = this.handlers.decided(delivery, decision);
+    this.carryOut(delivery, delivery.decided);
   }
 
   warn(text: string): void {

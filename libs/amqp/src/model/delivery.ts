@@ -28,6 +28,8 @@ export class Delivery<T = unknown> {
   readonly routingKey: string;
   /** The handler that gets it, for logs and errors: `OrderHandlers.place`. */
   handler = '';
+  /** What the handler's own `ack`, `reject` or `retry` came to; undefined when it did not settle by itself. */
+  decided: Verdict | undefined;
   /** Milliseconds since 1970 after which nobody waits for the answer any more (RPC). */
   deadline: number | undefined;
 
@@ -45,11 +47,6 @@ export class Delivery<T = unknown> {
     this.attempt = 1 + countHeader(this.headers, HEADER.attempt);
     this.exchange = textHeader(this.headers, HEADER.exchange) ?? message.exchange;
     this.routingKey = textHeader(this.headers, HEADER.routingKey) ?? message.routingKey;
-  }
-
-  /** Whether the broker delivered it before, to whomever. */
-  get redelivered(): boolean {
-    return this.message.redelivered;
   }
 
   /** Aborts when the handler's `timeout` passed, its caller went away, or the shutdown's patience ended. */

@@ -26,6 +26,7 @@ export interface ReceivedMessage {
   readonly content: Buffer;
   readonly exchange: string;
   readonly routingKey: string;
+  /** Whether the broker delivered it before, to whomever. */
   readonly redelivered: boolean;
   readonly deliveryTag: number;
   readonly properties: MessageProperties;

@@ -45,7 +45,7 @@ export class RabbitContext extends BaseRpcContext<[Delivery]> {
 
   /** Whether the broker delivered it before, to whomever. */
   get redelivered(): boolean {
-    return this.delivery.redelivered;
+    return this.delivery.message.redelivered;
   }
 
   /** Aborts when the handler's `timeout` is over or the application does not wait for it any longer. */

@@ -22,8 +22,13 @@ export const observe: Step = (room) => (next) => async (delivery) => {
   return verdict;
 };
 
-/** Says what became of a delivery: the log line and the event. */
-export function report(room: HandlerRoom, delivery: Delivery, verdict: Verdict, began: number): void {
+/** Says what became of a delivery: the log line and the event. What the handler decided by itself is the truth. */
+export function report(room: HandlerRoom, delivery: Delivery, result: Verdict, began: number): void {
+  if (delivery.settled && isFailure(result)) {
+    const text = printable(describeError(result.error));
+    room.logger.warn(`${room.plan.id} settled a message and failed afterwards: ${text}`);
+  }
+  const verdict = delivery.decided ?? result;
   log(room, delivery, verdict);
   const { clock, events, plan } = room;
   if (!events.heard) return;
@@ -38,13 +43,7 @@ export function report(room: HandlerRoom, delivery: Delivery, verdict: Verdict, 
 }
 
 function log({ plan, logger }: HandlerRoom, delivery: Delivery, verdict: Verdict): void {
-  if (verdict.kind !== 'retry' && verdict.kind !== 'dead-letter') return;
-  if (delivery.settled) {
-    logger.warn(
-      `${plan.id} settled a message and failed afterwards: ${printable(describeError(verdict.error))}`,
-    );
-    return;
-  }
+  if (!isFailure(verdict)) return;
   const failure = `${plan.id} failed on '${printable(delivery.routingKey)}' (attempt ${delivery.attempt}): ${printable(describeError(verdict.error))}`;
   if (verdict.kind === 'retry') {
     logger.warn(`${failure}; attempt ${verdict.attempt} in ${humanDuration(verdict.after)}`);
@@ -55,4 +54,8 @@ function log({ plan, logger }: HandlerRoom, delivery: Delivery, verdict: Verdict
   } else {
     logger.error(`${failure}; dropped, since the handler has no dead-letter queue (${verdict.reason})`);
   }
+}
+
+function isFailure(verdict: Verdict): verdict is Extract<Verdict, { error: unknown }> {
+  return verdict.kind === 'retry' || verdict.kind === 'dead-letter';
 }
