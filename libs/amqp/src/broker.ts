@@ -7,14 +7,15 @@ import { Consumers } from './inbound/consumers.js';
 import { Connection, type ConnectionState } from './link/connection.js';
 import { connectionReports } from './link/reports.js';
 import { inTime, patience, systemClock, type Clock } from './model/clock.js';
-import type { RemoteErrorFacts } from './model/codec.js';
 import { MAX_DURATION } from './model/duration.js';
 import { Deadlines } from './model/deadlines.js';
 import { ConfigError, ConnectionLostError } from './model/errors.js';
+import type { BrokerInternals } from './model/internals.js';
 import type { BrokerOptions } from './model/options.js';
 import type { PublishOptions, PublishReceipt, RequestOptions } from './model/publish-options.js';
 import { settings, type Settings } from './model/settings.js';
-import { Events, type BrokerEvent } from './observe/events.js';
+import type { BrokerEvent } from './observe/events.js';
+import { Events } from './observe/listeners.js';
 import { Outbound } from './outbound/outbound.js';
 import { declare } from './topology/declare.js';
 import { describeHandler } from './topology/describe.js';
@@ -22,15 +23,6 @@ import { planHandler, type HandlerPlan, type HandlerRegistration } from './topol
 import { planTopology, type TopologyPlan } from './topology/plan.js';
 import type { ExchangeSpec, Wishes } from './topology/schema.js';
 import { exchangeSpec, topologyWishes, type TopologyOptions } from './topology/wishes.js';
-
-/** For frameworks and tests. */
-export interface BrokerInternals {
-  readonly clock?: Clock;
-  /** What a remote caller may know about an error; undefined leaves it to `rpc.exposeErrors`. */
-  readonly remoteError?: (error: unknown) => RemoteErrorFacts | undefined;
-  /** Shortens waits of retries and delays. */
-  readonly shortenWait?: (ms: number) => number;
-}
 
 /** How a broker is doing. */
 export interface BrokerStatus {
@@ -72,7 +64,7 @@ export class Broker {
     this.settings = settings(options);
     this.clock = internals.clock ?? systemClock;
     this.deadlines = new Deadlines(this.clock);
-    this.events = new Events(this.settings.logger);
+    this.events = new Events(this.settings.logger, this.settings.service, internals.name);
     this.publishLink = this.link('publish', () => !this.consumers);
     this.outbound = new Outbound({
       connection: this.publishLink,

@@ -1,6 +1,6 @@
 // The door of @warren/amqp: everything an application or a framework may use, and nothing else.
 
-export { Broker, type BrokerInternals, type BrokerStatus } from './broker.js';
+export { Broker, type BrokerStatus } from './broker.js';
 export { bytes } from './codecs/bytes.js';
 export { json } from './codecs/json.js';
 export { nest, nestPattern } from './codecs/nest.js';
@@ -30,6 +30,7 @@ export {
   type RefusalReason,
 } from './model/errors.js';
 export { HEADER } from './model/headers.js';
+export type { BrokerInternals } from './model/internals.js';
 export { CONSOLE, SILENT, type BrokerLogger } from './model/logger.js';
 export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './model/message.js';
 export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './model/option-table.js';
@@ -88,7 +89,8 @@ export {
   type TopologyMismatch,
 } from './model/topology-errors.js';
 export type { DeadLetterReason, Verdict } from './model/verdict.js';
-export type { BrokerEvent, PublishOutcome } from './observe/events.js';
+export { BROKER_EVENT_KINDS, type DiagnosticsMessage } from './observe/diagnostics.js';
+export type { BrokerEvent, BrokerEventKind, BrokerEventOf, PublishOutcome } from './observe/events.js';
 export type { HandlerRegistration } from './topology/handler-plan.js';
 export { deadQueueName } from './topology/schema.js';
 export type { TopologyOptions } from './topology/wishes.js';

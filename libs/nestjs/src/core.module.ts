@@ -64,7 +64,7 @@ export class RabbitCoreModule {
       void inheritGlobals;
       const made = new Broker(
         { logger: new Logger('Rabbit'), ...rest },
-        { remoteError, ...override?.internals },
+        { name, remoteError, ...override?.internals },
       );
       override?.onBroker(name, made);
       return made;

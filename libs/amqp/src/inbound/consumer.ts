@@ -219,7 +219,8 @@ export class Consumer implements DeliverySink {
     const deadQueue = this.handlers.deadQueueOf(delivery);
     settle(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue })
       .then((onTime) => {
-        if (room.events.heard) room.events.emit({ kind: 'settled', queue: this.queueName, delivery, onTime });
+        if (room.events.hears('settled'))
+          room.events.emit({ kind: 'settled', queue: this.queueName, delivery, onTime });
       })
       .catch((error: unknown) => room.logger.error(`settling failed: ${describeError(error)}`))
       .finally(() => this.unsettled.remove(delivery));

@@ -8,7 +8,7 @@ import type { BrokerLogger } from '../model/logger.js';
 import type { Outlet } from '../model/outlet.js';
 import type { Settings } from '../model/settings.js';
 import type { Verdict } from '../model/verdict.js';
-import type { Events } from '../observe/events.js';
+import type { Events } from '../observe/listeners.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 
 /** Takes a delivery to its verdict. Never rejects once `observe` is around it. */

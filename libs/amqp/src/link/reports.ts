@@ -5,7 +5,7 @@ import type { ConnectionEvent } from './connection.js';
 import type { Clock } from '../model/clock.js';
 import { humanDuration } from '../model/duration.js';
 import { printable, type BrokerLogger } from '../model/logger.js';
-import type { Events } from '../observe/events.js';
+import type { Events } from '../observe/listeners.js';
 
 const REPEAT_AFTER = 30_000;
 

@@ -1,28 +1,44 @@
-// What happens inside, told to whoever listens: statistics, tests, an application's own metrics. A
-// listener that throws is logged and harms nobody.
+// Everything that a listener can be told, as data: one kind for each thing an operator, a metric or a
+// test may want to know. listeners.ts tells them, docs/events.md has the table.
 
 import type { Delivery } from '../model/delivery.js';
-import { describeError, type BrokerLogger } from '../model/logger.js';
 import type { Verdict } from '../model/verdict.js';
 
 /** How a publish ended. */
 export type PublishOutcome = 'confirmed' | 'returned' | 'nacked' | 'timeout' | 'unknown' | 'refused';
 
-/** Everything that can be heard. */
-export type BrokerEvent =
+/** What happens to a connection. `connection` is its name on the broker: `billing:publish`, `billing:consume`. */
+export type ConnectionBrokerEvent =
+  /** It is open, and everything is declared on it. `endpoint` is host and port. */
   | { readonly kind: 'connected'; readonly connection: string; readonly endpoint: string }
+  /** It was open and is lost. */
   | { readonly kind: 'disconnected'; readonly connection: string; readonly reason: string }
+  /** It could not be opened; the next attempt is in `retryIn` ms. */
   | {
       readonly kind: 'connect-failed';
       readonly connection: string;
       readonly error: Error;
       readonly retryIn: number;
     }
+  /** The broker takes no messages for now: an alarm of memory or disk. */
   | { readonly kind: 'blocked'; readonly connection: string; readonly reason: string }
-  | { readonly kind: 'unblocked'; readonly connection: string }
+  /** It takes them again. */
+  | { readonly kind: 'unblocked'; readonly connection: string };
+
+/** What happens to the consumer of a queue. */
+export type ConsumerBrokerEvent =
+  /** The broker said consume-ok. */
   | { readonly kind: 'consumer-ready'; readonly queue: string }
+  /** It consumed and does not any more; it is brought back. */
   | { readonly kind: 'consumer-lost'; readonly queue: string; readonly reason: string }
-  /** A delivery has its verdict; `ms` from its arrival at the handler's pipeline. */
+  /** It cannot consume yet; it is tried again. */
+  | { readonly kind: 'consumer-failed'; readonly queue: string; readonly error: unknown }
+  /** A comparison of what should consume with what does found a difference, and what is done about it. */
+  | { readonly kind: 'watchdog'; readonly queue: string; readonly finding: string };
+
+/** What happens to a delivery. */
+export type DeliveryBrokerEvent =
+  /** It has its verdict; `ms` from its arrival at the handler's pipeline. */
   | {
       readonly kind: 'handled';
       readonly handler: string;
@@ -31,13 +47,33 @@ export type BrokerEvent =
       readonly verdict: Verdict;
       readonly ms: number;
     }
-  /** The verdict was carried out; `false`: the channel had died and the broker delivers it again. */
+  /** The verdict was carried out; `onTime: false`: the channel had died and the broker delivers it again. */
   | {
       readonly kind: 'settled';
       readonly queue: string;
       readonly delivery: Delivery;
       readonly onTime: boolean;
     }
+  /** A retry or a dead letter could not be sent on; the message goes back to its queue. */
+  | {
+      readonly kind: 'not-sent-on';
+      readonly queue: string;
+      readonly delivery: Delivery;
+      readonly error: unknown;
+    }
+  /** The handler ignored its `timeout`: it ended `ms` after it began, and what it returned or threw was not used. */
+  | {
+      readonly kind: 'handler-late';
+      readonly handler: string;
+      readonly queue: string;
+      readonly delivery: Delivery;
+      readonly timeout: number;
+      readonly ms: number;
+    };
+
+/** What happens to a message that is sent. */
+export type PublishingBrokerEvent =
+  /** A publish ended, one way or another. */
   | {
       readonly kind: 'published';
       readonly exchange: string;
@@ -46,32 +82,35 @@ export type BrokerEvent =
       readonly payload: unknown;
       readonly outcome: PublishOutcome;
     }
+  /** The broker handed a message back: no queue wanted it. Answers, retries and dead letters too. */
+  | {
+      readonly kind: 'returned';
+      readonly exchange: string;
+      readonly routingKey: string;
+      readonly messageId: string | undefined;
+    }
+  /** A publish was refused, because this many messages wait already. Told at most once a second. */
+  | { readonly kind: 'waiting-room-full'; readonly waiting: number; readonly bytes: number }
   /** A reply that nobody waits for (any more): late, repeated, foreign or unreadable. */
   | { readonly kind: 'reply-ignored'; readonly correlationId: string };
 
-/** Listeners of one broker. */
-export class Events {
-  private readonly listeners = new Set<(event: BrokerEvent) => void>();
+/** What happens to the broker object as a whole. */
+export type LifeBrokerEvent =
+  /** With `startup: 'background'`: it cannot start, and trying again is no use. */
+  | { readonly kind: 'start-failed'; readonly error: unknown }
+  /** It begins to end: nothing new is consumed. */
+  | { readonly kind: 'closing' }
+  /** It has ended; nothing happens after this. */
+  | { readonly kind: 'closed' };
 
-  constructor(private readonly logger: BrokerLogger) {}
+/** Everything that can be heard. */
+export type BrokerEvent =
+  ConnectionBrokerEvent | ConsumerBrokerEvent | DeliveryBrokerEvent | PublishingBrokerEvent | LifeBrokerEvent;
 
-  /** Whether building an event is worth it. */
-  get heard(): boolean {
-    return this.listeners.size > 0;
-  }
+/** The kinds of events. */
+export type BrokerEventKind = BrokerEvent['kind'];
 
-  on(listener: (event: BrokerEvent) => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  }
-
-  emit(event: BrokerEvent): void {
-    for (const listener of this.listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.logger.error(`a listener of '${event.kind}' failed: ${describeError(error)}`);
-      }
-    }
-  }
-}
+/** The event of one kind; of all kinds for `'*'`. */
+export type BrokerEventOf<K extends BrokerEventKind | '*'> = K extends '*'
+  ? BrokerEvent
+  : Extract<BrokerEvent, { readonly kind: K }>;

@@ -5,7 +5,7 @@ import type { CodecLookup } from '../model/codec.js';
 import type { Deadlines } from '../model/deadlines.js';
 import type { Settings } from '../model/settings.js';
 import type { Connection } from '../link/connection.js';
-import type { Events } from '../observe/events.js';
+import type { Events } from '../observe/listeners.js';
 import type { ExchangeSpec } from '../topology/schema.js';
 import { Destinations } from './destinations.js';
 import { Publisher } from './publisher.js';

@@ -12,7 +12,8 @@ import type { OutgoingMessage } from '../model/message.js';
 import type { PublishOptions, PublishReceipt } from '../model/publish-options.js';
 import type { Outlet } from '../model/outlet.js';
 import type { Settings } from '../model/settings.js';
-import type { Events, PublishOutcome } from '../observe/events.js';
+import type { PublishOutcome } from '../observe/events.js';
+import type { Events } from '../observe/listeners.js';
 import { waitExchange, waitStep } from '../topology/wait-queues.js';
 import type { SendLimits } from './attempt.js';
 import type { Destinations } from './destinations.js';
@@ -119,7 +120,8 @@ export class Publisher implements Outlet {
       throw error;
     } finally {
       const { events } = this.options;
-      if (events.heard) events.emit({ kind: 'published', exchange, routingKey, messageId, payload, outcome });
+      if (events.hears('published'))
+        events.emit({ kind: 'published', exchange, routingKey, messageId, payload, outcome });
     }
   }
 

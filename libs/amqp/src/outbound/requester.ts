@@ -18,7 +18,7 @@ import type { Settings } from '../model/settings.js';
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
-import type { Events } from '../observe/events.js';
+import type { Events } from '../observe/listeners.js';
 import { Call } from './call.js';
 import type { Destinations } from './destinations.js';
 import { Inbox } from './inbox.js';

@@ -31,7 +31,7 @@ export function report(room: HandlerRoom, delivery: Delivery, result: Verdict, b
   const verdict = delivery.decided ?? result;
   log(room, delivery, verdict);
   const { clock, events, plan } = room;
-  if (!events.heard) return;
+  if (!events.hears('handled')) return;
   events.emit({
     kind: 'handled',
     handler: plan.id,
