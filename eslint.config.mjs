@@ -22,7 +22,7 @@ const timers = [
 ];
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/.dist/**', '**/node_modules/**', 'coverage/**'] },
+  { ignores: ['**/dist/**', '**/.dist/**', '**/node_modules/**', 'coverage/**', 'test/types/wrong/**'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   // Log lines and names are cleaned of control characters with such expressions, on purpose.

@@ -34,7 +34,7 @@ const project = (displayName, testMatch, moduleNameMapper = sources) => ({
 export default {
   testTimeout: 30_000,
   projects: [
-    project('unit', ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts']),
+    project('unit', ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/types/**/*.spec.ts']),
     project('house', ['test/house/**/*.spec.ts']),
     project('contract', ['test/contract/**/*.spec.ts']),
     project('e2e', ['test/e2e/**/*.spec.ts', 'test/regressions/**/*.spec.ts', 'test/docs/**/*.spec.ts']),

@@ -16,6 +16,21 @@ export type {
   OutgoingFacts,
   RemoteErrorFacts,
 } from './model/codec.js';
+export {
+  event,
+  eventKey,
+  eventParams,
+  isContract,
+  queue,
+  rpc,
+  type Contract,
+  type EventContract,
+  type EventParams,
+  type QueueContract,
+  type RpcContract,
+  type SchemaInput,
+  type SchemaOutput,
+} from './model/contract.js';
 export { Delivery, type DeliverySink } from './model/delivery.js';
 export { humanDuration, milliseconds, type Duration } from './model/duration.js';
 export {

@@ -2,7 +2,7 @@
 // nothing else. Several on one method add up. discovery/ is the only reader.
 
 import type { InjectionToken } from '@nestjs/common';
-import { ConfigError, type HandlerOptions } from '@warren/amqp';
+import { ConfigError, isContract, type Contract, type HandlerOptions } from '@warren/amqp';
 
 /** Options of a handler in Nest. */
 export interface NestHandlerOptions extends HandlerOptions {
@@ -21,6 +21,8 @@ export interface HandlerMark {
   readonly kind: 'consume' | 'subscribe' | 'rpc';
   readonly patterns: readonly string[];
   readonly options: OptionsOrFactory;
+  /** What was given instead of patterns; its schemas win over those of the options. */
+  readonly contract?: Contract;
 }
 
 /** Under this key the marks stand on the method. */
@@ -48,12 +50,17 @@ export function defineHandler(mark: HandlerMark): MethodDecorator {
   };
 }
 
-/** The forms `(patterns)`, `(patterns, options)`, `(options)` as one. */
+/** The forms `(patterns)`, `(patterns, options)`, `(contract, options)`, `(options)` as one. */
 export function readArguments(
-  first: string | readonly string[] | OptionsOrFactory | undefined,
+  first: string | readonly string[] | Contract | OptionsOrFactory | undefined,
   second: OptionsOrFactory | undefined,
-): { readonly patterns: readonly string[]; readonly options: OptionsOrFactory } {
+): Pick<HandlerMark, 'patterns' | 'options' | 'contract'> {
   if (typeof first === 'string') return { patterns: [first], options: second ?? {} };
   if (Array.isArray(first)) return { patterns: first as readonly string[], options: second ?? {} };
+  if (isContract(first)) return { patterns: [patternOf(first)], options: second ?? {}, contract: first };
   return { patterns: [], options: (first as OptionsOrFactory | undefined) ?? second ?? {} };
+}
+
+function patternOf(contract: Contract): string {
+  return contract.kind === 'queue' ? contract.name : contract.pattern;
 }

@@ -1,6 +1,8 @@
 // @RpcHandler: requests that are answered.
 
+import type { RpcContract, SchemaInput, SchemaOutput, StandardSchema } from '@warren/amqp';
 import { defineHandler, HANDLER_KEY, readArguments, type OptionsOrFactory } from './define-handler.js';
+import type { HandlerOf } from './handler-of.js';
 
 /**
  * The method answers requests; the queue is the pattern itself. What it returns (also a promise, or the last value of
@@ -8,12 +10,23 @@ import { defineHandler, HANDLER_KEY, readArguments, type OptionsOrFactory } from
  *
  * ```ts
  * @RpcHandler('price.quote')
+ * @RpcHandler(Quote)                      // a contract made by rpc(): checks first parameter and return value
  * @RpcHandler('price.quote', { timeout: '5s', concurrency: 4 })
  * ```
  */
 export function RpcHandler(pattern: string, options?: OptionsOrFactory): MethodDecorator;
 export function RpcHandler(options: OptionsOrFactory): MethodDecorator;
-export function RpcHandler(first: string | OptionsOrFactory, second?: OptionsOrFactory): MethodDecorator {
+export function RpcHandler<
+  Request extends StandardSchema | undefined,
+  Response extends StandardSchema | undefined,
+>(
+  contract: RpcContract<Request, Response>,
+  options?: OptionsOrFactory,
+): HandlerOf<SchemaOutput<Request>, SchemaInput<Response>>;
+export function RpcHandler(
+  first: string | RpcContract | OptionsOrFactory,
+  second?: OptionsOrFactory,
+): MethodDecorator {
   return defineHandler({ kind: 'rpc', ...readArguments(first, second) });
 }
 

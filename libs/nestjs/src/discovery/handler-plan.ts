@@ -24,7 +24,8 @@ export function planHandlers(
 ): PlannedHandler[] {
   return found.map((handler) => {
     const id = `${handler.host.className}.${handler.method}`;
-    const { connection = DEFAULT_CONNECTION, ...options } = resolve(handler, id, get);
+    const { connection = DEFAULT_CONNECTION, ...given } = resolve(handler, id, get);
+    const options = { ...given, ...agreed(handler, id) };
     if (!connections.includes(connection)) {
       throw new ConfigError(
         `${id} wants the connection '${connection}', which nobody configured`,
@@ -33,6 +34,20 @@ export function planHandlers(
     }
     return { found: handler, id, connection, options };
   });
+}
+
+/** What a contract says about a handler. */
+function agreed({ mark: { contract, kind } }: FoundHandler, id: string): HandlerOptions {
+  if (!contract) return {};
+  const fitting = { consume: 'queue', subscribe: 'event', rpc: 'rpc' }[kind];
+  if (contract.kind !== fitting) {
+    throw new ConfigError(
+      `${id} is given a contract made by ${contract.kind}(), its decorator wants one made by ${fitting}()`,
+      'queue() goes with @Consume, event() with @Subscribe, rpc() with @RpcHandler',
+    );
+  }
+  if (contract.kind !== 'rpc') return { schema: contract.payload };
+  return { schema: contract.request };
 }
 
 function resolve({ mark }: FoundHandler, id: string, get: Get) {

@@ -1,0 +1,36 @@
+// What a contract asks of the method under a decorator, for the compiler: its first parameter takes the payload,
+// its return value is the answer. The names of the properties below are what a reader of the error sees.
+
+import type { OutcomeSignal } from '@warren/amqp';
+import type { Observable } from 'rxjs';
+
+/** A decorator that fits only methods for this payload and answer. The payload is the method's first parameter. */
+export type HandlerOf<Payload, Answer = unknown> = <Method extends (...args: never[]) => unknown>(
+  target: object,
+  name: string | symbol,
+  descriptor: TypedPropertyDescriptor<Method> & Takes<Method, Payload> & Answers<Method, Answer>,
+) => void;
+
+type Takes<Method, Payload> = [Payload] extends [FirstParameter<Method>]
+  ? unknown
+  : { readonly 'the first parameter must take the payload of the contract': Payload };
+
+type FirstParameter<Method> = Method extends (first: infer First, ...rest: never[]) => unknown
+  ? First
+  : never;
+
+type Answers<Method, Answer> = [Produced<Method>] extends [Answer]
+  ? unknown
+  : { readonly 'the method must return the response of the contract': Answer };
+
+/** What a method answers in the end: its value, or the values of its promise, generator or Observable. */
+type Produced<Method> = Method extends (...args: never[]) => infer Returned
+  ? Exclude<Settled<Returned>, OutcomeSignal>
+  : never;
+
+type Settled<Returned> =
+  Returned extends PromiseLike<infer Value>
+    ? Settled<Value>
+    : Returned extends Observable<infer Value> | AsyncIterable<infer Value>
+      ? Value
+      : Returned;

@@ -1,0 +1,69 @@
+// Contracts used as they are meant to be: this file must compile. Its wrong counterpart is in wrong/.
+import { Ctx, Payload } from '@nestjs/microservices';
+import {
+  Consume,
+  event,
+  queue,
+  RabbitContext,
+  Reject,
+  RejectSignal,
+  rpc,
+  RpcHandler,
+  Subscribe,
+} from '@warren/nestjs';
+import { of, type Observable } from 'rxjs';
+import { z } from 'zod';
+
+const Orders = queue('orders', { payload: z.object({ id: z.number() }) });
+const OrderCreated = event('order.{id}.created', { payload: z.object({ at: z.coerce.date() }) });
+const Quote = rpc('price.quote', {
+  request: z.object({ sku: z.string() }),
+  response: z.object({ cents: z.number() }),
+});
+const Ping = rpc('ping');
+
+export class Handlers {
+  @Consume(Orders)
+  one(@Payload() order: { readonly id: number }, @Ctx() context: RabbitContext): number {
+    return order.id + context.attempt;
+  }
+
+  @Consume(Orders, { batch: { size: 10 } })
+  many(@Payload() orders: readonly { id: number }[]): number {
+    return orders.length;
+  }
+
+  @Consume(Orders, (get) => ({ prefetch: get<number>('PREFETCH') }))
+  nothing(): void {}
+
+  // The schema turns text into a date before the handler sees it.
+  @Subscribe(OrderCreated)
+  created(@Payload() { at }: { at: Date }): number {
+    return at.getTime();
+  }
+
+  @RpcHandler(Quote)
+  now(@Payload() { sku }: { sku: string }): { cents: number } {
+    return { cents: sku.length };
+  }
+
+  @RpcHandler(Quote)
+  later(@Payload() { sku }: { sku: string }): Promise<{ cents: number; more: string } | RejectSignal> {
+    return Promise.resolve(sku === '' ? Reject('no sku') : { cents: 1, more: 'fields are allowed' });
+  }
+
+  @RpcHandler(Quote)
+  observed(): Observable<{ cents: number }> {
+    return of({ cents: 1 });
+  }
+
+  @RpcHandler(Quote)
+  async *generated(): AsyncGenerator<{ cents: number }> {
+    yield await Promise.resolve({ cents: 1 });
+  }
+
+  @RpcHandler(Ping)
+  anything(@Payload() payload: unknown): unknown {
+    return payload;
+  }
+}
