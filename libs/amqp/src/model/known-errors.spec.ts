@@ -1,0 +1,84 @@
+// Errors that are thrown at one side and caught at the other as the same class.
+import { describe, expect, it } from '@jest/globals';
+import { errorClasses, knownErrorFacts, rebuiltError } from './known-errors.js';
+
+class OrderNotFound extends Error {
+  readonly code = 'ORDER_NOT_FOUND';
+  constructor(readonly orderId: number) {
+    super(`no order ${orderId}`);
+  }
+}
+class ArchivedOrder extends OrderNotFound {
+  readonly archive = { year: 1999 };
+}
+class Priced extends Error {
+  static fromRemote({ data }: { data?: unknown }): Priced {
+    return new Priced((data as { cents: number }).cents);
+  }
+  constructor(readonly cents: number) {
+    super('priced');
+  }
+}
+
+const known = errorClasses([OrderNotFound, Priced], 'test');
+const cause = new Error('remote');
+
+/** There and back, as JSON. */
+function travelled(error: unknown): Error | undefined {
+  const facts = knownErrorFacts(known, error);
+  return facts && rebuiltError(known, JSON.parse(JSON.stringify(facts)) as typeof facts, cause);
+}
+
+describe('a registered error', () => {
+  it('arrives as its class, with message, code and fields, without its stack', () => {
+    const facts = knownErrorFacts(known, new OrderNotFound(7));
+    expect(facts).toEqual({
+      name: 'OrderNotFound',
+      message: 'no order 7',
+      code: 'ORDER_NOT_FOUND',
+      data: { code: 'ORDER_NOT_FOUND', orderId: 7 },
+    });
+    const error = travelled(new OrderNotFound(7)) as OrderNotFound;
+    expect(error).toBeInstanceOf(OrderNotFound);
+    expect(error).toMatchObject({ name: 'OrderNotFound', message: 'no order 7', orderId: 7, cause });
+    expect(Object.keys(error)).toEqual(['code', 'orderId']);
+    expect(error.stack).toContain('known-errors');
+  });
+
+  it('arrives as the closest class that both sides know', () => {
+    expect(travelled(new ArchivedOrder(7))).toMatchObject({ orderId: 7, archive: { year: 1999 } });
+    expect(travelled(new ArchivedOrder(7))).toBeInstanceOf(OrderNotFound);
+    expect(travelled(new Error('other'))).toBeUndefined();
+    expect(travelled('text')).toBeUndefined();
+  });
+
+  it('is made by its class when the class knows how', () => {
+    expect(travelled(new Priced(12))).toEqual(new Priced(12));
+  });
+
+  it('leaves out what cannot travel, and what could do harm', () => {
+    const error = Object.assign(new OrderNotFound(1), { big: 1n, run: () => 1, deep: {} });
+    Object.assign(error.deep, { self: error.deep });
+    expect(knownErrorFacts(known, error)?.data).toEqual({ code: 'ORDER_NOT_FOUND', orderId: 1 });
+    const evil = JSON.parse('{"__proto__":{"admin":true},"stack":"at /home","orderId":2}') as object;
+    const made = rebuiltError(known, { name: 'OrderNotFound', message: 'x', data: evil }, cause) as Error;
+    expect(made).toBeInstanceOf(OrderNotFound);
+    expect((made as { admin?: boolean }).admin).toBeUndefined();
+    expect(made.stack).not.toContain('at /home');
+  });
+
+  it('is not built from a name that nobody registered', () => {
+    for (const name of ['Object', '__proto__', 'constructor', 'TypeError']) {
+      expect(rebuiltError(known, { name, message: '' }, cause)).toBeUndefined();
+    }
+  });
+
+  it('must be an error class with a name of its own', () => {
+    const Other = { OrderNotFound: class OrderNotFound extends Error {} }.OrderNotFound;
+    expect(() => errorClasses([OrderNotFound, Other], 'x')).toThrow(
+      "two error classes are called 'OrderNotFound'",
+    );
+    expect(() => errorClasses([Date as never], 'x')).toThrow('no error class');
+    expect(() => errorClasses(['x' as never], 'x')).toThrow('no error class');
+  });
+});

@@ -1,0 +1,106 @@
+// Error classes that both sides of a call know: they travel with their fields, unmasked, and are caught at the
+// caller as what they were. Only what was registered is ever built; a reply cannot name a class of its choice.
+
+import type { RemoteErrorFacts } from './codec.js';
+import { ConfigError } from './errors.js';
+import type { ErrorClass } from './options.js';
+import { approachable, thrownFacts } from './thrown.js';
+
+/** A registered class that makes its errors by itself: `static fromRemote(facts)`. */
+type Rebuilding = ErrorClass & { readonly fromRemote?: (facts: RemoteErrorFacts) => unknown };
+
+/** What an error says about itself elsewhere, and never in `data`. */
+const OWN_WORDS = new Set(['name', 'message', 'stack', 'cause', '__proto__']);
+
+/** Classes by name. @throws ConfigError when two have the same, or one is no error class */
+export function errorClasses(
+  classes: readonly ErrorClass[] | undefined,
+  what: string,
+): ReadonlyMap<string, ErrorClass> {
+  const known = new Map<string, ErrorClass>();
+  for (const one of classes ?? []) {
+    if (typeof one !== 'function' || !(one.prototype instanceof Error)) {
+      throw new ConfigError(`${what}: errors holds what is no error class`, 'list classes that extend Error');
+    }
+    if (known.has(one.name)) {
+      throw new ConfigError(
+        `${what}: two error classes are called '${one.name}'`,
+        'they travel by name: rename one',
+      );
+    }
+    known.set(one.name, one);
+  }
+  return known;
+}
+
+/** The facts of an error of a registered class (or of one derived from it); undefined for others. Never throws. */
+export function knownErrorFacts(
+  known: ReadonlyMap<string, ErrorClass>,
+  thrown: unknown,
+): RemoteErrorFacts | undefined {
+  const error = approachable(thrown);
+  if (known.size === 0 || !(error instanceof Error)) return undefined;
+  // The closest registered ancestor: a subclass that the caller does not know arrives as what it does know.
+  let prototype: unknown = Object.getPrototypeOf(error);
+  while (typeof prototype === 'object' && prototype !== null) {
+    const { constructor } = prototype as { constructor?: unknown };
+    const name = typeof constructor === 'function' ? constructor.name : '';
+    if (known.get(name)?.prototype === prototype) return { ...told(error), name };
+    prototype = Object.getPrototypeOf(prototype);
+  }
+  return undefined;
+}
+
+function told(error: Error): Omit<RemoteErrorFacts, 'name'> {
+  const data: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(error) as [string, unknown][]) {
+    if (!OWN_WORDS.has(key) && travels(value)) data[key] = value;
+  }
+  const { code } = data;
+  return {
+    message: thrownFacts(error).message,
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(Object.keys(data).length === 0 ? {} : { data }),
+  };
+}
+
+// One field that cannot be written as JSON must not cost the others.
+function travels(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** The error that was thrown there, made here; undefined when its class is not registered. */
+export function rebuiltError(
+  known: ReadonlyMap<string, ErrorClass>,
+  facts: RemoteErrorFacts,
+  cause: Error,
+): Error | undefined {
+  const type = known.get(facts.name);
+  if (!type) return undefined;
+  if (typeof type.fromRemote === 'function') {
+    const made = type.fromRemote(facts);
+    if (made instanceof type) return made;
+  }
+  // No constructor of the class runs: it may want arguments that nobody knows here.
+  const error = new Error(facts.message, { cause });
+  Object.setPrototypeOf(error, type.prototype as object);
+  if (error.name === 'Error') define(error, 'name', facts.name);
+  for (const [key, value] of fields(facts)) {
+    if (!OWN_WORDS.has(key)) define(error, key, value, true);
+  }
+  return error;
+}
+
+function fields({ code, data }: RemoteErrorFacts): [string, unknown][] {
+  const own = typeof data === 'object' && data !== null && !Array.isArray(data) ? Object.entries(data) : [];
+  return code === undefined ? own : [['code', code], ...own];
+}
+
+// Defined, not assigned: a setter of the class must not run with somebody else's value.
+function define(error: Error, key: string, value: unknown, enumerable = false): void {
+  Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true });
+}
