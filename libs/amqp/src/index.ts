@@ -82,6 +82,7 @@ export {
   RpcCancelledError,
   RpcConnectionLostError,
   RpcNoServerError,
+  RpcProtocolError,
   RpcRemoteError,
   RpcTimeoutError,
 } from './model/rpc-errors.js';

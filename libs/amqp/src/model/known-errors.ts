@@ -79,7 +79,7 @@ export function rebuiltError(
   facts: RemoteErrorFacts,
   cause: Error,
 ): Error | undefined {
-  const type = known.get(facts.name);
+  const type: Rebuilding | undefined = known.get(facts.name);
   if (!type) return undefined;
   if (typeof type.fromRemote === 'function') {
     const made = type.fromRemote(facts);

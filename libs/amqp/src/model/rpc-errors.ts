@@ -58,6 +58,17 @@ export class RpcConnectionLostError extends RabbitError {
   }
 }
 
+/** The other side of a stream broke the rules that both agreed on. */
+export class RpcProtocolError extends RabbitError {
+  constructor(message: string) {
+    super(
+      'WARREN_RPC_PROTOCOL',
+      message,
+      'is the other side a service that answers streams as this library does?',
+    );
+  }
+}
+
 /** The caller's own signal ended the call. */
 export class RpcCancelledError extends RabbitError {
   constructor(exchange: string, routingKey: string, cause?: unknown) {
