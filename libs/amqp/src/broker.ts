@@ -11,6 +11,7 @@ import { MAX_DURATION } from './model/duration.js';
 import { Deadlines } from './model/deadlines.js';
 import { ConfigError, ConnectionLostError } from './model/errors.js';
 import type { BrokerInternals } from './model/internals.js';
+import { describeError, printable } from './model/logger.js';
 import type { BrokerOptions } from './model/options.js';
 import type { PublishOptions, PublishReceipt, RequestOptions } from './model/publish-options.js';
 import { settings, type Settings } from './model/settings.js';
@@ -122,9 +123,10 @@ export class Broker {
 
   /** Stops consuming, hands back what has not started, and waits for running handlers up to `shutdown`. Never rejects. */
   drain(): Promise<void> {
-    this.draining ??= patience(this.clock, this.settings.shutdown, async (expired) =>
-      this.consumers?.drain(expired),
-    );
+    this.draining ??= patience(this.clock, this.settings.shutdown, async (expired) => {
+      this.events.emit({ kind: 'closing' });
+      await this.consumers?.drain(expired);
+    });
     return this.draining;
   }
 
@@ -168,7 +170,11 @@ export class Broker {
     this.outbound.sender.start();
     const begun = this.begin();
     if (this.settings.startup === 'require') return begun;
-    begun.catch((error: unknown) => this.settings.logger.error(String(error)));
+    begun.catch((error: unknown) => {
+      if (this.closing) return;
+      this.settings.logger.error(printable(describeError(error)));
+      this.events.emit({ kind: 'start-failed', error });
+    });
   }
 
   private async begin(): Promise<void> {
@@ -234,6 +240,7 @@ export class Broker {
     await this.drain();
     await patience(this.clock, this.settings.shutdown, (expired) => this.outbound.close(expired));
     await Promise.all([this.consumeLink?.close(), this.publishLink.close()]);
+    this.events.emit({ kind: 'closed' });
   }
 
   private beforeOpen(what: string): void {

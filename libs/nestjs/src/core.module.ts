@@ -1,13 +1,8 @@
 // The global half of a connection: its broker object and its publisher, there for everybody from the
 // start and, at shutdown, until everybody else is done.
 
-import {
-  type DynamicModule,
-  Logger,
-  Module,
-  type OnApplicationShutdown,
-  type Provider,
-} from '@nestjs/common';
+import { type DynamicModule, Logger, Module, type Provider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { Broker } from '@warren/amqp';
 import {
   getBrokerToken,
@@ -16,17 +11,9 @@ import {
   type RabbitModuleOptions,
   type RabbitOverride,
 } from './module-options.js';
+import { Listeners } from './runtime/listeners.js';
 import { getPublisherToken, Publisher } from './runtime/publisher.js';
 import { remoteError } from './runtime/rpc-errors.js';
-
-/** Closes the connections when HTTP servers and other modules have stopped using them. */
-class Closer implements OnApplicationShutdown {
-  constructor(private readonly broker: Broker) {}
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.broker.close();
-  }
-}
 
 /** See RabbitModule, which imports it. */
 @Module({})
@@ -50,9 +37,9 @@ export class RabbitCoreModule {
         { provide: broker, inject: [getRabbitOptionsToken(name), RABBIT_OVERRIDE], useFactory: makeBroker },
         { provide: publisher, inject: [broker], useFactory: (object: Broker) => new Publisher(object) },
         {
-          provide: `warren:closer:${name}`,
-          inject: [broker],
-          useFactory: (object: Broker) => new Closer(object),
+          provide: `warren:listeners:${name}`,
+          inject: [broker, ModulesContainer],
+          useFactory: (object: Broker, modules: ModulesContainer) => new Listeners(name, object, modules),
         },
       ],
       exports: [broker, publisher, getRabbitOptionsToken(name)],

@@ -7,6 +7,11 @@ export * from '@warren/amqp';
 export { RabbitCoreModule } from './core.module.js';
 export { Consume } from './decorators/consume.js';
 export type { Get, HandlerMark, NestHandlerOptions, OptionsOrFactory } from './decorators/define-handler.js';
+export {
+  OnRabbitEvent,
+  type RabbitEventListener,
+  type RabbitEventOptions,
+} from './decorators/on-rabbit-event.js';
 export { Headers, Message, Properties, RoutingKey } from './decorators/params.js';
 export { RabbitBatchContext, RabbitContext } from './decorators/rabbit-context.js';
 export { RpcHandler } from './decorators/rpc-handler.js';

@@ -6,10 +6,15 @@ import type { BrokerEvent, BrokerEventKind } from './events.js';
 
 const REPEAT_AFTER = 10_000;
 
-/** Listeners of one broker. A listener that fails is logged, every ten seconds at most, and harms nobody. */
-export class Events {
-  private readonly listeners = new Map<(event: BrokerEvent) => unknown, { quietUntil: number }>();
+interface Listener {
+  readonly tell: (event: BrokerEvent) => unknown;
+  /** Until then its failures are not logged again: one that always fails must not fill the log. */
+  quietUntil: number;
+}
 
+/** Listeners of one broker. One that fails is logged and harms nobody. */
+export class Events {
+  private readonly listeners = new Set<Listener>();
   private readonly source: DiagnosticsSource;
 
   /** `service` and `broker` are for who hears several of them on node:diagnostics_channel. */
@@ -26,32 +31,35 @@ export class Events {
     return this.listeners.size > 0 || isSubscribed(kind);
   }
 
-  /** Adds a listener; returns what ends it. */
+  /** Adds a listener, whose function name stands in the log when it fails; returns what ends it. */
   on(listener: (event: BrokerEvent) => void): () => void {
-    // The same function may listen twice, and either may leave alone.
-    const own = (event: BrokerEvent): unknown => listener(event);
-    this.listeners.set(own, { quietUntil: -Infinity });
+    const own: Listener = { tell: listener, quietUntil: -Infinity };
+    this.listeners.add(own);
     return () => this.listeners.delete(own);
   }
 
   emit(event: BrokerEvent): void {
     publishDiagnostics(this.source, event);
-    for (const listener of this.listeners.keys()) {
+    for (const listener of this.listeners) {
+      const failed = (error: unknown): void => this.complain(listener, event.kind, error);
       try {
-        const result = listener(event);
-        if (result instanceof Promise)
-          result.catch((error: unknown) => this.complain(listener, event, error));
+        const result = listener.tell(event);
+        if (isThenable(result)) result.then(undefined, failed);
       } catch (error) {
-        this.complain(listener, event, error);
+        failed(error);
       }
     }
   }
 
-  private complain(listener: (event: BrokerEvent) => unknown, { kind }: BrokerEvent, error: unknown): void {
-    const state = this.listeners.get(listener);
+  private complain(listener: Listener, kind: BrokerEventKind, error: unknown): void {
     const now = performance.now();
-    if (state && now < state.quietUntil) return;
-    if (state) state.quietUntil = now + REPEAT_AFTER;
-    this.logger.error(`a listener of '${kind}' failed: ${printable(describeError(error))}`);
+    if (now < listener.quietUntil) return;
+    listener.quietUntil = now + REPEAT_AFTER;
+    const name = listener.tell.name ? ` (${listener.tell.name})` : '';
+    this.logger.error(`a listener of '${kind}'${name} failed: ${printable(describeError(error))}`);
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined | null)?.then === 'function';
 }

@@ -1,20 +1,23 @@
-// Reads what the handler decorators wrote: which methods of a class handle messages, and how.
+// Reads what the decorators of methods wrote: which methods of a class handle messages or hear events, and how.
 
 import type { MetadataScanner } from '@nestjs/core';
-import { HANDLER_KEY, type HandlerMark } from '../decorators/define-handler.js';
 
 /** A method with its marks. */
-export interface MarkedMethod {
+export interface MarkedMethod<Mark> {
   readonly method: string;
-  readonly marks: readonly HandlerMark[];
+  readonly marks: readonly Mark[];
 }
 
-/** The handlers of a class, inherited ones included. */
-export function markedMethods(scanner: MetadataScanner, prototype: object): MarkedMethod[] {
+/** The methods of a class with marks under a key, inherited ones included. */
+export function markedMethods<Mark>(
+  scanner: MetadataScanner,
+  prototype: object,
+  key: string,
+): MarkedMethod<Mark>[] {
   return scanner.getAllMethodNames(prototype).flatMap((method) => {
     const implementation = (prototype as Record<string, unknown>)[method];
     if (typeof implementation !== 'function') return [];
-    const marks = Reflect.getOwnMetadata(HANDLER_KEY, implementation) as HandlerMark[] | undefined;
+    const marks = Reflect.getOwnMetadata(key, implementation) as Mark[] | undefined;
     return marks ? [{ method, marks }] : [];
   });
 }

@@ -4,6 +4,7 @@
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import { ApplicationConfig, type ModuleRef, type ModulesContainer } from '@nestjs/core';
 import { ConfigError, type Broker } from '@warren/amqp';
+import { connectionNames } from '../discovery/connections.js';
 import { exploreHandlers } from '../discovery/handler-explorer.js';
 import { planHandlers } from '../discovery/handler-plan.js';
 import {
@@ -35,7 +36,7 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
 
   async onApplicationBootstrap(): Promise<void> {
     const { name, broker, modules, moduleRef, options } = this.parts;
-    const connections = this.connections();
+    const connections = connectionNames(modules);
     const get = <T>(token: unknown): T => moduleRef.get<T>(token as never, { strict: false });
     const globals = options.inheritGlobals ? containerOf(moduleRef).applicationConfig : undefined;
     const config = globals ?? new ApplicationConfig();
@@ -51,23 +52,6 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
 
   async onModuleDestroy(): Promise<void> {
     await this.parts.broker.drain();
-  }
-
-  /** Names of all connections of this application. @throws ConfigError when one is configured twice */
-  private connections(): string[] {
-    const names: string[] = [];
-    for (const module of this.parts.modules.values()) {
-      const name = module.providers.get(RABBIT_CONNECTION)?.instance as string | undefined;
-      if (name === undefined) continue;
-      if (names.includes(name)) {
-        throw new ConfigError(
-          `the connection '${name}' is configured twice`,
-          'call forRoot once per connection and import nothing elsewhere: it is global; a second one needs a name',
-        );
-      }
-      names.push(name);
-    }
-    return names;
   }
 
   private declareFeatures(connections: readonly string[]): void {

@@ -1,0 +1,52 @@
+// Every class of the application that Nest makes instances of, and where in its module it stands.
+
+import type { ModulesContainer } from '@nestjs/core';
+
+type NestModule = ModulesContainer extends Map<string, infer M> ? M : never;
+type Wrapper = NestModule['providers'] extends Map<unknown, infer W> ? W : never;
+
+/** A provider or controller. */
+export interface HandlerHost {
+  readonly wrapper: Wrapper;
+  readonly module: NestModule;
+  /** Where its injectables and per-request instances live. */
+  readonly collection: Map<unknown, Wrapper>;
+  readonly className: string;
+  readonly prototype: object;
+}
+
+/** All providers and controllers that are objects with a class. */
+export function hosts(modules: ModulesContainer): HandlerHost[] {
+  return [...modules.values()].flatMap((module) =>
+    ([module.controllers, module.providers] as Map<unknown, Wrapper>[]).flatMap((collection) =>
+      [...collection.values()].flatMap((wrapper) => hostOf(wrapper, module, collection) ?? []),
+    ),
+  );
+}
+
+/** The module of a host, for messages. */
+export function moduleName({ module }: HandlerHost): string {
+  return module.metatype?.name ?? 'a module';
+}
+
+function hostOf(
+  wrapper: Wrapper,
+  module: NestModule,
+  collection: Map<unknown, Wrapper>,
+): HandlerHost | undefined {
+  if (wrapper.isAlias) return undefined;
+  const prototype = prototypeOf(wrapper);
+  if (!prototype || prototype === Object.prototype) return undefined;
+  return { wrapper, module, collection, className: prototype.constructor.name, prototype };
+}
+
+// A factory's metatype is the factory, so its class is only known from what it made.
+function prototypeOf(wrapper: Wrapper): object | undefined {
+  const { metatype, instance } = wrapper as { metatype: unknown; instance: unknown };
+  const isClass = typeof metatype === 'function' && !wrapper.inject;
+  if (isClass && (metatype as { prototype?: object }).prototype)
+    return (metatype as { prototype: object }).prototype;
+  return typeof instance === 'object' && instance !== null
+    ? (Object.getPrototypeOf(instance) as object)
+    : undefined;
+}

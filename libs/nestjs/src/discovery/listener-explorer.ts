@@ -1,0 +1,70 @@
+// Finds the methods that hear events, in the whole application, and refuses those that could not.
+
+import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import { ConfigError } from '@warren/amqp';
+import { LISTENER_KEY, type ListenerMark } from '../decorators/on-rabbit-event.js';
+import { DEFAULT_CONNECTION } from '../module-options.js';
+import { markedMethods } from './handler-metadata.js';
+import { hosts, moduleName, type HandlerHost } from './hosts.js';
+
+/** One decorator of one method, with the object it is a method of. */
+export interface FoundListener {
+  /** `Metrics.onLost` */
+  readonly id: string;
+  readonly connection: string;
+  readonly kinds: ListenerMark['kinds'];
+  readonly instance: Readonly<Record<string, (event: unknown) => unknown>>;
+  readonly method: string;
+}
+
+/** All listeners. @throws ConfigError naming the class that has no instance to tell, or the connection that is not there */
+export function exploreListeners(modules: ModulesContainer, connections: readonly string[]): FoundListener[] {
+  const scanner = new MetadataScanner();
+  const seen = new Map<unknown, string>();
+  return hosts(modules).flatMap((host) => {
+    const methods = markedMethods<ListenerMark>(scanner, host.prototype, LISTENER_KEY);
+    if (methods.length === 0) return [];
+    refuseWithoutInstance(host);
+    refuseTwice(seen, host);
+    return methods.flatMap(({ method, marks }) =>
+      marks.map(({ kinds, connection = DEFAULT_CONNECTION }) => {
+        const id = `${host.className}.${method}`;
+        refuseUnknown(id, connection, connections);
+        return {
+          id,
+          connection,
+          kinds,
+          method,
+          instance: host.wrapper.instance as FoundListener['instance'],
+        };
+      }),
+    );
+  });
+}
+
+function refuseWithoutInstance({ wrapper, className }: HandlerHost): void {
+  if (!wrapper.isTransient && wrapper.isDependencyTreeStatic()) return;
+  throw new ConfigError(
+    `${className} has @OnRabbitEvent and is ${wrapper.isTransient ? 'transient' : 'request-scoped'}: there is no one instance to tell`,
+    'events belong to no request; put the method into a class of the default scope that injects nothing request-scoped',
+  );
+}
+
+function refuseTwice(seen: Map<unknown, string>, host: HandlerHost): void {
+  const other = seen.get(host.prototype);
+  if (other !== undefined) {
+    throw new ConfigError(
+      `${host.className} has @OnRabbitEvent and is provided twice, by ${other} and ${moduleName(host)}: everything would be heard twice`,
+      'provide it in one module and import that module in the other',
+    );
+  }
+  seen.set(host.prototype, moduleName(host));
+}
+
+function refuseUnknown(id: string, connection: string, connections: readonly string[]): void {
+  if (connections.includes(connection)) return;
+  throw new ConfigError(
+    `${id} listens to the connection '${connection}', which nobody configured`,
+    `there are ${connections.map((name) => `'${name}'`).join(', ')}; add RabbitModule.forRoot('${connection}', ...)`,
+  );
+}
