@@ -15,7 +15,7 @@ import { describeError, printable } from './model/logger.js';
 import type { BrokerOptions } from './model/options.js';
 import type { PublishOptions, PublishReceipt, RequestOptions } from './model/publish-options.js';
 import { settings, type Settings } from './model/settings.js';
-import type { BrokerEvent } from './observe/events.js';
+import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './observe/events.js';
 import { Events } from './observe/listeners.js';
 import { Outbound } from './outbound/outbound.js';
 import { declare } from './topology/declare.js';
@@ -72,7 +72,7 @@ export class Broker {
       settings: this.settings,
       clock: this.clock,
       deadlines: this.deadlines,
-      codecs: new CodecRegistry(this.settings.codecs),
+      codecs: new CodecRegistry(this.settings.codecs, this.settings.maxMessageBytes),
       events: this.events,
       describe: (exchange) => this.exchangeNamed(exchange),
       shortenWait: internals.shortenWait ?? ((ms) => ms),
@@ -136,9 +136,9 @@ export class Broker {
     return this.closing;
   }
 
-  /** Hears everything that happens; returns what ends that. */
-  on(listener: (event: BrokerEvent) => void): () => void {
-    return this.events.on(listener);
+  /** Hears what happens, or only some kinds of it; returns what ends that. */
+  on<K extends BrokerEventKind>(hear: (event: BrokerEventOf<K>) => void, kinds?: readonly K[]): () => void {
+    return this.events.on(hear as (event: BrokerEvent) => void, kinds);
   }
 
   /** How things stand now. */

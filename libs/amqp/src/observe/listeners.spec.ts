@@ -79,6 +79,18 @@ describe('listeners', () => {
     expect(errors).toHaveLength(1);
   });
 
+  it('one that names kinds hears only those, and the others need not be built for it', () => {
+    const { events: object } = events();
+    const heard: string[] = [];
+    const stop = object.on(({ kind }) => void heard.push(kind), ['blocked', 'unblocked']);
+    object.emit({ kind: 'closing' });
+    object.emit(EVENT);
+    expect(heard).toEqual(['unblocked']);
+    expect([object.hears('unblocked'), object.hears('closing')]).toEqual([true, false]);
+    stop();
+    expect(object.hears('unblocked')).toBe(false);
+  });
+
   it('knows whether building an event is worth it', () => {
     const { events: object } = events();
     expect(object.hears('handled')).toBe(false);

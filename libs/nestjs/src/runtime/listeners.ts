@@ -3,7 +3,7 @@
 
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import type { Broker, BrokerEvent } from '@warren/amqp';
+import type { Broker, BrokerEvent, BrokerEventKind } from '@warren/amqp';
 import { connectionNames } from '../discovery/connections.js';
 import { exploreListeners, type FoundListener } from '../discovery/listener-explorer.js';
 
@@ -19,7 +19,7 @@ export class Listeners implements OnModuleInit, OnApplicationShutdown {
 
   onModuleInit(): void {
     for (const found of exploreListeners(this.modules, connectionNames(this.modules))) {
-      if (found.connection === this.name) this.leave.push(this.broker.on(listener(found)));
+      if (found.connection === this.name) this.leave.push(listen(this.broker, found));
     }
   }
 
@@ -30,11 +30,9 @@ export class Listeners implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-function listener({ id, kinds, instance, method }: FoundListener): (event: BrokerEvent) => void {
-  const all = kinds.includes('*');
-  const tell = (event: BrokerEvent): unknown => {
-    return all || kinds.includes(event.kind) ? instance[method](event) : undefined;
-  };
+function listen(broker: Broker, { id, kinds, instance, method }: FoundListener): () => void {
+  const tell = (event: BrokerEvent): unknown => instance[method](event);
   // The name stands in the log line when it fails.
-  return Object.defineProperty(tell, 'name', { value: id });
+  Object.defineProperty(tell, 'name', { value: id });
+  return broker.on(tell, kinds.includes('*') ? undefined : (kinds as readonly BrokerEventKind[]));
 }
