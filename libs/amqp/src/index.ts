@@ -5,6 +5,7 @@ export { bytes } from './codecs/bytes.js';
 export { json } from './codecs/json.js';
 export { nest, nestPattern } from './codecs/nest.js';
 export { text } from './codecs/text.js';
+export { CallerLeftError } from './inbound/calls.js';
 export type { ConsumerStatus } from './inbound/consumer.js';
 export type { ConnectionState } from './link/connection.js';
 export { systemClock, type Clock } from './model/clock.js';

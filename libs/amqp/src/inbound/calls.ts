@@ -1,0 +1,72 @@
+// The calls that this process answers now, by correlation id, so that a caller who leaves or grants credit finds its
+// handler. Remembers for a while who left before its request was even looked at.
+
+import type { CallControl } from '../model/calls-control.js';
+import type { Delivery } from '../model/delivery.js';
+import { RabbitError } from '../model/errors.js';
+import type { Credit } from './answer-stream.js';
+
+/** One call that is being answered. */
+export interface RunningCall {
+  readonly delivery: Delivery;
+  /** Of a streamed answer. */
+  readonly credit?: Credit;
+}
+
+/** Enough for the requests of a whole prefetch of many handlers. */
+const REMEMBERED = 10_000;
+
+/** See the top of the file. One per broker object. */
+export class Calls {
+  /** Where callers reach this process; empty until its queue is there. */
+  controlQueue = '';
+  private readonly running = new Map<string, RunningCall>();
+  private readonly left = new Set<string>();
+
+  /** How many are being answered. */
+  get size(): number {
+    return this.running.size;
+  }
+
+  /** Enters a call. Returns what takes it out again. */
+  begin(id: string, call: RunningCall): () => void {
+    this.running.set(id, call);
+    return () => {
+      if (this.running.get(id) === call) this.running.delete(id);
+    };
+  }
+
+  /** Whether the caller left before its request was started. Asked once for each. */
+  hasLeft(id: string): boolean {
+    return this.left.delete(id);
+  }
+
+  /** A caller said something. */
+  onControl(control: CallControl): void {
+    const call = this.running.get(control.id);
+    if (control.kind === 'credit') {
+      call?.credit?.grant(control.count);
+    } else if (call) {
+      call.delivery.abort(new CallerLeftError());
+    } else {
+      this.remember(control.id);
+    }
+  }
+
+  private remember(id: string): void {
+    if (this.left.size >= REMEMBERED) {
+      for (const oldest of this.left) {
+        this.left.delete(oldest);
+        break;
+      }
+    }
+    this.left.add(id);
+  }
+}
+
+/** Why a handler's `signal` aborted: nobody waits for the answer any more. */
+export class CallerLeftError extends RabbitError {
+  constructor() {
+    super('WARREN_CALLER_LEFT', 'the caller does not wait for the answer any more', 'stop the work');
+  }
+}

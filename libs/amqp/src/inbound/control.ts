@@ -1,0 +1,85 @@
+// The queue of this process in which callers say that they left, or that a stream may send more. It goes with its
+// connection and comes back under another name; what was said in between was about calls that were lost as well.
+
+import { randomUUID } from 'node:crypto';
+import type { LiveChannel } from '../link/channel.js';
+import type { Connection } from '../link/connection.js';
+import { ChannelLease } from '../link/lease.js';
+import { CALLS_EXCHANGE, callsKey, readControl } from '../model/calls-control.js';
+import type { Clock } from '../model/clock.js';
+import { describeError, printable } from '../model/logger.js';
+import type { Settings } from '../model/settings.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
+import type { Calls } from './calls.js';
+
+/** What it is made from. */
+export interface ControlOptions {
+  readonly connection: Connection;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly calls: Calls;
+  readonly handlers: readonly HandlerPlan[];
+}
+
+/** A flood of such messages must not fill the broker: the oldest are about calls that ended long ago. */
+const QUEUE_LIMIT = 10_000;
+
+/** See the top of the file. */
+export class Control {
+  private readonly lease: ChannelLease;
+  private warned = false;
+
+  constructor(private readonly options: ControlOptions) {
+    const { connection, clock, settings, calls } = options;
+    this.lease = new ChannelLease({
+      ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
+      setup: (channel) => this.setUp(channel),
+      onLost: () => (calls.controlQueue = ''),
+      onFailed: (error) => this.onFailed(error),
+    });
+  }
+
+  start(): void {
+    this.lease.start();
+  }
+
+  /** Always settles. */
+  close(): Promise<void> {
+    return this.lease.close();
+  }
+
+  private async setUp(channel: LiveChannel): Promise<void> {
+    const { settings, calls, handlers } = this.options;
+    const name = `${settings.service}.control.${randomUUID().slice(0, 8)}`;
+    const { declaring } = channel;
+    await declaring.assertExchange(CALLS_EXCHANGE, 'topic', { durable: true });
+    await declaring.assertQueue(name, {
+      ...{ exclusive: true, autoDelete: true, durable: false },
+      arguments: { 'x-max-length': QUEUE_LIMIT },
+    });
+    for (const key of new Set(handlers.flatMap(keysOf))) await declaring.bindQueue(name, CALLS_EXCHANGE, key);
+    await channel.consume(name, { noAck: true }, (message) => {
+      if (message === 'cancelled') return this.lease.renew();
+      const control = readControl(message.content);
+      if (control) calls.onControl(control);
+    });
+    calls.controlQueue = name;
+  }
+
+  // Calls are answered without it as well; only cancels do not arrive.
+  private onFailed(error: unknown): void {
+    if (this.warned) return;
+    this.warned = true;
+    this.options.settings.logger.warn(
+      `callers cannot tell this process that they left: ${printable(describeError(error))}`,
+    );
+  }
+}
+
+function keysOf({ registration, queue, routes }: HandlerPlan): string[] {
+  if (registration.kind !== 'rpc') return [];
+  const keys = routes.map(({ exchange, type, key }) =>
+    type === 'headers' || type === 'fanout' ? `${exchange}.#` : callsKey(exchange, key),
+  );
+  return [callsKey('', queue.name), ...keys].filter((key) => key !== undefined);
+}

@@ -1,0 +1,43 @@
+// What callers and servers of calls say to each other beside requests and replies: that a call is over, and that a
+// stream may send more. Small messages over an exchange of their own, to a queue that each server process has.
+
+/** The exchange. Its key is `<exchange>.<routing key>` of the request, so servers bind what their handlers listen to. */
+export const CALLS_EXCHANGE = 'warren.calls';
+
+/** The exchange for calls to all instances; its key is the pattern. */
+export const GATHER_EXCHANGE = 'warren.gather';
+
+/** One such message. `id` is the correlation id of the call, which only its two sides know. */
+export type CallControl =
+  | { readonly kind: 'cancel'; readonly id: string }
+  | { readonly kind: 'credit'; readonly id: string; readonly count: number };
+
+/** The key under which the servers of a request hear about it; undefined when the broker could not carry it. */
+export function callsKey(exchange: string, routingKey: string): string | undefined {
+  const key = `${exchange}.${routingKey}`;
+  return Buffer.byteLength(key) <= 255 ? key : undefined;
+}
+
+/** As a body. */
+export function writeControl(control: CallControl): Buffer {
+  return Buffer.from(JSON.stringify(control));
+}
+
+/** From a body; undefined for anything else that found its way here. */
+export function readControl(content: Buffer): CallControl | undefined {
+  if (content.length > 1_000) return undefined;
+  let read: unknown;
+  try {
+    read = JSON.parse(content.toString());
+  } catch {
+    return undefined;
+  }
+  if (typeof read !== 'object' || read === null) return undefined;
+  const { kind, id, count } = read as Record<string, unknown>;
+  if (typeof id !== 'string' || id === '') return undefined;
+  if (kind === 'cancel') return { kind, id };
+  if (kind === 'credit' && Number.isSafeInteger(count) && (count as number) > 0) {
+    return { kind, id, count: count as number };
+  }
+  return undefined;
+}
