@@ -30,7 +30,9 @@ export const json: Codec = {
     if (content.length === 0) return undefined;
     // Otherwise broken bytes would turn into question marks in silence.
     if (!isUtf8(content)) throw new TypeError('the body is not UTF-8');
-    return parseJson(content.toString('utf8'));
+    // Some senders put a byte order mark in front, and the standard lets a reader pass over it.
+    const marked = content.length > 3 && content.readUIntBE(0, 3) === 0xefbbbf;
+    return parseJson(content.toString('utf8', marked ? 3 : 0));
   },
 };
 

@@ -2,6 +2,7 @@
 // back. With `codec: nest` a handler serves Nest's ClientProxy, and a request reaches a Nest microservice.
 
 import { json, parseJson } from './json.js';
+import { utf8 } from './text.js';
 import type { Codec, DecodedReply, Encoded, OutgoingFacts, RemoteErrorFacts } from '../model/codec.js';
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -14,13 +15,13 @@ export const nest: Codec = {
   // Nest's server tells requests from events by the id alone, and answers with the correlation id.
   encode: (payload, about) => encode(about.routingKey, payload, about),
   decode(content) {
-    const packet = parseJson(content.toString('utf8'));
+    const packet = parseJson(utf8(content));
     return isPacket(packet) ? packet.data : packet;
   },
   encodeReply: (value) => body({ response: value, isDisposed: true }),
   encodeError: (error) => body({ err: error, isDisposed: true }),
   decodeReply(content): DecodedReply {
-    const packet = parseJson(content.toString('utf8'));
+    const packet = parseJson(utf8(content));
     if (!isRecord(packet)) return { kind: 'value', value: packet };
     if (packet.err !== undefined && packet.err !== null)
       return { kind: 'error', error: errorFacts(packet.err) };

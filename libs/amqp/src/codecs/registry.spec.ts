@@ -1,3 +1,4 @@
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { DecodeError, EncodeError } from '../model/errors.js';
 import { nest } from './nest.js';
@@ -56,9 +57,32 @@ describe('decoding', () => {
     expect(decode(text, 'application/json')).toEqual(JSON.parse(text));
   });
 
-  it('an encoding is not guessed around', () => {
-    expect(() => decode('{}', 'application/json', 'gzip')).toThrow(/encoded as 'gzip'/);
+  it('one layer of gzip, deflate or br is taken off', () => {
+    const text = '{"a":1}';
+    expect(decode(gzipSync(text), 'application/json', 'gzip')).toEqual({ a: 1 });
+    expect(decode(gzipSync(text), 'application/json', 'X-GZIP')).toEqual({ a: 1 });
+    expect(decode(deflateSync(text), 'application/json', 'deflate')).toEqual({ a: 1 });
+    expect(decode(deflateRawSync(text), 'application/json', 'deflate')).toEqual({ a: 1 });
+    expect(decode(brotliCompressSync(text), 'application/json', 'br')).toEqual({ a: 1 });
     expect(decode('{}', 'application/json', 'UTF-8')).toEqual({});
+  });
+
+  it.each([
+    ['gzip', '{}'],
+    ['br', '{}'],
+    ['deflate', '{}'],
+    ['gzip, br', gzipSync('{}')],
+    ['gzip', gzipSync('{}').subarray(0, 10)],
+    ['zstd', '{}'],
+    ['gzip', gzipSync(Buffer.alloc(2_000, 0x31))],
+  ])('%s that is not, is unknown, is double or unfolds beyond the limit is refused', (encoding, body) => {
+    const small = new CodecRegistry([], 1_000);
+    const properties = { contentType: 'application/json', contentEncoding: encoding };
+    expect(() => small.decode(Buffer.from(body as string), properties)).toThrow(DecodeError);
+  });
+
+  it('a byte order mark is passed over', () => {
+    expect(decode('\uFEFF{"a":1}', 'application/json')).toEqual({ a: 1 });
   });
 
   it('remembers only so many content types of senders', () => {

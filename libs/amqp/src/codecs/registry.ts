@@ -3,6 +3,7 @@
 import { bytes, toBuffer } from './bytes.js';
 import { json, parseJson } from './json.js';
 import { text, utf8 } from './text.js';
+import { decompress } from '../model/content-encoding.js';
 import { DecodeError, EncodeError } from '../model/errors.js';
 import type { Codec, CodecLookup, Encoded, OutgoingFacts } from '../model/codec.js';
 import type { MessageProperties } from '../model/message.js';
@@ -13,7 +14,11 @@ export class CodecRegistry implements CodecLookup {
   private readonly codecs: readonly Codec[];
   private readonly byType = new Map<string, Codec | undefined>();
 
-  constructor(own: readonly Codec[] = []) {
+  /** `limit`: bytes that a compressed body may unfold to. */
+  constructor(
+    own: readonly Codec[] = [],
+    private readonly limit = 16 * 1024 * 1024,
+  ) {
     this.codecs = [...own, json, text, bytes];
   }
 
@@ -48,14 +53,9 @@ export class CodecRegistry implements CodecLookup {
    *
    * @throws DecodeError
    */
-  decode(content: Buffer, properties: MessageProperties, codec?: Codec): unknown {
-    const { contentType, contentEncoding } = properties;
-    if (contentEncoding && !PLAIN.test(contentEncoding)) {
-      throw new DecodeError(
-        `the body is encoded as '${printable(contentEncoding)}'`,
-        'send it without content-encoding, or read it with a codec of your own',
-      );
-    }
+  decode(body: Buffer, properties: MessageProperties, codec?: Codec): unknown {
+    const { contentType } = properties;
+    const content = this.decompress(body, properties);
     if (!codec && !contentType) return guess(content);
     const chosen = codec ?? this.forType(contentType as string);
     if (!chosen) {
@@ -77,6 +77,10 @@ export class CodecRegistry implements CodecLookup {
     }
   }
 
+  decompress(content: Buffer, { contentEncoding }: MessageProperties): Buffer {
+    return decompress(content, contentEncoding, this.limit);
+  }
+
   private forType(contentType: string): Codec | undefined {
     const name = contentType.split(';', 1)[0].trim().toLowerCase();
     const known = this.byType.get(name);
@@ -89,8 +93,6 @@ export class CodecRegistry implements CodecLookup {
     return found;
   }
 }
-
-const PLAIN = /^(identity|utf-?8|binary|8bit|7bit)$/i;
 
 function fits(type: string, name: string): boolean {
   return type.endsWith('*') ? name.startsWith(type.slice(0, -1)) : type === name;

@@ -70,7 +70,7 @@ async function admit(
   const verdict = unfit(delivery, settings);
   if (verdict) return verdict;
   try {
-    delivery.payload = await decodePayload(delivery.message, outlet.codecs, plan.codec, plan.schema);
+    delivery.payload = await decodePayload(delivery, outlet.codecs, plan.codec, plan.schema);
     return undefined;
   } catch (error) {
     return { kind: 'dead-letter', reason: 'undecodable', error };

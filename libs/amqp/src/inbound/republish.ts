@@ -2,7 +2,7 @@
 // the facts of the failure. Headers that would route copies or confuse the broker's own counting stay behind.
 
 import { thrownFacts } from '../model/thrown.js';
-import { forwardable, HEADER } from '../model/headers.js';
+import { forwardable, forwardableProperties, HEADER } from '../model/headers.js';
 import type { Delivery } from '../model/delivery.js';
 import type { MessageProperties, OutgoingMessage } from '../model/message.js';
 import type { Verdict } from '../model/verdict.js';
@@ -51,7 +51,10 @@ function again(delivery: Delivery, queue: string, facts: Record<string, unknown>
   void expiration;
   void userId;
   void headers;
-  const properties: MessageProperties = { ...kept, headers: { ...forwardable(delivery.headers), ...facts } };
+  const properties: MessageProperties = {
+    ...forwardableProperties(kept),
+    headers: forwardable(delivery.headers, facts),
+  };
   return { exchange: '', routingKey: queue, content: delivery.message.content, properties, mandatory: true };
 }
 

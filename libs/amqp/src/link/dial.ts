@@ -4,6 +4,7 @@
 import { connect, type ChannelModel } from 'amqplib';
 import type { Clock } from '../model/clock.js';
 import type { Endpoint } from './endpoints.js';
+import { readAnyHeaders } from './unreadable-headers.js';
 
 /** What an attempt needs to know. */
 export interface DialOptions {
@@ -36,6 +37,7 @@ export async function dial(
     const model = await connect(endpoint.connect, socket);
     // At once: closing meanwhile destroys the socket, and that error without a listener would end the process.
     model.on('error', () => undefined);
+    readAnyHeaders(model);
     return model;
   } catch (error) {
     throw late ? new Error('connect timeout', { cause: error }) : error;

@@ -56,4 +56,6 @@ export interface CodecLookup {
     about: OutgoingFacts,
   ): Encoded;
   decode(content: Buffer, properties: MessageProperties, codec?: Codec): unknown;
+  /** A body without its content-encoding. @throws DecodeError */
+  decompress(content: Buffer, properties: MessageProperties): Buffer;
 }

@@ -14,6 +14,8 @@ export interface DeliverySink {
   warn(text: string): void;
 }
 
+const NONE: Headers = {};
+
 /** What a handler gets: the payload, the facts of the message, and the ways to settle it by hand. */
 export class Delivery<T = unknown> {
   /** The decoded (and validated) body. */
@@ -44,9 +46,12 @@ export class Delivery<T = unknown> {
     private readonly sink: DeliverySink,
   ) {
     this.headers = safeHeaders(message.properties.headers);
-    this.attempt = 1 + countHeader(this.headers, HEADER.attempt);
-    this.exchange = textHeader(this.headers, HEADER.exchange) ?? message.exchange;
-    this.routingKey = textHeader(this.headers, HEADER.routingKey) ?? message.routingKey;
+    // Our own headers count where retries and replays arrive: on a message that an exchange routed they are copies,
+    // taken along by somebody who handed all headers on.
+    const own = message.exchange === '' ? this.headers : NONE;
+    this.attempt = 1 + countHeader(own, HEADER.attempt);
+    this.exchange = textHeader(own, HEADER.exchange) ?? message.exchange;
+    this.routingKey = textHeader(own, HEADER.routingKey) ?? message.routingKey;
   }
 
   /** Aborts when the handler's `timeout` passed, its caller went away, or the shutdown's patience ended. */

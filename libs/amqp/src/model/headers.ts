@@ -1,8 +1,11 @@
 // Headers: matching them as a headers exchange does, taking them over from the wire without surprises,
 // and the names of our own.
 
+import { DecodeError } from './errors.js';
+import { tableBytes, takenOver, TABLE_BYTES, writable } from './header-table.js';
+import { printable } from './logger.js';
 import type { HeaderMatch } from './options.js';
-import type { Headers } from './message.js';
+import type { Headers, MessageProperties } from './message.js';
 
 /** Header names of this library. Part of the wire contract: they change with a major version only. */
 export const HEADER = {
@@ -20,20 +23,34 @@ export const HEADER = {
   originalRoutingKey: 'x-original-routingKey',
   rpcError: 'x-rpc-error',
   deadline: 'x-warren-deadline',
+  unreadable: 'x-warren-unreadable-headers',
+  leftOut: 'x-warren-left-out-headers',
 } as const;
 
 /**
  * A received header table without traps: no prototype, so that a header called `toString` is only a header, and none
- * called `__proto__`, with which a sender could otherwise give our object properties of his own.
+ * called `__proto__`, with which a sender could otherwise give our object properties of his own. Tables inside are
+ * taken over likewise. What is nested too deep is left out and named in HEADER.unreadable.
  */
 export function safeHeaders(received: Headers | undefined): Headers {
   const copy = Object.create(null) as Record<string, unknown>;
-  if (received) {
-    for (const name of Object.keys(received)) {
-      if (name !== '__proto__') copy[name] = received[name];
+  if (!received) return copy;
+  for (const name of Object.keys(received)) {
+    if (name === '__proto__') continue;
+    try {
+      copy[name] = takenOver(received[name]);
+    } catch (error) {
+      copy[HEADER.unreadable] = (error as Error).message;
     }
   }
   return copy;
+}
+
+/** @throws DecodeError for headers of which something had to be left out: who reads them could be misled. */
+export function refuseUnreadable(headers: Headers): void {
+  const why = headers[HEADER.unreadable];
+  if (why === undefined) return;
+  throw new DecodeError(`its headers cannot be read: ${printable(why)}`, 'they were left out');
 }
 
 /** A header that should be a small whole number; whatever else stands there counts as 0. */
@@ -44,10 +61,10 @@ export function countHeader(headers: Headers, name: string): number {
     : 0;
 }
 
-/** A header that should be text. */
+/** A header that should be a name or a key; what is longer than those can be is none. */
 export function textHeader(headers: Headers, name: string): string | undefined {
   const value = headers[name];
-  return typeof value === 'string' ? value : undefined;
+  return typeof value === 'string' && value.length <= 255 ? value : undefined;
 }
 
 /** Whether a headers exchange would deliver a message with these headers to a binding with this match. */
@@ -62,13 +79,56 @@ export function matchesHeaders(match: HeaderMatch, headers: Headers): boolean {
   return 'all' in match ? wanted.every(fits) : wanted.some(fits);
 }
 
-/** Headers of a message that is published again: without what would route copies or confuse the broker. */
-export function forwardable(headers: Headers): Record<string, unknown> {
+/**
+ * Headers of a message that is published again: without what would route copies or confuse the broker, in a form that
+ * can be written, and with `facts`. What does not fit a frame is left out, the largest first, and named.
+ */
+export function forwardable(headers: Headers, facts: Record<string, unknown> = {}): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (!NOT_FORWARDED.test(name)) copy[name] = value;
+    if (!NOT_FORWARDED.test(name) && Buffer.byteLength(name) <= 255) copy[name] = writable(value);
+  }
+  return { ...fitting(copy, TABLE_BYTES - tableBytes(facts) - LIST_BYTES), ...facts };
+}
+
+/** Room for the names of what was left out. */
+const LIST_BYTES = 2_000;
+
+function fitting(headers: Record<string, unknown>, limit: number): Record<string, unknown> {
+  let bytes = tableBytes(headers);
+  if (bytes <= limit) return headers;
+  const sizes = Object.entries(headers).map(([name, value]) => ({
+    name,
+    bytes: tableBytes({ [name]: value }),
+  }));
+  const out = new Set<string>();
+  for (const one of sizes.sort((a, b) => b.bytes - a.bytes)) {
+    if (bytes <= limit) break;
+    bytes -= one.bytes;
+    out.add(one.name);
+  }
+  const names = [...out].join(', ').slice(0, LIST_BYTES / 4);
+  const kept = Object.entries(headers).filter(([name]) => !out.has(name));
+  return { ...Object.fromEntries(kept), [HEADER.leftOut]: names };
+}
+
+/** Properties of a message that is published again: those that cannot be written as they were read are cut. */
+export function forwardableProperties(properties: MessageProperties): MessageProperties {
+  const copy: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(properties)) {
+    if (typeof value === 'string') copy[name] = shortened(value);
+    else if (name !== 'timestamp' || (value as number) < 2 ** 64) copy[name] = value;
   }
   return copy;
+}
+
+// Bytes that are no UTF-8 became longer when they were read.
+function shortened(text: string): string {
+  if (Buffer.byteLength(text) <= 255) return text;
+  return Buffer.from(text)
+    .subarray(0, 255)
+    .toString()
+    .replace(/\uFFFD+$/, '');
 }
 
 const NOT_FORWARDED =

@@ -27,6 +27,13 @@ export interface PublishOptions {
   readonly type?: string;
   /** Chooses the codec. Default: text/plain for strings, application/octet-stream for bytes, else application/json. */
   readonly contentType?: string;
+  /** Compresses the body. Whoever reads it must know the encoding. Default: none. */
+  readonly contentEncoding?: 'gzip' | 'deflate' | 'br';
+  /**
+   * The AMQP property `user-id`, which the broker holds against the user of the connection: readers can trust it.
+   * EncodeError when it is another one. Default: none.
+   */
+  readonly userId?: string;
   /** Reject with UnroutableError when no queue wants it. Default: true for `send`, false for `publish`. */
   readonly mandatory?: boolean;
   /** Default: the broker's `publish.timeout`. */

@@ -3,24 +3,29 @@
 
 import { DecodeError } from '../model/errors.js';
 import { RpcRemoteError } from '../model/rpc-errors.js';
-import { HEADER, safeHeaders } from '../model/headers.js';
+import { HEADER, refuseUnreadable, safeHeaders } from '../model/headers.js';
 import { describeError } from '../model/logger.js';
 import type { Codec, CodecLookup, RemoteErrorFacts } from '../model/codec.js';
 import type { ReceivedMessage } from '../model/message.js';
 
+/** Another program chooses these texts, and they end in messages and logs of this one. */
+const TEXT_LIMIT = 8_000;
+
 /** The value of a reply. @throws RpcRemoteError, DecodeError */
 export function readReply(message: ReceivedMessage, codecs: CodecLookup, codec: Codec | undefined): unknown {
+  const { content, properties } = message;
+  const headers = safeHeaders(properties.headers);
+  refuseUnreadable(headers);
   if (codec?.decodeReply) {
-    const reply = decoded(() => codec.decodeReply?.(message.content, message.properties));
+    const reply = decoded(() => codec.decodeReply?.(codecs.decompress(content, properties), properties));
     if (reply?.kind === 'error') throw remoteError(reply.error);
     return reply?.value;
   }
-  const headers = safeHeaders(message.properties.headers);
   const marked = headers[HEADER.rpcError];
   if (marked === undefined || marked === null || marked === 0 || marked === false) {
-    return codecs.decode(message.content, message.properties, codec);
+    return codecs.decode(content, properties, codec);
   }
-  throw remoteError(errorFacts(decoded(() => codecs.decode(message.content, message.properties))));
+  throw remoteError(errorFacts(decoded(() => codecs.decode(content, properties))));
 }
 
 function decoded<T>(read: () => T): T {
@@ -38,7 +43,8 @@ function decoded<T>(read: () => T): T {
 }
 
 function remoteError(facts: RemoteErrorFacts): RpcRemoteError {
-  return new RpcRemoteError(facts.name, facts.message, facts.code, facts.data);
+  const { name, message, code, data } = facts;
+  return new RpcRemoteError(name.slice(0, TEXT_LIMIT), message.slice(0, TEXT_LIMIT), code, data);
 }
 
 function errorFacts(body: unknown): RemoteErrorFacts {

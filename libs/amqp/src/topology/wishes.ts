@@ -2,7 +2,7 @@
 
 import { ConfigError } from '../model/errors.js';
 import { milliseconds } from '../model/duration.js';
-import { checkName } from '../model/outgoing.js';
+import { checkName } from '../model/outgoing-headers.js';
 import type {
   BindingOptions,
   ExchangeOption,

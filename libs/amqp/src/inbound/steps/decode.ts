@@ -2,14 +2,15 @@
 // does not fit never reaches the handler, and no retry would change that.
 
 import type { Codec, CodecLookup } from '../../model/codec.js';
-import type { ReceivedMessage } from '../../model/message.js';
+import type { Delivery } from '../../model/delivery.js';
+import { refuseUnreadable } from '../../model/headers.js';
 import { validate, type StandardSchema } from '../../model/schema.js';
 import type { Step } from '../step.js';
 
 export const decode: Step = (room) => (next) => async (delivery) => {
   const { schema, codec } = room.plan;
   try {
-    delivery.payload = await decodePayload(delivery.message, room.outlet.codecs, codec, schema);
+    delivery.payload = await decodePayload(delivery, room.outlet.codecs, codec, schema);
   } catch (error) {
     return { kind: 'dead-letter', reason: 'undecodable', error };
   }
@@ -18,11 +19,12 @@ export const decode: Step = (room) => (next) => async (delivery) => {
 
 /** A body as a checked payload. @throws DecodeError */
 export async function decodePayload(
-  message: ReceivedMessage,
+  { headers, message }: Delivery,
   codecs: CodecLookup,
   codec: Codec | undefined,
   schema: StandardSchema | undefined,
 ): Promise<unknown> {
+  refuseUnreadable(headers);
   const payload = codecs.decode(message.content, message.properties, codec);
   return schema ? validate(schema, payload) : payload;
 }
