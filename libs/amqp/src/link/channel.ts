@@ -2,8 +2,9 @@
 // worse, hitting another message on a younger channel that has the same delivery tag.
 
 import type { Channel, ConfirmChannel, ConsumeMessage, Message } from 'amqplib';
-import { describeError } from '../model/logger.js';
+import { describeError, printable } from '../model/logger.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
+import { userOf } from './dial.js';
 
 /** How the broker ended a publish, or `lost` when the channel died first. */
 export type ConfirmOutcome = 'confirmed' | 'nacked' | 'lost';
@@ -95,12 +96,14 @@ export class LiveChannel {
 
   /** Publishes without a confirm. Throws when the channel is dead or the message cannot be encoded. */
   publish(message: OutgoingMessage, replyTo?: string): void {
+    this.checkUser(message);
     const options = publishOptions(message, replyTo);
     this.writable = this.channel.publish(message.exchange, message.routingKey, message.content, options);
   }
 
   /** Publishes on a confirm channel; `onOutcome` is called once. Throws when dead or not encodable. */
   publishConfirmed(message: OutgoingMessage, onOutcome: (outcome: ConfirmOutcome) => void): void {
+    this.checkUser(message);
     const channel = this.channel as ConfirmChannel;
     this.writable = channel.publish(
       message.exchange,
@@ -115,6 +118,14 @@ export class LiveChannel {
   async close(): Promise<void> {
     if (!this.alive) return;
     await this.channel.close().catch(() => undefined);
+  }
+
+  // The broker closes the channel for it, and every publish that is not confirmed yet would be in doubt.
+  private checkUser({ properties: { userId } }: OutgoingMessage): void {
+    if (userId === undefined) return;
+    const user = userOf(this.channel.connection);
+    if (user === undefined || user === userId) return;
+    throw new Error(`userId is '${printable(userId)}', but the user of the connection is another one`);
   }
 
   private settle(send: () => void): boolean {
