@@ -30,6 +30,8 @@ describe('usage of the consumer in particular', () => {
   it.each([
     [['simple', 'surprise'], /^'simple' takes no further words, but there is 'surprise'\./],
     [['simple', '--prefetch', '1'], /^--prefetch is an option of 'work', not of 'simple'\./],
+    [['simple', '--concurrency', '2'], /^--concurrency is an option of 'work', not of 'simple'\./],
+    [['simple', '--shutdown', 'soon'], /^--shutdown must be a number from 0, but is 'soon'\./],
     [['work', '--prefetch', '0'], /^--prefetch must be a number from 1, but is '0'\./],
     [['work', '--ack', 'maybe'], /^--ack must be auto or none, but is 'maybe'\./],
     [['headers', '--all', '--any', 'a=b'], /^Either --all or --any\./],
@@ -45,6 +47,8 @@ describe('usage of the producer in particular', () => {
     [['simple'], /^'simple' needs something to send\./],
     [['direct', 'error'], /^'direct' needs a message after 'error'\./],
     [['headers', 'a=b'], /^'headers' needs name=value, then the message\./],
+    [['simple', 'x', '--repeat', '2'], /^--repeat is an option of 'work', not of 'simple'\./],
+    [['work', 'x', '--repeat', '0'], /^--repeat must be a number from 1, but is '0'\./],
   ])('%j is refused', async (args, message) => {
     const child = start('producer', args);
     expect(await child.ended).toEqual({ code: 2, signal: null });

@@ -18,6 +18,7 @@ export class AppModule {
           service: 'consumer',
           // Somebody sits in front of this terminal. A service would rather go on trying (the default is 30 s).
           startupTimeout: '3s',
+          shutdown: commandLine.shutdown,
         }),
       ],
       providers: [{ provide: CommandLine, useValue: commandLine }, Terminal, consumers[commandLine.pattern]],

@@ -24,6 +24,8 @@ const options = {
   url: { type: 'string' },
   name: { type: 'string' },
   prefetch: { type: 'string' },
+  concurrency: { type: 'string' },
+  shutdown: { type: 'string' },
   ack: { type: 'string' },
   dot: { type: 'string' },
   fail: { type: 'string' },
@@ -37,6 +39,7 @@ const options = {
 /** Options that only one pattern has. */
 const only = {
   prefetch: 'work',
+  concurrency: 'work',
   ack: 'work',
   dot: 'work',
   fail: 'work',
@@ -51,6 +54,10 @@ export class CommandLine {
   readonly name: string;
   readonly url: string | undefined;
   readonly prefetch: number | undefined;
+  /** How many tasks run at once. */
+  readonly concurrency: number;
+  /** How long running handlers may take at the end, in milliseconds; undefined leaves it to the library. */
+  readonly shutdown: number | undefined;
   readonly ack: 'auto' | 'none';
   /** How long a dot of a task takes, in milliseconds. */
   readonly dot: number;
@@ -69,6 +76,8 @@ export class CommandLine {
     this.name = values.name ?? patterns[pattern].name;
     this.url = values.url;
     this.prefetch = whole(values, 'prefetch', 1);
+    this.concurrency = whole(values, 'concurrency', 1) ?? 1;
+    this.shutdown = whole(values, 'shutdown', 0);
     this.ack = oneOf(values, 'ack', ['auto', 'none']) ?? 'auto';
     this.dot = whole(values, 'dot', 0) ?? 1_000;
     this.fail = whole(values, 'fail', 0) ?? 0;
@@ -116,7 +125,9 @@ function check(pattern: PatternName, words: readonly string[], values: Values): 
   if (values.all && values.any) throw new Error('Either --all or --any.');
 }
 
-function whole(values: Values, option: 'prefetch' | 'dot' | 'fail', least: number): number | undefined {
+type WholeOption = 'prefetch' | 'concurrency' | 'shutdown' | 'dot' | 'fail';
+
+function whole(values: Values, option: WholeOption, least: number): number | undefined {
   const text = values[option];
   if (text === undefined) return undefined;
   if (!/^\d{1,5}$/.test(text) || Number(text) < least)

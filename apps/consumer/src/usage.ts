@@ -14,10 +14,12 @@ export const usage = `Receives messages from RabbitMQ, in one of its seven patte
   --url <url>         amqp://user:password@host:5672/vhost; default RABBITMQ_URL, else guest on localhost
   --name <name>       another queue or exchange than the one above
   --prefetch <n>      work: unfinished tasks that this worker may hold at once; 1 is fair dispatch
+  --concurrency <n>   work: how many tasks run at once, default 1
   --ack none          work: the broker forgets a task when it hands it out; a crash loses it
   --dot <ms>          work: how long a dot takes, default 1000
   --fail <n>          work: throw on the first n attempts of each task; the third attempt is the last
   --all, --any        headers: whether all must match (default) or one is enough
+  --shutdown <ms>     how long running handlers may take after Ctrl+C, default 10000
   --json              one JSON object per line, for programs
   --verbose           also what the library has to say
 

@@ -24,6 +24,8 @@ const options = {
   url: { type: 'string' },
   name: { type: 'string' },
   mandatory: { type: 'boolean' },
+  repeat: { type: 'string' },
+  shutdown: { type: 'string' },
   json: { type: 'boolean' },
   verbose: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -41,6 +43,10 @@ export class CommandLine {
   /** At least one. */
   readonly messages: readonly string[];
   readonly mandatory: boolean;
+  /** How often each task is sent. */
+  readonly repeat: number;
+  /** How long what is being published may take at the end, in milliseconds; undefined leaves it to the library. */
+  readonly shutdown: number | undefined;
   readonly json: boolean;
   readonly verbose: boolean;
 
@@ -54,6 +60,10 @@ export class CommandLine {
     this.name = values.name ?? name;
     this.url = values.url;
     this.mandatory = values.mandatory ?? false;
+    this.repeat = whole(values, 'repeat', 1) ?? 1;
+    this.shutdown = whole(values, 'shutdown', 0);
+    if (values.repeat !== undefined && pattern !== 'work')
+      throw new Error(`--repeat is an option of 'work', not of '${pattern}'.`);
     this.json = values.json ?? false;
     this.verbose = values.verbose ?? false;
     // name=value words up to the first that is none; but the last word is a message, whatever it looks like.
@@ -83,6 +93,14 @@ export function readCommandLine(args: readonly string[]): Reading {
 const parse = (args: readonly string[]) => parseArgs({ args: [...args], options, allowPositionals: true });
 
 const isPattern = (word: string): word is PatternName => Object.hasOwn(patterns, word);
+
+function whole(values: Values, option: 'repeat' | 'shutdown', least: number): number | undefined {
+  const text = values[option];
+  if (text === undefined) return undefined;
+  if (!/^\d{1,5}$/.test(text) || Number(text) < least)
+    throw new Error(`--${option} must be a number from ${least}, but is '${text}'.`);
+  return Number(text);
+}
 
 function missing(before: 'nothing' | 'key' | 'pairs', words: readonly string[]): string {
   if (before === 'nothing') return 'something to send';

@@ -30,11 +30,17 @@ async function produce(commandLine: CommandLine): Promise<void> {
     app.enableShutdownHooks(['SIGINT', 'SIGTERM'], { useProcessExit: true });
     try {
       await app.get(producers[commandLine.pattern]).produce(commandLine);
-    } finally {
-      await app.close();
+    } catch (error) {
+      failed(error as Error);
     }
+    await app.close();
   } catch (error) {
-    terminal.failed(error as Error);
-    process.exitCode = 1;
+    failed(error as Error);
+  }
+
+  function failed(error: Error): void {
+    terminal.failed(error);
+    // Only here: after a signal Nest ends the process with code 0, whatever was said before.
+    process.once('exit', () => (process.exitCode = 1));
   }
 }

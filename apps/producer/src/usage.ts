@@ -14,6 +14,8 @@ export const usage = `Sends messages to RabbitMQ, in one of its seven patterns:
   --url <url>     amqp://user:password@host:5672/vhost; default RABBITMQ_URL, else guest on localhost
   --name <name>   another queue or exchange than the one above
   --mandatory     exchanges: it is an error when nobody wants the message
+  --repeat <n>    work: send each task n times, all at once
+  --shutdown <ms> how long the broker may take to confirm them after Ctrl+C, default 10000
   --json          one JSON object per line, for programs
   --verbose       also what the library has to say
 

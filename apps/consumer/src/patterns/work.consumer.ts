@@ -20,8 +20,8 @@ export class WorkConsumer {
     queueType: 'classic',
     // How many tasks the broker hands out before earlier ones are done. 1: whoever is free gets the next.
     prefetch: get(CommandLine).prefetch,
-    // One task at a time, however many were handed out.
-    concurrency: 1,
+    // How many run at once, however many were handed out.
+    concurrency: get(CommandLine).concurrency,
     // 'auto' acknowledges when the handler returns; with 'none' the broker forgets a task when it hands it out.
     ack: get(CommandLine).ack,
     // A task whose handler throws comes back twice; then it goes to the queue task_queue.dead.

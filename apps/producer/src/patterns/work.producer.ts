@@ -13,9 +13,13 @@ export class WorkProducer implements Producer {
     private readonly terminal: Terminal,
   ) {}
 
-  async produce({ name, messages }: CommandLine): Promise<void> {
+  async produce({ name, messages, repeat }: CommandLine): Promise<void> {
     for (const task of messages) {
-      this.terminal.sent(task, await this.publisher.send(name, task));
+      // All at once: each promise resolves when the broker has that one.
+      const sending = Array.from({ length: repeat }, async () => {
+        this.terminal.sent(task, await this.publisher.send(name, task));
+      });
+      await Promise.all(sending);
     }
   }
 }
