@@ -19,6 +19,12 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((broker) => broker.close()));
 });
 
+/** Keeps it beyond the test: whoever asks for that closes it. */
+export function kept(rabbit: Warren): Warren {
+  open.splice(open.indexOf(rabbit.broker), 1);
+  return rabbit;
+}
+
 /** A broker object with short reconnects; `lines` is what it logged, `events` what it told. */
 export interface Warren {
   readonly broker: Broker;
