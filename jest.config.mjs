@@ -12,7 +12,7 @@ const swc = {
 };
 
 const sources = {
-  '^@warren/nestjs/testing$': '<rootDir>/libs/nestjs/src/testing/index.ts',
+  '^@warren/nestjs/(testing|terminus)$': '<rootDir>/libs/nestjs/src/$1/index.ts',
   '^@warren/(amqp|nestjs|embedded)$': '<rootDir>/libs/$1/src/index.ts',
   '^(\\.{1,2}/.*)\\.js$': '$1',
 };

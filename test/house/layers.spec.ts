@@ -33,6 +33,7 @@ const house: Readonly<Record<string, Floors>> = {
       runtime: 2,
       modules: 3,
       testing: 4,
+      terminus: 4,
       index: 4,
     },
     friends: ['decorators -> module-options'],

@@ -1,0 +1,9 @@
+// The door of @warren/nestjs/terminus.
+
+export type { ConsumerHealth, LinkHealth, RabbitConnectionHealth } from './condition.js';
+export {
+  RabbitHealthIndicator,
+  type RabbitHealth,
+  type RabbitHealthOptions,
+  type RabbitHealthResult,
+} from './rabbit-health-indicator.js';
