@@ -19,7 +19,7 @@ import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './observe/even
 import { Events } from './observe/listeners.js';
 import { Outbound } from './outbound/outbound.js';
 import { declare } from './topology/declare.js';
-import { describeHandler } from './topology/describe.js';
+import { introduce } from './topology/describe.js';
 import { planHandler, type HandlerPlan, type HandlerRegistration } from './topology/handler-plan.js';
 import { planTopology, type TopologyPlan } from './topology/plan.js';
 import type { ExchangeSpec, Wishes } from './topology/schema.js';
@@ -203,7 +203,7 @@ export class Broker {
         remoteError: internals.remoteError,
       },
     });
-    for (const handler of this.handlers) settings.logger.log(describeHandler(handler));
+    for (const handler of this.handlers) introduce(handler, settings);
   }
 
   private notReady(): Error {

@@ -60,6 +60,7 @@ export type {
   ExchangeOption,
   ExchangeOptions,
   FreeBindingOptions,
+  GrowingDelays,
   HandlerOptions,
   HeaderMatch,
   PublishDefaults,

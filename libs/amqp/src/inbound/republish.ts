@@ -2,6 +2,7 @@
 // the facts of the failure. Headers that would route copies or confuse the broker's own counting stay behind.
 
 import { thrownFacts } from '../model/thrown.js';
+import { tableBytes, TABLE_BYTES } from '../model/header-table.js';
 import { forwardable, forwardableProperties, HEADER } from '../model/headers.js';
 import type { Delivery } from '../model/delivery.js';
 import type { MessageProperties, OutgoingMessage } from '../model/message.js';
@@ -10,51 +11,84 @@ import type { Verdict } from '../model/verdict.js';
 type RetryVerdict = Extract<Verdict, { kind: 'retry' }>;
 type DeadLetterVerdict = Extract<Verdict, { kind: 'dead-letter' }>;
 
-/** Headers must fit a frame together with everything else; a deep stack does not. */
+/** Caps of what we add. Own headers of the message come first: what does not fit beside them is our stack. */
 const STACK_LIMIT = 8_000;
 const TEXT_LIMIT = 1_000;
 
-/** The message again for its own queue, one attempt older. */
-export function retryMessage(delivery: Delivery, verdict: RetryVerdict): OutgoingMessage {
-  return again(delivery, delivery.queue, {
+/** Room for what the broker writes into the headers of a message that waited. */
+const DEATH_BYTES = 1_024;
+
+/** The message again for its own queue, one attempt older; undefined when its headers leave no room for that. */
+export function retryMessage(
+  delivery: Delivery,
+  verdict: RetryVerdict,
+  propertyRoom: number,
+): OutgoingMessage | undefined {
+  const facts = {
     [HEADER.attempt]: verdict.attempt - 1,
     [HEADER.exchange]: delivery.exchange,
     [HEADER.routingKey]: delivery.routingKey,
-  });
+  };
+  const properties = kept(delivery);
+  const headers = forwardable(delivery.headers, facts, tableRoom(properties, propertyRoom));
+  // A handler must not see another message at its second attempt than at its first.
+  if (headers[HEADER.leftOut] !== delivery.headers[HEADER.leftOut]) return undefined;
+  return again(delivery, delivery.queue, { ...properties, headers });
 }
 
-/** The message with the facts of its failure. */
+/** The message with the facts of its failure. What does not fit a frame is left out, our stack first, and named. */
 export function deadMessage(
   delivery: Delivery,
   verdict: DeadLetterVerdict,
   deadQueue: string,
-  now: number,
+  { now, propertyRoom }: { readonly now: number; readonly propertyRoom: number },
 ): OutgoingMessage {
   const { name, message, stack } = thrownFacts(verdict.error);
-  return again(delivery, deadQueue, {
+  const properties = kept(delivery);
+  const room = tableRoom(properties, propertyRoom);
+  const text = Math.min(TEXT_LIMIT, Math.floor(room / 10));
+  const facts = {
     [HEADER.attempt]: delivery.attempt - 1,
     [HEADER.reason]: verdict.reason,
     [HEADER.queue]: delivery.queue,
     [HEADER.handler]: delivery.handler,
     [HEADER.failedAt]: new Date(now).toISOString(),
-    [HEADER.errorName]: cut(name, TEXT_LIMIT),
-    [HEADER.errorMessage]: cut(message, TEXT_LIMIT),
-    [HEADER.errorStack]: cut(stack, STACK_LIMIT),
+    [HEADER.errorName]: cut(name, text),
+    [HEADER.errorMessage]: cut(message, text),
     [HEADER.originalExchange]: delivery.exchange,
     [HEADER.originalRoutingKey]: delivery.routingKey,
+  };
+  const left = room - tableBytes(forwardable(delivery.headers)) - tableBytes(facts) - STACK_OVERHEAD;
+  return again(delivery, deadQueue, {
+    ...properties,
+    headers: forwardable(delivery.headers, { ...facts, ...stackHeader(stack, left) }, room),
   });
 }
 
-function again(delivery: Delivery, queue: string, facts: Record<string, unknown>): OutgoingMessage {
-  const { expiration, userId, headers, ...kept } = delivery.message.properties;
-  // Neither is kept: an expiration would end the wait early, and the broker checks the user.
+/** Names of the stack's header and of the one that says that it was cut, and the mark of the cut. */
+const STACK_OVERHEAD = 100;
+
+function stackHeader(stack: string, left: number): Record<string, string> {
+  const whole = cut(stack, STACK_LIMIT);
+  if (Buffer.byteLength(whole) <= left) return { [HEADER.errorStack]: whole };
+  return { [HEADER.errorStack]: cut(stack, Math.max(0, left)), [HEADER.leftOut]: HEADER.errorStack };
+}
+
+/** Bytes that headers may take beside the other properties. */
+function tableRoom(properties: MessageProperties, propertyRoom: number): number {
+  return Math.min(TABLE_BYTES, propertyRoom - tableBytes(properties)) - DEATH_BYTES;
+}
+
+/** Neither expiration nor user are kept: the one would end the wait early, and the broker checks the other. */
+function kept({ message }: Delivery): MessageProperties {
+  const { expiration, userId, headers, ...rest } = message.properties;
   void expiration;
   void userId;
   void headers;
-  const properties: MessageProperties = {
-    ...forwardableProperties(kept),
-    headers: forwardable(delivery.headers, facts),
-  };
+  return forwardableProperties(rest);
+}
+
+function again(delivery: Delivery, queue: string, properties: MessageProperties): OutgoingMessage {
   return { exchange: '', routingKey: queue, content: delivery.message.content, properties, mandatory: true };
 }
 

@@ -7,6 +7,8 @@ import type { Delivery } from '../model/delivery.js';
 import type { BrokerLogger } from '../model/logger.js';
 import type { Outlet } from '../model/outlet.js';
 import type { Verdict } from '../model/verdict.js';
+import { deadQueueSpec } from '../topology/dead-queue.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
 import { deadMessage, retryMessage } from './republish.js';
 
 /** The channel a delivery came on. All say false when it is dead. */
@@ -21,6 +23,8 @@ export interface SettleRoom {
   readonly outlet: Outlet;
   readonly clock: Clock;
   readonly logger: BrokerLogger;
+  /** The plan of a handler of the queue. */
+  readonly plan: Pick<HandlerPlan, 'queue' | 'back'>;
   readonly deadQueue: string | undefined;
 }
 
@@ -42,21 +46,38 @@ export async function settle(
       return origin.requeue();
     case 'open':
       return true;
-    case 'retry':
+    case 'retry': {
+      const again = retryMessage(delivery, verdict, room.outlet.propertyRoom);
+      if (again === undefined) return tooLarge(delivery, verdict, origin, room);
       return sentOn(
-        () => room.outlet.sendLater(retryMessage(delivery, verdict), verdict.after),
+        () => room.outlet.sendLater(again, verdict.after, room.plan.back),
         delivery,
         origin,
         room,
       );
+    }
     case 'dead-letter': {
-      const { deadQueue } = room;
+      const { deadQueue, outlet, clock, plan } = room;
       if (deadQueue === undefined) return origin.ack();
-      const send = (): Promise<void> =>
-        room.outlet.send(deadMessage(delivery, verdict, deadQueue, room.clock.now()));
-      return sentOn(send, delivery, origin, room);
+      const facts = { now: clock.now(), propertyRoom: outlet.propertyRoom };
+      const dead = deadMessage(delivery, verdict, deadQueue, facts);
+      return sentOn(() => outlet.sendTo(deadQueueSpec(plan.queue), dead), delivery, origin, room);
     }
   }
+}
+
+/** Its headers fill a frame: sent again without some of them, it would be another message. */
+function tooLarge(
+  delivery: Delivery,
+  { error }: Extract<Verdict, { kind: 'retry' }>,
+  origin: Origin,
+  room: SettleRoom,
+): Promise<boolean> {
+  const end = room.deadQueue === undefined ? 'it is dropped' : `it goes to '${room.deadQueue}'`;
+  room.logger.error(
+    `a message of queue '${delivery.queue}' has so many headers that it cannot be tried again; ${end}`,
+  );
+  return settle(delivery, { kind: 'dead-letter', reason: 'too-large', error }, origin, room);
 }
 
 async function sentOn(

@@ -53,6 +53,11 @@ export class LiveChannel {
     return this.channel;
   }
 
+  /** The largest frame that both sides agreed upon. */
+  get frameMax(): number {
+    return (this.channel as unknown as { connection: { frameMax: number } }).connection.frameMax;
+  }
+
   onReturn(listener: (message: ReceivedMessage) => void): void {
     this.returnListeners.push(listener);
   }

@@ -6,6 +6,7 @@ import { countHeader, HEADER, safeHeaders, textHeader } from './headers.js';
 import type { Headers, ReceivedMessage } from './message.js';
 import { Reject, Retry } from './signals.js';
 import { ACK, type Verdict } from './verdict.js';
+import { BACK_EXCHANGE } from './way-back.js';
 
 /** Who turns the outcome into frames, and where warnings go. */
 export interface DeliverySink {
@@ -48,7 +49,7 @@ export class Delivery<T = unknown> {
     this.headers = safeHeaders(message.properties.headers);
     // Our own headers count where retries and replays arrive: on a message that an exchange routed they are copies,
     // taken along by somebody who handed all headers on.
-    const own = message.exchange === '' ? this.headers : NONE;
+    const own = message.exchange === '' || message.exchange === BACK_EXCHANGE ? this.headers : NONE;
     this.attempt = 1 + countHeader(own, HEADER.attempt);
     this.exchange = textHeader(own, HEADER.exchange) ?? message.exchange;
     this.routingKey = textHeader(own, HEADER.routingKey) ?? message.routingKey;

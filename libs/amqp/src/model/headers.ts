@@ -23,6 +23,12 @@ export const HEADER = {
   originalRoutingKey: 'x-original-routingKey',
   rpcError: 'x-rpc-error',
   deadline: 'x-warren-deadline',
+  stream: 'x-warren-stream',
+  sequence: 'x-warren-sequence',
+  run: 'x-warren-run',
+  control: 'x-warren-control',
+  alive: 'x-warren-alive',
+  end: 'x-warren-end',
   unreadable: 'x-warren-unreadable-headers',
   leftOut: 'x-warren-left-out-headers',
 } as const;
@@ -81,22 +87,32 @@ export function matchesHeaders(match: HeaderMatch, headers: Headers): boolean {
 
 /**
  * Headers of a message that is published again: without what would route copies or confuse the broker, in a form that
- * can be written, and with `facts`. What does not fit a frame is left out, the largest first, and named.
+ * can be written, and with `facts`. What does not fit into `room` bytes is left out, the largest first, and named.
  */
-export function forwardable(headers: Headers, facts: Record<string, unknown> = {}): Record<string, unknown> {
+export function forwardable(
+  headers: Headers,
+  facts: Record<string, unknown> = {},
+  room = TABLE_BYTES,
+): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (!NOT_FORWARDED.test(name) && Buffer.byteLength(name) <= 255) copy[name] = writable(value);
   }
-  return { ...fitting(copy, TABLE_BYTES - tableBytes(facts) - LIST_BYTES), ...facts };
+  const left = room - tableBytes(facts);
+  if (tableBytes(copy) <= left) return { ...copy, ...facts };
+  const list = Math.min(LIST_BYTES, room / 8);
+  const { kept, out } = fitting(copy, left - list);
+  const names = textHeader(facts, HEADER.leftOut);
+  if (names !== undefined) out.unshift(names);
+  // At most four bytes for each character.
+  return { ...kept, ...facts, [HEADER.leftOut]: out.join(', ').slice(0, list / 4) };
 }
 
 /** Room for the names of what was left out. */
 const LIST_BYTES = 2_000;
 
-function fitting(headers: Record<string, unknown>, limit: number): Record<string, unknown> {
+function fitting(headers: Record<string, unknown>, limit: number): { kept: object; out: string[] } {
   let bytes = tableBytes(headers);
-  if (bytes <= limit) return headers;
   const sizes = Object.entries(headers).map(([name, value]) => ({
     name,
     bytes: tableBytes({ [name]: value }),
@@ -107,9 +123,8 @@ function fitting(headers: Record<string, unknown>, limit: number): Record<string
     bytes -= one.bytes;
     out.add(one.name);
   }
-  const names = [...out].join(', ').slice(0, LIST_BYTES / 4);
   const kept = Object.entries(headers).filter(([name]) => !out.has(name));
-  return { ...Object.fromEntries(kept), [HEADER.leftOut]: names };
+  return { kept: Object.fromEntries(kept), out: [...out] };
 }
 
 /** Properties of a message that is published again: those that cannot be written as they were read are cut. */

@@ -12,6 +12,17 @@ export const text: Check = (value) =>
 export const object: Check = (value) =>
   typeof value === 'object' && value !== null ? undefined : 'an object';
 export const list: Check = (value) => (Array.isArray(value) ? undefined : 'a list');
+/** A list of at least so many, each of which passes. */
+export const listOf = (check: Check, of: string, least = 1): Check => {
+  return (value) =>
+    Array.isArray(value) && value.length >= least && value.every((one) => check(one) === undefined)
+      ? undefined
+      : `a list of ${of}`;
+};
+export const above = (least: number): Check => {
+  return (value) =>
+    Number.isFinite(value) && (value as number) > least ? undefined : `a number above ${least}`;
+};
 export const oneOf = (...names: readonly string[]): Check => {
   return (value) =>
     names.includes(value as string) ? undefined : names.map((name) => `'${name}'`).join(' or ');
@@ -34,6 +45,18 @@ export const either = (...checks: readonly Check[]): Check => {
   return (value) => {
     const wanted = checks.map((check) => check(value));
     return wanted.includes(undefined) ? undefined : wanted.join(', or ');
+  };
+};
+/** All of these must be there, and nothing else. */
+export const exactly = (rows: Readonly<Record<string, Check>>): Check => {
+  const check = inside(rows);
+  const names = Object.keys(rows);
+  return (value) => {
+    const wrong = check(value);
+    if (wrong) return wrong;
+    return names.every((name) => (value as Record<string, unknown>)[name] !== undefined)
+      ? undefined
+      : `an object with ${names.join(', ')}`;
   };
 };
 export const isFunction: Check = (value) => (typeof value === 'function' ? undefined : 'a function');

@@ -3,13 +3,16 @@
 
 import { ConfigError } from './errors.js';
 import {
+  above,
   bool,
   duration,
   either,
+  exactly,
   inside,
   isFalse,
   isFunction,
   list,
+  listOf,
   object,
   oneOf,
   text,
@@ -27,9 +30,16 @@ export interface OptionRow {
 }
 
 const MAX = Number.MAX_SAFE_INTEGER;
+const delays = either(
+  duration,
+  listOf(duration, 'durations'),
+  exactly({ first: duration, factor: above(1), max: duration }),
+  exactly({ first: duration, step: duration, max: duration }),
+);
+const classes = listOf(isFunction, 'error classes', 0);
 const retry = either(
   isFalse,
-  inside({ attempts: whole(1, 1000), delays: either(duration, list), jitter: bool, on: list, not: list }),
+  inside({ attempts: whole(1, 1000), delays, jitter: bool, on: classes, not: classes }),
 );
 const exchange = either(text, object);
 const row = (name: string, type: string, fallback: string, meaning: string, check: Check): OptionRow => {
@@ -61,6 +71,7 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('connectTimeout', 'duration', '5s', 'how long one attempt to connect may take', duration),
   row('reconnect', 'object', 'min 100ms, max 5s', 'waits between attempts to connect, doubled from min to max with jitter', inside({ min: duration, max: duration })),
   row('maxMessageBytes', 'number', '16 MiB', 'bodies above this are not sent, and dead-lettered unread when they come', whole(1, MAX)),
+  row('consumerTimeout', 'duration', '30m', 'how long the broker lets a consumer hold a message (its consumer_timeout); handlers that may run longer are refused at boot; 0: for ever', duration),
 ];
 
 /** Options of a handler: `@Consume`, `@Subscribe`, `@RpcHandler`. */

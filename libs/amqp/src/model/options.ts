@@ -40,12 +40,20 @@ export type DeclareMode = 'create' | 'check' | 'skip';
 /** Constructors, for `retry.on` and `retry.not`. */
 export type ErrorClass = abstract new (...args: never[]) => Error;
 
+/** Waits that grow up to `max`: each is the one before times `factor` (above 1), or plus `step`. */
+export type GrowingDelays =
+  | { readonly first: Duration; readonly factor: number; readonly max: Duration }
+  | { readonly first: Duration; readonly step: Duration; readonly max: Duration };
+
 /** What a thrown error leads to. */
 export interface RetryOptions {
   /** How often the handler may see the message in all. Default 5. */
   readonly attempts?: number;
-  /** Waits before the second, third, ... attempt; the last one repeats. Default 1s, 5s, 30s, 2m. */
-  readonly delays?: Duration | readonly Duration[];
+  /**
+   * Waits before the second, third, ... attempt: one for all, a list of which the last one repeats, or growing ones, as
+   * `{ first, factor, max }` or `{ first, step, max }`. Default 1s, 5s, 30s, 2m.
+   */
+  readonly delays?: Duration | readonly Duration[] | GrowingDelays;
   /** Spread each wait by up to 20 % so that failures do not come back all at once. Default true. */
   readonly jitter?: boolean;
   /** Only these errors are tried again; others are dead-lettered at once. Default: all. */
@@ -120,6 +128,11 @@ export interface BrokerOptions {
   readonly reconnect?: { readonly min?: Duration; readonly max?: Duration };
   /** Bodies above this are not sent, and dead-lettered unread when they come. Default 16 MiB. */
   readonly maxMessageBytes?: number;
+  /**
+   * How long the broker lets a consumer hold a message (RabbitMQ's `consumer_timeout`): handlers that may run longer are
+   * refused at boot, since the broker would deliver the message again meanwhile. Default 30m, as RabbitMQ's own; 0: for ever.
+   */
+  readonly consumerTimeout?: Duration;
 }
 
 /** An exchange by name (taken as it is), or with what it must look like (declared). */

@@ -2,13 +2,24 @@
 // original. An interface, so that the two sides never import each other.
 
 import type { CodecLookup } from './codec.js';
-import type { OutgoingMessage } from './message.js';
+import type { Headers, OutgoingMessage } from './message.js';
+import type { WayBack } from './way-back.js';
+
+/** A durable queue that is declared again when a message for it comes back. */
+export interface KeptQueue {
+  readonly name: string;
+  readonly arguments: Headers;
+}
 
 /** Sends with a confirm. */
 export interface Outlet {
   /** Resolves when the broker has it; rejects like a publish otherwise. */
   send(message: OutgoingMessage): Promise<void>;
-  /** The same after a wait in the broker. */
-  sendLater(message: OutgoingMessage, wait: number): Promise<void>;
+  /** The same to a queue of ours: when somebody deleted it, it is declared again first. */
+  sendTo(queue: KeptQueue, message: OutgoingMessage): Promise<void>;
+  /** The same after a wait in the broker, to the queue that the routing key names. */
+  sendLater(message: OutgoingMessage, wait: number, back: WayBack): Promise<void>;
+  /** Bytes that the properties of a message may take, headers included: a frame of this connection holds no more. */
+  readonly propertyRoom: number;
   readonly codecs: CodecLookup;
 }

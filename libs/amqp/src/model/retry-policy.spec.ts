@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConfigError, DecodeError } from './errors.js';
-import { afterFailure, retryPolicy } from './retry-policy.js';
+import { afterFailure, retryPolicy, waitsOf } from './retry-policy.js';
+import type { RetryOptions } from './options.js';
 import { Drop, OutcomeSignal, Reject, Retry } from './signals.js';
 
 const policy = retryPolicy({ attempts: 3, delays: [100, 200], jitter: false }, 'x');
@@ -29,14 +30,43 @@ describe('afterFailure', () => {
     expect(afterFailure(many, 8, error)).toMatchObject({ after: 1_000 });
   });
 
-  it('jitter has five steps within a fifth, so that few wait queues are needed', () => {
+  it('jitter has three steps within a fifth, so that few wait queues are needed', () => {
     const waits = new Set<unknown>();
     for (let random = 0; random < 1; random += 0.01) {
       waits.add(
         (afterFailure({ ...policy, jitter: true }, 1, error, () => random) as { after: number }).after,
       );
     }
-    expect([...waits].sort((a, b) => Number(a) - Number(b))).toEqual([80, 90, 100, 110, 120]);
+    expect([...waits].sort((a, b) => Number(a) - Number(b))).toEqual([80, 100, 120]);
+  });
+
+  it.each<[string, RetryOptions['delays'], number, number[]]>([
+    ['a duration', '2s', 3, [2_000, 2_000]],
+    ['a list', ['1s', '2s'], 4, [1_000, 2_000, 2_000]],
+    ['a factor', { first: '1s', factor: 3, max: '10s' }, 6, [1_000, 3_000, 9_000, 10_000, 10_000]],
+    ['a factor with a fraction', { first: 100, factor: 1.5, max: '1m' }, 4, [100, 150, 225]],
+    ['a step', { first: '1s', step: '5s', max: '8s' }, 5, [1_000, 6_000, 8_000, 8_000]],
+    ['first and max alike', { first: '1s', factor: 2, max: '1s' }, 3, [1_000, 1_000]],
+  ])('makes the waits of %s', (_, delays, attempts, expected) => {
+    expect(waitsOf(retryPolicy({ attempts, delays }, 'x'))).toEqual(expected);
+  });
+
+  it('makes no more waits than there are attempts, and no longer ones than the broker takes', () => {
+    expect(retryPolicy({ attempts: 3, delays: { first: 1, step: 1, max: '1h' } }, 'x').delays).toHaveLength(
+      2,
+    );
+    const longest = retryPolicy({ delays: '24.8d', attempts: 2 }, 'x');
+    expect(afterFailure(longest, 1, error, () => 0.99)).toMatchObject({ after: 2 ** 31 - 1 });
+  });
+
+  it.each<[RetryOptions['delays'], RegExp]>([
+    ['30d', /Orders retry.delays must be a duration, but is '30d'/],
+    [{ first: '2m', factor: 2, max: '1m' }, /Orders retry.delays: first is 120000 ms and max is 60000 ms/],
+    [{ first: 0, factor: 2, max: '1m' }, /first must be more than nothing/],
+  ])('refuses %p, by name', (delays, message) => {
+    const refused = (): unknown => retryPolicy({ delays }, 'Orders');
+    expect(refused).toThrow(ConfigError);
+    expect(refused).toThrow(message);
   });
 
   it('takes signals and unreadable bodies at their word', () => {

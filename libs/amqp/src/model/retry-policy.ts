@@ -1,9 +1,9 @@
 // What a failed attempt leads to: a wait and another attempt, or the dead-letter queue. Pure: error and
 // attempt number in, decision out.
 
-import { milliseconds, type Duration } from './duration.js';
-import { DecodeError } from './errors.js';
-import type { ErrorClass, RetryOptions } from './options.js';
+import { MAX_DURATION, milliseconds, type Duration } from './duration.js';
+import { ConfigError, DecodeError } from './errors.js';
+import type { ErrorClass, GrowingDelays, RetryOptions } from './options.js';
 import { DropSignal, OutcomeSignal, RejectSignal, RetrySignal } from './signals.js';
 import { approachable } from './thrown.js';
 import { DROP, type Verdict } from './verdict.js';
@@ -11,6 +11,7 @@ import { DROP, type Verdict } from './verdict.js';
 /** A policy with its numbers resolved. */
 export interface RetryPolicy {
   readonly attempts: number;
+  /** Wait before the second attempt, the third, ...; the last one repeats. */
   readonly delays: readonly number[];
   readonly jitter: boolean;
   readonly on: readonly ErrorClass[] | undefined;
@@ -19,21 +20,32 @@ export interface RetryPolicy {
 
 const DELAYS: readonly Duration[] = ['1s', '5s', '30s', '2m'];
 
-/** Jitter has five steps, not a continuum: each distinct wait is a queue on the broker. */
-const JITTER = [0.8, 0.9, 1, 1.1, 1.2];
+/** Attempts for somebody who throws Retry without a policy. */
+const ASKED_ATTEMPTS = 5;
 
-/** Options with defaults filled in. `false` is one attempt. */
+/** Jitter has three steps, not a continuum: each distinct wait is a queue on the broker. */
+const JITTER = [0.8, 1, 1.2];
+
+/**
+ * Options with defaults filled in. `false` is one attempt.
+ *
+ * @throws ConfigError naming `what` when waits cannot be made from `delays`
+ */
 export function retryPolicy(options: RetryOptions | false | undefined, what: string): RetryPolicy {
   if (options === false) return { attempts: 1, delays: [0], jitter: false, on: undefined, not: [] };
-  const delays = options?.delays ?? DELAYS;
-  const list = Array.isArray(delays) ? (delays as readonly Duration[]) : [delays as Duration];
+  const attempts = options?.attempts ?? 5;
   return {
-    attempts: options?.attempts ?? 5,
-    delays: list.map((delay) => milliseconds(delay, `${what} retry.delays`)),
+    attempts,
+    delays: waits(options?.delays ?? DELAYS, attempts, `${what} retry.delays`),
     jitter: options?.jitter ?? true,
     on: options?.on,
     not: options?.not ?? [],
   };
+}
+
+/** The waits between all attempts of a policy, without jitter. */
+export function waitsOf({ attempts, delays }: RetryPolicy): readonly number[] {
+  return Array.from({ length: attempts - 1 }, (_, index) => delays[Math.min(index, delays.length - 1)]);
 }
 
 /** The outcome when attempt number `attempt` threw `thrown`. */
@@ -50,7 +62,7 @@ export function afterFailure(
   if (!isRetryable(policy, error)) return { kind: 'dead-letter', reason: 'not-retryable', error };
   const asked = error instanceof RetrySignal ? error.after : undefined;
   // Somebody who throws Retry without a policy still means it; the default number of attempts bounds it.
-  const limit = error instanceof RetrySignal ? Math.max(policy.attempts, 5) : policy.attempts;
+  const limit = error instanceof RetrySignal ? Math.max(policy.attempts, ASKED_ATTEMPTS) : policy.attempts;
   if (attempt >= limit) return { kind: 'dead-letter', reason: 'attempts-exhausted', error };
   const after =
     asked === undefined ? nextDelay(policy, attempt, random) : milliseconds(asked, 'Retry({ after })');
@@ -64,7 +76,40 @@ function isRetryable(policy: RetryPolicy, error: unknown): boolean {
 }
 
 function nextDelay(policy: RetryPolicy, attempt: number, random: () => number): number {
-  const delay = policy.delays[Math.min(attempt, policy.delays.length) - 1] ?? 0;
+  const delay = policy.delays[Math.min(attempt, policy.delays.length) - 1];
   if (!policy.jitter) return delay;
-  return Math.round(delay * JITTER[Math.floor(random() * JITTER.length) % JITTER.length]);
+  return Math.min(
+    MAX_DURATION,
+    Math.round(delay * JITTER[Math.floor(random() * JITTER.length) % JITTER.length]),
+  );
+}
+
+function waits(
+  delays: NonNullable<RetryOptions['delays']>,
+  attempts: number,
+  what: string,
+): readonly number[] {
+  if (typeof delays === 'object' && 'first' in delays) return growing(delays, attempts, what);
+  return (Array.isArray(delays) ? (delays as readonly Duration[]) : [delays as Duration]).map((delay) =>
+    milliseconds(delay, what),
+  );
+}
+
+/** As many as the attempts need, at most up to the first that is `max`. */
+function growing(delays: GrowingDelays, attempts: number, what: string): readonly number[] {
+  const first = milliseconds(delays.first, `${what}.first`);
+  const max = milliseconds(delays.max, `${what}.max`);
+  if (first === 0 || first > max) {
+    throw new ConfigError(
+      `${what}: first is ${first} ms and max is ${max} ms`,
+      'first must be more than nothing and at most max',
+    );
+  }
+  const step = 'step' in delays ? milliseconds(delays.step, `${what}.step`) : 0;
+  const next = (wait: number): number => ('step' in delays ? wait + step : wait * delays.factor);
+  const list = [first];
+  for (let wait = next(first); list.length < attempts - 1 && list[list.length - 1] < max; wait = next(wait)) {
+    list.push(Math.min(max, Math.round(wait)));
+  }
+  return list;
 }

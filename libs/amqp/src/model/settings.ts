@@ -49,6 +49,8 @@ export interface Settings {
   readonly connectTimeout: number;
   readonly reconnect: { readonly min: number; readonly max: number };
   readonly maxMessageBytes: number;
+  /** 0: the broker has none. */
+  readonly consumerTimeout: number;
 }
 
 /**
@@ -99,6 +101,7 @@ export function settings(options: BrokerOptions = {}): Settings {
       max: ms(options.reconnect?.max, 5_000, 'reconnect.max'),
     },
     maxMessageBytes: options.maxMessageBytes ?? 16 * 1024 * 1024,
+    consumerTimeout: ms(options.consumerTimeout, 30 * 60_000, 'consumerTimeout'),
   };
 }
 

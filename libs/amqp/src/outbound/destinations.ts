@@ -2,12 +2,16 @@
 // before anything is sent. What was found once is not asked again until the connection is a new one.
 
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
+import { TopologyMissingError } from '../model/topology-errors.js';
 import { describeError } from '../model/logger.js';
 import type { Clock } from '../model/clock.js';
+import type { KeptQueue } from '../model/outlet.js';
+import type { WayBack } from '../model/way-back.js';
 import type { Connection } from '../link/connection.js';
 import { declare, declareExchange, type DeclaringChannel } from '../topology/declare.js';
 import { explain } from '../topology/explain.js';
-import type { ExchangeSpec } from '../topology/schema.js';
+import type { ExchangeSpec, QueueSpec } from '../topology/schema.js';
+import { wayBackWishes } from '../topology/way-back.js';
 import { WAIT_QUEUE_FRESH, waitExchange, waitTopology } from '../topology/wait-queues.js';
 
 /** What destinations are made from. */
@@ -29,7 +33,9 @@ const PAUSE = 50;
 export class Destinations {
   private life = 0;
   private readonly known = new Set<string>(['']);
+  /** Wait queues, and queues that are bound for their retries: when they were declared. */
   private readonly fresh = new Map<string, number>();
+  private readonly bound = new Map<string, number>();
   private readonly underWay = new Map<string, Promise<void>>();
 
   constructor(private readonly options: DestinationsOptions) {}
@@ -65,21 +71,61 @@ export class Destinations {
     });
   }
 
-  /** Declares the wait queue for `target`, again when its last declaration is getting old. */
-  async ensureWait(step: number, target: string): Promise<void> {
-    if (this.isWaiting(step, target)) return;
-    const name = waitExchange(step, target);
+  /** Declares a wait queue and what is behind it, again when the last declaration is getting old. */
+  async ensureWait(step: number, back: WayBack): Promise<void> {
+    if (this.isWaiting(step, back)) return;
+    const name = waitExchange(step, back);
     await this.once(`wait ${name}`, async (channel, life) => {
       const now = this.options.clock.now();
-      await declare(channel, waitTopology(step, target));
+      await declare(channel, waitTopology(step, back));
       if (life === this.life) this.fresh.set(name, now);
     });
   }
 
-  /** Whether the wait queue for `target` was declared lately. */
-  isWaiting(step: number, target: string): boolean {
+  /** Whether a wait queue was declared lately. */
+  isWaiting(step: number, back: WayBack): boolean {
     if (this.life !== this.options.connection.life) this.forget();
-    const declared = this.fresh.get(waitExchange(step, target));
+    return this.isFresh(this.fresh.get(waitExchange(step, back)));
+  }
+
+  /** A wait queue did not take a message: it is gone. */
+  forgetWait(step: number, back: WayBack): void {
+    this.fresh.delete(waitExchange(step, back));
+  }
+
+  /** Binds a queue to the exchange through which its retries come back, again when that is getting old. */
+  async ensureBack(queue: string): Promise<void> {
+    if (this.isBack(queue)) return;
+    await this.once(`back ${queue}`, async (channel, life) => {
+      const now = this.options.clock.now();
+      try {
+        await declare(channel, wayBackWishes({ name: queue, askedBy: 'a retry' }));
+      } catch (error) {
+        // Its consumer declares the queue again, with this binding.
+        if (!(error instanceof TopologyMissingError)) throw error;
+      }
+      if (life === this.life) this.bound.set(queue, now);
+    });
+  }
+
+  /** Whether a queue was bound for its retries lately. */
+  isBack(queue: string): boolean {
+    if (this.life !== this.options.connection.life) this.forget();
+    return this.isFresh(this.bound.get(queue));
+  }
+
+  /** Declares a queue of ours that somebody deleted. */
+  async ensureKept({ name, arguments: args }: KeptQueue): Promise<void> {
+    const queue: QueueSpec = {
+      ...{ name, durable: true, arguments: args, declare: 'create', temporary: false },
+      askedBy: 'a dead letter',
+    };
+    await this.once(`kept ${name}`, (channel) => {
+      return declare(channel, { exchanges: [], queues: [queue], bindings: [] });
+    });
+  }
+
+  private isFresh(declared: number | undefined): boolean {
     return declared !== undefined && this.options.clock.now() - declared < WAIT_QUEUE_FRESH;
   }
 
@@ -116,6 +162,7 @@ export class Destinations {
     this.known.clear();
     this.known.add('');
     this.fresh.clear();
+    this.bound.clear();
   }
 }
 

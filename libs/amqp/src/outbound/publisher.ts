@@ -3,14 +3,15 @@
 
 import { randomUUID } from 'node:crypto';
 import { milliseconds, type Duration } from '../model/duration.js';
-import { UnroutableError } from '../model/publish-errors.js';
+import { PublishOutcomeUnknownError, UnroutableError } from '../model/publish-errors.js';
 import { TopologyMissingError } from '../model/topology-errors.js';
 import { outgoing } from '../model/outgoing.js';
 import type { Clock } from '../model/clock.js';
 import type { CodecLookup } from '../model/codec.js';
 import type { OutgoingMessage } from '../model/message.js';
 import type { PublishOptions, PublishReceipt } from '../model/publish-options.js';
-import type { Outlet } from '../model/outlet.js';
+import type { KeptQueue, Outlet } from '../model/outlet.js';
+import type { WayBack } from '../model/way-back.js';
 import type { Settings } from '../model/settings.js';
 import type { PublishOutcome } from '../observe/events.js';
 import type { Events } from '../observe/listeners.js';
@@ -32,12 +33,19 @@ export interface PublisherOptions {
   readonly shortenWait: (ms: number) => number;
 }
 
+/** What a frame with properties holds besides them: its own head and end, class, size of the body, flags. */
+const HEADER_FRAME = 22;
+
 /** Publishing, for applications and (as Outlet) for the consuming side. */
 export class Publisher implements Outlet {
   constructor(private readonly options: PublisherOptions) {}
 
   get codecs(): CodecLookup {
     return this.options.codecs;
+  }
+
+  get propertyRoom(): number {
+    return this.options.sender.frameMax - HEADER_FRAME;
   }
 
   /** To an exchange. */
@@ -60,10 +68,24 @@ export class Publisher implements Outlet {
     return this.dispatch(message, payload, options, options.mandatory ?? true);
   }
 
-  async sendLater(message: OutgoingMessage, wait: number): Promise<void> {
-    const { timeout } = this.options.settings.publish;
-    const limits = this.limits(timeout, undefined);
-    await this.forward(await this.delayed(message, wait, limits), limits().timeout);
+  async sendTo(queue: KeptQueue, message: OutgoingMessage): Promise<void> {
+    const limits = this.limits(undefined, undefined);
+    await this.again(
+      () => this.forward(message, limits().timeout),
+      () => this.options.sender.hold(message, limits(), () => this.options.destinations.ensureKept(queue)),
+    );
+  }
+
+  async sendLater(message: OutgoingMessage, wait: number, back: WayBack): Promise<void> {
+    const { destinations, sender } = this.options;
+    const limits = this.limits(undefined, undefined);
+    const { routingKey } = message;
+    if (back.exchange !== '' && !destinations.isBack(routingKey)) {
+      await sender.hold(message, limits(), () => destinations.ensureBack(routingKey));
+    }
+    const send = async (): Promise<void> =>
+      this.forward(await this.delayed(message, wait, back, limits), limits().timeout);
+    await this.again(send, () => destinations.forgetWait(this.stepOf(wait), back));
   }
 
   private build(
@@ -110,7 +132,8 @@ export class Publisher implements Outlet {
       if (delay > 0 && exchange === '' && mustRoute) {
         await sender.hold(message, limits(), () => this.queueThere(routingKey, messageId));
       }
-      const sent = delay > 0 ? await this.delayed(message, delay, limits) : message;
+      const sent =
+        delay > 0 ? await this.delayed(message, delay, { exchange, replicated: false }, limits) : message;
       const routed = await sender.send(sent, limits());
       if (!routed) outcome = 'returned';
       if (!routed && mustRoute) throw new UnroutableError(exchange, routingKey, messageId);
@@ -137,14 +160,31 @@ export class Publisher implements Outlet {
   private async delayed(
     message: OutgoingMessage,
     wait: number,
+    back: WayBack,
     limits: () => SendLimits,
   ): Promise<OutgoingMessage> {
     const { destinations, sender } = this.options;
-    const step = waitStep(this.options.shortenWait(wait));
-    if (!destinations.isWaiting(step, message.exchange)) {
-      await sender.hold(message, limits(), () => destinations.ensureWait(step, message.exchange));
+    const step = this.stepOf(wait);
+    if (!destinations.isWaiting(step, back)) {
+      await sender.hold(message, limits(), () => destinations.ensureWait(step, back));
     }
-    return { ...message, exchange: waitExchange(step, message.exchange) };
+    return { ...message, exchange: waitExchange(step, back) };
+  }
+
+  private stepOf(wait: number): number {
+    return waitStep(this.options.shortenWait(wait));
+  }
+
+  /** A message that must arrive, and did not since somebody deleted what it goes to: once more after `mend`. */
+  private async again(send: () => Promise<void>, mend: () => void | Promise<void>): Promise<void> {
+    try {
+      await send();
+    } catch (error) {
+      // Publishing to an exchange that is gone costs the channel, so that the outcome is unknown.
+      if (!(error instanceof UnroutableError || error instanceof PublishOutcomeUnknownError)) throw error;
+      await mend();
+      await send();
+    }
   }
 
   // A message that waits is routed much later, when nobody can be told that its queue is missing.

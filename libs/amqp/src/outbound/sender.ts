@@ -21,6 +21,9 @@ export interface SenderOptions {
   readonly deadlines: Deadlines;
 }
 
+/** What RabbitMQ and the client library agree upon unless told otherwise. */
+const DEFAULT_FRAME_MAX = 131_072;
+
 /** The confirm channel and the room before it. */
 export class Sender {
   private readonly room: WaitingRoom;
@@ -28,6 +31,7 @@ export class Sender {
   private confirms: Confirms | undefined;
   private closed = false;
   private unsettled = 0;
+  private agreed = DEFAULT_FRAME_MAX;
   private idleWaiters: (() => void)[] = [];
   private readonly failWaiting = new Set<(error: Error) => void>();
 
@@ -50,6 +54,11 @@ export class Sender {
   /** Sent or waiting, and not settled. */
   get pending(): { readonly unconfirmed: number; readonly waiting: number } {
     return { unconfirmed: this.confirms?.size ?? 0, waiting: this.room.size };
+  }
+
+  /** The largest frame of the connection, as it was agreed upon last. */
+  get frameMax(): number {
+    return (this.agreed = this.lease.current?.frameMax ?? this.agreed);
   }
 
   /** Begins to connect; the first send does so too. */

@@ -2,10 +2,19 @@
 // what its failures lead to. Somebody who reads only these lines knows how the service is wired.
 
 import { humanDuration } from '../model/duration.js';
+import { waitsOf } from '../model/retry-policy.js';
+import type { Settings } from '../model/settings.js';
+import { suspicions } from './handler-limits.js';
 import type { HandlerPlan, Route } from './handler-plan.js';
 import { queueTypeOf } from './schema.js';
 
-/** `OrderHandlers.place  queue orders (quorum)  prefetch 32  retry 5x (1s 5s 30s 2m) -> orders.dead` */
+/** Logs the line, and what looks wrong about the handler. */
+export function introduce(plan: HandlerPlan, settings: Settings): void {
+  settings.logger.log(describeHandler(plan));
+  for (const suspicion of suspicions(plan, settings)) settings.logger.warn(suspicion);
+}
+
+/** `Orders.place: queue orders (quorum)  prefetch 32  5 attempts in 2m36s (1s 5s 30s 2m, jitter) -> orders.dead` */
 export function describeHandler(plan: HandlerPlan): string {
   const { queue, routes, prefetch, concurrency, ack, batch, timeout } = plan;
   const type = queue.temporary ? 'one per instance' : (queueTypeOf(queue) ?? 'type left to the broker');
@@ -32,6 +41,10 @@ function describeRoute({ exchange, key, match }: Route): string {
 function describeRetry({ retry, deadQueue, registration }: HandlerPlan): string {
   const end = deadQueue ? `-> ${deadQueue}` : registration.kind === 'rpc' ? '-> the caller' : '-> dropped';
   if (retry.attempts === 1) return `no retry ${end}`;
-  const waits = retry.delays.slice(0, retry.attempts - 1).map(humanDuration);
-  return `retry ${retry.attempts} attempts (${waits.join(' ')}${retry.jitter ? ', jitter' : ''}) ${end}`;
+  const waits = waitsOf(retry);
+  const total = humanDuration(waits.reduce((sum, wait) => sum + wait, 0));
+  // The last wait repeats: named once.
+  const named = retry.delays.slice(0, retry.attempts - 1).map(humanDuration);
+  const more = named.length < waits.length ? ' ...' : '';
+  return `${retry.attempts} attempts in ${total} (${named.join(' ')}${more}${retry.jitter ? ', jitter' : ''}) ${end}`;
 }

@@ -20,15 +20,15 @@ describe('a handler worked out', () => {
   it('consume: a durable quorum queue with its dead-letter queue, and no arguments for failures', () => {
     const { queue, wishes, deadQueue, retry } = plan('consume', 'orders');
     expect(queue).toMatchObject({ name: 'orders', durable: true, arguments: { 'x-queue-type': 'quorum' } });
-    expect(wishes.queues.map(({ name }) => name)).toEqual(['orders', 'orders.dead']);
+    expect(wishes.queues.map(({ name }) => name)).toEqual(['orders', 'orders.dead', 'warren.orphans']);
     expect([deadQueue, retry.attempts]).toEqual(['orders.dead', 5]);
   });
 
   it('subscribe: a queue of the service, bound to the events exchange', () => {
     const { queue, wishes } = plan('subscribe', 'order.*');
     expect(queue.name).toBe('billing.Orders.place');
-    expect(wishes.exchanges).toMatchObject([{ name: 'events', type: 'topic', durable: true }]);
-    expect(wishes.bindings).toMatchObject([
+    expect(wishes.exchanges[0]).toMatchObject({ name: 'events', type: 'topic', durable: true });
+    expect(wishes.bindings.slice(0, 1)).toMatchObject([
       { source: 'events', key: 'order.*', destination: { name: 'billing.Orders.place' } },
     ]);
   });
@@ -80,6 +80,28 @@ describe('a handler worked out', () => {
   });
 });
 
+describe('the way back of retries', () => {
+  const wayOf = (options: HandlerOptions, kind: HandlerRegistration['kind'] = 'consume'): unknown => {
+    const { back, wishes } = plan(kind, 'q', options);
+    const bound = wishes.bindings.filter(({ source }) => source === 'warren.back').map(({ key }) => key);
+    return { ...back, bound };
+  };
+
+  it('is a binding with the name of the queue, behind waits as safe as the queue', () => {
+    expect(wayOf({})).toEqual({ exchange: 'warren.back', replicated: true, bound: ['q'] });
+    expect(wayOf({ queueType: 'classic' })).toMatchObject({ replicated: false, bound: ['q'] });
+    expect(wayOf({ queueType: 'default' })).toMatchObject({ replicated: false, bound: ['q'] });
+    expect(wayOf({ declare: 'check' })).toMatchObject({ replicated: true, bound: ['q'] });
+  });
+
+  it('is the name alone for queues that are not ours to bind, or go with their process', () => {
+    const byName = { exchange: '', replicated: false, bound: [] };
+    expect(wayOf({ declare: 'skip' })).toEqual(byName);
+    expect(wayOf({ broadcast: true }, 'subscribe')).toEqual(byName);
+    expect(wayOf({ stream: { offset: 'first' } })).toEqual(byName);
+  });
+});
+
 describe('the plan', () => {
   it('merges what agrees, and takes an exchange by name as another describes it', () => {
     const merged = planTopology([
@@ -90,8 +112,8 @@ describe('the plan', () => {
         'other',
       ),
     ]);
-    expect(merged.exchanges).toMatchObject([{ name: 'e', type: 'direct', declare: 'create' }]);
-    expect(merged.bindings).toHaveLength(1);
+    expect(merged.exchanges[0]).toMatchObject({ name: 'e', type: 'direct', declare: 'create' });
+    expect(merged.bindings.filter(({ source }) => source === 'e')).toHaveLength(1);
   });
 
   it('names both sides of a conflict', () => {
@@ -101,14 +123,20 @@ describe('the plan', () => {
     );
   });
 
-  it('the part of one queue has its exchanges, bindings and dead-letter queue', () => {
+  it('the part of one queue has its exchanges, bindings and dead-letter queue, and the way back of its retries', () => {
     const all = planTopology([plan('subscribe', 'a.*').wishes, plan('consume', 'other').wishes]);
     const part = partFor(all, 'billing.Orders.place');
     expect(part.queues.map(({ name }) => name)).toEqual([
       'billing.Orders.place',
       'billing.Orders.place.dead',
+      'warren.orphans',
     ]);
-    expect([part.exchanges.length, part.bindings.length]).toEqual([1, 1]);
+    expect(part.exchanges.map(({ name }) => name)).toEqual(['events', 'warren.orphans', 'warren.back']);
+    expect(part.bindings.map(({ source }) => source).sort()).toEqual([
+      'events',
+      'warren.back',
+      'warren.orphans',
+    ]);
   });
 
   it('a binding needs one receiver', () => {

@@ -10,8 +10,12 @@ import type { Delivery } from '../model/delivery.js';
 import type { BindingOptions, HandlerOptions, HeaderMatch } from '../model/options.js';
 import type { StandardSchema } from '../model/schema.js';
 import type { Settings } from '../model/settings.js';
+import type { WayBack } from '../model/way-back.js';
+import { checkLimits } from './handler-limits.js';
 import type { QueueSpec, Wishes } from './schema.js';
-import { deadQueueName, queueTypeOf } from './schema.js';
+import { deadQueueName } from './schema.js';
+import { deadQueueSpec } from './dead-queue.js';
+import { wayBackTo, wayBackWishes } from './way-back.js';
 import { bindingSpecs, exchangeSpec, queueSpec, temporaryQueue } from './wishes.js';
 
 /** A handler as it is registered. */
@@ -47,6 +51,8 @@ export interface HandlerPlan {
   readonly batch: { readonly size: number; readonly wait: number } | undefined;
   readonly consumeArguments: Readonly<Record<string, unknown>>;
   readonly retry: RetryPolicy;
+  /** How a message that waits for its next attempt comes back. */
+  readonly back: WayBack;
   /** Where its failures end, if anywhere. */
   readonly deadQueue: string | undefined;
   readonly timeout: number | undefined;
@@ -64,13 +70,14 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
   const queue = queueOf(registration, settings, name);
   const keepsDead = kind === 'rpc' ? options.deadLetter === true : options.deadLetter !== false;
   const deadQueue = keepsDead && !options.stream ? deadQueueName(queue.name) : undefined;
-  return {
+  const back = wayBackTo(queue);
+  const plan: HandlerPlan = {
     registration,
     id,
     queue,
     wishes: {
       exchanges: bindings.map((binding) => exchangeSpec(binding.exchange, name)),
-      queues: deadQueue ? [queue, deadQueueSpec(deadQueue, queue, name)] : [queue],
+      queues: deadQueue ? [queue, deadQueueSpec(queue)] : [queue],
       bindings: bindings.flatMap((binding) =>
         bindingSpecs(binding, { kind: 'queue', name: queue.name }, name),
       ),
@@ -78,10 +85,21 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
     routes: bindings.flatMap(routesOf),
     ...consuming(options, settings, name),
     retry: retryPolicy(options.stream ? false : retryOf(registration, settings), name),
+    back,
     deadQueue,
     timeout: options.timeout === undefined ? undefined : milliseconds(options.timeout, `${name} timeout`),
     schema: options.schema,
     codec: options.codec,
+  };
+  checkLimits(plan, settings, name);
+  return back.exchange === '' ? plan : { ...plan, wishes: joined(plan.wishes, wayBackWishes(queue)) };
+}
+
+function joined(one: Wishes, other: Wishes): Wishes {
+  return {
+    exchanges: [...one.exchanges, ...other.exchanges],
+    queues: [...one.queues, ...other.queues],
+    bindings: [...one.bindings, ...other.bindings],
   };
 }
 
@@ -144,19 +162,6 @@ function queueOf(registration: HandlerRegistration, settings: Settings, name: st
     kind === 'rpc' ? 'classic' : settings.queueType,
     name,
   );
-}
-
-function deadQueueSpec(deadQueue: string, queue: QueueSpec, askedBy: string): QueueSpec {
-  const type = queueTypeOf(queue);
-  const args = type === undefined ? {} : { 'x-queue-type': type === 'quorum' ? 'quorum' : 'classic' };
-  return {
-    name: deadQueue,
-    durable: true,
-    arguments: queue.temporary ? { 'x-queue-type': 'classic' } : args,
-    declare: 'create',
-    askedBy,
-    temporary: false,
-  };
 }
 
 function routesOf(binding: BindingOptions): Route[] {

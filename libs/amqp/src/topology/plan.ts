@@ -2,6 +2,7 @@
 // error names both; nothing is sent before that is settled.
 
 import { ConfigError } from '../model/errors.js';
+import { BACK_EXCHANGE, ORPHANS } from '../model/way-back.js';
 import { deadQueueName } from './schema.js';
 import type { BindingSpec, ExchangeSpec, QueueSpec, Wishes } from './schema.js';
 
@@ -35,10 +36,13 @@ export function partFor(plan: TopologyPlan, queue: string): TopologyPlan {
     ({ destination }) => destination.kind === 'queue' && destination.name === queue,
   );
   const sources = new Set(bindings.map((binding) => binding.source));
+  // Retries that find their queue no more need their own queue.
+  const orphans = sources.has(BACK_EXCHANGE) ? ORPHANS : undefined;
+  const needed = [queue, deadQueueName(queue), orphans];
   return {
-    exchanges: plan.exchanges.filter((exchange) => sources.has(exchange.name)),
-    queues: plan.queues.filter(({ name }) => name === queue || name === deadQueueName(queue)),
-    bindings,
+    exchanges: plan.exchanges.filter(({ name }) => sources.has(name) || name === orphans),
+    queues: plan.queues.filter(({ name }) => needed.includes(name)),
+    bindings: [...bindings, ...plan.bindings.filter(({ source }) => source === orphans)],
   };
 }
 

@@ -28,7 +28,7 @@ describe('waiting in the broker', () => {
   });
 
   it('the queue outlives every message that a fresh declaration may still send into it', () => {
-    const { exchanges, queues, bindings } = waitTopology(5_000, 'events');
+    const { exchanges, queues, bindings } = waitTopology(5_000, { exchange: 'events', replicated: false });
     expect(exchanges[0]).toMatchObject({ name: 'warren.wait.5000.events', type: 'fanout', durable: true });
     expect(queues[0].arguments).toEqual({
       'x-queue-type': 'classic',
@@ -37,8 +37,37 @@ describe('waiting in the broker', () => {
       'x-expires': 305_000,
     });
     expect(bindings[0]).toMatchObject({
-      source: waitExchange(5_000, 'events'),
+      source: waitExchange(5_000, { exchange: 'events', replicated: false }),
       destination: { name: queues[0].name },
     });
+  });
+
+  it('for a quorum queue it is one too, and hands over at least once', () => {
+    const { queues, bindings } = waitTopology(5_000, { exchange: 'warren.back', replicated: true });
+    expect(queues).toEqual([
+      expect.objectContaining({
+        name: 'warren.retry.5000.quorum',
+        arguments: {
+          'x-queue-type': 'quorum',
+          'x-message-ttl': 5_000,
+          'x-dead-letter-exchange': 'warren.back',
+          'x-dead-letter-strategy': 'at-least-once',
+          // Without it RabbitMQ takes at-most-once, silently.
+          'x-overflow': 'reject-publish',
+          'x-expires': 305_000,
+        },
+      }),
+    ]);
+    expect(bindings).toHaveLength(1);
+  });
+
+  it('retries and delays, replicated or not, never share a queue: their arguments differ', () => {
+    const names = [
+      { exchange: '', replicated: false },
+      { exchange: 'warren.back', replicated: false },
+      { exchange: 'warren.back', replicated: true },
+      { exchange: 'events', replicated: false },
+    ].map((back) => waitExchange(1_000, back));
+    expect(new Set(names).size).toBe(4);
   });
 });

@@ -7,10 +7,8 @@ import { afterFailure } from '../../model/retry-policy.js';
 import type { Delivery } from '../../model/delivery.js';
 import type { Settings } from '../../model/settings.js';
 import type { Verdict } from '../../model/verdict.js';
+import { POISON_DELIVERIES } from '../../topology/handler-limits.js';
 import type { Step } from '../step.js';
-
-/** A quorum queue counts deliveries that ended without a settle; after this many the handler is not called again. */
-export const POISON_DELIVERIES = 5;
 
 export const retry: Step = (room) => (next) => async (delivery) => {
   const refused = unfit(delivery, room.settings);

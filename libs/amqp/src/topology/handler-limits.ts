@@ -1,0 +1,81 @@
+// The arithmetic of a handler, done before a socket opens: how long it may hold a message against how long
+// the broker lets it, and how often the broker counts against how often we do. What cannot work is an error
+// that names the handler; what only looks wrong is a sentence for the log.
+
+import { humanDuration } from '../model/duration.js';
+import { ConfigError } from '../model/errors.js';
+import { waitsOf, type RetryPolicy } from '../model/retry-policy.js';
+import type { Settings } from '../model/settings.js';
+import type { QueueSpec } from './schema.js';
+
+/** What of a handler has to do with limits. */
+export interface LimitedHandler {
+  readonly id: string;
+  readonly registration: { readonly kind: string };
+  readonly queue: QueueSpec;
+  readonly prefetch: number;
+  readonly concurrency: number;
+  readonly ack: 'auto' | 'manual' | 'none';
+  readonly batch: { readonly size: number; readonly wait: number } | undefined;
+  readonly retry: RetryPolicy;
+  readonly timeout: number | undefined;
+}
+
+/** A quorum queue counts deliveries that ended without a settle; after this many the handler is not called again. */
+export const POISON_DELIVERIES = 5;
+
+/** @throws ConfigError when limits contradict each other; `name` is the handler's */
+export function checkLimits(plan: LimitedHandler, { consumerTimeout }: Settings, name: string): void {
+  const held = longest(plan);
+  if (held !== undefined && consumerTimeout > 0 && held >= consumerTimeout && plan.ack !== 'none') {
+    throw new ConfigError(
+      `${name} may hold a message for ${described(plan, held)}, but the broker takes it back after ${humanDuration(consumerTimeout)}`,
+      'lower timeout, or raise consumer_timeout of the broker and say so with the connection option consumerTimeout (0: it has none)',
+    );
+  }
+  const limit = plan.queue.arguments['x-delivery-limit'];
+  if (typeof limit === 'number' && limit < POISON_DELIVERIES && !buries(plan)) {
+    throw new ConfigError(
+      `${name}: queue '${plan.queue.name}' has x-delivery-limit ${limit} and no x-dead-letter-exchange: the broker would drop a message without a trace before it can be dead-lettered after ${POISON_DELIVERIES} deliveries`,
+      `leave x-delivery-limit out, make it at least ${POISON_DELIVERIES}, or add x-dead-letter-exchange`,
+    );
+  }
+}
+
+/** What may be meant, but is worth a look. */
+export function suspicions(plan: LimitedHandler, { consumerTimeout, rpc }: Settings): string[] {
+  const found: string[] = [];
+  const { timeout, prefetch, concurrency, batch, retry, registration } = plan;
+  const rounds = Math.ceil(prefetch / (batch ? concurrency * batch.size : concurrency));
+  if (
+    timeout !== undefined &&
+    consumerTimeout > 0 &&
+    plan.ack !== 'none' &&
+    rounds * timeout > consumerTimeout
+  ) {
+    found.push(
+      `${plan.id}: ${rounds} runs of up to ${humanDuration(timeout)} one after the other (prefetch ${prefetch}, concurrency ${concurrency}) can take longer than the broker lets a message be held (${humanDuration(consumerTimeout)}); lower the prefetch`,
+    );
+  }
+  const waits = waitsOf(retry).reduce((sum, wait) => sum + wait, 0);
+  if (registration.kind === 'rpc' && waits > rpc.timeout) {
+    found.push(
+      `${plan.id}: its retries wait ${humanDuration(waits)} in all, but callers by default only ${humanDuration(rpc.timeout)}`,
+    );
+  }
+  return found;
+}
+
+/** How long a delivery can be held by a run and its batch; undefined without a timeout. */
+function longest({ timeout, batch }: LimitedHandler): number | undefined {
+  return timeout === undefined ? undefined : timeout + (batch?.wait ?? 0);
+}
+
+function described({ timeout, batch }: LimitedHandler, held: number): string {
+  if (!batch) return humanDuration(held);
+  return `${humanDuration(held)} (timeout ${humanDuration(timeout ?? 0)} and batch.wait ${humanDuration(batch.wait)})`;
+}
+
+function buries({ queue }: LimitedHandler): boolean {
+  return typeof queue.arguments['x-dead-letter-exchange'] === 'string';
+}
