@@ -73,7 +73,7 @@ function server(broker: TestBroker, load: () => NestVersion, queue: string): voi
     ['a value', 'stock', { sku: 'a' }, { sku: 'a', left: 3 }],
     ['undefined', 'stock', undefined, undefined],
     ['null', 'stock', null, null],
-    ['the first value of a stream', 'stream', {}, 1],
+    ['the last value of a stream', 'stream', {}, 3],
   ])('a microservice answers our request with %s', async (_name, pattern, data, answer) => {
     expect(await asking(pattern, data)).toEqual(answer);
   });

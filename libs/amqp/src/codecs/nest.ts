@@ -18,15 +18,19 @@ export const nest: Codec = {
     const packet = parseJson(utf8(content));
     return isPacket(packet) ? packet.data : packet;
   },
-  encodeReply: (value) => body({ response: value, isDisposed: true }),
+  encodeReply: (value, more = false) =>
+    body(more ? { response: value } : { response: value, isDisposed: true }),
+  encodeEnd: () => body({ isDisposed: true }),
   encodeError: (error) => body({ err: error, isDisposed: true }),
   decodeReply(content): DecodedReply {
     const packet = parseJson(utf8(content));
     if (!isRecord(packet)) return { kind: 'value', value: packet };
     if (packet.err !== undefined && packet.err !== null)
       return { kind: 'error', error: errorFacts(packet.err) };
-    if ('response' in packet || packet.isDisposed === true) return { kind: 'value', value: packet.response };
-    return { kind: 'value', value: packet };
+    // One value that is undefined looks like the end of several: `request` takes both for undefined.
+    if (!('response' in packet) && packet.isDisposed === true) return { kind: 'end' };
+    if (!('response' in packet)) return { kind: 'value', value: packet };
+    return { kind: 'value', value: packet.response, more: packet.isDisposed !== true };
   },
 };
 

@@ -19,7 +19,10 @@ export interface RemoteErrorFacts {
 
 /** What a reply turned out to be. */
 export type DecodedReply =
-  | { readonly kind: 'value'; readonly value: unknown }
+  /** `more`: other values of the same answer follow. */
+  | { readonly kind: 'value'; readonly value: unknown; readonly more?: boolean }
+  /** The answer is complete, and this reply adds nothing to it. */
+  | { readonly kind: 'end' }
   | { readonly kind: 'error'; readonly error: RemoteErrorFacts };
 
 /** Turns payloads into bytes and back. Register more with the `codecs` option, or set one with a handler's `codec`. */
@@ -32,8 +35,10 @@ export interface Codec {
   encode(payload: unknown, about: OutgoingFacts): Encoded;
   /** Bytes to payload. Throw for what it cannot read: the message is dead-lettered. */
   decode(content: Buffer, properties: MessageProperties): unknown;
-  /** The body of a successful reply, if it differs from `encode`. */
-  encodeReply?(value: unknown): Encoded;
+  /** The body of a successful reply, if it differs from `encode`. `more`: it is one of several, and not the last. */
+  encodeReply?(value: unknown, more?: boolean): Encoded;
+  /** The body that ends an answer of several replies, if this wire streams in a form of its own. */
+  encodeEnd?(): Encoded;
   /** The body of an error reply, if this wire has a form of its own. */
   encodeError?(error: RemoteErrorFacts): Encoded;
   /** Reads a reply, if this wire has a form of its own. */

@@ -3,6 +3,7 @@
 import type { Codec } from './codec.js';
 import type { Duration } from './duration.js';
 import type { Headers } from './message.js';
+import type { ErrorClass } from './options.js';
 import type { StandardSchema } from './schema.js';
 
 /** Options of one `publish`, `send`. */
@@ -48,7 +49,26 @@ export interface PublishOptions {
 export interface RequestOptions extends Omit<PublishOptions, 'delay' | 'mandatory' | 'expiration'> {
   /** Validates the answer. */
   readonly schema?: StandardSchema;
+  /** Error classes of the handler that are rebuilt here. Others arrive as RpcRemoteError. Default: none. */
+  readonly errors?: readonly ErrorClass[];
+  /** The handler may run twice: when the connection is lost, the request is sent again, once. Default false. */
+  readonly idempotent?: boolean;
 }
+
+/** Options of one `stream`. `timeout` is the longest silence; a server that only has nothing to say is not silent. */
+export interface StreamOptions extends Omit<RequestOptions, 'idempotent'> {
+  /** Items that may be on their way or unread, 1 to 100000. Default 64. */
+  readonly credit?: number;
+}
+
+/** Options of one `gather`. `timeout` is how long answers are collected. */
+export interface GatherOptions extends Omit<RequestOptions, 'idempotent' | 'exchange'> {
+  /** Resolves as soon as so many answers are there. Default: waits until the time is over. */
+  readonly expect?: number;
+}
+
+/** The answer of one instance. */
+export type Gathered<T = unknown> = { readonly value: T } | { readonly error: Error };
 
 /** What the broker said to a publish. */
 export interface PublishReceipt {

@@ -9,10 +9,11 @@ import {
   RpcNoServerError,
   RpcTimeoutError,
 } from '../model/rpc-errors.js';
-import type { Waiter } from './inbox.js';
+import type { PendingCall } from './inbox.js';
 
-/** How a call ended. */
-export type CallResult = { readonly reply: ReceivedMessage } | { readonly error: Error };
+/** How a call ended. `left`: its server may still be at work for nobody. */
+export type CallResult =
+  { readonly reply: ReceivedMessage } | { readonly error: Error; readonly left: boolean };
 
 /** What a call is made from. */
 export interface CallOptions {
@@ -20,11 +21,15 @@ export interface CallOptions {
   readonly timeout: number;
   readonly signal: AbortSignal | undefined;
   readonly deadlines: Deadlines;
+  /** Whether more replies follow this one; then the last one counts. Default: the first is the last. */
+  readonly isPart?: (reply: ReceivedMessage) => boolean;
+  /** The connection was lost: true when the call is sent again. */
+  readonly resend?: (call: Call) => boolean;
   readonly onEnd: (result: CallResult) => void;
 }
 
 /** See the top of the file. */
-export class Call implements Waiter {
+export class Call implements PendingCall {
   readonly id: string;
   ended = false;
   private readonly deadline: Deadline;
@@ -33,7 +38,7 @@ export class Call implements Waiter {
     const { message, timeout, signal, deadlines } = options;
     this.id = message.properties.correlationId as string;
     this.deadline = deadlines.set(timeout, () => {
-      this.fail(new RpcTimeoutError(message.exchange, message.routingKey, timeout, this.id));
+      this.leave(new RpcTimeoutError(message.exchange, message.routingKey, timeout, this.id));
     });
     signal?.addEventListener('abort', this.onAbort, { once: true });
   }
@@ -43,7 +48,7 @@ export class Call implements Waiter {
   }
 
   onReply(reply: ReceivedMessage): void {
-    this.end({ reply });
+    if (!this.options.isPart?.(reply)) this.end({ reply });
   }
 
   onReturned(): void {
@@ -51,16 +56,21 @@ export class Call implements Waiter {
   }
 
   onLost(reason: string): void {
+    if (this.options.resend?.(this)) return;
     this.fail(new RpcConnectionLostError(this.message.exchange, this.message.routingKey, new Error(reason)));
   }
 
   fail(error: Error): void {
-    this.end({ error });
+    this.end({ error, left: false });
+  }
+
+  private leave(error: Error): void {
+    this.end({ error, left: true });
   }
 
   private readonly onAbort = (): void => {
     const { exchange, routingKey } = this.message;
-    this.fail(new RpcCancelledError(exchange, routingKey, this.options.signal?.reason));
+    this.leave(new RpcCancelledError(exchange, routingKey, this.options.signal?.reason));
   };
 
   private end(result: CallResult): void {

@@ -1,61 +1,63 @@
-// Calls that wait for their reply, by correlation id. Each settles once: by its reply, its deadline, its
-// signal, its return, or the loss of the channel on which the reply would have come.
+// Calls that wait for replies, by correlation id. What comes for nobody (late, repeated, foreign) is told and harms
+// no other call.
 
-import type { ReceivedMessage } from '../model/message.js';
+import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
 
-/** A call under way. */
-export interface Waiter {
+/** A call under way: it ends by its reply, deadline, signal, return, or the loss of the channel. */
+export interface PendingCall {
   readonly id: string;
-  readonly onReply: (message: ReceivedMessage) => void;
+  readonly message: OutgoingMessage;
+  readonly ended: boolean;
+  /** One of possibly many replies. */
+  onReply(message: ReceivedMessage): void;
   /** Nobody listens. */
-  readonly onReturned: () => void;
+  onReturned(): void;
   /** The reply cannot come any more. */
-  readonly onLost: (reason: string) => void;
+  onLost(reason: string): void;
+  /** It could not even be sent. */
+  fail(error: Error): void;
 }
 
-/** The waiters of one process. */
+/** Who waits on one life of the reply channel. */
 export class Inbox {
-  private readonly waiters = new Map<string, Waiter>();
+  private readonly waiting = new Map<string, PendingCall>();
 
   /** How many wait. */
   get size(): number {
-    return this.waiters.size;
+    return this.waiting.size;
+  }
+
+  add(call: PendingCall): void {
+    this.waiting.set(call.id, call);
   }
 
   has(id: string): boolean {
-    return this.waiters.has(id);
-  }
-
-  add(waiter: Waiter): void {
-    this.waiters.set(waiter.id, waiter);
+    return this.waiting.has(id);
   }
 
   remove(id: string): void {
-    this.waiters.delete(id);
+    this.waiting.delete(id);
   }
 
   /** False when nobody waits for it: late, repeated, foreign, or without an id. */
   deliver(message: ReceivedMessage): boolean {
-    const waiter = this.take(message.properties.correlationId);
-    waiter?.onReply(message);
-    return waiter !== undefined;
+    const call = this.find(message.properties.correlationId);
+    call?.onReply(message);
+    return call !== undefined;
   }
 
   returned(message: ReceivedMessage): void {
-    this.take(message.properties.correlationId)?.onReturned();
+    this.find(message.properties.correlationId)?.onReturned();
   }
 
-  /** The channel died: every call that was sent on it ends now. */
+  /** The channel died: every call that was sent on it hears so. */
   lost(reason: string): void {
-    const all = [...this.waiters.values()];
-    this.waiters.clear();
-    for (const waiter of all) waiter.onLost(reason);
+    const all = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const call of all) call.onLost(reason);
   }
 
-  private take(id: unknown): Waiter | undefined {
-    if (typeof id !== 'string') return undefined;
-    const waiter = this.waiters.get(id);
-    this.waiters.delete(id);
-    return waiter;
+  private find(id: unknown): PendingCall | undefined {
+    return typeof id === 'string' ? this.waiting.get(id) : undefined;
   }
 }

@@ -6,6 +6,7 @@ import type { Deadlines } from '../model/deadlines.js';
 import type { Settings } from '../model/settings.js';
 import type { Connection } from '../link/connection.js';
 import type { Events } from '../observe/listeners.js';
+import { callsExchange } from '../topology/calls.js';
 import type { ExchangeSpec } from '../topology/schema.js';
 import { Destinations } from './destinations.js';
 import { Publisher } from './publisher.js';
@@ -35,7 +36,9 @@ export class Outbound {
 
   constructor(options: OutboundOptions) {
     this.sender = new Sender(options);
-    this.destinations = new Destinations(options);
+    const describe = (name: string): ExchangeSpec | undefined =>
+      callsExchange(name) ?? options.describe(name);
+    this.destinations = new Destinations({ ...options, describe });
     const { sender, destinations } = this;
     this.requester = new Requester({ ...options, destinations });
     this.publisher = new Publisher({ ...options, sender, destinations });

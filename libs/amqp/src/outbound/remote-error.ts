@@ -5,27 +5,46 @@ import { DecodeError } from '../model/errors.js';
 import { RpcRemoteError } from '../model/rpc-errors.js';
 import { HEADER, refuseUnreadable, safeHeaders } from '../model/headers.js';
 import { describeError } from '../model/logger.js';
-import type { Codec, CodecLookup, RemoteErrorFacts } from '../model/codec.js';
+import { rebuiltError } from '../model/known-errors.js';
+import type { Codec, CodecLookup, DecodedReply, RemoteErrorFacts } from '../model/codec.js';
+import type { ErrorClass } from '../model/options.js';
 import type { ReceivedMessage } from '../model/message.js';
 
 /** Another program chooses these texts, and they end in messages and logs of this one. */
 const TEXT_LIMIT = 8_000;
 
-/** The value of a reply. @throws RpcRemoteError, DecodeError */
-export function readReply(message: ReceivedMessage, codecs: CodecLookup, codec: Codec | undefined): unknown {
+/** One reply of an answer that may have several. */
+export type ReplyPart = Exclude<DecodedReply, { readonly kind: 'error' }>;
+
+/** How replies of one call are read. */
+export interface ReplyReading {
+  readonly codecs: CodecLookup;
+  readonly codec: Codec | undefined;
+  /** Errors that are rebuilt here. */
+  readonly known: ReadonlyMap<string, ErrorClass>;
+}
+
+/** The value of a reply. @throws RpcRemoteError or the error it stands for, DecodeError */
+export function readReply(message: ReceivedMessage, reading: ReplyReading): unknown {
+  const part = readPart(message, reading);
+  return part.kind === 'end' ? undefined : part.value;
+}
+
+/** What one of several replies says. @throws RpcRemoteError or the error it stands for, DecodeError */
+export function readPart(message: ReceivedMessage, { codecs, codec, known }: ReplyReading): ReplyPart {
   const { content, properties } = message;
   const headers = safeHeaders(properties.headers);
   refuseUnreadable(headers);
   if (codec?.decodeReply) {
     const reply = decoded(() => codec.decodeReply?.(codecs.decompress(content, properties), properties));
-    if (reply?.kind === 'error') throw remoteError(reply.error);
-    return reply?.value;
+    if (reply?.kind === 'error') throw remoteError(reply.error, known);
+    return reply ?? { kind: 'end' };
   }
   const marked = headers[HEADER.rpcError];
   if (marked === undefined || marked === null || marked === 0 || marked === false) {
-    return codecs.decode(content, properties, codec);
+    return { kind: 'value', value: codecs.decode(content, properties, codec) };
   }
-  throw remoteError(errorFacts(decoded(() => codecs.decode(content, properties))));
+  throw remoteError(errorFacts(decoded(() => codecs.decode(content, properties))), known);
 }
 
 function decoded<T>(read: () => T): T {
@@ -42,9 +61,11 @@ function decoded<T>(read: () => T): T {
   }
 }
 
-function remoteError(facts: RemoteErrorFacts): RpcRemoteError {
-  const { name, message, code, data } = facts;
-  return new RpcRemoteError(name.slice(0, TEXT_LIMIT), message.slice(0, TEXT_LIMIT), code, data);
+function remoteError(facts: RemoteErrorFacts, known: ReadonlyMap<string, ErrorClass>): Error {
+  const { name, code, data } = facts;
+  const message = facts.message.slice(0, TEXT_LIMIT);
+  const error = new RpcRemoteError(name.slice(0, TEXT_LIMIT), message, code, data);
+  return rebuiltError(known, { ...facts, message }, error) ?? error;
 }
 
 function errorFacts(body: unknown): RemoteErrorFacts {

@@ -1,191 +1,189 @@
-// Calls a handler elsewhere and waits for its answer. Requests and replies share one channel, as direct
-// reply-to demands; the waiter is in the inbox before its frame leaves.
+// The calling side of RPC: one answer, a stream of them, or one from each instance. Makes the request and the call
+// that waits for its end; the line takes both to the broker.
 
 import { randomBytes, randomUUID } from 'node:crypto';
-import { milliseconds } from '../model/duration.js';
-import { ConnectionLostError, EncodeError } from '../model/errors.js';
-import { WaitingRoomFullError } from '../model/publish-errors.js';
-import { RpcCancelledError } from '../model/rpc-errors.js';
-import { describeError, printable } from '../model/logger.js';
-import { validate } from '../model/schema.js';
-import { outgoing } from '../model/outgoing.js';
+import { currentCall } from '../model/call-scope.js';
+import { GATHER_EXCHANGE } from '../model/calls-control.js';
 import type { Clock } from '../model/clock.js';
 import type { CodecLookup } from '../model/codec.js';
 import type { Deadlines } from '../model/deadlines.js';
+import { milliseconds } from '../model/duration.js';
+import { EncodeError } from '../model/errors.js';
+import { HEADER } from '../model/headers.js';
+import { errorClasses } from '../model/known-errors.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
-import type { RequestOptions } from '../model/publish-options.js';
+import { outgoing } from '../model/outgoing.js';
+import { whole } from '../model/option-checks.js';
+import type { Gathered, GatherOptions, RequestOptions, StreamOptions } from '../model/publish-options.js';
+import { RpcCancelledError, RpcTimeoutError } from '../model/rpc-errors.js';
+import { validate } from '../model/schema.js';
 import type { Settings } from '../model/settings.js';
-import type { LiveChannel } from '../link/channel.js';
-import type { Connection } from '../link/connection.js';
-import { ChannelLease } from '../link/lease.js';
-import type { Events } from '../observe/listeners.js';
 import { Call } from './call.js';
-import type { Destinations } from './destinations.js';
-import { Inbox } from './inbox.js';
-import { readReply } from './remote-error.js';
-import { WaitingRoom, type Waiting } from './waiting-room.js';
+import { GatherCall } from './gather-call.js';
+import { readPart, readReply, type ReplyReading } from './remote-error.js';
+import { ReplyLine, type ReplyLineOptions } from './reply-line.js';
+import { StreamCall } from './stream-call.js';
 
 /** What a requester is made from. */
-export interface RequesterOptions {
-  readonly connection: Connection;
+export interface RequesterOptions extends ReplyLineOptions {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly codecs: CodecLookup;
-  readonly events: Events;
-  readonly destinations: Destinations;
 }
 
-const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
+/** A request, and how long and for whom it is worth working on. */
+interface Prepared {
+  readonly message: OutgoingMessage;
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+  readonly reading: ReplyReading;
+}
 
-/** The calling side of RPC. */
+const CREDIT = 64;
+
+/** See the top of the file. */
 export class Requester {
-  private readonly inbox = new Inbox();
-  private readonly room: WaitingRoom;
-  private readonly lease: ChannelLease;
-  /** Sent or waiting, by correlation id. */
-  private readonly calls = new Map<string, Call>();
+  private readonly line: ReplyLine;
   private readonly prefix = randomBytes(12).toString('base64url');
   private counter = 0;
-  private replyTo = DIRECT_REPLY_TO;
-  private closed = false;
 
   constructor(private readonly options: RequesterOptions) {
-    const { connection, clock, settings, events } = options;
-    this.room = new WaitingRoom({ messages: settings.rpc.maxPending, bytes: settings.publish.room.bytes });
-    this.lease = new ChannelLease({
-      connection,
-      kind: 'plain',
-      clock,
-      reconnect: settings.reconnect,
-      setup: (channel) => this.setUp(channel),
-      onReady: () => this.flush(),
-      onLost: (_channel, reason) => this.inbox.lost(reason),
-      onFailed: (error) => settings.logger.warn(`cannot listen for replies yet: ${String(error)}`),
-    });
-    this.onIgnored = (message) =>
-      events.emit({ kind: 'reply-ignored', correlationId: String(message.properties.correlationId ?? '') });
+    this.line = new ReplyLine(options);
   }
-
-  private readonly onIgnored: (message: ReceivedMessage) => void;
 
   /** Calls that wait for their answer, or to be sent. */
   get pending(): number {
-    return this.calls.size;
+    return this.line.pending;
   }
 
   /** Lets waiting calls go. */
   flush(): void {
-    this.room.release(() => this.isOpen());
-  }
-
-  /** Calls the handler of `routingKey` (on the default exchange: that queue). */
-  request(routingKey: string, payload: unknown, options: RequestOptions): Promise<unknown> {
-    const exchange = options.exchange ?? '';
-    if (this.closed)
-      return Promise.reject(new ConnectionLostError('calling is over: the broker object was closed'));
-    if (options.signal?.aborted) {
-      return Promise.reject(new RpcCancelledError(exchange, routingKey, options.signal.reason));
-    }
-    if (this.pending >= this.options.settings.rpc.maxPending) {
-      return Promise.reject(
-        new WaitingRoomFullError(`${this.options.settings.rpc.maxPending} calls under way`),
-      );
-    }
-    if (options.correlationId !== undefined && this.calls.has(options.correlationId)) {
-      const text = `a call with the correlation id '${printable(options.correlationId)}' is under way already`;
-      return Promise.reject(new EncodeError(text, 'leave correlationId out, or make it unique'));
-    }
-    this.lease.start();
-    return new Promise<unknown>((resolve, reject) => {
-      const timeout =
-        options.timeout === undefined
-          ? this.options.settings.rpc.timeout
-          : milliseconds(options.timeout, 'timeout');
-      const message = this.build(exchange, routingKey, payload, options, timeout);
-      this.call(message, timeout, options, resolve, reject);
-    });
+    this.line.flush();
   }
 
   /** Ends every call with ConnectionLostError. */
-  async close(): Promise<void> {
-    this.closed = true;
-    this.inbox.lost('closed');
-    for (const call of [...this.calls.values()]) {
-      call.fail(new ConnectionLostError('closed before the call could be sent'));
-    }
-    await this.lease.close();
+  close(): Promise<void> {
+    return this.line.close();
   }
 
-  private call(
-    message: OutgoingMessage,
-    timeout: number,
-    options: RequestOptions,
-    resolve: (value: unknown) => void,
-    reject: (error: Error) => void,
-  ): void {
-    const { deadlines, destinations } = this.options;
-    const call: Call = new Call({
-      ...{ message, timeout, deadlines, signal: options.signal },
-      onEnd: (result) => {
-        this.calls.delete(call.id);
-        this.inbox.remove(call.id);
-        this.room.leave(waiting);
-        if ('error' in result) reject(result.error);
-        else this.read(result.reply, options).then(resolve, reject);
-      },
+  /** Calls the handler of `routingKey` (on the default exchange: that queue). */
+  async request(routingKey: string, payload: unknown, options: RequestOptions): Promise<unknown> {
+    const call = this.prepare(options.exchange ?? '', routingKey, payload, options);
+    const value = readReply(await this.answer(call, options.idempotent === true), call.reading);
+    return options.schema ? validate(options.schema, value) : value;
+  }
+
+  /** Calls a handler whose answer is many items. Begins when it is first read, ends when the loop is left. */
+  async *stream(
+    routingKey: string,
+    payload: unknown,
+    options: StreamOptions,
+  ): AsyncGenerator<unknown, void, undefined> {
+    const credit = options.credit ?? CREDIT;
+    const wrong = whole(1, 100_000)(credit);
+    if (wrong) throw new EncodeError(`the credit of a stream must be ${wrong}`, '');
+    const call = this.prepare(options.exchange ?? '', routingKey, payload, options, credit);
+    const { stream } = this.streamed(call, credit);
+    for await (const item of stream) yield options.schema ? await validate(options.schema, item) : item;
+  }
+
+  /** Calls every instance that listens. */
+  async gather(routingKey: string, payload: unknown, options: GatherOptions): Promise<Gathered[]> {
+    const call = this.prepare(GATHER_EXCHANGE, routingKey, payload, options);
+    const expect = options.expect ?? Infinity;
+    const replies = await new Promise<readonly ReceivedMessage[]>((resolve, reject) => {
+      const pending = new GatherCall({
+        ...{ ...call, expect, deadlines: this.options.deadlines },
+        onEnd: (result) => {
+          this.finish(pending, 'error' in result && result.left);
+          if ('error' in result) reject(result.error);
+          else resolve(result.replies);
+        },
+      });
+      this.line.begin(pending);
     });
-    const waiting: Waiting = { bytes: message.content.length, go: () => this.send(call), gone: true };
-    this.calls.set(call.id, call);
-    const launch = (): void => this.launch(call, waiting);
-    // A missing exchange would cost the channel, and with it the answers of all other calls.
-    if (destinations.isKnown(message.exchange)) launch();
-    else destinations.ensure(message.exchange).then(launch, (error: Error) => call.fail(error));
+    return Promise.all(
+      replies.map(async (reply): Promise<Gathered> => {
+        try {
+          const value = readReply(reply, call.reading);
+          return { value: options.schema ? await validate(options.schema, value) : value };
+        } catch (error) {
+          return { error: error as Error };
+        }
+      }),
+    );
   }
 
-  private launch(call: Call, waiting: Waiting): void {
-    if (call.ended) return;
-    if (this.isOpen()) return this.send(call);
-    try {
-      this.room.enter(waiting);
-    } catch (error) {
-      call.fail(error as Error);
-    }
+  private answer({ reading, ...call }: Prepared, idempotent: boolean): Promise<ReceivedMessage> {
+    let resends = idempotent ? 1 : 0;
+    let last: ReceivedMessage | undefined;
+    return new Promise((resolve, reject) => {
+      const pending: Call = new Call({
+        ...{ ...call, deadlines: this.options.deadlines },
+        isPart: (reply) => {
+          const part = partOf(reply, reading);
+          if (part === 'more') last = reply;
+          else if (part !== 'end') last = undefined;
+          return part === 'more';
+        },
+        resend: () => {
+          if (resends-- <= 0) return false;
+          this.line.end(pending.id);
+          this.line.begin(pending);
+          return true;
+        },
+        onEnd: (result) => {
+          this.finish(pending, 'error' in result && result.left);
+          if ('error' in result) reject(result.error);
+          else resolve(last ?? result.reply);
+        },
+      });
+      this.line.begin(pending);
+    });
   }
 
-  private send(call: Call): void {
-    const channel = this.lease.current;
-    this.inbox.add(call);
-    try {
-      channel?.publish(call.message, this.replyTo);
-    } catch (error) {
-      const text = describeError(error);
-      if (channel?.alive) call.fail(new EncodeError(`the request cannot be sent: ${text}`, '', error));
-      else call.onLost(text);
-    }
+  private streamed({ reading, ...call }: Prepared, credit: number): StreamCall {
+    const pending: StreamCall = new StreamCall({
+      ...{ ...call, credit, deadlines: this.options.deadlines },
+      read: (reply) => readPart(reply, reading),
+      tell: (control, queue) => this.line.tell(control, call.message, queue),
+      onEnd: () => void this.line.end(pending.id),
+    });
+    this.line.begin(pending);
+    return pending;
   }
 
-  private async read(reply: ReceivedMessage, { codec, schema }: RequestOptions): Promise<unknown> {
-    const value = readReply(reply, this.options.codecs, codec);
-    return schema ? validate(schema, value) : value;
-  }
-
-  private build(
+  /** The request, bounded by what is left to the handler that makes it. @throws what keeps it from being made */
+  private prepare(
     exchange: string,
     routingKey: string,
     payload: unknown,
     options: RequestOptions,
-    timeout: number,
-  ): OutgoingMessage {
+    credit?: number,
+  ): Prepared {
     const { settings, clock, codecs } = this.options;
     // Random once per process, then counted: hard to guess from outside, cheap inside.
     const correlationId = options.correlationId ?? `${this.prefix}.${(this.counter++).toString(36)}`;
-    return outgoing(
+    const scope = currentCall();
+    const given =
+      options.timeout === undefined ? settings.rpc.timeout : milliseconds(options.timeout, 'timeout');
+    const timeout = Math.min(given, (scope?.deadline ?? Infinity) - clock.now());
+    const signal = signalOf(options.signal, scope?.signal);
+    if (signal?.aborted) throw new RpcCancelledError(exchange, routingKey, signal.reason);
+    const refusal = this.line.refusal(options.correlationId);
+    if (refusal) throw refusal;
+    if (scope?.deadline !== undefined && timeout <= 0)
+      throw new RpcTimeoutError(exchange, routingKey, 0, correlationId);
+    const deadline = credit === undefined ? clock.now() + timeout : scope?.deadline;
+    const headers = {
+      ...options.headers,
+      ...(deadline === undefined ? {} : { [HEADER.deadline]: Math.floor(deadline) }),
+      ...(credit === undefined ? {} : { [HEADER.stream]: credit }),
+    };
+    const message = outgoing(
       {
-        exchange,
-        routingKey,
-        persistent: false,
-        mandatory: true,
+        ...{ exchange, routingKey, persistent: false, mandatory: true },
         messageId: options.messageId ?? randomUUID(),
         timestamp: clock.now(),
         appId: settings.service,
@@ -193,29 +191,32 @@ export class Requester {
       },
       codecs.encode(payload, options.contentType, options.codec, { exchange, routingKey, correlationId }),
       // A request that nobody waits for any more is not worth working on.
-      { ...options, correlationId, expiration: timeout },
+      { ...options, headers, correlationId, expiration: timeout },
     );
+    const known = errorClasses(options.errors, 'a call');
+    return { message, timeout, signal, reading: { codecs, codec: options.codec, known } };
   }
 
-  private async setUp(channel: LiveChannel): Promise<void> {
-    if (this.options.settings.rpc.reply === 'queue') {
-      this.replyTo = `${this.options.settings.service}.replies.${randomUUID().slice(0, 8)}`;
-      await channel.declaring.assertQueue(this.replyTo, {
-        exclusive: true,
-        autoDelete: true,
-        durable: false,
-      });
-    }
-    channel.onReturn((message) => this.inbox.returned(message));
-    channel.onDrain(() => this.flush());
-    await channel.consume(this.replyTo, { noAck: true }, (message) => {
-      if (message === 'cancelled') this.lease.renew();
-      else if (!this.inbox.deliver(message)) this.onIgnored(message);
-    });
+  /** Whoever works for a caller that left should know. */
+  private finish({ id, message }: Call | GatherCall, left: boolean): void {
+    const sent = this.line.end(id);
+    if (left && sent) this.line.tell({ kind: 'cancel', id }, message);
   }
+}
 
-  private isOpen(): boolean {
-    const channel = this.lease.current;
-    return channel !== undefined && channel.alive && channel.writable && !this.options.connection.blocked;
+/** Whether a reply is one of several: for wires that stream in a form of their own. */
+function partOf(reply: ReceivedMessage, reading: ReplyReading): 'more' | 'last' | 'end' {
+  if (!reading.codec?.encodeEnd) return 'last';
+  try {
+    const part = readPart(reply, reading);
+    if (part.kind === 'end') return 'end';
+    return part.more ? 'more' : 'last';
+  } catch {
+    // An error, which ends every answer; it is read again by whoever asked.
+    return 'last';
   }
+}
+
+function signalOf(own: AbortSignal | undefined, inherited: AbortSignal | undefined): AbortSignal | undefined {
+  return own && inherited ? AbortSignal.any([own, inherited]) : (own ?? inherited);
 }

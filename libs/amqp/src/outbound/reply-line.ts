@@ -1,0 +1,177 @@
+// The channel on which requests leave and replies arrive, as direct reply-to demands that both are one. It comes back
+// when it was lost; calls that were under way then hear of it at once.
+
+import { randomUUID } from 'node:crypto';
+import type { LiveChannel } from '../link/channel.js';
+import type { Connection } from '../link/connection.js';
+import { ChannelLease } from '../link/lease.js';
+import { CALLS_EXCHANGE, callsKey, writeControl, type CallControl } from '../model/calls-control.js';
+import type { Clock } from '../model/clock.js';
+import { ConnectionLostError, EncodeError } from '../model/errors.js';
+import { describeError, printable } from '../model/logger.js';
+import type { OutgoingMessage } from '../model/message.js';
+import { WaitingRoomFullError } from '../model/publish-errors.js';
+import type { Settings } from '../model/settings.js';
+import type { Events } from '../observe/listeners.js';
+import type { Destinations } from './destinations.js';
+import { Inbox, type PendingCall } from './inbox.js';
+import { WaitingRoom, type Waiting } from './waiting-room.js';
+
+/** What a reply line is made from. */
+export interface ReplyLineOptions {
+  readonly connection: Connection;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly destinations: Destinations;
+}
+
+const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
+
+/** See the top of the file. */
+export class ReplyLine {
+  private readonly inbox = new Inbox();
+  private readonly room: WaitingRoom;
+  private readonly lease: ChannelLease;
+  /** Sent or waiting, by correlation id, with their places in the room. */
+  private readonly calls = new Map<string, { readonly call: PendingCall; readonly place: Waiting }>();
+  private replyTo = DIRECT_REPLY_TO;
+  private closed = false;
+
+  constructor(private readonly options: ReplyLineOptions) {
+    const { connection, clock, settings } = options;
+    this.room = new WaitingRoom({ messages: settings.rpc.maxPending, bytes: settings.publish.room.bytes });
+    this.lease = new ChannelLease({
+      ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
+      setup: (channel) => this.setUp(channel),
+      onReady: () => this.flush(),
+      onLost: (_channel, reason) => this.inbox.lost(reason),
+      onFailed: (error) =>
+        settings.logger.warn(`cannot listen for replies yet: ${printable(describeError(error))}`),
+    });
+  }
+
+  /** Calls that wait for their answer, or to be sent. */
+  get pending(): number {
+    return this.calls.size;
+  }
+
+  /** Lets waiting calls go. */
+  flush(): void {
+    this.room.release(() => this.isOpen());
+  }
+
+  /** Why a call with this id cannot even begin, if so. */
+  refusal(id: string | undefined): Error | undefined {
+    const { maxPending } = this.options.settings.rpc;
+    if (this.closed) return new ConnectionLostError('calling is over: the broker object was closed');
+    if (this.pending >= maxPending) return new WaitingRoomFullError(`${maxPending} calls under way`);
+    if (id === undefined || !this.calls.has(id)) return undefined;
+    const text = `a call with the correlation id '${printable(id)}' is under way already`;
+    return new EncodeError(text, 'leave correlationId out, or make it unique');
+  }
+
+  /** Sends a call, now or when the way is open. It fails by itself if that cannot be. */
+  begin(call: PendingCall): void {
+    const { destinations } = this.options;
+    this.lease.start();
+    const place: Waiting = { bytes: call.message.content.length, go: () => this.send(call), gone: true };
+    this.calls.set(call.id, { call, place });
+    const launch = (): void => this.launch(call, place);
+    // A missing exchange would cost the channel, and with it the answers of all other calls.
+    if (destinations.isKnown(call.message.exchange)) launch();
+    else destinations.ensure(call.message.exchange).then(launch, (error: Error) => call.fail(error));
+  }
+
+  /** The call ended: nothing of it stays here. Says whether it had been sent. */
+  end(id: string): boolean {
+    const entry = this.calls.get(id);
+    const sent = this.inbox.has(id);
+    if (entry) this.room.leave(entry.place);
+    this.calls.delete(id);
+    this.inbox.remove(id);
+    return sent;
+  }
+
+  /** Tells the servers of a request something, or the one whose queue is known. Nobody waits for it to arrive. */
+  tell(control: CallControl, { exchange, routingKey }: OutgoingMessage, controlQueue?: string): void {
+    const key = controlQueue ?? callsKey(exchange, routingKey);
+    if (key === undefined || this.closed) return;
+    const target = controlQueue === undefined ? CALLS_EXCHANGE : '';
+    const content = writeControl(control);
+    const send = (): void => {
+      const properties = { deliveryMode: 1, contentType: 'application/json' };
+      const message = { exchange: target, routingKey: key, content, mandatory: false, properties };
+      if (this.isOpen()) this.lease.current?.publish(message);
+    };
+    const { destinations } = this.options;
+    if (destinations.isKnown(target)) attempt(send);
+    else destinations.ensure(target).then(() => attempt(send), noop);
+  }
+
+  /** Ends every call with ConnectionLostError. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.inbox.lost('closed');
+    for (const { call } of [...this.calls.values()]) {
+      call.fail(new ConnectionLostError('closed before the call could be sent'));
+    }
+    await this.lease.close();
+  }
+
+  private launch(call: PendingCall, place: Waiting): void {
+    if (call.ended) return;
+    if (this.isOpen()) return this.send(call);
+    try {
+      this.room.enter(place);
+    } catch (error) {
+      call.fail(error as Error);
+    }
+  }
+
+  private send(call: PendingCall): void {
+    const channel = this.lease.current;
+    // The waiter is in the inbox before its frame leaves.
+    this.inbox.add(call);
+    try {
+      channel?.publish(call.message, this.replyTo);
+    } catch (error) {
+      const text = describeError(error);
+      if (channel?.alive) call.fail(new EncodeError(`the request cannot be sent: ${text}`, '', error));
+      else call.onLost(text);
+    }
+  }
+
+  private async setUp(channel: LiveChannel): Promise<void> {
+    const { settings, events } = this.options;
+    if (settings.rpc.reply === 'queue') {
+      this.replyTo = `${settings.service}.replies.${randomUUID().slice(0, 8)}`;
+      const options = { exclusive: true, autoDelete: true, durable: false };
+      await channel.declaring.assertQueue(this.replyTo, options);
+    }
+    channel.onReturn((message) => this.inbox.returned(message));
+    channel.onDrain(() => this.flush());
+    await channel.consume(this.replyTo, { noAck: true }, (message) => {
+      if (message === 'cancelled') return this.lease.renew();
+      if (this.inbox.deliver(message)) return;
+      const correlationId = String(message.properties.correlationId ?? '');
+      events.emit({ kind: 'reply-ignored', correlationId });
+    });
+  }
+
+  private isOpen(): boolean {
+    const channel = this.lease.current;
+    return channel !== undefined && channel.alive && channel.writable && !this.options.connection.blocked;
+  }
+}
+
+const noop = (): void => undefined;
+
+// Between the look and the send the channel may die.
+function attempt(send: () => void): void {
+  try {
+    send();
+  } catch {
+    // Whoever was to be told loses its connection as well, or notices by itself that nobody reads.
+  }
+}
