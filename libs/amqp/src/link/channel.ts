@@ -53,11 +53,6 @@ export class LiveChannel {
     return this.channel;
   }
 
-  /** The largest frame that both sides agreed upon. */
-  get frameMax(): number {
-    return (this.channel as unknown as { connection: { frameMax: number } }).connection.frameMax;
-  }
-
   onReturn(listener: (message: ReceivedMessage) => void): void {
     this.returnListeners.push(listener);
   }
@@ -143,6 +138,11 @@ export class LiveChannel {
       return false;
     }
   }
+}
+
+/** The largest frame that both sides agreed upon. */
+export function frameMaxOf({ declaring }: LiveChannel): number {
+  return (declaring as unknown as { connection: { frameMax: number } }).connection.frameMax;
 }
 
 function withTag(deliveryTag: number): Message {

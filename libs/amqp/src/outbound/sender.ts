@@ -6,7 +6,7 @@ import type { Clock } from '../model/clock.js';
 import type { Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage } from '../model/message.js';
 import type { Settings } from '../model/settings.js';
-import type { LiveChannel } from '../link/channel.js';
+import { frameMaxOf, type LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
 import { abortError, Attempt, type SendLimits } from './attempt.js';
@@ -58,7 +58,9 @@ export class Sender {
 
   /** The largest frame of the connection, as it was agreed upon last. */
   get frameMax(): number {
-    return (this.agreed = this.lease.current?.frameMax ?? this.agreed);
+    const { current } = this.lease;
+    if (current) this.agreed = frameMaxOf(current);
+    return this.agreed;
   }
 
   /** Begins to connect; the first send does so too. */
