@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { Payload } from '@nestjs/microservices';
 import { EmbeddedBroker } from '@warren/embedded';
 import { Consume, Publisher, RabbitModule, RpcHandler, Subscribe } from '@warren/nestjs';
+import { RabbitHealthIndicator } from '@warren/nestjs/terminus';
 import { RabbitTesting } from '@warren/nestjs/testing';
 
 /** Notes what arrived; injected, so that dependency injection by type is part of what is shown. */
@@ -46,7 +47,7 @@ class Orders {
 class Shop {
   static at(url: string): DynamicModule {
     const imports = [RabbitModule.forRoot({ url, service: 'shop' })];
-    return { module: Shop, imports, providers: [Ledger, Orders] };
+    return { module: Shop, imports, providers: [Ledger, Orders, RabbitHealthIndicator] };
   }
 }
 
@@ -65,6 +66,10 @@ async function main(): Promise<void> {
 
   const { total } = await publisher.request<{ total: number }>('price.quote', { amount: 2 });
   console.log('request:', total);
+
+  // Terminus itself is not installed here: the indicator needs nothing of it.
+  const { rabbit } = app.get(RabbitHealthIndicator).ready();
+  console.log('health:', rabbit.status, Object.keys(rabbit.connections.default?.consumers ?? {}).length);
 
   console.log('testing:', typeof RabbitTesting.start);
   await app.close();

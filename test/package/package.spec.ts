@@ -11,7 +11,7 @@ import { create, installed, nest11, nest12, program } from './projects.js';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const libraries = ['@warren/amqp', '@warren/embedded', '@warren/nestjs'];
-const doors = [...libraries, '@warren/nestjs/testing'];
+const doors = [...libraries, '@warren/nestjs/terminus', '@warren/nestjs/testing'];
 const MINUTES = 60_000;
 
 interface Packed {
@@ -75,11 +75,12 @@ describe.each([
       const lines = printed
         .trim()
         .split('\n')
-        .filter((line) => /^(send|publish|request|testing|OK)/.test(line));
+        .filter((line) => /^(send|publish|request|health|testing|OK)/.test(line));
       expect(lines).toEqual([
         'send: order 7',
         'publish: created in eu true',
         'request: 42',
+        'health: up 3',
         'testing: function',
         'OK',
       ]);
