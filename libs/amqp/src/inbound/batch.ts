@@ -3,15 +3,14 @@
 
 import { afterFailure } from '../model/retry-policy.js';
 import { OutcomeSignal } from '../model/signals.js';
-import { HandlerTimeoutError } from '../model/errors.js';
 import { ACK, OPEN, type Verdict } from '../model/verdict.js';
 import type { Clock } from '../model/clock.js';
 import type { Delivery } from '../model/delivery.js';
-import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { HandlerRoom } from './step.js';
 import { decodePayload } from './steps/decode.js';
 import { report } from './steps/observe.js';
 import { unfit } from './steps/retry.js';
+import { limited } from './steps/timeout.js';
 
 /** Fills lists. */
 export class Batcher {
@@ -91,28 +90,9 @@ async function outcomeOf(
   }
 }
 
-async function call({ plan, deadlines }: HandlerRoom, deliveries: readonly Delivery[]): Promise<Verdict> {
-  const handled = Promise.resolve().then(() => plan.registration.handle(deliveries));
-  const value = await (plan.timeout === undefined
-    ? handled
-    : limited(plan, deliveries, handled, plan.timeout, deadlines));
+async function call(room: HandlerRoom, deliveries: readonly Delivery[]): Promise<Verdict> {
+  const { plan } = room;
+  const value = await limited(room, deliveries, async () => plan.registration.handle(deliveries));
   if (value instanceof OutcomeSignal) throw value;
   return plan.ack === 'manual' ? OPEN : ACK;
-}
-
-function limited(
-  plan: HandlerPlan,
-  deliveries: readonly Delivery[],
-  handled: Promise<unknown>,
-  limit: number,
-  deadlines: HandlerRoom['deadlines'],
-): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const error = new HandlerTimeoutError(plan.id, limit);
-    const deadline = deadlines.set(limit, () => {
-      for (const delivery of deliveries) delivery.abort(error);
-      reject(error);
-    });
-    handled.then(resolve, reject).finally(() => deadlines.clear(deadline));
-  });
 }

@@ -1,35 +1,47 @@
 // Ends the wait for a handler that runs too long: its signal aborts, and the message goes the way of a
-// throw. What the handler returns later changes nothing any more.
+// throw. What the handler returns later changes nothing any more; that it did is said in the log.
 
 import { HandlerTimeoutError } from '../../model/errors.js';
-import type { Verdict } from '../../model/verdict.js';
-import type { Step } from '../step.js';
+import { describeError, printable } from '../../model/logger.js';
+import type { Delivery } from '../../model/delivery.js';
+import type { HandlerRoom, Step } from '../step.js';
 
 export const timeout: Step = (room) => (next) => {
-  const { plan, deadlines, logger, clock } = room;
-  const limit = plan.timeout;
-  if (limit === undefined) return next;
-  return (delivery) =>
-    new Promise<Verdict>((resolve, reject) => {
-      const error = new HandlerTimeoutError(plan.id, limit);
-      let late = false;
-      delivery.deadline = Math.min(delivery.deadline ?? Infinity, clock.now() + limit);
-      const deadline = deadlines.set(limit, () => {
-        late = true;
-        delivery.abort(error);
-        reject(error);
-      });
-      next(delivery).then(
-        (verdict) => {
-          deadlines.clear(deadline);
-          if (late)
-            logger.warn(`${plan.id} returned after its timeout of ${limit} ms; the result was not used`);
-          resolve(verdict);
-        },
-        (failure: Error) => {
-          deadlines.clear(deadline);
-          reject(failure);
-        },
-      );
-    });
+  if (room.plan.timeout === undefined) return next;
+  return (delivery) => limited(room, [delivery], () => next(delivery));
 };
+
+/** What `work` comes to, or a HandlerTimeoutError when the handler's timeout passes first. */
+export function limited<T>(
+  { plan, deadlines, logger, clock }: HandlerRoom,
+  deliveries: readonly Delivery[],
+  work: () => Promise<T>,
+): Promise<T> {
+  const limit = plan.timeout;
+  if (limit === undefined) return work();
+  const end = clock.now() + limit;
+  for (const delivery of deliveries) delivery.deadline = Math.min(delivery.deadline ?? Infinity, end);
+  return new Promise<T>((resolve, reject) => {
+    const error = new HandlerTimeoutError(plan.id, limit);
+    let late = false;
+    const deadline = deadlines.set(limit, () => {
+      late = true;
+      for (const delivery of deliveries) delivery.abort(error);
+      reject(error);
+    });
+    const ended = (how: string): void => {
+      deadlines.clear(deadline);
+      if (late) logger.warn(`${plan.id} ${how} after its timeout of ${limit} ms; the result was not used`);
+    };
+    work().then(
+      (value) => {
+        ended('returned');
+        resolve(value);
+      },
+      (failure: Error) => {
+        ended(late ? `failed (${printable(describeError(failure))})` : 'failed');
+        reject(failure);
+      },
+    );
+  });
+}
