@@ -90,16 +90,37 @@ function replyMessage(
   };
 }
 
-function encodeValue({ outlet, plan }: HandlerRoom, verdict: Verdict): Encoded {
+function encodeValue({ outlet, plan, settings }: HandlerRoom, verdict: Verdict): Encoded {
   const value = verdict.kind === 'ack' ? verdict.value : undefined;
-  if (plan.codec?.encodeReply) return plan.codec.encodeReply(value);
-  return outlet.codecs.encode(value, undefined, plan.codec, { exchange: '', routingKey: '' });
+  const encoded = plan.codec?.encodeReply
+    ? plan.codec.encodeReply(value)
+    : outlet.codecs.encode(value, undefined, plan.codec, { exchange: '', routingKey: '' });
+  const { length } = encoded.content;
+  if (length <= settings.maxMessageBytes) return encoded;
+  throw new RabbitError(
+    'WARREN_TOO_LARGE',
+    `the answer has ${length} bytes, but maxMessageBytes of the service is ${settings.maxMessageBytes}`,
+    'answer with a reference instead, or raise the limit on both sides',
+  );
 }
 
 function encodeError(room: HandlerRoom, error: unknown): Encoded {
   const facts = errorFacts(room, error);
-  if (room.plan.codec?.encodeError) return room.plan.codec.encodeError(facts);
-  return { content: Buffer.from(JSON.stringify(facts)), contentType: 'application/json' };
+  try {
+    return encodeFacts(room, facts);
+  } catch {
+    // Its data cannot travel; the rest can.
+    return encodeFacts(room, { name: facts.name, message: facts.message, code: facts.code });
+  }
+}
+
+function encodeFacts({ plan, settings }: HandlerRoom, facts: RemoteErrorFacts): Encoded {
+  const encoded = plan.codec?.encodeError?.(facts) ?? {
+    content: Buffer.from(JSON.stringify(facts)),
+    contentType: 'application/json',
+  };
+  if (encoded.content.length > settings.maxMessageBytes) throw new RangeError('too large');
+  return encoded;
 }
 
 /** What a caller may know: what was meant for it, else the class of the error and an id that is in our log. */
