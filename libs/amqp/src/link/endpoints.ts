@@ -38,17 +38,14 @@ export async function endpoints(options: EndpointOptions): Promise<readonly Endp
   return urls.map((url) => endpoint(url, credentials, options));
 }
 
-// A secret store that does not answer is no wrong password: it is asked again with the next attempt.
+// A secret store that does not answer is no wrong password: it is asked again with the next attempt. The error itself
+// is not handed on, since Node puts a URL that it cannot read into its property `input`.
 async function asked<T>(what: string, ask: () => T | Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    throw new ConnectionRefusedError(
-      'host',
-      `the function ${what} failed: ${describeError(error)}`,
-      'it is asked again',
-      error,
-    );
+    const text = describeError(error).replace(/:\/\/\S*@/g, '://…@');
+    throw new ConnectionRefusedError('host', `the function ${what} failed: ${text}`, 'it is asked again');
   }
 }
 

@@ -38,14 +38,17 @@ export class Delivery<T = unknown> {
 
   private controller: AbortController | undefined;
   private abortReason: unknown;
+  // Hard private: whoever prints a delivery, or an event with one, must not print the consumer and its options too.
+  readonly #sink: DeliverySink;
   private outcome: Verdict['kind'] | 'handler' | undefined;
 
   constructor(
     readonly message: ReceivedMessage,
     /** The queue it came from. */
     readonly queue: string,
-    private readonly sink: DeliverySink,
+    sink: DeliverySink,
   ) {
+    this.#sink = sink;
     this.headers = safeHeaders(message.properties.headers);
     // Our own headers count where retries and replays arrive: on a message that an exchange routed they are copies,
     // taken along by somebody who handed all headers on.
@@ -100,12 +103,12 @@ export class Delivery<T = unknown> {
 
   private settleByHandler(name: string, decision: Verdict | Error): void {
     if (this.outcome !== undefined) {
-      this.sink.warn(
+      this.#sink.warn(
         `${this.handler}: ${name}() on a message of queue '${this.queue}' that is settled already (${this.outcome}); nothing was done`,
       );
       return;
     }
     this.outcome = 'handler';
-    this.sink.settle(this, decision);
+    this.#sink.settle(this, decision);
   }
 }

@@ -119,12 +119,16 @@ export function checkOptions(what: string, options: object, table: readonly Opti
     }
     const wrong = value === undefined ? undefined : found.check(value);
     if (wrong)
-      throw new ConfigError(`${what}: '${name}' must be ${wrong}, but is ${show(value)}`, found.meaning);
+      throw new ConfigError(`${what}: '${name}' must be ${wrong}, but is ${show(name, value)}`, found.meaning);
   }
 }
 
+const SECRET = new Set(['url', 'credentials', 'tls']);
+
 // A URL or credentials may hold a password: their values are never shown.
-function show(value: unknown): string {
-  if (typeof value === 'string') return value.includes('://') ? 'another text' : `'${value.slice(0, 60)}'`;
+function show(name: string, value: unknown): string {
+  if (typeof value === 'string') {
+    return SECRET.has(name) || value.includes('://') ? 'another text' : `'${value.slice(0, 60)}'`;
+  }
   return typeof value === 'object' && value !== null ? 'another object' : String(value);
 }
