@@ -1,0 +1,224 @@
+// Where messages wait for their next attempt, and how they come back: as safe as their queue, found when
+// that was deleted, and on their way again whatever somebody deletes meanwhile.
+
+import { describe, expect, it } from '@jest/globals';
+import type { Channel } from 'amqplib';
+import { onEachBroker, type TestBroker } from '../support/brokers.js';
+import { Collector, until } from '../support/events.js';
+import { count, eventOf, logged, taken, warren } from '../support/warren.js';
+
+const once = { attempts: 2, delays: 400, jitter: false } as const;
+
+async function channelOf(broker: TestBroker): Promise<Channel> {
+  const channel = await (await broker.connect()).createChannel();
+  channel.on('error', () => undefined);
+  return channel;
+}
+
+/** Resolves when the broker knows of so many messages in a queue. */
+async function holds(channel: Channel, queue: string, messages: number): Promise<void> {
+  await until(
+    async () => (await channel.checkQueue(queue)).messageCount === messages,
+    `${messages} messages in '${queue}'`,
+  );
+}
+
+onEachBroker('a message that waits', (broker) => {
+  it.each([
+    ['quorum', { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }],
+    ['classic', {}],
+  ] as const)(
+    'of a %s queue is in a queue as safe, and comes back through the exchange of its own',
+    async (queueType, extra) => {
+      const arrivals = new Collector<[string, string, number]>();
+      const rabbit = await warren(broker.url)
+        .consume(
+          `safe.${queueType}`,
+          (delivery) => {
+            arrivals.push([delivery.message.exchange, delivery.exchange, delivery.attempt]);
+            if (delivery.attempt === 1) throw new Error('later');
+          },
+          { queueType, retry: once },
+        )
+        .open();
+      await rabbit.broker.send(`safe.${queueType}`, 1);
+      expect(await arrivals.take(2)).toEqual([
+        ['', '', 1],
+        ['warren.back', '', 2],
+      ]);
+      const channel = await channelOf(broker);
+      // The same arguments are taken, and others would be refused.
+      await channel.assertQueue(`warren.retry.400.${queueType}`, {
+        durable: true,
+        arguments: {
+          'x-queue-type': queueType,
+          'x-message-ttl': 400,
+          'x-dead-letter-exchange': 'warren.back',
+          'x-expires': 300_400,
+          ...extra,
+        },
+      });
+    },
+  );
+
+  it('of a broadcast subscriber comes back by the name of its queue, and leaves no orphan', async () => {
+    const arrivals = new Collector<[string, number]>();
+    const rabbit = await warren(broker.url)
+      .subscribe(
+        'news',
+        (delivery) => {
+          arrivals.push([delivery.message.exchange, delivery.attempt]);
+          if (delivery.attempt === 1) throw new Error('later');
+        },
+        { broadcast: true, retry: { ...once, delays: 30 } },
+      )
+      .open();
+    await rabbit.broker.publish('news', 1);
+    expect(await arrivals.take(2)).toEqual([
+      ['events', 1],
+      ['', 2],
+    ]);
+  });
+
+  it.each(['quorum', 'classic'] as const)(
+    'of a %s queue that was deleted ends with the orphans, and holds up nobody who waits in the same queue',
+    async (queueType) => {
+      const [gone, kept] = [`gone.${queueType}`, `kept.${queueType}`];
+      const retried = new Collector<unknown>();
+      const options = { queueType, retry: once };
+      const fails = (): never => {
+        throw new Error('later');
+      };
+      const doomed = await warren(broker.url).consume(gone, fails, options).open();
+      const rabbit = await warren(broker.url)
+        .consume(kept, ({ attempt, payload }) => (attempt === 1 ? fails() : retried.push(payload)), options)
+        .open();
+      // More than what RabbitMQ has under way at once to a queue that cannot be reached.
+      const lost = 40;
+      await Promise.all(Array.from({ length: lost }, (_, n) => doomed.broker.send(gone, n)));
+      for (let n = 0; n < lost; n++) {
+        for (;;) if ((await eventOf(doomed, 'settled')).queue === gone) break;
+      }
+      await doomed.broker.close();
+      const channel = await channelOf(broker);
+      await channel.deleteQueue(gone);
+      await rabbit.broker.send(kept, 'mine');
+      expect(await retried.one()).toBe('mine');
+      await holds(channel, 'warren.orphans', lost);
+      const orphan = await taken(broker, 'warren.orphans');
+      expect(orphan.fields).toMatchObject({ routingKey: gone, exchange: 'warren.back' });
+      expect(orphan.properties.headers).toMatchObject({ 'x-warren-attempt': 1 });
+      await channel.purgeQueue('warren.orphans');
+    },
+  );
+
+  it('finds its queue again when that was deleted under its consumer, who declares it anew', async () => {
+    const attempts = new Collector<number>();
+    const rabbit = await warren(broker.url)
+      .consume(
+        'anew',
+        ({ attempt }) => {
+          attempts.push(attempt);
+          if (attempt === 1) throw new Error('later');
+        },
+        { retry: once },
+      )
+      .open();
+    await rabbit.broker.send('anew', 1);
+    await eventOf(rabbit, 'settled');
+    await (await channelOf(broker)).deleteQueue('anew');
+    expect(await attempts.take(2)).toEqual([1, 2]);
+    expect(await count(broker, 'warren.orphans')).toBe(0);
+  });
+
+  describe('given somebody who deletes what it needs', () => {
+    it.each<[string, (channel: Channel) => Promise<unknown>]>([
+      ['the wait queue', (channel) => channel.deleteQueue('warren.retry.30.classic')],
+      ['the exchange of the way back', (channel) => channel.deleteExchange('warren.back')],
+    ])('%s is there again for the next message', async (what, remove) => {
+      const queue = `mended.${what}`;
+      const attempts = new Collector<unknown[]>();
+      const handle = ({ attempt, payload }: { attempt: number; payload: unknown }): void => {
+        attempts.push([payload, attempt]);
+        if (attempt === 1) throw new Error('later');
+      };
+      const retry = { attempts: 2, delays: 30, jitter: false };
+      const rabbit = await warren(broker.url).consume(queue, handle, { retry }).open();
+      await rabbit.broker.send(queue, 'first');
+      await attempts.take(2);
+      await remove(await channelOf(broker));
+      // The exchange is asked for again once a minute; a new life asks at once.
+      if (what.includes('exchange')) await broker.closeConnections();
+      // From another connection: a publish to an exchange that is gone puts those beside it in doubt.
+      await warren(broker.url).broker.send(queue, 'second');
+      expect(await attempts.take(2)).toEqual([
+        ['second', 1],
+        ['second', 2],
+      ]);
+    });
+  });
+
+  it('counts attempts on from its own headers only where retries arrive, not on copies that an exchange routed', async () => {
+    const seen = new Collector<[number, string]>();
+    const rabbit = await warren(broker.url)
+      .subscribe('copied', ({ attempt, routingKey }) => seen.push([attempt, routingKey]))
+      .open();
+    const headers = { 'x-warren-attempt': 3, 'x-warren-routing-key': 'other' };
+    await rabbit.broker.publish('copied', 1, { headers });
+    expect(await seen.one()).toEqual([1, 'copied']);
+  });
+});
+
+onEachBroker('a policy that grows', (broker) => {
+  it('waits longer each time, up to its longest', async () => {
+    const rabbit = await warren(broker.url)
+      .consume('grows', () => Promise.reject(new Error('no')), {
+        retry: { attempts: 5, delays: { first: 10, factor: 3, max: 60 }, jitter: false },
+      })
+      .open();
+    await rabbit.broker.send('grows', 1);
+    await taken(broker, 'grows.dead');
+    const waits = rabbit.lines.flatMap((line) => /attempt \d in (\w+)/.exec(line)?.[1] ?? []);
+    expect(waits).toEqual(['10ms', '30ms', '60ms', '60ms']);
+    await logged(rabbit, '5 attempts in 160ms (10ms 30ms 60ms ...) -> grows.dead');
+  });
+
+  it('applies to all handlers of a connection that say nothing else', async () => {
+    const attempts = new Collector<string>();
+    const fails = (name: string) => (): never => {
+      attempts.push(name);
+      throw new RangeError('no');
+    };
+    const retry = { attempts: 3, delays: { first: 10, step: 10, max: 20 }, jitter: false, on: [RangeError] };
+    const rabbit = await warren(broker.url, { retry })
+      .consume('wide', fails('wide'))
+      .consume('own', fails('own'), { retry: { on: [TypeError] } })
+      .open();
+    await rabbit.broker.send('wide', 1);
+    await rabbit.broker.send('own', 1);
+    expect((await taken(broker, 'wide.dead')).properties.headers).toMatchObject({ 'x-warren-attempt': 2 });
+    expect((await taken(broker, 'own.dead')).properties.headers).toMatchObject({
+      'x-warren-reason': 'not-retryable',
+    });
+    expect(attempts.all.filter((name) => name === 'wide')).toHaveLength(3);
+  });
+
+  it.each<[object, RegExp]>([
+    [{ delays: [] }, /'retry' must be false, or an object whose delays is .*a list of durations/],
+    [{ delays: ['1s', 'soon'] }, /a list of durations/],
+    [
+      { delays: { first: '1s', max: '1m' } },
+      /an object with first, factor, max, or an object with first, step, max/,
+    ],
+    [{ delays: { first: '1s', factor: 1, max: '1m' } }, /an object whose factor is a number above 1/],
+    [{ delays: { first: '1s', factor: 2, step: '1s', max: '1m' } }, /there is no 'step'/],
+    [{ delays: { first: '2m', step: '1s', max: '1m' } }, /first is 120000 ms and max is 60000 ms/],
+    [{ delays: '30d' }, /a duration such as/],
+    [{ on: ['Error'] }, /on is a list of error classes/],
+    [{ attempts: 0 }, /attempts is a whole number from 1 to 1000/],
+  ])('%p is refused at boot, by name', (retry, message) => {
+    const refused = (): unknown => warren(broker.url).consume('refused', () => 1, { retry: retry as never });
+    expect(refused).toThrow(message);
+    expect(refused).toThrow(/@Consume refused/);
+  });
+});
