@@ -1,0 +1,99 @@
+// A system under test as a process: JSON lines in and out, everything it said kept for the judgement, a bound on
+// every wait, and an end for certain.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { clearTimeout, setTimeout } from 'node:timers';
+
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) child.kill();
+});
+
+/** Ends all that still run, at once. */
+export const endAll = () => Promise.all([...running].map((child) => child.kill()));
+
+export class Child {
+  /** What it printed, in order: { event, ... }. Emptied by `forget`. */
+  events = [];
+  /** What it wrote to standard error; the beginning is what matters. */
+  complaints = '';
+  ended = false;
+  #process;
+  #look = new Set();
+  #over;
+
+  constructor(system, role, settings) {
+    const program = join(import.meta.dirname, '..', 'program.mjs');
+    const args = [program, system, role, JSON.stringify(settings)];
+    this.#process = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    running.add(this);
+    this.#process.stdin.on('error', () => {});
+    createInterface({ input: this.#process.stdout }).on('line', (line) => this.#line(line));
+    this.#process.stderr.setEncoding('utf8').on('data', (text) => {
+      if (this.complaints.length < 10_000) this.complaints += text;
+    });
+    this.#over = new Promise((resolve) => {
+      const over = () => {
+        running.delete(this);
+        this.ended = true;
+        this.#tell();
+        resolve();
+      };
+      this.#process.once('error', over).once('close', over);
+    });
+  }
+
+  tell(command) {
+    if (!this.ended) this.#process.stdin.write(`${JSON.stringify(command)}\n`);
+  }
+
+  forget() {
+    this.events.length = 0;
+    this.complaints = '';
+  }
+
+  /** The first event that fits, or undefined when none came within `limit` milliseconds or the process ended. */
+  wait(fits, limit) {
+    return new Promise((resolve) => {
+      const done = (event) => {
+        clearTimeout(timer);
+        this.#look.delete(look);
+        resolve(event);
+      };
+      const look = () => {
+        const event = this.events.find(fits);
+        if (event !== undefined || this.ended) done(event);
+      };
+      const timer = setTimeout(() => done(undefined), limit);
+      this.#look.add(look);
+      look();
+    });
+  }
+
+  /** Whether it said anything to a person: a line of the log, or of standard error. */
+  get told() {
+    return this.complaints.trim() !== '' || this.events.some(({ event }) => event === 'log');
+  }
+
+  async kill() {
+    if (!this.ended) this.#process.kill('SIGKILL');
+    await this.#over;
+  }
+
+  #line(line) {
+    let event;
+    try {
+      event = JSON.parse(line);
+    } catch {
+      event = { event: 'log', level: 'print', text: line };
+    }
+    // A loop prints without end; what came first is enough for the judgement.
+    if (this.events.length < 10_000) this.events.push(event);
+    this.#tell();
+  }
+
+  #tell() {
+    for (const look of [...this.#look]) look();
+  }
+}
