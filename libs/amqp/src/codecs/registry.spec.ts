@@ -101,7 +101,7 @@ describe('nest', () => {
     expect(nest.decode(content, {})).toEqual({ a: 1 });
     expect(nest.decode(Buffer.from('{"data":1}'), {})).toEqual({ data: 1 });
     const read = (packet: unknown) => nest.decodeReply?.(Buffer.from(JSON.stringify(packet)), {});
-    expect(read({ response: 0, isDisposed: true })).toEqual({ kind: 'value', value: 0 });
+    expect(read({ response: 0, isDisposed: true })).toEqual({ kind: 'value', value: 0, more: false });
     expect(read({ err: { message: 'm', status: 'error' } })).toMatchObject({
       kind: 'error',
       error: { name: 'RpcException', message: 'm' },

@@ -28,6 +28,7 @@ function streaming(items: AsyncIterable<unknown>, credit = 10, outlet: Partial<S
   const controller = new AbortController();
   const room = {
     credit: new Credit(credit),
+    keepAlive: KEEP_ALIVE,
     clock: movedClock(),
     signal: controller.signal,
     gone: (reason: Error) => controller.abort(reason),

@@ -53,16 +53,19 @@ export interface StreamOutlet {
 
 /** What a stream runs in. */
 export interface StreamRoom {
-  readonly credit: Credit;
+  /** What the caller granted; without one it takes whatever comes. */
+  readonly credit: Credit | undefined;
   readonly outlet: StreamOutlet;
   readonly clock: Clock;
   /** Aborts when the caller left, its deadline passed, or the shutdown's patience ended. */
   readonly signal: AbortSignal;
   /** The caller cannot be reached any more: aborts the signal. */
   readonly gone: (reason: Error) => void;
+  /** After so much silence a sign of life is sent, in ms. Default: never. */
+  readonly keepAlive: number | undefined;
 }
 
-/** After so much silence a sign of life is sent, in ms. */
+/** The longest silence without a sign of life, in ms. */
 export const KEEP_ALIVE = 10_000;
 
 /**
@@ -78,7 +81,7 @@ export async function streamOut(items: AsyncIterable<unknown>, room: StreamRoom)
   let done = false;
   try {
     for (;;) {
-      await credit.take(signal);
+      await credit?.take(signal);
       const next = await Promise.race([abortion.promise, iterator.next()]);
       if (next.done) break;
       // Not awaited: the credit bounds how many are under way, and a lost caller ends the stream anyhow.
@@ -104,7 +107,7 @@ function abortionOf({ signal, credit }: StreamRoom): {
   const promise = new Promise<never>((_resolve, reject) => {
     onAbort = () => {
       reject(signal.reason as Error);
-      credit.wake();
+      credit?.wake();
     };
   });
   promise.catch(noop);
@@ -114,15 +117,16 @@ function abortionOf({ signal, credit }: StreamRoom): {
 }
 
 /** A sign of life after each silence, so that both ends notice when the other is gone. */
-function keepAlive({ clock, outlet, gone }: StreamRoom): {
+function keepAlive({ clock, outlet, gone, keepAlive: silence }: StreamRoom): {
   readonly sign: () => void;
   readonly stop: () => void;
 } {
+  if (silence === undefined) return { sign: noop, stop: noop };
   let quietSince = clock.now();
   let cancel = noop;
   const watch = (): void => {
-    cancel = clock.after(KEEP_ALIVE - (clock.now() - quietSince), () => {
-      if (clock.now() - quietSince >= KEEP_ALIVE) {
+    cancel = clock.after(silence - (clock.now() - quietSince), () => {
+      if (clock.now() - quietSince >= silence) {
         quietSince = clock.now();
         outlet.alive().catch(gone);
       }

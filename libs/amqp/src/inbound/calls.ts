@@ -1,6 +1,7 @@
 // The calls that this process answers now, by correlation id, so that a caller who leaves or grants credit finds its
 // handler. Remembers for a while who left before its request was even looked at.
 
+import { randomUUID } from 'node:crypto';
 import type { CallControl } from '../model/calls-control.js';
 import type { Delivery } from '../model/delivery.js';
 import { RabbitError } from '../model/errors.js';
@@ -20,6 +21,8 @@ const REMEMBERED = 10_000;
 export class Calls {
   /** Where callers reach this process; empty until its queue is there. */
   controlQueue = '';
+  /** Tells the answers of one instance from those of another. */
+  readonly instance = randomUUID();
   private readonly running = new Map<string, RunningCall>();
   private readonly left = new Set<string>();
 

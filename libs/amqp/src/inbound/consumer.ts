@@ -38,8 +38,14 @@ export interface ConsumerOptions {
 /** How a consumer is doing. */
 export interface ConsumerStatus {
   readonly queue: string;
+  /** What it runs, by the names that logs use: classes and methods. */
+  readonly handlers: readonly string[];
   /** Whether the broker said consume-ok in this life. */
   readonly ready: boolean;
+  /** Since when it is not, in milliseconds since 1970; undefined while it is. */
+  readonly notReadySince: number | undefined;
+  /** Why it was lost or cannot consume, without secrets; undefined while it is ready, or as long as nothing failed. */
+  readonly lastError: string | undefined;
   /** Deliveries that are not settled yet. */
   readonly inFlight: number;
 }
@@ -58,11 +64,14 @@ export class Consumer implements DeliverySink {
   private tag: string | undefined;
   private lives = 0;
   private draining = false;
+  private notReadySince: number | undefined;
+  private lastError: string | undefined;
   private started: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
   constructor(private readonly options: ConsumerOptions) {
     this.room = options.rooms[0];
     this.plan = this.room.plan;
+    this.notReadySince = this.room.clock.now();
     this.queueName = this.plan.queue.name;
     this.unsettled = new Unsettled(this.forgotten);
     this.position = new StreamPosition(this.plan.registration.options.stream !== undefined);
@@ -93,8 +102,10 @@ export class Consumer implements DeliverySink {
   }
 
   status(): ConsumerStatus {
+    const { queueName: queue, notReadySince, lastError } = this;
     const ready = this.lease.current !== undefined && !this.draining;
-    return { queue: this.queueName, ready, inFlight: this.unsettled.size };
+    const handlers = this.options.rooms.map(({ plan }) => plan.id);
+    return { queue, handlers, ready, notReadySince, lastError, inFlight: this.unsettled.size };
   }
 
   /** The broker forgot the messages at delivery: nobody would deliver again what is given up here. */
@@ -106,6 +117,7 @@ export class Consumer implements DeliverySink {
   async drain(expired: Promise<void>): Promise<void> {
     if (this.draining) return;
     this.draining = true;
+    this.notReadySince ??= this.room.clock.now();
     this.started?.reject(new ConnectionLostError(`closed before '${this.queueName}' was consumed`));
     this.started = undefined;
     const channel = this.lease.current;
@@ -160,6 +172,8 @@ export class Consumer implements DeliverySink {
   private onReady(): void {
     this.started?.resolve();
     this.started = undefined;
+    this.notReadySince = this.draining ? this.notReadySince : undefined;
+    this.lastError = undefined;
     this.room.events.emit({ kind: 'consumer-ready', queue: this.queueName });
   }
 
@@ -172,6 +186,9 @@ export class Consumer implements DeliverySink {
     this.position.leave(this.unsettled.deliveries());
     this.unsettled.removeAll(channel);
     if (this.draining) return;
+    this.room.counters.consumersLost++;
+    this.notReadySince = this.room.clock.now();
+    this.lastError = printable(reason);
     this.room.logger.warn(
       `the consumer of '${this.queueName}' was lost (${printable(reason)}); it is brought back`,
     );
@@ -179,6 +196,8 @@ export class Consumer implements DeliverySink {
   }
 
   private onFailed(error: unknown): void {
+    this.lastError = printable(describeError(error));
+    this.room.events.emit({ kind: 'consumer-failed', queue: this.queueName, error });
     // Only an answer of the broker is final; a connection or channel that went away comes back.
     const answered = error instanceof RabbitError && isPermanent(error);
     if (this.started && answered && this.options.connection.state === 'open') {
@@ -195,6 +214,7 @@ export class Consumer implements DeliverySink {
       return;
     }
     const delivery = new Delivery(message, this.queueName, this);
+    delivery.arrivedAt = this.room.clock.now();
     this.unsettled.add(delivery, channel);
     this.position.pass(delivery);
     // What arrives between a shutdown's cancel and its confirmation goes back untouched.
@@ -219,6 +239,7 @@ export class Consumer implements DeliverySink {
     const deadQueue = this.handlers.deadQueueOf(delivery);
     settle(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue })
       .then((onTime) => {
+        if (!onTime) room.counters.settledTooLate++;
         if (room.events.hears('settled'))
           room.events.emit({ kind: 'settled', queue: this.queueName, delivery, onTime });
       })

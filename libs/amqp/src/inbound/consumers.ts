@@ -3,7 +3,10 @@
 import type { Connection } from '../link/connection.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { partFor, type TopologyPlan } from '../topology/plan.js';
+import { Callers } from './callers.js';
+import { Calls } from './calls.js';
 import { Consumer, type ConsumerStatus } from './consumer.js';
+import { Control } from './control.js';
 import { dispatch, type ExchangeTypes } from './dispatch.js';
 import { groupByQueue } from './groups.js';
 import type { HandlerRoom } from './step.js';
@@ -14,19 +17,27 @@ export interface ConsumersOptions {
   readonly handlers: readonly HandlerPlan[];
   readonly topology: TopologyPlan;
   readonly typeOf: ExchangeTypes;
-  readonly shared: Omit<HandlerRoom, 'plan'>;
+  readonly shared: Omit<HandlerRoom, 'plan' | 'calls' | 'callers'>;
 }
 
 /** All of them. */
 export class Consumers {
   private readonly all: readonly Consumer[];
+  private readonly callers: Callers;
+  private readonly control: Control | undefined;
 
   /** @throws ConfigError when handlers of one queue do not fit together */
   constructor({ connection, handlers, topology, typeOf, shared }: ConsumersOptions) {
+    const { settings, clock } = shared;
+    const calls = new Calls();
+    this.callers = new Callers({ connection, clock });
+    if (handlers.some(({ rpc }) => rpc)) {
+      this.control = new Control({ connection, settings, clock, calls, handlers });
+    }
     this.all = groupByQueue(handlers).map((plans) => {
       return new Consumer({
         connection,
-        rooms: plans.map((plan) => ({ ...shared, plan })),
+        rooms: plans.map((plan) => ({ ...shared, calls, callers: this.callers, plan })),
         dispatch: dispatch(plans, typeOf),
         topology: partFor(topology, plans[0].queue.name),
       });
@@ -35,6 +46,7 @@ export class Consumers {
 
   /** Resolves when each has its consume-ok. */
   async start(): Promise<void> {
+    this.control?.start();
     await Promise.all(this.all.map((consumer) => consumer.start()));
   }
 
@@ -45,5 +57,6 @@ export class Consumers {
   /** Ends their work, bounded by `expired`. Always settles. */
   async drain(expired: Promise<void>): Promise<void> {
     await Promise.all(this.all.map((consumer) => consumer.drain(expired)));
+    await Promise.all([this.control?.close(), this.callers.close()]);
   }
 }

@@ -1,7 +1,10 @@
 // What a step of the pipeline is, and what it may use.
 
+import type { Callers } from './callers.js';
+import type { Calls } from './calls.js';
 import type { Clock } from '../model/clock.js';
 import type { RemoteErrorFacts } from '../model/codec.js';
+import type { Counters } from '../model/counters.js';
 import type { Deadlines } from '../model/deadlines.js';
 import type { Delivery } from '../model/delivery.js';
 import type { BrokerLogger } from '../model/logger.js';
@@ -24,8 +27,15 @@ export interface HandlerRoom {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly outlet: Outlet;
+  /** For answers: a connection of their own, so that an address that kills it harms nothing else. */
+  readonly answers: Pick<Outlet, 'send'>;
+  readonly counters: Counters;
   readonly events: Events;
   readonly logger: BrokerLogger;
+  /** Calls that this process answers. */
+  readonly calls: Calls;
+  /** Whether callers are still there. */
+  readonly callers: Callers;
   /** What may be told to a remote caller about an error, when the application knows better. */
   readonly remoteError: ((error: unknown) => RemoteErrorFacts | undefined) | undefined;
 }

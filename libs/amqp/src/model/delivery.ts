@@ -36,6 +36,13 @@ export class Delivery<T = unknown> {
   /** Milliseconds since 1970 after which nobody waits for the answer any more (RPC). */
   deadline: number | undefined;
 
+  /** When it arrived in this process, in ms since 1970. */
+  arrivedAt = 0;
+  /** RPC: when its caller stops waiting; undefined when it did not say. */
+  callerDeadline: number | undefined;
+  /** RPC: its caller reads the answer as a stream of items. */
+  streamed = false;
+
   private controller: AbortController | undefined;
   private abortReason: unknown;
   // Hard private: whoever prints a delivery, or an event with one, must not print the consumer and its options too.
@@ -92,6 +99,11 @@ export class Delivery<T = unknown> {
     if (this.abortReason !== undefined) return;
     this.abortReason = reason;
     this.controller?.abort(reason);
+  }
+
+  /** For the pipeline: why the handler was told to stop, if it was. */
+  get abortedBy(): unknown {
+    return this.abortReason;
   }
 
   /** For the pipeline: takes the right to settle. False when it is settled already. */

@@ -99,7 +99,11 @@ export const HANDLER_OPTIONS: readonly OptionRow[] = [
   row('declare', "'create', 'check', 'skip'", "'create'", 'declare the queue, only look that it is there, or neither', oneOf('create', 'check', 'skip')),
   row('schema', 'Standard Schema', 'none', 'validates the payload; what does not fit is dead-lettered', object),
   row('codec', 'codec', 'by content type', 'reads (and for RPC writes) with this codec whatever the content type says', object),
-  row('broadcast', 'boolean', 'false', 'every instance gets its copy; nothing is kept while it is away (subscribe only)', bool),
+  row('broadcast', 'boolean', 'false', 'every instance gets its copy; nothing is kept while it is away ; for RPC, callers gather the answers of all', bool),
+  row('errors', 'list of error classes', 'none', 'RPC: errors that reach the caller as what they are, with their fields', list),
+  row('response', 'Standard Schema', 'none', 'RPC: checks the answer', object),
+  row('ifCallerGone', "'run', 'skip'", "'run'", 'RPC: skip does not run a request that waited and whose caller is gone by then', oneOf('run', 'skip')),
+  row('idempotent', 'object', 'none', 'RPC: { ttl, store }: a repeated request (same message id) is answered from the stored reply', inside({ ttl: duration, store: object })),
   row('arguments', 'object', 'none', 'queue arguments as another program declared them', object),
 ];
 
@@ -119,7 +123,10 @@ export function checkOptions(what: string, options: object, table: readonly Opti
     }
     const wrong = value === undefined ? undefined : found.check(value);
     if (wrong)
-      throw new ConfigError(`${what}: '${name}' must be ${wrong}, but is ${show(name, value)}`, found.meaning);
+      throw new ConfigError(
+        `${what}: '${name}' must be ${wrong}, but is ${show(name, value)}`,
+        found.meaning,
+      );
   }
 }
 

@@ -62,6 +62,26 @@ export interface RetryOptions {
   readonly not?: readonly ErrorClass[];
 }
 
+/** How long replies are kept for repeated requests, and where. */
+export interface IdempotentOptions {
+  /** How long a reply is kept. */
+  readonly ttl: Duration;
+  /** Default: the memory of this process, 10000 replies and 16 MiB at most. */
+  readonly store?: ReplyStore;
+}
+
+/** Keeps replies by key, for instances that share their answers. What it throws is logged, and the handler runs. */
+export interface ReplyStore {
+  get(key: string): StoredReply | undefined | Promise<StoredReply | undefined>;
+  set(key: string, reply: StoredReply, ttlMs: number): void | Promise<void>;
+}
+
+/** A reply as it went out. */
+export interface StoredReply {
+  readonly content: Buffer;
+  readonly contentType: string | undefined;
+}
+
 /** RPC, both sides. */
 export interface RpcOptions {
   /** How long a caller waits unless it says otherwise. Default 10s. */
@@ -220,7 +240,15 @@ export interface HandlerOptions {
   readonly schema?: StandardSchema;
   /** Reads (and for RPC writes) with this codec whatever the content type says. */
   readonly codec?: Codec;
-  /** Every instance gets its copy; nothing is kept while it is away. */
+  /** Every instance gets its copy; nothing is kept while it is away. For RPC: callers `gather` the answers of all. */
   readonly broadcast?: boolean;
+  /** RPC: error classes that callers know; they travel with their fields, unmasked. Default: none. */
+  readonly errors?: readonly ErrorClass[];
+  /** RPC: checks what the handler answers. */
+  readonly response?: StandardSchema;
+  /** RPC: `skip` does not run a request that waited and whose caller is gone by then. Default `run`. */
+  readonly ifCallerGone?: 'run' | 'skip';
+  /** RPC: a repeated request (same message id) is answered from the stored reply. Default: it runs again. */
+  readonly idempotent?: IdempotentOptions;
   readonly arguments?: Headers;
 }

@@ -31,6 +31,7 @@ const channels: Readonly<Record<BrokerEventKind, Channel>> = {
   settled: channel('warren:settled'),
   'not-sent-on': channel('warren:not-sent-on'),
   'handler-late': channel('warren:handler-late'),
+  'call-skipped': channel('warren:call-skipped'),
   published: channel('warren:published'),
   returned: channel('warren:returned'),
   'waiting-room-full': channel('warren:waiting-room-full'),

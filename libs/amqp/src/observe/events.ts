@@ -69,6 +69,14 @@ export type DeliveryBrokerEvent =
       readonly delivery: Delivery;
       readonly timeout: number;
       readonly ms: number;
+    }
+  /** A request was not run: its caller left, its time was over, or its reply address is gone. */
+  | {
+      readonly kind: 'call-skipped';
+      readonly handler: string;
+      readonly queue: string;
+      readonly delivery: Delivery;
+      readonly reason: 'left' | 'late' | 'gone';
     };
 
 /** What happens to a message that is sent. */

@@ -2,6 +2,7 @@
 // All of it before a socket opens, so that a mistake is an error at boot that names the handler.
 
 import { milliseconds } from '../model/duration.js';
+import { GATHER_EXCHANGE } from '../model/calls-control.js';
 import { ConfigError } from '../model/errors.js';
 import { checkOptions, HANDLER_OPTIONS } from '../model/option-table.js';
 import { retryPolicy, type RetryPolicy } from '../model/retry-policy.js';
@@ -15,6 +16,7 @@ import { checkLimits } from './handler-limits.js';
 import type { QueueSpec, Wishes } from './schema.js';
 import { deadQueueName } from './schema.js';
 import { deadQueueSpec } from './dead-queue.js';
+import { RPC_OPTIONS, rpcPlan, type RpcPlan } from './rpc-plan.js';
 import { wayBackTo, wayBackWishes } from './way-back.js';
 import { bindingSpecs, exchangeSpec, queueSpec, temporaryQueue } from './wishes.js';
 
@@ -58,6 +60,8 @@ export interface HandlerPlan {
   readonly timeout: number | undefined;
   readonly schema: StandardSchema | undefined;
   readonly codec: Codec | undefined;
+  /** What only an RPC handler has. */
+  readonly rpc: RpcPlan | undefined;
 }
 
 /** Works a registration out. @throws ConfigError */
@@ -90,6 +94,7 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
     timeout: options.timeout === undefined ? undefined : milliseconds(options.timeout, `${name} timeout`),
     schema: options.schema,
     codec: options.codec,
+    rpc: kind === 'rpc' ? rpcPlan(options, name) : undefined,
   };
   checkLimits(plan, settings, name);
   return back.exchange === '' ? plan : { ...plan, wishes: joined(plan.wishes, wayBackWishes(queue)) };
@@ -107,7 +112,8 @@ function checkCombinations({ kind, options }: HandlerRegistration, name: string)
   const refuse = (what: string, hint: string): never => {
     throw new ConfigError(`${name}: ${what}`, hint);
   };
-  if (options.broadcast && kind !== 'subscribe') refuse('broadcast is for @Subscribe', 'leave it out');
+  if (options.broadcast && kind === 'consume')
+    refuse('broadcast is for @Subscribe and @RpcHandler', 'leave it out');
   if (options.broadcast && options.queue) refuse('broadcast makes a queue per instance', 'leave queue out');
   if (options.batch && kind === 'rpc')
     refuse('an RPC handler answers one request at a time', 'leave batch out');
@@ -116,6 +122,10 @@ function checkCombinations({ kind, options }: HandlerRegistration, name: string)
     refuse('the answer settles a request', "leave ack: 'manual' out");
   if (options.stream && options.ack === 'none')
     refuse('a stream needs acks for its flow', "leave ack: 'none' out");
+  for (const option of RPC_OPTIONS) {
+    if (kind !== 'rpc' && options[option] !== undefined)
+      refuse(`${option} is for @RpcHandler`, 'leave it out');
+  }
   if (options.stream && kind === 'rpc') refuse('a stream cannot hold requests', 'leave stream out');
   if (options.stream && options.queueType !== undefined && options.queueType !== 'stream') {
     refuse(`stream reads a stream queue, not a ${options.queueType} one`, 'leave queueType out');
@@ -137,6 +147,9 @@ function bindingsOf(registration: HandlerRegistration, settings: Settings, name:
     }
     const exchange = options.exchange ?? { name: settings.exchange, type: 'topic' };
     return patterns.length > 0 ? [{ exchange, keys: patterns }, ...listed] : listed;
+  }
+  if (kind === 'rpc' && options.broadcast) {
+    return [{ exchange: { name: GATHER_EXCHANGE, type: 'direct' }, keys: patterns }, ...listed];
   }
   if (!options.exchange) return listed;
   const type = typeof options.exchange === 'string' ? undefined : (options.exchange.type ?? 'topic');

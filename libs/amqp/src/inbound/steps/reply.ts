@@ -1,165 +1,163 @@
-// Answers the caller of an RPC handler: the value, or the facts of the error. The answer goes out before
-// the request is settled, and an answer that cannot be sent never brings the request back.
+// Answers the caller of an RPC handler, whatever comes of it. The answer goes out before the request is settled.
+// A request that nobody waits for is not run, and its handler is told to stop as soon as nobody waits any more.
 
-import { randomUUID } from 'node:crypto';
-import { describeError, printable } from '../../model/logger.js';
-import { HEADER } from '../../model/headers.js';
-import { RabbitError } from '../../model/errors.js';
-import { PublishOutcomeUnknownError } from '../../model/publish-errors.js';
-import { thrownFacts } from '../../model/thrown.js';
-import { OutcomeSignal } from '../../model/signals.js';
-import type { Encoded, RemoteErrorFacts } from '../../model/codec.js';
 import type { Delivery } from '../../model/delivery.js';
-import type { OutgoingMessage } from '../../model/message.js';
-import type { Verdict } from '../../model/verdict.js';
-import { mayReplyTo } from '../reply-address.js';
-import type { HandlerRoom, Step } from '../step.js';
+import { inCall } from '../../model/call-scope.js';
+import { RabbitError } from '../../model/errors.js';
+import { countHeader, HEADER } from '../../model/headers.js';
+import { validate } from '../../model/schema.js';
+import { ACK, DROP, type Verdict } from '../../model/verdict.js';
+import { answer, errorReply, valueReply } from '../answer.js';
+import { Credit } from '../answer-stream.js';
+import { CallerLeftError } from '../calls.js';
+import { answerStream, isItems, lastOf } from '../streamed-answer.js';
+import { repeats, type Outcome, type Repeats } from '../repeats.js';
+import type { HandlerRoom, Run, Step } from '../step.js';
 
 export const reply: Step = (room) => (next) => {
-  if (room.plan.registration.kind !== 'rpc') return next;
+  const { rpc } = room.plan;
+  if (!rpc) return next;
+  const stored = rpc.idempotent && repeats(room, rpc.idempotent);
   return async (delivery) => {
-    const expiration = Number(delivery.message.properties.expiration);
-    if (expiration > 0) delivery.deadline = room.clock.now() + expiration;
-    const verdict = await next(delivery);
-    if (verdict.kind !== 'retry' && verdict.kind !== 'requeue') await answer(room, delivery, verdict);
-    return verdict;
+    delivery.callerDeadline = deadlineOf(delivery);
+    const reason = await notWorthIt(room, delivery);
+    if (reason) return skip(room, delivery, reason);
+    const granted = countHeader(delivery.headers, HEADER.stream);
+    // Other wires that stream have no header for it: whoever speaks them reads what comes.
+    delivery.streamed = granted > 0 || room.plan.codec?.encodeEnd !== undefined;
+    const call = { delivery, credit: granted > 0 ? new Credit(granted) : undefined };
+    const end = room.calls.begin(delivery.message.properties.correlationId ?? '', call);
+    const stopWatch = watch(room, delivery);
+    const scope = {
+      deadline: delivery.callerDeadline,
+      over: false,
+      // Made when somebody asks: most handlers call nobody.
+      get signal() {
+        return delivery.signal;
+      },
+    };
+    try {
+      return await inCall(scope, () => conclude(room, next, delivery, call.credit, stored));
+    } finally {
+      stopWatch();
+      end();
+    }
   };
 };
 
-async function answer(room: HandlerRoom, delivery: Delivery, verdict: Verdict): Promise<void> {
-  const { logger, plan } = room;
-  const { replyTo } = delivery.message.properties;
-  if (!replyTo) {
-    logger.warn(`${plan.id} answered a request without reply-to; the answer was dropped`);
-    return;
+/** Runs the handler and answers. */
+async function conclude(
+  room: HandlerRoom,
+  next: Run,
+  delivery: Delivery,
+  credit: Credit | undefined,
+  stored: Repeats | undefined,
+): Promise<Verdict> {
+  if (stored && !credit) {
+    const run = async (): Promise<Outcome> => settled(room, delivery, await next(delivery));
+    return finish(room, delivery, await stored(delivery, run));
   }
-  if (!mayReplyTo(replyTo, delivery.queue, room.settings.rpc.replyTo)) {
-    logger.error(
-      `${plan.id} got a request whose reply-to '${printable(replyTo)}' is refused; no answer was sent`,
-    );
-    return;
-  }
+  const verdict = await next(delivery);
+  const items = verdict.kind === 'ack' && isItems(verdict.value) ? verdict.value : undefined;
+  if (!items || !delivery.streamed) return finish(room, delivery, await settled(room, delivery, verdict));
   try {
-    const message = replyMessage(room, delivery, replyTo, verdict);
-    // A second answer is ignored by its caller, so one that may have been lost with its channel is sent again.
-    await room.outlet.send(message).catch((error: unknown) => {
-      if (error instanceof PublishOutcomeUnknownError) return room.outlet.send(message);
-      throw error;
-    });
+    await answerStream(room, delivery, items, credit);
+    return ACK;
   } catch (error) {
-    logger.warn(
-      `${plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`,
-    );
+    return left(room, delivery, { kind: 'dead-letter', reason: 'not-retryable', error });
   }
 }
 
-function replyMessage(
-  room: HandlerRoom,
-  delivery: Delivery,
-  replyTo: string,
-  verdict: Verdict,
-): OutgoingMessage {
-  const failed = verdict.kind === 'dead-letter';
-  let encoded: Encoded;
-  let isError = failed;
+async function settled(room: HandlerRoom, delivery: Delivery, given: Verdict): Promise<Outcome> {
+  const verdict = hopeless(room, delivery, given);
+  if (verdict.kind === 'requeue' || verdict.kind === 'retry') return { verdict, reply: undefined };
+  if (verdict.kind === 'dead-letter') return { verdict, reply: errorReply(room, verdict.error) };
   try {
-    encoded = failed ? encodeError(room, verdict.error) : encodeValue(room, verdict);
+    let value = verdict.kind === 'ack' ? verdict.value : undefined;
+    if (isItems(value)) value = await lastOf(value, delivery.signal);
+    // The schema only checks: what it would change, it changes at the caller.
+    if (room.plan.rpc?.response) await validate(room.plan.rpc.response, value);
+    return { verdict, reply: valueReply(room, value) };
   } catch (error) {
     // The handler returned what cannot travel: the caller must not wait for its time-out to learn it.
-    encoded = encodeError(room, error);
-    isError = true;
-  }
-  const requestId = delivery.headers['X-Request-ID'];
-  return {
-    exchange: '',
-    routingKey: replyTo,
-    content: encoded.content,
-    mandatory: true,
-    properties: {
-      messageId: randomUUID(),
-      timestamp: Math.floor(room.clock.now() / 1_000),
-      deliveryMode: 1,
-      contentType: encoded.contentType,
-      correlationId: delivery.message.properties.correlationId,
-      headers: {
-        ...(isError ? { [HEADER.rpcError]: 1 } : {}),
-        // One library of the field matches replies by this header, so it alone is handed back.
-        ...(typeof requestId === 'string' ? { 'X-Request-ID': requestId } : {}),
-      },
-    },
-  };
-}
-
-function encodeValue({ outlet, plan, settings }: HandlerRoom, verdict: Verdict): Encoded {
-  const value = verdict.kind === 'ack' ? verdict.value : undefined;
-  const encoded = plan.codec?.encodeReply
-    ? plan.codec.encodeReply(value)
-    : outlet.codecs.encode(value, undefined, plan.codec, { exchange: '', routingKey: '' });
-  const { length } = encoded.content;
-  if (length <= settings.maxMessageBytes) return encoded;
-  throw new RabbitError(
-    'WARREN_TOO_LARGE',
-    `the answer has ${length} bytes, but maxMessageBytes of the service is ${settings.maxMessageBytes}`,
-    'answer with a reference instead, or raise the limit on both sides',
-  );
-}
-
-function encodeError(room: HandlerRoom, error: unknown): Encoded {
-  const facts = errorFacts(room, error);
-  try {
-    return encodeFacts(room, facts);
-  } catch {
-    // Its data cannot travel; the rest can.
-    return encodeFacts(room, { name: facts.name, message: facts.message, code: facts.code });
+    room.logger.error(`${room.plan.id} returned what cannot be an answer: ${String(error)}`);
+    return { verdict, reply: errorReply(room, error) };
   }
 }
 
-function encodeFacts({ plan, settings }: HandlerRoom, facts: RemoteErrorFacts): Encoded {
-  const encoded = plan.codec?.encodeError?.(facts) ?? {
-    content: Buffer.from(JSON.stringify(facts)),
-    contentType: 'application/json',
-  };
-  if (encoded.content.length > settings.maxMessageBytes) throw new RangeError('too large');
-  return encoded;
-}
-
-/** What a caller may know: what was meant for it, else the class of the error and an id that is in our log. */
-function errorFacts(room: HandlerRoom, error: unknown): RemoteErrorFacts {
-  const known = room.remoteError?.(error);
-  if (known) return known;
-  const { name, message } = thrownFacts(error);
-  const code = codeOf(error);
-  if (room.settings.rpc.exposeErrors || isForCaller(error)) {
-    return { name, message, ...(code === undefined ? {} : { code }) };
+async function finish(room: HandlerRoom, delivery: Delivery, result: Outcome): Promise<Verdict> {
+  const verdict = left(room, delivery, result.verdict);
+  // Late, the answer would only be ignored.
+  if (result.reply && !(delivery.abortedBy instanceof CallerLeftError)) {
+    await answer(room, delivery, result.reply);
   }
-  const id = randomUUID();
-  room.logger.error(`${room.plan.id}: error ${id} for a remote caller: ${printable(describeError(error))}`);
-  return {
-    name,
-    message: `internal error ${id}`,
-    code: error instanceof RabbitError ? error.code : 'INTERNAL',
-  };
+  return verdict;
 }
 
-// Other errors of this library that a handler runs into (a publish of its own that failed) are its own affair.
-function isForCaller(error: unknown): boolean {
-  if (error instanceof OutcomeSignal) return true;
-  return error instanceof RabbitError && ABOUT_THE_CALL.has(error.code);
+/** A next attempt after the caller's time helps nobody: it gets the error now. */
+function hopeless({ clock }: HandlerRoom, { callerDeadline }: Delivery, verdict: Verdict): Verdict {
+  if (verdict.kind !== 'retry' || callerDeadline === undefined) return verdict;
+  if (clock.now() + verdict.after < callerDeadline) return verdict;
+  return { kind: 'dead-letter', reason: 'attempts-exhausted', error: verdict.error };
 }
 
-const ABOUT_THE_CALL = new Set([
-  'WARREN_DECODE',
-  'WARREN_ENCODE',
-  'WARREN_HANDLER_TIMEOUT',
-  'WARREN_TOO_LARGE',
-  'WARREN_POISON',
-]);
+/** What a handler throws because its caller left is no failure, unless somebody wants to keep its failures. */
+function left({ plan }: HandlerRoom, delivery: Delivery, verdict: Verdict): Verdict {
+  const failed = verdict.kind === 'dead-letter' || verdict.kind === 'retry';
+  if (!failed || !(delivery.abortedBy instanceof CallerLeftError)) return verdict;
+  return plan.deadQueue === undefined ? DROP : verdict;
+}
 
-function codeOf(error: unknown): string | number | undefined {
-  try {
-    const { code } = (error ?? {}) as { code?: unknown };
-    return typeof code === 'string' || typeof code === 'number' ? code : undefined;
-  } catch {
-    return undefined;
+/** When the caller stops waiting: what it wrote, or what the broker lets its request live. */
+function deadlineOf({ headers, message, arrivedAt }: Delivery): number | undefined {
+  const written = headers[HEADER.deadline];
+  if (typeof written === 'number' && Number.isFinite(written)) return written;
+  // A stream lives longer than its request: its caller waits as long as there are signs of life.
+  if (headers[HEADER.stream] !== undefined) return undefined;
+  const expiration = Number(message.properties.expiration);
+  return expiration > 0 ? arrivedAt + expiration : undefined;
+}
+
+type SkipReason = 'left' | 'late' | 'gone';
+
+/** Shorter waits are not worth the question whether the caller is still there. */
+const WORTH_ASKING = 50;
+
+async function notWorthIt(room: HandlerRoom, delivery: Delivery): Promise<SkipReason | undefined> {
+  const { correlationId, replyTo } = delivery.message.properties;
+  const now = room.clock.now();
+  if (correlationId !== undefined && room.calls.hasLeft(correlationId)) return 'left';
+  if (delivery.callerDeadline !== undefined && delivery.callerDeadline <= now) return 'late';
+  const waited = now - delivery.arrivedAt >= WORTH_ASKING || delivery.message.redelivered;
+  if (room.plan.rpc?.skipsGone && waited && replyTo && (await room.callers.isGone(replyTo))) return 'gone';
+  return undefined;
+}
+
+async function skip(room: HandlerRoom, delivery: Delivery, reason: SkipReason): Promise<Verdict> {
+  const { events, plan } = room;
+  if (events.hears('call-skipped')) {
+    events.emit({ kind: 'call-skipped', handler: plan.id, queue: delivery.queue, delivery, reason });
+  }
+  // By another clock it may not be too late.
+  if (reason === 'late') await answer(room, delivery, errorReply(room, new LateRequestError()));
+  return DROP;
+}
+
+/** Stops the handler when its caller's time is over. */
+function watch({ clock, deadlines }: HandlerRoom, delivery: Delivery): () => void {
+  const { callerDeadline } = delivery;
+  if (callerDeadline === undefined) return () => undefined;
+  delivery.deadline = callerDeadline;
+  const deadline = deadlines.set(callerDeadline - clock.now(), () => delivery.abort(new CallerLeftError()));
+  return () => deadlines.clear(deadline);
+}
+
+class LateRequestError extends RabbitError {
+  constructor() {
+    super(
+      'WARREN_CALLER_LEFT',
+      'the request came too late and was not run',
+      'are the clocks of both sides right?',
+    );
   }
 }

@@ -1,0 +1,109 @@
+// Answers a caller: makes the reply and sends it where the request says. An answer that cannot be delivered is logged
+// and never brings the request back.
+
+import { randomUUID } from 'node:crypto';
+import type { Encoded } from '../model/codec.js';
+import type { Delivery } from '../model/delivery.js';
+import { HEADER } from '../model/headers.js';
+import { describeError, printable } from '../model/logger.js';
+import type { OutgoingMessage } from '../model/message.js';
+import { PublishOutcomeUnknownError } from '../model/publish-errors.js';
+import { callerErrorFacts } from './caller-errors.js';
+import { mayReplyTo } from './reply-address.js';
+import type { HandlerRoom } from './step.js';
+
+/** A reply's body, and whether it is an error. */
+export interface Reply extends Encoded {
+  readonly isError: boolean;
+}
+
+/** A value as a reply. @throws when it cannot travel */
+export function valueReply({ outlet, plan }: HandlerRoom, value: unknown, more = false): Reply {
+  const { codec } = plan;
+  const encoded =
+    codec?.encodeReply?.(value, more) ??
+    outlet.codecs.encode(value, undefined, codec, { exchange: '', routingKey: '' });
+  return { ...encoded, isError: false };
+}
+
+/** An error as a reply. Never throws: facts that cannot travel lose their data. */
+export function errorReply(room: HandlerRoom, error: unknown): Reply {
+  const { codec } = room.plan;
+  const facts = callerErrorFacts(room, error);
+  try {
+    const encoded = codec?.encodeError?.(facts) ?? jsonFacts(facts);
+    return { ...encoded, isError: true };
+  } catch {
+    return { ...jsonFacts({ ...facts, data: undefined }), isError: true };
+  }
+}
+
+function jsonFacts(facts: object): Encoded {
+  return { content: Buffer.from(JSON.stringify(facts)), contentType: 'application/json' };
+}
+
+/** Where a request wants its answer; undefined (and a line in the log) when it must not have one there, or wants none. */
+export function replyAddress(
+  { plan, settings, logger }: HandlerRoom,
+  delivery: Delivery,
+): string | undefined {
+  const { replyTo } = delivery.message.properties;
+  if (!replyTo) {
+    logger.warn(`${plan.id} answered a request without reply-to; the answer was dropped`);
+    return undefined;
+  }
+  if (mayReplyTo(replyTo, delivery.queue, settings.rpc.replyTo)) return replyTo;
+  logger.error(
+    `${plan.id} got a request whose reply-to '${printable(replyTo)}' is refused; no answer was sent`,
+  );
+  return undefined;
+}
+
+/** One reply as a message. */
+export function replyMessage(
+  room: HandlerRoom,
+  delivery: Delivery,
+  replyTo: string,
+  reply: Reply,
+  headers: Record<string, unknown> = {},
+): OutgoingMessage {
+  const requestId = delivery.headers['X-Request-ID'];
+  return {
+    exchange: '',
+    routingKey: replyTo,
+    content: reply.content,
+    mandatory: true,
+    properties: {
+      messageId: randomUUID(),
+      timestamp: Math.floor(room.clock.now() / 1_000),
+      deliveryMode: 1,
+      contentType: reply.contentType,
+      correlationId: delivery.message.properties.correlationId,
+      headers: {
+        ...(reply.isError ? { [HEADER.rpcError]: 1 } : {}),
+        // One library of the field matches replies by this header, so it alone is handed back.
+        ...(typeof requestId === 'string' ? { 'X-Request-ID': requestId } : {}),
+        ...(room.plan.rpc?.broadcast ? { [HEADER.run]: room.calls.instance } : {}),
+        ...headers,
+      },
+    },
+  };
+}
+
+/** Sends the one reply of a call. Never rejects. */
+export async function answer(room: HandlerRoom, delivery: Delivery, reply: Reply): Promise<void> {
+  const replyTo = replyAddress(room, delivery);
+  if (replyTo === undefined) return;
+  const message = replyMessage(room, delivery, replyTo, reply);
+  try {
+    // A second answer is ignored by its caller, so one that may have been lost with its channel is sent again.
+    await room.outlet.send(message).catch((error: unknown) => {
+      if (error instanceof PublishOutcomeUnknownError) return room.outlet.send(message);
+      throw error;
+    });
+  } catch (error) {
+    room.logger.warn(
+      `${room.plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`,
+    );
+  }
+}

@@ -1,0 +1,56 @@
+// What a remote caller may know about an error: what was meant for it, what both sides registered, else the class of
+// the error and an id that is in our log. Never a stack.
+
+import { randomUUID } from 'node:crypto';
+import type { RemoteErrorFacts } from '../model/codec.js';
+import { RabbitError } from '../model/errors.js';
+import { knownErrorFacts } from '../model/known-errors.js';
+import { describeError, printable } from '../model/logger.js';
+import { OutcomeSignal } from '../model/signals.js';
+import { thrownFacts } from '../model/thrown.js';
+import type { HandlerRoom } from './step.js';
+
+/** The facts that travel. */
+export function callerErrorFacts(room: HandlerRoom, error: unknown): RemoteErrorFacts {
+  const shared = room.plan.rpc && knownErrorFacts(room.plan.rpc.known, error);
+  if (shared) return shared;
+  const known = room.remoteError?.(error);
+  if (known) return known;
+  const { name, message } = thrownFacts(error);
+  const code = codeOf(error);
+  if (room.settings.rpc.exposeErrors || isForCaller(error)) {
+    return { name, message, ...(code === undefined ? {} : { code }) };
+  }
+  const id = randomUUID();
+  room.logger.error(`${room.plan.id}: error ${id} for a remote caller: ${printable(describeError(error))}`);
+  return {
+    name,
+    message: `internal error ${id}`,
+    code: error instanceof RabbitError ? error.code : 'INTERNAL',
+  };
+}
+
+// Other errors of this library that a handler runs into (a publish of its own that failed) are its own affair.
+function isForCaller(error: unknown): boolean {
+  if (error instanceof OutcomeSignal) return true;
+  return error instanceof RabbitError && ABOUT_THE_CALL.has(error.code);
+}
+
+const ABOUT_THE_CALL = new Set([
+  'WARREN_CALLER_LEFT',
+  'WARREN_DECODE',
+  'WARREN_ENCODE',
+  'WARREN_HANDLER_TIMEOUT',
+  'WARREN_NO_HANDLER',
+  'WARREN_TOO_LARGE',
+  'WARREN_POISON',
+]);
+
+function codeOf(error: unknown): string | number | undefined {
+  try {
+    const { code } = (error ?? {}) as { code?: unknown };
+    return typeof code === 'string' || typeof code === 'number' ? code : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,42 @@
+// What an RPC handler's own options come to: which errors it shares with its callers, what its answers must be, and
+// what becomes of requests that come twice or whose callers are gone.
+
+import { milliseconds } from '../model/duration.js';
+import { ConfigError } from '../model/errors.js';
+import { errorClasses } from '../model/known-errors.js';
+import type { ErrorClass, HandlerOptions, ReplyStore } from '../model/options.js';
+import type { StandardSchema } from '../model/schema.js';
+
+/** See the top of the file. */
+export interface RpcPlan {
+  /** Error classes that callers know, by name. */
+  readonly known: ReadonlyMap<string, ErrorClass>;
+  readonly response: StandardSchema | undefined;
+  /** Whether callers that are gone are not worth running for. */
+  readonly skipsGone: boolean;
+  /** Every instance answers. */
+  readonly broadcast: boolean;
+  /** Where replies are kept; without a store, in a memory of their own. */
+  readonly idempotent: { readonly ttl: number; readonly store: ReplyStore | undefined } | undefined;
+}
+
+/** Options that make sense for RPC handlers only. */
+export const RPC_OPTIONS = ['errors', 'response', 'ifCallerGone', 'idempotent'] as const;
+
+/** @throws ConfigError */
+export function rpcPlan(options: HandlerOptions, name: string): RpcPlan {
+  const { errors, response, ifCallerGone, broadcast, idempotent } = options;
+  if (idempotent && idempotent.ttl === undefined) {
+    throw new ConfigError(`${name}: idempotent needs a ttl`, "say how long replies are kept: { ttl: '10m' }");
+  }
+  return {
+    known: errorClasses(errors, name),
+    response,
+    skipsGone: ifCallerGone === 'skip',
+    broadcast: broadcast === true,
+    idempotent: idempotent && {
+      ttl: milliseconds(idempotent.ttl, `${name} idempotent.ttl`),
+      store: idempotent.store,
+    },
+  };
+}
