@@ -27,8 +27,16 @@ onEachBroker('recovery', (broker) => {
       'both connections',
     );
     expect(rabbit.broker.status().consumers).toEqual([
-      { queue: 'steady', ready: true, inFlight: expect.any(Number) },
+      {
+        ...{ queue: 'steady', handlers: ['steady'], ready: true, inFlight: expect.any(Number) },
+        ...{ notReadySince: undefined, lastError: undefined },
+      },
     ]);
+    expect(rabbit.broker.status().counters).toMatchObject({
+      connectionsLost: 2,
+      reconnects: 2,
+      consumersLost: 1,
+    });
     await logged(rabbit, 'lost its connection (');
   });
 

@@ -2,11 +2,11 @@
 // broker, starts the consumers, and ends everything in the right order.
 
 import { CodecRegistry } from './codecs/registry.js';
-import type { ConsumerStatus } from './inbound/consumer.js';
+import { Connections } from './broker/connections.js';
+import type { BrokerStatus } from './broker/status.js';
 import { Consumers } from './inbound/consumers.js';
-import { Connection, type ConnectionState } from './link/connection.js';
-import { connectionReports } from './link/reports.js';
 import { inTime, patience, systemClock, type Clock } from './model/clock.js';
+import { counters } from './model/counters.js';
 import { MAX_DURATION } from './model/duration.js';
 import { Deadlines } from './model/deadlines.js';
 import { ConfigError, ConnectionLostError } from './model/errors.js';
@@ -25,20 +25,6 @@ import { planTopology, type TopologyPlan } from './topology/plan.js';
 import type { ExchangeSpec, Wishes } from './topology/schema.js';
 import { exchangeSpec, topologyWishes, type TopologyOptions } from './topology/wishes.js';
 
-/** How a broker is doing. */
-export interface BrokerStatus {
-  readonly connections: readonly {
-    readonly name: string;
-    readonly state: ConnectionState;
-    readonly blocked: boolean;
-  }[];
-  readonly consumers: readonly ConsumerStatus[];
-  readonly publishing: { readonly unconfirmed: number; readonly waiting: number };
-  readonly pendingCalls: number;
-  /** Deadlines that are set: of publishes, calls and handlers. */
-  readonly timers: number;
-}
-
 /** RabbitMQ, or anything that speaks AMQP 0-9-1 like it. */
 export class Broker {
   /** The options with all defaults. */
@@ -46,11 +32,11 @@ export class Broker {
   private readonly clock: Clock;
   private readonly deadlines: Deadlines;
   private readonly events: Events;
-  private readonly publishLink: Connection;
+  private readonly counters = counters();
+  private readonly links: Connections;
   private readonly outbound: Outbound;
   private readonly wishes: Wishes[] = [];
   private readonly handlers: HandlerPlan[] = [];
-  private consumeLink: Connection | undefined;
   private consumers: Consumers | undefined;
   private plan: TopologyPlan | undefined;
   private opening: Promise<void> | undefined;
@@ -66,12 +52,16 @@ export class Broker {
     this.clock = internals.clock ?? systemClock;
     this.deadlines = new Deadlines(this.clock);
     this.events = new Events(this.settings.logger, this.settings.service, internals.name);
-    this.publishLink = this.link('publish', () => !this.consumers);
+    this.events.on(() => this.counters.repliesIgnored++, ['reply-ignored']);
+    const { settings: all, clock, events, counters } = this;
+    this.links = new Connections({
+      ...{ settings: all, clock, events, counters },
+      plan: () => this.plan,
+      onUnblocked: () => this.outbound.flush(),
+    });
     this.outbound = new Outbound({
-      connection: this.publishLink,
-      settings: this.settings,
-      clock: this.clock,
-      deadlines: this.deadlines,
+      ...{ connection: this.links.publish, replies: this.links.reply },
+      ...{ settings: all, clock, deadlines: this.deadlines, counters },
       codecs: new CodecRegistry(this.settings.codecs, this.settings.maxMessageBytes),
       events: this.events,
       describe: (exchange) => this.exchangeNamed(exchange),
@@ -143,13 +133,17 @@ export class Broker {
 
   /** How things stand now. */
   status(): BrokerStatus {
-    const links = this.consumeLink ? [this.consumeLink, this.publishLink] : [this.publishLink];
+    const { sender, requester } = this.outbound;
+    const { size, bytes, limit } = sender.waitingRoom;
     return {
-      connections: links.map(({ name, state, blocked }) => ({ name, state, blocked })),
+      connections: this.links.status(),
       consumers: this.consumers?.status() ?? [],
-      publishing: this.outbound.sender.pending,
-      pendingCalls: this.outbound.requester.pending,
+      publishing: sender.pending,
+      waitingRoom: { messages: size, bytes, limit },
+      pendingCalls: requester.pending,
       timers: this.deadlines.size,
+      closing: this.draining !== undefined,
+      counters: { ...this.counters },
     };
   }
 
@@ -157,7 +151,7 @@ export class Broker {
   async backlog(): Promise<number> {
     const queues = [...this.status().consumers.map(({ queue }) => queue), ...this.outbound.waitQueues()];
     if (queues.length === 0) return 0;
-    const counts = await this.publishLink.withChannel(async (channel) => {
+    const counts = await this.links.publish.withChannel(async (channel) => {
       const answers = await Promise.all(queues.map((queue) => channel.checkQueue(queue)));
       return answers.map(({ messageCount }) => messageCount);
     });
@@ -182,24 +176,24 @@ export class Broker {
     const end = this.clock.now() + this.settings.startupTimeout;
     const left = (): number | undefined => (patient ? undefined : Math.max(1, end - this.clock.now()));
     // A publisher that was used before open() has connected already, without the plan.
-    const early = this.publishLink.state === 'open' && !this.consumers;
-    await Promise.all([this.publishLink.opened(left()), this.consumeLink?.opened(left())]);
-    if (early) await this.publishLink.withChannel((channel) => declare(channel, this.plan as TopologyPlan));
+    const early = this.links.publish.state === 'open' && !this.consumers;
+    await this.links.opened(left());
+    if (early) await this.links.publish.withChannel((channel) => declare(channel, this.plan as TopologyPlan));
     if (!this.consumers) return;
     await inTime(this.clock, left() ?? MAX_DURATION, this.consumers.start(), () => this.notReady());
   }
 
   private makeConsumers(plan: TopologyPlan): void {
-    const { settings, clock, deadlines, events, internals, outbound } = this;
-    this.consumeLink = this.link('consume', () => true);
+    const { settings, clock, deadlines, events, internals, outbound, counters } = this;
+    const answers = this.handlers.some(({ registration }) => registration.kind === 'rpc');
     this.consumers = new Consumers({
-      connection: this.consumeLink,
+      connection: this.links.forConsuming(answers),
       handlers: this.handlers,
       topology: plan,
       typeOf: (exchange) => this.exchangeNamed(exchange)?.type,
       shared: {
-        ...{ settings, clock, deadlines, events, logger: settings.logger },
-        outlet: outbound.publisher,
+        ...{ settings, clock, deadlines, events, counters, logger: settings.logger },
+        ...{ outlet: outbound.publisher, answers: outbound.answers },
         remoteError: internals.remoteError,
       },
     });
@@ -209,23 +203,6 @@ export class Broker {
   private notReady(): Error {
     const missing = this.status().consumers.flatMap(({ ready, queue }) => (ready ? [] : [queue]));
     return new ConnectionLostError(`no consume-ok in time for ${missing.join(', ')}`);
-  }
-
-  private link(role: string, declares: () => boolean): Connection {
-    const { service, connectTimeout, reconnect, url, credentials, tls, heartbeat, logger } = this.settings;
-    const name = `${service}:${role}`;
-    const report = connectionReports(name, logger, this.events, this.clock);
-    return new Connection({
-      ...{ name, connectTimeout, reconnect, url, credentials, tls, heartbeat, clock: this.clock },
-      onEvent: (event) => {
-        report(event);
-        if (event.kind === 'unblocked') this.outbound.flush();
-      },
-      prepare: async (connection) => {
-        const { plan } = this;
-        if (plan && declares()) await connection.withChannel((channel) => declare(channel, plan));
-      },
-    });
   }
 
   private exchangeNamed(name: string): ExchangeSpec | undefined {
@@ -239,7 +216,7 @@ export class Broker {
   private async end(): Promise<void> {
     await this.drain();
     await patience(this.clock, this.settings.shutdown, (expired) => this.outbound.close(expired));
-    await Promise.all([this.consumeLink?.close(), this.publishLink.close()]);
+    await this.links.close();
     this.events.emit({ kind: 'closed' });
   }
 

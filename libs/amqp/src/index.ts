@@ -1,6 +1,7 @@
 // The door of @warren/amqp: everything an application or a framework may use, and nothing else.
 
-export { Broker, type BrokerStatus } from './broker.js';
+export { Broker } from './broker.js';
+export type { BrokerStatus, ConnectionStatus } from './broker/status.js';
 export { bytes } from './codecs/bytes.js';
 export { json } from './codecs/json.js';
 export { nest, nestPattern } from './codecs/nest.js';
@@ -20,6 +21,7 @@ export type {
 export {
   event,
   eventKey,
+export type { BrokerCounters } from './model/counters.js';
   eventParams,
   isContract,
   queue,

@@ -2,12 +2,14 @@
 
 import type { Clock } from '../model/clock.js';
 import type { CodecLookup } from '../model/codec.js';
+import type { Counters } from '../model/counters.js';
 import type { Deadlines } from '../model/deadlines.js';
 import type { Settings } from '../model/settings.js';
 import type { Connection } from '../link/connection.js';
 import type { Events } from '../observe/listeners.js';
 import { callsExchange } from '../topology/calls.js';
 import type { ExchangeSpec } from '../topology/schema.js';
+import { Answers } from './answers.js';
 import { Destinations } from './destinations.js';
 import { Publisher } from './publisher.js';
 import { Requester } from './requester.js';
@@ -16,6 +18,9 @@ import { Sender } from './sender.js';
 /** What the outbound side is made from. */
 export interface OutboundOptions {
   readonly connection: Connection;
+  /** For answers of handlers. */
+  readonly replies: Connection;
+  readonly counters: Counters;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -32,16 +37,18 @@ export class Outbound {
   readonly sender: Sender;
   readonly publisher: Publisher;
   readonly requester: Requester;
+  readonly answers: Answers;
   private readonly destinations: Destinations;
 
   constructor(options: OutboundOptions) {
-    this.sender = new Sender(options);
+    this.sender = new Sender({ ...options, onRefused: (refusal) => this.destinations.refused(refusal) });
     const describe = (name: string): ExchangeSpec | undefined =>
       callsExchange(name) ?? options.describe(name);
     this.destinations = new Destinations({ ...options, describe });
     const { sender, destinations } = this;
     this.requester = new Requester({ ...options, destinations });
     this.publisher = new Publisher({ ...options, sender, destinations });
+    this.answers = new Answers({ ...options, connection: options.replies });
   }
 
   /** Queues in which messages of this process wait. */
@@ -53,11 +60,12 @@ export class Outbound {
   flush(): void {
     this.sender.flush();
     this.requester.flush();
+    this.answers.flush();
   }
 
   /** Lets what is under way settle until `expired`, then ends it. Always settles. */
   async close(expired: Promise<void>): Promise<void> {
-    await this.sender.close(expired);
+    await Promise.all([this.sender.close(expired), this.answers.close(expired)]);
     await this.requester.close();
   }
 }

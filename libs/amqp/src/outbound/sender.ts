@@ -3,6 +3,7 @@
 
 import { ConnectionLostError } from '../model/errors.js';
 import type { Clock } from '../model/clock.js';
+import type { Counters } from '../model/counters.js';
 import type { Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage } from '../model/message.js';
 import type { Settings } from '../model/settings.js';
@@ -10,6 +11,7 @@ import { frameMaxOf, type LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
 import { abortError, Attempt, type SendLimits } from './attempt.js';
+import { channelRefusal, type ChannelRefusal } from './channel-refusal.js';
 import { Confirms } from './confirms.js';
 import { WaitingRoom, type Waiting } from './waiting-room.js';
 
@@ -19,6 +21,9 @@ export interface SenderOptions {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  /** The broker closed the channel because of a publish to this exchange. */
+  readonly onRefused?: (refusal: ChannelRefusal) => void;
+  readonly counters: Counters;
 }
 
 /** What RabbitMQ and the client library agree upon unless told otherwise. */
@@ -47,13 +52,22 @@ export class Sender {
         channel.onDrain(() => this.flush());
         this.flush();
       },
-      onLost: () => (this.confirms = undefined),
+      onLost: (_channel, reason) => {
+        this.confirms = undefined;
+        const refusal = channelRefusal(reason);
+        if (refusal) options.onRefused?.(refusal);
+      },
     });
   }
 
   /** Sent or waiting, and not settled. */
   get pending(): { readonly unconfirmed: number; readonly waiting: number } {
     return { unconfirmed: this.confirms?.size ?? 0, waiting: this.room.size };
+  }
+
+  /** The room in use, and its limits. */
+  get waitingRoom(): WaitingRoom {
+    return this.room;
   }
 
   /** The largest frame of the connection, as it was agreed upon last. */
@@ -93,6 +107,7 @@ export class Sender {
         attempt.send(this.lease.current as LiveChannel, this.confirms as Confirms);
       };
       const waiting: Waiting = { bytes: message.content.length, go, gone: true };
+      attempt.again = () => this.wait(waiting, attempt);
       // Nobody overtakes who waits already.
       if (this.room.queued === 0 && this.isOpen()) go();
       else this.wait(waiting, attempt);

@@ -22,11 +22,16 @@ export class WaitingRoom {
   private held = 0;
   private inQueue = 0;
 
-  constructor(private readonly limit: { readonly messages: number; readonly bytes: number }) {}
+  constructor(readonly limit: { readonly messages: number; readonly bytes: number }) {}
 
   /** How many wait. */
   get size(): number {
     return this.held;
+  }
+
+  /** Bytes of those who wait. */
+  get bytes(): number {
+    return this.heldBytes;
   }
 
   /** How many of them wait for their turn. */

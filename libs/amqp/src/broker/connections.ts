@@ -1,0 +1,129 @@
+// The connections of a broker object: one that publishes and calls, one that consumes when there are handlers, and one
+// for answers when there are handlers that answer. An answer goes where its request says, and RabbitMQ closes the
+// connection for some addresses that look right; publishes and consumers must not suffer for that.
+
+import { Connection, type ConnectionEvent } from '../link/connection.js';
+import { connectionReports } from '../link/reports.js';
+import type { Clock } from '../model/clock.js';
+import type { Counters } from '../model/counters.js';
+import { describeError, printable } from '../model/logger.js';
+import type { Settings } from '../model/settings.js';
+import type { Events } from '../observe/listeners.js';
+import { declare } from '../topology/declare.js';
+import type { TopologyPlan } from '../topology/plan.js';
+import type { ConnectionStatus } from './status.js';
+
+/** What a connection is for; the second half of its name. */
+type Role = 'publish' | 'consume' | 'reply';
+
+/** What connections are made from. */
+export interface ConnectionsOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly counters: Counters;
+  /** What is to be declared, once it is known. */
+  readonly plan: () => TopologyPlan | undefined;
+  /** The broker takes messages again. */
+  readonly onUnblocked: () => void;
+}
+
+/** What happened to a connection that it does not keep itself. */
+interface Past {
+  blockedSince?: number;
+  notOpenSince?: number;
+  lastError?: string;
+  opened: boolean;
+}
+
+/** See the top of the file. */
+export class Connections {
+  readonly publish: Connection;
+  consume: Connection | undefined;
+  /** Also made for publishers: it connects when it is first used. */
+  readonly reply: Connection;
+  private answers = false;
+  private readonly past = new Map<Connection, Past>();
+
+  constructor(private readonly options: ConnectionsOptions) {
+    this.publish = this.make('publish', () => !this.consume);
+    this.reply = this.make('reply', () => false);
+  }
+
+  /** From now on there is one for consuming, and when `answers`, one for answers. */
+  forConsuming(answers: boolean): Connection {
+    this.answers = answers;
+    this.consume = this.make('consume', () => true);
+    return this.consume;
+  }
+
+  /** Resolves when all that are needed are open; see Connection.opened. */
+  async opened(patience: number | undefined): Promise<void> {
+    await Promise.all(this.needed().map((one) => one.opened(patience)));
+  }
+
+  status(): ConnectionStatus[] {
+    return this.needed().map((one) => {
+      const { blockedSince, notOpenSince, lastError } = this.past.get(one) as Past;
+      const { name, state, blocked } = one;
+      return { name, state, blocked, blockedSince, notOpenSince, lastError };
+    });
+  }
+
+  /** Closes all. Always settles. */
+  async close(): Promise<void> {
+    await Promise.all([this.consume?.close(), this.publish.close(), this.reply.close()]);
+  }
+
+  private needed(): Connection[] {
+    const { consume, publish, reply, answers } = this;
+    return [...(consume ? [consume] : []), publish, ...(answers ? [reply] : [])];
+  }
+
+  private make(role: Role, declares: () => boolean): Connection {
+    const { settings, clock, events } = this.options;
+    const { service, connectTimeout, reconnect, url, credentials, tls, heartbeat, logger } = settings;
+    const name = `${service}:${role}`;
+    const report = connectionReports(name, logger, events, clock);
+    const past: Past = { notOpenSince: clock.now(), opened: false };
+    const made = new Connection({
+      ...{ name, connectTimeout, reconnect, url, credentials, tls, heartbeat, clock },
+      onEvent: (event) => {
+        this.note(past, event);
+        report(event);
+        if (event.kind === 'unblocked') this.options.onUnblocked();
+      },
+      prepare: async (connection) => {
+        const plan = this.options.plan();
+        if (plan && declares()) await connection.withChannel((channel) => declare(channel, plan));
+      },
+    });
+    this.past.set(made, past);
+    return made;
+  }
+
+  private note(past: Past, event: ConnectionEvent): void {
+    const { clock, counters } = this.options;
+    switch (event.kind) {
+      case 'open':
+        if (past.opened) counters.reconnects++;
+        past.opened = true;
+        past.notOpenSince = past.lastError = undefined;
+        return;
+      case 'lost':
+        counters.connectionsLost++;
+        past.notOpenSince = clock.now();
+        past.blockedSince = undefined;
+        past.lastError = printable(event.reason);
+        return;
+      case 'refused':
+        past.lastError = printable(describeError(event.error));
+        return;
+      case 'blocked':
+        past.blockedSince ??= clock.now();
+        return;
+      case 'unblocked':
+        past.blockedSince = undefined;
+    }
+  }
+}

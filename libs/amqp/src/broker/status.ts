@@ -1,0 +1,40 @@
+// What can be asked about a broker object at any time, without asking the broker: for health checks, metrics and
+// whoever looks at a process that does not do what it should.
+
+import type { ConsumerStatus } from '../inbound/consumer.js';
+import type { ConnectionState } from '../link/connection.js';
+import type { BrokerCounters } from '../model/counters.js';
+
+/** One connection to the broker. */
+export interface ConnectionStatus {
+  /** Its name on the broker: `billing:publish`, `billing:consume`, `billing:reply`. */
+  readonly name: string;
+  readonly state: ConnectionState;
+  /** Whether the broker takes no messages for now (an alarm of memory or disk). */
+  readonly blocked: boolean;
+  /** Since when, in milliseconds since 1970; undefined when it is not blocked. */
+  readonly blockedSince: number | undefined;
+  /** Since when it is not open, in milliseconds since 1970; undefined while it is. */
+  readonly notOpenSince: number | undefined;
+  /** Why it was lost or could not be opened last, without secrets; undefined while it is open. */
+  readonly lastError: string | undefined;
+}
+
+/** How a broker object is doing. */
+export interface BrokerStatus {
+  readonly connections: readonly ConnectionStatus[];
+  readonly consumers: readonly ConsumerStatus[];
+  readonly publishing: { readonly unconfirmed: number; readonly waiting: number };
+  /** The room where publishes wait while the broker is away or blocked, and its limits. */
+  readonly waitingRoom: {
+    readonly messages: number;
+    readonly bytes: number;
+    readonly limit: { readonly messages: number; readonly bytes: number };
+  };
+  readonly pendingCalls: number;
+  /** Deadlines that are set: of publishes, calls and handlers. */
+  readonly timers: number;
+  /** It drains or closes, or has done so. */
+  readonly closing: boolean;
+  readonly counters: BrokerCounters;
+}

@@ -1,0 +1,42 @@
+// What a process counts for its operator, from its start: small numbers that tell whether something goes wrong often.
+// They only grow; docs/operating.md and the types say what each means.
+
+/** Counts since the broker object was made. */
+export interface BrokerCounters {
+  /** Connections that were lost after they had been open. */
+  readonly connectionsLost: number;
+  /** Connections that were open again after a loss. */
+  readonly reconnects: number;
+  /** Consumers that were lost: connection or channel gone, queue deleted, cancelled by the broker, or renewed. */
+  readonly consumersLost: number;
+  /** Outcomes whose channel had died, so that nothing was settled: the broker delivers these messages again. */
+  readonly settledTooLate: number;
+  /** Retries and dead letters that could not be sent on: their messages went back to their queues. */
+  readonly notSentOn: number;
+  /** Messages that were sent again, since the connection was lost before their confirm. One may count more than once. */
+  readonly resent: number;
+  /** Answers to remote callers that could not be delivered. */
+  readonly answersLost: number;
+  /** Replies that came for calls nobody waits for (any more): late, repeated, foreign or unreadable. */
+  readonly repliesIgnored: number;
+  /** Consumers that the watchdog renewed. */
+  readonly healed: number;
+}
+
+/** The counters while they count. */
+export type Counters = { -readonly [Name in keyof BrokerCounters]: number };
+
+/** All at zero. */
+export function counters(): Counters {
+  return {
+    connectionsLost: 0,
+    reconnects: 0,
+    consumersLost: 0,
+    settledTooLate: 0,
+    notSentOn: 0,
+    resent: 0,
+    answersLost: 0,
+    repliesIgnored: 0,
+    healed: 0,
+  };
+}

@@ -1,0 +1,55 @@
+// Answers to remote callers, on a connection of their own. Who asks says where the answer goes, and RabbitMQ closes the
+// connection that publishes to some addresses, however well they are made. So the loss of this connection costs
+// nothing but time: answers that were on their way are sent again, and what killed it is found out and given up.
+
+import { PublishOutcomeUnknownError, UnroutableError } from '../model/publish-errors.js';
+import type { OutgoingMessage } from '../model/message.js';
+import { Sender, type SenderOptions } from './sender.js';
+
+/** See the top of the file. */
+export class Answers {
+  private readonly sender: Sender;
+  /** The last suspect has been tried. */
+  private line: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: SenderOptions) {
+    this.sender = new Sender(options);
+  }
+
+  /** Resolves when the caller's queue has it. @throws UnroutableError when the caller is gone */
+  async send(message: OutgoingMessage): Promise<void> {
+    let routed: boolean;
+    try {
+      routed = await this.sender.send(message, this.limits());
+    } catch (error) {
+      // A second answer is ignored by its caller, so one that may have been lost is sent again.
+      if (!(error instanceof PublishOutcomeUnknownError)) throw error;
+      routed = await this.alone(message);
+    }
+    if (!routed) {
+      throw new UnroutableError(message.exchange, message.routingKey, message.properties.messageId ?? '');
+    }
+  }
+
+  /** The broker takes messages again. */
+  flush(): void {
+    this.sender.flush();
+  }
+
+  /** See Sender.close. */
+  close(expired: Promise<void>): Promise<void> {
+    return this.sender.close(expired);
+  }
+
+  // One after the other: the one whose address is the reason takes only itself along the next time.
+  private alone(message: OutgoingMessage): Promise<boolean> {
+    this.options.counters.resent++;
+    const sent = this.line.then(() => this.sender.send(message, this.limits()));
+    this.line = sent.catch(() => undefined);
+    return sent;
+  }
+
+  private limits(): { readonly timeout: number } {
+    return { timeout: this.options.settings.publish.timeout };
+  }
+}
