@@ -7,6 +7,17 @@ export { json } from './codecs/json.js';
 export { nest, nestPattern } from './codecs/nest.js';
 export { text } from './codecs/text.js';
 export { CallerLeftError } from './inbound/calls.js';
+export {
+  DeadLetters,
+  type DeadLettersOptions,
+  type DropOptions,
+  type LookOptions,
+  type ReplayOptions,
+} from './desk/dead-letters.js';
+export type { DeadLetter, DeadLetterFilter } from './desk/dead-letter.js';
+export type { DeadQueue } from './desk/management.js';
+export type { DeadLetterProgress, DeadLetterResult, DeadLetterWork } from './desk/rounds.js';
+export type { DeskConnection } from './desk/visit.js';
 export type { ConsumerStatus } from './inbound/consumer.js';
 export type { ConnectionState } from './link/connection.js';
 export { systemClock, type Clock } from './model/clock.js';

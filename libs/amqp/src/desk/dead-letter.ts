@@ -1,0 +1,110 @@
+// One dead letter as a person looks at it: the facts of the failure, read from the headers with care, and
+// which of them somebody wants.
+
+import { countHeader, HEADER, safeHeaders, textHeader } from '../model/headers.js';
+import { milliseconds, type Duration } from '../model/duration.js';
+import type { Headers, MessageProperties, ReceivedMessage } from '../model/message.js';
+
+/** Header of a message that was replayed: how often. */
+export const REPLAYED = 'x-warren-replayed';
+
+/** A message of a dead-letter queue. Texts come from the wire: make them printable before a terminal sees them. */
+export interface DeadLetter {
+  /** The queue it lies in. */
+  readonly deadQueue: string;
+  /** 1 for the one at the head of the queue. */
+  readonly position: number;
+  /** Where it was when it failed, and where a replay sends it; undefined when nothing says so. */
+  readonly queue: string | undefined;
+  readonly id: string | undefined;
+  readonly reason: string | undefined;
+  /** Class of the error. */
+  readonly error: string | undefined;
+  readonly errorMessage: string | undefined;
+  readonly errorStack: string | undefined;
+  readonly handler: string | undefined;
+  /** How often it was tried. */
+  readonly attempts: number;
+  /** When it failed. */
+  readonly failedAt: Date | undefined;
+  /** Where it was published to in the beginning. */
+  readonly exchange: string | undefined;
+  readonly routingKey: string | undefined;
+  /** How often it was replayed before. */
+  readonly replayed: number;
+  /** How often it was taken from a quorum queue and handed back: what a `x-delivery-limit` counts. */
+  readonly looks: number;
+  readonly properties: MessageProperties;
+  readonly headers: Headers;
+  readonly content: Buffer;
+}
+
+/** Which dead letters are meant. All conditions must hold; without any, all are. */
+export interface DeadLetterFilter {
+  /** Class of the error: `TypeError`. */
+  readonly error?: string;
+  /** The handler that failed: `OrderHandlers.place`. */
+  readonly handler?: string;
+  /** The message id, or one of several. */
+  readonly id?: string | readonly string[];
+  /** Failed at least this long ago. What has no time of failure is not meant. */
+  readonly olderThan?: Duration;
+  /** Failed at most this long ago. What has no time of failure is not meant. */
+  readonly newerThan?: Duration;
+}
+
+/** Reads a delivery of a dead-letter queue. Nothing in it can make this throw. */
+export function deadLetter(message: ReceivedMessage, deadQueue: string, position: number): DeadLetter {
+  const headers = safeHeaders(message.properties.headers);
+  const text = (name: string): string | undefined => textHeader(headers, name) || undefined;
+  const { messageId } = message.properties;
+  return {
+    deadQueue,
+    position,
+    queue: text(HEADER.queue) ?? /^(.+)\.dead$/.exec(deadQueue)?.[1] ?? text('x-first-death-queue'),
+    id: typeof messageId === 'string' && messageId !== '' ? messageId : undefined,
+    reason: text(HEADER.reason) ?? text('x-first-death-reason'),
+    error: text(HEADER.errorName),
+    errorMessage: text(HEADER.errorMessage),
+    errorStack: text(HEADER.errorStack),
+    handler: text(HEADER.handler),
+    attempts: 1 + countHeader(headers, HEADER.attempt),
+    failedAt: date(text(HEADER.failedAt)),
+    exchange: textHeader(headers, HEADER.originalExchange),
+    routingKey: textHeader(headers, HEADER.originalRoutingKey),
+    replayed: countHeader(headers, REPLAYED),
+    looks: countHeader(headers, 'x-delivery-count'),
+    properties: message.properties,
+    headers,
+    content: message.content,
+  };
+}
+
+/** A filter as a question. @throws ConfigError for a duration that is none. */
+export function chosen(filter: DeadLetterFilter, now: number): (letter: DeadLetter) => boolean {
+  const ids = filter.id === undefined ? undefined : new Set([filter.id].flat());
+  const before =
+    filter.olderThan === undefined ? Infinity : now - milliseconds(filter.olderThan, 'olderThan');
+  const after =
+    filter.newerThan === undefined ? -Infinity : now - milliseconds(filter.newerThan, 'newerThan');
+  const byAge = filter.olderThan !== undefined || filter.newerThan !== undefined;
+  return ({ error, handler, id, failedAt }) => {
+    if (filter.error !== undefined && filter.error !== error) return false;
+    if (filter.handler !== undefined && filter.handler !== handler) return false;
+    if (ids !== undefined && (id === undefined || !ids.has(id))) return false;
+    if (!byAge) return true;
+    const time = failedAt?.getTime();
+    return time !== undefined && time <= before && time >= after;
+  };
+}
+
+/** Whether a filter can leave anything out. */
+export function choosy(filter: DeadLetterFilter): boolean {
+  const { error, handler, id, olderThan, newerThan } = filter;
+  return [error, handler, id, olderThan, newerThan].some((condition) => condition !== undefined);
+}
+
+function date(text: string | undefined): Date | undefined {
+  const time = text === undefined ? NaN : Date.parse(text);
+  return Number.isNaN(time) ? undefined : new Date(time);
+}

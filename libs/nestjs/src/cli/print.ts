@@ -1,0 +1,132 @@
+// Dead letters on a terminal. Everything in them came over the wire: control characters are escaped, so that a
+// body cannot move the cursor or colour the screen, and what is long is cut.
+
+import type { DeadLetter } from '@warren/amqp';
+
+const BODY = 4_000;
+const STACK = 4_000;
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** One line of text without anything that a terminal would obey. */
+export function safe(text: unknown, most = 1_000): string {
+  const escaped = String(text).replace(
+    CONTROL,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+  return escaped.length > most ? `${escaped.slice(0, most - 1)}…` : escaped;
+}
+
+/** A table of some letters, the widest cells cut. */
+export function table(letters: readonly DeadLetter[]): string {
+  const rows = letters.map((letter) => [
+    String(letter.position),
+    letter.failedAt?.toISOString().slice(0, 19).replace('T', ' ') ?? '-',
+    safe(letter.id ?? '-', 36),
+    safe(letter.reason ?? '-', 20),
+    safe(letter.handler ?? '-', 30),
+    safe(letter.error === undefined ? '-' : `${letter.error}: ${letter.errorMessage ?? ''}`, 60),
+  ]);
+  const all = [['#', 'failed at (UTC)', 'message id', 'reason', 'handler', 'error'], ...rows];
+  const widths = all[0].map((_, column) => Math.max(...all.map((row) => row[column].length)));
+  return all
+    .map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  '))
+    .map((line) => `  ${line.trimEnd()}`)
+    .join('\n');
+}
+
+/** Everything about one letter. */
+export function page(letter: DeadLetter): string {
+  const { error, errorMessage, errorStack, exchange, routingKey } = letter;
+  const facts: [string, string | undefined][] = [
+    ['message id', letter.id],
+    ['queue', letter.queue],
+    ['handler', letter.handler],
+    ['reason', letter.reason],
+    ['failed at', letter.failedAt?.toISOString()],
+    ['attempts', String(letter.attempts)],
+    ['replayed', letter.replayed > 0 ? `${letter.replayed} times before` : undefined],
+    ['published to', exchange === undefined ? undefined : published(exchange, routingKey ?? '')],
+    ['error', error === undefined ? undefined : `${error}: ${errorMessage ?? ''}`],
+  ];
+  const lines = facts.flatMap(([name, value]) =>
+    value === undefined ? [] : [`  ${name.padEnd(13)}${safe(value)}`],
+  );
+  const stack = errorStack === undefined ? [] : [block('stack', errorStack.split('\n'), STACK)];
+  const others = block('properties', JSON.stringify(foreign(letter), null, 2).split('\n'), STACK);
+  return [`-- ${safe(letter.deadQueue)} #${letter.position}`, ...lines, ...stack, others, body(letter)].join(
+    '\n',
+  );
+}
+
+/** One letter as a JSON object. The body is text when its bytes are text, else base64. */
+export function jsonLine(letter: DeadLetter): string {
+  const { content, properties, failedAt, ...facts } = letter;
+  const plain = asText(content);
+  return JSON.stringify({
+    ...facts,
+    failedAt: failedAt?.toISOString(),
+    properties: { ...properties, headers: undefined },
+    ...(plain === undefined ? { bodyBase64: content.toString('base64') } : { body: plain }),
+  });
+}
+
+const published = (exchange: string, key: string): string =>
+  exchange === '' ? `queue ${key}` : `${exchange} with key ${key}`;
+
+const OURS = /^(x-warren-(attempt|queue|handler|reason|failed-at|replayed)|x-exception-.*|x-original-.*)$/;
+
+/** Properties and headers that the facts above do not say. */
+function foreign({ properties, headers }: DeadLetter): object {
+  const others = Object.entries(headers).filter(([name]) => !OURS.test(name));
+  const set = Object.entries(properties).filter(
+    ([name, value]) => value !== undefined && !['headers', 'messageId'].includes(name),
+  );
+  return { ...Object.fromEntries(set), headers: Object.fromEntries(others) };
+}
+
+function body({ content }: DeadLetter): string {
+  const title = `body, ${content.length} bytes`;
+  // One more than is shown: a character may be cut in two.
+  const plain = asText(content);
+  if (plain === undefined) return block(title, hex(content.subarray(0, 512)), BODY);
+  return block(title, pretty(plain).split('\n'), BODY);
+}
+
+function pretty(plain: string): string {
+  try {
+    return plain.length > 100_000 ? plain : JSON.stringify(JSON.parse(plain) as unknown, null, 2);
+  } catch {
+    return plain;
+  }
+}
+
+function asText(content: Buffer): string | undefined {
+  const plain = content.toString('utf8');
+  const binary = /[\u0000-\u0008\u000e-\u001a]/.test(plain) || !Buffer.from(plain).equals(content);
+  return binary ? undefined : plain;
+}
+
+function hex(bytes: Buffer): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; at += 16) {
+    const part = bytes.subarray(at, at + 16);
+    const digits = [...part].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    const characters = [...part].map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '.'));
+    lines.push(`${at.toString(16).padStart(4, '0')}  ${digits.padEnd(47)}  ${characters.join('')}`);
+  }
+  return lines;
+}
+
+function block(title: string, lines: readonly string[], most: number): string {
+  const shown: string[] = [];
+  let length = 0;
+  for (const line of lines) {
+    if (length > most) {
+      shown.push('    … (cut; --json or --save has all of it)');
+      break;
+    }
+    length += line.length;
+    shown.push(`    ${safe(line.replaceAll('\t', '  ').replace(/\r$/, ''), most)}`);
+  }
+  return `  ${title}\n${shown.join('\n')}`;
+}

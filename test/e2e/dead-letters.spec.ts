@@ -1,0 +1,200 @@
+// The dead-letter desk on a queue of dead letters: looking leaves everything as it was, a replay goes to the
+// queue of the failure and loses nothing whatever interrupts it, and what is dropped is saved before.
+
+import { describe, expect, it } from '@jest/globals';
+import { DeadLetters, Reject, type DeadLetter } from '@warren/amqp';
+import { onEachBroker } from '../support/brokers.js';
+import { Collector, until } from '../support/events.js';
+import { count, rejection, warren } from '../support/warren.js';
+import { fill, idsOf, kinds, ready } from './dead-letters.js';
+
+onEachBroker('the dead-letter desk', (broker) => {
+  const desk = (): DeadLetters => new DeadLetters({ url: broker.url });
+  const read = async (queue: string, options = {}): Promise<DeadLetter[]> => {
+    const letters: DeadLetter[] = [];
+    for await (const letter of desk().look(queue, options)) letters.push(letter);
+    return letters;
+  };
+
+  describe.each(kinds)('given a $kind dead-letter queue', ({ kind, args }) => {
+    it('shows the first letters and leaves number and order of all as they were, however often it looks', async () => {
+      const queue = `look-${kind}`;
+      const ids = await fill(broker, queue, 300, args);
+      for (const limit of [120, 7, 300]) {
+        const letters = await read(queue, { limit });
+        expect(letters.map(({ id }) => id)).toEqual(ids.slice(0, limit));
+        await ready(broker, `${queue}.dead`, 300);
+      }
+      for (const letter of (await read(queue)).slice(0, 3))
+        expect(letter.looks).toBe(kind === 'classic' ? 0 : 3);
+      expect(await idsOf(broker, `${queue}.dead`)).toEqual(ids);
+    });
+
+    it('a loop that is left early gives back what it took, in its place', async () => {
+      const queue = `leave-${kind}`;
+      const ids = await fill(broker, queue, 50, args);
+      for await (const letter of desk().look(queue)) if (letter.position === 5) break;
+      await ready(broker, `${queue}.dead`, 50);
+      expect(await idsOf(broker, `${queue}.dead`)).toEqual(ids);
+    });
+
+    it('replays in order, to the queue of the failure, with attempts anew, and empties the dead-letter queue', async () => {
+      const queue = `replay-${kind}`;
+      const ids = await fill(broker, queue, 250, args);
+      await read(queue);
+      const progress: number[] = [];
+      const result = await desk().replay(queue, { onProgress: ({ done }) => progress.push(done) });
+      expect(result).toEqual({ done: 250, seen: 250, total: 250, unseen: 0, interrupted: false });
+      expect(progress).toEqual([100, 200, 250]);
+      const channel = await (await broker.connect()).createChannel();
+      const first = await until(() => channel.get(queue, { noAck: true }), 'a message');
+      expect(first.properties.headers).toEqual({
+        tenant: 'eu',
+        'x-warren-exchange': 'events',
+        'x-warren-routing-key': 'order.0',
+        'x-warren-replayed': 1,
+      });
+      expect(first.properties.messageId).toBe(ids[0]);
+      expect(first.fields.redelivered).toBe(false);
+      expect(await idsOf(broker, queue)).toEqual(ids.slice(1));
+      expect(await count(broker, `${queue}.dead`)).toBe(0);
+    });
+
+    it('replays one class of errors and leaves the others in their order', async () => {
+      const queue = `chosen-${kind}`;
+      const ids = await fill(broker, queue, 240, args);
+      const result = await desk().replay(queue, { error: 'TypeError' });
+      expect(result).toMatchObject({ done: 120, seen: 240 });
+      expect(await idsOf(broker, queue)).toEqual(ids.filter((_, index) => index % 2 === 1));
+      await ready(broker, `${queue}.dead`, 120);
+      expect(await idsOf(broker, `${queue}.dead`)).toEqual(ids.filter((_, index) => index % 2 === 0));
+    });
+
+    it('stops after the batch in which it was aborted, and hands the rest back', async () => {
+      const queue = `abort-${kind}`;
+      const ids = await fill(broker, queue, 200, args);
+      const stop = new AbortController();
+      const result = await desk().replay(queue, {
+        batch: 20,
+        signal: stop.signal,
+        onProgress: ({ done }) => done === 60 && stop.abort(),
+      });
+      expect(result).toMatchObject({ done: 60, interrupted: true });
+      await ready(broker, `${queue}.dead`, 140);
+      expect(await idsOf(broker, queue)).toEqual(ids.slice(0, 60));
+      expect(await idsOf(broker, `${queue}.dead`)).toEqual(ids.slice(60));
+    });
+  });
+
+  it('what fails again during a replay comes back once, and is not replayed again by it', async () => {
+    const runs = new Collector<string>('runs');
+    const rabbit = await warren(broker.url)
+      .consume('again', ({ message }) => {
+        runs.push(String(message.properties.messageId));
+        throw Reject('still wrong');
+      })
+      .open();
+    for (let i = 0; i < 30; i++) await rabbit.broker.send('again', i);
+    await ready(broker, 'again.dead', 30);
+    expect(await desk().replay('again', { batch: 5 })).toMatchObject({ done: 30, total: 30 });
+    await ready(broker, 'again.dead', 30);
+    expect(runs.size).toBe(60);
+    const [letter] = await read('again');
+    expect(letter).toMatchObject({ replayed: 1, attempts: 1, queue: 'again', reason: 'rejected' });
+  });
+
+  it('a replayed message reaches one queue, not all that are bound, and its handler sees exchange and key', async () => {
+    const seen = new Collector<string>('deliveries');
+    let failing = true;
+    const rabbit = await warren(broker.url)
+      .subscribe(
+        'order.*',
+        ({ exchange, routingKey, attempt }) => {
+          if (failing) throw Reject('no');
+          seen.push(`${exchange} ${routingKey} ${attempt}`);
+        },
+        { queue: 'one' },
+      )
+      .subscribe('order.#', ({ routingKey }) => seen.push(`other ${routingKey}`), { queue: 'two' })
+      .open();
+    await rabbit.broker.publish('order.eu', 1);
+    await ready(broker, 'one.dead', 1);
+    expect(await seen.one()).toBe('other order.eu');
+    failing = false;
+    await desk().replay('one');
+    expect(await seen.one()).toBe('events order.eu 1');
+    expect(seen.size).toBe(2);
+  });
+
+  it('a replay to a queue that is not there ends with its name, and every letter is in its place', async () => {
+    const ids = await fill(broker, 'gone', 30, {});
+    const channel = await (await broker.connect()).createChannel();
+    await channel.deleteQueue('gone');
+    expect(await rejection(desk().replay('gone', { batch: 10 }))).toMatchObject({
+      code: 'WARREN_UNROUTABLE',
+    });
+    await ready(broker, 'gone.dead', 30);
+    await channel.assertQueue('elsewhere', { durable: true });
+    expect(await desk().replay('gone', { to: 'elsewhere', limit: 12 })).toMatchObject({ done: 12 });
+    expect(await idsOf(broker, 'elsewhere')).toEqual(ids.slice(0, 12));
+    expect(await idsOf(broker, 'gone.dead')).toEqual(ids.slice(12));
+  });
+
+  it('drops what was saved, keeps what could not be saved, and chooses by id, handler and age', async () => {
+    const ids = await fill(broker, 'drop', 40, {});
+    const saved: DeadLetter[] = [];
+    const full = new Error('no space left');
+    const save = async (letters: readonly DeadLetter[]): Promise<void> => {
+      if (saved.length >= 20) throw full;
+      saved.push(...letters);
+      await Promise.resolve();
+    };
+    expect(await rejection(desk().drop('drop', { batch: 10, save }))).toBe(full);
+    expect(saved.map(({ id }) => id)).toEqual(ids.slice(0, 20));
+    await ready(broker, 'drop.dead', 20);
+    expect(await desk().drop('drop', { id: [ids[25], ids[30], 'nobody'] })).toMatchObject({ done: 2 });
+    expect(await desk().drop('drop', { handler: 'Nobody.at all' })).toMatchObject({ done: 0, seen: 18 });
+    expect(await desk().drop('drop', { olderThan: '1h' })).toMatchObject({ done: 0, seen: 18 });
+    expect(await desk().drop('drop', { newerThan: '1h', handler: 'Orders.place' })).toMatchObject({
+      done: 18,
+    });
+  });
+
+  it('messages of others, with nothing in their headers or with nonsense, are shown and replayed', async () => {
+    const channel = await (await broker.connect()).createConfirmChannel();
+    await channel.assertQueue('odd', { durable: true });
+    await channel.assertQueue('odd.dead', { durable: true });
+    const headers = {
+      'x-warren-attempt': 'many',
+      'x-warren-queue': 7,
+      'x-warren-failed-at': 'soon',
+      cc: ['x'],
+    };
+    channel.sendToQueue('odd.dead', Buffer.from([0, 255]), { headers });
+    channel.sendToQueue('odd.dead', Buffer.from('bare'), { CC: 'two', expiration: '3600000' });
+    await channel.waitForConfirms();
+    const letters = await read('odd.dead');
+    expect(letters).toMatchObject([
+      { queue: 'odd', attempts: 1, id: undefined, error: undefined, failedAt: undefined, replayed: 0 },
+      { queue: 'odd', attempts: 1 },
+    ]);
+    expect(await desk().replay('odd')).toMatchObject({ done: 2 });
+    expect(await count(broker, 'odd')).toBe(2);
+  });
+
+  it('says that a queue is missing or exclusively used, and refuses a replay to itself', async () => {
+    expect(await rejection(desk().count('nobody'))).toMatchObject({ code: 'WARREN_TOPOLOGY_MISSING' });
+    const channel = await (await broker.connect()).createChannel();
+    await channel.assertQueue('taken.dead', { durable: true });
+    channel.sendToQueue('taken.dead', Buffer.from('x'));
+    await until(async () => (await channel.checkQueue('taken.dead')).messageCount === 1, 'the message');
+    await channel.assertQueue('locked.dead', { exclusive: true });
+    expect(await rejection(read('locked'))).toMatchObject({ code: 'WARREN_QUEUE_LOCKED' });
+    await channel.consume('taken.dead', () => undefined, { exclusive: true, noAck: false });
+    channel.sendToQueue('taken.dead', Buffer.from('y'));
+    await channel.prefetch(1);
+    expect(await rejection(desk().replay('taken', { to: 'taken.dead' }))).toMatchObject({
+      code: 'WARREN_CONFIG',
+    });
+  });
+});
