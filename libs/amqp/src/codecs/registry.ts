@@ -8,6 +8,7 @@ import { DecodeError, EncodeError } from '../model/errors.js';
 import type { Codec, CodecLookup, Encoded, OutgoingFacts } from '../model/codec.js';
 import type { MessageProperties } from '../model/message.js';
 import { describeError, printable } from '../model/logger.js';
+import { checkName } from '../model/outgoing-headers.js';
 
 /** All codecs of a broker, the application's own first. */
 export class CodecRegistry implements CodecLookup {
@@ -33,6 +34,7 @@ export class CodecRegistry implements CodecLookup {
     codec: Codec | undefined,
     about: OutgoingFacts,
   ): Encoded {
+    if (contentType !== undefined) checkName('contentType', contentType);
     // A Buffer under any content type is taken as encoded already.
     if (payload instanceof Uint8Array && !codec) {
       return { content: toBuffer(payload), contentType: contentType ?? 'application/octet-stream' };

@@ -10,6 +10,7 @@ import {
 import type { Deadline, Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage } from '../model/message.js';
 import type { LiveChannel } from '../link/channel.js';
+import { channelRefusal, isToBlame } from './channel-refusal.js';
 import type { Confirms } from './confirms.js';
 
 /** How long a send may take, and what calls it off. */
@@ -28,7 +29,10 @@ export type AttemptResult = { readonly routed: boolean } | { readonly error: Err
 export class Attempt {
   /** Why it was not sent yet, for the error of its deadline. */
   waitReason: () => string = () => 'it was not sent';
+  /** Sends it once more, when the channel was closed because of another one. */
+  again: () => void = () => undefined;
   private sent = false;
+  private inDoubt = false;
   private done = false;
   private readonly deadline: Deadline;
 
@@ -68,7 +72,16 @@ export class Attempt {
   }
 
   private lost(channel: LiveChannel): void {
-    void channel.closed.then((reason) => this.fail(this.unknown(`the channel was lost (${reason})`)));
+    void channel.closed.then((reason) => {
+      if (this.done) return;
+      const refusal = channelRefusal(reason);
+      const toBlame = refusal !== undefined && isToBlame(refusal, this.message);
+      if (toBlame && refusal.error) return this.fail(refusal.error);
+      if (!refusal || toBlame) return this.fail(this.unknown(`the channel was lost (${reason})`));
+      this.sent = false;
+      this.inDoubt = true;
+      this.again();
+    });
   }
 
   private readonly onAbort = (): void => {
@@ -78,7 +91,7 @@ export class Attempt {
 
   private tooLate(): Error {
     const { exchange, routingKey } = this.message;
-    if (this.sent) return this.unknown(`no confirm within ${this.given} ms`);
+    if (this.sent || this.inDoubt) return this.unknown(`no confirm within ${this.given} ms`);
     return new PublishTimeoutError(exchange, routingKey, this.given, this.waitReason());
   }
 

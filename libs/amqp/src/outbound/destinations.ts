@@ -9,6 +9,7 @@ import type { KeptQueue } from '../model/outlet.js';
 import type { WayBack } from '../model/way-back.js';
 import type { Connection } from '../link/connection.js';
 import { declare, declareExchange, type DeclaringChannel } from '../topology/declare.js';
+import type { ChannelRefusal } from './channel-refusal.js';
 import { explain } from '../topology/explain.js';
 import type { ExchangeSpec, QueueSpec } from '../topology/schema.js';
 import { wayBackWishes } from '../topology/way-back.js';
@@ -29,10 +30,15 @@ type Ask = (channel: DeclaringChannel, life: number) => Promise<void>;
 const ATTEMPTS = 10;
 const PAUSE = 50;
 
+/** How long a missing permission is believed, in ms: finding out costs a channel. */
+const FORBIDDEN_FOR = 5_000;
+
 /** Exchanges, queues and wait queues that publishes go to. */
 export class Destinations {
   private life = 0;
   private readonly known = new Set<string>(['']);
+  /** Exchanges that the broker keeps from us: since when, and its error. */
+  private readonly forbidden = new Map<string, { readonly since: number; readonly error: RabbitError }>();
   /** Wait queues, and queues that are bound for their retries: when they were declared. */
   private readonly fresh = new Map<string, number>();
   private readonly bound = new Map<string, number>();
@@ -49,10 +55,21 @@ export class Destinations {
   /** Declares an exchange that is described, looks for another. @throws TopologyMissingError */
   async ensure(exchange: string): Promise<void> {
     if (this.isKnown(exchange)) return;
+    const no = this.forbidden.get(exchange);
+    if (no && this.options.clock.now() - no.since < FORBIDDEN_FOR) throw no.error;
     await this.once(`exchange ${exchange}`, async (channel, life) => {
       await declareExchange(channel, this.options.describe(exchange) ?? lookFor(exchange));
       if (life === this.life) this.known.add(exchange);
     });
+  }
+
+  /** A publish cost the channel: the next one to that exchange asks first, or does not go. */
+  refused({ exchange, topic, error }: ChannelRefusal): void {
+    // Other topics of the exchange may be allowed.
+    if (topic !== undefined) return;
+    this.known.delete(exchange);
+    if (this.forbidden.size >= 1_000) this.forbidden.clear();
+    if (error) this.forbidden.set(exchange, { since: this.options.clock.now(), error });
   }
 
   /** Wait queues that were used in this life. */
@@ -161,6 +178,7 @@ export class Destinations {
     this.life = this.options.connection.life;
     this.known.clear();
     this.known.add('');
+    this.forbidden.clear();
     this.fresh.clear();
     this.bound.clear();
   }
