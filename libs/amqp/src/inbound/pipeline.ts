@@ -6,6 +6,7 @@ import { ACK, OPEN, type Verdict } from '../model/verdict.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { order } from './order.js';
 import type { HandlerRoom, Run } from './step.js';
+import { isItems, lastOf } from './streamed-answer.js';
 
 /** The whole way of one handler. */
 export function pipeline(room: HandlerRoom): Run {
@@ -17,7 +18,8 @@ function invoke(plan: HandlerPlan): Run {
   const { handle } = plan.registration;
   const done: Verdict = plan.ack === 'manual' ? OPEN : ACK;
   return async (delivery) => {
-    const value: unknown = await handle(delivery);
+    let value: unknown = await handle(delivery);
+    if (plan.rpc && !delivery.streamed && isItems(value)) value = await lastOf(value, delivery);
     if (value instanceof OutcomeSignal) throw value;
     return value === undefined || plan.ack === 'manual' ? done : { kind: 'ack', value };
   };

@@ -16,11 +16,11 @@ export function isItems(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
-/** The last item of all. */
-export async function lastOf(items: AsyncIterable<unknown>, signal: AbortSignal): Promise<unknown> {
+/** The last item of all, for a caller who asked for one answer. */
+export async function lastOf(items: AsyncIterable<unknown>, delivery: Delivery): Promise<unknown> {
   let last: unknown;
   for await (const item of items) {
-    signal.throwIfAborted();
+    if (delivery.abortedBy !== undefined) throw delivery.abortedBy as Error;
     last = item;
   }
   return last;
@@ -63,7 +63,7 @@ interface Target {
 
 function send({ room, delivery, replyTo }: Target, reply: Reply, headers = {}): Promise<void> {
   const message: OutgoingMessage = replyMessage(room, delivery, replyTo, reply, headers);
-  return room.outlet.send(message);
+  return room.answers.send(message);
 }
 
 const EMPTY: Reply = { content: Buffer.alloc(0), isError: false };

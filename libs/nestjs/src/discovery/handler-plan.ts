@@ -47,7 +47,7 @@ function agreed({ mark: { contract, kind } }: FoundHandler, id: string): Handler
     );
   }
   if (contract.kind !== 'rpc') return { schema: contract.payload };
-  return { schema: contract.request };
+  return { schema: contract.request, response: contract.response, errors: contract.errors };
 }
 
 function resolve({ mark }: FoundHandler, id: string, get: Get) {

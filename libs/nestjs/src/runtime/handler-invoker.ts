@@ -17,6 +17,7 @@ import {
   type Pipeline,
   type Refusals,
 } from './nest-internals.js';
+import { itemsOf } from './observable-items.js';
 import { perRequest } from './request-scope.js';
 
 /** What an invoker needs of the application. */
@@ -97,17 +98,43 @@ function proven(
   refusals: Refusals,
 ): Pipeline {
   return async (...args) => {
+    const failed = (error: unknown): Promise<unknown> => outcome(error, args, filters, kind, refusals);
     try {
-      return await settled(await target(...args), args[1]);
+      const value = await settled(await target(...args), args[1]);
+      return kind === 'rpc' && isItems(value) ? itemsOr(value, failed) : value;
     } catch (error) {
-      return outcome(error, args, filters, kind, refusals);
+      return failed(error);
     }
   };
 }
 
-/** The last value of an Observable, its error as a throw; `undefined` when it ends without a value. */
+/** Items of a generator. What it throws in the middle goes to the filters, whose value is then the last item. */
+async function* itemsOr(
+  items: AsyncIterable<unknown>,
+  failed: (error: unknown) => Promise<unknown>,
+): AsyncGenerator<unknown, void, undefined> {
+  try {
+    yield* items;
+  } catch (error) {
+    yield await failed(error);
+  }
+}
+
+function isItems(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+function isStreamed(context: RabbitContext): boolean {
+  return context.getArgs()[0].streamed;
+}
+
+/**
+ * The last value of an Observable, its error as a throw; `undefined` when it ends without a value. All its values as
+ * items when the caller reads a stream.
+ */
 async function settled(result: unknown, context: unknown): Promise<unknown> {
   if (!isObservable(result)) return result;
+  if (context instanceof RabbitContext && isStreamed(context)) return itemsOf(result);
   const { signal } = context as RabbitContext | RabbitBatchContext;
   // When nobody waits for it any longer, the subscription ends too, with an error: an abort is no success.
   const aborted = new Observable<never>((subscriber) => {

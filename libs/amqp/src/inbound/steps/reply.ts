@@ -10,7 +10,7 @@ import { ACK, DROP, type Verdict } from '../../model/verdict.js';
 import { answer, errorReply, valueReply } from '../answer.js';
 import { Credit } from '../answer-stream.js';
 import { CallerLeftError } from '../calls.js';
-import { answerStream, isItems, lastOf } from '../streamed-answer.js';
+import { answerStream, isItems } from '../streamed-answer.js';
 import { repeats, type Outcome, type Repeats } from '../repeats.js';
 import type { HandlerRoom, Run, Step } from '../step.js';
 
@@ -73,8 +73,7 @@ async function settled(room: HandlerRoom, delivery: Delivery, given: Verdict): P
   if (verdict.kind === 'requeue' || verdict.kind === 'retry') return { verdict, reply: undefined };
   if (verdict.kind === 'dead-letter') return { verdict, reply: errorReply(room, verdict.error) };
   try {
-    let value = verdict.kind === 'ack' ? verdict.value : undefined;
-    if (isItems(value)) value = await lastOf(value, delivery.signal);
+    const value = verdict.kind === 'ack' ? verdict.value : undefined;
     // The schema only checks: what it would change, it changes at the caller.
     if (room.plan.rpc?.response) await validate(room.plan.rpc.response, value);
     return { verdict, reply: valueReply(room, value) };
