@@ -7,7 +7,6 @@ import type { Delivery } from '../model/delivery.js';
 import { HEADER } from '../model/headers.js';
 import { describeError, printable } from '../model/logger.js';
 import type { OutgoingMessage } from '../model/message.js';
-import { PublishOutcomeUnknownError } from '../model/publish-errors.js';
 import { callerErrorFacts } from './caller-errors.js';
 import { mayReplyTo } from './reply-address.js';
 import type { HandlerRoom } from './step.js';
@@ -96,12 +95,9 @@ export async function answer(room: HandlerRoom, delivery: Delivery, reply: Reply
   if (replyTo === undefined) return;
   const message = replyMessage(room, delivery, replyTo, reply);
   try {
-    // A second answer is ignored by its caller, so one that may have been lost with its channel is sent again.
-    await room.outlet.send(message).catch((error: unknown) => {
-      if (error instanceof PublishOutcomeUnknownError) return room.outlet.send(message);
-      throw error;
-    });
+    await room.answers.send(message);
   } catch (error) {
+    room.counters.answersLost++;
     room.logger.warn(
       `${room.plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`,
     );
