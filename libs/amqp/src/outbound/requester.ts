@@ -13,6 +13,7 @@ import { HEADER } from '../model/headers.js';
 import { errorClasses } from '../model/known-errors.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
 import { outgoing } from '../model/outgoing.js';
+import { outgoingHeaders } from '../model/outgoing-headers.js';
 import { whole } from '../model/option-checks.js';
 import type { Gathered, GatherOptions, RequestOptions, StreamOptions } from '../model/publish-options.js';
 import { RpcCancelledError, RpcTimeoutError } from '../model/rpc-errors.js';
@@ -177,7 +178,7 @@ export class Requester {
       throw new RpcTimeoutError(exchange, routingKey, 0, correlationId);
     const deadline = credit === undefined ? clock.now() + timeout : scope?.deadline;
     const headers = {
-      ...options.headers,
+      ...(options.headers === undefined ? {} : outgoingHeaders(options.headers)),
       ...(deadline === undefined ? {} : { [HEADER.deadline]: Math.floor(deadline) }),
       ...(credit === undefined ? {} : { [HEADER.stream]: credit }),
     };
