@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Encoded } from '../model/codec.js';
 import type { Delivery } from '../model/delivery.js';
+import { RabbitError } from '../model/errors.js';
 import { HEADER } from '../model/headers.js';
 import { describeError, printable } from '../model/logger.js';
 import type { OutgoingMessage } from '../model/message.js';
@@ -17,12 +18,18 @@ export interface Reply extends Encoded {
 }
 
 /** A value as a reply. @throws when it cannot travel */
-export function valueReply({ outlet, plan }: HandlerRoom, value: unknown, more = false): Reply {
+export function valueReply({ outlet, plan, settings }: HandlerRoom, value: unknown, more = false): Reply {
   const { codec } = plan;
   const encoded =
     codec?.encodeReply?.(value, more) ??
     outlet.codecs.encode(value, undefined, codec, { exchange: '', routingKey: '' });
-  return { ...encoded, isError: false };
+  const { length } = encoded.content;
+  if (length <= settings.maxMessageBytes) return { ...encoded, isError: false };
+  throw new RabbitError(
+    'WARREN_TOO_LARGE',
+    `the answer has ${length} bytes, but maxMessageBytes of the service is ${settings.maxMessageBytes}`,
+    'answer with a reference instead, or raise the limit on both sides',
+  );
 }
 
 /** An error as a reply. Never throws: facts that cannot travel lose their data. */
@@ -31,9 +38,11 @@ export function errorReply(room: HandlerRoom, error: unknown): Reply {
   const facts = callerErrorFacts(room, error);
   try {
     const encoded = codec?.encodeError?.(facts) ?? jsonFacts(facts);
+    if (encoded.content.length > room.settings.maxMessageBytes) throw new RangeError('too large');
     return { ...encoded, isError: true };
   } catch {
-    return { ...jsonFacts({ ...facts, data: undefined }), isError: true };
+    const { name, code } = facts;
+    return { ...jsonFacts({ name, message: facts.message.slice(0, 1_000), code }), isError: true };
   }
 }
 
