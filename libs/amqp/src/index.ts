@@ -32,7 +32,6 @@ export type {
 export {
   event,
   eventKey,
-export type { BrokerCounters } from './model/counters.js';
   eventParams,
   isContract,
   queue,
@@ -45,6 +44,7 @@ export type { BrokerCounters } from './model/counters.js';
   type SchemaInput,
   type SchemaOutput,
 } from './model/contract.js';
+export type { BrokerCounters } from './model/counters.js';
 export { Delivery, type DeliverySink } from './model/delivery.js';
 export { humanDuration, milliseconds, type Duration } from './model/duration.js';
 export {
