@@ -32,6 +32,7 @@ export async function tables() {
     'exchange-options': memberTable(`${model}/options.ts`, 'ExchangeOptions'),
     'binding-options': memberTable(`${model}/options.ts`, 'BindingOptions'),
     'embedded-options': memberTable('libs/embedded/src/embedded-broker.ts', 'EmbeddedBrokerOptions'),
+    events: table(['event', 'what it says', 'fields'], eventRows('libs/amqp/src/observe/events.ts')),
     features: table(
       ['feature', 'on the embedded broker'],
       Object.entries(features).map(([name, { sentence }]) => [name, sentence]),
@@ -58,6 +59,33 @@ function memberTable(file, name) {
     return [code(member.name.getText()), code(flat(member.type.getText())), meaning];
   });
   return table(['option', 'type', 'meaning'], rows);
+}
+
+/** Each member of the unions of events: its kind, the comment before it, and its other fields. */
+function eventRows(file) {
+  const ast = parsed(file);
+  const unions = ast.statements.filter(
+    (each) => ts.isTypeAliasDeclaration(each) && ts.isUnionTypeNode(each.type),
+  );
+  const members = unions.flatMap((each) => each.type.types).filter(ts.isTypeLiteralNode);
+  return members.map((member) => {
+    const names = member.members.map((each) => each.name.getText());
+    const kind = member.members[names.indexOf('kind')].type.literal.text;
+    // The comment stands before the `|` that begins the member.
+    const { types } = member.parent;
+    const before = types[types.indexOf(member) - 1]?.end ?? member.parent.pos;
+    const text = ast.text.slice(before, member.getStart(ast, false));
+    const meaning = flat(/\/\*\*(.*?)\*\//s.exec(text)?.[1].replace(/^\s*\*/gm, '') ?? '');
+    if (!meaning) throw new Error(`${file}: the event ${kind} has no comment`);
+    return [
+      code(kind),
+      meaning,
+      names
+        .filter((name) => name !== 'kind')
+        .map(code)
+        .join(', '),
+    ];
+  });
 }
 
 function parsed(file) {

@@ -118,8 +118,9 @@ onEachBroker('health of an application that runs', (broker) => {
           default: {
             closing: false,
             links: { 'shop:consume': { state: 'open' }, 'shop:publish': { state: 'open' } },
-            consumers: { 'health.orders': { ready: true, inFlight: 0 } },
-            publishing: { unconfirmed: 0, waiting: 0, room: 10_000 },
+            consumers: { 'health.orders': { ready: true, handlers: ['Orders.place'], inFlight: 0 } },
+            unconfirmed: 0,
+            waitingRoom: { messages: 0, bytes: 0, taken: 0 },
           },
         },
       },
@@ -220,7 +221,7 @@ describe('health while the broker goes away and comes back (embedded)', () => {
     const sending = [1, 2, 3].map((n) => app.get(Publisher).publish('waits', n));
     const settled = Promise.allSettled(sending);
     expect(indicator.check({ waitingRoom: 0.5 }).problems).toContain(
-      '3 publishes wait, the room has 4 places',
+      '3 publishes wait, and 75 % of their room are taken',
     );
     expect(indicator.check({ waitingRoom: 0.75 }).problems.join()).not.toContain('publishes wait');
     await app.close();

@@ -9,11 +9,11 @@ export type PublishOutcome = 'confirmed' | 'returned' | 'nacked' | 'timeout' | '
 
 /** What happens to a connection. `connection` is its name on the broker: `billing:publish`, `billing:consume`. */
 export type ConnectionBrokerEvent =
-  /** It is open, and everything is declared on it. `endpoint` is host and port. */
+  /** A connection is open, and everything is declared on it. `endpoint` is host, port and virtual host. */
   | { readonly kind: 'connected'; readonly connection: string; readonly endpoint: string }
-  /** It was open and is lost. */
+  /** A connection was open and is lost; it is brought back. */
   | { readonly kind: 'disconnected'; readonly connection: string; readonly reason: string }
-  /** It could not be opened; the next attempt is in `retryIn` ms. */
+  /** A connection could not be opened; the next attempt is in `retryIn` ms. */
   | {
       readonly kind: 'connect-failed';
       readonly connection: string;
@@ -27,18 +27,18 @@ export type ConnectionBrokerEvent =
 
 /** What happens to the consumer of a queue. */
 export type ConsumerBrokerEvent =
-  /** The broker said consume-ok. */
+  /** The broker said consume-ok for a queue. */
   | { readonly kind: 'consumer-ready'; readonly queue: string }
-  /** It consumed and does not any more; it is brought back. */
+  /** A consumer was there and is lost; it is brought back. */
   | { readonly kind: 'consumer-lost'; readonly queue: string; readonly reason: string }
-  /** It cannot consume yet; it is tried again. */
+  /** A queue cannot be consumed yet; it is tried again. */
   | { readonly kind: 'consumer-failed'; readonly queue: string; readonly error: unknown }
   /** A comparison of what should consume with what does found a difference, and what is done about it. */
   | { readonly kind: 'watchdog'; readonly queue: string; readonly finding: string };
 
 /** What happens to a delivery. */
 export type DeliveryBrokerEvent =
-  /** It has its verdict; `ms` from its arrival at the handler's pipeline. */
+  /** A delivery has its verdict; `ms` from its arrival at the handler's pipeline. */
   | {
       readonly kind: 'handled';
       readonly handler: string;
@@ -47,7 +47,7 @@ export type DeliveryBrokerEvent =
       readonly verdict: Verdict;
       readonly ms: number;
     }
-  /** The verdict was carried out; `onTime: false`: the channel had died and the broker delivers it again. */
+  /** A verdict was carried out; `onTime: false`: the channel had died and the broker delivers it again. */
   | {
       readonly kind: 'settled';
       readonly queue: string;
@@ -61,7 +61,7 @@ export type DeliveryBrokerEvent =
       readonly delivery: Delivery;
       readonly error: unknown;
     }
-  /** The handler ignored its `timeout`: it ended `ms` after it began, and what it returned or threw was not used. */
+  /** A handler ignored its `timeout`: it ended `ms` after it began, and what it returned or threw was not used. */
   | {
       readonly kind: 'handler-late';
       readonly handler: string;
@@ -104,11 +104,11 @@ export type PublishingBrokerEvent =
 
 /** What happens to the broker object as a whole. */
 export type LifeBrokerEvent =
-  /** With `startup: 'background'`: it cannot start, and trying again is no use. */
+  /** With `startup: 'background'`: something stands in the way that a person must change. */
   | { readonly kind: 'start-failed'; readonly error: unknown }
-  /** It begins to end: nothing new is consumed. */
+  /** The broker object begins to end: nothing new is consumed. */
   | { readonly kind: 'closing' }
-  /** It has ended; nothing happens after this. */
+  /** The broker object has ended; nothing happens after this. */
   | { readonly kind: 'closed' };
 
 /** Everything that can be heard. */

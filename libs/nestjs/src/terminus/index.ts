@@ -1,6 +1,6 @@
 // The door of @warren/nestjs/terminus.
 
-export type { ConsumerHealth, LinkHealth, RabbitConnectionHealth } from './condition.js';
+export type { ConsumerHealth, LinkHealth, RabbitConnectionHealth } from './connection-health.js';
 export {
   RabbitHealthIndicator,
   type RabbitHealth,

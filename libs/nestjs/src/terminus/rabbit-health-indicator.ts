@@ -6,7 +6,7 @@ import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { ConfigError, milliseconds, type Broker, type Duration } from '@warren/amqp';
 import { connectionNames } from '../discovery/connections.js';
 import { getBrokerToken } from '../module-options.js';
-import { Condition, type RabbitConnectionHealth } from './condition.js';
+import { connectionHealth, type RabbitConnectionHealth } from './connection-health.js';
 
 /** What to look at, and what is still fine. */
 export interface RabbitHealthOptions {
@@ -50,7 +50,7 @@ const WAITING_ROOM = 0.8;
  */
 @Injectable()
 export class RabbitHealthIndicator implements OnModuleInit {
-  private readonly conditions = new Map<string, Condition>();
+  private readonly brokers = new Map<string, Broker>();
 
   constructor(
     private readonly modules: ModulesContainer,
@@ -59,8 +59,7 @@ export class RabbitHealthIndicator implements OnModuleInit {
 
   onModuleInit(): void {
     for (const name of connectionNames(this.modules)) {
-      const broker = this.moduleRef.get<Broker>(getBrokerToken(name), { strict: false });
-      this.conditions.set(name, new Condition(broker));
+      this.brokers.set(name, this.moduleRef.get<Broker>(getBrokerToken(name), { strict: false }));
     }
   }
 
@@ -88,8 +87,11 @@ export class RabbitHealthIndicator implements OnModuleInit {
       maxBlocked: milliseconds(options.maxBlocked ?? MAX_BLOCKED, 'maxBlocked'),
       waitingRoom: share(options.waitingRoom ?? WAITING_ROOM),
     };
-    const names = [options.connections ?? [...this.conditions.keys()]].flat();
-    const all = names.map((name): [string, RabbitConnectionHealth] => [name, this.condition(name).health]);
+    const names = [options.connections ?? [...this.brokers.keys()]].flat();
+    const all = names.map((name): [string, RabbitConnectionHealth] => [
+      name,
+      connectionHealth(this.broker(name)),
+    ]);
     const problems = all.flatMap(([name, health]) => {
       const where = name === 'default' ? '' : `${name}: `;
       return problemsOf(health, limits).map((problem) => `${where}${problem}`);
@@ -103,10 +105,10 @@ export class RabbitHealthIndicator implements OnModuleInit {
     };
   }
 
-  private condition(name: string): Condition {
-    const found = this.conditions.get(name);
+  private broker(name: string): Broker {
+    const found = this.brokers.get(name);
     if (found) return found;
-    const there = [...this.conditions.keys()].map((each) => `'${each}'`).join(', ') || 'none';
+    const there = [...this.brokers.keys()].map((each) => `'${each}'`).join(', ') || 'none';
     throw new ConfigError(
       `there is no connection '${name}' to check`,
       `there are: ${there}; see RabbitModule.forRoot`,
@@ -125,11 +127,10 @@ function result<Key extends string>(
 }
 
 function problemsOf(
-  { closing, links, consumers, publishing }: RabbitConnectionHealth,
+  { closing, links, consumers, waitingRoom }: RabbitConnectionHealth,
   limits: { readonly maxBlocked: number; readonly waitingRoom: number },
 ): string[] {
   const because = (error: string | undefined): string => (error === undefined ? '' : `: ${error}`);
-  const full = publishing.waiting / publishing.room;
   return [
     ...(closing ? ['it is shutting down'] : []),
     ...Object.entries(links).flatMap(([name, { state, error, blockedFor = 0 }]) => {
@@ -141,8 +142,10 @@ function problemsOf(
     ...Object.entries(consumers).flatMap(([queue, { ready, error }]) => {
       return ready || closing ? [] : [`'${queue}' is not consumed${because(error)}`];
     }),
-    ...(full > limits.waitingRoom
-      ? [`${publishing.waiting} publishes wait, the room has ${publishing.room} places`]
+    ...(waitingRoom.taken > limits.waitingRoom
+      ? [
+          `${waitingRoom.messages} publishes wait, and ${Math.round(100 * waitingRoom.taken)} % of their room are taken`,
+        ]
       : []),
   ];
 }
