@@ -1,0 +1,217 @@
+// `warren dead` as a process: what it prints, its exit codes, and that a replay which is interrupted or killed in
+// the middle has lost nothing.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { onEachBroker, onRabbitMQ } from '../support/brokers.js';
+import { until } from '../support/events.js';
+import { count } from '../support/warren.js';
+import { fill, idsOf, kinds, ready } from './dead-letters.js';
+
+const BUILD = 180_000;
+const root = join(import.meta.dirname, '../..');
+const running = new Set<ChildProcess>();
+
+interface Run {
+  readonly process: ChildProcess;
+  out: string;
+  err: string;
+  /** Resolves with exit code or signal. */
+  readonly ended: Promise<number | string>;
+}
+
+function start(args: readonly string[], environment: Record<string, string> = {}): Run {
+  const env = { PATH: process.env.PATH ?? '', ...environment };
+  const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  const ended = once(child, 'close').then(([code, signal]) => {
+    running.delete(child);
+    return (code ?? signal) as number | string;
+  });
+  const run: Run = { process: child, out: '', err: '', ended };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (run.out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (run.err += text));
+  return run;
+}
+
+const warren = (...args: readonly string[]): Run =>
+  start([join(root, 'libs/nestjs/dist/esm/cli/warren.js'), ...args]);
+
+async function said(
+  ...args: readonly string[]
+): Promise<{ code: number | string; out: string; err: string }> {
+  const run = warren(...args);
+  const code = await run.ended;
+  return { code, out: run.out, err: run.err };
+}
+
+jest.setTimeout(120_000);
+beforeAll(async () => {
+  const build = start(['scripts/build.mjs', '--if-needed']);
+  if ((await build.ended) !== 0) throw new Error(`cannot be built: ${build.out}${build.err}`);
+}, BUILD);
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+describe('the program warren', () => {
+  it('says how it is used and which version it is', async () => {
+    const help = await said('--help');
+    expect(help).toMatchObject({ code: 0, err: '' });
+    expect(help.out).toContain('Usage: warren dead list');
+    expect(await said('dead', 'replay', '--help')).toMatchObject({ code: 0, out: help.out });
+    expect((await said('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it.each([
+    [[], 'nothing to do'],
+    [['deed'], "unknown command 'deed'"],
+    [['dead', 'rise'], "unknown command 'dead rise'"],
+    [['dead', 'constructor'], "unknown command 'dead constructor'"],
+    [['dead', 'show'], 'takes the name of one queue'],
+    [['dead', 'list'], 'needs a queue, or --management'],
+    [['dead', 'show', 'q', '--yes'], "--yes is not for 'dead show'"],
+    [['dead', 'replay', 'q', '--limit', '0'], '--limit must be a whole number'],
+    [['dead', 'replay', 'q', '--older', 'long'], '--older must be a duration'],
+    [['dead', 'replay', 'q', '--wrong'], "'--wrong'"],
+  ])('%j is wrong usage, and it says why', async (args, complaint) => {
+    const { code, out, err } = await said(...args);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(complaint);
+    expect(err).toContain('Usage:');
+  });
+
+  it('tells a broker that is not there within seconds, without the password', async () => {
+    const { code, err } = await said('dead', 'list', 'q', '--url', 'amqp://me:secret@127.0.0.1:1');
+    expect(code).toBe(4);
+    expect(err).toContain('cannot reach amqp://127.0.0.1:1');
+    expect(err).not.toContain('secret');
+  });
+});
+
+onEachBroker('the program warren', (broker) => {
+  it('lists, shows, saves and drops, and says with its exit code when there is nothing', async () => {
+    const url = ['--url', broker.url];
+    const scratch = await mkdtemp(join(tmpdir(), 'warren-desk-'));
+    try {
+      const ids = await fill(broker, 'orders', 3, {});
+      const list = await said('dead', 'list', 'orders', ...url);
+      expect(list).toMatchObject({ code: 0, err: '' });
+      expect(list.out).toMatch(/^orders\.dead: 3 messages\n {2}# {2}failed at/);
+      expect(list.out).toMatch(/orders-1 +attempts-exhausted +Orders\.place +TypeError: no luck with 1/);
+
+      const shown = await said('dead', 'show', 'orders.dead', '--id', ids[1], ...url);
+      expect(shown).toMatchObject({ code: 0, err: '' });
+      expect(shown.out).toContain('-- orders.dead #2');
+      expect(shown.out).toContain('    {\n      "order": 1\n    }');
+
+      const file = join(scratch, 'letters.jsonl');
+      expect(await said('dead', 'drop', 'orders', '--error', 'TypeError', ...url)).toMatchObject({ code: 2 });
+      expect(await count(broker, 'orders.dead')).toBe(3);
+      const drop = ['dead', 'drop', 'orders', '--error', 'TypeError', '--yes', '--save', file, ...url];
+      expect(await said(...drop)).toMatchObject({ code: 0, out: 'dropped 1 of 3 messages, 2 kept\n' });
+      expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ id: ids[1], body: '{"order":1}' });
+      expect(await said(...drop)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('not written over'),
+      });
+      await ready(broker, 'orders.dead', 2);
+
+      const replay = await said('dead', 'replay', 'orders', '--json', ...url);
+      expect(
+        replay.out
+          .trim()
+          .split('\n')
+          .map((line) => (JSON.parse(line) as { done: number }).done),
+      ).toEqual([2, 2]);
+      expect(await said('dead', 'replay', 'orders', ...url)).toMatchObject({ code: 7 });
+      expect(await said('dead', 'show', 'nobody', ...url)).toMatchObject({
+        code: 3,
+        err: "warren: there is no queue 'nobody.dead' (look at the name and at the virtual host of the URL)\n",
+      });
+    } finally {
+      await rm(scratch, { recursive: true });
+    }
+  });
+
+  it('says that user or password are wrong, and prints neither', async () => {
+    const url = new URL(broker.url);
+    url.password = 'hush-hush';
+    const { code, out, err } = await said('dead', 'list', 'q', '--url', url.href);
+    expect(code).toBe(5);
+    expect(out + err).toContain('does not accept user or password');
+    expect(out + err).not.toContain('hush-hush');
+  });
+
+  it('what moves the cursor of a terminal is printed, not obeyed', async () => {
+    const channel = await (await broker.connect()).createConfirmChannel();
+    await channel.assertQueue('evil.dead', { durable: true });
+    const headers = {
+      'x-exception-type': '\u001b[2J',
+      'x-warren-queue': 'evil\u001b]0;x\u0007',
+      note: '\u009b1m',
+    };
+    channel.sendToQueue('evil.dead', Buffer.from('a\u001b[31mb\u202e'), { headers, messageId: '\u001b[H' });
+    channel.sendToQueue('evil.dead', Buffer.from([0, 1, 27, 255]), {});
+    await channel.waitForConfirms();
+    const list = await said('dead', 'list', 'evil', '--url', broker.url);
+    const show = await said('dead', 'show', 'evil', '--url', broker.url);
+    expect(list.out + show.out).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    expect(show.out).toContain('0000  00 01 1b ff');
+  });
+
+  describe.each(kinds)('given a replay of 1 000 letters from a $kind queue', ({ kind, args }) => {
+    it('SIGINT ends it after its batch: none lost, none twice, the rest in order', async () => {
+      const queue = `sigint-${kind}`;
+      const ids = await fill(broker, queue, 1_000, args);
+      const run = warren('dead', 'replay', queue, '--batch', '10', '--json', '--url', broker.url);
+      await until(() => run.out.split('\n').length > 10, 'some batches');
+      run.process.kill('SIGINT');
+      expect(await run.ended).toBe(130);
+      const { done } = JSON.parse(run.out.trim().split('\n').at(-1) as string) as { done: number };
+      expect(done).toBeLessThan(1_000);
+      await ready(broker, `${queue}.dead`, 1_000 - done);
+      expect(await idsOf(broker, queue)).toEqual(ids.slice(0, done));
+      expect(await idsOf(broker, `${queue}.dead`)).toEqual(ids.slice(done));
+    });
+
+    it('kill -9 in the middle loses none, and at most its batch is there twice', async () => {
+      const queue = `kill-${kind}`;
+      const ids = await fill(broker, queue, 1_000, args);
+      const run = warren('dead', 'replay', queue, '--batch', '50', '--json', '--url', broker.url);
+      await until(() => run.out.split('\n').length > 5, 'some batches');
+      run.process.kill('SIGKILL');
+      expect(await run.ended).toBe('SIGKILL');
+      // The broker notices the end of the connection when it reads it.
+      let before = -1;
+      await until(async () => {
+        const now = (await count(broker, queue)) + (await count(broker, `${queue}.dead`));
+        const same = now === before && now >= 1_000;
+        before = now;
+        return same;
+      }, 'the letters to be back');
+      const replayed = await idsOf(broker, queue);
+      const dead = await idsOf(broker, `${queue}.dead`);
+      expect(replayed.length).toBeLessThan(1_000);
+      expect(new Set([...replayed, ...dead])).toEqual(new Set(ids));
+      expect(replayed.length + dead.length - 1_000).toBeLessThanOrEqual(50);
+    });
+  });
+});
+
+onRabbitMQ('the program warren', (broker) => {
+  it('finds all dead-letter queues through the management API', async () => {
+    await fill(broker, 'a', 2, {});
+    const management = process.env.RABBITMQ_MANAGEMENT_URL ?? '';
+    const listed = await until(async () => {
+      const run = await said('dead', 'list', '--url', broker.url, '--management', management);
+      return /^ +2 {2}a\.dead$/m.test(run.out) && run;
+    }, 'the statistics to say so');
+    expect(listed.code).toBe(0);
+    expect(listed.out).not.toMatch(/ a$/m);
+  });
+});
