@@ -7,6 +7,7 @@ import type { Delivery } from '../model/delivery.js';
 import type { BrokerLogger } from '../model/logger.js';
 import type { Outlet } from '../model/outlet.js';
 import type { Verdict } from '../model/verdict.js';
+import type { Events } from '../observe/listeners.js';
 import { deadQueueSpec } from '../topology/dead-queue.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { deadMessage, retryMessage } from './republish.js';
@@ -23,6 +24,7 @@ export interface SettleRoom {
   readonly outlet: Outlet;
   readonly clock: Clock;
   readonly logger: BrokerLogger;
+  readonly events: Events;
   /** The plan of a handler of the queue. */
   readonly plan: Pick<HandlerPlan, 'queue' | 'back'>;
   readonly deadQueue: string | undefined;
@@ -84,7 +86,7 @@ async function sentOn(
   send: () => Promise<void>,
   delivery: Delivery,
   origin: Origin,
-  { clock, logger }: SettleRoom,
+  { clock, logger, events }: SettleRoom,
 ): Promise<boolean> {
   // The broker has the message back already and delivers it again: sending it on would double it.
   if (!origin.alive()) return false;
@@ -94,6 +96,7 @@ async function sentOn(
     logger.error(
       `a message of queue '${delivery.queue}' could not be sent on (${printable(describeError(error))}); it goes back to its queue`,
     );
+    events.emit({ kind: 'not-sent-on', queue: delivery.queue, delivery, error });
     await new Promise<void>((resolve) => void clock.after(PAUSE, resolve));
     return origin.requeue();
   }

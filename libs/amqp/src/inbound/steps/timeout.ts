@@ -13,13 +13,15 @@ export const timeout: Step = (room) => (next) => {
 
 /** What `work` comes to, or a HandlerTimeoutError when the handler's timeout passes first. */
 export function limited<T>(
-  { plan, deadlines, logger, clock }: HandlerRoom,
+  room: HandlerRoom,
   deliveries: readonly Delivery[],
   work: () => Promise<T>,
 ): Promise<T> {
+  const { plan, deadlines, logger, clock } = room;
   const limit = plan.timeout;
   if (limit === undefined) return work();
-  const end = clock.now() + limit;
+  const began = clock.now();
+  const end = began + limit;
   for (const delivery of deliveries) delivery.deadline = Math.min(delivery.deadline ?? Infinity, end);
   return new Promise<T>((resolve, reject) => {
     const error = new HandlerTimeoutError(plan.id, limit);
@@ -31,7 +33,9 @@ export function limited<T>(
     });
     const ended = (how: string): void => {
       deadlines.clear(deadline);
-      if (late) logger.warn(`${plan.id} ${how} after its timeout of ${limit} ms; the result was not used`);
+      if (!late) return;
+      logger.warn(`${plan.id} ${how} after its timeout of ${limit} ms; the result was not used`);
+      tellLate(room, deliveries, { timeout: limit, ms: clock.now() - began });
     };
     work().then(
       (value) => {
@@ -44,4 +48,15 @@ export function limited<T>(
       },
     );
   });
+}
+
+function tellLate(
+  { events, plan }: HandlerRoom,
+  deliveries: readonly Delivery[],
+  times: { readonly timeout: number; readonly ms: number },
+): void {
+  if (!events.hears('handler-late')) return;
+  for (const delivery of deliveries) {
+    events.emit({ kind: 'handler-late', handler: plan.id, queue: plan.queue.name, delivery, ...times });
+  }
 }
