@@ -9,6 +9,11 @@ export type Check = (value: unknown) => string | undefined;
 export const bool: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
 export const text: Check = (value) =>
   typeof value === 'string' && value !== '' ? undefined : 'a text that is not empty';
+/** What AMQP takes for a name. */
+export const name: Check = (value) =>
+  typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= 255 && !value.includes('\0')
+    ? undefined
+    : 'a text of 1 to 255 bytes';
 export const object: Check = (value) =>
   typeof value === 'object' && value !== null ? undefined : 'an object';
 export const list: Check = (value) => (Array.isArray(value) ? undefined : 'a list');

@@ -12,7 +12,7 @@ import type {
   QueueOptions,
   QueueType,
 } from '../model/options.js';
-import type { BindingSpec, ExchangeSpec, QueueSpec, Wishes } from './schema.js';
+import { usesPatterns, type BindingSpec, type ExchangeSpec, type QueueSpec, type Wishes } from './schema.js';
 
 /** Topology without handlers, for `declare` and `forFeature`. */
 export interface TopologyOptions {
@@ -113,8 +113,10 @@ export function bindingSpecs(
   }
   const args = binding.match ? matchArguments(binding.match) : {};
   const keys = binding.keys ?? [binding.key ?? ''];
+  const topic = typeof binding.exchange === 'object' && usesPatterns(binding.exchange.type);
   return keys.map((key) => {
     checkedName('routing key', key, askedBy);
+    if (topic) checkPattern(key, askedBy);
     return { source, destination, key, arguments: args, askedBy };
   });
 }
@@ -144,6 +146,16 @@ function queueType(
 
 function matchArguments(match: HeaderMatch): Record<string, unknown> {
   return 'all' in match ? { 'x-match': 'all', ...match.all } : { 'x-match': 'any', ...match.any };
+}
+
+// The broker takes it for a word like any other, and nothing would ever arrive.
+function checkPattern(pattern: string, askedBy: string): void {
+  const word = pattern.split('.').find((each) => each.length > 1 && /[*#]/.test(each));
+  if (word === undefined) return;
+  throw new ConfigError(
+    `${askedBy}: '${word}' in the pattern '${pattern}' is no wildcard`,
+    "between dots stands a word, '*' for one word, or '#' for any number of them",
+  );
 }
 
 function checkedName(what: string, name: unknown, askedBy: string): void {

@@ -1,0 +1,135 @@
+// Options, URLs and handlers that make no sense are refused at boot, with an error that names what is wrong and who
+// asked, and without the password.
+import { describe, expect, it } from '@jest/globals';
+import type { BrokerOptions, HandlerOptions } from '@warren/amqp';
+import { onEachBroker } from '../support/brokers.js';
+import { eventOf, rejection, taken, warren, type Warren } from '../support/warren.js';
+
+const NOWHERE = 'amqp://user:s3cr3t@127.0.0.1:1';
+const long = 'é'.repeat(200);
+
+const options: [string, unknown, RegExp][] = [
+  ['prefetch', 70_000, /whole number from 1 to 65535/],
+  ['prefetch', 'x', /whole number/],
+  ['prefetch', 0, /whole number/],
+  ['concurrency', -1, /whole number/],
+  ['heartbeat', -1, /duration/],
+  ['heartbeat', 'soon', /duration/],
+  ['shutdown', NaN, /duration/],
+  ['connectTimeout', '5 apples', /duration/],
+  ['startupTimeout', {}, /duration/],
+  ['reconnect', { min: -5 }, /min is a duration/],
+  ['retry', { attempts: 0 }, /attempts/],
+  ['retry', { attempt: 3 }, /there is no 'attempt'/],
+  ['rpc', { timeout: -1 }, /timeout is a duration/],
+  ['rpc', { reply: 'pigeon' }, /'direct' or 'queue'/],
+  ['publish', { waitingRoom: { messages: 'many' } }, /messages/],
+  ['url', '', /not empty/],
+  ['url', 5, /'url'/],
+  ['service', '', /255 bytes/],
+  ['service', long, /255 bytes/],
+  ['service', 'a\0b', /255 bytes/],
+  ['exchange', 5, /255 bytes/],
+  ['queueType', 'quantum', /'quorum' or/],
+  ['startup', 'maybe', /'require' or 'background'/],
+  ['consumers', 'no', /true or false/],
+  ['maxMessageBytes', 0, /whole number/],
+  ['logger', 'loud', /object/],
+  ['nonsense', 1, /there is no option 'nonsense'/],
+];
+
+const handlers: [string, (rabbit: Warren) => unknown, RegExp][] = [
+  ['a queue without a name', (rabbit) => rabbit.consume('', () => 1), /@Consume/],
+  ['a queue name of 400 bytes', (rabbit) => rabbit.consume(long, () => 1), /queue is 400 bytes/],
+  ['a queue name with NUL', (rabbit) => rabbit.consume('a\0', () => 1), /NUL/],
+  ['a queue that is a number', (rabbit) => rabbit.consume(5 as unknown as string, () => 1), /@Consume/],
+  [
+    'a pattern of 400 bytes',
+    (rabbit) => rabbit.subscribe(long, () => 1, { id: 'x' }),
+    /routing key is 400 bytes/,
+  ],
+  [
+    'a pattern that is an object',
+    (rabbit) => rabbit.subscribe([{} as string], () => 1, { id: 'x' }),
+    /routing key must be a string/,
+  ],
+  [
+    'a pattern with two stars',
+    (rabbit) => rabbit.subscribe('a.**', () => 1, { id: 'x' }),
+    /'\*\*' in the pattern 'a\.\*\*'/,
+  ],
+  [
+    'a pattern with half a word',
+    (rabbit) => rabbit.subscribe('order.*created', () => 1, { id: 'x' }),
+    /is no wildcard/,
+  ],
+  [
+    'an option with a typing error',
+    (rabbit) => rabbit.consume('q', () => 1, { prefech: 1 } as HandlerOptions),
+    /there is no option 'prefech'/,
+  ],
+  ['a prefetch of 0', (rabbit) => rabbit.consume('q', () => 1, { prefetch: 0 }), /'prefetch'/],
+  ['a timeout below zero', (rabbit) => rabbit.consume('q', () => 1, { timeout: -1 }), /'timeout'/],
+  [
+    'a delay that is no duration',
+    (rabbit) => rabbit.consume('q', () => 1, { retry: { delays: 'soon' as '1s' } }),
+    /'retry'/,
+  ],
+  ['a batch in RPC', (rabbit) => rabbit.rpc('x', () => 1, { batch: { size: 2 } }), /@RpcHandler x/],
+  [
+    'an exchange without a name',
+    (rabbit) => rabbit.subscribe('k', () => 1, { id: 'x', exchange: {} as { name: string } }),
+    /exchange/,
+  ],
+  [
+    'a binding to the default exchange',
+    (rabbit) => rabbit.consume('q', () => 1, { bindings: [{ exchange: '', key: 'k' }] }),
+    /default exchange/,
+  ],
+  ['a schema that is none', (rabbit) => rabbit.consume('q', () => 1, { schema: 5 as never }), /'schema'/],
+];
+
+describe('configuration that makes no sense', () => {
+  it.each(options)('%s: %p', (name, value, says) => {
+    const make = (): unknown => warren(NOWHERE, { [name]: value } as BrokerOptions);
+    expect(make).toThrow(says);
+    expect(make).toThrow(new RegExp(`'${name}'`));
+    expect(make).toThrow(expect.objectContaining({ code: 'WARREN_CONFIG' }));
+    expect(make).not.toThrow(/s3cr3t/);
+  });
+
+  it.each(handlers)('%s', (_name, register, says) => {
+    const rabbit = warren(NOWHERE);
+    expect(() => register(rabbit)).toThrow(says);
+    expect(() => register(rabbit)).toThrow(expect.objectContaining({ code: 'WARREN_CONFIG' }));
+    expect(rabbit.broker.status().connections.map(({ state }) => state)).not.toContain('connecting');
+  });
+
+  it('two handlers that want one queue in two ways', async () => {
+    const rabbit = warren(NOWHERE).consume('q', () => 1, { maxPriority: 5 });
+    const both = async (): Promise<void> => {
+      rabbit.consume('q', () => 1, { maxPriority: 9 });
+      await rabbit.broker.open();
+    };
+    expect(await rejection(both())).toMatchObject({
+      code: 'WARREN_CONFIG',
+      message: expect.stringContaining("'q'"),
+    });
+  });
+});
+
+onEachBroker('configuration that is odd, and right', (broker) => {
+  it('a key of 255 bytes, and queue names in any script, work', async () => {
+    const key = 'k'.repeat(255);
+    const queue = 'очередь ✉ "q" \\ %00';
+    const rabbit = await warren(broker.url)
+      .consume(queue, () => 1)
+      .subscribe(key, () => 1, { id: 'long' })
+      .open();
+    await rabbit.broker.send(queue, 1);
+    expect((await rabbit.broker.publish(key, 1)).routed).toBe(true);
+    for (let n = 0; n < 2; n++) expect((await eventOf(rabbit, 'handled')).verdict.kind).toBe('ack');
+    await rabbit.broker.send(queue, Buffer.from('{'), { contentType: 'application/json' });
+    expect((await taken(broker, `${queue}.dead`)).properties.headers?.['x-warren-queue']).toBe(queue);
+  });
+});
