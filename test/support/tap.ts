@@ -56,13 +56,20 @@ export class Tap {
     }
   }
 
-  /** The broker is gone: connections are reset, new ones are refused. */
-  cut(): void {
-    this.server.close();
+  /** All connections are reset; what comes after is let through. */
+  reset(): void {
+    this.#shut = undefined;
+    this.#limit = Infinity;
     for (const { client, broker } of this.#pairs) {
       client.resetAndDestroy();
       broker.destroy();
     }
+  }
+
+  /** The broker is gone: connections are reset, new ones are refused. */
+  cut(): void {
+    this.server.close();
+    this.reset();
   }
 
   #join(client: Socket, target: URL): void {

@@ -14,6 +14,8 @@ import type { HandlerRoom } from './step.js';
 /** What consumers are made from. */
 export interface ConsumersOptions {
   readonly connection: Connection;
+  /** Where answers leave: to ask about some reply addresses costs the connection, as to publish to them does. */
+  readonly replies: Connection;
   readonly handlers: readonly HandlerPlan[];
   readonly topology: TopologyPlan;
   readonly typeOf: ExchangeTypes;
@@ -27,10 +29,10 @@ export class Consumers {
   private readonly control: Control | undefined;
 
   /** @throws ConfigError when handlers of one queue do not fit together */
-  constructor({ connection, handlers, topology, typeOf, shared }: ConsumersOptions) {
+  constructor({ connection, replies, handlers, topology, typeOf, shared }: ConsumersOptions) {
     const { settings, clock } = shared;
     const calls = new Calls();
-    this.callers = new Callers({ connection, clock });
+    this.callers = new Callers({ connection: replies, clock });
     if (handlers.some(({ rpc }) => rpc)) {
       this.control = new Control({ connection, settings, clock, calls, handlers });
     }

@@ -12,6 +12,7 @@ import {
   isFalse,
   isFunction,
   list,
+  name,
   listOf,
   object,
   oneOf,
@@ -51,14 +52,14 @@ const row = (name: string, type: string, fallback: string, meaning: string, chec
 // prettier-ignore
 export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('url', 'string, string[], function', 'RABBITMQ_URL, else amqp://guest:guest@localhost:5672', 'one URL, the nodes of one cluster (tried in turn), or a function that returns them for each connect', either(text, list, isFunction)),
-  row('service', 'string', 'the package name', 'names the connections; first part of generated queue names', text),
-  row('exchange', 'string', "'events'", 'durable topic exchange of subscribe and publish', text),
+  row('service', 'string', 'the package name', 'names the connections; first part of generated queue names', name),
+  row('exchange', 'string', "'events'", 'durable topic exchange of subscribe and publish', name),
   row('queueType', "'quorum', 'classic', 'default'", "'quorum'", 'type of named durable queues; default lets the broker decide', oneOf('quorum', 'classic', 'default')),
   row('prefetch', '1 to 65535', '32', 'unacked messages per consumer', whole(1, 65535)),
   row('concurrency', 'number', 'the prefetch', 'handlers running at once per consumer', whole(1, 65535)),
   row('retry', 'object, false', '5 attempts after 1s, 5s, 30s, 2m', 'what a thrown error leads to: attempts, delays, jitter, on, not; false dead-letters at once', retry),
   row('rpc', 'object', "timeout 10s, reply 'direct'", 'timeout, reply (direct or queue), exposeErrors, maxPending, replyTo', inside({ timeout: duration, reply: oneOf('direct', 'queue'), exposeErrors: bool, maxPending: whole(1, MAX), replyTo: list, })),
-  row('publish', 'object', 'persistent, timeout 10s, waiting room 10000 messages and 64 MiB', 'persistent, timeout, waitingRoom { messages, bytes }', inside({ persistent: bool, timeout: duration, waitingRoom: inside({ messages: whole(0, MAX), bytes: whole(0, MAX) }), })),
+  row('publish', 'object', 'persistent, timeout 10s, waiting room 10000 messages and 64 MiB', 'persistent, timeout, retryUnknown (send again what may have been lost; default false), waitingRoom { messages, bytes }', inside({ persistent: bool, retryUnknown: bool, timeout: duration, waitingRoom: inside({ messages: whole(0, MAX), bytes: whole(0, MAX) }), })),
   row('startup', "'require', 'background'", "'require'", 'whether a start without the broker fails, or goes on trying while the application runs', oneOf('require', 'background')),
   row('startupTimeout', 'duration', '30s', 'how long startup: require tries', duration),
   row('shutdown', 'duration', '10s', 'how long running handlers may take to finish when closing', duration),
@@ -69,7 +70,7 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('credentials', 'object, function', 'those of the URL', 'username and password, or a function that fetches them for each connect', either(object, isFunction)),
   row('heartbeat', 'duration', '10s', 'two missed ones and the connection counts as lost; 0 switches them off', duration),
   row('connectTimeout', 'duration', '5s', 'how long one attempt to connect may take', duration),
-  row('reconnect', 'object', 'min 100ms, max 5s', 'waits between attempts to connect, doubled from min to max with jitter', inside({ min: duration, max: duration })),
+  row('reconnect', 'object', 'min 200ms, max 5s', 'waits between attempts to connect, doubled from min to max with jitter', inside({ min: duration, max: duration })),
   row('maxMessageBytes', 'number', '16 MiB', 'bodies above this are not sent, and dead-lettered unread when they come', whole(1, MAX)),
   row('consumerTimeout', 'duration', '30m', 'how long the broker lets a consumer hold a message (its consumer_timeout); handlers that may run longer are refused at boot; 0: for ever', duration),
 ];
@@ -78,7 +79,7 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
 // One row, one line.
 // prettier-ignore
 export const HANDLER_OPTIONS: readonly OptionRow[] = [
-  row('queue', 'string', 'see the decorator', 'the queue it consumes', text),
+  row('queue', 'string', 'see the decorator', 'the queue it consumes', name),
   row('exchange', 'string, object', "the connection's exchange (subscribe)", 'where the patterns are bound: a name, or { name, type, durable, ... } to declare it', exchange),
   row('bindings', 'list', 'none', '{ exchange, key or keys, match: { all } or { any } }, as many as one likes', list),
   row('queueType', "'quorum', 'classic', 'stream', 'default'", "the connection's; 'classic' for RPC", 'type of the queue', oneOf('quorum', 'classic', 'stream', 'default')),

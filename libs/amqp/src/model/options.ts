@@ -4,8 +4,12 @@
 import type { Codec } from './codec.js';
 import type { Duration } from './duration.js';
 import type { Headers } from './message.js';
+import type { ErrorClass, RetryOptions } from './retry-options.js';
 import type { StandardSchema } from './schema.js';
+
 import type { BrokerLogger } from './logger.js';
+
+export type { ErrorClass, GrowingDelays, RetryOptions } from './retry-options.js';
 
 /** One URL, the nodes of one cluster, or a function that finds them anew for each connect. */
 export type UrlOption =
@@ -36,31 +40,6 @@ export type QueueType = 'quorum' | 'classic' | 'default';
 
 /** `create` declares, `check` only looks that it is there (its arguments do not matter), `skip` does nothing. */
 export type DeclareMode = 'create' | 'check' | 'skip';
-
-/** Constructors, for `retry.on` and `retry.not`. */
-export type ErrorClass = abstract new (...args: never[]) => Error;
-
-/** Waits that grow up to `max`: each is the one before times `factor` (above 1), or plus `step`. */
-export type GrowingDelays =
-  | { readonly first: Duration; readonly factor: number; readonly max: Duration }
-  | { readonly first: Duration; readonly step: Duration; readonly max: Duration };
-
-/** What a thrown error leads to. */
-export interface RetryOptions {
-  /** How often the handler may see the message in all. Default 5. */
-  readonly attempts?: number;
-  /**
-   * Waits before the second, third, ... attempt: one for all, a list of which the last one repeats, or growing ones, as
-   * `{ first, factor, max }` or `{ first, step, max }`. Default 1s, 5s, 30s, 2m.
-   */
-  readonly delays?: Duration | readonly Duration[] | GrowingDelays;
-  /** Spread each wait by up to 20 % so that failures do not come back all at once. Default true. */
-  readonly jitter?: boolean;
-  /** Only these errors are tried again; others are dead-lettered at once. Default: all. */
-  readonly on?: readonly ErrorClass[];
-  /** These errors are dead-lettered at once. Default: none. */
-  readonly not?: readonly ErrorClass[];
-}
 
 /** How long replies are kept for repeated requests, and where. */
 export interface IdempotentOptions {
@@ -105,6 +84,11 @@ export interface PublishDefaults {
   readonly persistent?: boolean;
   /** Until when the promise settles. Default 10s. */
   readonly timeout?: Duration;
+  /**
+   * Whether a publish is sent again, with the same messageId, when the connection is lost between sending and confirm:
+   * it may arrive twice then. Default false: such a publish rejects with PublishOutcomeUnknownError.
+   */
+  readonly retryUnknown?: boolean;
   /** Default 10000 messages, 64 MiB. */
   readonly waitingRoom?: { readonly messages?: number; readonly bytes?: number };
 }
@@ -144,7 +128,7 @@ export interface BrokerOptions {
   readonly heartbeat?: Duration;
   /** How long one attempt to connect may take. Default 5s. */
   readonly connectTimeout?: Duration;
-  /** Waits between attempts to connect: doubled from `min` to `max`, with jitter. Default 100ms to 5s. */
+  /** Waits between attempts to connect: doubled from `min` to `max`, each cut by chance to between half and all of it. Default 200ms to 5s. */
   readonly reconnect?: { readonly min?: Duration; readonly max?: Duration };
   /** Bodies above this are not sent, and dead-lettered unread when they come. Default 16 MiB. */
   readonly maxMessageBytes?: number;

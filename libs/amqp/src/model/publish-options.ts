@@ -39,6 +39,11 @@ export interface PublishOptions {
   readonly mandatory?: boolean;
   /** Default: the broker's `publish.timeout`. */
   readonly timeout?: Duration;
+  /**
+   * Sends it again, with the same messageId, when the connection is lost between sending and confirm: it may arrive
+   * twice then. `false`: PublishOutcomeUnknownError. Default: the broker's `publish.retryUnknown`, which is false.
+   */
+  readonly retryUnknown?: boolean;
   /** Gives up while it waits; once sent it cannot be taken back. */
   readonly signal?: AbortSignal;
   /** Encodes with this codec. Default: by content type, then by the payload's type. */
@@ -46,7 +51,10 @@ export interface PublishOptions {
 }
 
 /** Options of one `request`. */
-export interface RequestOptions extends Omit<PublishOptions, 'delay' | 'mandatory' | 'expiration'> {
+export interface RequestOptions extends Omit<
+  PublishOptions,
+  'delay' | 'mandatory' | 'expiration' | 'retryUnknown'
+> {
   /** Validates the answer. */
   readonly schema?: StandardSchema;
   /** Error classes of the handler that are rebuilt here. Others arrive as RpcRemoteError. Default: none. */
@@ -76,4 +84,6 @@ export interface PublishReceipt {
   readonly routed: boolean;
   /** The one given, or the new one. */
   readonly messageId: string;
+  /** How often it was sent again, if it was: its confirm had been lost, so it may have arrived before as well. */
+  readonly resent?: number;
 }

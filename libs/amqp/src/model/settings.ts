@@ -35,6 +35,7 @@ export interface Settings {
   readonly publish: {
     readonly persistent: boolean;
     readonly timeout: number;
+    readonly retryUnknown: boolean;
     readonly room: { readonly messages: number; readonly bytes: number };
   };
   readonly startup: 'require' | 'background';
@@ -81,6 +82,7 @@ export function settings(options: BrokerOptions = {}): Settings {
     publish: {
       persistent: options.publish?.persistent ?? true,
       timeout: ms(options.publish?.timeout, 10_000, 'publish.timeout'),
+      retryUnknown: options.publish?.retryUnknown ?? false,
       room: {
         messages: options.publish?.waitingRoom?.messages ?? 10_000,
         bytes: options.publish?.waitingRoom?.bytes ?? 64 * 1024 * 1024,
@@ -97,7 +99,7 @@ export function settings(options: BrokerOptions = {}): Settings {
     heartbeat: ms(options.heartbeat, 10_000, 'heartbeat'),
     connectTimeout: ms(options.connectTimeout, 5_000, 'connectTimeout'),
     reconnect: {
-      min: ms(options.reconnect?.min, 100, 'reconnect.min'),
+      min: ms(options.reconnect?.min, 200, 'reconnect.min'),
       max: ms(options.reconnect?.max, 5_000, 'reconnect.max'),
     },
     maxMessageBytes: options.maxMessageBytes ?? 16 * 1024 * 1024,

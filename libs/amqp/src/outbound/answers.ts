@@ -4,6 +4,7 @@
 
 import { PublishOutcomeUnknownError, UnroutableError } from '../model/publish-errors.js';
 import type { OutgoingMessage } from '../model/message.js';
+import type { Sent } from './attempt.js';
 import { Sender, type SenderOptions } from './sender.js';
 
 /** See the top of the file. */
@@ -18,15 +19,22 @@ export class Answers {
 
   /** Resolves when the caller's queue has it. @throws UnroutableError when the caller is gone */
   async send(message: OutgoingMessage): Promise<void> {
-    let routed: boolean;
+    const { clock, settings } = this.options;
+    const end = clock.now() + settings.publish.timeout;
+    const attempt = (): Promise<Sent> =>
+      this.sender.send(message, {
+        timeout: Math.max(0, end - clock.now()),
+        given: settings.publish.timeout,
+      });
+    let sent: Sent;
     try {
-      routed = await this.sender.send(message, this.limits());
+      sent = await attempt();
     } catch (error) {
       // A second answer is ignored by its caller, so one that may have been lost is sent again.
       if (!(error instanceof PublishOutcomeUnknownError)) throw error;
-      routed = await this.alone(message);
+      sent = await this.alone(attempt);
     }
-    if (!routed) {
+    if (!sent.routed) {
       throw new UnroutableError(message.exchange, message.routingKey, message.properties.messageId ?? '');
     }
   }
@@ -42,14 +50,10 @@ export class Answers {
   }
 
   // One after the other: the one whose address is the reason takes only itself along the next time.
-  private alone(message: OutgoingMessage): Promise<boolean> {
+  private alone(attempt: () => Promise<Sent>): Promise<Sent> {
     this.options.counters.resent++;
-    const sent = this.line.then(() => this.sender.send(message, this.limits()));
+    const sent = this.line.then(attempt);
     this.line = sent.catch(() => undefined);
     return sent;
-  }
-
-  private limits(): { readonly timeout: number } {
-    return { timeout: this.options.settings.publish.timeout };
   }
 }

@@ -20,19 +20,30 @@ export interface SendLimits {
   /** What the caller gave, for the error; default `timeout`. */
   readonly given?: number;
   readonly signal?: AbortSignal;
+  /** Sends it again when the connection was lost before its confirm. Default false. */
+  readonly retryUnknown?: boolean;
 }
 
-/** What a send came to: a queue has the message, none wanted it, or an error. */
-export type AttemptResult = { readonly routed: boolean } | { readonly error: Error };
+/** What a send came to when the broker has the message: whether a queue wanted it, and how often it was sent again. */
+export interface Sent {
+  readonly routed: boolean;
+  readonly resent: number;
+}
+
+/** What a send came to. */
+export type AttemptResult = Sent | { readonly error: Error };
+
+/** What the broker says when it is a client's own frames that made it close the connection. */
+const OWN_FAULT = /\b(501|502|503|504|505|530|540|541)\b/;
 
 /** See the top of the file. */
 export class Attempt {
   /** Why it was not sent yet, for the error of its deadline. */
   waitReason: () => string = () => 'it was not sent';
-  /** Sends it once more, when the channel was closed because of another one. */
+  /** Sends it once more, as soon as there is a way. */
   again: () => void = () => undefined;
   private sent = false;
-  private inDoubt = false;
+  private resent = 0;
   private done = false;
   private readonly deadline: Deadline;
 
@@ -47,7 +58,12 @@ export class Attempt {
   }
 
   readonly fail = (error: Error): void => this.finish({ error });
-  readonly succeed = (): void => this.finish({ routed: true });
+  readonly succeed = (): void => this.finish({ routed: true, resent: this.resent });
+
+  /** It cannot be sent any more: with this error if it never was, else its outcome stays unknown. */
+  readonly giveUp = (error: Error): void => {
+    this.fail(this.resent > 0 ? this.unknown(error.message) : error);
+  };
 
   /** Sends it now. */
   send(channel: LiveChannel, confirms: Confirms): void {
@@ -56,8 +72,8 @@ export class Attempt {
     try {
       confirms.send(this.message, (outcome) => {
         if (outcome === 'confirmed' || outcome === 'returned')
-          this.finish({ routed: outcome === 'confirmed' });
-        else if (outcome === 'nacked') this.fail(new PublishNackedError(exchange, routingKey, id));
+          this.finish({ routed: outcome === 'confirmed', resent: this.resent });
+        else if (outcome === 'nacked') this.giveUp(new PublishNackedError(exchange, routingKey, id));
         else this.lost(channel);
       });
       this.sent = true;
@@ -77,21 +93,28 @@ export class Attempt {
       const refusal = channelRefusal(reason);
       const toBlame = refusal !== undefined && isToBlame(refusal, this.message);
       if (toBlame && refusal.error) return this.fail(refusal.error);
-      if (!refusal || toBlame) return this.fail(this.unknown(`the channel was lost (${reason})`));
+      if (toBlame || !(refusal || this.mayRetry(reason))) {
+        return this.fail(this.unknown(`the channel was lost (${reason})`));
+      }
       this.sent = false;
-      this.inDoubt = true;
+      this.resent++;
       this.again();
     });
   }
 
+  // What the broker cannot bear is sent twice at most: it takes the connection along each time.
+  private mayRetry(reason: string): boolean {
+    return this.limits.retryUnknown === true && (this.resent === 0 || !OWN_FAULT.test(reason));
+  }
+
   private readonly onAbort = (): void => {
     // What was sent cannot be taken back; its outcome is still worth knowing.
-    if (!this.sent && this.limits.signal) this.fail(abortError(this.limits.signal));
+    if (!this.sent && this.limits.signal) this.giveUp(abortError(this.limits.signal));
   };
 
   private tooLate(): Error {
     const { exchange, routingKey } = this.message;
-    if (this.sent || this.inDoubt) return this.unknown(`no confirm within ${this.given} ms`);
+    if (this.sent || this.resent > 0) return this.unknown(`no confirm within ${this.given} ms`);
     return new PublishTimeoutError(exchange, routingKey, this.given, this.waitReason());
   }
 

@@ -69,7 +69,7 @@ export class Publisher implements Outlet {
   }
 
   async sendTo(queue: KeptQueue, message: OutgoingMessage): Promise<void> {
-    const limits = this.limits(undefined, undefined);
+    const limits = this.limits();
     await this.again(
       () => this.forward(message, limits().timeout),
       () => this.options.sender.hold(message, limits(), () => this.options.destinations.ensureKept(queue)),
@@ -78,7 +78,7 @@ export class Publisher implements Outlet {
 
   async sendLater(message: OutgoingMessage, wait: number, back: WayBack): Promise<void> {
     const { destinations, sender } = this.options;
-    const limits = this.limits(undefined, undefined);
+    const limits = this.limits();
     const { routingKey } = message;
     if (back.exchange !== '' && !destinations.isBack(routingKey)) {
       await sender.hold(message, limits(), () => destinations.ensureBack(routingKey));
@@ -124,7 +124,7 @@ export class Publisher implements Outlet {
     const messageId = message.properties.messageId as string;
     let outcome: PublishOutcome = 'confirmed';
     try {
-      const limits = this.limits(options.timeout, options.signal);
+      const limits = this.limits(options.timeout, options.signal, options.retryUnknown);
       const delay = options.delay === undefined ? 0 : milliseconds(options.delay, 'delay');
       if (!destinations.isKnown(exchange)) {
         await sender.hold(message, limits(), () => destinations.ensure(exchange));
@@ -134,10 +134,10 @@ export class Publisher implements Outlet {
       }
       const sent =
         delay > 0 ? await this.delayed(message, delay, { exchange, replicated: false }, limits) : message;
-      const routed = await sender.send(sent, limits());
+      const { routed, resent } = await sender.send(sent, limits());
       if (!routed) outcome = 'returned';
       if (!routed && mustRoute) throw new UnroutableError(exchange, routingKey, messageId);
-      return { routed, messageId };
+      return resent > 0 ? { routed, messageId, resent } : { routed, messageId };
     } catch (error) {
       outcome = outcomeOf(error);
       throw error;
@@ -149,11 +149,12 @@ export class Publisher implements Outlet {
   }
 
   /** What is left of a publish's time: it has one, however many things it must wait for. */
-  private limits(timeout: Duration | undefined, signal: AbortSignal | undefined): () => SendLimits {
+  private limits(timeout?: Duration, signal?: AbortSignal, retry?: boolean): () => SendLimits {
     const { clock, settings } = this.options;
     const given = timeout === undefined ? settings.publish.timeout : milliseconds(timeout, 'timeout');
     const end = clock.now() + given;
-    return () => ({ timeout: Math.max(0, end - clock.now()), given, signal });
+    const retryUnknown = retry ?? settings.publish.retryUnknown;
+    return () => ({ timeout: Math.max(0, end - clock.now()), given, signal, retryUnknown });
   }
 
   /** The same message by way of a wait queue. */
@@ -198,7 +199,8 @@ export class Publisher implements Outlet {
 
   /** For messages that must arrive: a missing queue or exchange is an error. */
   private async forward(message: OutgoingMessage, timeout: number): Promise<void> {
-    const routed = await this.options.sender.send(message, { timeout });
+    // Without it the original would come again, and double it as well.
+    const { routed } = await this.options.sender.send(message, { timeout, retryUnknown: true });
     if (!routed) {
       throw new UnroutableError(message.exchange, message.routingKey, message.properties.messageId ?? '');
     }

@@ -10,7 +10,7 @@ import type { Settings } from '../model/settings.js';
 import { frameMaxOf, type LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
-import { abortError, Attempt, type SendLimits } from './attempt.js';
+import { abortError, Attempt, type SendLimits, type Sent } from './attempt.js';
 import { channelRefusal, type ChannelRefusal } from './channel-refusal.js';
 import { Confirms } from './confirms.js';
 import { WaitingRoom, type Waiting } from './waiting-room.js';
@@ -38,7 +38,7 @@ export class Sender {
   private unsettled = 0;
   private agreed = DEFAULT_FRAME_MAX;
   private idleWaiters: (() => void)[] = [];
-  private readonly failWaiting = new Set<(error: Error) => void>();
+  private readonly waiting = new Set<Attempt>();
 
   constructor(private readonly options: SenderOptions) {
     this.room = new WaitingRoom(options.settings.publish.room);
@@ -87,27 +87,31 @@ export class Sender {
     this.room.release(() => this.isOpen());
   }
 
-  /** Resolves `true` when a queue has it, `false` when it came back; rejects with what went wrong. */
-  send(message: OutgoingMessage, limits: SendLimits): Promise<boolean> {
+  /** Resolves when the broker has it; rejects with what went wrong. */
+  send(message: OutgoingMessage, limits: SendLimits): Promise<Sent> {
     if (this.closed)
       return Promise.reject(new ConnectionLostError('publishing is over: the broker object was closed'));
     if (limits.signal?.aborted) return Promise.reject(abortError(limits.signal));
     this.start();
-    return new Promise<boolean>((resolve, reject) => {
+    return new Promise<Sent>((resolve, reject) => {
       this.unsettled++;
       const attempt = new Attempt(message, limits, this.options.deadlines, (result) => {
         this.room.leave(waiting);
-        this.failWaiting.delete(attempt.fail);
+        this.waiting.delete(attempt);
         if ('error' in result) reject(result.error);
-        else resolve(result.routed);
+        else resolve(result);
         this.settledOne();
       });
       const go = (): void => {
-        this.failWaiting.delete(attempt.fail);
+        this.waiting.delete(attempt);
         attempt.send(this.lease.current as LiveChannel, this.confirms as Confirms);
       };
       const waiting: Waiting = { bytes: message.content.length, go, gone: true };
-      attempt.again = () => this.wait(waiting, attempt);
+      attempt.again = () => {
+        this.options.counters.resent++;
+        if (this.closed && !this.isReachable()) attempt.giveUp(closedEarly());
+        else this.wait(waiting, attempt, true);
+      };
       // Nobody overtakes who waits already.
       if (this.room.queued === 0 && this.isOpen()) go();
       else this.wait(waiting, attempt);
@@ -124,7 +128,7 @@ export class Sender {
       const place: Waiting = { bytes: message.content.length, go: () => undefined, gone: true };
       const attempt = new Attempt(message, limits, this.options.deadlines, (result) => {
         this.room.leave(place);
-        this.failWaiting.delete(attempt.fail);
+        this.waiting.delete(attempt);
         if ('error' in result) reject(result.error);
         else resolve();
         this.settledOne();
@@ -132,7 +136,7 @@ export class Sender {
       attempt.waitReason = () => this.whyClosed();
       try {
         this.room.take(place);
-        this.failWaiting.add(attempt.fail);
+        this.waiting.add(attempt);
         work().then(attempt.succeed, attempt.fail);
       } catch (error) {
         attempt.fail(error as Error);
@@ -148,26 +152,30 @@ export class Sender {
         ? Promise.resolve()
         : new Promise<void>((resolve) => this.idleWaiters.push(resolve));
     // Without a connection there is nothing to wait for: a process must not hang because its broker is away.
-    if (this.options.connection.state !== 'open') this.endWaiting();
+    if (!this.isReachable()) this.endWaiting();
     await Promise.race([settled, expired]);
     this.endWaiting();
     await this.lease.close();
   }
 
   private endWaiting(): void {
-    for (const fail of [...this.failWaiting]) {
-      fail(new ConnectionLostError('closed before the message could be sent'));
+    for (const attempt of [...this.waiting]) {
+      attempt.giveUp(closedEarly());
     }
   }
 
-  private wait(waiting: Waiting, attempt: Attempt): void {
+  private wait(waiting: Waiting, attempt: Attempt, first = false): void {
     try {
-      this.room.enter(waiting);
-      this.failWaiting.add(attempt.fail);
+      this.room.enter(waiting, first);
+      this.waiting.add(attempt);
       attempt.waitReason = () => this.whyClosed();
     } catch (error) {
-      attempt.fail(error as Error);
+      attempt.giveUp(error as Error);
     }
+  }
+
+  private isReachable(): boolean {
+    return this.options.connection.state === 'open';
   }
 
   private isOpen(): boolean {
@@ -185,4 +193,8 @@ export class Sender {
     this.unsettled--;
     if (this.unsettled === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
+}
+
+function closedEarly(): Error {
+  return new ConnectionLostError('closed before the message could be sent');
 }

@@ -17,6 +17,8 @@ export interface Waiting {
 /** First come, first served. */
 export class WaitingRoom {
   private queue: Waiting[] = [];
+  /** Who waits a second time. */
+  private readonly returned: Waiting[] = [];
   private head = 0;
   private heldBytes = 0;
   private held = 0;
@@ -39,12 +41,12 @@ export class WaitingRoom {
     return this.inQueue;
   }
 
-  /** Waits for its turn. @throws WaitingRoomFullError */
-  enter(waiting: Waiting): void {
+  /** Waits for its turn, before all who never had one if `again`. @throws WaitingRoomFullError */
+  enter(waiting: Waiting, again = false): void {
     this.take(waiting);
     waiting.queued = true;
     this.inQueue++;
-    this.queue.push(waiting);
+    (again ? this.returned : this.queue).push(waiting);
   }
 
   /** Takes a place without a turn, for something that waits for another thing. @throws WaitingRoomFullError */
@@ -71,14 +73,16 @@ export class WaitingRoom {
 
   /** Lets them go in order for as long as `open` says so. */
   release(open: () => boolean): void {
-    while (this.head < this.queue.length && open()) {
-      const waiting = this.queue[this.head++];
+    while (open()) {
+      const waiting = this.returned.shift() ?? this.queue[this.head++];
+      if (!waiting) break;
       if (waiting.gone) continue;
       waiting.queued = false;
       this.inQueue--;
       this.leave(waiting);
       waiting.go();
     }
+    this.head = Math.min(this.head, this.queue.length);
     // Shortening the list for every message would cost more than sending it.
     if (this.head === this.queue.length || this.head > 1_000) {
       this.queue = this.queue.slice(this.head);
