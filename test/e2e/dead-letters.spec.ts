@@ -160,6 +160,28 @@ onEachBroker('the dead-letter desk', (broker) => {
     });
   });
 
+  it('shows an error and a stack that are longer than a name may be', async () => {
+    await fill(
+      broker,
+      'long',
+      1,
+      {},
+      { 'x-exception-message': 'm'.repeat(900), 'x-exception-stacktrace': 's'.repeat(8_000) },
+    );
+    const [letter] = await read('long');
+    expect([letter.errorMessage?.length, letter.errorStack?.length]).toEqual([900, 8_000]);
+  });
+
+  it('says how many lie behind the 10 000 letters that it can hold at once', async () => {
+    const ids = await fill(broker, 'huge', 10_003, { 'x-queue-type': 'quorum' });
+    const ends: object[] = [];
+    const options = { id: ids[10_001], onEnd: (end: object): void => void ends.push(end) };
+    expect(await read('huge', options)).toEqual([]);
+    expect(ends).toEqual([{ seen: 10_000, unseen: 3 }]);
+    await ready(broker, 'huge.dead', 10_003);
+    expect((await read('huge')).map(({ id }) => id)).toEqual(ids.slice(0, 50));
+  });
+
   it('messages of others, with nothing in their headers or with nonsense, are shown and replayed', async () => {
     const channel = await (await broker.connect()).createConfirmChannel();
     await channel.assertQueue('odd', { durable: true });

@@ -11,7 +11,13 @@ export const kinds = [
 ];
 
 /** Fills `<queue>.dead` and makes an empty `queue`; errors are Error and TypeError in turn. Resolves with the ids. */
-export async function fill(broker: TestBroker, queue: string, size: number, args: object): Promise<string[]> {
+export async function fill(
+  broker: TestBroker,
+  queue: string,
+  size: number,
+  args: object,
+  extra: object = {},
+): Promise<string[]> {
   const channel = await (await broker.connect()).createConfirmChannel();
   await channel.assertQueue(queue, { durable: true });
   await channel.assertQueue(`${queue}.dead`, { durable: true, arguments: args });
@@ -33,6 +39,7 @@ export async function fill(broker: TestBroker, queue: string, size: number, args
         'x-exception-stacktrace': `Error: no luck with ${index}\n    at place (orders.js:7:1)`,
         'x-original-exchange': 'events',
         'x-original-routingKey': `order.${index}`,
+        ...extra,
       },
     });
   });

@@ -57,6 +57,9 @@ export interface DeadLetterFilter {
 export function deadLetter(message: ReceivedMessage, deadQueue: string, position: number): DeadLetter {
   const headers = safeHeaders(message.properties.headers);
   const text = (name: string): string | undefined => textHeader(headers, name) || undefined;
+  // Longer than a name may be; capped where it was written, and by the frame it came in.
+  const long = (name: string): string | undefined =>
+    typeof headers[name] === 'string' ? headers[name] : undefined;
   const { messageId } = message.properties;
   return {
     deadQueue,
@@ -64,9 +67,9 @@ export function deadLetter(message: ReceivedMessage, deadQueue: string, position
     queue: text(HEADER.queue) ?? /^(.+)\.dead$/.exec(deadQueue)?.[1] ?? text('x-first-death-queue'),
     id: typeof messageId === 'string' && messageId !== '' ? messageId : undefined,
     reason: text(HEADER.reason) ?? text('x-first-death-reason'),
-    error: text(HEADER.errorName),
-    errorMessage: text(HEADER.errorMessage),
-    errorStack: text(HEADER.errorStack),
+    error: long(HEADER.errorName),
+    errorMessage: long(HEADER.errorMessage),
+    errorStack: long(HEADER.errorStack),
     handler: text(HEADER.handler),
     attempts: 1 + countHeader(headers, HEADER.attempt),
     failedAt: date(text(HEADER.failedAt)),

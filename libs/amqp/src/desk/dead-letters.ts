@@ -34,6 +34,8 @@ export interface LookOptions extends DeadLetterFilter {
   readonly limit?: number;
   /** Aborting it ends the look. */
   readonly signal?: AbortSignal;
+  /** Told at the end how many letters were looked at, and how many lie behind the 10 000 that can be held at once. */
+  readonly onEnd?: (end: { readonly seen: number; readonly unseen: number }) => void;
 }
 
 /** What to replay, and where to. */
@@ -94,7 +96,10 @@ export class DeadLetters {
     try {
       for (let found = 0; found < limit;) {
         const letter = await visit.next();
-        if (!letter) return;
+        if (!letter) {
+          options.onEnd?.({ seen: visit.seen, unseen: visit.unseen });
+          return;
+        }
         if (!wanted(letter)) continue;
         found++;
         yield letter;

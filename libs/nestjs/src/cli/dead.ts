@@ -1,7 +1,7 @@
 // list, show, replay, drop: each asks the desk of @warren/amqp and prints what it says. Data goes to standard
 // output, talk to standard error.
 
-import type { DeadLetter, DeadLetterProgress, DeadLetterResult } from '@warren/amqp';
+import type { DeadLetter, DeadLetterProgress, DeadLetterResult, LookOptions } from '@warren/amqp';
 import { type Arguments, UsageError, type Verb } from './arguments.js';
 import { EXIT, type Terminal } from './terminal.js';
 import { jsonLine, page, safe, table } from './print.js';
@@ -31,7 +31,7 @@ async function list({ desk, queues, filter, limit, json, management }: Arguments
     const messages = await desk.count(queue);
     some ||= messages > 0;
     const letters: DeadLetter[] = [];
-    for await (const letter of desk.look(queue, { ...filter, limit, signal: terminal.signal })) {
+    for await (const letter of desk.look(queue, { ...filter, limit, ...looking(terminal) })) {
       // The body is not shown here, and may be large.
       letters.push({ ...letter, content: Buffer.alloc(0) });
     }
@@ -55,7 +55,7 @@ async function show({ desk, queues, filter, limit = 10, json, save }: Arguments,
   const file = save === undefined ? undefined : await LetterFile.create(save);
   let shown = 0;
   try {
-    for await (const letter of desk.look(queues[0], { ...filter, limit, signal: terminal.signal })) {
+    for await (const letter of desk.look(queues[0], { ...filter, limit, ...looking(terminal) })) {
       shown++;
       warn([letter], terminal);
       if (file) await file.write([letter]);
@@ -101,7 +101,7 @@ async function preview(
   const messages = await desk.count(queues[0]);
   const letters: DeadLetter[] = [];
   const most = Math.min(limit ?? 50, 50);
-  for await (const letter of desk.look(queues[0], { ...filter, limit: most, signal: terminal.signal })) {
+  for await (const letter of desk.look(queues[0], { ...filter, limit: most, ...looking(terminal) })) {
     letters.push({ ...letter, content: Buffer.alloc(0) });
   }
   if (letters.length === 0) return nothing(terminal);
@@ -142,6 +142,15 @@ function progress(word: string, json: boolean, { out, err }: Terminal): Told {
       }
       if (interrupted) return EXIT.interrupted;
       return done > 0 ? EXIT.done : EXIT.nothing;
+    },
+  };
+}
+
+function looking({ signal, err }: Terminal): Pick<LookOptions, 'signal' | 'onEnd'> {
+  return {
+    signal,
+    onEnd({ seen, unseen }) {
+      if (unseen > 0 && !signal.aborted) err(`Looked at the first ${seen}; ${unseen} lie behind them.`);
     },
   };
 }
