@@ -65,7 +65,7 @@ const handlers: [string, (rabbit: Warren) => unknown, RegExp][] = [
   ],
   [
     'an option with a typing error',
-    (rabbit) => rabbit.consume('q', () => 1, { prefech: 1 } as HandlerOptions),
+    (rabbit) => rabbit.consume('q', () => 1, { prefech: 1 } as object),
     /there is no option 'prefech'/,
   ],
   ['a prefetch of 0', (rabbit) => rabbit.consume('q', () => 1, { prefetch: 0 }), /'prefetch'/],
@@ -91,7 +91,7 @@ const handlers: [string, (rabbit: Warren) => unknown, RegExp][] = [
 
 describe('configuration that makes no sense', () => {
   it.each(options)('%s: %p', (name, value, says) => {
-    const make = (): unknown => warren(NOWHERE, { [name]: value } as BrokerOptions);
+    const make = (): unknown => warren(NOWHERE, { [name]: value });
     expect(make).toThrow(says);
     expect(make).toThrow(new RegExp(`'${name}'`));
     expect(make).toThrow(expect.objectContaining({ code: 'WARREN_CONFIG' }));
