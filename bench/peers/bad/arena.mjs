@@ -1,10 +1,10 @@
 // Where one system meets one bad input after the other: a virtual host of its own, the system as a process behind a
-// meter, and a client of bare amqplib that sends what no library would and looks what became of it.
+// proxy, and a client of bare amqplib that sends what no library would and looks what became of it.
 import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
 import amqp from 'amqplib';
-import { Child } from './child.mjs';
-import { Meter } from './meter.mjs';
+import { Child } from '../harness/child.mjs';
+import { Proxy } from '../harness/proxy.mjs';
 
 /** How long the next good message, call or publish may take before the system counts as hung, in milliseconds. */
 export const PATIENCE = 8_000;
@@ -20,7 +20,7 @@ export class Arena {
   /** Bare amqplib, not through the meter. */
   channel;
   child;
-  meter;
+  proxy;
   /** A good publish or call, for systems that say they are ready before they are connected. */
   warm;
   closed = false;
@@ -41,12 +41,10 @@ export class Arena {
     this.#connection.on('error', () => {});
     this.channel = await this.#connection.createConfirmChannel();
     this.channel.on('error', () => {});
-    this.meter = await Meter.before(this.url);
-    const through = new URL(this.url);
-    through.host = `127.0.0.1:${this.meter.port}`;
+    this.proxy = await Proxy.before(this.url);
     this.settings = {
       ...this.system.settings,
-      url: through.href,
+      url: this.proxy.through(this.url),
       exchange: 'bad',
       key: 'numbered',
       queue: 'numbered',
@@ -66,7 +64,7 @@ export class Arena {
   async close() {
     this.closed = true;
     await this.child?.kill();
-    await this.meter?.close();
+    await this.proxy?.close();
     await this.#connection?.close().catch(() => {});
   }
 
@@ -119,9 +117,9 @@ export class Arena {
   /** Kilobytes a second while nobody sends anything; 0 for what heartbeats need. */
   async loop() {
     await pause(300);
-    const before = this.meter.bytes;
+    const before = this.proxy.bytes;
     await pause(1_000);
-    const rate = this.meter.bytes - before;
+    const rate = this.proxy.bytes - before;
     return rate > LOOP ? Math.round(rate / 1024) : 0;
   }
 

@@ -1,11 +1,11 @@
 // Throws the same bad inputs at each system and collects what became of them.
 import { Arena } from './arena.mjs';
-import { endAll } from './child.mjs';
+import { endAll } from '../harness/child.mjs';
 import { delivery, deliveries } from './deliveries.mjs';
 import { openPublishes, publish, publishes } from './publishes.mjs';
 import { openReplies, replies, reply } from './replies.mjs';
 import { openRequests, request, requests } from './requests.mjs';
-import { systems } from './systems.mjs';
+import { systems } from '../harness/systems.mjs';
 
 /** The four kinds, each with its role, its inputs and its judge. */
 const kinds = {

@@ -19,24 +19,30 @@ export class Child {
   /** What it wrote to standard error; the beginning is what matters. */
   complaints = '';
   ended = false;
+  /** With what it ended: { code, signal }. */
+  exit;
   #process;
   #look = new Set();
   #over;
+  #hear;
 
-  constructor(system, role, settings) {
+  /** `hear(event)` is told of each line as it comes. */
+  constructor(system, role, settings, hear = () => {}) {
     const program = join(import.meta.dirname, '..', 'program.mjs');
     const args = [program, system, role, JSON.stringify(settings)];
     this.#process = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     running.add(this);
+    this.#hear = hear;
     this.#process.stdin.on('error', () => {});
     createInterface({ input: this.#process.stdout }).on('line', (line) => this.#line(line));
     this.#process.stderr.setEncoding('utf8').on('data', (text) => {
       if (this.complaints.length < 10_000) this.complaints += text;
     });
     this.#over = new Promise((resolve) => {
-      const over = () => {
+      const over = (code, signal) => {
         running.delete(this);
         this.ended = true;
+        this.exit = { code, signal };
         this.#tell();
         resolve();
       };
@@ -76,8 +82,21 @@ export class Child {
     return this.complaints.trim() !== '' || this.events.some(({ event }) => event === 'log');
   }
 
+  get pid() {
+    return this.#process.pid;
+  }
+
+  /** Resolves when it has ended and everything it printed was read. */
+  get over() {
+    return this.#over;
+  }
+
+  signal(name) {
+    if (!this.ended) this.#process.kill(name);
+  }
+
   async kill() {
-    if (!this.ended) this.#process.kill('SIGKILL');
+    this.signal('SIGKILL');
     await this.#over;
   }
 
@@ -90,6 +109,7 @@ export class Child {
     }
     // A loop prints without end; what came first is enough for the judgement.
     if (this.events.length < 10_000) this.events.push(event);
+    this.#hear(event);
     this.#tell();
   }
 

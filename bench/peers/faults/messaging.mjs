@@ -1,0 +1,136 @@
+// Faults under a steady stream of messages: a producer, a consumer, 100 messages a second that are not awaited one by
+// one, and something that breaks.
+import { setTimeout as pause } from 'node:timers/promises';
+import { RATE } from './trial.mjs';
+
+/** How long it goes well before the fault, in milliseconds. */
+const BEFORE = 2_000;
+/** How long anybody may take to come back before it counts as never. */
+const WATCH = 17_000;
+/** How long the last promises may take: longer than any timeout here. */
+const SETTLE = 12_000;
+
+/**
+ * `hit({ node, broker, trials })` does it and resolves when the broker can be had again. `alone` are done for one
+ * system at a time.
+ */
+export const messaging = [
+  { name: 'nothing at all', hit: () => pause(1_000) },
+  { name: 'broker killed', hit: ({ broker }) => broker.restart({ crash: true }) },
+  { name: 'broker restarted', hit: ({ broker }) => broker.restart({ crash: false }) },
+  {
+    name: 'connections closed by the broker',
+    hit: ({ broker, trials }) => each(trials, broker.closeConnections),
+  },
+  { name: 'connections reset', hit: ({ trials }) => each(trials, ({ proxy }) => proxy.cut()) },
+  {
+    name: 'network silent for 12 s',
+    hit: async ({ trials }) => {
+      await each(trials, ({ proxy }) => proxy.silence());
+      await pause(12_000);
+      await each(trials, ({ proxy }) => proxy.speak());
+    },
+  },
+  {
+    name: 'consumer cancelled by the broker',
+    hit: ({ broker, trials }) => each(trials, broker.replaceQueue),
+  },
+  { name: 'queue deleted', hit: ({ broker, trials }) => each(trials, broker.deleteQueue) },
+  {
+    name: 'publishes to a missing exchange in between',
+    needsExchange: true,
+    hit: async ({ trials }) => {
+      for (let round = 0; round < 3; round++) {
+        await each(trials, ({ children }) => wrong(children.producer, round));
+        await pause(100);
+      }
+    },
+  },
+  {
+    name: 'no broker for 60 s, 200 messages of 1 KiB a second',
+    stream: { rate: 2 * RATE, size: 1_024 },
+    watch: 27_000,
+    settle: 35_000,
+    memory: true,
+    hit: async ({ trials }) => {
+      await each(trials, ({ proxy }) => {
+        proxy.refusing = true;
+        proxy.cut();
+      });
+      await pause(60_000);
+      await each(trials, ({ proxy }) => (proxy.refusing = false));
+    },
+  },
+  {
+    name: 'broker comes 6 s after the programs',
+    late: true,
+    hit: async ({ trials }) => {
+      await pause(6_000);
+      await each(trials, ({ proxy }) => (proxy.refusing = false));
+    },
+  },
+];
+
+const each = (trials, work) => Promise.all(trials.map((trial) => work(trial)));
+const wrong = (producer, round) =>
+  producer.tell({ id: `wrong-${round}`, publish: { n: 0 }, options: { exchange: 'gone' } });
+
+/** Runs one for several systems at the same time; resolves with `{ [system]: figures }`. */
+export async function underStream(fault, world) {
+  const { trials } = world;
+  for (const trial of trials) await prepare(fault, trial);
+  if (!fault.late) await pause(BEFORE);
+  const began = performance.now();
+  const memory = fault.memory ? await Promise.all(trials.map(remember)) : [];
+  await fault.hit(world);
+  const over = performance.now();
+  const found = await Promise.all(
+    trials.map((trial, at) => outcome(fault, trial, { began, over, memory: memory[at] })),
+  );
+  return Object.fromEntries(found);
+}
+
+async function prepare(fault, trial) {
+  if (fault.late) trial.proxy.refusing = true;
+  await trial.start('consumer', !fault.late);
+  await trial.start('producer', !fault.late);
+  trial.stream(fault.stream);
+}
+
+async function outcome(fault, trial, { began, over, memory }) {
+  const { ledger } = trial;
+  const after = memory && (await remember(trial));
+  // Seen to go on twice: what was on its way does not count.
+  const backAt = async () => {
+    const { sends, handles } = ledger.goesOnSince(performance.now() - 500);
+    return sends && handles && performance.now() - over > 3_000;
+  };
+  await trial.until(backAt, fault.watch ?? WATCH);
+  trial.stopStream();
+  await trial.until(() => ledger.pending === 0, fault.settle ?? SETTLE);
+  await quiet(trial);
+  await trial.finish();
+  const figures = ledger.verdict(began, over);
+  return [trial.system.key, { ...figures, ...(memory ? { memory: [memory, after] } : {}), ...why(trial) }];
+}
+
+// The consumer is through when nothing new was handled for a second.
+async function quiet({ ledger, until }) {
+  let count = -1;
+  let since = performance.now();
+  await until(() => {
+    if (ledger.handledCount !== count) since = performance.now();
+    count = ledger.handledCount;
+    return performance.now() - since > 1_000;
+  }, 30_000);
+}
+
+const why = ({ crash }) => (crash ? { crash } : {});
+
+/** MiB that the producer has in use. */
+async function remember({ children: { producer } }) {
+  producer.forget();
+  producer.tell({ memory: true });
+  const answer = await producer.wait(({ event }) => event === 'memory', 2_000);
+  return answer ? Math.round(answer.rss / 2 ** 20) : null;
+}

@@ -1,0 +1,47 @@
+// Runs the faults one after the other, each for all systems at the same time: the same broker dies under all of them,
+// and the machine is as busy for one as for the others.
+import { endAll } from '../harness/child.mjs';
+import { systems } from '../harness/systems.mjs';
+import { calling, underCalls } from './calls.mjs';
+import { endings } from './endings.mjs';
+import { messaging, underStream } from './messaging.mjs';
+import { Trial } from './trial.mjs';
+
+const faults = [
+  ...messaging.map((fault) => ({ ...fault, run: underStream })),
+  ...endings,
+  ...calling.map((fault) => ({ ...fault, run: underCalls })),
+];
+
+/** Resolves with `{ [fault]: { [system]: figures } }`. `say(line)` is told of each. */
+export async function runFaults({ broker, say, only = () => true }) {
+  const results = {};
+  const compared = systems.filter(({ settings }) => settings.careful !== false);
+  try {
+    for (const [at, fault] of faults.entries()) {
+      if (!only(fault.name)) continue;
+      const began = performance.now();
+      results[fault.name] = await one(fault, at, compared, broker);
+      say(`${fault.name} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
+      for (const { key, title } of compared) say(`  ${title}: ${JSON.stringify(results[fault.name][key])}`);
+    }
+  } finally {
+    await endAll();
+  }
+  return results;
+}
+
+async function one(fault, at, compared, broker) {
+  // Nest's transport has a queue and no exchange to miss.
+  const able = compared.filter(({ frame }) => !(fault.needsExchange && frame));
+  const trials = [];
+  for (const system of able) {
+    const trial = new Trial(system, await broker.vhost(`fault-${at}-${system.key}`));
+    await trial.open(fault.settings);
+    trials.push(trial);
+  }
+  const figures = await fault.run(fault, { broker, trials });
+  await broker.settled();
+  await Promise.all(trials.map(({ vhost }) => broker.removeVhost(vhost)));
+  return Object.fromEntries(compared.map(({ key }) => [key, figures[key] ?? 'n/a']));
+}

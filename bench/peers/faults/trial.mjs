@@ -1,0 +1,187 @@
+// One system in one fault: its processes behind a proxy of their own, in a virtual host of their own. What ends by
+// itself is counted as a crash and started again, as whatever watches over processes would.
+import { setTimeout as pause } from 'node:timers/promises';
+import amqp from 'amqplib';
+import { Child } from '../harness/child.mjs';
+import { Proxy } from '../harness/proxy.mjs';
+import { Ledger } from './ledger.mjs';
+
+/** Nobody starts slower than this on a busy machine, in milliseconds. */
+const START = 20_000;
+/** Messages a second; the same for all. */
+export const RATE = 100;
+/** Of heartbeats in seconds: the same for all. */
+const HEARTBEAT = 4;
+const ENOUGH = 1_000_000;
+const LONGEST_END = 15_000;
+
+export class Trial {
+  system;
+  ledger = new Ledger();
+  proxy;
+  /** Processes by their role. */
+  children = {};
+  #url;
+  #settings;
+  #ending = false;
+  #stream;
+  #next = 1;
+  #asked = 0;
+
+  constructor(system, url) {
+    this.system = system;
+    this.#url = url;
+  }
+
+  get vhost() {
+    return new URL(this.#url).pathname.slice(1);
+  }
+
+  /** The proxy and what foreign programs have to declare; no process yet. */
+  async open(extra = {}) {
+    this.proxy = await Proxy.before(this.#url);
+    this.#settings = {
+      ...this.system.settings,
+      url: this.proxy.through(this.#url),
+      exchange: 'faults',
+      key: 'numbered',
+      queue: 'numbered',
+      queueType: 'classic',
+      prefetch: 10,
+      heartbeat: HEARTBEAT,
+      ...extra,
+    };
+    await this.#raw(async (channel) => {
+      if (!this.system.declaresDeadLetters) await channel.assertQueue('numbered.dead', { durable: true });
+      await channel.assertExchange('faults', 'topic', { durable: true });
+    });
+  }
+
+  /** Starts a process for a role; `wait` until it says that it is ready. */
+  async start(role, wait = true) {
+    const sends = role === 'producer' || role === 'rpc-client';
+    const hear = (line) => (sends ? this.ledger.sending(line) : this.ledger.handling(line));
+    const child = new Child(this.system.name, role, this.#settings, hear);
+    this.children[role] = child;
+    void child.over.then(() => this.#ended(role, child, sends));
+    if (!wait) return;
+    const ready = await child.wait(({ event }) => event === 'ready', START);
+    if (!ready)
+      throw new Error(`${this.system.title}: the ${role} did not start: ${child.complaints.slice(0, 800)}`);
+  }
+
+  /** Numbered messages or calls from now on. */
+  stream(what = {}) {
+    this.#stream = { rate: RATE, count: ENOUGH, ...what };
+    this.#streamOn();
+  }
+
+  stopStream() {
+    this.#stream = undefined;
+    for (const child of this.#senders) child.tell({ stream: { count: 0 } });
+  }
+
+  /** Looks until `condition()` holds; false when it does not within `limit` milliseconds. */
+  async until(condition, limit) {
+    const end = performance.now() + limit;
+    while (performance.now() < end) {
+      if (await condition()) return true;
+      await pause(25);
+    }
+    return false;
+  }
+
+  /** Ends the processes, whatever they are doing, and takes what is left in the queue. */
+  async finish() {
+    this.#ending = true;
+    await Promise.all(Object.values(this.children).map((child) => child.kill()));
+    await this.#raw(async (channel) => {
+      for (let message; (message = await channel.get('numbered', { noAck: true }));) {
+        this.ledger.left(numberOf(message.content));
+      }
+    });
+    await this.proxy.close();
+  }
+
+  /** An end that was asked for is no crash. */
+  expectEnd(role, { startAgain = false } = {}) {
+    this.children[role].expected = startAgain ? 'and again' : 'for good';
+  }
+
+  /** Sends a signal and waits for the end; kills what has not ended after 15 s. */
+  async end(role, signal) {
+    const child = this.children[role];
+    this.expectEnd(role);
+    const began = performance.now();
+    child.signal(signal);
+    const inTime = await this.until(() => child.ended, LONGEST_END);
+    await child.kill();
+    if (!inTime) return { ms: null };
+    // A process that a signal ends says so instead of a code.
+    return { ms: Math.round(performance.now() - began), code: child.exit.code ?? child.exit.signal };
+  }
+
+  /** One call, or one publish, that should work; its outcome. */
+  goodCall(timeout) {
+    return this.#ask('rpc-client', { call: { n: 0 }, timeout }, timeout + 2_000);
+  }
+
+  goodPublish() {
+    return this.#ask('producer', { publish: { n: 0 } }, 10_000);
+  }
+
+  removeQueue() {
+    return this.#raw((channel) => channel.deleteQueue('numbered'));
+  }
+
+  #ask(role, command, limit) {
+    const id = `good-${this.#asked++}`;
+    this.children[role].tell({ id, ...command });
+    return this.children[role].wait((event) => event.event === 'settled' && event.id === id, limit);
+  }
+
+  get #senders() {
+    return [this.children.producer, this.children['rpc-client']].filter((child) => child !== undefined);
+  }
+
+  #streamOn() {
+    // Far apart, so that a producer that crashed goes on with numbers that were never used.
+    const from = this.#next;
+    this.#next += ENOUGH;
+    for (const child of this.#senders) child.tell({ stream: { ...this.#stream, from } });
+  }
+
+  #ended(role, child, sends) {
+    if (sends) this.ledger.gone();
+    if (this.#ending || child.expected === 'for good') return;
+    if (child.expected === undefined) {
+      this.ledger.crashes += 1;
+      this.crash ??= child.complaints.slice(0, 1_000);
+    }
+    void this.start(role, false).then(() => {
+      if (sends && this.#stream)
+        void this.children[role].wait(({ event }) => event === 'ready', START).then(() => this.#streamOn());
+    });
+  }
+
+  // The queue may be gone, and its absence is an answer.
+  async #raw(work) {
+    const connection = await amqp.connect(this.#url);
+    connection.on('error', () => {});
+    try {
+      const channel = await connection.createChannel();
+      channel.on('error', () => {});
+      await work(channel).catch((error) => {
+        if (error.code !== 404) throw error;
+      });
+    } finally {
+      await connection.close().catch(() => {});
+    }
+  }
+}
+
+/** The number in a body, in the envelope of Nest's transport or without it. */
+function numberOf(content) {
+  const body = JSON.parse(content.toString());
+  return body.n ?? body.data?.n;
+}

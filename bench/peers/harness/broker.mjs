@@ -1,0 +1,113 @@
+// The RabbitMQ node under all systems: a private one, because it is killed and restarted, and what only its
+// management API can do to one virtual host.
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { startRabbitMQ } from '../../../scripts/rabbitmq.mjs';
+
+const LIMIT = 60_000;
+
+export class Broker {
+  #node;
+  #restarting = Promise.resolve();
+
+  static async start() {
+    const broker = new Broker();
+    broker.#node = await startRabbitMQ();
+    return broker;
+  }
+
+  async stop() {
+    await this.#restarting.catch(() => {});
+    await this.#node.stop();
+  }
+
+  /** A fresh virtual host; resolves with its URL. */
+  vhost = async (name) => {
+    await this.#api('PUT', `/vhosts/${name}`);
+    await this.#api('PUT', `/permissions/${name}/guest`, { configure: '.*', write: '.*', read: '.*' });
+    return `${this.#node.url}/${name}`;
+  };
+
+  removeVhost = (name) => this.#api('DELETE', `/vhosts/${name}`);
+
+  /** Resolves when its port answers again, which is before its management API does: see `settled`. */
+  async restart({ crash }) {
+    this.#restarting = this.#node.restart({ crash });
+    this.#restarting.catch(() => {});
+    await this.#until(async () => !(await this.#answers()));
+    await this.#until(() => this.#answers());
+  }
+
+  /** Resolves when everything answers. */
+  async settled() {
+    await this.#restarting;
+  }
+
+  /** Closes the connections of a virtual host, as an operator would. */
+  closeConnections = async ({ vhost }) => {
+    let open = [];
+    // The list is some seconds behind.
+    await this.#until(async () => {
+      open = await this.#api('GET', `/vhosts/${vhost}/connections`);
+      return open.length >= 2;
+    });
+    await Promise.all(
+      open.map(({ name }) => this.#api('DELETE', `/connections/${encodeURIComponent(name)}`)),
+    );
+  };
+
+  /** Deletes the queue and puts one like it in its place at once: nothing is lost, but its consumer is cancelled. */
+  replaceQueue = async ({ vhost }) => {
+    const path = `/queues/${vhost}/numbered`;
+    const { durable, arguments: args } = await this.#api('GET', path);
+    const bindings = await this.#api('GET', `${path}/bindings`);
+    await this.#api('DELETE', path);
+    await this.#api('PUT', path, { durable, arguments: args });
+    for (const { source, routing_key } of bindings.filter((each) => each.source !== '')) {
+      await this.#api('POST', `/bindings/${vhost}/e/${source}/q/numbered`, { routing_key });
+    }
+  };
+
+  deleteQueue = ({ vhost }) => this.#api('DELETE', `/queues/${vhost}/numbered`);
+
+  async #answers() {
+    const { hostname, port } = new URL(this.#node.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.setTimeout(1_000, () => socket.destroy());
+    try {
+      await once(socket, 'connect');
+      return true;
+    } catch {
+      return false;
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  async #until(condition) {
+    const end = performance.now() + LIMIT;
+    while (!(await condition())) {
+      if (performance.now() > end) throw new Error('RabbitMQ did not do what it should within a minute.');
+      await pause(25);
+    }
+  }
+
+  async #api(method, path, body) {
+    const { origin, username, password } = new URL(this.#node.managementUrl);
+    const response = await fetch(`${origin}/api${path}`, {
+      method,
+      headers: {
+        authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
+        'content-type': 'application/json',
+      },
+      body: body && JSON.stringify(body),
+      signal: AbortSignal.timeout(10_000),
+    });
+    const text = await response.text();
+    if (!response.ok && !(method === 'DELETE' && response.status === 404)) {
+      throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 200)}`);
+    }
+    return text ? JSON.parse(text) : undefined;
+  }
+}
