@@ -3,8 +3,9 @@
 
 import { describe, expect, it } from '@jest/globals';
 import type { Channel } from 'amqplib';
-import { onEachBroker, type TestBroker } from '../support/brokers.js';
+import { onEachBroker, onRabbitMQ, type TestBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
+import { management } from '../support/management.js';
 import { count, eventOf, logged, taken, warren } from '../support/warren.js';
 
 const once = { attempts: 2, delays: 400, jitter: false } as const;
@@ -220,5 +221,35 @@ onEachBroker('a policy that grows', (broker) => {
     const refused = (): unknown => warren(broker.url).consume('refused', () => 1, { retry: retry as never });
     expect(refused).toThrow(message);
     expect(refused).toThrow(/@Consume refused/);
+  });
+});
+
+onRabbitMQ('the permissions that the documentation names', (broker) => {
+  it('are enough to consume, try again and dead-letter', async () => {
+    const url = new URL(broker.url);
+    const vhost = url.pathname.slice(1);
+    const user = `limited-${vhost}`;
+    await management('PUT', `/users/${user}`, { password: 'p', tags: '' });
+    await management('PUT', `/permissions/${vhost}/${user}`, {
+      configure: '^(orders|.*\\.dead|warren\\..*)$',
+      write: '^(orders|.*\\.dead|warren\\..*|amq\\.default)$',
+      read: '^(orders|warren\\..*)$',
+    });
+    try {
+      url.username = user;
+      url.password = 'p';
+      const attempts: number[] = [];
+      const rabbit = await warren(url.href, { queueType: 'quorum' })
+        .consume('orders', ({ attempt }) => (attempts.push(attempt), Promise.reject(new Error('no'))), {
+          retry: { attempts: 2, delays: 20, jitter: false },
+        })
+        .open();
+      await rabbit.broker.send('orders', 1);
+      await taken(broker, 'orders.dead');
+      expect(attempts).toEqual([1, 2]);
+      await rabbit.broker.close();
+    } finally {
+      await management('DELETE', `/users/${user}`);
+    }
   });
 });

@@ -1,0 +1,55 @@
+// What waits for its next attempt is still there when the broker was killed and started again.
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { findRabbitMQ, startRabbitMQ, type RabbitMQNode } from '../../scripts/rabbitmq.mjs';
+import { Collector, until } from '../support/events.js';
+import { warren } from '../support/warren.js';
+
+const MINUTES = 180_000;
+const MESSAGES = 20;
+
+if (process.env.RABBITMQ_URL && findRabbitMQ()) {
+  describe('a RabbitMQ that is killed while messages wait', () => {
+    let node: RabbitMQNode;
+    beforeAll(async () => {
+      node = await startRabbitMQ({ management: false });
+    }, MINUTES);
+    afterAll(() => node.stop(), MINUTES);
+
+    it.each(['quorum', 'classic'] as const)(
+      'brings back each of a %s queue once it is started again',
+      async (queueType) => {
+        const queue = `kept.${queueType}`;
+        const back = new Collector<unknown>('retries');
+        const rabbit = await warren(node.url, { queueType })
+          .consume(
+            queue,
+            ({ attempt, payload }) => {
+              if (attempt === 1) throw new Error('later');
+              back.push(payload);
+            },
+            { retry: { attempts: 2, delays: '5s', jitter: false } },
+          )
+          .open();
+        // RabbitMQ itself forgets what is in a quorum queue that was declared in the second before it is killed; the
+        // way of one message there and back is longer than that.
+        await rabbit.broker.send(queue, 'first');
+        expect(await back.one()).toBe('first');
+        const numbers = Array.from({ length: MESSAGES }, (_, n) => n);
+        await Promise.all(numbers.map((n) => rabbit.broker.send(queue, n)));
+        // The first one twice, the others once: all of these wait now.
+        const settled = (): number => rabbit.events.all.filter(({ kind }) => kind === 'settled').length;
+        await until(() => settled() === MESSAGES + 2, 'all to wait');
+        expect(back.size).toBe(1);
+        await node.restart({ crash: true });
+        const came = (await back.take(MESSAGES, 60_000)).map(Number);
+        expect(came.sort((a, b) => a - b)).toEqual(numbers);
+      },
+      MINUTES,
+    );
+  });
+} else {
+  // Jest wants a test in every file.
+  it('needs a RabbitMQ that it may kill', () =>
+    expect(process.env.RABBITMQ_URL && findRabbitMQ()).toBeFalsy());
+}
