@@ -3,6 +3,7 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import {
   Consume,
   event,
+  Publisher,
   queue,
   RabbitContext,
   Reject,
@@ -21,6 +22,7 @@ const Quote = rpc('price.quote', {
   response: z.object({ cents: z.number() }),
 });
 const Ping = rpc('ping');
+const Started = event('service.started');
 
 export class Handlers {
   @Consume(Orders)
@@ -66,4 +68,17 @@ export class Handlers {
   anything(@Payload() payload: unknown): unknown {
     return payload;
   }
+}
+
+export async function callers(publisher: Publisher): Promise<number> {
+  await publisher.send(Orders, { id: 1 });
+  await publisher.send('any', { whatever: true });
+  await publisher.publish(OrderCreated, { at: '2026-01-01' }, { params: { id: 7 }, persistent: false });
+  await publisher.publish(Started, {});
+  await publisher.publish('any.key', 1);
+  const { cents }: { cents: number } = await publisher.request(Quote, { sku: 'a' });
+  const text: string = await publisher.request<string>('any', {});
+  for await (const item of publisher.stream(Quote, { sku: 'a' }, { credit: 8 })) return item.cents + cents;
+  const answers = await publisher.gather(Quote, { sku: 'a' }, { expect: 2 });
+  return answers.reduce((sum, one) => sum + ('value' in one ? one.value.cents : 0), text.length);
 }

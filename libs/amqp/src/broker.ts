@@ -2,28 +2,43 @@
 // broker, starts the consumers, and ends everything in the right order.
 
 import { CodecRegistry } from './codecs/registry.js';
+import { begin } from './broker/begin.js';
+import { Blueprint } from './broker/blueprint.js';
 import { Connections } from './broker/connections.js';
+import { backlogOf, brokerStatus } from './broker/overview.js';
 import type { BrokerStatus } from './broker/status.js';
-import { Consumers } from './inbound/consumers.js';
-import { inTime, patience, systemClock, type Clock } from './model/clock.js';
+import { consumersOf } from './broker/consuming.js';
+import type { Consumers } from './inbound/consumers.js';
+import { patience, systemClock, type Clock } from './model/clock.js';
 import { counters } from './model/counters.js';
-import { MAX_DURATION } from './model/duration.js';
 import { Deadlines } from './model/deadlines.js';
 import { ConfigError, ConnectionLostError } from './model/errors.js';
 import type { BrokerInternals } from './model/internals.js';
 import { describeError, printable } from './model/logger.js';
 import type { BrokerOptions } from './model/options.js';
-import type { PublishOptions, PublishReceipt, RequestOptions } from './model/publish-options.js';
+import type {
+  EventContract,
+  PayloadOf,
+  PublishArguments,
+  QueueContract,
+  RpcContract,
+  SchemaOutput,
+} from './model/contract.js';
+import type {
+  Gathered,
+  GatherOptions,
+  PublishOptions,
+  PublishReceipt,
+  RequestOptions,
+  StreamOptions,
+} from './model/publish-options.js';
+import { agreedCall, agreedEvent, agreedQueue } from './outbound/agreed.js';
 import { settings, type Settings } from './model/settings.js';
 import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './observe/events.js';
 import { Events } from './observe/listeners.js';
 import { Outbound } from './outbound/outbound.js';
-import { declare } from './topology/declare.js';
-import { introduce } from './topology/describe.js';
-import { planHandler, type HandlerPlan, type HandlerRegistration } from './topology/handler-plan.js';
-import { planTopology, type TopologyPlan } from './topology/plan.js';
-import type { ExchangeSpec, Wishes } from './topology/schema.js';
-import { exchangeSpec, topologyWishes, type TopologyOptions } from './topology/wishes.js';
+import type { HandlerRegistration } from './topology/handler-plan.js';
+import type { TopologyOptions } from './topology/wishes.js';
 
 /** RabbitMQ, or anything that speaks AMQP 0-9-1 like it. */
 export class Broker {
@@ -35,10 +50,8 @@ export class Broker {
   private readonly counters = counters();
   private readonly links: Connections;
   private readonly outbound: Outbound;
-  private readonly wishes: Wishes[] = [];
-  private readonly handlers: HandlerPlan[] = [];
+  private readonly blueprint: Blueprint;
   private consumers: Consumers | undefined;
-  private plan: TopologyPlan | undefined;
   private opening: Promise<void> | undefined;
   private draining: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
@@ -49,6 +62,7 @@ export class Broker {
     private readonly internals: BrokerInternals = {},
   ) {
     this.settings = settings(options);
+    this.blueprint = new Blueprint(this.settings);
     this.clock = internals.clock ?? systemClock;
     this.deadlines = new Deadlines(this.clock);
     this.events = new Events(this.settings.logger, this.settings.service, internals.name);
@@ -56,7 +70,7 @@ export class Broker {
     const { settings: all, clock, events, counters } = this;
     this.links = new Connections({
       ...{ settings: all, clock, events, counters },
-      plan: () => this.plan,
+      plan: () => this.blueprint.plan,
       onUnblocked: () => this.outbound.flush(),
     });
     this.outbound = new Outbound({
@@ -64,7 +78,7 @@ export class Broker {
       ...{ settings: all, clock, deadlines: this.deadlines, counters },
       codecs: new CodecRegistry(this.settings.codecs, this.settings.maxMessageBytes),
       events: this.events,
-      describe: (exchange) => this.exchangeNamed(exchange),
+      describe: (exchange) => this.blueprint.exchange(exchange),
       shortenWait: internals.shortenWait ?? ((ms) => ms),
     });
   }
@@ -72,13 +86,13 @@ export class Broker {
   /** Adds exchanges, queues and bindings to what is declared. Before `open`. @throws ConfigError */
   declare(topology: TopologyOptions, askedBy = 'declare()'): void {
     this.beforeOpen('declare');
-    this.wishes.push(topologyWishes(topology, this.settings.queueType, askedBy));
+    this.blueprint.declare(topology, askedBy);
   }
 
   /** Adds a handler. Before `open`. @throws ConfigError naming the handler */
   register(registration: HandlerRegistration): void {
     this.beforeOpen('register');
-    this.handlers.push(planHandler(registration, this.settings));
+    this.blueprint.register(registration);
   }
 
   /**
@@ -96,19 +110,74 @@ export class Broker {
     return this.opening;
   }
 
-  /** To an exchange; resolves when the broker has it. */
-  publish(routingKey: string, payload: unknown, options: PublishOptions = {}): Promise<PublishReceipt> {
-    return this.outbound.publisher.publish(routingKey, payload, options);
+  /** To an exchange; resolves when the broker has it. An event's contract may stand for the key. */
+  async publish<Target extends string | EventContract>(
+    target: Target,
+    payload: PayloadOf<Target>,
+    ...[given]: PublishArguments<Target, PublishOptions>
+  ): Promise<PublishReceipt> {
+    const { name, options } = await agreedEvent(target, payload, given ?? {});
+    return this.outbound.publisher.publish(name, payload, options);
   }
 
-  /** To a queue. @throws UnroutableError when it does not exist */
-  send(queue: string, payload: unknown, options: PublishOptions = {}): Promise<PublishReceipt> {
-    return this.outbound.publisher.send(queue, payload, options);
+  /** To a queue, by its name or contract. @throws UnroutableError when it does not exist */
+  async send<Target extends string | QueueContract>(
+    target: Target,
+    payload: PayloadOf<Target>,
+    options: PublishOptions = {},
+  ): Promise<PublishReceipt> {
+    return this.outbound.publisher.send(await agreedQueue(target, payload), payload, options);
   }
 
-  /** Calls an RPC handler. */
-  async request<T = unknown>(pattern: string, payload: unknown, options: RequestOptions = {}): Promise<T> {
-    return (await this.outbound.requester.request(pattern, payload, options)) as T;
+  /** Calls an RPC handler, by its pattern or contract. */
+  request<T = unknown>(pattern: string, payload: unknown, options?: RequestOptions): Promise<T>;
+  request<Contract extends RpcContract>(
+    contract: Contract,
+    payload: PayloadOf<Contract>,
+    options?: RequestOptions,
+  ): Promise<SchemaOutput<Contract['response']>>;
+  async request(
+    target: string | RpcContract,
+    payload: unknown,
+    given: RequestOptions = {},
+  ): Promise<unknown> {
+    const { name, options } = await agreedCall(target, payload, given);
+    return this.outbound.requester.request(name, payload, options);
+  }
+
+  /**
+   * Calls an RPC handler whose answer is many items: a generator or an Observable. The call is made when the first item
+   * is read; leaving the loop ends it at both sides.
+   */
+  stream<T = unknown>(pattern: string, payload: unknown, options?: StreamOptions): AsyncIterableIterator<T>;
+  stream<Contract extends RpcContract>(
+    contract: Contract,
+    payload: PayloadOf<Contract>,
+    options?: StreamOptions,
+  ): AsyncIterableIterator<SchemaOutput<Contract['response']>>;
+  async *stream(
+    target: string | RpcContract,
+    payload: unknown,
+    given: StreamOptions = {},
+  ): AsyncGenerator<unknown, void, undefined> {
+    const { name, options } = await agreedCall(target, payload, given);
+    yield* this.outbound.requester.stream(name, payload, options);
+  }
+
+  /** Calls every instance that has the RPC handler with `broadcast`, and collects the answers. */
+  gather<T = unknown>(pattern: string, payload: unknown, options?: GatherOptions): Promise<Gathered<T>[]>;
+  gather<Contract extends RpcContract>(
+    contract: Contract,
+    payload: PayloadOf<Contract>,
+    options?: GatherOptions,
+  ): Promise<Gathered<SchemaOutput<Contract['response']>>[]>;
+  async gather(
+    target: string | RpcContract,
+    payload: unknown,
+    given: GatherOptions = {},
+  ): Promise<Gathered[]> {
+    const { name, options } = await agreedCall(target, payload, given);
+    return this.outbound.requester.gather(name, payload, options);
   }
 
   /** Stops consuming, hands back what has not started, and waits for running handlers up to `shutdown`. Never rejects. */
@@ -133,84 +202,39 @@ export class Broker {
 
   /** How things stand now. */
   status(): BrokerStatus {
-    const { sender, requester } = this.outbound;
-    const { size, bytes, limit } = sender.waitingRoom;
-    return {
-      connections: this.links.status(),
-      consumers: this.consumers?.status() ?? [],
-      publishing: sender.pending,
-      waitingRoom: { messages: size, bytes, limit },
-      pendingCalls: requester.pending,
-      timers: this.deadlines.size,
+    const { links, consumers, outbound, deadlines, counters } = this;
+    return brokerStatus({
+      links,
+      consumers,
+      outbound,
+      deadlines,
+      counters,
       closing: this.draining !== undefined,
-      counters: { ...this.counters },
-    };
+    });
   }
 
   /** Messages that are ready in the queues of its handlers, or wait there for a retry or a delay. Asks the broker. */
   async backlog(): Promise<number> {
     const queues = [...this.status().consumers.map(({ queue }) => queue), ...this.outbound.waitQueues()];
-    if (queues.length === 0) return 0;
-    const counts = await this.links.publish.withChannel(async (channel) => {
-      const answers = await Promise.all(queues.map((queue) => channel.checkQueue(queue)));
-      return answers.map(({ messageCount }) => messageCount);
-    });
-    return counts.reduce((sum, count) => sum + count, 0);
+    return backlogOf(this.links.publish, queues);
   }
 
   private async run(): Promise<void> {
-    this.plan = planTopology([...this.wishes, ...this.handlers.map((handler) => handler.wishes)]);
-    if (this.settings.consumers && this.handlers.length > 0) this.makeConsumers(this.plan);
+    const { settings, clock, links, blueprint } = this;
+    const plan = blueprint.draw();
+    if (settings.consumers && blueprint.handlers.length > 0) {
+      const { deadlines, events, counters, outbound, internals } = this;
+      const parts = { settings, clock, deadlines, events, counters, outbound, links, blueprint, plan };
+      this.consumers = consumersOf({ ...parts, remoteError: internals.remoteError });
+    }
     this.outbound.sender.start();
-    const begun = this.begin();
-    if (this.settings.startup === 'require') return begun;
+    const begun = begin({ settings, clock, links, plan, consumers: this.consumers });
+    if (settings.startup === 'require') return begun;
     begun.catch((error: unknown) => {
       if (this.closing) return;
-      this.settings.logger.error(printable(describeError(error)));
+      settings.logger.error(printable(describeError(error)));
       this.events.emit({ kind: 'start-failed', error });
     });
-  }
-
-  private async begin(): Promise<void> {
-    const patient = this.settings.startup === 'background';
-    const end = this.clock.now() + this.settings.startupTimeout;
-    const left = (): number | undefined => (patient ? undefined : Math.max(1, end - this.clock.now()));
-    // A publisher that was used before open() has connected already, without the plan.
-    const early = this.links.publish.state === 'open' && !this.consumers;
-    await this.links.opened(left());
-    if (early) await this.links.publish.withChannel((channel) => declare(channel, this.plan as TopologyPlan));
-    if (!this.consumers) return;
-    await inTime(this.clock, left() ?? MAX_DURATION, this.consumers.start(), () => this.notReady());
-  }
-
-  private makeConsumers(plan: TopologyPlan): void {
-    const { settings, clock, deadlines, events, internals, outbound, counters } = this;
-    const answers = this.handlers.some(({ registration }) => registration.kind === 'rpc');
-    this.consumers = new Consumers({
-      connection: this.links.forConsuming(answers),
-      handlers: this.handlers,
-      topology: plan,
-      typeOf: (exchange) => this.exchangeNamed(exchange)?.type,
-      shared: {
-        ...{ settings, clock, deadlines, events, counters, logger: settings.logger },
-        ...{ outlet: outbound.publisher, answers: outbound.answers },
-        remoteError: internals.remoteError,
-      },
-    });
-    for (const handler of this.handlers) introduce(handler, settings);
-  }
-
-  private notReady(): Error {
-    const missing = this.status().consumers.flatMap(({ ready, queue }) => (ready ? [] : [queue]));
-    return new ConnectionLostError(`no consume-ok in time for ${missing.join(', ')}`);
-  }
-
-  private exchangeNamed(name: string): ExchangeSpec | undefined {
-    const wishes = [...this.wishes, ...this.handlers.map((handler) => handler.wishes)];
-    const all = this.plan?.exchanges ?? wishes.flatMap((one) => one.exchanges);
-    const known = all.find((exchange) => exchange.name === name && exchange.type !== undefined);
-    if (known || name !== this.settings.exchange) return known;
-    return exchangeSpec({ name, type: 'topic' }, 'publish');
   }
 
   private async end(): Promise<void> {

@@ -21,6 +21,7 @@ export type { DeskConnection } from './desk/visit.js';
 export type { ConsumerStatus } from './inbound/consumer.js';
 export type { ConnectionState } from './link/connection.js';
 export { systemClock, type Clock } from './model/clock.js';
+export type { BrokerCounters } from './model/counters.js';
 export type {
   Codec,
   CodecLookup,
@@ -39,12 +40,13 @@ export {
   type Contract,
   type EventContract,
   type EventParams,
+  type PayloadOf,
+  type PublishArguments,
   type QueueContract,
   type RpcContract,
   type SchemaInput,
   type SchemaOutput,
 } from './model/contract.js';
-export type { BrokerCounters } from './model/counters.js';
 export { Delivery, type DeliverySink } from './model/delivery.js';
 export { humanDuration, milliseconds, type Duration } from './model/duration.js';
 export {
@@ -76,15 +78,25 @@ export type {
   GrowingDelays,
   HandlerOptions,
   HeaderMatch,
+  IdempotentOptions,
   PublishDefaults,
   QueueOptions,
   QueueType,
+  ReplyStore,
   RetryOptions,
   RpcOptions,
+  StoredReply,
   TlsOptions,
   UrlOption,
 } from './model/options.js';
-export type { PublishOptions, PublishReceipt, RequestOptions } from './model/publish-options.js';
+export type {
+  Gathered,
+  GatherOptions,
+  PublishOptions,
+  PublishReceipt,
+  RequestOptions,
+  StreamOptions,
+} from './model/publish-options.js';
 export {
   PublishNackedError,
   PublishOutcomeUnknownError,

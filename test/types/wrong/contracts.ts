@@ -1,6 +1,6 @@
 // Contracts used wrongly: each line after an `error:` comment must not compile, with a message that holds that text.
 import { Ctx, Payload } from '@nestjs/microservices';
-import { Consume, event, queue, RabbitContext, rpc, RpcHandler, Subscribe } from '@warren/nestjs';
+import { Consume, event, Publisher, queue, RabbitContext, rpc, RpcHandler, Subscribe } from '@warren/nestjs';
 import { z } from 'zod';
 
 const Orders = queue('orders', { payload: z.object({ id: z.number() }) });
@@ -58,4 +58,21 @@ export class Handlers {
   wrongKind(@Payload() quote: { sku: string }): string {
     return quote.sku;
   }
+}
+
+export async function callers(publisher: Publisher): Promise<void> {
+  // error: Type 'string' is not assignable to type 'number'
+  await publisher.send(Orders, { id: 'one' });
+  // error: Property 'total' is missing
+  await publisher.publish(OrderCreated, {}, { params: { id: 1 } });
+  // error: Expected 3 arguments, but got 2
+  await publisher.publish(OrderCreated, { total: 1 });
+  // error: 'order' does not exist in type
+  await publisher.publish(OrderCreated, { total: 1 }, { params: { order: 1 } });
+  // error: Type 'number' is not assignable to type 'string'
+  await publisher.request(Quote, { sku: 5 });
+  // error: Property 'euros' does not exist
+  console.log((await publisher.request(Quote, { sku: 'a' })).euros);
+  // error: Argument of type 'EventContract
+  await publisher.request(OrderCreated, { total: 1 });
 }

@@ -11,6 +11,7 @@ import type { Settings } from '../model/settings.js';
 import type { Events } from '../observe/listeners.js';
 import { declare } from '../topology/declare.js';
 import type { TopologyPlan } from '../topology/plan.js';
+import { redeclare } from './redeclare.js';
 import type { ConnectionStatus } from './status.js';
 
 /** What a connection is for; the second half of its name. */
@@ -42,6 +43,8 @@ export class Connections {
   consume: Connection | undefined;
   /** Also made for publishers: it connects when it is first used. */
   readonly reply: Connection;
+  /** Whether everything was declared when the connection that declares opened last. */
+  declared = true;
   private answers = false;
   private readonly past = new Map<Connection, Past>();
 
@@ -95,11 +98,19 @@ export class Connections {
       },
       prepare: async (connection) => {
         const plan = this.options.plan();
-        if (plan && declares()) await connection.withChannel((channel) => declare(channel, plan));
+        if (!plan || !declares()) return;
+        if (past.opened || settings.startup === 'background') await this.redeclare(connection, plan);
+        else await connection.withChannel((channel) => declare(channel, plan));
       },
     });
     this.past.set(made, past);
     return made;
+  }
+
+  private async redeclare(connection: Connection, plan: TopologyPlan): Promise<void> {
+    const refused = await redeclare(connection, plan);
+    this.declared = refused.length === 0;
+    for (const error of refused) this.options.settings.logger.error(printable(describeError(error)));
   }
 
   private note(past: Past, event: ConnectionEvent): void {

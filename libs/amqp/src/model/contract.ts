@@ -59,12 +59,22 @@ type PlacesOf<Key extends string> = Key extends `${string}{${infer Name}}${infer
 /** A word for each place of an event's key. */
 export type EventParams<Key extends string> = Readonly<Record<PlacesOf<Key>, string | number>>;
 
-/** What a publish of an event must say besides its payload: `params`, when its key has places. */
-export type WithParams<Key extends string> = string extends Key
-  ? { readonly params?: Readonly<Record<string, string | number>> }
-  : [PlacesOf<Key>] extends [never]
-    ? { readonly params?: undefined }
-    : { readonly params: EventParams<Key> };
+/** What goes with a queue, an event or a pattern: as its contract says, or anything for a plain name. */
+export type PayloadOf<Target> = Target extends { readonly kind: 'rpc'; readonly request: infer Schema }
+  ? SchemaInput<Schema>
+  : Target extends { readonly payload: infer Schema }
+    ? SchemaInput<Schema>
+    : unknown;
+
+/** The last parameter of `publish`: options, which an event with places needs for its `params`. */
+export type PublishArguments<Target, Options> =
+  Target extends EventContract<infer Key>
+    ? string extends Key
+      ? [options?: Options & { readonly params?: Readonly<Record<string, string | number>> }]
+      : [PlacesOf<Key>] extends [never]
+        ? [options?: Options]
+        : [options: Options & { readonly params: EventParams<Key> }]
+    : [options?: Options];
 
 const PLACE = /^\{([A-Za-z_]\w*)\}$/;
 

@@ -2,7 +2,7 @@
 // valibot, arktype and others implement it. Types only, so that none of them becomes a dependency; and the
 // one function that applies a schema.
 
-import { DecodeError, type DecodeIssue } from './errors.js';
+import { DecodeError, EncodeError, type DecodeIssue } from './errors.js';
 
 /** Anything that follows https://standardschema.dev, version 1. */
 export interface StandardSchema<Output = unknown> {
@@ -36,4 +36,22 @@ export async function validate(schema: StandardSchema, value: unknown): Promise<
 function toIssue(issue: SchemaIssue): DecodeIssue {
   const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
   return { path, message: issue.message };
+}
+
+/**
+ * Checks what is about to be sent. What the schema would change is changed at the receiver, so that it happens once.
+ *
+ * @throws EncodeError with the schema's findings
+ */
+export async function assertFits(
+  schema: StandardSchema | undefined,
+  value: unknown,
+  what: string,
+): Promise<void> {
+  try {
+    if (schema) await validate(schema, value);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new EncodeError(`${what}: ${error.message}`, 'it was not sent', error);
+  }
 }

@@ -8,7 +8,7 @@ import {
   type NestHandlerOptions,
   type OptionsOrFactory,
 } from './define-handler.js';
-import type { HandlerOf } from './handler-of.js';
+import type { HandlerOf, NoContract } from './handler-of.js';
 
 type Batch = { readonly batch: NonNullable<NestHandlerOptions['batch']> };
 
@@ -25,7 +25,7 @@ type Batch = { readonly batch: NonNullable<NestHandlerOptions['batch']> };
  * ```
  */
 export function Consume(queue: string, options?: OptionsOrFactory): MethodDecorator;
-export function Consume(options: OptionsOrFactory): MethodDecorator;
+export function Consume(options: NoContract<OptionsOrFactory>): MethodDecorator;
 export function Consume<Payload extends StandardSchema | undefined>(
   queue: QueueContract<Payload>,
   options: NestHandlerOptions & Batch,

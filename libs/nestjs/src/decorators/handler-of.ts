@@ -11,6 +11,9 @@ export type HandlerOf<Payload, Answer = unknown> = <Method extends (...args: nev
   descriptor: TypedPropertyDescriptor<Method> & Takes<Method, Payload> & Answers<Method, Answer>,
 ) => void;
 
+/** Options alone: a contract of another kind looks like some, since all of them may be left out. */
+export type NoContract<Options> = Options & { readonly kind?: undefined };
+
 type Takes<Method, Payload> = [Payload] extends [FirstParameter<Method>]
   ? unknown
   : { readonly 'the first parameter must take the payload of the contract': Payload };

@@ -2,7 +2,7 @@
 
 import type { RpcContract, SchemaInput, SchemaOutput, StandardSchema } from '@warren/amqp';
 import { defineHandler, HANDLER_KEY, readArguments, type OptionsOrFactory } from './define-handler.js';
-import type { HandlerOf } from './handler-of.js';
+import type { HandlerOf, NoContract } from './handler-of.js';
 
 /**
  * The method answers requests; the queue is the pattern itself. What it returns (also a promise, or the last value of
@@ -15,7 +15,7 @@ import type { HandlerOf } from './handler-of.js';
  * ```
  */
 export function RpcHandler(pattern: string, options?: OptionsOrFactory): MethodDecorator;
-export function RpcHandler(options: OptionsOrFactory): MethodDecorator;
+export function RpcHandler(options: NoContract<OptionsOrFactory>): MethodDecorator;
 export function RpcHandler<
   Request extends StandardSchema | undefined,
   Response extends StandardSchema | undefined,

@@ -8,7 +8,7 @@ import {
   type NestHandlerOptions,
   type OptionsOrFactory,
 } from './define-handler.js';
-import type { HandlerOf } from './handler-of.js';
+import type { HandlerOf, NoContract } from './handler-of.js';
 
 type Batch = { readonly batch: NonNullable<NestHandlerOptions['batch']> };
 
@@ -24,7 +24,7 @@ type Batch = { readonly batch: NonNullable<NestHandlerOptions['batch']> };
  * ```
  */
 export function Subscribe(patterns: string | readonly string[], options?: OptionsOrFactory): MethodDecorator;
-export function Subscribe(options: OptionsOrFactory): MethodDecorator;
+export function Subscribe(options: NoContract<OptionsOrFactory>): MethodDecorator;
 export function Subscribe<Key extends string, Payload extends StandardSchema | undefined>(
   event: EventContract<Key, Payload>,
   options: NestHandlerOptions & Batch,

@@ -3,6 +3,15 @@
 import { Inject } from '@nestjs/common';
 import type {
   Broker,
+  EventContract,
+  Gathered,
+  GatherOptions,
+  PayloadOf,
+  PublishArguments,
+  QueueContract,
+  RpcContract,
+  SchemaOutput,
+  StreamOptions,
   BrokerEvent,
   BrokerStatus,
   PublishOptions,
@@ -17,28 +26,83 @@ export class Publisher {
 
   /**
    * Publishes to a topic exchange (the connection's, or `options.exchange`); resolves when the broker has the message.
-   * `routed` says whether any queue got it.
+   * `routed` says whether any queue got it. Instead of the key, the contract made by `event()`, with `params` for the
+   * places of its key.
    *
    * @throws EncodeError, TopologyMissingError (no such exchange), PublishTimeoutError, PublishOutcomeUnknownError,
    * PublishNackedError, WaitingRoomFullError; with `mandatory` also UnroutableError
    */
-  publish(routingKey: string, payload: unknown, options?: PublishOptions): Promise<PublishReceipt> {
-    return this.broker.publish(routingKey, payload, options);
-  }
-
-  /** Sends to one queue. @throws UnroutableError when it does not exist, and like `publish` */
-  send(queue: string, payload: unknown, options?: PublishOptions): Promise<PublishReceipt> {
-    return this.broker.send(queue, payload, options);
+  publish<Target extends string | EventContract>(
+    target: Target,
+    payload: PayloadOf<Target>,
+    ...options: PublishArguments<Target, PublishOptions>
+  ): Promise<PublishReceipt> {
+    return this.broker.publish(target, payload, ...options);
   }
 
   /**
-   * Calls the `@RpcHandler` of a pattern and resolves with its answer.
+   * Sends to one queue, by its name or the contract made by `queue()`.
    *
-   * @throws RpcRemoteError (the handler threw), RpcNoServerError (nobody listens), RpcTimeoutError,
-   * RpcConnectionLostError, RpcCancelledError, EncodeError, DecodeError
+   * @throws UnroutableError when it does not exist, and like `publish`
    */
-  request<T = unknown>(pattern: string, payload: unknown, options?: RequestOptions): Promise<T> {
-    return this.broker.request<T>(pattern, payload, options);
+  send<Target extends string | QueueContract>(
+    target: Target,
+    payload: PayloadOf<Target>,
+    options?: PublishOptions,
+  ): Promise<PublishReceipt> {
+    return this.broker.send(target, payload, options);
+  }
+
+  /**
+   * Calls the `@RpcHandler` of a pattern (or of the contract made by `rpc()`) and resolves with its answer. Inside an
+   * RPC handler it has no more time than the caller of that handler left.
+   *
+   * @throws RpcRemoteError (the handler threw) or the registered error that was thrown, RpcNoServerError (nobody
+   * listens), RpcTimeoutError, RpcConnectionLostError, RpcCancelledError, EncodeError, DecodeError
+   */
+  request<T = unknown>(pattern: string, payload: unknown, options?: RequestOptions): Promise<T>;
+  request<Contract extends RpcContract>(
+    contract: Contract,
+    payload: PayloadOf<Contract>,
+    options?: RequestOptions,
+  ): Promise<SchemaOutput<Contract['response']>>;
+  request(target: string | RpcContract, payload: unknown, options?: RequestOptions): Promise<unknown> {
+    return this.broker.request(target as string, payload, options);
+  }
+
+  /**
+   * Calls an `@RpcHandler` that is an async generator or returns an Observable, and reads its items as they come:
+   * `for await (const line of publisher.stream('logs.tail', query)) ...`. The server sends no more than `credit` items
+   * ahead; leaving the loop runs the generator's `finally`. Errors like those of `request`, after the items before them.
+   */
+  stream<T = unknown>(pattern: string, payload: unknown, options?: StreamOptions): AsyncIterableIterator<T>;
+  stream<Contract extends RpcContract>(
+    contract: Contract,
+    payload: PayloadOf<Contract>,
+    options?: StreamOptions,
+  ): AsyncIterableIterator<SchemaOutput<Contract['response']>>;
+  stream(
+    target: string | RpcContract,
+    payload: unknown,
+    options?: StreamOptions,
+  ): AsyncIterableIterator<unknown> {
+    return this.broker.stream(target as string, payload, options);
+  }
+
+  /**
+   * Calls the `@RpcHandler(..., { broadcast: true })` of every instance and resolves with their answers when `expect`
+   * of them came, or when `timeout` is over.
+   *
+   * @throws RpcNoServerError (nobody listens), RpcConnectionLostError, RpcCancelledError, EncodeError
+   */
+  gather<T = unknown>(pattern: string, payload: unknown, options?: GatherOptions): Promise<Gathered<T>[]>;
+  gather<Contract extends RpcContract>(
+    contract: Contract,
+    payload: PayloadOf<Contract>,
+    options?: GatherOptions,
+  ): Promise<Gathered<SchemaOutput<Contract['response']>>[]>;
+  gather(target: string | RpcContract, payload: unknown, options?: GatherOptions): Promise<Gathered[]> {
+    return this.broker.gather(target as string, payload, options);
   }
 
   /** Connections, consumers and what is under way, now. */

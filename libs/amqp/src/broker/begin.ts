@@ -1,0 +1,37 @@
+// From closed to ready: connections, declarations, and a consume-ok for every consumer, in a time that is bounded
+// unless the application goes on without.
+
+import type { Consumers } from '../inbound/consumers.js';
+import { inTime, type Clock } from '../model/clock.js';
+import { MAX_DURATION } from '../model/duration.js';
+import { ConnectionLostError } from '../model/errors.js';
+import type { Settings } from '../model/settings.js';
+import { declare } from '../topology/declare.js';
+import type { TopologyPlan } from '../topology/plan.js';
+import type { Connections } from './connections.js';
+
+/** What begins. */
+export interface Beginning {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly links: Connections;
+  readonly plan: TopologyPlan;
+  readonly consumers: Consumers | undefined;
+}
+
+/** Resolves when everything is ready; with `startup: 'background'`, however long that takes. */
+export async function begin({ settings, clock, links, plan, consumers }: Beginning): Promise<void> {
+  const patient = settings.startup === 'background';
+  const end = clock.now() + settings.startupTimeout;
+  const left = (): number | undefined => (patient ? undefined : Math.max(1, end - clock.now()));
+  // A publisher that was used before open() has connected already, without the plan.
+  const early = links.publish.state === 'open' && !consumers;
+  await links.opened(left());
+  if (early) await links.publish.withChannel((channel) => declare(channel, plan));
+  if (consumers) await inTime(clock, left() ?? MAX_DURATION, consumers.start(), () => notReady(consumers));
+}
+
+function notReady(consumers: Consumers): Error {
+  const missing = consumers.status().flatMap(({ ready, queue }) => (ready ? [] : [queue]));
+  return new ConnectionLostError(`no consume-ok in time for ${missing.join(', ')}`);
+}

@@ -1,0 +1,46 @@
+// What everybody wants of the broker: handlers, exchanges, queues, bindings. Collected before it is opened, then drawn
+// as one plan.
+
+import type { Settings } from '../model/settings.js';
+import { planHandler, type HandlerPlan, type HandlerRegistration } from '../topology/handler-plan.js';
+import { planTopology, type TopologyPlan } from '../topology/plan.js';
+import type { ExchangeSpec, Wishes } from '../topology/schema.js';
+import { exchangeSpec, topologyWishes, type TopologyOptions } from '../topology/wishes.js';
+
+/** See the top of the file. */
+export class Blueprint {
+  readonly handlers: HandlerPlan[] = [];
+  /** Once it is drawn. */
+  plan: TopologyPlan | undefined;
+  private readonly extra: Wishes[] = [];
+
+  constructor(private readonly settings: Settings) {}
+
+  /** @throws ConfigError */
+  declare(topology: TopologyOptions, askedBy: string): void {
+    this.extra.push(topologyWishes(topology, this.settings.queueType, askedBy));
+  }
+
+  /** @throws ConfigError naming the handler */
+  register(registration: HandlerRegistration): void {
+    this.handlers.push(planHandler(registration, this.settings));
+  }
+
+  /** All of it as one. @throws ConfigError when two wishes contradict each other */
+  draw(): TopologyPlan {
+    this.plan = planTopology(this.wishes());
+    return this.plan;
+  }
+
+  /** What an exchange looks like, if anybody said. */
+  exchange(name: string): ExchangeSpec | undefined {
+    const all = this.plan?.exchanges ?? this.wishes().flatMap((one) => one.exchanges);
+    const known = all.find((exchange) => exchange.name === name && exchange.type !== undefined);
+    if (known || name !== this.settings.exchange) return known;
+    return exchangeSpec({ name, type: 'topic' }, 'publish');
+  }
+
+  private wishes(): Wishes[] {
+    return [...this.extra, ...this.handlers.map((handler) => handler.wishes)];
+  }
+}

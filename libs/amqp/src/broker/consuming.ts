@@ -1,0 +1,41 @@
+// The consumers of a broker object, put together from its parts, and introduced in the log.
+
+import { Consumers } from '../inbound/consumers.js';
+import type { HandlerRoom } from '../inbound/step.js';
+import type { Outbound } from '../outbound/outbound.js';
+import { introduce } from '../topology/describe.js';
+import type { TopologyPlan } from '../topology/plan.js';
+import type { Blueprint } from './blueprint.js';
+import type { Connections } from './connections.js';
+
+/** What they are made from. */
+export interface ConsumingParts extends Pick<
+  HandlerRoom,
+  'settings' | 'clock' | 'deadlines' | 'events' | 'counters' | 'remoteError'
+> {
+  readonly blueprint: Blueprint;
+  readonly plan: TopologyPlan;
+  readonly links: Connections;
+  readonly outbound: Outbound;
+}
+
+/** @throws ConfigError when handlers of one queue do not fit together */
+export function consumersOf({ blueprint, plan, links, outbound, ...shared }: ConsumingParts): Consumers {
+  const { handlers } = blueprint;
+  const answers = handlers.some(({ rpc }) => rpc);
+  const consumers = new Consumers({
+    ...{ connection: links.forConsuming(answers), replies: links.reply },
+    handlers,
+    topology: plan,
+    declared: () => links.declared,
+    typeOf: (exchange) => blueprint.exchange(exchange)?.type,
+    shared: {
+      ...shared,
+      logger: shared.settings.logger,
+      outlet: outbound.publisher,
+      answers: outbound.answers,
+    },
+  });
+  for (const handler of handlers) introduce(handler, shared.settings);
+  return consumers;
+}
