@@ -2,7 +2,7 @@
 
 import { expect, it } from '@jest/globals';
 import { onEachBroker } from '../support/brokers.js';
-import { eventOf, warren } from '../support/warren.js';
+import { eventOf, rejection, warren } from '../support/warren.js';
 
 onEachBroker('rarer events', (broker) => {
   it('a handler that ignores its timeout is told when it ends, with how long it took', async () => {
@@ -37,5 +37,36 @@ onEachBroker('rarer events', (broker) => {
     ends[0](new Error('too late'));
     expect((await eventOf(rabbit, 'handler-late')).queue).toBe('later');
     expect(rabbit.events.all.filter(({ kind }) => kind === 'handler-late')).toHaveLength(1);
+  });
+
+  it('a message that comes back is told, whether anybody minds or not', async () => {
+    const rabbit = await warren(broker.url).open();
+    await rabbit.broker.publish('nobody.listens', 1);
+    expect(await eventOf(rabbit, 'returned')).toMatchObject({
+      exchange: 'events',
+      routingKey: 'nobody.listens',
+    });
+    const error = await rejection(rabbit.broker.send('no.such.queue', 1, { messageId: 'seven' }));
+    expect(error.name).toBe('UnroutableError');
+    expect(await eventOf(rabbit, 'returned')).toEqual({
+      kind: 'returned',
+      exchange: '',
+      routingKey: 'no.such.queue',
+      messageId: 'seven',
+    });
+  });
+
+  it('a full waiting room is told once, however many messages do not fit', async () => {
+    const rabbit = warren('amqp://127.0.0.1:1', { publish: { waitingRoom: { messages: 2, bytes: 1_000 } } });
+    const sending = [1, 2, 3, 4, 5].map((n) => rejection(rabbit.broker.send('full', n)));
+    expect(await eventOf(rabbit, 'waiting-room-full')).toEqual({
+      kind: 'waiting-room-full',
+      waiting: 2,
+      bytes: 2,
+    });
+    await rabbit.broker.close();
+    const names = (await Promise.all(sending)).map(({ name }) => name);
+    expect(names.filter((name) => name === 'WaitingRoomFullError')).toHaveLength(3);
+    expect(rabbit.events.all.filter(({ kind }) => kind === 'waiting-room-full')).toHaveLength(1);
   });
 });

@@ -18,8 +18,15 @@ interface Unconfirmed {
 export class Confirms {
   private readonly unconfirmed = new Set<Unconfirmed>();
 
-  constructor(private readonly channel: LiveChannel) {
-    channel.onReturn((message) => this.onReturn(message));
+  /** `returned` hears of each message that came back. */
+  constructor(
+    private readonly channel: LiveChannel,
+    returned: (message: ReceivedMessage) => void = () => undefined,
+  ) {
+    channel.onReturn((message) => {
+      this.onReturn(message);
+      returned(message);
+    });
   }
 
   /** How many the broker has not answered. */

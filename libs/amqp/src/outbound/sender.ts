@@ -5,8 +5,9 @@ import { ConnectionLostError } from '../model/errors.js';
 import type { Clock } from '../model/clock.js';
 import type { Counters } from '../model/counters.js';
 import type { Deadlines } from '../model/deadlines.js';
-import type { OutgoingMessage } from '../model/message.js';
+import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
 import type { Settings } from '../model/settings.js';
+import type { Events } from '../observe/listeners.js';
 import { frameMaxOf, type LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
@@ -24,7 +25,11 @@ export interface SenderOptions {
   /** The broker closed the channel because of a publish to this exchange. */
   readonly onRefused?: (refusal: ChannelRefusal) => void;
   readonly counters: Counters;
+  readonly events: Events;
 }
+
+/** A full room is told once in this time, however many find it full. */
+const REPEAT_AFTER = 1_000;
 
 /** What RabbitMQ and the client library agree upon unless told otherwise. */
 const DEFAULT_FRAME_MAX = 131_072;
@@ -36,19 +41,20 @@ export class Sender {
   private confirms: Confirms | undefined;
   private closed = false;
   private unsettled = 0;
+  private fullToldAt = -Infinity;
   private agreed = DEFAULT_FRAME_MAX;
   private idleWaiters: (() => void)[] = [];
   private readonly waiting = new Set<Attempt>();
 
   constructor(private readonly options: SenderOptions) {
-    this.room = new WaitingRoom(options.settings.publish.room);
+    this.room = new WaitingRoom(options.settings.publish.room, () => this.tellFull());
     this.lease = new ChannelLease({
       connection: options.connection,
       kind: 'confirm',
       clock: options.clock,
       reconnect: options.settings.reconnect,
       onReady: (channel) => {
-        this.confirms = new Confirms(channel);
+        this.confirms = new Confirms(channel, (message) => this.tellReturned(message));
         channel.onDrain(() => this.flush());
         this.flush();
       },
@@ -187,6 +193,19 @@ export class Sender {
     const { connection } = this.options;
     if (connection.blocked) return 'the broker blocks publishing (memory or disk alarm)';
     return connection.state === 'open' ? 'the broker takes messages too slowly' : 'there is no connection';
+  }
+
+  private tellFull(): void {
+    const now = this.options.clock.now();
+    if (now - this.fullToldAt < REPEAT_AFTER) return;
+    this.fullToldAt = now;
+    const { size, bytes } = this.room;
+    this.options.events.emit({ kind: 'waiting-room-full', waiting: size, bytes });
+  }
+
+  private tellReturned({ exchange, routingKey, properties }: ReceivedMessage): void {
+    const { messageId } = properties;
+    this.options.events.emit({ kind: 'returned', exchange, routingKey, messageId });
   }
 
   private settledOne(): void {

@@ -24,7 +24,11 @@ export class WaitingRoom {
   private held = 0;
   private inQueue = 0;
 
-  constructor(readonly limit: { readonly messages: number; readonly bytes: number }) {}
+  /** `onFull` is called when somebody does not fit. */
+  constructor(
+    readonly limit: { readonly messages: number; readonly bytes: number },
+    private readonly onFull: () => void = () => undefined,
+  ) {}
 
   /** How many wait. */
   get size(): number {
@@ -51,9 +55,17 @@ export class WaitingRoom {
 
   /** Takes a place without a turn, for something that waits for another thing. @throws WaitingRoomFullError */
   take(waiting: Waiting): void {
-    if (this.held >= this.limit.messages) throw new WaitingRoomFullError(`${this.limit.messages} messages`);
-    if (this.heldBytes + waiting.bytes > this.limit.bytes)
-      throw new WaitingRoomFullError(`${this.limit.bytes} bytes`);
+    const { messages, bytes } = this.limit;
+    const lacking =
+      this.held >= messages
+        ? `${messages} messages`
+        : this.heldBytes + waiting.bytes > bytes
+          ? `${bytes} bytes`
+          : undefined;
+    if (lacking !== undefined) {
+      this.onFull();
+      throw new WaitingRoomFullError(lacking);
+    }
     waiting.gone = false;
     this.held++;
     this.heldBytes += waiting.bytes;
