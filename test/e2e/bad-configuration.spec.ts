@@ -1,7 +1,6 @@
 // Options, URLs and handlers that make no sense are refused at boot, with an error that names what is wrong and who
 // asked, and without the password.
 import { describe, expect, it } from '@jest/globals';
-import type { BrokerOptions, HandlerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { eventOf, rejection, taken, warren, type Warren } from '../support/warren.js';
 

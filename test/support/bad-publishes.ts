@@ -120,7 +120,7 @@ export const publishes: readonly BadPublish[] = [
     option(`a priority of ${String(priority)}`, { priority }, /priority/),
   ),
   ...['soon', -1, '9'.repeat(400), NaN, 2 ** 40, {}].map((expiration) =>
-    option(`an expiration of ${String(expiration).slice(0, 20)}`, { expiration }, /expiration/),
+    option(`an expiration of ${JSON.stringify(expiration).slice(0, 20)}`, { expiration }, /expiration/),
   ),
   ...(['messageId', 'correlationId', 'type', 'userId', 'contentType'] as const).flatMap((name) => [
     option(`a ${name} that is a number`, { [name]: 5 }, new RegExp(name)),

@@ -72,5 +72,7 @@ export function publishRaw(
   };
   const frame = (kind: number, payload: Buffer): Buffer =>
     Buffer.concat([Buffer.from([kind, ch >> 8, ch & 0xff]), long(payload), Buffer.from([0xce])]);
-  connection.stream.write(Buffer.concat([frame(1, method), frame(2, properties), frame(3, body)]));
+  // An empty body has no frame at all.
+  const frames = [frame(1, method), frame(2, properties), ...(body.length === 0 ? [] : [frame(3, body)])];
+  connection.stream.write(Buffer.concat(frames));
 }
