@@ -28,7 +28,7 @@ export async function tables() {
     'publish-options': memberTable(`${model}/publish-options.ts`, 'PublishOptions'),
     'request-options': memberTable(`${model}/publish-options.ts`, 'RequestOptions'),
     receipt: memberTable(`${model}/publish-options.ts`, 'PublishReceipt'),
-    'retry-options': memberTable(`${model}/options.ts`, 'RetryOptions'),
+    'retry-options': memberTable(`${model}/retry-options.ts`, 'RetryOptions'),
     'exchange-options': memberTable(`${model}/options.ts`, 'ExchangeOptions'),
     'binding-options': memberTable(`${model}/options.ts`, 'BindingOptions'),
     'embedded-options': memberTable('libs/embedded/src/embedded-broker.ts', 'EmbeddedBrokerOptions'),

@@ -34,6 +34,9 @@ export const features = {
   consumerTimeout: missing(
     'A consumer may hold a message for as long as it likes; RabbitMQ closes its channel after half an hour.',
   ),
+  deadLetterRetry: missing(
+    'What a quorum queue with x-dead-letter-strategy "at-least-once" cannot route is dropped; RabbitMQ keeps it and tries again every three minutes.',
+  ),
   requeueByConsumer: missing(
     'What several consumers or gets of one channel held and gave back at once returns in one step, by age; RabbitMQ returns it consumer by consumer, which can show in what a full priority queue drops first.',
   ),

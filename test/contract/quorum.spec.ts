@@ -161,6 +161,75 @@ onEachBroker('A quorum queue', (broker) => {
   });
 });
 
+onEachBroker('A quorum queue that hands over at least once', (broker) => {
+  const LEAST = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' };
+  const waiting = (session: Session, exchange: string, args: object = {}): Promise<string> =>
+    session.queue({
+      durable: true,
+      arguments: {
+        'x-queue-type': 'quorum',
+        'x-message-ttl': 20,
+        'x-dead-letter-exchange': exchange,
+        'x-expires': 60_000,
+        ...LEAST,
+        ...args,
+      },
+    });
+
+  it('dead-letters what expires, with its key and where it was', async () => {
+    const session = await Session.open(broker);
+    const exchange = await session.exchange('direct');
+    const entry = await session.exchange('fanout');
+    const dead = await session.bound(exchange, ['key']);
+    const queue = await waiting(session, exchange);
+    await session.channel.bindQueue(queue, entry, '');
+    await session.publish(entry, 'key', 'x', { persistent: true });
+    const message = await (await session.consume(dead)).message();
+    expect(message.fields).toMatchObject({ exchange, routingKey: 'key' });
+    expect(message.properties.headers).toMatchObject({
+      'x-death': [{ count: 1, reason: 'expired', queue, exchange: entry, 'routing-keys': ['key'] }],
+    });
+    expect(message.properties.headers).not.toHaveProperty('x-delivery-count');
+  });
+
+  it('follows the alternate exchange of its dead letter exchange', async () => {
+    const session = await Session.open(broker);
+    const alternate = await session.exchange('fanout');
+    const exchange = await session.exchange('direct', { alternateExchange: alternate });
+    const [known, orphans] = [await session.bound(exchange, ['known']), await session.bound(alternate, [''])];
+    const entry = await session.exchange('fanout');
+    await session.channel.bindQueue(await waiting(session, exchange), entry, '');
+    // More than RabbitMQ has under way at once.
+    for (let n = 0; n < 40; n++) await session.publish(entry, 'unknown', String(n), { persistent: true });
+    await session.publish(entry, 'known', 'x', { persistent: true });
+    expect(await (await session.consume(known)).bodies(1)).toEqual(['x']);
+    expect(await (await session.consume(orphans)).bodies(40)).toEqual(
+      Array.from({ length: 40 }, (_, n) => String(n)),
+    );
+  });
+
+  it('is another queue than one that hands over at most once: 406', async () => {
+    const session = await Session.open(broker);
+    const queue = await waiting(session, '');
+    const other = { 'x-queue-type': 'quorum', 'x-message-ttl': 20, 'x-dead-letter-exchange': '' };
+    const declared = {
+      durable: true,
+      arguments: { ...other, 'x-expires': 60_000, 'x-overflow': 'reject-publish' },
+    };
+    expect(
+      await channelRefusal(session.channel, () => session.channel.assertQueue(queue, declared)),
+    ).toContain("inequivalent arg 'x-dead-letter-strategy'");
+  });
+
+  it('must be a quorum queue: a classic one with that strategy is refused', async () => {
+    const { channel } = await Session.open(broker);
+    const declared = { durable: true, arguments: { 'x-queue-type': 'classic', ...LEAST } };
+    expect(await channelRefusal(channel, () => channel.assertQueue(fresh('queue'), declared))).toContain(
+      "invalid arg 'x-dead-letter-strategy'",
+    );
+  });
+});
+
 onEachBroker('A stream', (broker) => {
   it('is a stream on RabbitMQ and refused where there are none', async () => {
     const { channel, connection } = await Session.open(broker);
