@@ -1,11 +1,12 @@
 // The dead-letter desk on a queue of dead letters: looking leaves everything as it was, a replay goes to the
 // queue of the failure and loses nothing whatever interrupts it, and what is dropped is saved before.
 
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { DeadLetters, Reject, type DeadLetter } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
 import { count, rejection, warren } from '../support/warren.js';
+import { afterTheBankCameBack } from '../../docs/examples/dead-letters.js';
 import { fill, idsOf, kinds, ready } from './dead-letters.js';
 
 onEachBroker('the dead-letter desk', (broker) => {
@@ -62,11 +63,12 @@ onEachBroker('the dead-letter desk', (broker) => {
 
     it('replays one class of errors and leaves the others in their order', async () => {
       const queue = `chosen-${kind}`;
-      const ids = await fill(broker, queue, 240, args);
-      const result = await desk().replay(queue, { error: 'TypeError' });
-      expect(result).toMatchObject({ done: 120, seen: 240 });
+      const ids = await fill(broker, queue, 600, args);
+      // In one batch: as many acks as can be, right before the channel closes.
+      const result = await desk().replay(queue, { error: 'TypeError', batch: 500 });
+      expect(result).toMatchObject({ done: 300, seen: 600 });
       expect(await idsOf(broker, queue)).toEqual(ids.filter((_, index) => index % 2 === 1));
-      await ready(broker, `${queue}.dead`, 120);
+      await ready(broker, `${queue}.dead`, 300);
       expect(await idsOf(broker, `${queue}.dead`)).toEqual(ids.filter((_, index) => index % 2 === 0));
     });
 
@@ -180,6 +182,18 @@ onEachBroker('the dead-letter desk', (broker) => {
     expect(ends).toEqual([{ seen: 10_000, unseen: 3 }]);
     await ready(broker, 'huge.dead', 10_003);
     expect((await read('huge')).map(({ id }) => id)).toEqual(ids.slice(0, 50));
+  });
+
+  it('the example of the guide replays what it says', async () => {
+    await fill(broker, 'orders', 4, {}, { 'x-exception-type': 'BankAway' });
+    const print = jest.spyOn(console, 'log').mockImplementation(() => undefined);
+    try {
+      expect(await afterTheBankCameBack(broker.url)).toBe(4);
+      expect(print.mock.calls[0]).toEqual([1, 'orders-0', 'Orders.place', 'BankAway']);
+      expect(print.mock.calls).toHaveLength(3);
+    } finally {
+      print.mockRestore();
+    }
   });
 
   it('messages of others, with nothing in their headers or with nonsense, are shown and replayed', async () => {
