@@ -18,7 +18,7 @@ export type { DeadLetter, DeadLetterFilter } from './desk/dead-letter.js';
 export type { DeadQueue } from './desk/management.js';
 export type { DeadLetterProgress, DeadLetterResult, DeadLetterWork } from './desk/rounds.js';
 export type { DeskConnection } from './desk/visit.js';
-export type { ConsumerStatus } from './inbound/consumer.js';
+export type { ConsumerStatus } from './inbound/readiness.js';
 export type { ConnectionState } from './link/connection.js';
 export { systemClock, type Clock } from './model/clock.js';
 export type { BrokerCounters } from './model/counters.js';
@@ -47,7 +47,7 @@ export {
   type SchemaInput,
   type SchemaOutput,
 } from './model/contract.js';
-export { Delivery, type DeliverySink } from './model/delivery.js';
+export { Delivery, type DeliveryRun, type DeliverySink } from './model/delivery.js';
 export { humanDuration, milliseconds, type Duration } from './model/duration.js';
 export {
   ConfigError,

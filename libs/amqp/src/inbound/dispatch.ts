@@ -5,6 +5,7 @@ import { matchesHeaders } from '../model/headers.js';
 import { matchesRoutingKey, specificity } from '../model/routing-key.js';
 import { ConfigError } from '../model/errors.js';
 import { printable } from '../model/logger.js';
+import { RabbitError } from '../model/errors.js';
 import type { Delivery } from '../model/delivery.js';
 import type { Verdict } from '../model/verdict.js';
 import type { HandlerPlan, Route } from '../topology/handler-plan.js';
@@ -120,8 +121,10 @@ export function unmatched(
   handlers: readonly string[],
 ): Verdict & { kind: 'dead-letter' } {
   const key = `'${printable(delivery.routingKey)}' of exchange '${printable(delivery.exchange)}'`;
-  const error = new Error(
-    `no handler of queue '${delivery.queue}' wants ${key}; there are ${handlers.join(', ')}`,
+  const error = new RabbitError(
+    'WARREN_NO_HANDLER',
+    `no handler of queue '${delivery.queue}' wants ${key}`,
+    `there are ${handlers.join(', ')}`,
   );
   return { kind: 'dead-letter', reason: 'unmatched', error };
 }

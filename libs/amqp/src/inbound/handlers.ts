@@ -5,6 +5,7 @@ import { afterFailure } from '../model/retry-policy.js';
 import { describeError } from '../model/logger.js';
 import type { Delivery } from '../model/delivery.js';
 import type { Verdict } from '../model/verdict.js';
+import { answer, errorReply } from './answer.js';
 import { batchPipeline } from './batch.js';
 import { unmatched, type Dispatch } from './dispatch.js';
 import { pipeline } from './pipeline.js';
@@ -33,7 +34,7 @@ export class Handlers {
     const index = this.dispatch(delivery);
     const room = this.rooms[index];
     delivery.handler = room?.plan.id ?? `queue '${delivery.queue}'`;
-    return [room ? await this.runs[index](delivery) : this.nobodys(delivery)];
+    return [room ? await this.runs[index](delivery) : await this.nobodys(delivery)];
   }
 
   /** What a handler's own decision comes to. */
@@ -52,13 +53,18 @@ export class Handlers {
     return this.rooms.find(({ plan }) => plan.id === delivery.handler);
   }
 
-  private nobodys(delivery: Delivery): Verdict {
+  private async nobodys(delivery: Delivery): Promise<Verdict> {
     const { events, logger } = this.rooms[0];
     const { handler, queue } = delivery;
     const ids = this.rooms.map(({ plan }) => plan.id);
     const verdict = unmatched(delivery, ids);
     logger.error(`${describeError(verdict.error)}; dead-lettered`);
     events.emit({ kind: 'handled', handler, queue, delivery, verdict, ms: 0 });
+    // A caller that asks for what nobody here does should not wait for its time-out to learn it.
+    const answering = this.rooms.find(({ plan }) => plan.rpc);
+    if (answering && delivery.message.properties.replyTo) {
+      await answer(answering, delivery, errorReply(answering, verdict.error));
+    }
     return verdict;
   }
 }

@@ -19,7 +19,7 @@ function invoke(plan: HandlerPlan): Run {
   const done: Verdict = plan.ack === 'manual' ? OPEN : ACK;
   return async (delivery) => {
     let value: unknown = await handle(delivery);
-    if (plan.rpc && !delivery.streamed && isItems(value)) value = await lastOf(value, delivery);
+    if (plan.rpc && !delivery.run.streamed && isItems(value)) value = await lastOf(value, delivery);
     if (value instanceof OutcomeSignal) throw value;
     return value === undefined || plan.ack === 'manual' ? done : { kind: 'ack', value };
   };

@@ -20,7 +20,7 @@ export function isItems(value: unknown): value is AsyncIterable<unknown> {
 export async function lastOf(items: AsyncIterable<unknown>, delivery: Delivery): Promise<unknown> {
   let last: unknown;
   for await (const item of items) {
-    if (delivery.abortedBy !== undefined) throw delivery.abortedBy as Error;
+    if (delivery.run.abortedBy !== undefined) throw delivery.run.abortedBy as Error;
     last = item;
   }
   return last;
@@ -50,7 +50,7 @@ export async function answerStream(
       keepAlive: credit ? lifeEvery(delivery) : undefined,
     });
   } catch (error) {
-    if (!(delivery.abortedBy instanceof CallerLeftError)) await send(to, errorReply(room, error));
+    if (!(delivery.run.abortedBy instanceof CallerLeftError)) await send(to, errorReply(room, error));
     throw error;
   }
 }

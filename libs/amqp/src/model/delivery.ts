@@ -17,6 +17,20 @@ export interface DeliverySink {
 
 const NONE: Headers = {};
 
+/** What the steps of the pipeline know and find out about one delivery. Times are milliseconds since 1970. */
+export interface DeliveryRun {
+  /** When it came into this process. */
+  arrivedAt: number;
+  /** When its handler's time ends, by its `timeout` or its caller's patience. */
+  deadline: number | undefined;
+  /** RPC: when its caller stops waiting; undefined when it did not say. */
+  callerDeadline: number | undefined;
+  /** RPC: its caller reads the answer as a stream of items. */
+  streamed: boolean;
+  /** Why the handler was told to stop, if it was. */
+  abortedBy: unknown;
+}
+
 /** What a handler gets: the payload, the facts of the message, and the ways to settle it by hand. */
 export class Delivery<T = unknown> {
   /** The decoded (and validated) body. */
@@ -33,18 +47,16 @@ export class Delivery<T = unknown> {
   handler = '';
   /** What the handler's own `ack`, `reject` or `retry` came to; undefined when it did not settle by itself. */
   decided: Verdict | undefined;
-  /** Milliseconds since 1970 after which nobody waits for the answer any more (RPC). */
-  deadline: number | undefined;
-
-  /** When it arrived in this process, in ms since 1970. */
-  arrivedAt = 0;
-  /** RPC: when its caller stops waiting; undefined when it did not say. */
-  callerDeadline: number | undefined;
-  /** RPC: its caller reads the answer as a stream of items. */
-  streamed = false;
+  /** The facts of its way through this process. */
+  readonly run: DeliveryRun = {
+    arrivedAt: 0,
+    deadline: undefined,
+    callerDeadline: undefined,
+    streamed: false,
+    abortedBy: undefined,
+  };
 
   private controller: AbortController | undefined;
-  private abortReason: unknown;
   // Hard private: whoever prints a delivery, or an event with one, must not print the consumer and its options too.
   readonly #sink: DeliverySink;
   private outcome: Verdict['kind'] | 'handler' | undefined;
@@ -69,7 +81,7 @@ export class Delivery<T = unknown> {
   get signal(): AbortSignal {
     if (!this.controller) {
       this.controller = new AbortController();
-      if (this.abortReason !== undefined) this.controller.abort(this.abortReason);
+      if (this.run.abortedBy !== undefined) this.controller.abort(this.run.abortedBy);
     }
     return this.controller.signal;
   }
@@ -96,14 +108,9 @@ export class Delivery<T = unknown> {
 
   /** For the pipeline: tells the handler to stop. */
   abort(reason: Error): void {
-    if (this.abortReason !== undefined) return;
-    this.abortReason = reason;
+    if (this.run.abortedBy !== undefined) return;
+    this.run.abortedBy = reason;
     this.controller?.abort(reason);
-  }
-
-  /** For the pipeline: why the handler was told to stop, if it was. */
-  get abortedBy(): unknown {
-    return this.abortReason;
   }
 
   /** For the pipeline: takes the right to settle. False when it is settled already. */

@@ -55,7 +55,7 @@ export class RabbitContext extends BaseRpcContext<[Delivery]> {
 
   /** Milliseconds since 1970 when the handler's time or the caller's patience ends; undefined without a limit. */
   get deadline(): number | undefined {
-    return this.delivery.deadline;
+    return this.delivery.run.deadline;
   }
 
   /** The broker may forget the message. A second settle does nothing and warns. */

@@ -125,7 +125,7 @@ function isItems(value: unknown): value is AsyncIterable<unknown> {
 }
 
 function isStreamed(context: RabbitContext): boolean {
-  return context.getArgs()[0].streamed;
+  return context.getArgs()[0].run.streamed;
 }
 
 /**

@@ -19,17 +19,17 @@ export const reply: Step = (room) => (next) => {
   if (!rpc) return next;
   const stored = rpc.idempotent && repeats(room, rpc.idempotent);
   return async (delivery) => {
-    delivery.callerDeadline = deadlineOf(delivery);
+    delivery.run.callerDeadline = deadlineOf(delivery);
     const reason = await notWorthIt(room, delivery);
     if (reason) return skip(room, delivery, reason);
     const granted = countHeader(delivery.headers, HEADER.stream);
     // Other wires that stream have no header for it: whoever speaks them reads what comes.
-    delivery.streamed = granted > 0 || room.plan.codec?.encodeEnd !== undefined;
+    delivery.run.streamed = granted > 0 || room.plan.codec?.encodeEnd !== undefined;
     const call = { delivery, credit: granted > 0 ? new Credit(granted) : undefined };
     const end = room.calls.begin(delivery.message.properties.correlationId ?? '', call);
     const stopWatch = watch(room, delivery);
     const scope = {
-      deadline: delivery.callerDeadline,
+      deadline: delivery.run.callerDeadline,
       over: false,
       // Made when somebody asks: most handlers call nobody.
       get signal() {
@@ -59,7 +59,7 @@ async function conclude(
   }
   const verdict = await next(delivery);
   const items = verdict.kind === 'ack' && isItems(verdict.value) ? verdict.value : undefined;
-  if (!items || !delivery.streamed) return finish(room, delivery, await settled(room, delivery, verdict));
+  if (!items || !delivery.run.streamed) return finish(room, delivery, await settled(room, delivery, verdict));
   try {
     await answerStream(room, delivery, items, credit);
     return ACK;
@@ -87,14 +87,14 @@ async function settled(room: HandlerRoom, delivery: Delivery, given: Verdict): P
 async function finish(room: HandlerRoom, delivery: Delivery, result: Outcome): Promise<Verdict> {
   const verdict = left(room, delivery, result.verdict);
   // Late, the answer would only be ignored.
-  if (result.reply && !(delivery.abortedBy instanceof CallerLeftError)) {
+  if (result.reply && !(delivery.run.abortedBy instanceof CallerLeftError)) {
     await answer(room, delivery, result.reply);
   }
   return verdict;
 }
 
 /** A next attempt after the caller's time helps nobody: it gets the error now. */
-function hopeless({ clock }: HandlerRoom, { callerDeadline }: Delivery, verdict: Verdict): Verdict {
+function hopeless({ clock }: HandlerRoom, { run: { callerDeadline } }: Delivery, verdict: Verdict): Verdict {
   if (verdict.kind !== 'retry' || callerDeadline === undefined) return verdict;
   if (clock.now() + verdict.after < callerDeadline) return verdict;
   return { kind: 'dead-letter', reason: 'attempts-exhausted', error: verdict.error };
@@ -103,18 +103,18 @@ function hopeless({ clock }: HandlerRoom, { callerDeadline }: Delivery, verdict:
 /** What a handler throws because its caller left is no failure, unless somebody wants to keep its failures. */
 function left({ plan }: HandlerRoom, delivery: Delivery, verdict: Verdict): Verdict {
   const failed = verdict.kind === 'dead-letter' || verdict.kind === 'retry';
-  if (!failed || !(delivery.abortedBy instanceof CallerLeftError)) return verdict;
+  if (!failed || !(delivery.run.abortedBy instanceof CallerLeftError)) return verdict;
   return plan.deadQueue === undefined ? DROP : verdict;
 }
 
 /** When the caller stops waiting: what it wrote, or what the broker lets its request live. */
-function deadlineOf({ headers, message, arrivedAt }: Delivery): number | undefined {
+function deadlineOf({ headers, message, run }: Delivery): number | undefined {
   const written = headers[HEADER.deadline];
   if (typeof written === 'number' && Number.isFinite(written)) return written;
   // A stream lives longer than its request: its caller waits as long as there are signs of life.
   if (headers[HEADER.stream] !== undefined) return undefined;
   const expiration = Number(message.properties.expiration);
-  return expiration > 0 ? arrivedAt + expiration : undefined;
+  return expiration > 0 ? run.arrivedAt + expiration : undefined;
 }
 
 type SkipReason = 'left' | 'late' | 'gone';
@@ -126,8 +126,8 @@ async function notWorthIt(room: HandlerRoom, delivery: Delivery): Promise<SkipRe
   const { correlationId, replyTo } = delivery.message.properties;
   const now = room.clock.now();
   if (correlationId !== undefined && room.calls.hasLeft(correlationId)) return 'left';
-  if (delivery.callerDeadline !== undefined && delivery.callerDeadline <= now) return 'late';
-  const waited = now - delivery.arrivedAt >= WORTH_ASKING || delivery.message.redelivered;
+  if (delivery.run.callerDeadline !== undefined && delivery.run.callerDeadline <= now) return 'late';
+  const waited = now - delivery.run.arrivedAt >= WORTH_ASKING || delivery.message.redelivered;
   if (room.plan.rpc?.skipsGone && waited && replyTo && (await room.callers.isGone(replyTo))) return 'gone';
   return undefined;
 }
@@ -144,9 +144,9 @@ async function skip(room: HandlerRoom, delivery: Delivery, reason: SkipReason): 
 
 /** Stops the handler when its caller's time is over. */
 function watch({ clock, deadlines }: HandlerRoom, delivery: Delivery): () => void {
-  const { callerDeadline } = delivery;
+  const { callerDeadline } = delivery.run;
   if (callerDeadline === undefined) return () => undefined;
-  delivery.deadline = callerDeadline;
+  delivery.run.deadline = callerDeadline;
   const deadline = deadlines.set(callerDeadline - clock.now(), () => delivery.abort(new CallerLeftError()));
   return () => deadlines.clear(deadline);
 }

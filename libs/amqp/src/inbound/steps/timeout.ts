@@ -22,7 +22,7 @@ export function limited<T>(
   if (limit === undefined) return work();
   const began = clock.now();
   const end = began + limit;
-  for (const delivery of deliveries) delivery.deadline = Math.min(delivery.deadline ?? Infinity, end);
+  for (const delivery of deliveries) delivery.run.deadline = Math.min(delivery.run.deadline ?? Infinity, end);
   return new Promise<T>((resolve, reject) => {
     const error = new HandlerTimeoutError(plan.id, limit);
     let late = false;
