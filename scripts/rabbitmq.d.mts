@@ -7,6 +7,15 @@ export interface RabbitMQNode {
   readonly pid: number | undefined;
   /** Stops and starts it on the same ports and data; `crash` kills it instead of asking. */
   restart(options?: { readonly crash?: boolean }): Promise<void>;
+  /** Kills it; `start()` brings it back with its data. */
+  crash(): Promise<void>;
+  start(): Promise<void>;
+  /** SIGSTOP and SIGCONT for the whole node. */
+  pause(): void;
+  resume(): void;
+  /** What rabbitmqctl prints. Not for a node in Docker. */
+  rabbitmqctl(...args: string[]): Promise<string>;
+  readonly nodename: string;
   stop(): Promise<void>;
 }
 
@@ -17,6 +26,13 @@ export function startRabbitMQ(options?: {
   readonly nodename?: string;
   /** A folder for its data that `stop()` leaves in place. */
   readonly keep?: string;
+  /** Lines of rabbitmq.conf. */
+  readonly settings?: readonly string[];
+  /** Plugins beside management and the consistent hash exchange. */
+  readonly plugins?: readonly string[];
+  /** Nodes of one cluster share these two. */
+  readonly cookie?: string;
+  readonly epmdPort?: number;
 }): Promise<RabbitMQNode>;
 
 /** Path of the `rabbitmq-server` program, or undefined. */

@@ -1,26 +1,30 @@
 // A private RabbitMQ for tests: its own node name, cookie, ports and folders, and its own epmd, so that nothing
 // of it is shared with a broker that may already run on this machine and nothing is left when it stops.
 // `node scripts/rabbitmq.mjs` starts one and keeps it until SIGTERM; `startRabbitMQ()` does the same for a script.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { clearInterval, setInterval } from 'node:timers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { dockerAnswers, startContainer } from './rabbitmq-container.mjs';
 import { freePorts, gone, ready } from './rabbitmq-ports.mjs';
 import { existing, findEpmd, findRabbitMQ } from './rabbitmq-program.mjs';
 
 export { findRabbitMQ, installRabbitMQ } from './rabbitmq-program.mjs';
 
+const run = promisify(execFile);
 const STOP_LIMIT = 20_000;
+const COMMAND_LIMIT = 60_000;
 const running = new Set();
 
 /**
- * Starts a node and resolves when AMQP (and management) answer. `keep` names a folder that survives `stop()`.
+ * Starts a node and resolves when AMQP (and management) answer. `keep` names a folder that survives `stop()`; `settings`
+ * are lines of rabbitmq.conf, `plugins` more plugins; `cookie` and `epmdPort` are for nodes of one cluster.
  * Uses the installed program, else a Docker engine; rejects with the end of the node's log when it does not come up.
  */
 export async function startRabbitMQ(options = {}) {
@@ -52,19 +56,20 @@ class Node {
   #server;
   #epmd;
 
-  constructor(program, ports, { management = true, nodename, keep }) {
+  #ownEpmd;
+
+  constructor(program, ports, options) {
+    const { management = true, nodename, keep, epmdPort } = options;
     this.#program = program;
-    this.#ports = ports;
+    this.#ports = { ...ports, epmdPort: epmdPort ?? ports.epmdPort };
+    this.#ownEpmd = epmdPort === undefined;
     this.#management = management;
     this.#kept = keep !== undefined;
     this.#home = keep ?? mkdtempSync(join(tmpdir(), 'warren-rabbitmq-'));
     mkdirSync(this.#home, { recursive: true });
-    this.#environment = environment(
-      this.#home,
-      ports,
-      nodename ?? `warren-${randomBytes(4).toString('hex')}@localhost`,
-    );
-    writeFiles(this.#home, ports, management);
+    this.nodename = nodename ?? `warren-${randomBytes(4).toString('hex')}@localhost`;
+    this.#environment = environment(this.#home, this.#ports, this.nodename);
+    writeFiles(this.#home, ports, { ...options, management });
   }
 
   get url() {
@@ -81,7 +86,7 @@ class Node {
 
   async start() {
     // An epmd of our own, in the foreground: the one that Erlang would start lives on for ever and is shared.
-    const epmd = findEpmd();
+    const epmd = this.#ownEpmd ? findEpmd() : undefined;
     if (epmd && !alive(this.#epmd)) {
       const args = ['-address', '127.0.0.1', '-port', String(this.#ports.epmdPort)];
       this.#epmd = spawn(epmd, args, { env: this.#environment, stdio: 'ignore' }).on('error', () => {});
@@ -107,6 +112,28 @@ class Node {
   async restart({ crash = false } = {}) {
     await this.#end(!crash);
     await this.start();
+  }
+
+  /** Kills the node with all its helpers. */
+  crash() {
+    return this.#end(false);
+  }
+
+  /** The node stands still, its sockets stay open: what a frozen machine looks like. */
+  pause() {
+    signalGroup(this.#server, 'SIGSTOP');
+  }
+
+  resume() {
+    signalGroup(this.#server, 'SIGCONT');
+  }
+
+  /** Resolves to what rabbitmqctl prints, without its own words around it. */
+  async rabbitmqctl(...args) {
+    const program = join(dirname(this.#program), 'rabbitmqctl');
+    const options = { env: this.#environment, cwd: this.#home, timeout: COMMAND_LIMIT };
+    const { stdout } = await run(program, ['-q', '-n', this.nodename, ...args], options);
+    return stdout.trim();
   }
 
   /** Ends the node, its children and its epmd, and removes the folder unless it was to be kept. */
@@ -167,21 +194,28 @@ function environment(home, { port, distributionPort, epmdPort }, nodename) {
   };
 }
 
-function writeFiles(home, { managementPort }, management) {
+function writeFiles(
+  home,
+  { managementPort },
+  { management, settings: more = [], plugins: others = [], cookie },
+) {
   const settings = [
     'log.console = false',
     'log.file.level = error',
     'disk_free_limit.absolute = 1MB',
     ...(management ? ['management.tcp.ip = 127.0.0.1', `management.tcp.port = ${managementPort}`] : []),
+    ...more,
   ];
   const plugins = [
     'rabbitmq_consistent_hash_exchange',
     ...(management ? ['rabbitmq_management'] : []),
+    ...others,
   ].join();
   writeFileSync(join(home, 'rabbitmq.conf'), settings.join('\n') + '\n');
   writeFileSync(join(home, 'enabled_plugins'), `[${plugins}].\n`);
   writeFileSync(join(home, 'rabbitmq-env.conf'), '');
-  writeFileSync(join(home, '.erlang.cookie'), randomBytes(16).toString('hex'), { mode: 0o600, flag: 'w' });
+  const secret = cookie ?? randomBytes(16).toString('hex');
+  writeFileSync(join(home, '.erlang.cookie'), secret, { mode: 0o600, flag: 'w' });
 }
 
 async function end(child, signal) {
