@@ -123,8 +123,8 @@ export function unmatched(
   const key = `'${printable(delivery.routingKey)}' of exchange '${printable(delivery.exchange)}'`;
   const error = new RabbitError(
     'WARREN_NO_HANDLER',
-    `no handler of queue '${delivery.queue}' wants ${key}`,
-    `there are ${handlers.join(', ')}`,
+    `no handler of queue '${delivery.queue}' wants ${key}; there are ${handlers.join(', ')}`,
+    '',
   );
   return { kind: 'dead-letter', reason: 'unmatched', error };
 }
