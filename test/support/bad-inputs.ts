@@ -179,6 +179,10 @@ export const headers: readonly BadDelivery[] = [
     outcome: { dead: 'undecodable' },
   },
   ...withTable('__proto__ in them', entry('__proto__', value('F', long(entry('polluted', value('t', [1])))))),
+  ...withTable(
+    'a table whose __proto__ is bytes',
+    entry('t', value('F', long(entry('__proto__', value('x', long(Buffer.from('x'))))))),
+  ),
   ...onEmbedded(withTable('numbers that are none', entry('nan', double(NaN)))),
   ...onEmbedded(
     withTable(

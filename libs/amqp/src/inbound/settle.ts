@@ -62,8 +62,10 @@ export async function settle(
       const { deadQueue, outlet, clock, plan } = room;
       if (deadQueue === undefined) return origin.ack();
       const facts = { now: clock.now(), propertyRoom: outlet.propertyRoom };
-      const dead = deadMessage(delivery, verdict, deadQueue, facts);
-      return sentOn(() => outlet.sendTo(deadQueueSpec(plan.queue), dead), delivery, origin, room);
+      // Made inside: a message that cannot be made must go back as well, or it would hold its place for ever.
+      const send = (): Promise<void> =>
+        outlet.sendTo(deadQueueSpec(plan.queue), deadMessage(delivery, verdict, deadQueue, facts));
+      return sentOn(send, delivery, origin, room);
     }
   }
 }

@@ -10,14 +10,17 @@ export const TABLE_BYTES = 65_536;
 
 type Table = Record<string, unknown>;
 
+// Not Buffer.isBuffer: it asks for the prototype, which a table with the key `__proto__` has from its sender.
+const isBytes = (value: object): boolean => ArrayBuffer.isView(value);
+
 /**
  * A received value, deeply, as plain data: tables without prototype and without `__proto__`, timestamps as Date.
  *
  * @throws RangeError when it is nested too deep
  */
 export function takenOver(value: unknown, depth = 0): unknown {
-  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return value;
-  if (depth > MAX_DEPTH) throw new RangeError(`headers nested deeper than ${MAX_DEPTH} levels`);
+  if (typeof value !== 'object' || value === null || isBytes(value)) return value;
+  if (depth >= MAX_DEPTH) throw new RangeError(`headers nested deeper than ${MAX_DEPTH} levels`);
   if (Array.isArray(value)) return value.map((inner) => takenOver(inner, depth + 1));
   const table = value as Table;
   const date = table['!'] === 'timestamp' ? new Date(Number(table.value) * 1_000) : undefined;
@@ -28,7 +31,7 @@ export function takenOver(value: unknown, depth = 0): unknown {
 /** What was taken over, as the client library writes it: each number and each table in a form that it does not refuse. */
 export function writable(value: unknown): unknown {
   if (typeof value === 'number') return fitsWire(value) ? value : { '!': 'double', value };
-  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return value;
+  if (typeof value !== 'object' || value === null || isBytes(value)) return value;
   if (value instanceof Date) {
     const seconds = Math.floor(value.getTime() / 1_000);
     return seconds >= 0 ? { '!': 'timestamp', value: seconds } : value.toISOString();
@@ -50,7 +53,7 @@ export function tableBytes(table: object): number {
 function valueBytes(value: unknown): number {
   if (typeof value === 'string') return 5 + Buffer.byteLength(value);
   if (typeof value !== 'object' || value === null) return 9;
-  if (Buffer.isBuffer(value)) return 5 + value.length;
+  if (ArrayBuffer.isView(value)) return 5 + value.byteLength;
   if (Array.isArray(value)) return value.reduce<number>((sum, inner) => sum + valueBytes(inner), 5);
   return 1 + tableBytes(value);
 }
