@@ -1,7 +1,7 @@
 // What can be asked about a broker object at any time, without asking the broker: for health checks, metrics and
 // whoever looks at a process that does not do what it should.
 
-import type { ConsumerStatus } from '../inbound/consumer.js';
+import type { ConsumerStatus } from '../inbound/readiness.js';
 import type { ConnectionState } from '../link/connection.js';
 import type { BrokerCounters } from '../model/counters.js';
 

@@ -4,7 +4,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
-import { describeError, printable } from '../model/logger.js';
+import { describeError } from '../model/logger.js';
 import { Delivery, type DeliverySink } from '../model/delivery.js';
 import { REQUEUE, type Verdict } from '../model/verdict.js';
 import type { ReceivedMessage } from '../model/message.js';
@@ -20,10 +20,12 @@ import { Batcher } from './batch.js';
 import type { Dispatch } from './dispatch.js';
 import { Handlers } from './handlers.js';
 import { InFlight } from './in-flight.js';
+import { Readiness, type ConsumerStatus } from './readiness.js';
 import type { HandlerRoom } from './step.js';
 import { settle } from './settle.js';
 import { StreamPosition } from './stream-position.js';
 import { Unsettled } from './unsettled.js';
+import type { Watchable, Watched } from './watchdog.js';
 
 /** What a consumer is made from. */
 export interface ConsumerOptions {
@@ -33,25 +35,12 @@ export interface ConsumerOptions {
   readonly dispatch: Dispatch;
   /** What its queue needs on the broker. */
   readonly topology: TopologyPlan;
-}
-
-/** How a consumer is doing. */
-export interface ConsumerStatus {
-  readonly queue: string;
-  /** What it runs, by the names that logs use: classes and methods. */
-  readonly handlers: readonly string[];
-  /** Whether the broker said consume-ok in this life. */
-  readonly ready: boolean;
-  /** Since when it is not, in milliseconds since 1970; undefined while it is. */
-  readonly notReadySince: number | undefined;
-  /** Why it was lost or cannot consume, without secrets; undefined while it is ready, or as long as nothing failed. */
-  readonly lastError: string | undefined;
-  /** Deliveries that are not settled yet. */
-  readonly inFlight: number;
+  /** Whether the connection declared everything when it opened. */
+  readonly declared: () => boolean;
 }
 
 /** See the top of the file. */
-export class Consumer implements DeliverySink {
+export class Consumer implements DeliverySink, Watchable {
   private readonly plan: HandlerPlan;
   private readonly room: HandlerRoom;
   private readonly lease: ChannelLease;
@@ -64,14 +53,13 @@ export class Consumer implements DeliverySink {
   private tag: string | undefined;
   private lives = 0;
   private draining = false;
-  private notReadySince: number | undefined;
-  private lastError: string | undefined;
+  private readonly readiness: Readiness;
   private started: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
   constructor(private readonly options: ConsumerOptions) {
     this.room = options.rooms[0];
     this.plan = this.room.plan;
-    this.notReadySince = this.room.clock.now();
+    this.readiness = new Readiness(this.room);
     this.queueName = this.plan.queue.name;
     this.unsettled = new Unsettled(this.forgotten);
     this.position = new StreamPosition(this.plan.registration.options.stream !== undefined);
@@ -102,10 +90,33 @@ export class Consumer implements DeliverySink {
   }
 
   status(): ConsumerStatus {
-    const { queueName: queue, notReadySince, lastError } = this;
+    const { queueName: queue } = this;
+    const { since: notReadySince, lastError } = this.readiness;
     const ready = this.lease.current !== undefined && !this.draining;
     const handlers = this.options.rooms.map(({ plan }) => plan.id);
     return { queue, handlers, ready, notReadySince, lastError, inFlight: this.unsettled.size };
+  }
+
+  watched(): Watched {
+    const { queue, prefetch, registration } = this.plan;
+    const { singleActive, priority, stream } = registration.options;
+    const standby = singleActive === true || queue.arguments['x-single-active-consumer'] === true;
+    return {
+      queue: this.queueName,
+      life: this.status().ready ? this.lives : undefined,
+      delivered: this.unsettled.taken,
+      free: this.unsettled.size < prefetch,
+      mayIdle: standby || priority !== undefined || stream !== undefined,
+      since: this.draining ? undefined : this.readiness.since,
+    };
+  }
+
+  overdue(): string | undefined {
+    return this.draining ? undefined : this.readiness.overdue();
+  }
+
+  renew(): void {
+    if (!this.draining) this.lease.renew();
   }
 
   /** The broker forgot the messages at delivery: nobody would deliver again what is given up here. */
@@ -117,7 +128,7 @@ export class Consumer implements DeliverySink {
   async drain(expired: Promise<void>): Promise<void> {
     if (this.draining) return;
     this.draining = true;
-    this.notReadySince ??= this.room.clock.now();
+    this.readiness.ended();
     this.started?.reject(new ConnectionLostError(`closed before '${this.queueName}' was consumed`));
     this.started = undefined;
     const channel = this.lease.current;
@@ -153,7 +164,7 @@ export class Consumer implements DeliverySink {
     if (queue.temporary) {
       this.queueName = `${queue.name}.${randomUUID().slice(0, 8)}`;
       await declareTemporary(channel.declaring, queue, this.queueName, this.options.topology.bindings);
-    } else if (this.lives > 0) {
+    } else if (this.lives > 0 || !this.options.declared()) {
       await declare(channel.declaring, this.options.topology);
     }
     this.lives++;
@@ -172,9 +183,7 @@ export class Consumer implements DeliverySink {
   private onReady(): void {
     this.started?.resolve();
     this.started = undefined;
-    this.notReadySince = this.draining ? this.notReadySince : undefined;
-    this.lastError = undefined;
-    this.room.events.emit({ kind: 'consumer-ready', queue: this.queueName });
+    if (!this.draining) this.readiness.ready(this.queueName);
   }
 
   private onLost(channel: LiveChannel, reason: string): void {
@@ -185,27 +194,17 @@ export class Consumer implements DeliverySink {
     }
     this.position.leave(this.unsettled.deliveries());
     this.unsettled.removeAll(channel);
-    if (this.draining) return;
-    this.room.counters.consumersLost++;
-    this.notReadySince = this.room.clock.now();
-    this.lastError = printable(reason);
-    this.room.logger.warn(
-      `the consumer of '${this.queueName}' was lost (${printable(reason)}); it is brought back`,
-    );
-    this.room.events.emit({ kind: 'consumer-lost', queue: this.queueName, reason });
+    if (!this.draining) this.readiness.lost(this.queueName, reason);
   }
 
   private onFailed(error: unknown): void {
-    this.lastError = printable(describeError(error));
-    this.room.events.emit({ kind: 'consumer-failed', queue: this.queueName, error });
     // Only an answer of the broker is final; a connection or channel that went away comes back.
     const answered = error instanceof RabbitError && isPermanent(error);
-    if (this.started && answered && this.options.connection.state === 'open') {
-      this.started.reject(error);
-      this.started = undefined;
-      return;
-    }
-    this.room.logger.warn(`cannot consume '${this.queueName}' yet: ${printable(describeError(error))}`);
+    const final = answered && this.started !== undefined && this.options.connection.state === 'open';
+    this.readiness.failed(this.queueName, error, final);
+    if (!final) return;
+    this.started?.reject(error);
+    this.started = undefined;
   }
 
   private onMessage(message: ReceivedMessage | 'cancelled', channel: LiveChannel): void {
@@ -213,8 +212,10 @@ export class Consumer implements DeliverySink {
       this.lease.renew();
       return;
     }
+    // Given up with its channel: the broker delivers it again.
+    if (!channel.alive && !this.forgotten) return;
     const delivery = new Delivery(message, this.queueName, this);
-    delivery.arrivedAt = this.room.clock.now();
+    delivery.run.arrivedAt = this.room.clock.now();
     this.unsettled.add(delivery, channel);
     this.position.pass(delivery);
     // What arrives between a shutdown's cancel and its confirmation goes back untouched.

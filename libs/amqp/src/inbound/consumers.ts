@@ -5,11 +5,13 @@ import type { HandlerPlan } from '../topology/handler-plan.js';
 import { partFor, type TopologyPlan } from '../topology/plan.js';
 import { Callers } from './callers.js';
 import { Calls } from './calls.js';
-import { Consumer, type ConsumerStatus } from './consumer.js';
+import { Consumer } from './consumer.js';
 import { Control } from './control.js';
 import { dispatch, type ExchangeTypes } from './dispatch.js';
 import { groupByQueue } from './groups.js';
+import type { ConsumerStatus } from './readiness.js';
 import type { HandlerRoom } from './step.js';
+import { Watchdog } from './watchdog.js';
 
 /** What consumers are made from. */
 export interface ConsumersOptions {
@@ -18,6 +20,8 @@ export interface ConsumersOptions {
   readonly replies: Connection;
   readonly handlers: readonly HandlerPlan[];
   readonly topology: TopologyPlan;
+  /** Whether all of it was declared when the connection opened. */
+  readonly declared: () => boolean;
   readonly typeOf: ExchangeTypes;
   readonly shared: Omit<HandlerRoom, 'plan' | 'calls' | 'callers'>;
 }
@@ -27,9 +31,10 @@ export class Consumers {
   private readonly all: readonly Consumer[];
   private readonly callers: Callers;
   private readonly control: Control | undefined;
+  private readonly watchdog: Watchdog;
 
   /** @throws ConfigError when handlers of one queue do not fit together */
-  constructor({ connection, replies, handlers, topology, typeOf, shared }: ConsumersOptions) {
+  constructor({ connection, replies, handlers, topology, declared, typeOf, shared }: ConsumersOptions) {
     const { settings, clock } = shared;
     const calls = new Calls();
     this.callers = new Callers({ connection: replies, clock });
@@ -42,13 +47,16 @@ export class Consumers {
         rooms: plans.map((plan) => ({ ...shared, calls, callers: this.callers, plan })),
         dispatch: dispatch(plans, typeOf),
         topology: partFor(topology, plans[0].queue.name),
+        declared,
       });
     });
+    this.watchdog = new Watchdog({ ...shared, connection, consumers: this.all, every: settings.watchdog });
   }
 
   /** Resolves when each has its consume-ok. */
   async start(): Promise<void> {
     this.control?.start();
+    this.watchdog.start();
     await Promise.all(this.all.map((consumer) => consumer.start()));
   }
 
@@ -58,6 +66,7 @@ export class Consumers {
 
   /** Ends their work, bounded by `expired`. Always settles. */
   async drain(expired: Promise<void>): Promise<void> {
+    this.watchdog.stop();
     await Promise.all(this.all.map((consumer) => consumer.drain(expired)));
     await Promise.all([this.control?.close(), this.callers.close()]);
   }

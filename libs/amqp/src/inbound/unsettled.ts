@@ -7,6 +7,8 @@ import type { Origin } from './settle.js';
 
 /** The unsettled deliveries of one consumer. */
 export class Unsettled {
+  /** How many there have been. */
+  taken = 0;
   private readonly channels = new Map<Delivery, LiveChannel>();
   private waiters: (() => void)[] = [];
 
@@ -22,6 +24,7 @@ export class Unsettled {
   }
 
   add(delivery: Delivery, channel: LiveChannel): void {
+    this.taken++;
     this.channels.set(delivery, channel);
   }
 

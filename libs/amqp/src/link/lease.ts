@@ -110,6 +110,8 @@ export class ChannelLease {
     });
     await Promise.race([channel.close(), patience]);
     cancel();
+    // Whoever waits for this channel goes on, also when its end is never confirmed.
+    channel.end('its end was not confirmed in time');
   }
 
   private pause(ms: number): Promise<void> {

@@ -71,6 +71,7 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('heartbeat', 'duration', '10s', 'two missed ones and the connection counts as lost; 0 switches them off', duration),
   row('connectTimeout', 'duration', '5s', 'how long one attempt to connect may take', duration),
   row('reconnect', 'object', 'min 200ms, max 5s', 'waits between attempts to connect, doubled from min to max with jitter', inside({ min: duration, max: duration })),
+  row('watchdog', 'duration', '30s', 'how often the broker is asked whether each consumer is still there; one that is not is brought back; 0: never', duration),
   row('maxMessageBytes', 'number', '16 MiB', 'bodies above this are not sent, and dead-lettered unread when they come', whole(1, MAX)),
   row('consumerTimeout', 'duration', '30m', 'how long the broker lets a consumer hold a message (its consumer_timeout); handlers that may run longer are refused at boot; 0: for ever', duration),
 ];

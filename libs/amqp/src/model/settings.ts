@@ -49,6 +49,8 @@ export interface Settings {
   readonly heartbeat: number;
   readonly connectTimeout: number;
   readonly reconnect: { readonly min: number; readonly max: number };
+  /** 0: it never looks. */
+  readonly watchdog: number;
   readonly maxMessageBytes: number;
   /** 0: the broker has none. */
   readonly consumerTimeout: number;
@@ -102,6 +104,7 @@ export function settings(options: BrokerOptions = {}): Settings {
       min: ms(options.reconnect?.min, 200, 'reconnect.min'),
       max: ms(options.reconnect?.max, 5_000, 'reconnect.max'),
     },
+    watchdog: ms(options.watchdog, 30_000, 'watchdog'),
     maxMessageBytes: options.maxMessageBytes ?? 16 * 1024 * 1024,
     consumerTimeout: ms(options.consumerTimeout, 30 * 60_000, 'consumerTimeout'),
   };

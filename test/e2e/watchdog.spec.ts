@@ -1,0 +1,169 @@
+// Consumers that are gone without a word, and those that cannot come back: found, brought back or reported.
+
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { afterEach, expect, it } from '@jest/globals';
+import type { BrokerEvent } from '@warren/amqp';
+import { onEachBroker } from '../support/brokers.js';
+import { Collector, until } from '../support/events.js';
+import { count, eventOf, logged, warren, type Warren } from '../support/warren.js';
+
+const closers: (() => void)[] = [];
+
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+/** Forwards to a broker, but keeps methods of the broker back: class and method, such as 60.30 for basic.cancel. */
+async function withholding(url: string, methods: readonly string[]): Promise<{ url: string; on: boolean }> {
+  const [origin, target] = [new URL(url), new URL(url)];
+  const sockets = new Set<Socket>();
+  const proxy = { url: '', on: true };
+  const server = createServer((client) => {
+    const broker = connect(Number(origin.port || 5672), origin.hostname);
+    for (const socket of [client, broker]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => void (client.destroy(), broker.destroy()));
+    }
+    client.pipe(broker);
+    let rest = Buffer.alloc(0);
+    broker.on('data', (data: Buffer) => {
+      rest = Buffer.concat([rest, data]);
+      while (rest.length >= 8 && rest.length >= rest.readUInt32BE(3) + 8) {
+        const frame = rest.subarray(0, rest.readUInt32BE(3) + 8);
+        rest = rest.subarray(frame.length);
+        const method = frame[0] === 1 ? `${frame.readUInt16BE(7)}.${frame.readUInt16BE(9)}` : '';
+        if (!proxy.on || !methods.includes(method)) client.write(frame);
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  target.hostname = '127.0.0.1';
+  target.port = String((server.address() as AddressInfo).port);
+  proxy.url = target.href;
+  return proxy;
+}
+
+function findings({ events }: Warren): string[] {
+  return events.all.flatMap((event: BrokerEvent) => (event.kind === 'watchdog' ? [event.finding] : []));
+}
+
+onEachBroker('the watchdog', (broker) => {
+  it('brings back a consumer of whose end nothing was heard', async () => {
+    const proxy = await withholding(broker.url, ['60.30']);
+    const got = new Collector<unknown>();
+    const rabbit = await warren(proxy.url, { watchdog: 100 })
+      .consume('silent.end', ({ payload }) => got.push(payload))
+      .open();
+    await eventOf(rabbit, 'consumer-ready');
+    const channel = await (await broker.connect()).createChannel();
+    await channel.deleteQueue('silent.end');
+    await channel.assertQueue('silent.end', { durable: true });
+    await channel.sendToQueue('silent.end', Buffer.from('1'), { contentType: 'application/json' });
+    expect((await eventOf(rabbit, 'watchdog')).finding).toContain('nobody consumes it');
+    expect(await got.one()).toBe(1);
+    expect(rabbit.broker.status().counters.healed).toBe(1);
+  });
+
+  it('brings back a consumer whose queue is gone, and the queue', async () => {
+    const proxy = await withholding(broker.url, ['60.30']);
+    const got = new Collector<unknown>();
+    const rabbit = await warren(proxy.url, { watchdog: 100 })
+      .consume('silent.gone', ({ payload }) => got.push(payload))
+      .open();
+    await eventOf(rabbit, 'consumer-ready');
+    const channel = await (await broker.connect()).createChannel();
+    await channel.deleteQueue('silent.gone');
+    await eventOf(rabbit, 'consumer-lost');
+    await eventOf(rabbit, 'consumer-ready');
+    await rabbit.broker.send('silent.gone', 2);
+    expect(await got.one()).toBe(2);
+  });
+
+  it('brings back a consumer that is idle beside messages while others consume the queue', async () => {
+    const proxy = await withholding(broker.url, ['60.30']);
+    const got = new Collector<unknown>();
+    const rabbit = await warren(proxy.url, { watchdog: 100 })
+      .consume('silent.idle', ({ payload }) => got.push(payload))
+      .open();
+    await eventOf(rabbit, 'consumer-ready');
+    const channel = await (await broker.connect()).createChannel();
+    await channel.deleteQueue('silent.idle');
+    await channel.assertQueue('silent.idle', { durable: true });
+    // Another program holds one message and takes no more.
+    await channel.prefetch(1);
+    await channel.consume('silent.idle', () => undefined);
+    for (const body of ['1', '2'])
+      channel.sendToQueue('silent.idle', Buffer.from(body), { contentType: 'application/json' });
+    expect((await eventOf(rabbit, 'watchdog')).finding).toContain(
+      '1 messages are ready and none is delivered',
+    );
+    expect(await got.one()).toBe(2);
+  });
+
+  it('leaves alone who works, waits for work, or is on standby', async () => {
+    const started = new Collector<() => void>();
+    const busy = (): Promise<void> => new Promise((resolve) => started.push(resolve));
+    const first = await warren(broker.url, { watchdog: 20 })
+      .consume('calm.single', busy, { singleActive: true, prefetch: 1 })
+      .consume('calm.busy', busy, { prefetch: 1 })
+      .consume('calm.idle', () => 1)
+      .open();
+    const second = await warren(broker.url, { watchdog: 20 })
+      .consume('calm.single', busy, { singleActive: true, prefetch: 1 })
+      .open();
+    for (const queue of ['calm.single', 'calm.single', 'calm.busy', 'calm.busy'])
+      await first.broker.send(queue, 1);
+    await until(async () => (await count(broker, 'calm.busy')) === 1, 'one to wait');
+    const since = performance.now();
+    await until(() => performance.now() - since > 300, 'some rounds');
+    expect([...findings(first), ...findings(second)]).toEqual([]);
+    for (const finish of await started.take(2)) finish();
+    for (const finish of await started.take(2)) finish();
+  });
+
+  it('says once a minute why a consumer is not ready, and that is all that is said', async () => {
+    const channel = await (await broker.connect()).createChannel();
+    await channel.assertQueue('never.ready', { durable: true, maxLength: 5 });
+    let now = 1_700_000_000_000;
+    const timers = new Set<{ at: number; run: () => void }>();
+    const clock = {
+      now: () => now,
+      // Real time for what waits for the broker, moved time for all that is longer.
+      after: (ms: number, run: () => void) => {
+        if (ms < 10_000) {
+          const timer = setTimeout(run, ms);
+          return () => clearTimeout(timer);
+        }
+        const timer = { at: now + ms, run };
+        timers.add(timer);
+        return () => void timers.delete(timer);
+      },
+    };
+    const rabbit = await warren(broker.url, { startup: 'background' }, { clock })
+      .consume('never.ready', () => 1)
+      .consume('is.ready', () => 1)
+      .open();
+    await until(() => rabbit.broker.status().consumers[1].ready, 'the other consumer');
+    await until(() => rabbit.broker.status().consumers[0].lastError, 'the refusal');
+    // A round each half minute; the first ones come too early to complain.
+    const said = (): boolean => rabbit.lines.some((line) => line.includes("'never.ready' is not ready for"));
+    await until(() => {
+      now += 1_000;
+      for (const timer of [...timers]) if (timer.at <= now && timers.delete(timer)) timer.run();
+      return said();
+    }, 'the report');
+    await logged(rabbit, "the consumer of 'never.ready' is not ready for");
+    expect(findings(rabbit)[0]).toMatch(/^not ready for .*x-max-length/);
+    expect(rabbit.lines.filter((line) => line.includes("'is.ready'") && line.includes('not ready'))).toEqual(
+      [],
+    );
+    // It was never given up: as soon as it can be, it is.
+    await channel.deleteQueue('never.ready');
+    await until(() => rabbit.broker.status().consumers[0].ready, 'the consumer');
+  });
+});
