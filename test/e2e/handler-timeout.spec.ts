@@ -2,10 +2,10 @@
 // what a handler does that ignores all this is reported and not taken for success.
 
 import { describe, expect, it } from '@jest/globals';
-import type { Delivery } from '@warren/amqp';
+import { Retry, type Delivery, type HandlerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { count, eventOf, logged, rejection, taken, warren } from '../support/warren.js';
+import { count, eventOf, logged, rejection, taken, warren, type Warren } from '../support/warren.js';
 
 /** Something a test lets go when it wants. */
 function gate(): { opened: Promise<void>; open: () => void } {
@@ -131,6 +131,30 @@ onEachBroker('a handler that runs longer than its timeout', (broker) => {
       open();
       await logged(rabbit, 'price returned after its timeout of 50 ms; the result was not used');
       expect(rabbit.events.all.some(({ kind }) => kind === 'reply-ignored')).toBe(false);
+    });
+  });
+
+  it('is refused at boot when the broker would take the message back before, and warned of when it might', async () => {
+    const slow = (options: HandlerOptions): Warren =>
+      warren(broker.url, { consumerTimeout: '1m' }).consume('long', () => 1, options);
+    expect(() => slow({ timeout: '1m' })).toThrow(
+      /@Consume long may hold a message for 1m, but the broker takes it back after 1m/,
+    );
+    const rabbit = await slow({ timeout: '20s', prefetch: 4, concurrency: 1 }).open();
+    await logged(rabbit, 'long: 4 runs of up to 20s one after the other (prefetch 4, concurrency 1)');
+  });
+
+  it('says so in an attempt whose Retry asks for a wait that no broker has', async () => {
+    const rabbit = await warren(broker.url)
+      .consume('for-ever', () => Promise.reject(Retry({ after: '30d' })), { retry: false })
+      .open();
+    await rabbit.broker.send('for-ever', 1);
+    const { headers } = (await taken(broker, 'for-ever.dead')).properties;
+    expect(headers).toMatchObject({
+      'x-exception-type': 'ConfigError',
+      'x-exception-message': expect.stringMatching(
+        /Retry\(\{ after \}\) must be a duration, but is '30d'.*at most 2147483647 ms/,
+      ),
     });
   });
 });
