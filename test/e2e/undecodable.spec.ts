@@ -1,4 +1,5 @@
-// What no retry would mend goes to the dead letters at once, and the handler never sees it.
+// What a schema or a limit refuses goes to the dead letters at once, and the handler never sees it. What cannot be read
+// at all is in bad-deliveries.spec.ts.
 
 import { beforeEach, expect, it } from '@jest/globals';
 import type { StandardSchema } from '@warren/amqp';
@@ -37,61 +38,6 @@ onEachBroker('what cannot be read', (broker) => {
   };
 
   const json = 'application/json';
-  const bad: [string, Buffer, Options.Publish][] = [
-    ['malformed JSON', Buffer.from('{"id": 1,'), { contentType: json }],
-    ['JSON that is not UTF-8', Buffer.from([0x22, 0xff, 0x22]), { contentType: json }],
-    ['text that is not UTF-8', Buffer.from([0xff, 0xfe]), { contentType: 'text/plain' }],
-    ['an unknown content type', Buffer.from('x'), { contentType: 'application/x-unknown' }],
-    ['a body that says it is gzip', Buffer.from('{}'), { contentType: json, contentEncoding: 'gzip' }],
-    [
-      'JSON nested 20 000 levels deep',
-      Buffer.from('['.repeat(20_000) + ']'.repeat(20_000)),
-      { contentType: json },
-    ],
-  ];
-  it.each(bad)('%s is dead-lettered with its body as it was', async (name, content, options) => {
-    const queue = `bad.${bad.findIndex(([each]) => each === name)}`;
-    await warren(broker.url).consume(queue, calls.push).open();
-    await sendRaw(queue, content, options);
-    const dead = await taken(broker, `${queue}.dead`);
-    expect(dead.content.equals(content)).toBe(true);
-    expect(dead.properties.headers).toMatchObject({
-      'x-warren-reason': 'undecodable',
-      'x-exception-type': 'DecodeError',
-      'x-warren-attempt': 0,
-    });
-    expect(calls.all).toEqual([]);
-  });
-
-  const readable: [string, Buffer, Options.Publish, unknown][] = [
-    ['no properties and JSON', Buffer.from('{"a":1}'), {}, { a: 1 }],
-    ['no properties and text', Buffer.from('hello'), {}, 'hello'],
-    ['no properties and bytes', Buffer.from([255, 0]), {}, Buffer.from([255, 0])],
-    ['no properties and nothing', Buffer.alloc(0), {}, undefined],
-    [
-      'a content type in odd case with a charset',
-      Buffer.from('1'),
-      { contentType: 'Application/JSON; charset=utf-8' },
-      1,
-    ],
-    ['a +json type', Buffer.from('[1]'), { contentType: 'application/vnd.acme+json' }, [1]],
-    [
-      'a __proto__ in the body',
-      Buffer.from('{"__proto__":{"polluted":1}}'),
-      { contentType: json },
-      JSON.parse('{"__proto__":{"polluted":1}}'),
-    ],
-  ];
-  it.each(readable)('%s is read', async (name, content, options, expected) => {
-    const queue = `good.${readable.findIndex(([each]) => each === name)}`;
-    await warren(broker.url)
-      .consume(queue, (delivery) => calls.push(delivery.payload))
-      .open();
-    await sendRaw(queue, content, options);
-    expect(await calls.one()).toEqual(expected);
-    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
-  });
-
   it('a payload that does not fit the schema is dead-lettered with what the schema found; one that fits is what the schema made of it', async () => {
     await warren(broker.url)
       .consume('schema', (delivery) => calls.push(delivery.payload), { schema: number })
