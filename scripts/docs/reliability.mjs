@@ -1,43 +1,21 @@
-// Tables of docs/reliability.md from docs/reliability/*.json, which `npm run faults` writes: the page shows what was
+// Tables of docs/reliability.md from docs/reliability/*.json, which the fault runs write: the page shows what was
 // measured and nothing else. A file that is not there yet makes no table.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../run.mjs';
 
-const kinds = {
+const inputs = {
   deliveries: 'a consumer receives',
   requests: 'an RPC server is asked',
   replies: 'a caller is answered with',
   publishes: 'a publisher is given',
 };
+const sentences = { messages: underMessages, calls: underCalls, endings: atTheEnd };
+const heads = { messages: 'messages under way', calls: 'calls under way', endings: 'a process ends' };
 
 /** The tables by their names; `table(heads, rows)` makes one. */
 export function reliabilityTables(table) {
-  const bad = measured('bad-inputs');
-  if (bad === undefined) return {};
-  const { systems, results } = bad;
-  const made = Object.entries(kinds).map(([kind, head]) => [
-    `bad-${kind}`,
-    table(
-      [head, ...systems.map(({ title, version }) => `${title}${version ? ` ${version}` : ''}`)],
-      Object.entries(results[kind]).map(([input, each]) => [
-        input,
-        ...systems.map(({ key }) => (each[key] ? cell(each[key]) : 'not run')),
-      ]),
-    ),
-  ]);
-  return { ...Object.fromEntries(made), 'bad-summary': summary(bad, table) };
-}
-
-function summary({ systems, results }, table) {
-  const rows = Object.entries(kinds).map(([kind, head]) => [
-    head,
-    ...systems.map(({ key }) => {
-      const judged = Object.values(results[kind]).filter((each) => typeof each[key]?.clear === 'boolean');
-      return `${judged.filter((each) => each[key].clear).length} of ${judged.length}`;
-    }),
-  ]);
-  return table(['clear outcomes', ...systems.map(({ title }) => title)], rows);
+  return { ...faultTables(measured('faults'), table), ...badTables(measured('bad-inputs'), table) };
 }
 
 function measured(name) {
@@ -45,8 +23,116 @@ function measured(name) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
+const columns = (systems) => systems.map(({ title, version }) => `${title}${version ? ` ${version}` : ''}`);
+
+function faultTables(faults, table) {
+  if (faults === undefined) return {};
+  const { results } = faults;
+  const systems = faults.systems.filter(({ key }) => Object.values(results).some((each) => key in each));
+  const made = Object.entries(heads).map(([kind, head]) => [
+    `peers-${kind}`,
+    table(
+      [head, ...columns(systems)],
+      Object.entries(results)
+        .filter(([, each]) => each.kind === kind)
+        .map(([name, each]) => [
+          name,
+          ...systems.map(({ key }) => (each[key] ? sentences[kind](each[key]) : 'n/a')),
+        ]),
+    ),
+  ]);
+  const { node, rabbitmq, processors, date } = faults;
+  const where = `Measured on ${date}: RabbitMQ ${rabbitmq}, Node ${node}, ${processors} processors.`;
+  return { ...Object.fromEntries(made), 'peers-where': where };
+}
+
+const bold = (bad, text) => (bad ? `**${text}**` : text);
+const some = (count, text) => (count > 0 ? [text] : []);
+const crashed = ({ crashes }) => some(crashes, `**crashed ${crashes} ×**`);
+
+function underMessages(figures) {
+  const { sent, lost, rejected, rejectedButArrived, unknown, toldUnrouted, unsettled, stranded } = figures;
+  const { duplicates, sends, handles, memory } = figures;
+  const wrongly = rejectedButArrived - Math.min(unknown, rejectedButArrived);
+  const about = [...some(unknown, `${unknown} as unknown`), ...some(wrongly, `${wrongly} had arrived`)].join(
+    ', ',
+  );
+  return [
+    bold(lost > 0, `lost ${lost}`),
+    ...some(rejected, `rejected ${rejected} of ${sent}${about ? ` (${about})` : ''}`),
+    ...some(toldUnrouted, `told unroutable ${toldUnrouted}`),
+    ...some(unsettled, `**never settled ${unsettled}**`),
+    ...some(stranded, `**left in the queue ${stranded}**`),
+    ...some(duplicates, `twice ${duplicates}`),
+    ...crashed(figures),
+    `sends ${back(sends)}, handles ${back(handles)}`,
+    ...(memory ? [`memory ${memory.join(' → ')} MiB`] : []),
+  ].join('; ');
+}
+
+function back({ silent, back: seconds }) {
+  if (silent === null) return '**never again**';
+  return seconds === 0 ? 'on' : `after ${seconds.toFixed(1)} s`;
+}
+
+function underCalls(figures) {
+  const { calls, failed, slowestFailure, unsettled, after, exit } = figures;
+  return [
+    failed === 0
+      ? `all ${calls} answered`
+      : `failed ${failed} of ${calls}, the slowest after ${slowestFailure} ms`,
+    ...some(unsettled, `**never settled ${unsettled}**`),
+    ...crashed(figures),
+    ...(after === undefined || after === 10 ? [] : [`**then ${after} of 10**`]),
+    ...(exit ? [ended(exit)] : []),
+  ].join('; ');
+}
+
+function atTheEnd(figures) {
+  const { lost, begunAfter, duplicates, rejected, rejectedButArrived, unsettled, sent, exit } = figures;
+  return [
+    bold(lost > 0, `lost ${lost}`),
+    ...some(begunAfter, `**${begunAfter} begun after the signal**`),
+    ...some(duplicates, `handled twice ${duplicates}`),
+    ...some(rejected, `rejected ${rejected} of ${sent}`),
+    ...some(rejectedButArrived, `**${rejectedButArrived} of them had arrived**`),
+    ...some(unsettled, `**never settled ${unsettled}**`),
+    ended(exit),
+  ].join('; ');
+}
+
+const ended = ({ ms }) =>
+  ms === null ? '**had not ended after 15 s**' : `ended in ${(ms / 1_000).toFixed(1)} s`;
+
+function badTables(bad, table) {
+  if (bad === undefined) return {};
+  const { systems, results } = bad;
+  const made = Object.entries(inputs).map(([kind, head]) => [
+    `bad-${kind}`,
+    table(
+      [head, ...columns(systems)],
+      Object.entries(results[kind]).map(([input, each]) => [
+        input,
+        ...systems.map(({ key }) => cell(each[key])),
+      ]),
+    ),
+  ]);
+  const summary = Object.entries(inputs).map(([kind, head]) => [
+    head,
+    ...systems.map(({ key }) => {
+      const judged = Object.values(results[kind]).filter((each) => typeof each[key]?.clear === 'boolean');
+      return `${judged.filter((each) => each[key].clear).length} of ${judged.length}`;
+    }),
+  ]);
+  return {
+    ...Object.fromEntries(made),
+    'bad-summary': table(['clear outcomes', ...columns(systems)], summary),
+  };
+}
+
 // What is not a clear outcome stands out. Texts of libraries are shown as text.
-function cell({ says, clear }) {
-  const safe = says.replace(/[<>*_]/g, (sign) => `\\${sign}`);
-  return clear === false ? `**${safe}**` : safe;
+function cell(judged) {
+  if (judged === undefined) return 'not run';
+  const safe = judged.says.replace(/[<>*_]/g, (sign) => `\\${sign}`);
+  return bold(judged.clear === false, safe);
 }

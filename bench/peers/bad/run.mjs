@@ -17,7 +17,7 @@ const kinds = {
 
 /**
  * `vhost(name)` makes a fresh virtual host and resolves with its URL. Resolves with
- * `{ <kind>: { <input>: { <system>: { outcome, clear, hurt?, late?, hung? } } } }`.
+ * `{ <kind>: { <input>: { <system>: { says, clear } } } }`.
  */
 export async function badInputs({ vhost, say, only = () => true, atOnce = 2 }) {
   const results = {};
@@ -47,8 +47,12 @@ async function meet(kind, system, vhost, results, say) {
     for (const input of inputs) {
       const judged = await judge(arena, input);
       const result = judged.hung ? { ...judged, clear: false } : judged;
-      results[input.name][system.key] = result;
-      say(`${system.title}: ${kind}: ${input.name}: ${sentence(result)}`);
+      const says = sentence(result);
+      results[input.name][system.key] = {
+        says,
+        ...(result.clear === undefined ? {} : { clear: result.clear }),
+      };
+      say(`${system.title}: ${kind}: ${input.name}: ${says}`);
       // The next input meets a process that nothing has happened to.
       if (result.clear === false || arena.child.ended) await arena.start();
     }
@@ -58,7 +62,7 @@ async function meet(kind, system, vhost, results, say) {
 }
 
 /** A result as it stands in a cell. */
-export function sentence({ outcome, hurt, late, hung }) {
+function sentence({ outcome, hurt, late, hung }) {
   const after = [];
   if (hurt) after.push(`${hurt} of 4 good ones failed with it`);
   if (late) after.push(`good ones again after ${(late / 1000).toFixed(1)} s`);

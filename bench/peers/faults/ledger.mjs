@@ -11,10 +11,12 @@ export class Ledger {
   #stranded = new Set();
 
   /** Lines of a producer or a caller. */
-  sending({ event, n, id, ok, error, ms }, at = performance.now()) {
+  sending({ event, n, id, ok, value, error, ms }, at = performance.now()) {
     if (event === 'sent') this.#sent.set(n, { outcome: 'pending' });
     if (event !== 'settled' || !this.#sent.has(id)) return;
-    this.#sent.set(id, { outcome: ok ? 'ok' : 'rejected', error, ms });
+    // A receipt may say that no queue wanted it; who is told so has lost nothing.
+    const unrouted = ok && String(value).includes('"routed":false');
+    this.#sent.set(id, { outcome: unrouted ? 'unrouted' : ok ? 'ok' : 'rejected', error, ms });
     if (ok) this.#confirmed.push(at);
   }
 
@@ -55,6 +57,10 @@ export class Ledger {
     return this.#handled.filter((time) => time > at).length;
   }
 
+  get everythingHandled() {
+    return this.#numbers('ok').every((n) => this.#runs.has(n));
+  }
+
   get handledCount() {
     return this.#runs.size;
   }
@@ -79,6 +85,7 @@ export class Ledger {
       rejectedButArrived: rejected.filter(arrived).length,
       // Told as what it is: perhaps there, perhaps not.
       unknown: rejected.filter((n) => /unknown/i.test(this.#sent.get(n).error)).length,
+      toldUnrouted: this.#numbers('unrouted').length,
       unsettled: this.pending,
       gone: this.#numbers('gone').length,
       stranded: this.#stranded.size,
@@ -124,7 +131,7 @@ function gap(times, began, over) {
   const first = times.find((time) => time > over);
   if (first === undefined) return { silent: null, back: null };
   // A pause this short is no silence, wherever it lies.
-  const back = silent < 500 ? 0 : Math.max(0, end - over);
+  const back = silent < 700 ? 0 : Math.max(0, end - over);
   return { silent: seconds(silent), back: seconds(back) };
 }
 

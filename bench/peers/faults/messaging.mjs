@@ -31,11 +31,15 @@ export const messaging = [
       await each(trials, ({ proxy }) => proxy.speak());
     },
   },
+  // The queue is empty at that moment, so that nothing goes with it.
   {
     name: 'consumer cancelled by the broker',
-    hit: ({ broker, trials }) => each(trials, broker.replaceQueue),
+    hit: ({ broker, trials }) => each(trials, (trial) => trial.inPause(() => broker.replaceQueue(trial))),
   },
-  { name: 'queue deleted', hit: ({ broker, trials }) => each(trials, broker.deleteQueue) },
+  {
+    name: 'queue deleted',
+    hit: ({ broker, trials }) => each(trials, (trial) => trial.inPause(() => broker.deleteQueue(trial))),
+  },
   {
     name: 'publishes to a missing exchange in between',
     needsExchange: true,

@@ -8,9 +8,9 @@ import { messaging, underStream } from './messaging.mjs';
 import { Trial } from './trial.mjs';
 
 const faults = [
-  ...messaging.map((fault) => ({ ...fault, run: underStream })),
-  ...endings,
-  ...calling.map((fault) => ({ ...fault, run: underCalls })),
+  ...messaging.map((fault) => ({ ...fault, kind: 'messages', run: underStream })),
+  ...endings.map((fault) => ({ ...fault, kind: 'endings' })),
+  ...calling.map((fault) => ({ ...fault, kind: 'calls', run: underCalls })),
 ];
 
 /** Resolves with `{ [fault]: { [system]: figures } }`. `say(line)` is told of each. */
@@ -23,7 +23,8 @@ export async function runFaults({ broker, say, only = () => true }) {
       const began = performance.now();
       results[fault.name] = await one(fault, at, compared, broker);
       say(`${fault.name} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
-      for (const { key, title } of compared) say(`  ${title}: ${JSON.stringify(results[fault.name][key])}`);
+      for (const { key, title } of compared)
+        say(`  ${title}: ${JSON.stringify(results[fault.name][key] ?? 'n/a')}`);
     }
   } finally {
     await endAll();
@@ -43,5 +44,5 @@ async function one(fault, at, compared, broker) {
   const figures = await fault.run(fault, { broker, trials });
   await broker.settled();
   await Promise.all(trials.map(({ vhost }) => broker.removeVhost(vhost)));
-  return Object.fromEntries(compared.map(({ key }) => [key, figures[key] ?? 'n/a']));
+  return { kind: fault.kind, ...Object.fromEntries(able.map(({ key }) => [key, figures[key]])) };
 }

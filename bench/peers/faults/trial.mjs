@@ -81,6 +81,17 @@ export class Trial {
     for (const child of this.#senders) child.tell({ stream: { count: 0 } });
   }
 
+  /** Does something while no message is on its way. */
+  async inPause(work) {
+    const stream = this.#stream;
+    this.stopStream();
+    await this.until(() => this.ledger.pending === 0 && this.ledger.everythingHandled, 5_000);
+    // Handled is not yet acked.
+    await pause(200);
+    await work();
+    this.stream(stream);
+  }
+
   /** Looks until `condition()` holds; false when it does not within `limit` milliseconds. */
   async until(condition, limit) {
     const end = performance.now() + limit;

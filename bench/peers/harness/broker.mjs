@@ -29,6 +29,11 @@ export class Broker {
     return `${this.#node.url}/${name}`;
   };
 
+  /** The version of RabbitMQ. */
+  async version() {
+    return (await this.#api('GET', '/overview')).rabbitmq_version;
+  }
+
   removeVhost = (name) => this.#api('DELETE', `/vhosts/${name}`);
 
   /** Resolves when its port answers again, which is before its management API does: see `settled`. */
@@ -47,9 +52,9 @@ export class Broker {
   /** Closes the connections of a virtual host, as an operator would. */
   closeConnections = async ({ vhost }) => {
     let open = [];
-    // The list is some seconds behind.
+    // The list is some seconds behind, and an error while it is gathered.
     await this.#until(async () => {
-      open = await this.#api('GET', `/vhosts/${vhost}/connections`);
+      open = await this.#api('GET', `/vhosts/${vhost}/connections`).catch(() => []);
       return open.length >= 2;
     });
     await Promise.all(
