@@ -2,8 +2,7 @@
 // costs nothing but what needs it: all else is declared, and its consumers consume.
 
 import type { Connection } from '../link/connection.js';
-import { isPermanent } from '../link/refusal.js';
-import { RabbitError } from '../model/errors.js';
+import { ConnectionLostError, RabbitError } from '../model/errors.js';
 import { declare } from '../topology/declare.js';
 import type { TopologyPlan } from '../topology/plan.js';
 
@@ -23,8 +22,8 @@ async function attempt(connection: Connection, plan: TopologyPlan): Promise<Rabb
     await connection.withChannel((channel) => declare(channel, plan));
     return undefined;
   } catch (error) {
-    if (error instanceof RabbitError && isPermanent(error)) return error;
-    throw error;
+    if (!(error instanceof RabbitError) || error instanceof ConnectionLostError) throw error;
+    return error;
   }
 }
 

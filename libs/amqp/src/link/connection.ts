@@ -10,6 +10,7 @@ import { LiveChannel } from './channel.js';
 import { dial } from './dial.js';
 import { endpoints, type Endpoint, type EndpointOptions } from './endpoints.js';
 import { isPermanent, refusal } from './refusal.js';
+import { onSilence } from './silence.js';
 
 /** What a connection tells its owner. */
 export type ConnectionEvent =
@@ -40,7 +41,7 @@ interface Waiter {
   readonly impatient: boolean;
 }
 
-const CLOSE_PATIENCE = 2_000;
+const CLOSE_PATIENCE = 1_000;
 
 /** A connection with its own retry loop. */
 export class Connection {
@@ -107,7 +108,7 @@ export class Connection {
     }
   }
 
-  /** Closes for good, politely for two seconds, then by destroying the socket. Always settles. */
+  /** Closes for good, politely for a second, then by destroying the socket. Always settles. */
   async close(): Promise<void> {
     const { model } = this;
     if (this.state === 'closed') return this.loop;
@@ -115,9 +116,9 @@ export class Connection {
     this.rejectWaiters(this.closedError());
     this.wake?.();
     if (model) {
-      const forced = this.options.clock.after(CLOSE_PATIENCE, () => this.kill.abort());
-      await model.close().catch(() => undefined);
-      forced();
+      // A socket that was destroyed while it closed politely leaves the client library waiting.
+      const closed = inTime(this.options.clock, CLOSE_PATIENCE, model.close(), () => this.closedError());
+      await closed.catch(() => undefined);
     }
     // A connect attempt that is under way ends here; a closed socket does not mind.
     this.kill.abort();
@@ -173,6 +174,7 @@ export class Connection {
       // Whoever destroys the socket does not wait for events that may have come before we listened.
       this.kill.signal.addEventListener('abort', () => resolve(reason), { once: true });
     });
+    onSilence(model, this.kill.signal, (why) => ((reason = why), this.kill.abort()));
     model.on('blocked', (why: string) => this.setBlocked(true, why));
     model.on('unblocked', () => this.setBlocked(false, ''));
     this.model = model;

@@ -23,7 +23,7 @@ export interface LeaseOptions {
   readonly onFailed?: (error: unknown) => void;
 }
 
-const CLOSE_PATIENCE = 1_000;
+const CLOSE_PATIENCE = 500;
 
 /** Holds one channel at a time. */
 export class ChannelLease {

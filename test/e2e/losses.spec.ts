@@ -1,0 +1,151 @@
+// Losses one by one, and how long each takes to be over: forced close, reset, silence, a channel that dies, a queue that
+// somebody made otherwise meanwhile. What is not hit goes on.
+
+import { expect, it } from '@jest/globals';
+import { onEachBroker } from '../support/brokers.js';
+import { Collector, until, within } from '../support/events.js';
+import { Tap } from '../support/tap.js';
+import { eventOf, logged, rejection, warren, type Warren } from '../support/warren.js';
+
+/** Our own goal is below it; a busy machine is slower. */
+const BACK = 3_000;
+
+onEachBroker('a loss', (broker) => {
+  const back = async (rabbit: Warren, got: Collector<unknown>, queue: string): Promise<number> => {
+    const since = performance.now();
+    const sent = await rabbit.broker.send(queue, 'back', { retryUnknown: true });
+    expect(sent.routed).toBe(true);
+    await until(() => got.all.includes('back'), 'the message to be consumed');
+    return performance.now() - since;
+  };
+
+  it('by a reset in the middle is over soon, with the default waits between attempts', async () => {
+    const tap = await Tap.open(broker.url);
+    const got = new Collector<unknown>();
+    const rabbit = await warren(tap.url, { reconnect: {} })
+      .consume('reset.one', ({ payload }) => got.push(payload))
+      .open();
+    tap.reset();
+    expect(await back(rabbit, got, 'reset.one')).toBeLessThan(BACK);
+    expect(rabbit.broker.status().counters).toMatchObject({ connectionsLost: 2, consumersLost: 1 });
+    const waits = rabbit.events.all.flatMap((event) =>
+      event.kind === 'connect-failed' ? [event.retryIn] : [],
+    );
+    for (const wait of waits) expect(wait).toBeGreaterThanOrEqual(100);
+    tap.cut();
+  });
+
+  it('by silence is noticed after two heartbeats, and calls under way end then', async () => {
+    const tap = await Tap.open(broker.url);
+    const got = new Collector<unknown>();
+    const rabbit = await warren(tap.url, { heartbeat: 1_000 })
+      .consume('silent.one', ({ payload }) => got.push(payload))
+      .open();
+    const never = rejection(rabbit.broker.request('silent.one', 'call', { timeout: '20s' }));
+    await until(() => got.all.includes('call'), 'the request to arrive');
+    tap.shut();
+    const since = performance.now();
+    const error = await within(never, 'the call to end');
+    expect(error.code).toBe('WARREN_RPC_CONNECTION_LOST');
+    // Two heartbeats and a second, and what a busy machine takes.
+    expect(performance.now() - since).toBeLessThan(4_000);
+    tap.reset();
+    await back(rabbit, got, 'silent.one');
+    tap.cut();
+  });
+
+  it('of a channel costs only its own consumer', async () => {
+    const [hit, spared] = [new Collector<unknown>(), new Collector<unknown>()];
+    const rabbit = await warren(broker.url)
+      .consume('channel.hit', ({ payload }) => hit.push(payload))
+      .consume('channel.spared', ({ payload }) => spared.push(payload))
+      .open();
+    await eventOf(rabbit, 'consumer-ready');
+    // A mistake on its channel, such as an unknown delivery tag, is what a broken proxy or client library makes.
+    unknownTag(rabbit, 'channel.hit');
+    const since = performance.now();
+    expect((await eventOf(rabbit, 'consumer-lost')).queue).toBe('channel.hit');
+    await eventOf(rabbit, 'consumer-ready');
+    expect(performance.now() - since).toBeLessThan(1_000);
+    await rabbit.broker.send('channel.hit', 1);
+    await rabbit.broker.send('channel.spared', 2);
+    expect([await hit.one(), await spared.one()]).toEqual([1, 2]);
+    expect(rabbit.broker.status().counters).toMatchObject({ connectionsLost: 0, consumersLost: 1 });
+  });
+
+  it('during which a queue was made otherwise is said, hurts no other consumer, and ends with its cause', async () => {
+    const tap = await Tap.open(broker.url);
+    const got = new Collector<unknown>();
+    const rabbit = await warren(tap.url)
+      .consume('made.otherwise', ({ payload }) => got.push(payload))
+      .consume('made.well', ({ payload }) => got.push(payload))
+      .subscribe('made.*', ({ payload }) => got.push(payload), { id: 'made', queue: 'made.bound' })
+      .open();
+    const channel = await (await broker.connect()).createChannel();
+    tap.shut();
+    await channel.deleteQueue('made.otherwise');
+    await channel.deleteQueue('made.bound');
+    await channel.assertQueue('made.otherwise', { durable: true, maxLength: 5 });
+    tap.reset();
+    const consumer = (queue: string): { ready: boolean; lastError?: string } =>
+      rabbit.broker.status().consumers.find((one) => one.queue === queue) as { ready: boolean };
+    await until(
+      () => /x-max-length/.test(consumer('made.otherwise').lastError ?? ''),
+      'the mismatch to be said',
+    );
+    await until(() => consumer('made.well').ready && consumer('made.bound').ready, 'the others to be back');
+    expect((await rabbit.broker.publish('made.up', 'other')).routed).toBe(true);
+    await until(() => got.all.includes('other'), 'the other consumer');
+    expect(consumer('made.otherwise').ready).toBe(false);
+    await channel.deleteQueue('made.otherwise');
+    await until(() => consumer('made.otherwise').ready, 'the consumer to be back', 15_000);
+    expect(consumer('made.otherwise').lastError).toBeUndefined();
+    tap.cut();
+  });
+
+  it('of a password that worked is reported and tried again, and ends when it works again', async () => {
+    const tap = await Tap.open(broker.url);
+    const { username, password } = new URL(broker.url);
+    const right = { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+    let given = right;
+    const got = new Collector<unknown>();
+    const rabbit = await warren(tap.url, { credentials: () => given })
+      .consume('rotated', ({ payload }) => got.push(payload))
+      .open();
+    given = { ...right, password: 'rotated away' };
+    tap.reset();
+    await until(
+      () =>
+        rabbit.broker.status().connections.some(({ lastError }) => /user or password/.test(lastError ?? '')),
+      'the refusal to be reported',
+    );
+    given = right;
+    await until(() => rabbit.broker.status().consumers[0].ready, 'the consumer to be back', 15_000);
+    await back(rabbit, got, 'rotated');
+    await logged(rabbit, 'does not accept user or password');
+    tap.cut();
+  });
+
+  it('of a queue that another connection holds for itself is waited out', async () => {
+    const holder = await broker.connect();
+    await (await holder.createChannel()).assertQueue('held', { exclusive: true, durable: true });
+    const got = new Collector<unknown>();
+    const rabbit = await warren(broker.url, { startup: 'background' })
+      .consume('held', ({ payload }) => got.push(payload))
+      .consume('not.held', ({ payload }) => got.push(payload))
+      .open();
+    await until(() => rabbit.broker.status().consumers[1].ready, 'the other consumer', 15_000);
+    await logged(rabbit, 'exclusive to another connection');
+    await holder.close();
+    await until(() => rabbit.broker.status().consumers[0].ready, 'the consumer', 15_000);
+    await back(rabbit, got, 'held');
+  });
+});
+
+function unknownTag({ broker }: Warren, queue: string): void {
+  interface Inside {
+    consumers: { all: { queueName: string; lease: { current: { ack(tag: number): boolean } } }[] };
+  }
+  const { all } = (broker as unknown as Inside).consumers;
+  all.find(({ queueName }) => queueName === queue)?.lease.current.ack(999);
+}
