@@ -36,7 +36,7 @@ onRabbitMQ('a reply address that kills the connection which uses it', (broker) =
       })
       .open();
     const client = await warren(broker.url).open();
-    const FORGED = 5;
+    const FORGED = 2;
     let [going, answered] = [true, 0];
     const caller = async (): Promise<void> => {
       while (going) {
@@ -49,6 +49,7 @@ onRabbitMQ('a reply address that kills the connection which uses it', (broker) =
     await until(
       () => server.broker.status().counters.answersLost === FORGED,
       'the forged ones to be given up',
+      20_000,
     );
     const before = answered;
     await until(() => answered > before + 20, 'calls to be answered afterwards');

@@ -63,7 +63,7 @@ onEachBroker('the watchdog', (broker) => {
     const channel = await (await broker.connect()).createChannel();
     await channel.deleteQueue('silent.end');
     await channel.assertQueue('silent.end', { durable: true });
-    await channel.sendToQueue('silent.end', Buffer.from('1'), { contentType: 'application/json' });
+    channel.sendToQueue('silent.end', Buffer.from('1'), { contentType: 'application/json' });
     expect((await eventOf(rabbit, 'watchdog')).finding).toContain('nobody consumes it');
     expect(await got.one()).toBe(1);
     expect(rabbit.broker.status().counters.healed).toBe(1);

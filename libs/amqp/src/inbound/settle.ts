@@ -4,6 +4,7 @@
 import { describeError, printable } from '../model/logger.js';
 import type { Clock } from '../model/clock.js';
 import type { Delivery } from '../model/delivery.js';
+import { PublishTimeoutError } from '../model/publish-errors.js';
 import type { BrokerLogger } from '../model/logger.js';
 import type { Outlet } from '../model/outlet.js';
 import type { Verdict } from '../model/verdict.js';
@@ -91,16 +92,21 @@ async function sentOn(
   { clock, logger, events }: SettleRoom,
 ): Promise<boolean> {
   // The broker has the message back already and delivers it again: sending it on would double it.
-  if (!origin.alive()) return false;
-  try {
-    await send();
-  } catch (error) {
-    logger.error(
-      `a message of queue '${delivery.queue}' could not be sent on (${printable(describeError(error))}); it goes back to its queue`,
-    );
-    events.emit({ kind: 'not-sent-on', queue: delivery.queue, delivery, error });
-    await new Promise<void>((resolve) => void clock.after(PAUSE, resolve));
-    return origin.requeue();
+  while (origin.alive()) {
+    try {
+      await send();
+      return origin.ack();
+    } catch (error) {
+      // The broker is blocked, or this connection away: the handler has done its part and need not run again for that.
+      const later = error instanceof PublishTimeoutError;
+      const end = later ? 'it is tried again' : 'it goes back to its queue';
+      logger.error(
+        `a message of queue '${delivery.queue}' could not be sent on (${printable(describeError(error))}); ${end}`,
+      );
+      if (!later) events.emit({ kind: 'not-sent-on', queue: delivery.queue, delivery, error });
+      await new Promise<void>((resolve) => void clock.after(PAUSE, resolve));
+      if (!later) return origin.requeue();
+    }
   }
-  return origin.ack();
+  return false;
 }
