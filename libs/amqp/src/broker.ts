@@ -66,7 +66,6 @@ export class Broker {
     this.clock = internals.clock ?? systemClock;
     this.deadlines = new Deadlines(this.clock);
     this.events = new Events(this.settings.logger, this.settings.service, internals.name);
-    this.events.on(() => this.counters.repliesIgnored++, ['reply-ignored']);
     const { settings: all, clock, events, counters } = this;
     this.links = new Connections({
       ...{ settings: all, clock, events, counters },
