@@ -1,7 +1,8 @@
 // Handlers for callers that use Nest's own RabbitMQ transport: the codec `nest` reads and writes its envelope.
 import { Injectable } from '@nestjs/common';
 import { Payload, RpcException } from '@nestjs/microservices';
-import { Consume, nest, RpcHandler } from '@warren/nestjs';
+import { Consume, nest, nestPattern, RpcHandler } from '@warren/nestjs';
+import { concat, of, throwError, type Observable } from 'rxjs';
 import { Received } from './application.js';
 
 @Injectable()
@@ -24,5 +25,58 @@ export class AuditHandlers {
   @Consume('audit', { codec: nest, queueType: 'default' })
   note(@Payload() event: unknown): void {
     this.received.push(event);
+  }
+}
+
+// The handlers of a microservice share its queue; each gets its own pattern.
+@Injectable()
+export class MarketHandlers {
+  constructor(private readonly received: Received) {}
+
+  @RpcHandler('quote', { queue: 'market', codec: nestPattern('quote'), queueType: 'default' })
+  quote(@Payload() sku: string): string {
+    return `quote of ${sku}`;
+  }
+
+  @RpcHandler('list', {
+    queue: 'market',
+    codec: nestPattern({ cmd: 'list', of: 'all' }),
+    queueType: 'default',
+  })
+  list(): string[] {
+    return ['a', 'b'];
+  }
+
+  @RpcHandler('count', { queue: 'market', codec: nestPattern('count'), queueType: 'default' })
+  async *count(@Payload() to: number): AsyncGenerator<number> {
+    for (let n = 1; n <= to; n++) yield await Promise.resolve(n);
+  }
+
+  @RpcHandler('ticks', { queue: 'market', codec: nestPattern('ticks'), queueType: 'default' })
+  ticks(): Observable<string> {
+    return of('tick', 'tack', 'tock');
+  }
+
+  @RpcHandler('broken', { queue: 'market', codec: nestPattern('broken'), queueType: 'default' })
+  broken(): Observable<string> {
+    const error = new RpcException({ code: 'HALT', message: 'trading is halted' });
+    return concat(
+      of('tick', 'tack'),
+      throwError(() => error),
+    );
+  }
+
+  @RpcHandler('endless', { queue: 'market', codec: nestPattern('endless'), queueType: 'default' })
+  async *endless(): AsyncGenerator<number> {
+    try {
+      for (let n = 1; ; n++) yield await Promise.resolve(n);
+    } finally {
+      this.received.push('endless is over');
+    }
+  }
+
+  @Consume('market', { codec: nestPattern('closed'), queueType: 'default' })
+  closed(@Payload() day: unknown): void {
+    this.received.push(day);
   }
 }

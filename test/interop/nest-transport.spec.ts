@@ -2,12 +2,15 @@
 // microservices answer our requests.
 import { describe, expect, it } from '@jest/globals';
 import { nest, nestPattern } from '@warren/nestjs';
+import { firstValueFrom } from 'rxjs';
 import { onEachBroker, type TestBroker } from '../support/brokers.js';
+import { within } from '../support/events.js';
 import { rejection } from '../support/warren.js';
 import { application } from './application.js';
-import { AuditHandlers, PriceHandlers } from './nest-handlers.js';
+import { AuditHandlers, MarketHandlers, PriceHandlers } from './nest-handlers.js';
 import {
   ask,
+  askAll,
   clientProxy,
   counted,
   emit,
@@ -20,7 +23,9 @@ onEachBroker("Nest's transport", (broker) => {
   describe.each(versions)('%s', (name, load) => {
     const queue = `stock ${name}`;
     client(broker, load);
+    sharedQueue(broker, load);
     server(broker, load, queue);
+    streams(broker, load, `streams ${name}`);
   });
 });
 
@@ -102,5 +107,67 @@ function server(broker: TestBroker, load: () => NestVersion, queue: string): voi
     expect(await publisher.request('stock', order, { codec: nest })).toEqual({ sku: 'a', left: 3 });
     const sum = publisher.request('stock', [1, 2], { codec: nestPattern({ cmd: 'sum' }) });
     expect(await sum).toBe(3);
+  });
+}
+
+function sharedQueue(broker: TestBroker, load: () => NestVersion): void {
+  it.each<[string, unknown, unknown, unknown[]]>([
+    ['a value', 'quote', 'a', ['quote of a']],
+    ['a pattern that is an object', { of: 'all', cmd: 'list' }, {}, [['a', 'b']]],
+    ['a generator', 'count', 3, [1, 2, 3]],
+    ['a generator without items', 'count', 0, []],
+    ['an Observable', 'ticks', {}, ['tick', 'tack', 'tock']],
+    ['an Observable that fails', 'broken', {}, ['tick', 'tack', expect.objectContaining({ code: 'HALT' })]],
+    ['nobody', 'no such', {}, [expect.objectContaining({ code: 'WARREN_NO_HANDLER' })]],
+  ])("handlers that share a queue answer ClientProxy's send: %s", async (_name, pattern, data, answers) => {
+    await application(broker.url, [MarketHandlers]);
+    const proxy = await clientProxy(load(), broker.url, 'market');
+    expect(await askAll(proxy, pattern, data)).toEqual(answers);
+  });
+
+  it('an event reaches the handler of its pattern on the shared queue', async () => {
+    const { received } = await application(broker.url, [MarketHandlers]);
+    const proxy = await clientProxy(load(), broker.url, 'market');
+    await emit(proxy, 'closed', { day: 1 });
+    expect(await received.one()).toEqual({ day: 1 });
+  });
+
+  it('a generator ends when the client that read it is closed', async () => {
+    const { received } = await application(broker.url, [MarketHandlers]);
+    const proxy = await clientProxy(load(), broker.url, 'market');
+    const first = await within(firstValueFrom(proxy.send<number>('endless', {})), 'the first item');
+    expect(first).toBe(1);
+    await proxy.close();
+    expect(await received.one()).toBe('endless is over');
+  });
+}
+
+/** What a microservice streams to us, and the error in the end if there is one. */
+async function reading(
+  { url }: TestBroker,
+  version: NestVersion,
+  queue: string,
+  asked: { readonly pattern: string; readonly data: unknown },
+): Promise<unknown[]> {
+  await microservice(version, url, queue);
+  const { publisher } = await application(url);
+  const seen: unknown[] = [];
+  const codec = nestPattern(asked.pattern);
+  try {
+    for await (const item of publisher.stream(queue, asked.data, { codec })) seen.push(item);
+  } catch (error) {
+    seen.push(error);
+  }
+  return seen;
+}
+
+function streams(broker: TestBroker, load: () => NestVersion, queue: string): void {
+  it.each<[string, string, unknown, unknown[]]>([
+    ['an Observable', 'stream', {}, [1, 2, 3]],
+    ['one value', 'stock', { sku: 'a' }, [{ sku: 'a', left: 3 }]],
+    ['no value', 'nothing', {}, []],
+    ['an error in the middle', 'broken', {}, [1, 2, expect.objectContaining({ remoteCode: 'HALT' })]],
+  ])('a microservice streams to us: %s', async (_name, pattern, data, items) => {
+    expect(await reading(broker, load(), queue, { pattern, data })).toEqual(items);
   });
 }

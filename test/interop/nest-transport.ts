@@ -6,7 +6,7 @@ import { Controller, Module, type Type } from '@nestjs/common';
 import type * as common12 from '@nestjs/common';
 import * as core12 from '@nestjs/core';
 import type { ClientProxy } from '@nestjs/microservices';
-import { lastValueFrom, of, throwError, type Observable } from 'rxjs';
+import { concat, lastValueFrom, of, tap, throwError, toArray, type Observable } from 'rxjs';
 import { Collector, within } from '../support/events.js';
 import { closeLater } from './application.js';
 
@@ -63,6 +63,20 @@ export function ask(client: ClientProxy, pattern: unknown, data: unknown): Promi
   );
 }
 
+/** Asks and collects every value until the end, also those before an error, which is told to `onError`. */
+export async function askAll(client: ClientProxy, pattern: unknown, data: unknown): Promise<unknown[]> {
+  const seen: unknown[] = [];
+  const answer = client.send<unknown>(pattern, data).pipe(
+    tap((value) => void seen.push(value)),
+    toArray(),
+  );
+  try {
+    return await within(lastValueFrom(answer), "Nest's client's answers");
+  } catch (error) {
+    return [...seen, error];
+  }
+}
+
 /** Emits and waits until the broker has it. */
 export async function emit(client: ClientProxy, pattern: unknown, data: unknown): Promise<void> {
   await within(lastValueFrom(client.emit(pattern, data), { defaultValue: undefined }), 'the event to be out');
@@ -113,6 +127,20 @@ function stock({ MessagePattern, EventPattern, Payload, RpcException }: Microser
     @MessagePattern('late')
     late(): Observable<never> {
       return throwError(() => new RpcException({ code: 'LATE', message: 'too late' }));
+    }
+
+    @MessagePattern('broken')
+    broken(): Observable<number> {
+      const error = new RpcException({ code: 'HALT', message: 'halted' });
+      return concat(
+        of(1, 2),
+        throwError(() => error),
+      );
+    }
+
+    @MessagePattern('nothing')
+    nothing(): Observable<never> {
+      return of();
     }
 
     @EventPattern('counted')

@@ -35,11 +35,55 @@ export const nest: Codec = {
 };
 
 /**
- * The codec `nest` for a microservice whose queue has another name than the pattern:
- * `request('stock-queue', data, { codec: nestPattern('stock') })`. Objects such as `{ cmd: 'sum' }` are patterns too.
+ * The codec `nest` for one pattern of a queue. A call names it where the queue has another name:
+ * `request('stock-queue', data, { codec: nestPattern('stock') })`. A handler that has it gets the messages of this
+ * pattern only: `@RpcHandler('stock', { queue: 'stock-queue', codec: nestPattern('stock') })`, so that the handlers of a
+ * microservice can share its one queue. Objects such as `{ cmd: 'sum' }` are patterns too.
  */
 export function nestPattern(pattern: string | Readonly<Record<string, unknown>>): Codec {
-  return { ...nest, encode: (payload, about) => encode(pattern, payload, about) };
+  const name = patternName(pattern);
+  return {
+    ...nest,
+    name: `nest ${name}`,
+    accepts: (content) => patternOf(content) === name,
+    encode: (payload, about) => encode(pattern, payload, about),
+  };
+}
+
+/** The patterns of bodies that were looked at: every handler of a queue asks. */
+const patterns = new WeakMap<Buffer, string>();
+
+/** What a body says it is for; '' when it says nothing. */
+function patternOf(content: Buffer): string {
+  const known = patterns.get(content);
+  if (known !== undefined) return known;
+  let packet: unknown;
+  try {
+    packet = parseJson(utf8(content));
+  } catch {
+    // No packet, then.
+  }
+  const pattern = isPacket(packet) ? patternName(packet.pattern) : '';
+  patterns.set(content, pattern);
+  return pattern;
+}
+
+// The order of an object's keys makes no difference, and neither does it whether a client sent the object or, as some
+// versions of Nest do, its JSON.
+function patternName(pattern: unknown): string {
+  if (typeof pattern !== 'string') return JSON.stringify(sorted(pattern)) ?? '';
+  if (!pattern.startsWith('{')) return pattern;
+  try {
+    return JSON.stringify(sorted(parseJson(pattern)));
+  } catch {
+    return pattern;
+  }
+}
+
+function sorted(value: unknown): unknown {
+  if (!isRecord(value)) return value;
+  const entries = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, each]) => [key, sorted(each)]));
 }
 
 function encode(pattern: unknown, data: unknown, about: OutgoingFacts): Encoded {

@@ -1,11 +1,13 @@
 // Several handlers share one queue: which of them is a delivery for? Decided as the broker decides where
-// to route, by exchange, routing key and headers; of several that match the most specific wins.
+// to route, by exchange, routing key and headers; of several that match the most specific wins. A codec whose wire
+// names the handler in the body has a say first.
 
 import { matchesHeaders } from '../model/headers.js';
 import { matchesRoutingKey, specificity } from '../model/routing-key.js';
 import { ConfigError } from '../model/errors.js';
 import { printable } from '../model/logger.js';
 import { RabbitError } from '../model/errors.js';
+import type { Codec } from '../model/codec.js';
 import type { Delivery } from '../model/delivery.js';
 import type { Verdict } from '../model/verdict.js';
 import type { HandlerPlan, Route } from '../topology/handler-plan.js';
@@ -19,6 +21,8 @@ interface Candidate {
   readonly type: string | undefined;
   readonly handler: number;
   readonly weight: number;
+  /** Only if its body decides. */
+  readonly codec: Codec | undefined;
 }
 
 /** Type of an exchange by its name, as far as the plan knows it. */
@@ -32,12 +36,13 @@ const REMEMBERED = 10_000;
  * former versions. @throws ConfigError when two handlers would match exactly the same.
  */
 export function dispatch(handlers: readonly HandlerPlan[], typeOf: ExchangeTypes): Dispatch {
-  if (handlers.length === 1) return () => 0;
+  const byBody = handlers.some(({ codec }) => codec?.accepts);
+  if (handlers.length === 1 && !byBody) return () => 0;
   const candidates = handlers.flatMap((plan, handler) => candidatesOf(plan, handler, typeOf));
   refuseEqual(candidates, handlers);
   candidates.sort((one, other) => other.weight - one.weight);
   const byHeaders = candidates.some(({ route, type }) => route?.match !== undefined || type === 'headers');
-  if (byHeaders) return (delivery) => choose(candidates, delivery);
+  if (byHeaders || byBody) return (delivery) => choose(candidates, delivery);
   const known = new Map<string, number>();
   return (delivery) => {
     const id = `${delivery.exchange}\0${delivery.routingKey}`;
@@ -60,11 +65,14 @@ const BUILT_IN: Readonly<Record<string, string | undefined>> = {
 };
 
 function candidatesOf(plan: HandlerPlan, handler: number, typeOf: ExchangeTypes): Candidate[] {
+  const codec = plan.codec?.accepts && plan.codec;
+  const named = codec ? 2_000_000 : 0;
   // Without bindings a handler takes what no other one wants.
-  if (plan.routes.length === 0) return [{ route: undefined, type: undefined, handler, weight: -1_000_000 }];
+  if (plan.routes.length === 0)
+    return [{ route: undefined, type: undefined, handler, weight: named - 1_000_000, codec }];
   return plan.routes.map((route) => {
     const type = route.type ?? BUILT_IN[route.exchange] ?? typeOf(route.exchange);
-    return { route, type, handler, weight: weightOf(route, type) };
+    return { route, type, handler, weight: named + weightOf(route, type), codec };
   });
 }
 
@@ -82,7 +90,9 @@ function choose(candidates: readonly Candidate[], delivery: Delivery): number {
   return candidates.find((candidate) => matches(candidate, delivery))?.handler ?? -1;
 }
 
-function matches({ route, type }: Candidate, delivery: Delivery): boolean {
+function matches({ route, type, codec }: Candidate, delivery: Delivery): boolean {
+  const { content, properties } = delivery.message;
+  if (codec?.accepts && !codec.accepts(content, properties)) return false;
   if (!route) return true;
   if (route.exchange !== delivery.exchange) return false;
   if (route.match) return matchesHeaders(route.match, delivery.headers);
@@ -99,10 +109,10 @@ function takesAnyKey(route: Route, type: string | undefined): boolean {
 
 function refuseEqual(candidates: readonly Candidate[], handlers: readonly HandlerPlan[]): void {
   const seen = new Map<string, number>();
-  for (const { route, type, handler } of candidates) {
+  for (const { route, type, handler, codec } of candidates) {
     // A fanout exchange does not look at keys, nor does one that matches headers.
     const key = type === 'fanout' || route?.match ? '' : route?.key;
-    const id = JSON.stringify(route ? [route.exchange, key, route.match] : []);
+    const id = JSON.stringify([codec?.name, ...(route ? [route.exchange, key, route.match] : [])]);
     const other = seen.get(id);
     if (other !== undefined && other !== handler) {
       const what = route ? `'${route.key}' of exchange '${route.exchange}'` : 'every message';

@@ -25,7 +25,9 @@ function checkGroup(group: readonly HandlerPlan[]): void {
         'say it alike in both, or give them queues of their own',
       );
     };
-    if ((first.registration.kind === 'rpc') !== (other.registration.kind === 'rpc'))
+    // Where bodies name their handler, events and requests may come by the same queue, as Nest's own transport does it.
+    const named = [first, other].every(({ codec }) => codec?.accepts !== undefined);
+    if (!named && (first.registration.kind === 'rpc') !== (other.registration.kind === 'rpc'))
       refuse('one answers callers and the other does not');
     if (first.batch || other.batch) refuse('a batch handler cannot share its queue');
     for (const option of ['prefetch', 'concurrency', 'ack', 'consumeArguments'] as const) {

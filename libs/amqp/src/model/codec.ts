@@ -35,6 +35,8 @@ export interface Codec {
   encode(payload: unknown, about: OutgoingFacts): Encoded;
   /** Bytes to payload. Throw for what it cannot read: the message is dead-lettered. */
   decode(content: Buffer, properties: MessageProperties): unknown;
+  /** Whether a message is for the handler that has this codec, if its body decides and not only its key. Never throws. */
+  accepts?(content: Buffer, properties: MessageProperties): boolean;
   /** The body of a successful reply, if it differs from `encode`. `more`: it is one of several, and not the last. */
   encodeReply?(value: unknown, more?: boolean): Encoded;
   /** The body that ends an answer of several replies, if this wire streams in a form of its own. */
