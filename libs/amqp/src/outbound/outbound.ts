@@ -41,6 +41,9 @@ export class Outbound {
   private readonly destinations: Destinations;
 
   constructor(options: OutboundOptions) {
+    const { events, counters } = options;
+    events.on(() => counters.repliesIgnored++, ['reply-ignored']);
+    events.on(() => counters.notSentOn++, ['not-sent-on']);
     this.sender = new Sender({ ...options, onRefused: (refusal) => this.destinations.refused(refusal) });
     const describe = (name: string): ExchangeSpec | undefined =>
       callsExchange(name) ?? options.describe(name);
