@@ -36,7 +36,7 @@ const REMEMBERED = 10_000;
  * former versions. @throws ConfigError when two handlers would match exactly the same.
  */
 export function dispatch(handlers: readonly HandlerPlan[], typeOf: ExchangeTypes): Dispatch {
-  const byBody = handlers.some(({ codec }) => codec?.accepts);
+  const byBody = handlers.some(({ codec }) => codec?.accepts !== undefined);
   if (handlers.length === 1 && !byBody) return () => 0;
   const candidates = handlers.flatMap((plan, handler) => candidatesOf(plan, handler, typeOf));
   refuseEqual(candidates, handlers);
