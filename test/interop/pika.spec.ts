@@ -2,10 +2,13 @@
 // receives, both ways of a call, and queues that either side declared first.
 import { describe, expect, it } from '@jest/globals';
 import { onEachBroker } from '../support/brokers.js';
+import { Collector } from '../support/events.js';
+import { rejection } from '../support/warren.js';
 import { application } from './application.js';
 import { pika, pikaService, withPika } from './program.js';
 import {
   BrittleHandlers,
+  CountdownHandlers,
   FibonacciHandlers,
   LogHandlers,
   PassingHandlers,
@@ -106,6 +109,53 @@ onEachBroker('pika', (broker) => {
           expect(answers).toEqual([832040, 0, 1]);
         },
       );
+    });
+
+    describe('calls that take long', () => {
+      it('our request ends in time, and the late answer of a pika server harms nobody', async () => {
+        await pikaService(broker.url, 'rpc_server.py', 'slow_rpc', '0.6');
+        const { publisher } = await application(broker.url);
+        const ignored = new Collector<string>('ignored replies');
+        publisher.on((event) => event.kind === 'reply-ignored' && ignored.push(event.correlationId));
+        const late = publisher.request('slow_rpc', 0, { timeout: '200ms', correlationId: 'late' });
+        expect(await rejection(late)).toMatchObject({ code: 'WARREN_RPC_TIMEOUT', correlationId: 'late' });
+        expect(await publisher.request('slow_rpc', 10)).toBe(55);
+        expect(ignored.all).toEqual(['late']);
+      });
+
+      it('a request to a pika server that was killed ends in time', async () => {
+        const server = await pikaService(broker.url, 'rpc_server.py', 'killed_rpc');
+        const { publisher } = await application(broker.url);
+        expect(await publisher.request('killed_rpc', 10)).toBe(55);
+        await server.kill();
+        const failed = publisher.request('killed_rpc', 10, { timeout: '200ms' });
+        expect(await rejection(failed)).toMatchObject({ code: 'WARREN_RPC_TIMEOUT' });
+      });
+    });
+
+    describe('streams', () => {
+      it.each([
+        ['all items', '5', '9', { items: [5, 4, 3, 2, 1], end: 'all 5' }],
+        ['the first two, and the generator ends', '100000', '2', { items: [100000, 99999], end: 'enough' }],
+        ['the items before an error, and the error', '1', '9', { items: [1], end: 'no ignition' }],
+      ])('pika reads our generator: %s', async (_name, from, enough, told) => {
+        const { received } = await application(broker.url, [CountdownHandlers]);
+        expect(await pika(broker.url, 'stream_client.py', 'countdown', from, enough)).toEqual(told);
+        expect(await received.one()).toBe('over');
+      });
+
+      it('a caller who knows nothing of streams gets the last item', async () => {
+        await application(broker.url, [CountdownHandlers]);
+        expect(await pika(broker.url, 'rpc_client.py', 'countdown', '5')).toMatchObject({ body: '1' });
+      });
+
+      it('we read the replies of a pika server', async () => {
+        await pikaService(broker.url, 'stream_server.py', 'pika_stream');
+        const { publisher } = await application(broker.url);
+        const items: unknown[] = [];
+        for await (const item of publisher.stream('pika_stream', 5)) items.push(item);
+        expect(items).toEqual([1, 2, 3, 4, 5]);
+      });
     });
 
     it('a queue that pika declared, not durable, is used as it is with declare: check', async () => {

@@ -45,6 +45,8 @@ export interface Program {
   readonly lines: Collector<string>;
   /** What it told next. */
   told(): Promise<Told>;
+  /** Ends it now, without a word to anybody. */
+  kill(): Promise<void>;
 }
 
 /** Starts a script of `pika/` that goes on, and waits until it says that it is ready. */
@@ -87,6 +89,7 @@ function start(command: string, args: string[], url: string): Program {
   return {
     lines,
     told: async () => JSON.parse(await Promise.race([lines.one(), ended])) as Told,
+    kill: () => stop(child),
   };
 }
 

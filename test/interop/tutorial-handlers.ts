@@ -1,6 +1,6 @@
 // The Nest side of RabbitMQ's tutorials, for programs that know nothing of Nest.
 import { Injectable } from '@nestjs/common';
-import { Payload } from '@nestjs/microservices';
+import { Payload, RpcException } from '@nestjs/microservices';
 import { Consume, RoutingKey, RpcHandler, Subscribe } from '@warren/nestjs';
 import { Received } from './application.js';
 
@@ -77,5 +77,20 @@ export class FibonacciHandlers {
     let [a, b] = [0, 1];
     for (let i = 0; i < n; i++) [a, b] = [b, a + b];
     return String(a);
+  }
+}
+
+@Injectable()
+export class CountdownHandlers {
+  constructor(private readonly received: Received) {}
+
+  @RpcHandler('countdown', { queueType: 'default' })
+  async *countdown(@Payload() from: number): AsyncGenerator<number> {
+    try {
+      for (let n = from; n > 0; n--) yield await Promise.resolve(n);
+      if (from === 1) throw new RpcException('no ignition');
+    } finally {
+      this.received.push('over');
+    }
   }
 }

@@ -1,8 +1,11 @@
-# Answers calls: fib(n) as text, to whatever queue and with whatever correlation id the caller named.
+# Answers calls: fib(n) as text, to whatever queue and with whatever correlation id the caller named. The answer for 0
+# can be made late.
+import time
+
 import pika
 from wire import arguments, connect, tell
 
-[queue] = arguments()
+queue, *delay = arguments()
 connection, channel = connect()
 channel.queue_declare(queue=queue)
 
@@ -15,6 +18,8 @@ def fib(n):
 
 
 def on_request(ch, method, properties, body):
+    if delay and int(body) == 0:
+        time.sleep(float(delay[0]))
     ch.basic_publish(
         exchange="",
         routing_key=properties.reply_to,
