@@ -154,13 +154,12 @@ export class Broker {
     payload: PayloadOf<Contract>,
     options?: StreamOptions,
   ): AsyncIterableIterator<SchemaOutput<Contract['response']>>;
-  async *stream(
+  stream(
     target: string | RpcContract,
     payload: unknown,
     given: StreamOptions = {},
-  ): AsyncGenerator<unknown, void, undefined> {
-    const { name, options } = await agreedCall(target, payload, given);
-    yield* this.outbound.requester.stream(name, payload, options);
+  ): AsyncIterableIterator<unknown> {
+    return this.outbound.requester.stream(() => agreedCall(target, payload, given), payload);
   }
 
   /** Calls every instance that has the RPC handler with `broadcast`, and collects the answers. */

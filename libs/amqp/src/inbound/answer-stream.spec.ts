@@ -35,7 +35,7 @@ function streaming(items: AsyncIterable<unknown>, credit = 10, outlet: Partial<S
     outlet: {
       item: (value: unknown, sequence: number) => {
         sent.push(`${sequence}=${String(value)}`);
-        return Promise.resolve();
+        return { bytes: 1, arrived: Promise.resolve() };
       },
       alive: () => Promise.resolve(void sent.push('alive')),
       end: (count: number) => Promise.resolve(void sent.push(`end ${count}`)),
@@ -68,16 +68,35 @@ describe('the sending end of a stream', () => {
     const { sent, room, result } = streaming(numbers(5, stopped), 2);
     await turn();
     expect(sent).toEqual(['1=1', '2=2']);
-    room.credit.grant(2);
+    room.credit.read(2);
     await turn();
     expect(sent).toEqual(['1=1', '2=2', '3=3', '4=4']);
-    room.credit.grant(-5);
-    room.credit.grant(NaN);
+    // Said again, said late, or nonsense.
+    for (const total of [2, 1, -5, NaN, 1.5]) room.credit.read(total);
     await turn();
     expect(sent).toHaveLength(4);
-    room.credit.grant(9);
+    // Nobody can have read what was not sent.
+    room.credit.read(1_000);
     expect(await result).toBe(5);
     expect(stopped).toEqual(['finally']);
+  });
+
+  it('takes no more than is confirmed in time, whatever the credit', async () => {
+    const arrivals: (() => void)[] = [];
+    const { sent, room, controller, result } = streaming(numbers(100_000), 100_000, {
+      item: (value) => ({
+        bytes: 1_000_000,
+        arrived: new Promise((resolve) => (sent.push(String(value)), arrivals.push(resolve))),
+      }),
+    });
+    await turn();
+    expect(sent).toHaveLength(5);
+    arrivals[0]();
+    await turn();
+    expect(sent).toHaveLength(6);
+    controller.abort(new Error('enough'));
+    await expect(result).rejects.toThrow('enough');
+    expect(room.credit.left).toBe(true);
   });
 
   it('runs the generator to its finally when the caller leaves, also while it waits for credit', async () => {
@@ -128,7 +147,9 @@ describe('the sending end of a stream', () => {
       },
     });
     await expect(unfit.result).rejects.toThrow('cannot travel');
-    const gone = streaming(numbers(1_000, stopped), 500, { item: () => Promise.reject(new Error('312')) });
+    const gone = streaming(numbers(1_000, stopped), 500, {
+      item: () => ({ bytes: 1, arrived: Promise.reject(new Error('312')) }),
+    });
     await expect(gone.result).rejects.toThrow('312');
     await turn();
     expect(stopped).toEqual(['finally', 'finally']);

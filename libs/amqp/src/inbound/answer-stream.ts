@@ -2,49 +2,61 @@
 // and stops the generator, its `finally` included, when nobody wants more.
 
 import type { Clock } from '../model/clock.js';
+import { letGo, Stopping } from './stopping.js';
+import { Underway } from './underway.js';
 
-/** How many items may still be sent. Grows by what the caller grants. */
+const noop = (): void => undefined;
+
+/** How many items may be sent that the caller has not read. */
 export class Credit {
-  private left: number;
+  /** Sends a sign of life, with the address for what the caller has to say. */
+  signOfLife: () => void = noop;
+  private readonly window: number;
+  private taken = 0;
+  private known = 0;
   private waiting: (() => void) | undefined;
 
   constructor(granted: number) {
-    this.left = bounded(granted);
+    this.window = countOf(granted);
   }
 
-  grant(count: number): void {
-    this.left = bounded(this.left + bounded(count));
-    this.wake();
+  /** Whether one more may be sent. */
+  get left(): boolean {
+    return this.taken - this.known < this.window;
   }
 
-  /** Whoever waits for credit looks again. */
-  wake(): void {
+  /** The caller has read so many in all. What it cannot have read does not count. */
+  read(total: number): void {
+    this.known = Math.max(this.known, Math.min(countOf(total), this.taken));
+    if (!this.left) return;
     this.waiting?.();
     this.waiting = undefined;
   }
 
-  /** Resolves when one item may go, or when `signal` aborted and somebody woke it. */
-  async take(signal: AbortSignal): Promise<void> {
-    while (this.left === 0 && !signal.aborted) {
-      await new Promise<void>((resolve) => (this.waiting = resolve));
-    }
-    if (!signal.aborted) this.left--;
+  take(): void {
+    this.taken++;
+  }
+
+  /** Resolves when one more may be sent. One may wait at a time. */
+  more(): Promise<void> {
+    return new Promise((resolve) => (this.waiting = resolve));
   }
 }
 
-const noop = (): void => undefined;
-
-/** A million items on their way are a buffer without a bound, whatever a caller writes into its header. */
-const CREDIT_LIMIT = 1_000_000;
-
-function bounded(count: number): number {
-  return Number.isSafeInteger(count) && count > 0 ? Math.min(count, CREDIT_LIMIT) : 0;
+function countOf(count: number): number {
+  return Number.isSafeInteger(count) && count > 0 ? count : 0;
 }
 
-/** Where items go. Each resolves when the caller's queue has it and rejects when the caller is gone. */
+/** An item that was sent. */
+export interface SentItem {
+  readonly bytes: number;
+  readonly arrived: Promise<void>;
+}
+
+/** Where items go. Each arrives when the caller's queue has it and rejects when the caller is gone. */
 export interface StreamOutlet {
   /** Throws at once when the value cannot travel. */
-  item(value: unknown, sequence: number): Promise<void>;
+  item(value: unknown, sequence: number): SentItem;
   /** Nothing to say yet, but alive. */
   alive(): Promise<void>;
   /** That was all, so many items. */
@@ -76,16 +88,20 @@ export async function streamOut(items: AsyncIterable<unknown>, room: StreamRoom)
   const { credit, outlet, signal } = room;
   const iterator = items[Symbol.asyncIterator]();
   const life = keepAlive(room);
-  const abortion = abortionOf(room);
+  const stopping = new Stopping(signal);
+  const underway = new Underway();
   let sequence = 0;
   let done = false;
   try {
     for (;;) {
-      await credit?.take(signal);
-      const next = await Promise.race([abortion.promise, iterator.next()]);
+      while (credit && !credit.left) await stopping.or(credit.more());
+      while (underway.full) await stopping.or(underway.room());
+      const next = await stopping.or(iterator.next());
       if (next.done) break;
-      // Not awaited: the credit bounds how many are under way, and a lost caller ends the stream anyhow.
-      outlet.item(next.value, ++sequence).catch(room.gone);
+      credit?.take();
+      const { bytes, arrived } = outlet.item(next.value, ++sequence);
+      // Not awaited: a lost caller ends the stream anyhow.
+      underway.add(bytes, arrived, room.gone);
       life.sign();
     }
     done = true;
@@ -93,46 +109,34 @@ export async function streamOut(items: AsyncIterable<unknown>, room: StreamRoom)
     return sequence;
   } finally {
     life.stop();
-    abortion.forget();
-    // Not awaited: a generator in the middle of a long wait comes to its `finally` when that wait is over.
-    if (!done) void Promise.resolve(iterator.return?.()).catch(noop);
+    stopping.forget();
+    if (!done) letGo(iterator);
   }
 }
 
-function abortionOf({ signal, credit }: StreamRoom): {
-  readonly promise: Promise<never>;
-  readonly forget: () => void;
-} {
-  let onAbort = noop;
-  const promise = new Promise<never>((_resolve, reject) => {
-    onAbort = () => {
-      reject(signal.reason as Error);
-      credit?.wake();
-    };
-  });
-  promise.catch(noop);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
-}
-
 /** A sign of life after each silence, so that both ends notice when the other is gone. */
-function keepAlive({ clock, outlet, gone, keepAlive: silence }: StreamRoom): {
+function keepAlive({ clock, outlet, gone, credit, keepAlive: silence }: StreamRoom): {
   readonly sign: () => void;
   readonly stop: () => void;
 } {
   if (silence === undefined) return { sign: noop, stop: noop };
   let quietSince = clock.now();
   let cancel = noop;
+  const alive = (): void => {
+    quietSince = clock.now();
+    outlet.alive().catch(gone);
+  };
   const watch = (): void => {
     cancel = clock.after(silence - (clock.now() - quietSince), () => {
-      if (clock.now() - quietSince >= silence) {
-        quietSince = clock.now();
-        outlet.alive().catch(gone);
-      }
+      if (clock.now() - quietSince >= silence) alive();
       watch();
     });
   };
   watch();
-  return { sign: () => void (quietSince = clock.now()), stop: () => cancel() };
+  if (credit) credit.signOfLife = alive;
+  const stop = (): void => {
+    cancel();
+    if (credit) credit.signOfLife = noop;
+  };
+  return { sign: () => void (quietSince = clock.now()), stop };
 }

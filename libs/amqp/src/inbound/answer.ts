@@ -52,12 +52,13 @@ function jsonFacts(facts: object): Encoded {
 
 /** Where a request wants its answer; undefined (and a line in the log) when it must not have one there, or wants none. */
 export function replyAddress(
-  { plan, settings, logger }: HandlerRoom,
+  { plan, settings, logger, calls }: HandlerRoom,
   delivery: Delivery,
 ): string | undefined {
   const { replyTo } = delivery.message.properties;
+  const warn = (line: string): void => logger.warn(line);
   if (!replyTo) {
-    logger.warn(`${plan.id} answered a request without reply-to; the answer was dropped`);
+    calls.lines.say(warn, `${plan.id} answered a request without reply-to; the answer was dropped`);
     return undefined;
   }
   if (mayReplyTo(replyTo, delivery.queue, settings.rpc.replyTo)) return replyTo;
@@ -91,11 +92,16 @@ export function replyMessage(
         ...(reply.isError ? { [HEADER.rpcError]: 1 } : {}),
         // One library of the field matches replies by this header, so it alone is handed back.
         ...(typeof requestId === 'string' ? { 'X-Request-ID': requestId } : {}),
-        ...(room.plan.rpc?.broadcast ? { [HEADER.run]: room.calls.instance } : {}),
+        ...(room.plan.rpc?.broadcast ? { [HEADER.run]: instanceOf(room) } : {}),
         ...headers,
       },
     },
   };
+}
+
+/** Tells the answers of one handler of one instance from all others. */
+function instanceOf({ calls, plan }: HandlerRoom): string {
+  return `${calls.instance}/${plan.id}`.slice(0, 100);
 }
 
 /** Sends the one reply of a call. Never rejects. */
@@ -107,8 +113,7 @@ export async function answer(room: HandlerRoom, delivery: Delivery, reply: Reply
     await room.answers.send(message);
   } catch (error) {
     room.counters.answersLost++;
-    room.logger.warn(
-      `${room.plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`,
-    );
+    const line = `${room.plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`;
+    room.calls.lines.say((text) => room.logger.warn(text), line);
   }
 }

@@ -44,6 +44,8 @@ const ABOUT_THE_CALL = new Set([
   'WARREN_NO_HANDLER',
   'WARREN_TOO_LARGE',
   'WARREN_POISON',
+  'WARREN_RPC_PROTOCOL',
+  'WARREN_SHUTTING_DOWN',
 ]);
 
 function codeOf(error: unknown): string | number | undefined {

@@ -11,8 +11,9 @@ export interface CallersOptions {
   readonly clock: Clock;
 }
 
-/** Names of addresses that are gone for good. Direct ones are never used again. */
+/** Names of direct addresses that are gone: they are never used again. */
 const REMEMBERED = 1_000;
+const DIRECT = 'amq.rabbitmq.reply-to.';
 
 /** See the top of the file. */
 export class Callers {
@@ -45,7 +46,8 @@ export class Callers {
       return false;
     } catch (error) {
       const isGone = (error as { code?: unknown } | undefined)?.code === 404;
-      if (isGone) this.remember(replyTo);
+      // Queues with a name may come back.
+      if (isGone && replyTo.startsWith(DIRECT)) this.remember(replyTo);
       return isGone;
     }
   }

@@ -26,12 +26,30 @@ describe('calls that are being answered', () => {
 
   it('get the credit that is meant for them', async () => {
     const calls = new Calls();
-    const credit = new Credit(0);
+    const credit = new Credit(1);
+    credit.take();
     calls.begin('one', { delivery: delivery(), credit });
     calls.onControl({ kind: 'credit', id: 'other', count: 1 });
+    expect(credit.left).toBe(false);
+    const more = credit.more();
     calls.onControl({ kind: 'credit', id: 'one', count: 1 });
-    await credit.take(new AbortController().signal);
+    await more;
+    expect(credit.left).toBe(true);
     expect(calls.size).toBe(1);
+  });
+
+  it('tell their callers the new address when this process gets one', () => {
+    const calls = new Calls();
+    const credit = new Credit(1);
+    let told = 0;
+    credit.signOfLife = () => void told++;
+    const end = calls.begin('one', { delivery: delivery(), credit });
+    calls.controlQueue = '';
+    expect(told).toBe(0);
+    calls.controlQueue = 'a.control.00000000';
+    end();
+    calls.controlQueue = 'a.control.00000001';
+    expect(told).toBe(1);
   });
 
   it('are forgotten when they end, unless another one took their id', () => {

@@ -3,7 +3,9 @@
 
 import { randomUUID } from 'node:crypto';
 import type { CallControl } from '../model/calls-control.js';
+import { systemClock, type Clock } from '../model/clock.js';
 import type { Delivery } from '../model/delivery.js';
+import { Occasionally } from '../model/occasionally.js';
 import { RabbitError } from '../model/errors.js';
 import type { Credit } from './answer-stream.js';
 
@@ -19,12 +21,30 @@ const REMEMBERED = 10_000;
 
 /** See the top of the file. One per broker object. */
 export class Calls {
-  /** Where callers reach this process; empty until its queue is there. */
-  controlQueue = '';
+  /** The broker refuses a queue to reach this process by: nobody could tell a stream to go on. */
+  unreachable = false;
+  /** Lines that could come for every call. */
+  readonly lines: Occasionally;
+  private queue = '';
   /** Tells the answers of one instance from those of another. */
   readonly instance = randomUUID();
   private readonly running = new Map<string, RunningCall>();
   private readonly left = new Set<string>();
+
+  constructor(clock: Clock = systemClock) {
+    this.lines = new Occasionally(clock);
+  }
+
+  /** Where callers reach this process; empty until its queue is there. */
+  get controlQueue(): string {
+    return this.queue;
+  }
+
+  set controlQueue(name: string) {
+    this.queue = name;
+    // Whoever reads a stream speaks to the former queue until it hears of this one.
+    if (name !== '') for (const { credit } of this.running.values()) credit?.signOfLife();
+  }
 
   /** How many are being answered. */
   get size(): number {
@@ -39,6 +59,11 @@ export class Calls {
     };
   }
 
+  /** Whether the answer of a call is being streamed by an earlier delivery of the same request. */
+  isStreaming(id: string): boolean {
+    return this.running.get(id)?.credit !== undefined;
+  }
+
   /** Whether the caller left before its request was started. Asked once for each. */
   hasLeft(id: string): boolean {
     return this.left.delete(id);
@@ -48,7 +73,7 @@ export class Calls {
   onControl(control: CallControl): void {
     const call = this.running.get(control.id);
     if (control.kind === 'credit') {
-      call?.credit?.grant(control.count);
+      call?.credit?.read(control.count);
     } else if (call) {
       call.delivery.abort(new CallerLeftError());
     } else {
@@ -71,5 +96,12 @@ export class Calls {
 export class CallerLeftError extends RabbitError {
   constructor() {
     super('WARREN_CALLER_LEFT', 'the caller does not wait for the answer any more', 'stop the work');
+  }
+}
+
+/** Why a handler's `signal` aborted: the application ends, and has waited as long as it may. */
+export class ShuttingDownError extends RabbitError {
+  constructor() {
+    super('WARREN_SHUTTING_DOWN', 'the application that works on this is shutting down', 'ask again');
   }
 }

@@ -18,6 +18,7 @@ import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
 import { Batcher } from './batch.js';
 import type { Dispatch } from './dispatch.js';
+import { giveUp } from './giving-up.js';
 import { Handlers } from './handlers.js';
 import { InFlight } from './in-flight.js';
 import { Readiness, type ConsumerStatus } from './readiness.js';
@@ -140,12 +141,7 @@ export class Consumer implements DeliverySink, Watchable {
       for (const delivery of notStarted) this.finish(delivery, REQUEUE);
     }
     await Promise.race([Promise.all([this.work.idle(), this.unsettled.none()]), expired]);
-    for (const delivery of this.unsettled.deliveries()) {
-      this.room.logger.warn(
-        `${delivery.handler} did not finish in time; its message goes back to '${this.queueName}'`,
-      );
-      delivery.abort(new Error('the application is shutting down'));
-    }
+    await giveUp(this.unsettled, this.queueName, this.room);
     await this.lease.close();
   }
 

@@ -1,11 +1,10 @@
 // The queue of this process in which callers say that they left, or that a stream may send more. It goes with its
 // connection and comes back under another name; what was said in between was about calls that were lost as well.
 
-import { randomUUID } from 'node:crypto';
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
-import { CALLS_EXCHANGE, callsKey, readControl } from '../model/calls-control.js';
+import { CALLS_EXCHANGE, callsKey, controlQueueName, readControl } from '../model/calls-control.js';
 import type { Clock } from '../model/clock.js';
 import { describeError, printable } from '../model/logger.js';
 import type { Settings } from '../model/settings.js';
@@ -28,6 +27,7 @@ const QUEUE_LIMIT = 10_000;
 export class Control {
   private readonly lease: ChannelLease;
   private warned = false;
+  private onlyLooks = false;
 
   constructor(private readonly options: ControlOptions) {
     const { connection, clock, settings, calls } = options;
@@ -50,9 +50,11 @@ export class Control {
 
   private async setUp(channel: LiveChannel): Promise<void> {
     const { settings, calls, handlers } = this.options;
-    const name = `${settings.service}.control.${randomUUID().slice(0, 8)}`;
+    const name = controlQueueName(settings.service);
     const { declaring } = channel;
-    await declaring.assertExchange(CALLS_EXCHANGE, 'topic', { durable: true });
+    // Whoever may not declare it may still use it.
+    if (this.onlyLooks) await declaring.checkExchange(CALLS_EXCHANGE);
+    else await declaring.assertExchange(CALLS_EXCHANGE, 'topic', { durable: true });
     await declaring.assertQueue(name, {
       ...{ exclusive: true, autoDelete: true, durable: false },
       arguments: { 'x-max-length': QUEUE_LIMIT },
@@ -66,8 +68,17 @@ export class Control {
     calls.controlQueue = name;
   }
 
-  // Calls are answered without it as well; only cancels do not arrive.
+  // Calls are answered without it as well; only cancels do not arrive, and nothing is streamed.
   private onFailed(error: unknown): void {
+    const refused = FINAL.has((error as { code?: unknown } | undefined)?.code);
+    if (refused && !this.onlyLooks) {
+      this.onlyLooks = true;
+      return;
+    }
+    if (refused) {
+      this.options.calls.unreachable = true;
+      void this.lease.close();
+    }
     if (this.warned) return;
     this.warned = true;
     this.options.settings.logger.warn(
@@ -76,10 +87,15 @@ export class Control {
   }
 }
 
+/** Not allowed, not there, made otherwise, not bindable: only a person changes that. */
+const FINAL = new Set<unknown>([403, 404, 406]);
+
 function keysOf({ registration, queue, routes }: HandlerPlan): string[] {
   if (registration.kind !== 'rpc') return [];
-  const keys = routes.map(({ exchange, type, key }) =>
-    type === 'headers' || type === 'fanout' ? `${exchange}.#` : callsKey(exchange, key),
-  );
+  const keys = routes.map(({ exchange, type, key }) => {
+    // Other types look at other things than the key, or at parts of it.
+    const byKey = type === 'direct' || type === 'topic' || (type === undefined && key !== '');
+    return byKey ? callsKey(exchange, key) : `${exchange}.#`;
+  });
   return [callsKey('', queue.name), ...keys].filter((key) => key !== undefined);
 }

@@ -23,7 +23,7 @@ export function repeats(
   room: HandlerRoom,
   { ttl, store = new MemoryReplyStore(room.clock) }: { readonly ttl: number; readonly store?: ReplyStore },
 ): Repeats {
-  const running = new Map<string, Promise<Outcome>>();
+  const running = new Map<string, { readonly delivery: Delivery; readonly outcome: Promise<Outcome> }>();
   const logged = async <T>(what: string, work: () => T | Promise<T>): Promise<T | undefined> => {
     try {
       return await work();
@@ -49,11 +49,16 @@ export function repeats(
     const key = `${delivery.queue}/${messageId}`;
     const kept = running.has(key) ? undefined : await logged('be read', () => store.get(key));
     if (kept) return { verdict: ACK, reply: fromStore(kept) };
-    const underWay = running.get(key);
-    if (underWay) return underWay;
-    const began = first(key, run).finally(() => running.delete(key));
-    running.set(key, began);
-    return began;
+    for (;;) {
+      const other = running.get(key);
+      if (!other) break;
+      const outcome = await other.outcome;
+      // It was told to stop for reasons that are not those of this request.
+      if (other.delivery.run.abortedBy === undefined || delivery.run.abortedBy !== undefined) return outcome;
+    }
+    const outcome = first(key, run).finally(() => running.delete(key));
+    running.set(key, { delivery, outcome });
+    return outcome;
   };
 }
 

@@ -24,10 +24,13 @@ export function retryMessage(
   verdict: RetryVerdict,
   propertyRoom: number,
 ): OutgoingMessage | undefined {
+  const { callerDeadline } = delivery.run;
   const facts = {
     [HEADER.attempt]: verdict.attempt - 1,
     [HEADER.exchange]: delivery.exchange,
     [HEADER.routingKey]: delivery.routingKey,
+    // Its expiration, which may be all that its caller said, would end the wait and does not go along.
+    ...(callerDeadline === undefined ? {} : { [HEADER.deadline]: Math.floor(callerDeadline) }),
   };
   const properties = kept(delivery);
   const headers = forwardable(delivery.headers, facts, tableRoom(properties, propertyRoom));

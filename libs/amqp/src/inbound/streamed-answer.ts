@@ -2,13 +2,16 @@
 // callers who asked for one answer.
 
 import { randomUUID } from 'node:crypto';
+import type { Deadline } from '../model/deadlines.js';
 import type { Delivery } from '../model/delivery.js';
+import { HandlerTimeoutError } from '../model/errors.js';
 import { HEADER } from '../model/headers.js';
 import type { OutgoingMessage } from '../model/message.js';
-import { validate } from '../model/schema.js';
+import { assertFits } from '../model/schema.js';
 import { errorReply, replyAddress, replyMessage, valueReply, type Reply } from './answer.js';
-import { KEEP_ALIVE, streamOut, type Credit, type StreamOutlet } from './answer-stream.js';
-import { CallerLeftError } from './calls.js';
+import { KEEP_ALIVE, streamOut, type Credit, type SentItem, type StreamOutlet } from './answer-stream.js';
+import { CallerLeftError, ShuttingDownError } from './calls.js';
+import { letGo, Stopping } from './stopping.js';
 import type { HandlerRoom } from './step.js';
 
 /** Whether a handler's value is items. */
@@ -17,42 +20,98 @@ export function isItems(value: unknown): value is AsyncIterable<unknown> {
 }
 
 /** The last item of all, for a caller who asked for one answer. */
-export async function lastOf(items: AsyncIterable<unknown>, delivery: Delivery): Promise<unknown> {
+export async function lastOf(items: AsyncIterable<unknown>, { signal }: Delivery): Promise<unknown> {
+  const iterator = items[Symbol.asyncIterator]();
+  const stopping = new Stopping(signal);
   let last: unknown;
-  for await (const item of items) {
-    if (delivery.run.abortedBy !== undefined) throw delivery.run.abortedBy as Error;
-    last = item;
+  let done = false;
+  try {
+    for (;;) {
+      const next = await stopping.or(iterator.next());
+      if (next.done) break;
+      last = next.value;
+    }
+    done = true;
+    return last;
+  } finally {
+    stopping.forget();
+    if (!done) letGo(iterator);
   }
-  return last;
+}
+
+/** Why a stream ended before its end, and whether its caller may have got items by then. */
+export interface BrokenStream {
+  readonly error: unknown;
+  readonly begun: boolean;
 }
 
 /**
- * Sends all items, then the end; an error in the middle as the last reply. Rejects with that error, or with why nobody
- * reads any more.
+ * Sends all items, then the end; an error in the middle as the last reply. The handler's `timeout` is for all of it.
+ * Never rejects: comes to that error, or to why nobody reads any more.
  */
 export async function answerStream(
   room: HandlerRoom,
   delivery: Delivery,
   items: AsyncIterable<unknown>,
   credit: Credit | undefined,
-): Promise<void> {
+): Promise<BrokenStream | undefined> {
   const replyTo = replyAddress(room, delivery);
-  if (replyTo === undefined) return void (await items[Symbol.asyncIterator]().return?.());
+  if (replyTo === undefined) {
+    letGo(items[Symbol.asyncIterator]());
+    return undefined;
+  }
   const to = { room, delivery, replyTo };
   const outlet = credit ? ownOutlet(to) : codecOutlet(to);
+  const stopWatch = watch(room, delivery);
+  let begun = false;
   try {
     await streamOut(checked(items, room), {
-      outlet,
+      outlet: { ...outlet, item: (value, sequence) => ((begun = true), outlet.item(value, sequence)) },
       credit,
       clock: room.clock,
       signal: delivery.signal,
-      gone: () => delivery.abort(new CallerLeftError()),
+      gone: () => {
+        if (delivery.run.abortedBy === undefined) room.counters.answersLost++;
+        delivery.abort(new CallerLeftError());
+      },
       keepAlive: credit ? lifeEvery(delivery) : undefined,
     });
+    return undefined;
   } catch (error) {
-    if (!(delivery.run.abortedBy instanceof CallerLeftError)) await send(to, errorReply(room, error));
-    throw error;
+    if (isWorthTelling(delivery, begun)) await tell(to, error);
+    return { error, begun };
+  } finally {
+    stopWatch();
   }
+}
+
+/** A caller that left reads nothing; one that got nothing yet is better served by an instance that does not shut down. */
+function isWorthTelling({ run: { abortedBy } }: Delivery, begun: boolean): boolean {
+  if (abortedBy instanceof ShuttingDownError) return begun;
+  return !(abortedBy instanceof CallerLeftError);
+}
+
+async function tell(to: Target, error: unknown): Promise<void> {
+  const { counters } = to.room;
+  await send(to, errorReply(to.room, error)).catch(() => counters.answersLost++);
+}
+
+/** Ends a stream that runs too long, and gives its request back to the broker before the broker would take it. */
+function watch({ plan, settings, deadlines, clock }: HandlerRoom, delivery: Delivery): () => void {
+  const { timeout, ack } = plan;
+  const { run } = delivery;
+  const set: Deadline[] = [];
+  if (timeout !== undefined) {
+    const left = (run.deadline ?? clock.now() + timeout) - clock.now();
+    set.push(deadlines.set(left, () => delivery.abort(new HandlerTimeoutError(plan.id, timeout))));
+  }
+  // From then on a lost server is known by its silence, no longer by another one that begins anew.
+  if (settings.consumerTimeout > 0 && ack !== 'none') {
+    set.push(deadlines.set(settings.consumerTimeout / 2, () => delivery.ack()));
+  }
+  return () => {
+    for (const deadline of set) deadlines.clear(deadline);
+  };
 }
 
 interface Target {
@@ -66,6 +125,14 @@ function send({ room, delivery, replyTo }: Target, reply: Reply, headers = {}): 
   return room.answers.send(message);
 }
 
+function sentItem(to: Target, value: unknown, headers = {}): SentItem {
+  const reply = valueReply(to.room, value, true);
+  return { bytes: reply.content.length, arrived: send(to, reply, headers) };
+}
+
+/** A request that was sent on for another attempt has lost what it was given to live. */
+const SAFE_LIFE = 1_000;
+
 const EMPTY: Reply = { content: Buffer.alloc(0), isError: false };
 
 /** Replies that are numbered, with the address for credit. */
@@ -77,8 +144,7 @@ function ownOutlet(to: Target): StreamOutlet {
     [HEADER.control]: room.calls.controlQueue,
   });
   return {
-    item: (value, sequence) =>
-      send(to, valueReply(room, value, true), { ...about(), [HEADER.sequence]: sequence }),
+    item: (value, sequence) => sentItem(to, value, { ...about(), [HEADER.sequence]: sequence }),
     alive: () => send(to, EMPTY, { ...about(), [HEADER.alive]: 1 }),
     end: (count) => send(to, EMPTY, { ...about(), [HEADER.end]: count }),
   };
@@ -88,26 +154,31 @@ function ownOutlet(to: Target): StreamOutlet {
 function codecOutlet(to: Target): StreamOutlet {
   const { room } = to;
   return {
-    item: (value) => send(to, valueReply(room, value, true)),
+    item: (value) => sentItem(to, value),
     alive: () => Promise.resolve(),
     end: () => send(to, { ...(room.plan.codec?.encodeEnd?.() ?? EMPTY), isError: false }),
   };
 }
 
-/** Items must fit the response's schema, as a single answer must. */
-async function* checked(
-  items: AsyncIterable<unknown>,
-  { plan }: HandlerRoom,
-): AsyncGenerator<unknown, void, undefined> {
+/** Items must fit the response's schema, as a single answer must. By hand: a generator would not let go while it waits. */
+function checked(items: AsyncIterable<unknown>, { plan }: HandlerRoom): AsyncIterable<unknown> {
   const schema = plan.rpc?.response;
-  for await (const item of items) {
-    if (schema) await validate(schema, item);
-    yield item;
-  }
+  if (!schema) return items;
+  const iterator = items[Symbol.asyncIterator]();
+  const next = async (): Promise<IteratorResult<unknown>> => {
+    const item = await iterator.next();
+    if (!item.done) await assertFits(schema, item.value, `an item of ${plan.id}`);
+    return item;
+  };
+  const end = async (): Promise<IteratorResult<unknown>> => {
+    await iterator.return?.();
+    return { done: true, value: undefined };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
 }
 
 /** Three signs of life in the silence that the caller bears, which is what its request was given to live. */
 function lifeEvery({ message }: Delivery): number {
   const silence = Number(message.properties.expiration);
-  return silence > 0 ? Math.min(KEEP_ALIVE, Math.max(50, silence / 3)) : KEEP_ALIVE;
+  return silence > 0 ? Math.min(KEEP_ALIVE, Math.max(50, silence / 3)) : SAFE_LIFE;
 }

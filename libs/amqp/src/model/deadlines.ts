@@ -2,6 +2,7 @@
 // runtime for each costs more than the rest of the publish; here they share ticks of 20 ms.
 
 import type { Clock } from './clock.js';
+import { MAX_DURATION } from './duration.js';
 
 const TICK = 20;
 
@@ -46,7 +47,9 @@ export class Deadlines {
   private arm(tick: number): void {
     this.disarm();
     this.next = tick;
-    this.cancelTimer = this.clock.after(Math.max(0, tick * TICK - this.clock.now()), () => this.expire());
+    // Timers that are set to more than they can bear go off at once.
+    const wait = Math.min(Math.max(0, tick * TICK - this.clock.now()), MAX_DURATION);
+    this.cancelTimer = this.clock.after(wait, () => this.expire());
   }
 
   private disarm(): void {

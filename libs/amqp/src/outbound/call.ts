@@ -3,13 +3,9 @@
 
 import type { Deadline, Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
-import {
-  RpcCancelledError,
-  RpcConnectionLostError,
-  RpcNoServerError,
-  RpcTimeoutError,
-} from '../model/rpc-errors.js';
+import { RpcConnectionLostError, RpcNoServerError, RpcTimeoutError } from '../model/rpc-errors.js';
 import type { PendingCall } from './inbox.js';
+import type { Leaving } from './leaving.js';
 
 /** How a call ended. `left`: its server may still be at work for nobody. */
 export type CallResult =
@@ -19,7 +15,7 @@ export type CallResult =
 export interface CallOptions {
   readonly message: OutgoingMessage;
   readonly timeout: number;
-  readonly signal: AbortSignal | undefined;
+  readonly leaving: Leaving;
   readonly deadlines: Deadlines;
   /** Whether more replies follow this one; then the last one counts. Default: the first is the last. */
   readonly isPart?: (reply: ReceivedMessage) => boolean;
@@ -35,12 +31,12 @@ export class Call implements PendingCall {
   private readonly deadline: Deadline;
 
   constructor(private readonly options: CallOptions) {
-    const { message, timeout, signal, deadlines } = options;
+    const { message, timeout, leaving, deadlines } = options;
     this.id = message.properties.correlationId as string;
     this.deadline = deadlines.set(timeout, () => {
       this.leave(new RpcTimeoutError(message.exchange, message.routingKey, timeout, this.id));
     });
-    signal?.addEventListener('abort', this.onAbort, { once: true });
+    leaving.listen(this.onLeft);
   }
 
   get message(): OutgoingMessage {
@@ -64,20 +60,19 @@ export class Call implements PendingCall {
     this.end({ error, left: false });
   }
 
-  private leave(error: Error): void {
-    this.end({ error, left: true });
+  private leave(error: Error | undefined): void {
+    if (error) this.end({ error, left: true });
   }
 
-  private readonly onAbort = (): void => {
-    const { exchange, routingKey } = this.message;
-    this.leave(new RpcCancelledError(exchange, routingKey, this.options.signal?.reason));
+  private readonly onLeft = (): void => {
+    this.leave(this.options.leaving.error({ ...this.message, correlationId: this.id }));
   };
 
   private end(result: CallResult): void {
     if (this.ended) return;
     this.ended = true;
     this.options.deadlines.clear(this.deadline);
-    this.options.signal?.removeEventListener('abort', this.onAbort);
+    this.options.leaving.forget(this.onLeft);
     this.options.onEnd(result);
   }
 }

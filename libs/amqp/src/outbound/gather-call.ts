@@ -3,8 +3,9 @@
 import type { Deadline, Deadlines } from '../model/deadlines.js';
 import { HEADER, safeHeaders, textHeader } from '../model/headers.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
-import { RpcCancelledError, RpcConnectionLostError, RpcNoServerError } from '../model/rpc-errors.js';
+import { RpcConnectionLostError, RpcNoServerError } from '../model/rpc-errors.js';
 import type { PendingCall } from './inbox.js';
+import type { Leaving } from './leaving.js';
 
 /** What it is made from. */
 export interface GatherCallOptions {
@@ -12,13 +13,18 @@ export interface GatherCallOptions {
   readonly timeout: number;
   /** Enough answers. */
   readonly expect: number;
-  readonly signal: AbortSignal | undefined;
+  readonly leaving: Leaving;
   readonly deadlines: Deadlines;
-  readonly onEnd: (
-    result:
-      { readonly replies: readonly ReceivedMessage[] } | { readonly error: Error; readonly left: boolean },
-  ) => void;
+  readonly onEnd: (result: GatherResult) => void;
 }
+
+/** How it ended. `left`: servers may still be at work for nobody. */
+export type GatherResult = { readonly left: boolean } & (
+  { readonly replies: readonly ReceivedMessage[] } | { readonly error: Error }
+);
+
+/** More instances than anybody has: whoever answers so often is none. */
+const REPLIES_LIMIT = 10_000;
 
 /** See the top of the file. */
 export class GatherCall implements PendingCall {
@@ -28,11 +34,11 @@ export class GatherCall implements PendingCall {
   private readonly replies = new Map<string, ReceivedMessage>();
 
   constructor(private readonly options: GatherCallOptions) {
-    const { message, timeout, signal, deadlines } = options;
+    const { message, timeout, leaving, deadlines } = options;
     this.id = message.properties.correlationId as string;
-    // Whoever did not answer by now is not counted; that is no error.
-    this.deadline = deadlines.set(timeout, () => this.end({ replies: [...this.replies.values()] }));
-    signal?.addEventListener('abort', this.onAbort, { once: true });
+    // Whoever did not answer by now is not counted; that is no error. Its time was over as well.
+    this.deadline = deadlines.set(timeout, () => this.answered(false));
+    leaving.listen(this.onLeft);
   }
 
   get message(): OutgoingMessage {
@@ -44,7 +50,7 @@ export class GatherCall implements PendingCall {
     // An instance that got the request twice answers twice.
     const from = instance ?? `?${this.replies.size}`;
     if (!this.replies.has(from)) this.replies.set(from, reply);
-    if (this.replies.size >= this.options.expect) this.end({ replies: [...this.replies.values()] });
+    if (this.replies.size >= Math.min(this.options.expect, REPLIES_LIMIT)) this.answered(true);
   }
 
   onReturned(): void {
@@ -59,17 +65,20 @@ export class GatherCall implements PendingCall {
     this.end({ error, left: false });
   }
 
-  private readonly onAbort = (): void => {
-    const { exchange, routingKey } = this.message;
-    const error = new RpcCancelledError(exchange, routingKey, this.options.signal?.reason);
-    this.end({ error, left: true });
+  private answered(left: boolean): void {
+    this.end({ replies: [...this.replies.values()], left });
+  }
+
+  private readonly onLeft = (): void => {
+    const error = this.options.leaving.error({ ...this.message, correlationId: this.id });
+    if (error) this.end({ error, left: true });
   };
 
-  private end(result: Parameters<GatherCallOptions['onEnd']>[0]): void {
+  private end(result: GatherResult): void {
     if (this.ended) return;
     this.ended = true;
     this.options.deadlines.clear(this.deadline);
-    this.options.signal?.removeEventListener('abort', this.onAbort);
+    this.options.leaving.forget(this.onLeft);
     this.options.onEnd(result);
   }
 }

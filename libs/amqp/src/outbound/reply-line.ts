@@ -5,14 +5,16 @@ import { randomUUID } from 'node:crypto';
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
-import { CALLS_EXCHANGE, callsKey, writeControl, type CallControl } from '../model/calls-control.js';
+import { isControlQueue, type CallControl } from '../model/calls-control.js';
 import type { Clock } from '../model/clock.js';
 import { ConnectionLostError, EncodeError } from '../model/errors.js';
 import { describeError, printable } from '../model/logger.js';
-import type { OutgoingMessage } from '../model/message.js';
+import { countHeader, HEADER, safeHeaders, textHeader } from '../model/headers.js';
+import type { ReceivedMessage } from '../model/message.js';
 import { WaitingRoomFullError } from '../model/publish-errors.js';
 import type { Settings } from '../model/settings.js';
 import type { Events } from '../observe/listeners.js';
+import { ControlLine, type ControlTarget } from './control-line.js';
 import type { Destinations } from './destinations.js';
 import { Inbox, type PendingCall } from './inbox.js';
 import { WaitingRoom, type Waiting } from './waiting-room.js';
@@ -33,6 +35,7 @@ export class ReplyLine {
   private readonly inbox = new Inbox();
   private readonly room: WaitingRoom;
   private readonly lease: ChannelLease;
+  private readonly control: ControlLine;
   /** Sent or waiting, by correlation id, with their places in the room. */
   private readonly calls = new Map<string, { readonly call: PendingCall; readonly place: Waiting }>();
   private replyTo = DIRECT_REPLY_TO;
@@ -41,6 +44,7 @@ export class ReplyLine {
   constructor(private readonly options: ReplyLineOptions) {
     const { connection, clock, settings } = options;
     this.room = new WaitingRoom({ messages: settings.rpc.maxPending, bytes: settings.publish.room.bytes });
+    this.control = new ControlLine(options);
     this.lease = new ChannelLease({
       ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
       setup: (channel) => this.setUp(channel),
@@ -59,6 +63,7 @@ export class ReplyLine {
   /** Lets waiting calls go. */
   flush(): void {
     this.room.release(() => this.isOpen());
+    this.control.flush();
   }
 
   /** Why a call with this id cannot even begin, if so. */
@@ -93,20 +98,14 @@ export class ReplyLine {
     return sent;
   }
 
-  /** Tells the servers of a request something, or the one whose queue is known. Nobody waits for it to arrive. */
-  tell(control: CallControl, { exchange, routingKey }: OutgoingMessage, controlQueue?: string): void {
-    const key = controlQueue ?? callsKey(exchange, routingKey);
-    if (key === undefined || this.closed) return;
-    const target = controlQueue === undefined ? CALLS_EXCHANGE : '';
-    const content = writeControl(control);
-    const send = (): void => {
-      const properties = { deliveryMode: 1, contentType: 'application/json' };
-      const message = { exchange: target, routingKey: key, content, mandatory: false, properties };
-      if (this.isOpen()) this.lease.current?.publish(message);
-    };
-    const { destinations } = this.options;
-    if (destinations.isKnown(target)) attempt(send);
-    else destinations.ensure(target).then(() => attempt(send), noop);
+  /** Whether a call has left, so that somebody may be at work for it. */
+  isSent(id: string): boolean {
+    return this.inbox.has(id);
+  }
+
+  /** Tells the servers of a call something, when they can know it. Nobody waits for it to arrive. */
+  tell(control: CallControl, target: ControlTarget): void {
+    if (!this.closed) this.control.tell(control, target);
   }
 
   /** Ends every call with ConnectionLostError. */
@@ -116,7 +115,7 @@ export class ReplyLine {
     for (const { call } of [...this.calls.values()]) {
       call.fail(new ConnectionLostError('closed before the call could be sent'));
     }
-    await this.lease.close();
+    await Promise.all([this.lease.close(), this.control.close()]);
   }
 
   private launch(call: PendingCall, place: Waiting): void {
@@ -156,22 +155,20 @@ export class ReplyLine {
       if (this.inbox.deliver(message)) return;
       const correlationId = String(message.properties.correlationId ?? '');
       events.emit({ kind: 'reply-ignored', correlationId });
+      this.stop(correlationId, message);
     });
+  }
+
+  /** A stream that nobody reads: it began anew after its call had ended, or its server was not reached. */
+  private stop(id: string, { properties }: ReceivedMessage): void {
+    const headers = safeHeaders(properties.headers);
+    const queue = textHeader(headers, HEADER.control);
+    const running = headers[HEADER.alive] !== undefined || countHeader(headers, HEADER.sequence) === 1;
+    if (running && id !== '' && isControlQueue(queue)) this.tell({ kind: 'cancel', id }, { queue });
   }
 
   private isOpen(): boolean {
     const channel = this.lease.current;
     return channel !== undefined && channel.alive && channel.writable && !this.options.connection.blocked;
-  }
-}
-
-const noop = (): void => undefined;
-
-// Between the look and the send the channel may die.
-function attempt(send: () => void): void {
-  try {
-    send();
-  } catch {
-    // Whoever was to be told loses its connection as well, or notices by itself that nobody reads.
   }
 }

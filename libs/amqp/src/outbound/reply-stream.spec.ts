@@ -5,7 +5,7 @@ import { ReplyStream } from './reply-stream.js';
 function reading(credit = 4) {
   const grants: number[] = [];
   let stopped = 0;
-  const sender = { grant: (count: number) => void grants.push(count), stop: () => void stopped++ };
+  const sender = { read: (count: number) => void grants.push(count), stop: () => void stopped++ };
   const stream = new ReplyStream<number>(credit, sender, (reason) => new Error(`lost: ${reason}`));
   const push = (sequence: number, run = 'a') => stream.push(sequence * 10, { run, sequence });
   return { stream, push, grants, stopped: () => stopped };
@@ -36,7 +36,7 @@ describe('the reading end of a stream', () => {
     expect(await stream.next()).toEqual({ done: true, value: undefined });
   });
 
-  it('grants what was read, in halves of the credit', async () => {
+  it('tells how much was read, in halves of the credit, and again when it is asked to', async () => {
     const { stream, push, grants } = reading(4);
     for (const sequence of [1, 2, 3, 4]) push(sequence);
     expect(grants).toEqual([]);
@@ -45,7 +45,9 @@ describe('the reading end of a stream', () => {
     await stream.next();
     await stream.next();
     await stream.next();
-    expect(grants).toEqual([2, 2]);
+    expect(grants).toEqual([2, 4]);
+    stream.remind();
+    expect(grants).toEqual([2, 4, 4]);
   });
 
   it('tells an error after what came before it', async () => {

@@ -5,8 +5,8 @@ import { RpcProtocolError } from '../model/rpc-errors.js';
 
 /** What the reader does to its sender. */
 export interface StreamSender {
-  /** So many more items may come. */
-  grant(count: number): void;
+  /** So many items of this run were read in all: as many more than these may be on their way as were agreed upon. */
+  read(count: number): void;
   /** No more items are wanted: the reader left before the end. */
   stop(): void;
 }
@@ -30,7 +30,8 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
   private run: string | undefined;
   private last = 0;
   private consumed = 0;
-  private begun = false;
+  /** How many its sender knows to be read. */
+  private told = 0;
 
   /** @param lost makes the error for a stream that broke in the middle */
   constructor(
@@ -88,6 +89,11 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
     if (running) this.sender.stop();
   }
 
+  /** Says again how far the reader is, should that have been lost. */
+  remind(): void {
+    if (!this.ending && this.told > 0) this.sender.read(this.told);
+  }
+
   next(): Promise<IteratorResult<T, undefined>> {
     return new Promise((resolve, reject) => {
       const reader = { resolve, reject };
@@ -106,19 +112,18 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   private hand(reader: Reader<T>, value: T): void {
-    this.begun = true;
     reader.resolve({ done: false, value });
     this.consumed++;
-    // Granted in halves: one message for many items, and the sender never runs dry.
-    if (this.ending || this.consumed < Math.max(1, Math.floor(this.credit / 2))) return;
-    this.sender.grant(this.consumed);
-    this.consumed = 0;
+    // Told in halves: one message for many items, and the sender never runs dry.
+    if (this.ending || this.consumed - this.told < Math.max(1, Math.floor(this.credit / 2))) return;
+    this.told = this.consumed;
+    this.sender.read(this.told);
   }
 
   // Its server died and another began anew: fine as long as nobody has seen anything of the first.
   private follows(run: string): boolean {
     if (this.run === run) return true;
-    if (this.run === undefined || !this.begun) {
+    if (this.run === undefined || this.consumed === 0) {
       this.run = run;
       this.last = 0;
       this.items.length = 0;

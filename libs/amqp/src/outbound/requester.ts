@@ -16,14 +16,16 @@ import { outgoing } from '../model/outgoing.js';
 import { outgoingHeaders } from '../model/outgoing-headers.js';
 import { whole } from '../model/option-checks.js';
 import type { Gathered, GatherOptions, RequestOptions, StreamOptions } from '../model/publish-options.js';
-import { RpcCancelledError, RpcTimeoutError } from '../model/rpc-errors.js';
 import { validate } from '../model/schema.js';
 import type { Settings } from '../model/settings.js';
+import type { Agreed } from './agreed.js';
 import { Call } from './call.js';
 import { GatherCall } from './gather-call.js';
+import { Leaving } from './leaving.js';
 import { readPart, readReply, type ReplyReading } from './remote-error.js';
 import { ReplyLine, type ReplyLineOptions } from './reply-line.js';
 import { StreamCall } from './stream-call.js';
+import { StreamReader } from './stream-reader.js';
 
 /** What a requester is made from. */
 export interface RequesterOptions extends ReplyLineOptions {
@@ -37,7 +39,7 @@ export interface RequesterOptions extends ReplyLineOptions {
 interface Prepared {
   readonly message: OutgoingMessage;
   readonly timeout: number;
-  readonly signal: AbortSignal | undefined;
+  readonly leaving: Leaving;
   readonly reading: ReplyReading;
 }
 
@@ -76,28 +78,28 @@ export class Requester {
   }
 
   /** Calls a handler whose answer is many items. Begins when it is first read, ends when the loop is left. */
-  async *stream(
-    routingKey: string,
-    payload: unknown,
-    options: StreamOptions,
-  ): AsyncGenerator<unknown, void, undefined> {
-    const credit = options.credit ?? CREDIT;
-    const wrong = whole(1, 100_000)(credit);
-    if (wrong) throw new EncodeError(`the credit of a stream must be ${wrong}`, '');
-    const call = this.prepare(options.exchange ?? '', routingKey, payload, options, credit);
-    const { stream } = this.streamed(call, credit);
-    for await (const item of stream) yield options.schema ? await validate(options.schema, item) : item;
+  stream(agree: () => Promise<Agreed<StreamOptions>>, payload: unknown): StreamReader {
+    return new StreamReader(async () => {
+      const { name, options } = await agree();
+      const credit = options.credit ?? CREDIT;
+      const wrong = whole(1, 100_000)(credit);
+      if (wrong) throw new EncodeError(`the credit of a stream must be ${wrong}`, '');
+      const call = this.prepare(options.exchange ?? '', name, payload, options, credit);
+      return { stream: this.streamed(call, credit).stream, schema: options.schema };
+    });
   }
 
   /** Calls every instance that listens. */
   async gather(routingKey: string, payload: unknown, options: GatherOptions): Promise<Gathered[]> {
     const call = this.prepare(GATHER_EXCHANGE, routingKey, payload, options);
     const expect = options.expect ?? Infinity;
+    const wrong = options.expect === undefined ? undefined : whole(1, 10_000)(expect);
+    if (wrong) throw new EncodeError(`expect of a gather must be ${wrong}`, '');
     const replies = await new Promise<readonly ReceivedMessage[]>((resolve, reject) => {
       const pending = new GatherCall({
         ...{ ...call, expect, deadlines: this.options.deadlines },
         onEnd: (result) => {
-          this.finish(pending, 'error' in result && result.left);
+          this.finish(pending, result.left);
           if ('error' in result) reject(result.error);
           else resolve(result.replies);
         },
@@ -148,7 +150,10 @@ export class Requester {
     const pending: StreamCall = new StreamCall({
       ...{ ...call, credit, deadlines: this.options.deadlines },
       read: (reply) => readPart(reply, reading),
-      tell: (control, queue) => this.line.tell(control, call.message, queue),
+      tell: (control, queue) => {
+        const target = queue === undefined ? call.message : { queue };
+        if (this.line.isSent(pending.id)) this.line.tell(control, target);
+      },
       onEnd: () => void this.line.end(pending.id),
     });
     this.line.begin(pending);
@@ -170,12 +175,10 @@ export class Requester {
     const given =
       options.timeout === undefined ? settings.rpc.timeout : milliseconds(options.timeout, 'timeout');
     const timeout = Math.min(given, (scope?.deadline ?? Infinity) - clock.now());
-    const signal = signalOf(options.signal, scope?.signal);
-    if (signal?.aborted) throw new RpcCancelledError(exchange, routingKey, signal.reason);
-    const refusal = this.line.refusal(options.correlationId);
+    const leaving = new Leaving(options.signal, scope, clock);
+    const refusal =
+      leaving.error({ exchange, routingKey, correlationId }) ?? this.line.refusal(options.correlationId);
     if (refusal) throw refusal;
-    if (scope?.deadline !== undefined && timeout <= 0)
-      throw new RpcTimeoutError(exchange, routingKey, 0, correlationId);
     const deadline = credit === undefined ? clock.now() + timeout : scope?.deadline;
     const headers = {
       ...(options.headers === undefined ? {} : outgoingHeaders(options.headers)),
@@ -195,7 +198,7 @@ export class Requester {
       { ...options, headers, correlationId, expiration: timeout },
     );
     const known = errorClasses(options.errors, 'a call');
-    return { message, timeout, signal, reading: { codecs, codec: options.codec, known } };
+    return { message, timeout, leaving, reading: { codecs, codec: options.codec, known } };
   }
 
   /** Whoever works for a caller that left should know. */
@@ -216,8 +219,4 @@ function partOf(reply: ReceivedMessage, reading: ReplyReading): 'more' | 'last' 
     // An error, which ends every answer; it is read again by whoever asked.
     return 'last';
   }
-}
-
-function signalOf(own: AbortSignal | undefined, inherited: AbortSignal | undefined): AbortSignal | undefined {
-  return own && inherited ? AbortSignal.any([own, inherited]) : (own ?? inherited);
 }

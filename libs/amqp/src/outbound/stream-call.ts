@@ -1,18 +1,14 @@
 // One streamed call under way: takes what arrives apart into items, signs of life and the end, and watches over the
 // silence between them.
 
-import type { CallControl } from '../model/calls-control.js';
+import { isControlQueue, type CallControl } from '../model/calls-control.js';
 import type { Deadline, Deadlines } from '../model/deadlines.js';
 import { countHeader, HEADER, safeHeaders, textHeader } from '../model/headers.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
-import {
-  RpcCancelledError,
-  RpcConnectionLostError,
-  RpcNoServerError,
-  RpcRemoteError,
-  RpcTimeoutError,
-} from '../model/rpc-errors.js';
+import { DecodeError } from '../model/errors.js';
+import { RpcConnectionLostError, RpcNoServerError, RpcTimeoutError } from '../model/rpc-errors.js';
 import type { PendingCall } from './inbox.js';
+import type { Leaving } from './leaving.js';
 import type { ReplyPart } from './remote-error.js';
 import { ReplyStream } from './reply-stream.js';
 
@@ -22,7 +18,7 @@ export interface StreamCallOptions {
   /** The longest silence. */
   readonly timeout: number;
   readonly credit: number;
-  readonly signal: AbortSignal | undefined;
+  readonly leaving: Leaving;
   readonly deadlines: Deadlines;
   readonly read: (reply: ReceivedMessage) => ReplyPart;
   /** Tells its server something, at its own queue when that is known. */
@@ -40,12 +36,12 @@ export class StreamCall implements PendingCall {
   private parts = 0;
 
   constructor(private readonly options: StreamCallOptions) {
-    const { message, credit, signal } = options;
+    const { message, credit, leaving } = options;
     this.id = message.properties.correlationId as string;
     this.stream = new ReplyStream(
       credit,
       {
-        grant: (count) => this.tell({ kind: 'credit', id: this.id, count }),
+        read: (count) => this.tell({ kind: 'credit', id: this.id, count }),
         stop: () => {
           this.tell({ kind: 'cancel', id: this.id });
           this.end();
@@ -54,7 +50,7 @@ export class StreamCall implements PendingCall {
       (reason) => this.lost(reason),
     );
     this.silence = this.listen();
-    signal?.addEventListener('abort', this.onAbort, { once: true });
+    leaving.listen(this.onLeft);
   }
 
   get message(): OutgoingMessage {
@@ -66,8 +62,8 @@ export class StreamCall implements PendingCall {
     if (this.ended) return;
     this.silence = this.listen();
     const headers = safeHeaders(reply.properties.headers);
-    this.controlQueue = textHeader(headers, HEADER.control) ?? this.controlQueue;
     const run = textHeader(headers, HEADER.run) ?? '';
+    this.meet(textHeader(headers, HEADER.control), headers[HEADER.alive] !== undefined);
     if (headers[HEADER.alive] !== undefined) return;
     if (headers[HEADER.end] !== undefined) this.stream.end(countHeader(headers, HEADER.end), run);
     else this.take(reply, run, countHeader(headers, HEADER.sequence));
@@ -87,12 +83,21 @@ export class StreamCall implements PendingCall {
     this.end();
   }
 
+  /** Where the server listens. What was said to its former queue may be lost, and a silence may come from that. */
+  private meet(controlQueue: string | undefined, silent: boolean): void {
+    if (!isControlQueue(controlQueue)) return;
+    const isNew = this.controlQueue !== controlQueue;
+    this.controlQueue = controlQueue;
+    if (isNew || silent) this.stream.remind();
+  }
+
   private take(reply: ReceivedMessage, run: string, sequence: number): void {
     let part: ReplyPart;
     try {
       part = this.options.read(reply);
     } catch (error) {
-      if (!(error instanceof RpcRemoteError)) this.tell({ kind: 'cancel', id: this.id });
+      // Its server has not ended, but nobody here understands what it says.
+      if (error instanceof DecodeError) this.tell({ kind: 'cancel', id: this.id });
       return this.stream.fail(error as Error);
     }
     // Other programs number nothing; their one reply, or the one that says so, is the last.
@@ -120,9 +125,10 @@ export class StreamCall implements PendingCall {
     return new RpcConnectionLostError(this.message.exchange, this.message.routingKey, new Error(reason));
   }
 
-  private readonly onAbort = (): void => {
-    const { exchange, routingKey } = this.message;
-    this.stream.cancel(new RpcCancelledError(exchange, routingKey, this.options.signal?.reason));
+  private readonly onLeft = (): void => {
+    const error = this.options.leaving.error({ ...this.message, correlationId: this.id });
+    if (!error) return;
+    this.stream.cancel(error);
     this.end();
   };
 
@@ -130,7 +136,7 @@ export class StreamCall implements PendingCall {
     if (this.ended) return;
     this.ended = true;
     this.options.deadlines.clear(this.silence);
-    this.options.signal?.removeEventListener('abort', this.onAbort);
+    this.options.leaving.forget(this.onLeft);
     this.options.onEnd();
   }
 }

@@ -5,13 +5,16 @@ import type { Delivery } from '../../model/delivery.js';
 import { inCall } from '../../model/call-scope.js';
 import { RabbitError } from '../../model/errors.js';
 import { countHeader, HEADER } from '../../model/headers.js';
-import { validate } from '../../model/schema.js';
-import { ACK, DROP, type Verdict } from '../../model/verdict.js';
+import { describeError, printable } from '../../model/logger.js';
+import { RpcProtocolError } from '../../model/rpc-errors.js';
+import { assertFits } from '../../model/schema.js';
+import { ACK, DROP, REQUEUE, type Verdict } from '../../model/verdict.js';
 import { answer, errorReply, valueReply } from '../answer.js';
 import { Credit } from '../answer-stream.js';
-import { CallerLeftError } from '../calls.js';
+import { CallerLeftError, ShuttingDownError } from '../calls.js';
 import { answerStream, isItems } from '../streamed-answer.js';
 import { repeats, type Outcome, type Repeats } from '../repeats.js';
+import { letGo } from '../stopping.js';
 import type { HandlerRoom, Run, Step } from '../step.js';
 
 export const reply: Step = (room) => (next) => {
@@ -22,11 +25,14 @@ export const reply: Step = (room) => (next) => {
     delivery.run.callerDeadline = deadlineOf(delivery);
     const reason = await notWorthIt(room, delivery);
     if (reason) return skip(room, delivery, reason);
+    const id = delivery.message.properties.correlationId ?? '';
+    // Its channel was lost, its stream goes on: another one would only break it off.
+    if (delivery.message.redelivered && room.calls.isStreaming(id)) return DROP;
     const granted = countHeader(delivery.headers, HEADER.stream);
-    // Other wires that stream have no header for it: whoever speaks them reads what comes.
-    delivery.run.streamed = granted > 0 || room.plan.codec?.encodeEnd !== undefined;
+    // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
+    delivery.run.streamed = granted > 0 || (!stored && room.plan.codec?.encodeEnd !== undefined);
     const call = { delivery, credit: granted > 0 ? new Credit(granted) : undefined };
-    const end = room.calls.begin(delivery.message.properties.correlationId ?? '', call);
+    const end = room.calls.begin(id, call);
     const stopWatch = watch(room, delivery);
     const scope = {
       deadline: delivery.run.callerDeadline,
@@ -60,12 +66,15 @@ async function conclude(
   const verdict = await next(delivery);
   const items = verdict.kind === 'ack' && isItems(verdict.value) ? verdict.value : undefined;
   if (!items || !delivery.run.streamed) return finish(room, delivery, await settled(room, delivery, verdict));
-  try {
-    await answerStream(room, delivery, items, credit);
-    return ACK;
-  } catch (error) {
-    return left(room, delivery, { kind: 'dead-letter', reason: 'not-retryable', error });
+  if (credit && room.calls.unreachable) {
+    letGo(items[Symbol.asyncIterator]());
+    const error = new RpcProtocolError(`${room.plan.id} cannot stream: the broker keeps its callers from it`);
+    return finish(room, delivery, { verdict: DROP, reply: errorReply(room, error) });
   }
+  const broken = await answerStream(room, delivery, items, credit);
+  if (!broken) return ACK;
+  const { error, begun } = broken;
+  return left(room, delivery, { kind: 'dead-letter', reason: 'not-retryable', error }, begun);
 }
 
 async function settled(room: HandlerRoom, delivery: Delivery, given: Verdict): Promise<Outcome> {
@@ -75,21 +84,22 @@ async function settled(room: HandlerRoom, delivery: Delivery, given: Verdict): P
   try {
     const value = verdict.kind === 'ack' ? verdict.value : undefined;
     // The schema only checks: what it would change, it changes at the caller.
-    if (room.plan.rpc?.response) await validate(room.plan.rpc.response, value);
+    await assertFits(room.plan.rpc?.response, value, `the answer of ${room.plan.id}`);
     return { verdict, reply: valueReply(room, value) };
   } catch (error) {
     // The handler returned what cannot travel: the caller must not wait for its time-out to learn it.
-    room.logger.error(`${room.plan.id} returned what cannot be an answer: ${String(error)}`);
+    room.logger.error(
+      `${room.plan.id} returned what cannot be an answer: ${printable(describeError(error))}`,
+    );
     return { verdict, reply: errorReply(room, error) };
   }
 }
 
 async function finish(room: HandlerRoom, delivery: Delivery, result: Outcome): Promise<Verdict> {
   const verdict = left(room, delivery, result.verdict);
-  // Late, the answer would only be ignored.
-  if (result.reply && !(delivery.run.abortedBy instanceof CallerLeftError)) {
-    await answer(room, delivery, result.reply);
-  }
+  // Late, the answer would only be ignored; and what goes back to its queue is answered by another instance.
+  const wanted = verdict.kind !== 'requeue' && !(delivery.run.abortedBy instanceof CallerLeftError);
+  if (result.reply && wanted) await answer(room, delivery, result.reply);
   return verdict;
 }
 
@@ -100,21 +110,29 @@ function hopeless({ clock }: HandlerRoom, { run: { callerDeadline } }: Delivery,
   return { kind: 'dead-letter', reason: 'attempts-exhausted', error: verdict.error };
 }
 
-/** What a handler throws because its caller left is no failure, unless somebody wants to keep its failures. */
-function left({ plan }: HandlerRoom, delivery: Delivery, verdict: Verdict): Verdict {
-  const failed = verdict.kind === 'dead-letter' || verdict.kind === 'retry';
-  if (!failed || !(delivery.run.abortedBy instanceof CallerLeftError)) return verdict;
-  return plan.deadQueue === undefined ? DROP : verdict;
+/**
+ * What a handler throws because it was told to stop is no failure: nobody waits for it, unless its failures are kept;
+ * or another instance does it again, unless its caller has got items of this one.
+ */
+function left({ plan }: HandlerRoom, delivery: Delivery, verdict: Verdict, begun = false): Verdict {
+  const { abortedBy } = delivery.run;
+  if (verdict.kind !== 'dead-letter' && verdict.kind !== 'retry') return verdict;
+  if (abortedBy instanceof CallerLeftError) return plan.deadQueue === undefined ? DROP : verdict;
+  if (abortedBy instanceof ShuttingDownError) return begun ? DROP : REQUEUE;
+  return verdict;
 }
 
-/** When the caller stops waiting: what it wrote, or what the broker lets its request live. */
+/** When the caller stops waiting: what it wrote, and what the broker lets its request live. */
 function deadlineOf({ headers, message, run }: Delivery): number | undefined {
   const written = headers[HEADER.deadline];
-  if (typeof written === 'number' && Number.isFinite(written)) return written;
-  // A stream lives longer than its request: its caller waits as long as there are signs of life.
-  if (headers[HEADER.stream] !== undefined) return undefined;
+  let deadline = typeof written === 'number' && Number.isFinite(written) ? written : Infinity;
   const expiration = Number(message.properties.expiration);
-  return expiration > 0 ? run.arrivedAt + expiration : undefined;
+  // A stream lives longer than its request: its caller waits as long as there are signs of life.
+  if (expiration > 0 && headers[HEADER.stream] === undefined) {
+    // Also for a caller whose clock is ahead of ours.
+    deadline = Math.min(deadline, run.arrivedAt + expiration);
+  }
+  return deadline === Infinity ? undefined : deadline;
 }
 
 type SkipReason = 'left' | 'late' | 'gone';

@@ -1,0 +1,114 @@
+// What callers say to servers beside their requests, on a channel of its own: a user who may call, but not write
+// here, must not lose the channel on which the answers arrive. Nothing is said twice, nothing is waited for.
+
+import type { Connection } from '../link/connection.js';
+import { ChannelLease } from '../link/lease.js';
+import { CALLS_EXCHANGE, callsKey, writeControl, type CallControl } from '../model/calls-control.js';
+import type { Clock } from '../model/clock.js';
+import { ConnectionLostError } from '../model/errors.js';
+import { describeError, printable } from '../model/logger.js';
+import type { Settings } from '../model/settings.js';
+import type { Destinations } from './destinations.js';
+
+/** What it is made from. */
+export interface ControlLineOptions {
+  readonly connection: Connection;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly destinations: Destinations;
+}
+
+/** Where a word goes: to the servers of a request, or to the queue of the one that is known. */
+export type ControlTarget =
+  { readonly exchange: string; readonly routingKey: string } | { readonly queue: string };
+
+/** How many calls may have something to say while nothing can be sent. The oldest words are about calls that are over. */
+const UNSENT_LIMIT = 10_000;
+
+/** See the top of the file. */
+export class ControlLine {
+  private readonly lease: ChannelLease;
+  /** The last word about each call counts. */
+  private readonly unsent = new Map<string, () => void>();
+  /** Whether this user may speak to servers that are not known by their queue. */
+  private allowed = true;
+  private closed = false;
+
+  constructor(private readonly options: ControlLineOptions) {
+    const { connection, clock, settings } = options;
+    this.lease = new ChannelLease({
+      ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
+      setup: (channel) => Promise.resolve(channel.onDrain(() => this.flush())),
+      onReady: () => this.flush(),
+      onLost: (_channel, reason) => {
+        // Who waited for these words lost its connection as well, unless the channel alone was refused.
+        this.unsent.clear();
+        if (/ACCESS.REFUSED/.test(reason)) this.refused(reason);
+      },
+    });
+  }
+
+  /** Says it now or as soon as something can be sent. */
+  tell(control: CallControl, target: ControlTarget): void {
+    if (this.closed) return;
+    if ('queue' in target) return this.say(control, '', target.queue);
+    const key = callsKey(target.exchange, target.routingKey);
+    if (key === undefined || !this.allowed) return;
+    const { destinations } = this.options;
+    if (destinations.isKnown(CALLS_EXCHANGE)) return this.say(control, CALLS_EXCHANGE, key);
+    destinations.ensure(CALLS_EXCHANGE).then(
+      () => this.say(control, CALLS_EXCHANGE, key),
+      (error: unknown) => {
+        if (!(error instanceof ConnectionLostError)) this.refused(describeError(error));
+      },
+    );
+  }
+
+  /** The broker takes messages again. */
+  flush(): void {
+    for (const [id, send] of this.unsent) {
+      if (!this.isOpen()) return;
+      this.unsent.delete(id);
+      send();
+    }
+  }
+
+  /** Always settles. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.unsent.clear();
+    await this.lease.close();
+  }
+
+  private say(control: CallControl, exchange: string, routingKey: string): void {
+    if (this.closed) return;
+    this.lease.start();
+    const content = writeControl(control);
+    const properties = { deliveryMode: 1, contentType: 'application/json' };
+    const send = (): void => {
+      try {
+        this.lease.current?.publish({ exchange, routingKey, content, mandatory: false, properties });
+      } catch {
+        // The channel died between the look and the send; see onLost.
+      }
+    };
+    if (this.isOpen()) return send();
+    this.unsent.delete(control.id);
+    this.unsent.set(control.id, send);
+    if (this.unsent.size <= UNSENT_LIMIT) return;
+    for (const oldest of this.unsent.keys()) return void this.unsent.delete(oldest);
+  }
+
+  private refused(reason: string): void {
+    if (!this.allowed || this.closed) return;
+    this.allowed = false;
+    this.options.settings.logger.warn(
+      `servers are not told when this process gives a call up: ${printable(reason)}`,
+    );
+  }
+
+  private isOpen(): boolean {
+    const channel = this.lease.current;
+    return channel !== undefined && channel.alive && channel.writable && !this.options.connection.blocked;
+  }
+}

@@ -1,0 +1,48 @@
+// Who can end a call before its answer: the caller by its own signal, and whoever called the handler in which the call
+// is made, by leaving or by the end of its time. Listens to both without making a signal of two, which would stay
+// with a signal that lives as long as the process.
+
+import type { CallScope } from '../model/call-scope.js';
+import type { Clock } from '../model/clock.js';
+import { RpcCancelledError, RpcTimeoutError } from '../model/rpc-errors.js';
+
+/** What its errors name. */
+export interface CallNames {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly correlationId: string;
+}
+
+/** See the top of the file. One for each call. */
+export class Leaving {
+  private readonly signals: readonly AbortSignal[];
+  private readonly began: number;
+
+  constructor(
+    private readonly own: AbortSignal | undefined,
+    private readonly scope: CallScope | undefined,
+    private readonly clock: Clock,
+  ) {
+    this.signals = [own, scope?.signal].filter((signal) => signal !== undefined);
+    this.began = clock.now();
+  }
+
+  /** How the call ends that is not worth going on with; undefined when it is. */
+  error({ exchange, routingKey, correlationId }: CallNames): Error | undefined {
+    const { clock, scope, own } = this;
+    const inTime = scope?.deadline === undefined || clock.now() < scope.deadline;
+    if (!inTime && !own?.aborted) {
+      return new RpcTimeoutError(exchange, routingKey, clock.now() - this.began, correlationId);
+    }
+    const aborted = this.signals.find((signal) => signal.aborted);
+    return aborted && new RpcCancelledError(exchange, routingKey, aborted.reason);
+  }
+
+  listen(onLeft: () => void): void {
+    for (const signal of this.signals) signal.addEventListener('abort', onLeft, { once: true });
+  }
+
+  forget(onLeft: () => void): void {
+    for (const signal of this.signals) signal.removeEventListener('abort', onLeft);
+  }
+}
