@@ -1,17 +1,17 @@
-// amqps: a server that proves itself, and one that does not. TLS ends at a small proxy before the broker;
-// the certificate in test/support/tls is its own authority and is valid for a hundred years.
+// amqps: servers that prove themselves, and those that do not; clients that must prove themselves too. TLS ends at a
+// small proxy before the broker; RabbitMQ's own TLS, and users named by certificates, are in tls-node.spec.ts.
 
 import { afterEach, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createServer, type Server } from 'node:tls';
+import { createServer, type Server, type TlsOptions } from 'node:tls';
 import { onEachBroker } from '../support/brokers.js';
-import { Collector } from '../support/events.js';
-import { warren } from '../support/warren.js';
+import { Collector, within } from '../support/events.js';
+import { rejection, warren } from '../support/warren.js';
 
 const file = (name: string): Buffer => readFileSync(join(import.meta.dirname, '../support/tls', name));
-const ca = file('cert.pem');
+const [ca, key, cert] = [file('cert.pem'), file('key.pem'), file('client.pem')];
 
 onEachBroker('TLS', (broker) => {
   const sockets = new Set<Socket>();
@@ -21,10 +21,10 @@ onEachBroker('TLS', (broker) => {
     proxy?.close();
   });
 
-  async function secureUrl(): Promise<string> {
+  async function secureUrl(options: TlsOptions = {}): Promise<string> {
     const target = new URL(broker.url);
     const { hostname, port } = target;
-    proxy = createServer({ key: file('key.pem'), cert: ca }, (secure) => {
+    proxy = createServer({ key, cert: ca, ...options }, (secure) => {
       const plain = connect(Number(port), hostname);
       for (const socket of [secure, plain]) {
         sockets.add(socket);
@@ -50,8 +50,37 @@ onEachBroker('TLS', (broker) => {
     expect(await got.take(1)).toEqual(['over TLS']);
   });
 
-  it('refuses at once a server whose authority it does not know', async () => {
-    const url = await secureUrl();
-    await expect(warren(url).open()).rejects.toMatchObject({ name: 'ConnectionRefusedError', reason: 'tls' });
+  it('connects with a certificate of its own where the server asks for one', async () => {
+    const url = await secureUrl({ ca, requestCert: true, rejectUnauthorized: true });
+    const { broker: rabbit } = await warren(url, { tls: { ca, key, cert } }).open();
+    expect(rabbit.status().connections.map(({ state }) => state)).toEqual(['open']);
+  });
+
+  const asks = { ca, requestCert: true, rejectUnauthorized: true };
+  it.each<[string, TlsOptions, object, RegExp]>([
+    ['is of an authority nobody told us about', {}, {}, /self-signed certificate/],
+    ['is of another authority', {}, { ca: file('stranger.pem') }, /self-signed|unable to (get|verify)/],
+    ['has expired', { cert: file('expired.pem') }, { ca }, /expired/],
+    ['is for another host', { cert: file('other-host.pem') }, { ca }, /altnames/],
+    ['asks for a certificate and gets none', asks, { ca }, /certificate required|handshake failure/],
+    [
+      'asks for one in TLS 1.2 and gets none',
+      { ...asks, maxVersion: 'TLSv1.2' },
+      { ca },
+      /tls|ssl|handshake/i,
+    ],
+  ])('refuses at once, with the reason tls, a server that %s', async (_, server, tls, text) => {
+    const url = await secureUrl(server);
+    const error = await within(rejection(warren(url, { tls }).open()), 'the refusal', 5_000);
+    expect(error).toMatchObject({ name: 'ConnectionRefusedError', reason: 'tls' });
+    expect(error.message).toMatch(text);
+    expect(error.message).not.toContain(new URL(broker.url).password || '\0');
+  });
+
+  it('says what is wrong when TLS is spoken to a port without it', async () => {
+    const url = new URL(broker.url);
+    url.protocol = 'amqps:';
+    const error = await within(rejection(warren(url.href, { tls: { ca } }).open()), 'the refusal', 5_000);
+    expect(error).toMatchObject({ name: 'ConnectionRefusedError', reason: 'tls' });
   });
 });
