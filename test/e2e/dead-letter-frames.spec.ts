@@ -85,7 +85,8 @@ onEachBroker('a dead letter', (broker) => {
       await rabbit.broker.send(queue, 2);
       expect((await taken(broker, `${queue}.dead`)).content.toString()).toBe('2');
       // As it was at start: another declaration would be refused.
-      const again = { durable: true, arguments: { 'x-queue-type': queueType } };
+      const limit = queueType === 'quorum' ? { 'x-delivery-limit': 1_000_000_000 } : {};
+      const again = { durable: true, arguments: { 'x-queue-type': queueType, ...limit } };
       await channel.assertQueue(`${queue}.dead`, again);
       expect(await count(broker, queue)).toBe(0);
       expect(rabbit.lines.join()).not.toContain('could not be sent on');

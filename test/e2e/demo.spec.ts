@@ -167,7 +167,7 @@ if (process.env.RABBITMQ_URL && findRabbitMQ()) {
   });
 }
 
-/** Queues, exchanges, vhosts and users of the demo that are still there. Wait queues expire by themselves. */
+/** What the demo left there, besides what all applications of a vhost share (wait queues expire by themselves). */
 async function leftovers(node: RabbitMQNode): Promise<string[]> {
   // A connection proves that the node answers; what it lists is asked of its management API.
   await (await connect(node.url)).close();
@@ -178,5 +178,5 @@ async function leftovers(node: RabbitMQNode): Promise<string[]> {
     return ((await response.json()) as { name: string }[]).map(({ name }) => name);
   };
   const all = await Promise.all(['queues', 'exchanges', 'vhosts', 'users'].map(names));
-  return all.flat().filter((name) => !/^(amq\..*|guest|\/|warren\.wait\..*|)$/.test(name));
+  return all.flat().filter((name) => !/^(amq\..*|guest|\/|warren\..*|)$/.test(name));
 }

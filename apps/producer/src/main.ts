@@ -26,8 +26,9 @@ async function produce(commandLine: CommandLine): Promise<void> {
       abortOnError: false,
       logger: commandLine.verbose ? ['log', 'warn', 'error'] : ['error'],
     });
-    // A signal closes the application properly: what is being published is confirmed before the connection goes.
-    app.enableShutdownHooks(['SIGINT', 'SIGTERM'], { useProcessExit: true });
+    // A signal closes the application properly: what is being published is confirmed before the connection goes. The
+    // process then ends by itself, and not by exit(), which would cut off what it has still to say.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void app.close());
     try {
       await app.get(producers[commandLine.pattern]).produce(commandLine);
     } catch (error) {
@@ -40,7 +41,6 @@ async function produce(commandLine: CommandLine): Promise<void> {
 
   function failed(error: Error): void {
     terminal.failed(error);
-    // Only here: after a signal Nest ends the process with code 0, whatever was said before.
-    process.once('exit', () => (process.exitCode = 1));
+    process.exitCode = 1;
   }
 }

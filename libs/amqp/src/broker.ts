@@ -239,6 +239,8 @@ export class Broker {
     await this.drain();
     await patience(this.clock, this.settings.shutdown, (expired) => this.outbound.close(expired));
     await this.links.close();
+    // Whoever was told only now how a publish ended gets to act on it before the process may end.
+    await new Promise((resolve) => setImmediate(resolve));
     this.events.emit({ kind: 'closed' });
   }
 

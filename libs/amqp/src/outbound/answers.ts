@@ -12,6 +12,7 @@ export class Answers {
   private readonly sender: Sender;
   /** The last suspect has been tried. */
   private line: Promise<unknown> = Promise.resolve();
+  private suspects = 0;
 
   constructor(private readonly options: SenderOptions) {
     this.sender = new Sender(options);
@@ -28,6 +29,8 @@ export class Answers {
       });
     let sent: Sent;
     try {
+      // Beside a suspect, an innocent answer would be lost a second time.
+      while (this.suspects > 0) await this.line;
       sent = await attempt();
     } catch (error) {
       // A second answer is ignored by its caller, so one that may have been lost is sent again.
@@ -52,7 +55,8 @@ export class Answers {
   // One after the other: the one whose address is the reason takes only itself along the next time.
   private alone(attempt: () => Promise<Sent>): Promise<Sent> {
     this.options.counters.resent++;
-    const sent = this.line.then(attempt);
+    this.suspects++;
+    const sent = this.line.then(attempt).finally(() => this.suspects--);
     this.line = sent.catch(() => undefined);
     return sent;
   }
