@@ -18,7 +18,10 @@ const sources = {
 };
 
 // Nest 11 lives in a folder of its own; the same test files run on it when their imports are pointed there.
-const nest11 = { '^@nestjs/(.*)$': '<rootDir>/test/nest11/node_modules/@nestjs/$1', ...sources };
+const nest11 = {
+  '^@(nestjs|golevelup)/(.*)$': '<rootDir>/test/nest11/node_modules/@$1/$2',
+  ...sources,
+};
 
 const project = (displayName, testMatch, moduleNameMapper = sources) => ({
   displayName,
@@ -37,8 +40,13 @@ export default {
     project('unit', ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/types/**/*.spec.ts']),
     project('house', ['test/house/**/*.spec.ts']),
     project('contract', ['test/contract/**/*.spec.ts']),
-    project('e2e', ['test/e2e/**/*.spec.ts', 'test/regressions/**/*.spec.ts', 'test/docs/**/*.spec.ts']),
-    project('nest11', ['test/e2e/**/*.nest.spec.ts'], nest11),
+    project('e2e', [
+      'test/e2e/**/*.spec.ts',
+      'test/faults/**/*.spec.ts',
+      'test/regressions/**/*.spec.ts',
+      'test/docs/**/*.spec.ts',
+    ]),
+    project('nest11', ['test/e2e/**/*.nest.spec.ts', 'test/migration/**/*.spec.ts'], nest11),
     project('interop', ['test/interop/**/*.spec.ts']),
     project('package', ['test/package/**/*.spec.ts']),
   ],

@@ -19,6 +19,7 @@ const brokerTests = {
   regressions: ['e2e'],
   docs: ['e2e'],
   interop: ['interop'],
+  migration: ['nest11'],
 };
 
 const { only, projects, noRabbitMQ, rest } = parse(process.argv.slice(2));
