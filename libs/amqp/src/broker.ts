@@ -13,6 +13,7 @@ import { patience, systemClock, type Clock } from './model/clock.js';
 import { counters } from './model/counters.js';
 import { Deadlines } from './model/deadlines.js';
 import { ConfigError, ConnectionLostError } from './model/errors.js';
+import { isContract } from './model/contract.js';
 import type { BrokerInternals } from './model/internals.js';
 import { describeError, printable } from './model/logger.js';
 import type { BrokerOptions } from './model/options.js';
@@ -32,7 +33,7 @@ import type {
   RequestOptions,
   StreamOptions,
 } from './model/publish-options.js';
-import { agreedCall, agreedEvent, agreedQueue } from './outbound/agreed.js';
+import { agreedCall, publishAgreed, sendAgreed } from './outbound/agreed.js';
 import { settings, type Settings } from './model/settings.js';
 import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './observe/events.js';
 import { Events } from './observe/listeners.js';
@@ -110,22 +111,25 @@ export class Broker {
   }
 
   /** To an exchange; resolves when the broker has it. An event's contract may stand for the key. */
-  async publish<Target extends string | EventContract>(
+  publish<Target extends string | EventContract>(
     target: Target,
     payload: PayloadOf<Target>,
     ...[given]: PublishArguments<Target, PublishOptions>
   ): Promise<PublishReceipt> {
-    const { name, options } = await agreedEvent(target, payload, given ?? {});
-    return this.outbound.publisher.publish(name, payload, options);
+    const { publisher } = this.outbound;
+    if (isContract(target)) return publishAgreed(publisher, target, payload, given);
+    return publisher.publish(target, payload, given);
   }
 
   /** To a queue, by its name or contract. @throws UnroutableError when it does not exist */
-  async send<Target extends string | QueueContract>(
+  send<Target extends string | QueueContract>(
     target: Target,
     payload: PayloadOf<Target>,
-    options: PublishOptions = {},
+    options?: PublishOptions,
   ): Promise<PublishReceipt> {
-    return this.outbound.publisher.send(await agreedQueue(target, payload), payload, options);
+    const { publisher } = this.outbound;
+    if (isContract(target)) return sendAgreed(publisher, target, payload, options);
+    return publisher.send(target, payload, options);
   }
 
   /** Calls an RPC handler, by its pattern or contract. */

@@ -8,8 +8,9 @@ import {
   type QueueContract,
   type RpcContract,
 } from '../model/contract.js';
-import type { PublishOptions, RequestOptions } from '../model/publish-options.js';
+import type { PublishOptions, PublishReceipt, RequestOptions } from '../model/publish-options.js';
 import { assertFits } from '../model/schema.js';
+import type { Publisher } from './publisher.js';
 
 /** A name with the options that go with it. */
 export interface Agreed<Options> {
@@ -20,23 +21,27 @@ export interface Agreed<Options> {
 /** Words for the places of an event's key. */
 export type Params = { readonly params?: Readonly<Record<string, string | number>> };
 
-/** An event's key. @throws EncodeError when the payload or the params do not fit */
-export async function agreedEvent(
-  target: string | EventContract,
+/** Publishes an event under its key. @throws EncodeError when the payload or the params do not fit */
+export async function publishAgreed(
+  publisher: Publisher,
+  event: EventContract,
   payload: unknown,
-  { params, ...options }: PublishOptions & Params,
-): Promise<Agreed<PublishOptions>> {
-  if (!isContract(target)) return { name: target, options };
-  const name = eventKey(target, params);
-  await assertFits(target.payload, payload, `the event '${target.key}'`);
-  return { name, options };
+  { params, ...options }: PublishOptions & Params = {},
+): Promise<PublishReceipt> {
+  const key = eventKey(event, params);
+  await assertFits(event.payload, payload, `the event '${event.key}'`);
+  return publisher.publish(key, payload, options);
 }
 
-/** A queue's name. @throws EncodeError when the payload does not fit */
-export async function agreedQueue(target: string | QueueContract, payload: unknown): Promise<string> {
-  if (!isContract(target)) return target;
-  await assertFits(target.payload, payload, `the queue '${target.name}'`);
-  return target.name;
+/** Sends to the queue of a contract. @throws EncodeError when the payload does not fit */
+export async function sendAgreed(
+  publisher: Publisher,
+  queue: QueueContract,
+  payload: unknown,
+  options?: PublishOptions,
+): Promise<PublishReceipt> {
+  await assertFits(queue.payload, payload, `the queue '${queue.name}'`);
+  return publisher.send(queue.name, payload, options);
 }
 
 /** A call's pattern. @throws EncodeError when the request does not fit */
