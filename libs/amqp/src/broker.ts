@@ -116,9 +116,8 @@ export class Broker {
     payload: PayloadOf<Target>,
     ...[given]: PublishArguments<Target, PublishOptions>
   ): Promise<PublishReceipt> {
-    const { publisher } = this.outbound;
-    if (isContract(target)) return publishAgreed(publisher, target, payload, given);
-    return publisher.publish(target, payload, given);
+    if (isContract(target)) return publishAgreed(this.outbound.publisher, target, payload, given);
+    return this.outbound.publisher.publish(target, payload, given);
   }
 
   /** To a queue, by its name or contract. @throws UnroutableError when it does not exist */
@@ -127,9 +126,8 @@ export class Broker {
     payload: PayloadOf<Target>,
     options?: PublishOptions,
   ): Promise<PublishReceipt> {
-    const { publisher } = this.outbound;
-    if (isContract(target)) return sendAgreed(publisher, target, payload, options);
-    return publisher.send(target, payload, options);
+    if (isContract(target)) return sendAgreed(this.outbound.publisher, target, payload, options);
+    return this.outbound.publisher.send(target, payload, options);
   }
 
   /** Calls an RPC handler, by its pattern or contract. */
@@ -243,8 +241,6 @@ export class Broker {
     await this.drain();
     await patience(this.clock, this.settings.shutdown, (expired) => this.outbound.close(expired));
     await this.links.close();
-    // Whoever was told only now how a publish ended gets to act on it before the process may end.
-    await new Promise((resolve) => setImmediate(resolve));
     this.events.emit({ kind: 'closed' });
   }
 

@@ -76,6 +76,8 @@ export class Connections {
   /** Closes all. Always settles. */
   async close(): Promise<void> {
     await Promise.all([this.consume?.close(), this.publish.close(), this.reply.close()]);
+    // Whoever was told only now how a publish ended gets to act on it before the process may end.
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   private needed(): Connection[] {
