@@ -5,6 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { root } from '../run.mjs';
+import { mistakeRows } from './mistakes.mjs';
 import { reliabilityTables } from './reliability.mjs';
 
 const model = 'libs/amqp/src/model';
@@ -34,6 +35,7 @@ export async function tables() {
     'binding-options': memberTable(`${model}/options.ts`, 'BindingOptions'),
     'embedded-options': memberTable('libs/embedded/src/embedded-broker.ts', 'EmbeddedBrokerOptions'),
     events: table(['event', 'what it says', 'fields'], eventRows('libs/amqp/src/observe/events.ts')),
+    'contract-mistakes': table(['wrong use', 'the message holds'], mistakeRows()),
     ...reliabilityTables(table),
     features: table(
       ['feature', 'on the embedded broker'],

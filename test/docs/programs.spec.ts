@@ -17,7 +17,12 @@ const tutorials = [
   '6-rpc',
   '7-publisher-confirms',
 ].map((name) => [`docs/tutorials/${name}/main.ts`, `docs/tutorials/${name}/README.md`] as const);
-const programs = [['docs/examples/shop.ts', 'README.md'] as const, ...tutorials];
+const programs = [
+  ['docs/examples/shop.ts', 'README.md'] as const,
+  ['docs/examples/rpc.ts', 'docs/rpc.md'] as const,
+  ['docs/examples/contracts.ts', 'docs/contracts.md'] as const,
+  ...tutorials,
+];
 
 /** Which of two workers was quicker, and which line comes first, is nobody's promise. */
 const comparable = (lines: readonly string[]): string[] =>
