@@ -1,7 +1,15 @@
 // Handlers for callers that use Nest's own RabbitMQ transport: the codec `nest` reads and writes its envelope.
 import { Injectable } from '@nestjs/common';
 import { Payload, RpcException } from '@nestjs/microservices';
-import { Consume, nest, nestPattern, RpcHandler } from '@warren/nestjs';
+import {
+  Consume,
+  nest,
+  nestPattern,
+  RoutingKey,
+  RpcHandler,
+  Subscribe,
+  type ExchangeOptions,
+} from '@warren/nestjs';
 import { concat, of, throwError, type Observable } from 'rxjs';
 import { Received } from './application.js';
 
@@ -25,6 +33,24 @@ export class AuditHandlers {
   @Consume('audit', { codec: nest, queueType: 'default' })
   note(@Payload() event: unknown): void {
     this.received.push(event);
+  }
+}
+
+// A client with `wildcards` publishes to a topic exchange, and its keys are the patterns.
+const topics: ExchangeOptions = { name: 'wild', type: 'topic' };
+
+@Injectable()
+export class WildHandlers {
+  constructor(private readonly received: Received) {}
+
+  @RpcHandler('price.*', { queue: 'wild', exchange: topics, codec: nest, queueType: 'default' })
+  price(@Payload() sku: string, @RoutingKey() key: string): string {
+    return `${key} of ${sku}`;
+  }
+
+  @Subscribe('order.#', { queue: 'wild.events', exchange: topics, codec: nest, queueType: 'default' })
+  onOrder(@Payload() order: unknown): void {
+    this.received.push(order);
   }
 }
 

@@ -7,7 +7,7 @@ import { onEachBroker, type TestBroker } from '../support/brokers.js';
 import { within } from '../support/events.js';
 import { rejection } from '../support/warren.js';
 import { application } from './application.js';
-import { AuditHandlers, MarketHandlers, PriceHandlers } from './nest-handlers.js';
+import { AuditHandlers, MarketHandlers, PriceHandlers, WildHandlers } from './nest-handlers.js';
 import {
   ask,
   askAll,
@@ -130,6 +130,14 @@ function sharedQueue(broker: TestBroker, load: () => NestVersion): void {
     const proxy = await clientProxy(load(), broker.url, 'market');
     await emit(proxy, 'closed', { day: 1 });
     expect(await received.one()).toEqual({ day: 1 });
+  });
+
+  it('a client with wildcards reaches handlers by the keys of its exchange', async () => {
+    const { received } = await application(broker.url, [WildHandlers]);
+    const proxy = await clientProxy(load(), broker.url, 'wild', { wildcards: true });
+    expect(await ask(proxy, 'price.eur', 'a')).toBe('price.eur of a');
+    await emit(proxy, 'order.placed.eu', { id: 1 });
+    expect(await received.one()).toEqual({ id: 1 });
   });
 
   it('a generator ends when the client that read it is closed', async () => {

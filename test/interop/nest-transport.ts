@@ -45,10 +45,11 @@ export async function clientProxy(
   { microservices }: NestVersion,
   url: string,
   queue: string,
+  options: object = {},
 ): Promise<ClientProxy> {
   const client = microservices.ClientProxyFactory.create({
     transport: microservices.Transport.RMQ,
-    options: { urls: [url], queue, queueOptions: { durable: true } },
+    options: { urls: [url], queue, queueOptions: { durable: true }, ...options },
   });
   closeLater(async () => void (await client.close()));
   await within(client.connect(), "Nest's client to connect");
