@@ -21,6 +21,8 @@ const roles = {
   producer: () => peer.producer(settings),
   'rpc-server': () => peer.rpcServer(settings, answer),
   'rpc-client': () => peer.rpcClient(settings),
+  'calls-server': async () => (await import('./calls/sides.mjs')).serve(peer, settings, print),
+  'calls-client': async () => (await import('./calls/sides.mjs')).caller(peer, settings, print),
 };
 
 let streaming;
@@ -45,7 +47,12 @@ async function answer(body) {
   return { n: body?.n };
 }
 
-function obey({ id, publish, call, options, timeout, stream, memory }) {
+function obey(command) {
+  const { id, publish, call, options, timeout, stream, memory } = command;
+  if (part.obey) {
+    void part.obey(command);
+    return;
+  }
   if (memory) print({ event: 'memory', rss: process.memoryUsage.rss() });
   else if (stream !== undefined) void numbered(stream);
   else if (call !== undefined) void settle(id, () => part.call(madeOf(call), timeout));

@@ -3,6 +3,7 @@
 
 export class Ledger {
   crashes = 0;
+  leaks = 0;
   #sent = new Map();
   #confirmed = [];
   #handled = [];
@@ -91,6 +92,7 @@ export class Ledger {
       stranded: this.#stranded.size,
       duplicates: times.filter((count) => count > 1).length,
       crashes: this.crashes,
+      leaks: this.leaks,
       sends: gap(this.#confirmed, began, over),
       handles: gap(this.#handled, began, over),
     };

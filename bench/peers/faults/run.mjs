@@ -13,17 +13,19 @@ const faults = [
   ...calling.map((fault) => ({ ...fault, kind: 'calls', run: underCalls })),
 ];
 
+/** Each once, as a careful user has it. */
+export const compared = systems.filter(({ settings }) => settings.careful !== false);
+
 /** Resolves with `{ [fault]: { [system]: figures } }`. `say(line)` is told of each. */
-export async function runFaults({ broker, say, only = () => true }) {
+export async function runFaults({ broker, say, only = () => true, of = compared, more = [] }) {
   const results = {};
-  const compared = systems.filter(({ settings }) => settings.careful !== false);
   try {
-    for (const [at, fault] of faults.entries()) {
+    for (const [at, fault] of [...faults, ...more].entries()) {
       if (!only(fault.name)) continue;
       const began = performance.now();
-      results[fault.name] = await one(fault, at, compared, broker);
+      results[fault.name] = await one(fault, at, of, broker);
       say(`${fault.name} (${((performance.now() - began) / 1000).toFixed(0)} s)`);
-      for (const { key, title } of compared)
+      for (const { key, title } of of)
         say(`  ${title}: ${JSON.stringify(results[fault.name][key] ?? 'n/a')}`);
     }
   } finally {

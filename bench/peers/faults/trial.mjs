@@ -24,6 +24,7 @@ export class Trial {
   #url;
   #settings;
   #ending = false;
+  #all = [];
   #stream;
   #next = 1;
   #asked = 0;
@@ -63,6 +64,7 @@ export class Trial {
     const hear = (line) => (sends ? this.ledger.sending(line) : this.ledger.handling(line));
     const child = new Child(this.system.name, role, this.#settings, hear);
     this.children[role] = child;
+    this.#all.push(child);
     void child.over.then(() => this.#ended(role, child, sends));
     if (!wait) return;
     const ready = await child.wait(({ event }) => event === 'ready', START);
@@ -106,6 +108,7 @@ export class Trial {
   async finish() {
     this.#ending = true;
     await Promise.all(Object.values(this.children).map((child) => child.kill()));
+    for (const child of this.#all) this.ledger.leaks += child.leaks;
     await this.#raw(async (channel) => {
       for (let message; (message = await channel.get('numbered', { noAck: true }));) {
         this.ledger.left(numberOf(message.content));

@@ -13,8 +13,11 @@ import {
   RabbitRPC,
   RabbitSubscribe,
 } from '@golevelup/nestjs-rabbitmq';
-import { Injectable, Module } from '@nestjs/common';
+import { HttpException, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+
+/** What handlers may throw. */
+export const exceptions = { HttpException };
 
 /** Publishes to the exchange; the promise is that of the library. */
 export async function producer(settings) {
@@ -54,8 +57,13 @@ export async function rpcClient(settings) {
   const app = await start(settings, []);
   const connection = app.get(AmqpConnection);
   return {
-    call: (payload, timeout) =>
-      connection.request({ exchange: settings.exchange, routingKey: settings.key, payload, timeout }),
+    call: (payload, timeout, { at } = {}) =>
+      connection.request({
+        exchange: settings.exchange,
+        routingKey: at ? `${settings.key}.${at}` : settings.key,
+        payload,
+        timeout,
+      }),
     close: () => app.close(),
   };
 }

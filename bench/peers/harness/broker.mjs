@@ -6,6 +6,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { startRabbitMQ } from '../../../scripts/rabbitmq.mjs';
 
 const LIMIT = 60_000;
+const USER = 'tested';
+/** In no line that a system prints. */
+export const PASSWORD = 'never-printed-4711';
 
 export class Broker {
   #node;
@@ -22,11 +25,17 @@ export class Broker {
     await this.#node.stop();
   }
 
-  /** A fresh virtual host; resolves with its URL. */
+  /** A fresh virtual host; resolves with its URL, whose user and password are nowhere else in the world. */
   vhost = async (name) => {
+    const rights = { configure: '.*', write: '.*', read: '.*' };
+    await this.#api('PUT', `/users/${USER}`, { password: PASSWORD, tags: 'administrator' });
     await this.#api('PUT', `/vhosts/${name}`);
-    await this.#api('PUT', `/permissions/${name}/guest`, { configure: '.*', write: '.*', read: '.*' });
-    return `${this.#node.url}/${name}`;
+    await this.#api('PUT', `/permissions/${name}/guest`, rights);
+    await this.#api('PUT', `/permissions/${name}/${USER}`, rights);
+    const url = new URL(`${this.#node.url}/${name}`);
+    url.username = USER;
+    url.password = PASSWORD;
+    return url.href;
   };
 
   /** The version of RabbitMQ. */
@@ -42,6 +51,15 @@ export class Broker {
     this.#restarting.catch(() => {});
     await this.#until(async () => !(await this.#answers()));
     await this.#until(() => this.#answers());
+  }
+
+  /** It stands still, and its sockets stay open. */
+  pause() {
+    this.#node.pause();
+  }
+
+  resume() {
+    this.#node.resume();
   }
 
   /** Resolves when everything answers. */
@@ -74,7 +92,12 @@ export class Broker {
     }
   };
 
-  deleteQueue = ({ vhost }) => this.#api('DELETE', `/queues/${vhost}/numbered`);
+  deleteQueue = ({ vhost }, queue = 'numbered') => this.#api('DELETE', `/queues/${vhost}/${queue}`);
+
+  /** Every connection that publishes is blocked, or none any more. */
+  async alarm(on) {
+    await this.#node.rabbitmqctl('set_vm_memory_high_watermark', on ? '0.00001' : '0.4');
+  }
 
   async #answers() {
     const { hostname, port } = new URL(this.#node.url);

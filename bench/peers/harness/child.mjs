@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { PASSWORD } from './broker.mjs';
 
 const running = new Set();
 process.on('exit', () => {
@@ -18,6 +19,8 @@ export class Child {
   events = [];
   /** What it wrote to standard error; the beginning is what matters. */
   complaints = '';
+  /** Lines and pieces of standard error that held the password. */
+  leaks = 0;
   ended = false;
   /** With what it ended: { code, signal }. */
   exit;
@@ -36,6 +39,7 @@ export class Child {
     this.#process.stdin.on('error', () => {});
     createInterface({ input: this.#process.stdout }).on('line', (line) => this.#line(line));
     this.#process.stderr.setEncoding('utf8').on('data', (text) => {
+      if (text.includes(PASSWORD)) this.leaks++;
       if (this.complaints.length < 10_000) this.complaints += text;
     });
     this.#over = new Promise((resolve) => {
@@ -101,6 +105,7 @@ export class Child {
   }
 
   #line(line) {
+    if (line.includes(PASSWORD)) this.leaks++;
     let event;
     try {
       event = JSON.parse(line);

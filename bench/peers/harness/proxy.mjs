@@ -41,6 +41,11 @@ export class Proxy {
     for (const pair of [...this.#pairs]) pair.end();
   }
 
+  /** Resets every connection in the middle of the next frame that a client sends. */
+  cutInside() {
+    for (const pair of this.#pairs) pair.cutting = true;
+  }
+
   /** From now on nothing passes, and nobody is told. */
   silence() {
     this.#silent = true;
@@ -67,7 +72,11 @@ export class Proxy {
     }
     const broker = connect(target);
     broker.on('error', () => {});
+    // The delays of a network are not to be ours.
+    for (const socket of [client, broker]) socket.setNoDelay();
     const pair = {
+      client,
+      cutting: false,
       deaf: this.#silent,
       end: () => {
         this.#pairs.delete(pair);
@@ -89,6 +98,11 @@ export class Proxy {
   #pass(chunk, from, to, pair) {
     this.bytes += chunk.length;
     if (pair.deaf || to.destroyed) return;
+    if (pair.cutting && from === pair.client && chunk.length > 8) {
+      to.write(chunk.subarray(0, chunk.length >> 1), () => pair.end());
+      pair.deaf = true;
+      return;
+    }
     if (this.delay > 0) {
       setTimeout(() => to.destroyed || to.write(chunk), this.delay);
       return;

@@ -5,7 +5,7 @@
 // - a call has rxjs' `timeout()`, as the documentation advises: the transport itself waits for ever
 // - shutdown hooks, so that SIGTERM goes through the transport's own close
 import 'reflect-metadata';
-import { Controller, Module } from '@nestjs/common';
+import { Controller, HttpException, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   ClientsModule,
@@ -14,12 +14,16 @@ import {
   MessagePattern,
   Payload,
   RmqRecordBuilder,
+  RpcException,
   Transport,
 } from '@nestjs/microservices';
-import { lastValueFrom, timeout as within } from 'rxjs';
+import { from, lastValueFrom, timeout as within } from 'rxjs';
 
 const CLIENT = 'NUMBERED';
 const PATTERN = 'numbered';
+
+/** What handlers may throw. */
+export const exceptions = { HttpException, RpcException };
 
 /** Emits to the queue; the promise is that of the library. */
 export async function producer(settings) {
@@ -55,8 +59,12 @@ export function consumer(settings, handle) {
 }
 
 /** Answers with what `handle(body)` returns. */
-export function rpcServer(settings, handle) {
+export function rpcServer(settings, handle, items) {
   class Answers {
+    items(body, context) {
+      context.getChannelRef().ack(context.getMessage());
+      return from(items(body));
+    }
     async answer(body, context) {
       try {
         return await handle(body);
@@ -66,6 +74,7 @@ export function rpcServer(settings, handle) {
     }
   }
   mark(Answers, 'answer', MessagePattern(PATTERN));
+  if (settings.calls) mark(Answers, 'items', MessagePattern('items'));
   return listen(settings, Answers);
 }
 
@@ -73,14 +82,56 @@ export function rpcServer(settings, handle) {
 export async function rpcClient(settings) {
   const { app, client } = await connect(settings);
   return {
-    call: (payload, timeout) => {
-      const answer = client.send(PATTERN, payload);
-      return lastValueFrom(timeout === undefined ? answer : answer.pipe(within(timeout)), {
-        defaultValue: undefined,
-      });
+    call: (payload, timeout, { at = PATTERN, signal } = {}) => {
+      const sent = client.send(at, payload);
+      const answer = timeout === undefined ? sent : sent.pipe(within(timeout));
+      if (!signal) return lastValueFrom(answer, { defaultValue: undefined });
+      return untilAborted(answer, signal);
     },
+    stream: (payload, { timeout }) => itemsOf(client.send('items', payload).pipe(within(timeout))),
     close: () => app.close(),
   };
+}
+
+// To abort is to unsubscribe: there is no other way to leave.
+function untilAborted(answer, signal) {
+  return new Promise((resolve, reject) => {
+    let value;
+    const next = (each) => (value = each);
+    const subscription = answer.subscribe({ next, error: reject, complete: () => resolve(value) });
+    const leave = () => {
+      subscription.unsubscribe();
+      reject(signal.reason);
+    };
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave);
+  });
+}
+
+// What arrived is kept until it is read: an Observable does not wait for its reader.
+async function* itemsOf(observable) {
+  const arrived = [];
+  let wake = () => {};
+  const put = (event) => {
+    arrived.push(event);
+    wake();
+  };
+  const subscription = observable.subscribe({
+    next: (value) => put({ value }),
+    error: (error) => put({ error }),
+    complete: () => put({ over: true }),
+  });
+  try {
+    for (;;) {
+      if (arrived.length === 0) await new Promise((resolve) => (wake = resolve));
+      const { value, error, over } = arrived.shift();
+      if (over) return;
+      if (error) throw error;
+      yield value;
+    }
+  } finally {
+    subscription.unsubscribe();
+  }
 }
 
 const options = ({ url, queue, queueArguments, prefetch, heartbeat }) => ({

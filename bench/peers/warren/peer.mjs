@@ -1,10 +1,13 @@
 // Warren in the same dress as the others, so that the same program runs all three. Its defaults are kept; what is
 // set is what the harness sets for everybody: heartbeat, prefetch, names, and the type of the queue.
 import 'reflect-metadata';
-import { Injectable, Module } from '@nestjs/common';
+import { HttpException, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Payload } from '@nestjs/microservices';
+import { Ctx, Payload, RpcException } from '@nestjs/microservices';
 import { Consume, Publisher, RabbitModule, RpcHandler } from '@warren/nestjs';
+
+/** What handlers may throw. */
+export const exceptions = { HttpException, RpcException };
 
 /** Publishes to the exchange; the promise is that of the library. */
 export async function producer(settings) {
@@ -30,15 +33,37 @@ export function consumer(settings, handle) {
   return start(settings, [Numbered]);
 }
 
-/** Answers with what `handle(body)` returns. */
-export function rpcServer(settings, handle) {
+/** Answers with what `handle(body)` returns; `settings.calls` adds what only some systems have. */
+export async function rpcServer(settings, handle, items) {
+  let publisher;
+  const call = (payload, timeout) => publisher.request(settings.queue, payload, { timeout });
   class Answers {
-    answer(body) {
-      return handle(body);
+    answer(body, context) {
+      return handle(body, { signal: context.signal, call });
+    }
+    items(body) {
+      return items(body);
     }
   }
-  mark(Answers, 'answer', RpcHandler(settings.queue));
-  return start(settings, [Answers]);
+  const { queue, errors } = settings;
+  mark(Answers, 'answer', RpcHandler(queue, { errors }));
+  if (settings.calls) {
+    mark(Answers, 'items', RpcHandler(`${queue}.items`));
+    const more = {
+      timed: { timeout: 500 },
+      skip: { ifCallerGone: 'skip' },
+      once: { idempotent: { ttl: '1m' } },
+    };
+    for (const [name, options] of Object.entries({ ...more, all: { broadcast: true } })) {
+      Answers.prototype[name] = function (body, context) {
+        return this.answer(body, context);
+      };
+      mark(Answers, name, RpcHandler(`${queue}.${name}`, options));
+    }
+  }
+  const app = await start(settings, [Answers]);
+  publisher = app.get(Publisher);
+  return app;
 }
 
 /** Calls with the library's own timeout. */
@@ -46,7 +71,14 @@ export async function rpcClient(settings) {
   const app = await start(settings, []);
   const publisher = app.get(Publisher);
   return {
-    call: (payload, timeout) => publisher.request(settings.queue, payload, { timeout }),
+    call: (payload, timeout, { at, ...options } = {}) =>
+      publisher.request(at ? `${settings.queue}.${at}` : settings.queue, payload, {
+        timeout,
+        errors: settings.errors,
+        ...options,
+      }),
+    stream: (payload, options) => publisher.stream(`${settings.queue}.items`, payload, options),
+    gather: (payload, timeout) => publisher.gather(`${settings.queue}.all`, payload, { timeout, expect: 3 }),
     close: () => app.close(),
   };
 }
@@ -69,6 +101,7 @@ async function start({ url, heartbeat, prefetch, exchange, logger }, providers) 
 function mark(type, method, decorator) {
   const descriptor = Object.getOwnPropertyDescriptor(type.prototype, method);
   Payload()(type.prototype, method, 0);
+  Ctx()(type.prototype, method, 1);
   Reflect.decorate([decorator], type.prototype, method, descriptor);
   Reflect.decorate([Injectable()], type);
 }

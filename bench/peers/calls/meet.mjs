@@ -1,0 +1,59 @@
+// Lets all systems on both brokers meet one situation, at the same time unless it measures a load, and says what each
+// caller saw: also whether a process crashed, and how long it took until calls worked again.
+import { time } from './sentences.mjs';
+
+/** Nobody notices when calls work again after less than this, in milliseconds. */
+const AT_ONCE = 1_000;
+
+/** Resolves with `{ '<system> <broker>': sentence }`. */
+export async function meet(situation, stands, brokers) {
+  const able = stands.filter(({ system }) => situation.lacks?.[system.key] === undefined);
+  const says = new Map();
+  const one = async (stand, state) => says.set(stand, await saw(situation, stand, state));
+  for (const stand of able) stand.forget();
+  if (situation.replaced) await Promise.all(able.map((stand) => stand.replace(situation.replaced)));
+  if (situation.hit) {
+    const begun = await Promise.all(able.map((stand) => situation.begin(stand)));
+    await Promise.all(brokers.map((broker) => situation.hit(broker)));
+    await Promise.all(able.map((stand, at) => one(stand, begun[at])));
+    await Promise.all(brokers.map((broker) => broker.settled()));
+  } else if (situation.alone) {
+    for (const stand of able) await one(stand);
+  } else {
+    await Promise.all(able.map((stand) => one(stand)));
+  }
+  await Promise.all(
+    able.map(async (stand) => says.set(stand, says.get(stand) + (await after(situation, stand)))),
+  );
+  return Object.fromEntries(
+    stands.map((stand) => [
+      `${stand.system.key} ${stand.broker.key}`,
+      says.get(stand) ?? `n/a: ${situation.lacks[stand.system.key]}`,
+    ]),
+  );
+}
+
+async function saw(situation, stand, state) {
+  try {
+    return await situation.run(stand, state);
+  } catch (error) {
+    return `could not be measured: ${error.message.slice(0, 200)}`;
+  }
+}
+
+// The next situation meets processes that are well.
+async function after(situation, stand) {
+  const crashed = !situation.spoils && (stand.client.ended || (stand.server.ended && !situation.replaced));
+  if (crashed || situation.spoils) {
+    await stand.fresh();
+    return crashed ? '; crashed' : '';
+  }
+  if (situation.replaced) {
+    await stand.fresh();
+    return '';
+  }
+  const ms = await stand.well();
+  if (ms === null) await stand.fresh();
+  if (ms === null) return '; good calls never again';
+  return ms > AT_ONCE ? `; good calls again after ${time(Math.round(ms))}` : '';
+}

@@ -1,0 +1,30 @@
+// What a caller saw, as a sentence for a cell of the table.
+
+export const time = (ms) => (ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`);
+
+/** The outcome of one call. */
+export function outcome(settled) {
+  if (settled === undefined) return 'never settled';
+  const { ok, value, error, ms } = settled;
+  const plain = (text) =>
+    text
+      .replace(/`/g, "'")
+      .replace(/\s+/g, ' ')
+      .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '…');
+  return `\`${plain(ok ? value : error)}\` after ${time(ms)}`;
+}
+
+/** The outcomes of many: `5000 ok in 1.2 s`. */
+export function outcomes(settled) {
+  if (settled === undefined) return 'never settled';
+  const each = Object.entries(settled.value ?? { [settled.error]: 1 });
+  return `${each.map(([name, count]) => `${count} ${name}`).join(', ')} in ${time(settled.ms)}`;
+}
+
+/** What came of a stream. */
+export function read(settled) {
+  if (settled === undefined) return 'never settled';
+  if (!settled.ok) return outcome(settled);
+  const { at, error } = settled.value;
+  return `${at.length} items${error ? `, then \`${error}\`` : ''} after ${time(settled.ms)}`;
+}
