@@ -1,7 +1,7 @@
 // Several handlers on one queue: one consumer, and each message goes to the one that wants it most.
 
 import { describe, expect, it } from '@jest/globals';
-import type { HandlerOptions } from '@warren/amqp';
+import { nestPattern, type HandlerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector } from '../support/events.js';
 import { logged, rejection, taken, warren, type Warren } from '../support/warren.js';
@@ -74,6 +74,30 @@ onEachBroker('handlers that share a queue', (broker) => {
     expect(await publish('dispatch.direct', 'same')).toBe('direct');
     expect(await publish('dispatch.fanout', 'anything')).toBe('fanout');
     expect(await publish('', 'exchanges')).toBe('sent');
+  });
+
+  it('a codec whose wire names the handler in the body decides before keys do', async () => {
+    const rabbit = await shared('named', {
+      quote: { codec: nestPattern('quote') },
+      list: { codec: nestPattern({ cmd: 'list' }) },
+      rest: {},
+    }).open();
+    const send = async (body: unknown): Promise<string> => {
+      await rabbit.broker.send('named', body);
+      return handled.one();
+    };
+    expect(await send({ pattern: 'quote', data: 1 })).toBe('quote');
+    expect(await send({ pattern: { cmd: 'list' }, data: 1 })).toBe('list');
+    expect(await send({ pattern: 'other', data: 1 })).toBe('rest');
+    expect(await send('{ no JSON')).toBe('rest');
+  });
+
+  it('such a handler gets nothing that is for another, also when it is alone', async () => {
+    const rabbit = await shared('alone', { quote: { codec: nestPattern('quote') } }).open();
+    await rabbit.broker.send('alone', { pattern: 'other', data: 1 });
+    await logged(rabbit, "no handler of queue 'alone' wants");
+    await rabbit.broker.send('alone', { pattern: 'quote', data: 1 });
+    expect(await handled.one()).toBe('quote');
   });
 
   it('a pattern of a direct exchange is a key like any other', async () => {
@@ -184,6 +208,11 @@ onEachBroker('handlers that share a queue', (broker) => {
           two: { bindings: [{ exchange: events, keys: ['x', 'k'] }] },
         },
         /one and two both want 'k' of exchange 'dispatch.events' from queue/,
+      ],
+      [
+        'two for one pattern of a wire that names it in the body',
+        { one: { codec: nestPattern({ a: 1, b: 2 }) }, two: { codec: nestPattern({ b: 2, a: 1 }) } },
+        /one and two both want every message/,
       ],
       ['two without bindings', { one: {}, two: {} }, /one and two both want every message/],
       [
