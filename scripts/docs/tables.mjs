@@ -29,6 +29,8 @@ export async function tables() {
     'module-options': memberTable('libs/nestjs/src/module-options.ts', 'RabbitModuleOptions'),
     'publish-options': memberTable(`${model}/publish-options.ts`, 'PublishOptions'),
     'request-options': memberTable(`${model}/publish-options.ts`, 'RequestOptions'),
+    'stream-options': memberTable(`${model}/publish-options.ts`, 'StreamOptions'),
+    'gather-options': memberTable(`${model}/publish-options.ts`, 'GatherOptions'),
     receipt: memberTable(`${model}/publish-options.ts`, 'PublishReceipt'),
     'retry-options': memberTable(`${model}/retry-options.ts`, 'RetryOptions'),
     'exchange-options': memberTable(`${model}/options.ts`, 'ExchangeOptions'),

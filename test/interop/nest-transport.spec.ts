@@ -174,6 +174,7 @@ function streams(broker: TestBroker, load: () => NestVersion, queue: string): vo
     ['an Observable', 'stream', {}, [1, 2, 3]],
     ['one value', 'stock', { sku: 'a' }, [{ sku: 'a', left: 3 }]],
     ['no value', 'nothing', {}, []],
+    ['a generator, of which nothing comes', 'generated', {}, [{}]],
     ['an error in the middle', 'broken', {}, [1, 2, expect.objectContaining({ remoteCode: 'HALT' })]],
   ])('a microservice streams to us: %s', async (_name, pattern, data, items) => {
     expect(await reading(broker, load(), queue, { pattern, data })).toEqual(items);

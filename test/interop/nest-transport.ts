@@ -130,6 +130,12 @@ function stock({ MessagePattern, EventPattern, Payload, RpcException }: Microser
       return throwError(() => new RpcException({ code: 'LATE', message: 'too late' }));
     }
 
+    // Nest reads no generators.
+    @MessagePattern('generated')
+    async *generated(): AsyncGenerator<number> {
+      yield await Promise.resolve(1);
+    }
+
     @MessagePattern('broken')
     broken(): Observable<number> {
       const error = new RpcException({ code: 'HALT', message: 'halted' });
