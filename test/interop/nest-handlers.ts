@@ -59,6 +59,8 @@ export class WildHandlers {
 export class MarketHandlers {
   constructor(private readonly received: Received) {}
 
+  // The second line goes when the last caller has moved.
+  @RpcHandler('market.quote')
   @RpcHandler('quote', { queue: 'market', codec: nestPattern('quote'), queueType: 'default' })
   quote(@Payload() sku: string): string {
     return `quote of ${sku}`;

@@ -125,6 +125,13 @@ function sharedQueue(broker: TestBroker, load: () => NestVersion): void {
     expect(await askAll(proxy, pattern, data)).toEqual(answers);
   });
 
+  it('one method serves callers of both wires', async () => {
+    const { publisher } = await application(broker.url, [MarketHandlers]);
+    const proxy = await clientProxy(load(), broker.url, 'market');
+    expect(await ask(proxy, 'quote', 'a')).toBe('quote of a');
+    expect(await publisher.request('market.quote', 'a')).toBe('quote of a');
+  });
+
   it('an event reaches the handler of its pattern on the shared queue', async () => {
     const { received } = await application(broker.url, [MarketHandlers]);
     const proxy = await clientProxy(load(), broker.url, 'market');
