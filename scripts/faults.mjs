@@ -97,6 +97,7 @@ async function write(broker, results) {
     node: process.versions.node,
     rabbitmq: await broker.version(),
     processors: availableParallelism(),
+    systems: [{ key: 'warren', title: 'what became of it' }],
     results,
   };
   writeFileSync(join(folder, 'warren.json'), `${JSON.stringify(measured, null, 2)}\n`);

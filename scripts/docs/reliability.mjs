@@ -15,7 +15,11 @@ const heads = { messages: 'messages under way', calls: 'calls under way', ending
 
 /** The tables by their names; `table(heads, rows)` makes one. */
 export function reliabilityTables(table) {
-  return { ...faultTables(measured('faults'), table), ...badTables(measured('bad-inputs'), table) };
+  return {
+    ...faultTables(measured('warren'), table, 'faults'),
+    ...faultTables(measured('faults'), table, 'peers'),
+    ...badTables(measured('bad-inputs'), table),
+  };
 }
 
 function measured(name) {
@@ -25,12 +29,12 @@ function measured(name) {
 
 const columns = (systems) => systems.map(({ title, version }) => `${title}${version ? ` ${version}` : ''}`);
 
-function faultTables(faults, table) {
+function faultTables(faults, table, prefix) {
   if (faults === undefined) return {};
   const { results } = faults;
   const systems = faults.systems.filter(({ key }) => Object.values(results).some((each) => key in each));
   const made = Object.entries(heads).map(([kind, head]) => [
-    `peers-${kind}`,
+    `${prefix}-${kind}`,
     table(
       [head, ...columns(systems)],
       Object.entries(results)
@@ -43,7 +47,7 @@ function faultTables(faults, table) {
   ]);
   const { node, rabbitmq, processors, date } = faults;
   const where = `Measured on ${date}: RabbitMQ ${rabbitmq}, Node ${node}, ${processors} processors.`;
-  return { ...Object.fromEntries(made), 'peers-where': where };
+  return { ...Object.fromEntries(made), [`${prefix}-where`]: where };
 }
 
 const bold = (bad, text) => (bad ? `**${text}**` : text);
