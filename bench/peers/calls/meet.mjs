@@ -48,12 +48,12 @@ async function after(situation, stand) {
     await stand.fresh();
     return crashed ? '; crashed' : '';
   }
-  if (situation.replaced) {
-    await stand.fresh();
-    return '';
-  }
+  if (situation.replaced) await stand.restore();
   const ms = await stand.well();
-  if (ms === null) await stand.fresh();
-  if (ms === null) return '; good calls never again';
+  if (ms === null) {
+    const ended = stand.client.ended || stand.server.ended;
+    await stand.fresh();
+    return ended ? '; crashed' : '; no good call within 12 s';
+  }
   return ms > AT_ONCE ? `; good calls again after ${time(Math.round(ms))}` : '';
 }

@@ -109,7 +109,7 @@ export class Stand {
   async well() {
     const began = performance.now();
     while (performance.now() - began < WELL) {
-      if (this.client.ended) return null;
+      if (this.client.ended || this.server.ended) return null;
       if ((await this.call({ do: 'value' }, { timeout: 2_000 }))?.ok) return performance.now() - began;
       await pause(100);
     }
@@ -136,6 +136,14 @@ export class Stand {
       answer(send, JSON.stringify(value));
     };
     await channel.consume(QUEUE, hear, { noAck: true });
+  }
+
+  /** The server in its place again. */
+  async restore() {
+    await this.#connection.close().catch(() => {});
+    this.#connection = undefined;
+    await this.start('server');
+    this.forget();
   }
 
   /** Work with a bare channel. */
