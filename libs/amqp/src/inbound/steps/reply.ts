@@ -145,9 +145,15 @@ async function notWorthIt(room: HandlerRoom, delivery: Delivery): Promise<SkipRe
   const now = room.clock.now();
   if (correlationId !== undefined && room.calls.hasLeft(correlationId)) return 'left';
   if (delivery.run.callerDeadline !== undefined && delivery.run.callerDeadline <= now) return 'late';
-  const waited = now - delivery.run.arrivedAt >= WORTH_ASKING || delivery.message.redelivered;
+  const waited = now - sentAt(delivery) >= WORTH_ASKING || delivery.message.redelivered;
   if (room.plan.rpc?.skipsGone && waited && replyTo && (await room.callers.isGone(replyTo))) return 'gone';
   return undefined;
+}
+
+/** When its caller sent a request, as far as that is known; never later than it arrived. */
+function sentAt({ headers, message, run }: Delivery): number {
+  const lived = Number(headers[HEADER.deadline]) - Number(message.properties.expiration);
+  return Number.isFinite(lived) ? Math.min(lived, run.arrivedAt) : run.arrivedAt;
 }
 
 async function skip(room: HandlerRoom, delivery: Delivery, reason: SkipReason): Promise<Verdict> {
