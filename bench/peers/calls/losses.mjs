@@ -80,6 +80,7 @@ export const brokers = [
     name: 'broker killed and started again in mid-call',
     warren: lost,
     hit: (broker) => broker.crash(),
+    shakes: true,
     limit: 8_000,
   },
   {
@@ -173,7 +174,7 @@ const streams = [
     warren: /items, then `RpcConnectionLostError/,
     spoils: true,
     run: async (stand) => {
-      const call = stream(stand, { count: 1_000, every: 10 });
+      const call = stream(stand, { count: 1_000, every: 10 }, { timeout: 8_000 });
       await stand.client.wait(({ event }) => event === 'read', 3_000);
       await stand.server.kill();
       await stand.start('server');

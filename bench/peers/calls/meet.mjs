@@ -13,7 +13,7 @@ export async function meet(situation, stands, brokers) {
   for (const stand of able) stand.forget();
   if (situation.replaced) await Promise.all(able.map((stand) => stand.replace(situation.replaced)));
   if (situation.hit) {
-    const begun = await Promise.all(able.map((stand) => situation.begin(stand)));
+    const begun = await Promise.all(able.map((stand) => begins(situation, stand)));
     await Promise.all(brokers.map((broker) => situation.hit(broker)));
     await Promise.all(able.map((stand, at) => one(stand, begun[at])));
     await Promise.all(brokers.map((broker) => broker.settled()));
@@ -31,6 +31,15 @@ export async function meet(situation, stands, brokers) {
       says.get(stand) ?? `n/a: ${situation.lacks[stand.system.key]}`,
     ]),
   );
+}
+
+// A call that cannot even begin is what `run` says, and does not end the others.
+async function begins(situation, stand) {
+  try {
+    return await situation.begin(stand);
+  } catch (error) {
+    return { call: () => Promise.reject(error) };
+  }
 }
 
 async function saw(situation, stand, state) {
@@ -55,5 +64,7 @@ async function after(situation, stand) {
     await stand.fresh();
     return ended ? '; crashed' : '; no good call within 12 s';
   }
+  // What a library leaves broken after this may show itself later.
+  if (situation.shakes && ms !== null) await stand.fresh();
   return ms > AT_ONCE ? `; good calls again after ${time(Math.round(ms))}` : '';
 }

@@ -2,15 +2,19 @@
 
 export const time = (ms) => (ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`);
 
+// What is different in each run, and advice in brackets, is not what is compared.
+const plain = (text) =>
+  text
+    .replace(/`/g, "'")
+    .replace(/\s+/g, ' ')
+    .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '…')
+    .replace(/correlation id [\w-]+\.\w+/, 'correlation id …')
+    .replace(/ \((raise|call again|start the|thrown by|send plain|its signal|the sender).*$/, '');
+
 /** The outcome of one call. */
 export function outcome(settled) {
   if (settled === undefined) return 'never settled';
   const { ok, value, error, ms } = settled;
-  const plain = (text) =>
-    text
-      .replace(/`/g, "'")
-      .replace(/\s+/g, ' ')
-      .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '…');
   return `\`${plain(ok ? value : error)}\` after ${time(ms)}`;
 }
 
@@ -26,5 +30,5 @@ export function read(settled) {
   if (settled === undefined) return 'never settled';
   if (!settled.ok) return outcome(settled);
   const { at, error } = settled.value;
-  return `${at.length} items${error ? `, then \`${error}\`` : ''} after ${time(settled.ms)}`;
+  return `${at.length} items${error ? `, then \`${plain(error)}\`` : ''} after ${time(settled.ms)}`;
 }
