@@ -3,6 +3,7 @@
 // promise was broken.
 //   -- --only frozen             faults with that text in their names
 //   -- --peers                   the same faults for golevelup and Nest's transport too, and bad inputs; writes the pages
+//   -- --calls [words]           what becomes of calls, for all of them on both brokers; writes their table
 //   -- --quick                   a selection, and half a minute of faults at random: what `npm test` runs
 //   -- --liar                    a system that lies about everything: the judge must find it out
 //   -- --random [--seed 7] [--minutes 2]      faults at random over a stream of messages; the seed repeats them
@@ -28,6 +29,8 @@ await build({ ifNeeded: true });
 if (given('--peers')) {
   const { sideBySide } = await import(join(peers, 'run.mjs'));
   await sideBySide({});
+} else if (given('--calls')) {
+  await import(join(peers, 'calls', 'run.mjs'));
 } else {
   process.exitCode = (await ours()) ? 0 : 1;
 }

@@ -5,6 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { root } from '../run.mjs';
+import { callTables } from './calls.mjs';
 import { mistakeRows } from './mistakes.mjs';
 import { reliabilityTables } from './reliability.mjs';
 
@@ -39,6 +40,7 @@ export async function tables() {
     events: table(['event', 'what it says', 'fields'], eventRows('libs/amqp/src/observe/events.ts')),
     'contract-mistakes': table(['wrong use', 'the message holds'], mistakeRows()),
     ...reliabilityTables(table),
+    ...callTables(table),
     features: table(
       ['feature', 'on the embedded broker'],
       Object.entries(features).map(([name, { sentence }]) => [name, sentence]),

@@ -1,5 +1,5 @@
 // A table of what becomes of calls: some fifty situations for Warren, golevelup and Nest's transport on both brokers,
-// in one run. `node bench/peers/calls/run.mjs [words]` runs all and writes docs/reliability/calls.json, from which
+// in one run. `npm run faults -- --calls [words]` runs all and writes docs/reliability/calls.json, from which
 // `npm run docs` makes the table of docs/rpc.md; with words those whose names contain one, and nothing is written.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -12,7 +12,7 @@ import { installPeers, versionOf } from '../install.mjs';
 /** Nothing here may take longer, in milliseconds. */
 const LIMIT = 8 * 60_000;
 
-const words = process.argv.slice(2);
+const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const began = performance.now();
 await build({ ifNeeded: true });
 await installPeers();

@@ -61,6 +61,7 @@ export function consumer(settings, handle) {
 /** Answers with what `handle(body)` returns. */
 export function rpcServer(settings, handle, items) {
   class Answers {
+    // Acked first: who acks at the end has another server send all items to the same caller once more.
     items(body, context) {
       context.getChannelRef().ack(context.getMessage());
       return from(items(body));
