@@ -61,6 +61,15 @@ onEachBroker('Direct reply-to', (broker) => {
     );
   });
 
+  it('returns a mandatory answer, although it is delivered: the address is no queue', async () => {
+    const [asking, server] = [await client(), await Session.open(broker)];
+    const address = await addressOf(asking);
+    const returned = server.returns();
+    await server.publish('', address, 'answer', { mandatory: true });
+    expect((await returned.one()).fields).toMatchObject({ replyCode: 312, routingKey: address });
+    expect(text(await asking.replies.message())).toBe('answer');
+  });
+
   it('loses the answer to a client that has gone without an error', async () => {
     const [asking, server] = [await client(), await Session.open(broker)];
     const address = await addressOf(asking);

@@ -107,7 +107,6 @@ onEachBroker('bad calls', (broker) => {
       await caller.close();
       const { replyTo } = known.properties as { replyTo: string };
       other.sendToQueue(SERVED, Buffer.from('1'), { replyTo, contentType: 'application/json' });
-      await until(() => rabbit.lines.some((line) => line.includes(replyTo.slice(0, 40))), 'a line about it');
       expect(await rabbit.broker.request(SERVED, 'good')).toBe('good');
       unharmed();
     });

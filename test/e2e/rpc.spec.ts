@@ -398,27 +398,25 @@ onEachBroker('calling', (broker) => {
 
     it.each([
       ['none', undefined, 'without reply-to'],
-      ['a malformed direct one', 'amq.rabbitmq.reply-to.g2dkjunk==', 'was not delivered'],
+      ['a malformed direct one', 'amq.rabbitmq.reply-to.g2dkjunk==', undefined],
       ['a direct one of the right form with junk in it', 'amq.rabbitmq.reply-to.Zm9v.YmFy', 'is refused'],
-      ['a direct one with another word', 'amq.rabbitmq.reply-to.g2dk.YmFy.x', 'was not delivered'],
+      ['a direct one with another word', 'amq.rabbitmq.reply-to.g2dk.YmFy.x', undefined],
       ['the queue of the requests itself', 'served', 'is refused'],
       ['a queue that does not exist', 'no.such.queue', 'was not delivered'],
       ['255 bytes', 'x'.repeat(255), 'was not delivered'],
-    ])(
-      'reply-to: %s; the request is acked, the log says so, and the connection stays',
-      async (_name, replyTo, line) => {
-        const runs = new Collector<unknown>();
-        const rabbit = await warren(broker.url)
-          .rpc('served', ({ payload }) => (runs.push(payload), payload))
-          .open();
-        await request('served', { replyTo, correlationId: 'c' });
-        await logged(rabbit, line);
-        expect((await eventOf(rabbit, 'settled')).onTime).toBe(true);
-        expect(await rabbit.broker.request('served', 'next')).toBe('next');
-        expect(runs.all).toEqual([1, 'next']);
-        expect(rabbit.events.all.map(({ kind }) => kind)).not.toContain('disconnected');
-      },
-    );
+    ])('reply-to: %s; the request is acked, and the connection stays', async (_name, replyTo, line) => {
+      const runs = new Collector<unknown>();
+      const rabbit = await warren(broker.url)
+        .rpc('served', ({ payload }) => (runs.push(payload), payload))
+        .open();
+      await request('served', { replyTo, correlationId: 'c' });
+      // Who sends to a direct address does not hear whether anybody is there.
+      if (line !== undefined) await logged(rabbit, line);
+      expect((await eventOf(rabbit, 'settled')).onTime).toBe(true);
+      expect(await rabbit.broker.request('served', 'next')).toBe('next');
+      expect(runs.all).toEqual([1, 'next']);
+      expect(rabbit.events.all.map(({ kind }) => kind)).not.toContain('disconnected');
+    });
 
     it('replies go only where the option allows', async () => {
       const channel = await (await broker.connect()).createChannel();

@@ -9,7 +9,7 @@ import { HEADER } from '../model/headers.js';
 import { describeError, printable } from '../model/logger.js';
 import type { OutgoingMessage } from '../model/message.js';
 import { callerErrorFacts } from './caller-errors.js';
-import { mayReplyTo } from './reply-address.js';
+import { isDirect, mayReplyTo } from './reply-address.js';
 import type { HandlerRoom } from './step.js';
 
 /** A reply's body, and whether it is an error. */
@@ -81,7 +81,8 @@ export function replyMessage(
     exchange: '',
     routingKey: replyTo,
     content: reply.content,
-    mandatory: true,
+    // RabbitMQ hands back what is sent to a direct address although it delivers it.
+    mandatory: !isDirect(replyTo),
     properties: {
       messageId: randomUUID(),
       timestamp: Math.floor(room.clock.now() / 1_000),

@@ -4,6 +4,7 @@
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import type { Clock } from '../model/clock.js';
+import { isDirect } from './reply-address.js';
 
 /** What it is made from. */
 export interface CallersOptions {
@@ -13,7 +14,6 @@ export interface CallersOptions {
 
 /** Names of direct addresses that are gone: they are never used again. */
 const REMEMBERED = 1_000;
-const DIRECT = 'amq.rabbitmq.reply-to.';
 
 /** See the top of the file. */
 export class Callers {
@@ -47,7 +47,7 @@ export class Callers {
     } catch (error) {
       const isGone = (error as { code?: unknown } | undefined)?.code === 404;
       // Queues with a name may come back.
-      if (isGone && replyTo.startsWith(DIRECT)) this.remember(replyTo);
+      if (isGone && isDirect(replyTo)) this.remember(replyTo);
       return isGone;
     }
   }

@@ -4,13 +4,18 @@
 
 const DIRECT = 'amq.rabbitmq.reply-to';
 
+/** Whether it is, or pretends to be, an address of RabbitMQ's direct reply-to: one that is no queue. */
+export function isDirect(replyTo: string): boolean {
+  return replyTo.startsWith(DIRECT);
+}
+
 /** Whether an answer may be sent to `replyTo`. `prefixes`: the names that queues may begin with; undefined allows all. */
 export function mayReplyTo(
   replyTo: string,
   requestQueue: string,
   prefixes: readonly string[] | undefined,
 ): boolean {
-  if (replyTo.startsWith(DIRECT)) return isDirect(replyTo);
+  if (isDirect(replyTo)) return isHarmless(replyTo);
   if (replyTo === requestQueue) return false;
   return prefixes === undefined || prefixes.some((prefix) => replyTo.startsWith(prefix));
 }
@@ -19,7 +24,7 @@ export function mayReplyTo(
  * RabbitMQ's names are `amq.rabbitmq.reply-to.<process>.<key>`, both in base64; only a name of two such parts that does
  * not decode hurts it. Other brokers make names of another form, and RabbitMQ returns those as unroutable.
  */
-function isDirect(replyTo: string): boolean {
+function isHarmless(replyTo: string): boolean {
   if (replyTo === DIRECT) return false;
   const parts = replyTo.slice(DIRECT.length + 1).split('.');
   if (parts.length !== 2) return true;

@@ -11,6 +11,7 @@ import { assertFits } from '../model/schema.js';
 import { errorReply, replyAddress, replyMessage, valueReply, type Reply } from './answer.js';
 import { KEEP_ALIVE, streamOut, type Credit, type SentItem, type StreamOutlet } from './answer-stream.js';
 import { CallerLeftError, ShuttingDownError } from './calls.js';
+import { isDirect } from './reply-address.js';
 import { letGo, Stopping } from './stopping.js';
 import type { HandlerRoom } from './step.js';
 
@@ -63,6 +64,7 @@ export async function answerStream(
   const to = { room, delivery, replyTo };
   const outlet = credit ? ownOutlet(to) : codecOutlet(to);
   const stopWatch = watch(room, delivery);
+  const stopAsking = credit ? () => undefined : askForCaller(to);
   let begun = false;
   try {
     await streamOut(checked(items, room), {
@@ -82,6 +84,7 @@ export async function answerStream(
     return { error, begun };
   } finally {
     stopWatch();
+    stopAsking();
   }
 }
 
@@ -112,6 +115,23 @@ function watch({ plan, settings, deadlines, clock }: HandlerRoom, delivery: Deli
   return () => {
     for (const deadline of set) deadlines.clear(deadline);
   };
+}
+
+/** How often it is asked whether somebody still reads a stream on a wire that knows no signs of life. */
+const ASK_EVERY = 2_000;
+
+/** Nothing comes back from a direct address, so whether its caller left must be asked. */
+function askForCaller({ room, delivery, replyTo }: Target): () => void {
+  if (!isDirect(replyTo)) return () => undefined;
+  let cancel: () => void;
+  const wait = (): void => {
+    cancel = room.clock.after(ASK_EVERY, () => {
+      wait();
+      void room.callers.isGone(replyTo).then((isGone) => isGone && delivery.abort(new CallerLeftError()));
+    });
+  };
+  wait();
+  return () => cancel();
 }
 
 interface Target {
@@ -145,7 +165,11 @@ function ownOutlet(to: Target): StreamOutlet {
   });
   return {
     item: (value, sequence) => sentItem(to, value, { ...about(), [HEADER.sequence]: sequence }),
-    alive: () => send(to, EMPTY, { ...about(), [HEADER.alive]: 1 }),
+    alive: async () => {
+      await send(to, EMPTY, { ...about(), [HEADER.alive]: 1 });
+      // Nothing comes back from a direct address, whoever is there.
+      if (isDirect(to.replyTo) && (await room.callers.isGone(to.replyTo))) throw new CallerLeftError();
+    },
     end: (count) => send(to, EMPTY, { ...about(), [HEADER.end]: count }),
   };
 }

@@ -42,6 +42,8 @@ export class Attempt {
   waitReason: () => string = () => 'it was not sent';
   /** Sends it once more, as soon as there is a way. */
   again: () => void = () => undefined;
+  /** The broker refused it; told before the result. */
+  onNacked: () => void = () => undefined;
   private sent = false;
   private resent = 0;
   private done = false;
@@ -73,8 +75,10 @@ export class Attempt {
       confirms.send(this.message, (outcome) => {
         if (outcome === 'confirmed' || outcome === 'returned')
           this.finish({ routed: outcome === 'confirmed', resent: this.resent });
-        else if (outcome === 'nacked') this.giveUp(new PublishNackedError(exchange, routingKey, id));
-        else this.lost(channel);
+        else if (outcome === 'nacked') {
+          this.onNacked();
+          this.giveUp(new PublishNackedError(exchange, routingKey, id));
+        } else this.lost(channel);
       });
       this.sent = true;
     } catch (error) {

@@ -14,6 +14,7 @@ import { ChannelLease } from '../link/lease.js';
 import { abortError, Attempt, type SendLimits, type Sent } from './attempt.js';
 import { channelRefusal, type ChannelRefusal } from './channel-refusal.js';
 import { Confirms } from './confirms.js';
+import { Renewal } from './renewal.js';
 import { WaitingRoom, type Waiting } from './waiting-room.js';
 
 /** What a sender is made from. */
@@ -38,6 +39,7 @@ const DEFAULT_FRAME_MAX = 131_072;
 export class Sender {
   private readonly room: WaitingRoom;
   private readonly lease: ChannelLease;
+  private readonly renewal: Renewal;
   private confirms: Confirms | undefined;
   private closed = false;
   private unsettled = 0;
@@ -60,9 +62,16 @@ export class Sender {
       },
       onLost: (_channel, reason) => {
         this.confirms = undefined;
+        this.renewal.end();
         const refusal = channelRefusal(reason);
         if (refusal) options.onRefused?.(refusal);
       },
+    });
+    this.renewal = new Renewal({
+      clock: options.clock,
+      unconfirmed: () => this.confirms?.size ?? 0,
+      renew: () => this.lease.renew(),
+      onGivenUp: () => this.flush(),
     });
   }
 
@@ -112,6 +121,7 @@ export class Sender {
         this.waiting.delete(attempt);
         attempt.send(this.lease.current as LiveChannel, this.confirms as Confirms);
       };
+      attempt.onNacked = () => this.renewal.ask();
       const waiting: Waiting = { bytes: message.content.length, go, gone: true };
       attempt.again = () => {
         this.options.counters.resent++;
@@ -186,7 +196,11 @@ export class Sender {
 
   private isOpen(): boolean {
     const channel = this.lease.current;
-    return channel !== undefined && channel.alive && channel.writable && !this.options.connection.blocked;
+    return channel !== undefined && channel.alive && channel.writable && !this.isHeldUp();
+  }
+
+  private isHeldUp(): boolean {
+    return this.options.connection.blocked || this.renewal.pending;
   }
 
   private whyClosed(): string {
@@ -210,6 +224,7 @@ export class Sender {
 
   private settledOne(): void {
     this.unsettled--;
+    this.renewal.answered();
     if (this.unsettled === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 }

@@ -50,8 +50,8 @@ export class StreamReader implements AsyncIterableIterator<unknown, undefined> {
     return Promise.resolve(DONE);
   }
 
-  throw(error: unknown): Promise<Result> {
-    void this.return();
-    return Promise.reject(error);
+  async throw(error: unknown): Promise<Result> {
+    await this.return();
+    throw error;
   }
 }

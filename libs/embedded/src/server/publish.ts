@@ -41,9 +41,9 @@ export function publish(
 function send(channel: Channel, message: Message): Routed {
   const { connection } = channel;
   if (message.exchange !== '' || !isReplyName(message.routingKey)) return connection.vhost.publish(message);
-  const consumer = connection.house.replyDesk.find(message.routingKey);
-  consumer?.deliver(message);
-  return { queues: consumer ? 1 : 0, accepted: true };
+  connection.house.replyDesk.find(message.routingKey)?.deliver(message);
+  // It is no queue, so that a mandatory message comes back also when it was delivered.
+  return { queues: 0, accepted: true };
 }
 
 /** The message as it goes on: checked, BCC taken out, the reply address made real. Throws 406 for a bad property. */

@@ -17,7 +17,7 @@ import {
   type Pipeline,
   type Refusals,
 } from './nest-internals.js';
-import { itemsOf } from './observable-items.js';
+import { isItems, itemsOf } from './observable-items.js';
 import { perRequest } from './request-scope.js';
 
 /** What an invoker needs of the application. */
@@ -108,20 +108,31 @@ function proven(
   };
 }
 
-/** Items of a generator. What it throws in the middle goes to the filters, whose value is then the last item. */
-async function* itemsOr(
+/**
+ * Items of a generator. What it throws in the middle goes to the filters, whose value is then the last item. By hand:
+ * a generator around it could not let go of it while it waits.
+ */
+function itemsOr(
   items: AsyncIterable<unknown>,
   failed: (error: unknown) => Promise<unknown>,
-): AsyncGenerator<unknown, void, undefined> {
-  try {
-    yield* items;
-  } catch (error) {
-    yield await failed(error);
-  }
-}
-
-function isItems(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+): AsyncIterable<unknown> {
+  const iterator = items[Symbol.asyncIterator]();
+  let over = false;
+  const next = async (): Promise<IteratorResult<unknown>> => {
+    if (over) return { done: true, value: undefined };
+    try {
+      return await iterator.next();
+    } catch (error) {
+      over = true;
+      return { done: false, value: await failed(error) };
+    }
+  };
+  const end = async (): Promise<IteratorResult<unknown>> => {
+    over = true;
+    await iterator.return?.();
+    return { done: true, value: undefined };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
 }
 
 function isStreamed(context: RabbitContext): boolean {

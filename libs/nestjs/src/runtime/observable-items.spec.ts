@@ -31,12 +31,17 @@ describe('the items of an Observable', () => {
   it('come when they are pushed', async () => {
     const subject = new Subject<number>();
     const items = itemsOf(subject);
-    const reads = [items.next(), items.next(), items.next()];
-    await Promise.resolve();
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const first = items.next();
+    await turn();
     subject.next(1);
+    expect(await first).toEqual({ done: false, value: 1 });
+    const second = items.next();
+    await turn();
     subject.next(2);
     subject.complete();
-    expect((await Promise.all(reads)).map(({ value }) => value)).toEqual([1, 2, undefined]);
+    expect(await second).toEqual({ done: false, value: 2 });
+    expect(await items.next()).toEqual({ done: true, value: undefined });
   });
 
   it('are not wanted any more when the reader leaves', async () => {

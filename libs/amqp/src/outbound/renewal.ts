@@ -1,0 +1,61 @@
+// A channel that was refused a message gets a successor. RabbitMQ (seen on 3.10) looks for the leader of a quorum queue
+// when a channel first publishes to it; if that node has just died, it refuses all further messages of this channel to
+// this queue, for as long as the channel lives, although the queue has a new leader long since.
+
+import type { Clock } from '../model/clock.js';
+
+/** A full queue refuses too, and a new channel is no use there: so much time lies between two, in ms. */
+const REST = 1_000;
+
+/** What is unconfirmed must be answered first, in this time; else the channel stays. */
+const PATIENCE = 2_000;
+
+/** What a renewal is made from. */
+export interface RenewalOptions {
+  readonly clock: Clock;
+  readonly unconfirmed: () => number;
+  /** Closes the channel; another one comes. */
+  readonly renew: () => void;
+  /** Nothing is held back any more. */
+  readonly onGivenUp: () => void;
+}
+
+/** Waits until a channel owes no answer, and has it replaced. */
+export class Renewal {
+  private last = -Infinity;
+  private cancel: (() => void) | undefined;
+  private closing = false;
+
+  constructor(private readonly options: RenewalOptions) {}
+
+  /** Nothing more may be sent on the channel. */
+  get pending(): boolean {
+    return this.cancel !== undefined;
+  }
+
+  /** A message was refused. */
+  ask(): void {
+    const { clock } = this.options;
+    if (this.pending || clock.now() - this.last < REST) return;
+    this.last = clock.now();
+    this.cancel = clock.after(PATIENCE, () => {
+      this.end();
+      this.options.onGivenUp();
+    });
+  }
+
+  /** A message was answered, refused ones included. */
+  answered(): void {
+    // Whoever waits in the room may give up, and so be settled, while the channel closes.
+    if (!this.pending || this.closing || this.options.unconfirmed() > 0) return;
+    this.closing = true;
+    this.options.renew();
+  }
+
+  /** The channel is gone. */
+  end(): void {
+    this.cancel?.();
+    this.cancel = undefined;
+    this.closing = false;
+  }
+}
