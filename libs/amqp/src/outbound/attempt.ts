@@ -42,8 +42,8 @@ export class Attempt {
   waitReason: () => string = () => 'it was not sent';
   /** Sends it once more, as soon as there is a way. */
   again: () => void = () => undefined;
-  /** The broker refused it; told before the result. */
-  onNacked: () => void = () => undefined;
+  /** The broker refused it, or did not answer in time; told before the result. */
+  onFailing: (how: 'nacked' | 'unanswered') => void = () => undefined;
   private sent = false;
   private resent = 0;
   private done = false;
@@ -55,7 +55,10 @@ export class Attempt {
     private readonly deadlines: Deadlines,
     private readonly onDone: (result: AttemptResult) => void,
   ) {
-    this.deadline = deadlines.set(limits.timeout, () => this.fail(this.tooLate()));
+    this.deadline = deadlines.set(limits.timeout, () => {
+      if (this.sent) this.onFailing('unanswered');
+      this.fail(this.tooLate());
+    });
     limits.signal?.addEventListener('abort', this.onAbort, { once: true });
   }
 
@@ -76,7 +79,7 @@ export class Attempt {
         if (outcome === 'confirmed' || outcome === 'returned')
           this.finish({ routed: outcome === 'confirmed', resent: this.resent });
         else if (outcome === 'nacked') {
-          this.onNacked();
+          this.onFailing('nacked');
           this.giveUp(new PublishNackedError(exchange, routingKey, id));
         } else this.lost(channel);
       });

@@ -21,11 +21,11 @@ function renewal() {
   return { made, seen, pass };
 }
 
-describe('a channel that was refused a message', () => {
+describe('a channel that fails', () => {
   it('is replaced when nothing on it is unconfirmed any more, once', () => {
     const { made, seen } = renewal();
     seen.unconfirmed = 2;
-    made.ask();
+    made.ask(false);
     made.answered();
     expect([made.pending, seen.renewed]).toEqual([true, 0]);
     seen.unconfirmed = 0;
@@ -39,15 +39,25 @@ describe('a channel that was refused a message', () => {
   it('stays when the rest is not answered in time, and messages go over it again', () => {
     const { made, seen, pass } = renewal();
     seen.unconfirmed = 1;
-    made.ask();
+    made.ask(false);
     pass(2_000);
     expect([made.pending, seen.renewed, seen.givenUp]).toEqual([false, 0, 1]);
+  });
+
+  it('is replaced with the rest unanswered when it left a message without any answer', () => {
+    const { made, seen, pass } = renewal();
+    seen.unconfirmed = 1;
+    made.ask(true);
+    pass(2_000);
+    expect([made.pending, seen.renewed, seen.givenUp]).toEqual([true, 1, 0]);
+    made.end();
+    expect(made.pending).toBe(false);
   });
 
   it('is not replaced more than once a second, however full a queue is', () => {
     const { made, seen, pass } = renewal();
     const refused = (): void => {
-      made.ask();
+      made.ask(false);
       made.answered();
       made.end();
     };

@@ -1,18 +1,20 @@
-// A channel that was refused a message gets a successor. RabbitMQ (seen on 3.10) looks for the leader of a quorum queue
-// when a channel first publishes to it; if that node has just died, it refuses all further messages of this channel to
-// this queue, for as long as the channel lives, although the queue has a new leader long since.
+// A channel that was refused a message, or waited in vain for a confirm, gets a successor. RabbitMQ (seen on 3.10) looks
+// for the leader of a quorum queue when a channel first publishes to it; if that node has just died or comes back, it
+// refuses or forgets all further messages of this channel to this queue, for as long as the channel lives, although the
+// queue has a leader long since.
 
 import type { Clock } from '../model/clock.js';
 
 /** A full queue refuses too, and a new channel is no use there: so much time lies between two, in ms. */
 const REST = 1_000;
 
-/** What is unconfirmed must be answered first, in this time; else the channel stays. */
+/** What is unconfirmed must be answered first, in this time. */
 const PATIENCE = 2_000;
 
 /** What a renewal is made from. */
 export interface RenewalOptions {
   readonly clock: Clock;
+  /** Messages on the channel whose outcome somebody waits for. */
   readonly unconfirmed: () => number;
   /** Closes the channel; another one comes. */
   readonly renew: () => void;
@@ -33,12 +35,13 @@ export class Renewal {
     return this.cancel !== undefined;
   }
 
-  /** A message was refused. */
-  ask(): void {
+  /** The channel does not do its duty. When `forced`, what is not answered in time is given up with it. */
+  ask(forced: boolean): void {
     const { clock } = this.options;
     if (this.pending || clock.now() - this.last < REST) return;
     this.last = clock.now();
     this.cancel = clock.after(PATIENCE, () => {
+      if (forced && !this.closing) return this.replace();
       this.end();
       this.options.onGivenUp();
     });
@@ -47,9 +50,7 @@ export class Renewal {
   /** A message was answered, refused ones included. */
   answered(): void {
     // Whoever waits in the room may give up, and so be settled, while the channel closes.
-    if (!this.pending || this.closing || this.options.unconfirmed() > 0) return;
-    this.closing = true;
-    this.options.renew();
+    if (this.pending && !this.closing && this.options.unconfirmed() === 0) this.replace();
   }
 
   /** The channel is gone. */
@@ -57,5 +58,10 @@ export class Renewal {
     this.cancel?.();
     this.cancel = undefined;
     this.closing = false;
+  }
+
+  private replace(): void {
+    this.closing = true;
+    this.options.renew();
   }
 }

@@ -56,6 +56,7 @@ export class Sender {
       clock: options.clock,
       reconnect: options.settings.reconnect,
       onReady: (channel) => {
+        this.renewal.end();
         this.confirms = new Confirms(channel, (message) => this.tellReturned(message));
         channel.onDrain(() => this.flush());
         this.flush();
@@ -69,7 +70,7 @@ export class Sender {
     });
     this.renewal = new Renewal({
       clock: options.clock,
-      unconfirmed: () => this.confirms?.size ?? 0,
+      unconfirmed: () => this.unsettled - this.waiting.size,
       renew: () => this.lease.renew(),
       onGivenUp: () => this.flush(),
     });
@@ -121,7 +122,7 @@ export class Sender {
         this.waiting.delete(attempt);
         attempt.send(this.lease.current as LiveChannel, this.confirms as Confirms);
       };
-      attempt.onNacked = () => this.renewal.ask();
+      attempt.onFailing = (how) => this.isHeldUp() || this.renewal.ask(how === 'unanswered');
       const waiting: Waiting = { bytes: message.content.length, go, gone: true };
       attempt.again = () => {
         this.options.counters.resent++;
