@@ -114,8 +114,8 @@ export class Flow {
   }
 }
 
-// waits: some hundred messages a second are enough for the book, and leave the machine to the nodes.
 function paced(): Promise<void> {
+  // waits: some hundred messages a second are enough for the book, and leave the machine to the nodes.
   return new Promise((resolve) => setTimeout(resolve, 10));
 }
 
