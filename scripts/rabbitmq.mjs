@@ -85,6 +85,7 @@ class Node {
   }
 
   async start() {
+    if (alive(this.#server)) return;
     // An epmd of our own, in the foreground: the one that Erlang would start lives on for ever and is shared.
     const epmd = this.#ownEpmd ? findEpmd() : undefined;
     if (epmd && !alive(this.#epmd)) {

@@ -27,7 +27,9 @@ function measured(name) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
-const columns = (systems) => systems.map(({ title, version }) => `${title}${version ? ` ${version}` : ''}`);
+// The version stands after the name: `golevelup 9.0.2, its defaults`.
+const columns = (systems) =>
+  systems.map(({ title, version }) => (version ? title.replace(/^[^,]+/, `$& ${version}`) : title));
 
 function faultTables(faults, table, prefix) {
   if (faults === undefined) return {};
@@ -56,7 +58,7 @@ const crashed = ({ crashes }) => some(crashes, `**crashed ${crashes} ×**`);
 
 function underMessages(figures) {
   const { sent, lost, rejected, rejectedButArrived, unknown, toldUnrouted, unsettled, stranded } = figures;
-  const { duplicates, sends, handles, memory } = figures;
+  const { duplicates, sends, handles, memory, leaks = 0 } = figures;
   const wrongly = rejectedButArrived - Math.min(unknown, rejectedButArrived);
   const about = [...some(unknown, `${unknown} as unknown`), ...some(wrongly, `${wrongly} had arrived`)].join(
     ', ',
@@ -69,6 +71,7 @@ function underMessages(figures) {
     ...some(stranded, `**left in the queue ${stranded}**`),
     ...some(duplicates, `twice ${duplicates}`),
     ...crashed(figures),
+    ...some(leaks, `**password in ${leaks} lines**`),
     `sends ${back(sends)}, handles ${back(handles)}`,
     ...(memory ? [`memory ${memory.join(' → ')} MiB`] : []),
   ].join('; ');

@@ -20,6 +20,9 @@ export function isItems(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
+/** Items taken in one go. */
+const BREATH = 1_000;
+
 /** The last item of all, for a caller who asked for one answer. */
 export async function lastOf(items: AsyncIterable<unknown>, { signal }: Delivery): Promise<unknown> {
   const iterator = items[Symbol.asyncIterator]();
@@ -27,10 +30,12 @@ export async function lastOf(items: AsyncIterable<unknown>, { signal }: Delivery
   let last: unknown;
   let done = false;
   try {
-    for (;;) {
+    for (let count = 1; ; count++) {
       const next = await stopping.or(iterator.next());
       if (next.done) break;
       last = next.value;
+      // A generator that never waits for anything must not keep the process from everything else.
+      if (count % BREATH === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     done = true;
     return last;
