@@ -380,15 +380,24 @@ onRabbitMQ('streams of a service that may not have a queue for what its callers 
       ...{ configure: '^(alone|events|warren[.](orphans|back))', write: '.*', read: '.*' },
     });
     const counting = new Counting();
-    const rabbit = await warren(broker.url).rpc('alone', counting.handle).open();
+    const started = new Collector<Delivery>();
+    const rabbit = await warren(broker.url)
+      .rpc(
+        'alone',
+        (delivery) => (
+          started.push(delivery),
+          delivery.payload === 'wait' ? quiet(delivery) : counting.handle(delivery)
+        ),
+      )
+      .open();
     await logged(rabbit, 'callers cannot tell this process');
     expect(await rejection(all(rabbit.broker.stream('alone', 5)))).toMatchObject({
       remoteCode: 'WARREN_RPC_PROTOCOL',
     });
     expect(await rabbit.broker.request('alone', 5)).toBe(5);
     const controller = new AbortController();
-    const cancelled = rejection(rabbit.broker.request('alone', 1e9, { signal: controller.signal }));
-    await until(() => counting.yielded > 5, 'it to run');
+    const cancelled = rejection(rabbit.broker.request('alone', 'wait', { signal: controller.signal }));
+    await started.take(3);
     controller.abort();
     expect((await cancelled).code).toBe('WARREN_RPC_CANCELLED');
     await logged(rabbit, 'servers are not told');
