@@ -6,7 +6,7 @@ import { inTime, type Clock } from '../model/clock.js';
 import { MAX_DURATION } from '../model/duration.js';
 import { ConnectionLostError } from '../model/errors.js';
 import type { Settings } from '../model/settings.js';
-import { declare } from '../topology/declare.js';
+import { declarePermitted } from '../topology/permitted.js';
 import type { TopologyPlan } from '../topology/plan.js';
 import type { Connections } from './connections.js';
 
@@ -27,7 +27,7 @@ export async function begin({ settings, clock, links, plan, consumers }: Beginni
   // A publisher that was used before open() has connected already, without the plan.
   const early = links.publish.state === 'open' && !consumers;
   await links.opened(left());
-  if (early) await links.publish.withChannel((channel) => declare(channel, plan));
+  if (early) await declarePermitted(links.publish, plan);
   if (consumers) await inTime(clock, left() ?? MAX_DURATION, consumers.start(), () => notReady(consumers));
 }
 

@@ -9,7 +9,7 @@ import type { Counters } from '../model/counters.js';
 import { describeError, printable } from '../model/logger.js';
 import type { Settings } from '../model/settings.js';
 import type { Events } from '../observe/listeners.js';
-import { declare } from '../topology/declare.js';
+import { declarePermitted } from '../topology/permitted.js';
 import type { TopologyPlan } from '../topology/plan.js';
 import { redeclare } from './redeclare.js';
 import type { ConnectionStatus } from './status.js';
@@ -102,7 +102,7 @@ export class Connections {
         const plan = this.options.plan();
         if (!plan || !declares()) return;
         if (past.opened || settings.startup === 'background') await this.redeclare(connection, plan);
-        else await connection.withChannel((channel) => declare(channel, plan));
+        else await declarePermitted(connection, plan);
       },
     });
     this.past.set(made, past);

@@ -3,7 +3,7 @@
 
 import type { Connection } from '../link/connection.js';
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
-import { declare } from '../topology/declare.js';
+import { declarePermitted } from '../topology/permitted.js';
 import type { TopologyPlan } from '../topology/plan.js';
 
 /** Resolves with what was refused. Rejects when the connection went away. */
@@ -19,7 +19,7 @@ export async function redeclare(connection: Connection, plan: TopologyPlan): Pro
 
 async function attempt(connection: Connection, plan: TopologyPlan): Promise<RabbitError | undefined> {
   try {
-    await connection.withChannel((channel) => declare(channel, plan));
+    await declarePermitted(connection, plan);
     return undefined;
   } catch (error) {
     if (!(error instanceof RabbitError) || error instanceof ConnectionLostError) throw error;

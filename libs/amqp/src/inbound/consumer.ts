@@ -12,7 +12,8 @@ import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { isPermanent } from '../link/refusal.js';
 import { ChannelLease } from '../link/lease.js';
-import { declare, declareTemporary } from '../topology/declare.js';
+import { declareTemporary } from '../topology/declare.js';
+import { declarePermitted } from '../topology/permitted.js';
 import { explain } from '../topology/explain.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
@@ -161,7 +162,7 @@ export class Consumer implements DeliverySink, Watchable {
       this.queueName = `${queue.name}.${randomUUID().slice(0, 8)}`;
       await declareTemporary(channel.declaring, queue, this.queueName, this.options.topology.bindings);
     } else if (this.lives > 0 || !this.options.declared()) {
-      await declare(channel.declaring, this.options.topology);
+      await declarePermitted(this.options.connection, this.options.topology);
     }
     this.lives++;
     await channel.prefetch(prefetch);

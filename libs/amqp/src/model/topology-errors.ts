@@ -44,10 +44,15 @@ export class TopologyMissingError extends RabbitError {
 
 /** The user may not do this on the broker (403). The message names the resource. */
 export class AccessRefusedError extends RabbitError {
-  constructor(what: string, askedBy: string, cause?: unknown) {
+  constructor(
+    /** `queue 'orders'`. */
+    readonly resource: string,
+    askedBy: string,
+    cause?: unknown,
+  ) {
     super(
       'WARREN_ACCESS_REFUSED',
-      `the broker refuses ${askedBy} access to ${what}`,
+      `the broker refuses ${askedBy} access to ${resource}`,
       'grant the user configure, write and read permissions on it (rabbitmqctl set_permissions)',
       cause,
     );

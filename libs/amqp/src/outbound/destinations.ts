@@ -8,7 +8,8 @@ import type { Clock } from '../model/clock.js';
 import type { KeptQueue } from '../model/outlet.js';
 import type { WayBack } from '../model/way-back.js';
 import type { Connection } from '../link/connection.js';
-import { declare, declareExchange, type DeclaringChannel } from '../topology/declare.js';
+import { declareExchange } from '../topology/declare.js';
+import { declarePermitted, type DeclaringConnection } from '../topology/permitted.js';
 import type { ChannelRefusal } from './channel-refusal.js';
 import { explain } from '../topology/explain.js';
 import type { ExchangeSpec, QueueSpec } from '../topology/schema.js';
@@ -24,7 +25,7 @@ export interface DestinationsOptions {
 }
 
 /** A question to the broker, in a life of the connection. */
-type Ask = (channel: DeclaringChannel, life: number) => Promise<void>;
+type Ask = (connection: DeclaringConnection, life: number) => Promise<void>;
 
 /** Losses of the connection that one question outlives, and the pause after each. */
 const ATTEMPTS = 10;
@@ -57,8 +58,9 @@ export class Destinations {
     if (this.isKnown(exchange)) return;
     const no = this.forbidden.get(exchange);
     if (no && this.options.clock.now() - no.since < FORBIDDEN_FOR) throw no.error;
-    await this.once(`exchange ${exchange}`, async (channel, life) => {
-      await declareExchange(channel, this.options.describe(exchange) ?? lookFor(exchange));
+    await this.once(`exchange ${exchange}`, async (connection, life) => {
+      const described = this.options.describe(exchange) ?? lookFor(exchange);
+      await connection.withChannel((channel) => declareExchange(channel, described));
       if (life === this.life) this.known.add(exchange);
     });
   }
@@ -79,9 +81,9 @@ export class Destinations {
 
   /** @throws TopologyMissingError when there is no such queue */
   async ensureQueue(queue: string): Promise<void> {
-    await this.once(`queue ${queue}`, async (channel) => {
+    await this.once(`queue ${queue}`, async (connection) => {
       try {
-        await channel.checkQueue(queue);
+        await connection.withChannel((channel) => channel.checkQueue(queue));
       } catch (error) {
         throw explain(error, { what: 'queue', name: queue, askedBy: 'a publish' });
       }
@@ -92,9 +94,9 @@ export class Destinations {
   async ensureWait(step: number, back: WayBack): Promise<void> {
     if (this.isWaiting(step, back)) return;
     const name = waitExchange(step, back);
-    await this.once(`wait ${name}`, async (channel, life) => {
+    await this.once(`wait ${name}`, async (connection, life) => {
       const now = this.options.clock.now();
-      await declare(channel, waitTopology(step, back));
+      await declarePermitted(connection, waitTopology(step, back));
       if (life === this.life) this.fresh.set(name, now);
     });
   }
@@ -113,10 +115,10 @@ export class Destinations {
   /** Binds a queue to the exchange through which its retries come back, again when that is getting old. */
   async ensureBack(queue: string): Promise<void> {
     if (this.isBack(queue)) return;
-    await this.once(`back ${queue}`, async (channel, life) => {
+    await this.once(`back ${queue}`, async (connection, life) => {
       const now = this.options.clock.now();
       try {
-        await declare(channel, wayBackWishes({ name: queue, askedBy: 'a retry' }));
+        await declarePermitted(connection, wayBackWishes({ name: queue, askedBy: 'a retry' }));
       } catch (error) {
         // Its consumer declares the queue again, with this binding.
         if (!(error instanceof TopologyMissingError)) throw error;
@@ -137,8 +139,8 @@ export class Destinations {
       ...{ name, durable: true, arguments: args, declare: 'create', temporary: false },
       askedBy: 'a dead letter',
     };
-    await this.once(`kept ${name}`, (channel) => {
-      return declare(channel, { exchanges: [], queues: [queue], bindings: [] });
+    await this.once(`kept ${name}`, (connection) => {
+      return declarePermitted(connection, { exchanges: [], queues: [queue], bindings: [] });
     });
   }
 
@@ -157,7 +159,7 @@ export class Destinations {
     return asking;
   }
 
-  /** On a channel that is thrown away, since a no closes it. A connection lost meanwhile is no answer. */
+  /** On channels that are thrown away, since a no closes them. A connection lost meanwhile is no answer. */
   private async ask(ask: Ask): Promise<void> {
     const { connection, clock } = this.options;
     for (let attempt = 1; ; attempt++) {
@@ -165,7 +167,7 @@ export class Destinations {
       if (this.life !== connection.life) this.forget();
       const { life } = this;
       try {
-        return await connection.withChannel((channel) => ask(channel, life));
+        return await ask(connection, life);
       } catch (error) {
         const answered = error instanceof RabbitError && !(error instanceof ConnectionLostError);
         if (answered || attempt === ATTEMPTS) throw lost(error);
