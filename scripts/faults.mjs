@@ -12,16 +12,21 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { install } from './install.mjs';
-import { onSignal, root } from './run.mjs';
+import { sentenceOf } from './docs/reliability.mjs';
+import { onSignal, root, runNode } from './run.mjs';
 
 const args = process.argv.slice(2);
 const given = (flag) => args.includes(flag);
 const value = (flag) => (given(flag) ? args[args.indexOf(flag) + 1] : undefined);
 const peers = join(root, 'bench', 'peers');
-const only = given('--only') ? [value('--only')] : [];
+const only = value('--only') ?? '';
 
 /** One of each kind: a broker that dies under messages and under calls, a process that ends. */
-const QUICK = ['broker killed', 'consumer asked to end'];
+const QUICK = [
+  'broker killed',
+  'broker killed while calls run',
+  'consumer asked to end with ten handlers running',
+];
 const LIAR = { key: 'liar', name: 'liar', title: 'A liar', settings: {}, declaresDeadLetters: true };
 
 await install();
@@ -46,16 +51,35 @@ async function ours() {
   };
   onSignal(over);
   try {
-    const results = {
+    const began = performance.now();
+    const rows = {
       ...(given('--random') ? {} : await all(broker)),
       ...(given('--random') || given('--quick') ? await random(broker) : {}),
     };
-    const lines = Object.entries(results).flatMap(([name, figures]) => broken(name, figures));
+    const results = Object.entries(rows).map(([name, row]) => ({ name, row, figures: figuresOf(row) }));
+    show(results);
+    const lines = results.flatMap(({ name, figures }) => broken(name, figures));
     for (const line of lines) console.error(`BROKEN  ${line}`);
-    console.log(`\n${Object.keys(results).length} runs, ${lines.length} promises broken`);
+    const minutes = ((performance.now() - began) / 60_000).toFixed(1);
+    console.log(`\n${results.length} runs, ${lines.length} promises broken, ${minutes} min`);
     return lines.length === 0;
   } finally {
     await over();
+  }
+}
+
+/** Of the one system that a row has here. */
+function figuresOf(row) {
+  return Object.entries(row).find(([key]) => key !== 'kind')?.[1];
+}
+
+/** The table, as the page has it. */
+function show(results) {
+  const width = Math.max(...results.map(({ name }) => name.length));
+  console.log();
+  for (const { name, row, figures } of results) {
+    const sentence = figures ? sentenceOf(row.kind, figures).replaceAll('**', '') : 'did not run';
+    console.log(`${name.padEnd(width)}  ${sentence}`);
   }
 }
 
@@ -63,35 +87,45 @@ async function all(broker) {
   const { runFaults } = await import(join(peers, 'faults', 'run.mjs'));
   const { underStream } = await import(join(peers, 'faults', 'messaging.mjs'));
   const { moreMessaging } = await import(join(peers, 'faults', 'more.mjs'));
+  const { moreCalling, moreEndings } = await import(join(peers, 'faults', 'processes.mjs'));
   const { systems } = await import(join(peers, 'harness', 'systems.mjs'));
-  const wanted = given('--quick') ? QUICK : given('--liar') ? ['inside a frame'] : only;
+  const exactly = given('--quick') ? QUICK : given('--liar') ? ['connections cut inside a frame'] : [];
   const system = given('--liar') ? LIAR : systems[0];
   const found = await runFaults({
     broker,
     say: console.log,
-    only: (name) => wanted.length === 0 || wanted.some((words) => name.includes(words)),
+    only: (name) => (exactly.length > 0 ? exactly.includes(name) : name.includes(only)),
     of: [system],
-    more: moreMessaging.map((fault) => ({ ...fault, kind: 'messages', run: underStream })),
+    more: [
+      ...moreMessaging.map((fault) => ({ ...fault, kind: 'messages', run: underStream })),
+      ...moreEndings.map((fault) => ({ ...fault, kind: 'endings' })),
+      ...moreCalling.map((fault) => ({ ...fault, kind: 'calls' })),
+    ],
   });
-  if (wanted.length === 0) await write(broker, found);
-  return Object.fromEntries(Object.entries(found).map(([name, row]) => [name, row[system.key]]));
+  if (exactly.length === 0 && only === '') await write(broker, found);
+  return found;
 }
 
 async function random(broker) {
   const { playSchedule } = await import(join(peers, 'faults', 'schedule.mjs'));
-  const { Trial } = await import(join(peers, 'faults', 'trial.mjs'));
   const { systems } = await import(join(peers, 'harness', 'systems.mjs'));
   const seed = Number(value('--seed') ?? Math.floor(Math.random() * 1_000_000));
   const length = Number(value('--minutes') ?? (given('--quick') ? 0.3 : 2)) * 60_000;
   console.log(`Faults at random for ${length / 60_000} min; again with --seed ${seed}`);
-  const trial = new Trial(systems[0], await broker.vhost('random'));
-  await trial.open();
-  const figures = await playSchedule({ broker, trial, seed, length, say: console.log });
-  console.log(JSON.stringify(figures));
-  return { [`seed ${seed}`]: figures };
+  const { messages, calls } = await playSchedule({
+    broker,
+    system: systems[0],
+    seed,
+    length,
+    say: console.log,
+  });
+  return {
+    [`messages, seed ${seed}`]: { kind: 'messages', warren: messages },
+    [`calls, seed ${seed}`]: { kind: 'calls', warren: calls },
+  };
 }
 
-/** The figures of docs/reliability.md; `npm run docs` makes its table of them. */
+/** The figures of docs/reliability.md, and its tables. */
 async function write(broker, results) {
   const folder = join(root, 'docs', 'reliability');
   mkdirSync(folder, { recursive: true });
@@ -104,4 +138,5 @@ async function write(broker, results) {
     results,
   };
   writeFileSync(join(folder, 'warren.json'), `${JSON.stringify(measured, null, 2)}\n`);
+  await runNode([join(root, 'scripts', 'docs.mjs')], { quiet: true });
 }

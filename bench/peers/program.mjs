@@ -4,6 +4,7 @@
 import { createInterface } from 'node:readline';
 import { clearInterval, setInterval } from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fails } from './harness/failing.mjs';
 import { madeOf, shown } from './harness/values.mjs';
 
 const [system, role, json] = process.argv.slice(2);
@@ -31,10 +32,15 @@ print({ event: 'ready' });
 
 createInterface({ input: process.stdin }).on('line', (line) => void obey(JSON.parse(line)));
 
-/** What the application's handler does: tells what it was given, and fails when the message says so. */
-async function take(body) {
-  print({ event: 'handled', body: shown(body), n: body?.n });
+/** What the application's handler does: tells what it was given, and fails when the message or its number says so. */
+async function take(body, about = {}) {
+  print({ event: 'handled', body: shown(body), n: body?.n, ...about });
+  if (body?.please === 'die') process.kill(process.pid, 'SIGKILL');
   if (body?.please === 'throw') throw new Error('the handler failed');
+  if (settings.failing && fails(body?.n, about.attempt)) {
+    print({ event: 'failed', n: body.n, ...about });
+    throw new Error('the handler failed');
+  }
   if (settings.work) await pause(settings.work);
   print({ event: 'done', n: body?.n });
 }

@@ -13,6 +13,9 @@ const inputs = {
 const sentences = { messages: underMessages, calls: underCalls, endings: atTheEnd };
 const heads = { messages: 'messages under way', calls: 'calls under way', endings: 'a process ends' };
 
+/** What the table says about the figures of one run. */
+export const sentenceOf = (kind, figures) => sentences[kind](figures);
+
 /** The tables by their names; `table(heads, rows)` makes one. */
 export function reliabilityTables(table) {
   return {
@@ -58,7 +61,7 @@ const crashed = ({ crashes }) => some(crashes, `**crashed ${crashes} ×**`);
 
 function underMessages(figures) {
   const { sent, lost, rejected, rejectedButArrived, unknown, toldUnrouted, unsettled, stranded } = figures;
-  const { duplicates, sends, handles, memory, leaks = 0 } = figures;
+  const { dead, meanwhile, sends, handles, memory, leaks = 0 } = figures;
   const wrongly = rejectedButArrived - Math.min(unknown, rejectedButArrived);
   const about = [...some(unknown, `${unknown} as unknown`), ...some(wrongly, `${wrongly} had arrived`)].join(
     ', ',
@@ -69,12 +72,25 @@ function underMessages(figures) {
     ...some(toldUnrouted, `told unroutable ${toldUnrouted}`),
     ...some(unsettled, `**never settled ${unsettled}**`),
     ...some(stranded, `**left in the queue ${stranded}**`),
-    ...some(duplicates, `twice ${duplicates}`),
+    ...some(dead, `dead letters ${dead}`),
+    ...twice(figures),
+    ...some(figures.wrongAttempts, `**attempts wrong of ${figures.wrongAttempts}**`),
     ...crashed(figures),
+    ...some(meanwhile, `${meanwhile} handled meanwhile`),
     ...some(leaks, `**password in ${leaks} lines**`),
     `sends ${back(sends)}, handles ${back(handles)}`,
     ...(memory ? [`memory ${memory.join(' → ')} MiB`] : []),
   ].join('; ');
+}
+
+function twice({ duplicates, handedBack = duplicates, unexplained = 0 }) {
+  if (!(duplicates > 0)) return [];
+  const other = duplicates - handedBack - unexplained;
+  const about = [
+    ...some(other, `${other} as a second copy`),
+    ...some(unexplained, `**${unexplained} unexplained**`),
+  ];
+  return [`twice ${duplicates}${about.length > 0 ? ` (${about.join(', ')})` : ''}`];
 }
 
 function back({ silent, back: seconds }) {
@@ -83,11 +99,12 @@ function back({ silent, back: seconds }) {
 }
 
 function underCalls(figures) {
-  const { calls, failed, slowestFailure, unsettled, after, exit } = figures;
+  const { calls, failed, slowestFailure, wrong, unsettled, after, exit } = figures;
   return [
     failed === 0
       ? `all ${calls} answered`
       : `failed ${failed} of ${calls}, the slowest after ${slowestFailure} ms`,
+    ...some(wrong, `**${wrong} with the answer of another**`),
     ...some(unsettled, `**never settled ${unsettled}**`),
     ...crashed(figures),
     ...(after === undefined || after === 10 ? [] : [`**then ${after} of 10**`]),
@@ -96,15 +113,16 @@ function underCalls(figures) {
 }
 
 function atTheEnd(figures) {
-  const { lost, begunAfter, duplicates, rejected, rejectedButArrived, unsettled, sent, exit } = figures;
+  const { lost, begunAfter, duplicates, rejected, rejectedButArrived, unsettled, sent, exit, runs } = figures;
   return [
     bold(lost > 0, `lost ${lost}`),
+    ...some(runs, `ran ${runs} times, then a dead letter`),
     ...some(begunAfter, `**${begunAfter} begun after the signal**`),
     ...some(duplicates, `handled twice ${duplicates}`),
     ...some(rejected, `rejected ${rejected} of ${sent}`),
     ...some(rejectedButArrived, `**${rejectedButArrived} of them had arrived**`),
     ...some(unsettled, `**never settled ${unsettled}**`),
-    ended(exit),
+    ...(exit ? [ended(exit)] : []),
   ].join('; ');
 }
 

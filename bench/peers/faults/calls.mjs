@@ -80,6 +80,7 @@ async function finished(trial, more) {
   return {
     ...figures,
     crashes: trial.ledger.crashes,
+    leaks: trial.ledger.leaks,
     ...more,
     ...(trial.crash ? { crash: trial.crash } : {}),
   };

@@ -1,5 +1,9 @@
 // What became of each number: the judge of all systems, which knows nothing about any of them. Times are those at
 // which this process read a line.
+import { forGood, once } from '../harness/failing.mjs';
+
+/** What was acked this long before a fault may still come back: the ack was on its way. In milliseconds. */
+const UNDER_WAY = 1_000;
 
 export class Ledger {
   crashes = 0;
@@ -9,7 +13,17 @@ export class Ledger {
   #handled = [];
   #runs = new Map();
   #running = 0;
+  #done = new Set();
+  #gaveUp = new Set();
   #stranded = new Set();
+  #dead = new Set();
+  #hits = [];
+  #attempts;
+
+  /** `attempts`: so many has a number whose handler fails; undefined when handlers do not fail. */
+  constructor({ attempts } = {}) {
+    this.#attempts = attempts;
+  }
 
   /** Lines of a producer or a caller. */
   sending({ event, n, id, ok, value, error, ms }, at = performance.now()) {
@@ -17,17 +31,35 @@ export class Ledger {
     if (event !== 'settled' || !this.#sent.has(id)) return;
     // A receipt may say that no queue wanted it; who is told so has lost nothing.
     const unrouted = ok && String(value).includes('"routed":false');
-    this.#sent.set(id, { outcome: unrouted ? 'unrouted' : ok ? 'ok' : 'rejected', error, ms });
+    this.#sent.set(id, { outcome: unrouted ? 'unrouted' : ok ? 'ok' : 'rejected', value, error, ms });
     if (ok) this.#confirmed.push(at);
+    if (ok) this.#sent.get(id).at = at;
+  }
+
+  /** The life of each number that was confirmed and lost, for whoever looks for the reason; times in seconds. */
+  lives(from) {
+    const time = (at) => `${((at - from) / 1_000).toFixed(2)} s`;
+    return this.#lost.map((n) => {
+      const runs = (this.#runs.get(n) ?? []).map(({ at, attempt }) => `attempt ${attempt} at ${time(at)}`);
+      return `${n}: confirmed at ${time(this.#sent.get(n).at)}, ${runs.join(', ') || 'never handled'}`;
+    });
   }
 
   /** Lines of a consumer or a server. */
-  handling({ event, n }, at = performance.now()) {
-    if (event === 'done') this.#running -= 1;
+  handling({ event, n, attempt = 1, redelivered = false }, at = performance.now()) {
+    if (event === 'done' || event === 'failed') this.#running -= 1;
+    if (event === 'done') this.#done.add(n);
+    if (event === 'failed' && attempt === this.#attempts) this.#gaveUp.add(n);
     if (event !== 'handled') return;
     this.#running += 1;
     this.#handled.push(at);
-    this.#runs.set(n, (this.#runs.get(n) ?? 0) + 1);
+    if (!this.#runs.has(n)) this.#runs.set(n, []);
+    this.#runs.get(n).push({ at, attempt, redelivered });
+  }
+
+  /** A fault, from when to when: what runs twice must have one in its life. */
+  hit(began, over) {
+    this.#hits.push({ began, over });
   }
 
   /** A producer ended: what it had not settled is gone with it. */
@@ -38,6 +70,11 @@ export class Ledger {
   /** A number that was still in the queue at the end. */
   left(n) {
     this.#stranded.add(n);
+  }
+
+  /** A number that was in the dead-letter queue at the end. */
+  dead(n) {
+    this.#dead.add(n);
   }
 
   get pending() {
@@ -59,7 +96,15 @@ export class Ledger {
   }
 
   get everythingHandled() {
-    return this.#numbers('ok').every((n) => this.#runs.has(n));
+    return this.#numbers('ok').every((n) => this.#done.has(n) || this.#gaveUp.has(n));
+  }
+
+  runsOf(n) {
+    return this.#runs.get(n)?.length ?? 0;
+  }
+
+  isDead(n) {
+    return this.#dead.has(n);
   }
 
   get handledCount() {
@@ -76,12 +121,13 @@ export class Ledger {
 
   /** The sentence of the table, in figures. `began`, `over`: when the fault hit, and when the broker could be had again. */
   verdict(began, over) {
-    const arrived = (n) => this.#runs.has(n) || this.#stranded.has(n);
+    const arrived = this.#arrived;
     const rejected = this.#numbers('rejected');
-    const times = [...this.#runs.values()];
+    const twice = [...this.#runs.values()].map(repeated).filter((runs) => runs !== undefined);
+    const explained = twice.filter((runs) => this.#underWay(runs));
     return {
       sent: this.#sent.size,
-      lost: this.#numbers('ok').filter((n) => !arrived(n)).length,
+      lost: this.#lost.length,
       rejected: rejected.length,
       rejectedButArrived: rejected.filter(arrived).length,
       // Told as what it is: perhaps there, perhaps not.
@@ -90,7 +136,12 @@ export class Ledger {
       unsettled: this.pending,
       gone: this.#numbers('gone').length,
       stranded: this.#stranded.size,
-      duplicates: times.filter((count) => count > 1).length,
+      dead: [...this.#dead].filter((n) => this.#sent.has(n)).length,
+      duplicates: twice.length,
+      // The broker says that it gave them out before; of the others a second copy was sent, or it forgot their acks.
+      handedBack: explained.filter(({ again }) => again.redelivered).length,
+      unexplained: twice.length - explained.length,
+      wrongAttempts: this.#attempts === undefined ? 0 : this.#wrongAttempts(),
       crashes: this.crashes,
       leaks: this.leaks,
       sends: gap(this.#confirmed, began, over),
@@ -105,6 +156,8 @@ export class Ledger {
     return {
       calls: all.length,
       ok: all.filter(({ outcome }) => outcome === 'ok').length,
+      wrong: [...this.#sent].filter(([n, { outcome, value }]) => outcome === 'ok' && !answers(n, value))
+        .length,
       failed: rejected.length,
       slowestFailure: Math.max(0, ...rejected.map(({ ms }) => ms)),
       unsettled: this.pending,
@@ -112,10 +165,44 @@ export class Ledger {
     };
   }
 
+  // Begun is not done: what a handler had in hand when its process was killed must be done by another.
+  #arrived = (n) => this.#done.has(n) || this.#stranded.has(n) || this.#dead.has(n);
+
+  get #lost() {
+    return this.#numbers('ok').filter((n) => !this.#arrived(n));
+  }
+
+  #underWay({ first, again }) {
+    return this.#hits.some(({ began, over }) => began <= again.at && over >= first.at - UNDER_WAY);
+  }
+
+  /** Numbers whose handler ran more or fewer times, or ended otherwise, than its failures ask for. */
+  #wrongAttempts() {
+    const last = this.#attempts;
+    const wanted = (n) => (forGood(n) ? last : once(n) ? 2 : 1);
+    const wrong = (n) => {
+      const seen = new Set((this.#runs.get(n) ?? []).map(({ attempt }) => attempt));
+      const all = Array.from({ length: wanted(n) }, (_, at) => at + 1);
+      return (
+        this.#dead.has(n) !== forGood(n) || seen.size !== all.length || all.some((each) => !seen.has(each))
+      );
+    };
+    return [...this.#sent.keys()].filter((n) => (this.#done.has(n) || this.#dead.has(n)) && wrong(n)).length;
+  }
+
   #numbers(wanted) {
     return [...this.#sent].filter(([, { outcome }]) => outcome === wanted).map(([n]) => n);
   }
 }
+
+/** The first run of a number and the run that repeats an attempt, when there is one. */
+function repeated(runs) {
+  const again = runs.find(({ attempt }, at) => runs.findIndex((earlier) => earlier.attempt === attempt) < at);
+  return again && { first: runs[0], again };
+}
+
+/** Whether an answer is that of the call with this number. */
+const answers = (n, value) => value === JSON.stringify({ n });
 
 /** The longest silence from the fault on, and how long after its end the first sign of life came; in seconds. */
 function gap(times, began, over) {

@@ -15,7 +15,7 @@ const SETTLE = 12_000;
  * system at a time.
  */
 export const messaging = [
-  { name: 'nothing at all', hit: () => pause(1_000) },
+  { name: 'nothing at all', harmless: true, hit: () => pause(1_000) },
   { name: 'broker killed', hit: ({ broker }) => broker.restart({ crash: true }) },
   { name: 'broker restarted', hit: ({ broker }) => broker.restart({ crash: false }) },
   {
@@ -88,6 +88,7 @@ export async function underStream(fault, world) {
   const memory = fault.memory ? await Promise.all(trials.map(remember)) : [];
   await fault.hit(world);
   const over = performance.now();
+  if (!fault.harmless) for (const { ledger } of trials) ledger.hit(began, over);
   const found = await Promise.all(
     trials.map((trial, at) => outcome(fault, trial, { began, over, memory: memory[at] })),
   );
@@ -112,21 +113,25 @@ async function outcome(fault, trial, { began, over, memory }) {
   await trial.until(backAt, fault.watch ?? WATCH);
   trial.stopStream();
   await trial.until(() => ledger.pending === 0, fault.settle ?? SETTLE);
-  await quiet(trial);
+  await quiet(trial, fault.waits);
   await trial.finish();
-  const figures = ledger.verdict(began, over);
-  return [trial.system.key, { ...figures, ...(memory ? { memory: [memory, after] } : {}), ...why(trial) }];
+  const figures = { ...ledger.verdict(began, over), ...trial.more };
+  if (memory) figures.memory = [memory, after];
+  if (fault.said) figures.said = trial.logs.some((line) => fault.said.test(line));
+  const broken = fault.holds?.(figures) ?? [];
+  if (broken.length > 0) figures.broken = broken;
+  return [trial.system.key, { ...figures, ...why(trial) }];
 }
 
-// The consumer is through when nothing new was handled for a second.
-async function quiet({ ledger, until }) {
+// The consumer is through when nothing was handled for a second, or for longer than messages wait before they come back.
+export async function quiet({ ledger, until }, waits = 0) {
   let count = -1;
   let since = performance.now();
   await until(() => {
-    if (ledger.handledCount !== count) since = performance.now();
-    count = ledger.handledCount;
-    return performance.now() - since > 1_000;
-  }, 30_000);
+    if (ledger.begunSince(0) !== count) since = performance.now();
+    count = ledger.begunSince(0);
+    return performance.now() - since > 1_000 + waits;
+  }, 60_000);
 }
 
 const why = ({ crash }) => (crash ? { crash } : {});

@@ -1,4 +1,5 @@
-// Faults that only our own suite needs: rarer ways in which a network, a broker or a process goes wrong.
+// Faults that only our own suite needs: rarer ways in which a network, a broker or a process goes wrong, and messages
+// whose handlers fail meanwhile. Of these some work the second time and some never: failing.mjs says which.
 import { setTimeout as pause } from 'node:timers/promises';
 
 const each = (trials, work) => Promise.all(trials.map((trial) => work(trial)));
@@ -19,12 +20,7 @@ export const moreMessaging = [
   },
   {
     name: 'ten cuts, one every 300 ms',
-    hit: async ({ trials }) => {
-      for (let cut = 0; cut < 10; cut++) {
-        await each(trials, ({ proxy }) => proxy.cut());
-        await pause(300);
-      }
-    },
+    hit: tenCuts,
   },
   {
     name: 'broker frozen for 6 s',
@@ -35,13 +31,69 @@ export const moreMessaging = [
     },
   },
   {
-    name: 'memory alarm for 5 s',
-    hit: async ({ broker }) => {
+    name: 'memory alarm for 5 s, with messages in the queue',
+    // Half of what comes in is handled, so that there is something to do while nothing comes in.
+    settings: { work: 200 },
+    said: /is blocked by the broker/,
+    hit: async ({ broker, trials }) => {
+      await pause(4_000);
       await broker.alarm(true);
+      const before = trials.map(({ ledger }) => ledger.handledCount);
       await pause(5_000);
+      trials.forEach((trial, at) => (trial.more = { meanwhile: trial.ledger.handledCount - before[at] }));
       await broker.alarm(false);
     },
+    holds: ({ meanwhile }) =>
+      meanwhile < 50 ? [`handled only ${meanwhile} messages while publishing was blocked`] : [],
   },
+  {
+    name: "the consumer's channel closed by the broker",
+    said: /unknown delivery tag/,
+    hit: ({ broker, trials }) => each(trials, (trial) => closeChannels(broker, trial, 'consumer')),
+    holds: noneRejected,
+  },
+  {
+    name: "the producer's channels closed by the broker",
+    hit: ({ broker, trials }) => each(trials, (trial) => closeChannels(broker, trial, 'producer')),
+  },
+  {
+    name: 'the queue held by another connection for 3 s',
+    said: /exclusive to another connection/,
+    hit: ({ trials }) => each(trials, (trial) => trial.inPause(() => trial.holdQueue(3_000))),
+  },
+  {
+    name: 'the password changed for 4 s, and connections reset',
+    said: /does not accept user or password/,
+    hit: async ({ broker, trials }) => {
+      await broker.password({ right: false });
+      await each(trials, ({ proxy }) => proxy.cut());
+      await pause(4_000);
+      await broker.password({ right: true });
+    },
+  },
+  {
+    name: 'ten cuts, one every 300 ms, publishing with retryUnknown',
+    settings: { retryUnknown: true },
+    hit: tenCuts,
+    holds: noneRejected,
+  },
+  {
+    name: 'ten cuts while handlers fail',
+    settings: { failing: true, retry: { attempts: 3, delays: 500 } },
+    waits: 500,
+    hit: tenCuts,
+  },
+  ...['classic', 'quorum'].map((queueType) => ({
+    name: `broker killed while messages of a ${queueType} queue wait for their next attempt`,
+    settings: { queueType, failing: true, retry: { attempts: 3, delays: 3_000 } },
+    waits: 4_000,
+    // RabbitMQ forgets what is in a quorum queue that was declared in the second before it is killed: the waiting
+    // queue must be older than that.
+    hit: async ({ broker }) => {
+      await pause(2_000);
+      await broker.restart({ crash: true });
+    },
+  })),
   {
     name: 'producer killed',
     hit: ({ trials }) =>
@@ -61,3 +113,18 @@ export const moreMessaging = [
       ),
   },
 ];
+
+async function closeChannels(broker, trial, which) {
+  if (!(await broker.closeChannels(trial, which))) throw new Error(`no channel of a ${which} to close`);
+}
+
+async function tenCuts({ trials }) {
+  for (let cut = 0; cut < 10; cut++) {
+    await each(trials, ({ proxy }) => proxy.cut());
+    await pause(300);
+  }
+}
+
+function noneRejected({ rejected }) {
+  return rejected > 0 ? [`${rejected} publishes rejected`] : [];
+}

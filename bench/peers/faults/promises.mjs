@@ -10,6 +10,9 @@ export function broken(name, figures) {
   never(figures.lost, 'confirmed and lost');
   never(figures.unsettled, 'promises never settled');
   never(figures.stranded, 'left in the queue');
+  never(figures.unexplained, 'handled twice without a fault in between');
+  never(figures.wrongAttempts, 'handled more or fewer times than their failures ask for');
+  never(figures.wrong, 'calls with the answer of another');
   never(figures.crashes, 'crashes or unhandled rejections');
   never(figures.leaks, 'lines with the password');
   never(figures.begunAfter, 'handlers begun after the signal');
@@ -19,7 +22,12 @@ export function broken(name, figures) {
   for (const what of ['sends', 'handles']) {
     if (figures[what] && figures[what].silent === null) found.push(`${name}: ${what} never came back`);
   }
-  if (figures.exit && figures.exit.ms === null) found.push(`${name}: a process did not end`);
+  for (const exit of [figures.exit, figures.consumerExit].filter((each) => each !== undefined)) {
+    if (exit.ms === null) found.push(`${name}: a process did not end`);
+    else if (exit.code !== 0 && exit.code !== 'SIGKILL') found.push(`${name}: ended with ${exit.code}`);
+  }
+  if (figures.said === false) found.push(`${name}: the log does not say it`);
+  for (const sentence of figures.broken ?? []) found.push(`${name}: ${sentence}`);
   if (figures.after !== undefined && figures.after < 10) {
     found.push(`${name}: afterwards only ${figures.after} of 10 calls were answered`);
   }

@@ -1,7 +1,10 @@
 // Faults at random: what, when and for how long comes from a seed, so that a schedule that shows something can be
-// played again. The stream goes on through all of them; the ledger must balance at the end.
+// played again. Messages, of which some fail once and some for good, and calls go on through all of them; both ledgers
+// must balance at the end.
 import { setTimeout as pause } from 'node:timers/promises';
-import { underStream } from './messaging.mjs';
+import { TIMEOUT } from './calls.mjs';
+import { quiet } from './messaging.mjs';
+import { Trial } from './trial.mjs';
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */
 export function randomOf(seed) {
@@ -14,62 +17,135 @@ export function randomOf(seed) {
   };
 }
 
-const kinds = {
-  cut: (_, { proxy }) => proxy.cut(),
-  'cut inside a frame': (_, { proxy }) => proxy.cutInside(),
-  'close by the broker': (broker, trial) => broker.closeConnections(trial).catch(() => {}),
-  'slow line': async (_, { proxy }, ms) => {
+const ends = (trial, role, signal) => {
+  trial.expectEnd(role, { startAgain: true });
+  trial.children[role].signal(signal);
+};
+
+// On each of the two lines: messages, and calls.
+const onLines = {
+  cut: ({ proxy }) => proxy.cut(),
+  'cut inside a frame': ({ proxy }) => proxy.cutInside(),
+  'close by the broker': (trial, _, broker) => broker.closeConnections(trial).catch(() => {}),
+  'slow line': async ({ proxy }, ms) => {
     proxy.delay = 100;
     await pause(ms);
     proxy.delay = 0;
   },
-  'nobody there': async (_, { proxy }, ms) => {
+  'nobody there': async ({ proxy }, ms) => {
     proxy.refusing = true;
     proxy.cut();
     await pause(ms);
     proxy.refusing = false;
   },
-  'consumer killed': (_, trial) => {
-    trial.expectEnd('consumer', { startAgain: true });
-    trial.children.consumer.signal('SIGKILL');
+  // What was sent into it is lost on the way, as is what comes back, and nobody is told before it is cut.
+  'silent line': async ({ proxy }, ms) => {
+    proxy.silence();
+    await pause(ms);
+    proxy.speak();
+    proxy.cut();
   },
-  'broker killed': (broker) => broker.restart({ crash: true }).then(() => broker.settled()),
-  'broker frozen': async (broker, _, ms) => {
+  'consumer and server killed': (trial) => ends(trial, trial.worker, 'SIGKILL'),
+  'consumer and server asked to end': (trial) => ends(trial, trial.worker, 'SIGTERM'),
+};
+
+const onTheBroker = {
+  'broker killed': (broker) => broker.restart({ crash: true }),
+  'broker restarted': (broker) => broker.restart({ crash: false }),
+  'broker frozen': async (broker, ms) => {
     broker.pause();
     await pause(ms);
     broker.resume();
   },
+  'memory alarm': async (broker, ms) => {
+    await broker.alarm(true);
+    await pause(ms);
+    await broker.alarm(false);
+  },
+  "consumer's channel closed": (broker, _, { messages }) => broker.closeChannels(messages, 'consumer'),
+  "producer's channels closed": (broker, _, { messages }) => broker.closeChannels(messages, 'producer'),
+  // With nothing in it, or what is in it would go with it.
+  'queue deleted': (broker, _, { messages }) =>
+    messages.inPause(() => broker.deleteQueue(messages), { strict: true }),
 };
+/** These take the broker away for some seconds, so few of them are done, and none in a short run. */
+const LONG = ['broker killed', 'broker restarted'];
+const SHORT_RUN = 60_000;
 
-/** What happens when: `[{ at, kind, ms }]`, for so many milliseconds. A broker takes long to restart, so few do. */
+/** What happens when: `[{ at, kind, ms }]`, for so many milliseconds. */
 export function scheduleOf(seed, length) {
   const random = randomOf(seed);
-  const names = Object.keys(kinds);
+  const names = [...Object.keys(onLines), ...Object.keys(onTheBroker)];
   const steps = [];
   for (let at = 1_000 + random() * 1_000; at < length; at += 500 + random() * 3_000) {
     const kind = names[Math.floor(random() * names.length)];
     const ms = Math.round(200 + random() * 2_000);
-    if (kind === 'broker killed' && (length < 60_000 || random() > 0.3)) continue;
+    if (LONG.includes(kind) && (length < SHORT_RUN || random() > 0.5)) continue;
     steps.push({ at: Math.round(at), kind, ms });
   }
   return steps;
 }
 
-/** Plays a schedule for one system; resolves with its figures. */
-export async function playSchedule({ broker, trial, seed, length, say = () => {} }) {
-  const steps = scheduleOf(seed, length);
-  const fault = {
-    name: `seed ${seed}`,
-    async hit() {
-      const began = performance.now();
-      for (const { at, kind, ms } of steps) {
-        await pause(Math.max(0, at - (performance.now() - began)));
-        say(`  ${((performance.now() - began) / 1_000).toFixed(1).padStart(6)} s  ${kind}`);
-        await kinds[kind](broker, trial, ms);
-      }
-      await pause(Math.max(0, length - (performance.now() - began)));
-    },
-  };
-  const figures = await underStream(fault, { broker, trials: [trial] });
-  return { steps: steps.length, ...figures[trial.system.key] };
+/** Plays a schedule for Warren; resolves with `{ messages, calls }`, the figures of both. */
+export async function playSchedule({ broker, system, seed, length, say = () => {} }) {
+  const messages = new Trial(system, await broker.vhost(`random-${seed}-messages`));
+  const calls = new Trial(system, await broker.vhost(`random-${seed}-calls`));
+  await messages.open({ failing: true, retry: { attempts: 3, delays: 300 } });
+  await calls.open();
+  messages.worker = 'consumer';
+  calls.worker = 'rpc-server';
+  for (const role of ['consumer', 'producer']) await messages.start(role);
+  for (const role of ['rpc-server', 'rpc-client']) await calls.start(role);
+  await calls.goodCall(TIMEOUT);
+  messages.stream();
+  calls.stream({ calls: true, rate: 20, timeout: TIMEOUT });
+  const began = performance.now();
+  const over = await play(scheduleOf(seed, length), { broker, messages, calls, began, length, say });
+  const figures = { messages: await endOfMessages(messages, over), calls: await endOfCalls(calls) };
+  for (const life of messages.ledger.lives(began)) say(`  lost: ${life}`);
+  await broker.settled();
+  for (const { vhost } of [messages, calls]) await broker.removeVhost(vhost);
+  return figures;
+}
+
+/** Resolves with the time of the last fault's end. */
+async function play(steps, { broker, messages, calls, began, length, say }) {
+  const lines = [messages, calls];
+  let over = began;
+  for (const { at, kind, ms } of steps) {
+    await pause(Math.max(0, at - (performance.now() - began)));
+    const from = performance.now();
+    say(`  ${((from - began) / 1_000).toFixed(1).padStart(6)} s  ${kind}`);
+    if (kind in onLines) await Promise.all(lines.map((line) => onLines[kind](line, ms, broker)));
+    else await onTheBroker[kind](broker, ms, { messages });
+    if (LONG.includes(kind)) await broker.settled();
+    over = performance.now();
+    for (const { ledger } of lines) ledger.hit(from, over);
+  }
+  await pause(Math.max(0, length - (performance.now() - began)));
+  return over;
+}
+
+async function endOfMessages(trial, over) {
+  const { ledger } = trial;
+  await trial.until(() => {
+    const { sends, handles } = ledger.goesOnSince(Math.max(over, performance.now() - 1_000));
+    return sends && handles;
+  }, 20_000);
+  trial.stopStream();
+  await trial.until(() => ledger.pending === 0, 15_000);
+  await quiet(trial, 1_000);
+  await trial.finish();
+  return { ...ledger.verdict(over, over), ...(trial.crash ? { crash: trial.crash } : {}) };
+}
+
+async function endOfCalls(trial) {
+  const { ledger } = trial;
+  trial.stopStream();
+  await trial.until(() => ledger.pending === 0, 3 * TIMEOUT);
+  let after = 0;
+  for (let call = 0; call < 10; call++) if ((await trial.goodCall(TIMEOUT))?.ok) after++;
+  await trial.finish();
+  const { leaks } = ledger;
+  return { ...ledger.calls(), leaks, after, ...(trial.crash ? { crash: trial.crash } : {}) };
 }

@@ -17,13 +17,20 @@ const LONGEST_END = 15_000;
 
 export class Trial {
   system;
-  ledger = new Ledger();
+  ledger;
   proxy;
+  /** Before the side that sends, when a fault is to hit that side alone; else the same as `proxy`. */
+  senders;
+  /** What the processes wrote to their logs as a warning or worse; the beginning is what matters. */
+  logs = [];
+  /** Figures that a fault adds. */
+  more = {};
   /** Processes by their role. */
   children = {};
   #url;
   #settings;
   #ending = false;
+  #mortal;
   #all = [];
   #stream;
   #next = 1;
@@ -41,9 +48,10 @@ export class Trial {
   /** The proxy and what foreign programs have to declare; no process yet. */
   async open(extra = {}) {
     this.proxy = await Proxy.before(this.#url);
+    this.senders = extra.apart ? await Proxy.before(this.#url) : this.proxy;
+    this.ledger = new Ledger({ attempts: extra.failing ? extra.retry.attempts : undefined });
     this.#settings = {
       ...this.system.settings,
-      url: this.proxy.through(this.#url),
       exchange: 'faults',
       key: 'numbered',
       queue: 'numbered',
@@ -61,8 +69,14 @@ export class Trial {
   /** Starts a process for a role; `wait` until it says that it is ready. */
   async start(role, wait = true) {
     const sends = role === 'producer' || role === 'rpc-client';
-    const hear = (line) => (sends ? this.ledger.sending(line) : this.ledger.handling(line));
-    const child = new Child(this.system.name, role, this.#settings, hear);
+    const hear = (line) => {
+      if (line.event === 'log' && this.logs.length < 2_000) this.logs.push(String(line.text));
+      if (sends) this.ledger.sending(line);
+      else this.ledger.handling(line);
+    };
+    const url = (sends ? this.senders : this.proxy).through(this.#url);
+    const child = new Child(this.system.name, role, { ...this.#settings, url }, hear);
+    if (role === this.#mortal) child.expected = 'and again';
     this.children[role] = child;
     this.#all.push(child);
     void child.over.then(() => this.#ended(role, child, sends));
@@ -83,14 +97,16 @@ export class Trial {
     for (const child of this.#senders) child.tell({ stream: { count: 0 } });
   }
 
-  /** Does something while no message is on its way. */
-  async inPause(work) {
+  /** Does something while no message is on its way; `strict` does nothing, when it does not come to that. */
+  async inPause(work, { strict = false } = {}) {
     const stream = this.#stream;
     this.stopStream();
-    await this.until(() => this.ledger.pending === 0 && this.ledger.everythingHandled, 5_000);
-    // Handled is not yet acked.
-    await pause(200);
-    await work();
+    const still = () => this.ledger.pending === 0 && this.ledger.everythingHandled;
+    if ((await this.until(still, 5_000)) || !strict) {
+      // Handled is not yet acked.
+      await pause(200);
+      await work();
+    }
     this.stream(stream);
   }
 
@@ -109,12 +125,10 @@ export class Trial {
     this.#ending = true;
     await Promise.all(Object.values(this.children).map((child) => child.kill()));
     for (const child of this.#all) this.ledger.leaks += child.leaks;
-    await this.#raw(async (channel) => {
-      for (let message; (message = await channel.get('numbered', { noAck: true }));) {
-        this.ledger.left(numberOf(message.content));
-      }
-    });
+    await this.#empty('numbered', (n) => this.ledger.left(n));
+    await this.#empty('numbered.dead', (n) => this.ledger.dead(n));
     await this.proxy.close();
+    if (this.senders !== this.proxy) await this.senders.close();
   }
 
   /** An end that was asked for is no crash. */
@@ -135,6 +149,12 @@ export class Trial {
     return { ms: Math.round(performance.now() - began), code: child.exit.code ?? child.exit.signal };
   }
 
+  /** From now on each of its processes may end by itself, and is started again. */
+  expectDeaths(role) {
+    this.#mortal = role;
+    this.expectEnd(role, { startAgain: true });
+  }
+
   /** One call, or one publish, that should work; its outcome. */
   goodCall(timeout) {
     return this.#ask('rpc-client', { call: { n: 0 }, timeout }, timeout + 2_000);
@@ -142,6 +162,18 @@ export class Trial {
 
   goodPublish() {
     return this.#ask('producer', { publish: { n: 0 } }, 10_000);
+  }
+
+  /** Another connection has the queue for itself, for so long; who wants it finds it locked. */
+  async holdQueue(ms) {
+    this.proxy.refusing = true;
+    this.proxy.cut();
+    await this.removeQueue();
+    await this.#raw(async (channel) => {
+      await channel.assertQueue('numbered', { exclusive: true, durable: true });
+      this.proxy.refusing = false;
+      await pause(ms);
+    });
   }
 
   removeQueue() {
@@ -175,6 +207,14 @@ export class Trial {
     void this.start(role, false).then(() => {
       if (sends && this.#stream)
         void this.children[role].wait(({ event }) => event === 'ready', START).then(() => this.#streamOn());
+    });
+  }
+
+  #empty(queue, found) {
+    return this.#raw(async (channel) => {
+      for (let message; (message = await channel.get(queue, { noAck: true }));) {
+        found(numberOf(message.content));
+      }
     });
   }
 

@@ -94,6 +94,25 @@ export class Broker {
 
   deleteQueue = ({ vhost }, queue = 'numbered') => this.#api('DELETE', `/queues/${vhost}/${queue}`);
 
+  /** Closes the channels that consume, or those that publish; resolves with whether there was one. */
+  closeChannels = async ({ vhost }, which) => {
+    const chosen = which === 'consumer' ? '> 0' : '=:= 0';
+    // As if the client had acknowledged what it never got: 406, and the channel is closed.
+    const closed = await this.#node.rabbitmqctl(
+      'eval',
+      `[rabbit_channel:do(Pid, {'basic.ack', 4711000, false}) || Pid <- rabbit_channel:list(),
+        [{vhost, <<"${vhost}">>}, {consumer_count, Count}] <- [rabbit_channel:info(Pid, [vhost, consumer_count])],
+        Count ${chosen}].`,
+    );
+    return closed.includes('ok');
+  };
+
+  /** Another password than the programs have, or theirs again. Who is connected stays so. */
+  async password({ right }) {
+    const password = right ? PASSWORD : 'another';
+    await this.#api('PUT', `/users/${USER}`, { password, tags: 'administrator' });
+  }
+
   /** Every connection that publishes is blocked, or none any more. */
   async alarm(on) {
     await this.#node.rabbitmqctl('set_vm_memory_high_watermark', on ? '0.00001' : '0.4');

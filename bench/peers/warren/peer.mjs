@@ -23,8 +23,8 @@ export async function producer(settings) {
 /** Runs `handle(body)` for each message of the queue. */
 export function consumer(settings, handle) {
   class Numbered {
-    async take(body) {
-      await handle(body);
+    async take(body, { attempt, redelivered }) {
+      await handle(body, { attempt, redelivered });
     }
   }
   const { exchange, key, queueType } = settings;
@@ -83,11 +83,17 @@ export async function rpcClient(settings) {
   };
 }
 
-async function start({ url, heartbeat, prefetch, exchange, logger }, providers) {
+async function start({ url, heartbeat, prefetch, exchange, logger, retryUnknown }, providers) {
   class AppModule {}
   Module({
     imports: [
-      RabbitModule.forRoot({ url, service: 'peer', heartbeat: heartbeat * 1000, prefetch }),
+      RabbitModule.forRoot({
+        url,
+        service: 'peer',
+        heartbeat: heartbeat * 1000,
+        prefetch,
+        publish: { retryUnknown },
+      }),
       RabbitModule.forFeature({ exchanges: [{ name: exchange, type: 'topic' }] }),
     ],
     providers,
