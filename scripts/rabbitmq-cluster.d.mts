@@ -22,4 +22,5 @@ export function canCluster(): boolean;
 export function startCluster(options?: {
   readonly size?: number;
   readonly settings?: readonly string[];
+  readonly erlang?: string;
 }): Promise<RabbitMQCluster>;

@@ -15,7 +15,7 @@ export function canCluster() {
 }
 
 /** Starts `size` nodes and resolves when all of them see each other. Nothing of it stays when it rejects. */
-export async function startCluster({ size = 3, settings = [] } = {}) {
+export async function startCluster({ size = 3, settings = [], erlang } = {}) {
   const epmd = findEpmd();
   if (!canCluster())
     throw new Error('A cluster needs the programs rabbitmq-server and epmd on this machine.');
@@ -35,7 +35,7 @@ export async function startCluster({ size = 3, settings = [] } = {}) {
   ];
   const started = await Promise.allSettled(
     names.map((nodename) =>
-      startRabbitMQ({ nodename, cookie, epmdPort, management: false, settings: formation }),
+      startRabbitMQ({ nodename, cookie, epmdPort, management: false, settings: formation, erlang }),
     ),
   );
   const nodes = started.filter(({ status }) => status === 'fulfilled').map(({ value }) => value);

@@ -30,6 +30,8 @@ export function startRabbitMQ(options?: {
   readonly settings?: readonly string[];
   /** Plugins beside management and the consistent hash exchange. */
   readonly plugins?: readonly string[];
+  /** More arguments of the Erlang machine: application settings that rabbitmq.conf does not know. */
+  readonly erlang?: string;
   /** Nodes of one cluster share these two. */
   readonly cookie?: string;
   readonly epmdPort?: number;

@@ -24,8 +24,9 @@ const running = new Set();
 
 /**
  * Starts a node and resolves when AMQP (and management) answer. `keep` names a folder that survives `stop()`; `settings`
- * are lines of rabbitmq.conf, `plugins` more plugins; `cookie` and `epmdPort` are for nodes of one cluster.
- * Uses the installed program, else a Docker engine; rejects with the end of the node's log when it does not come up.
+ * are lines of rabbitmq.conf, `plugins` more plugins, `erlang` more arguments of the Erlang machine; `cookie` and
+ * `epmdPort` are for nodes of one cluster. Uses the installed program, else a Docker engine; rejects with the end of the
+ * node's log when it does not come up.
  */
 export async function startRabbitMQ(options = {}) {
   const program = findRabbitMQ();
@@ -68,7 +69,7 @@ class Node {
     this.#home = keep ?? mkdtempSync(join(tmpdir(), 'warren-rabbitmq-'));
     mkdirSync(this.#home, { recursive: true });
     this.nodename = nodename ?? `warren-${randomBytes(4).toString('hex')}@localhost`;
-    this.#environment = environment(this.#home, this.#ports, this.nodename);
+    this.#environment = environment(this.#home, this.#ports, this.nodename, options.erlang);
     writeFiles(this.#home, ports, { ...options, management });
   }
 
@@ -174,7 +175,7 @@ process.on('exit', () => {
   for (const node of running) node.kill();
 });
 
-function environment(home, { port, distributionPort, epmdPort }, nodename) {
+function environment(home, { port, distributionPort, epmdPort }, nodename, erlang = '') {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(RABBITMQ|ERL)_/.test(name));
   return {
     ...Object.fromEntries(inherited),
@@ -191,7 +192,7 @@ function environment(home, { port, distributionPort, epmdPort }, nodename) {
     RABBITMQ_CONFIG_FILE: join(home, 'rabbitmq.conf'),
     RABBITMQ_ADVANCED_CONFIG_FILE: join(home, 'advanced.config'),
     RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'enabled_plugins'),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel inet_dist_use_interface {127,0,0,1} ${erlang}`,
   };
 }
 

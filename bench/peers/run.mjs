@@ -1,7 +1,7 @@
 // Warren, golevelup and Nest's transport side by side: the same faults and the same bad inputs, one program, one
 // private broker, one judge. Writes what it saw to docs/reliability, from where `npm run docs` makes the tables.
-// `node bench/peers/run.mjs [words]` runs all, or the faults whose names contain one of the words (and writes nothing).
-import { mkdirSync, writeFileSync } from 'node:fs';
+// `node bench/peers/run.mjs [words]` runs all, or measures again the faults whose names contain one of the words.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
@@ -13,7 +13,7 @@ import { installPeers, versionOf } from './install.mjs';
 /** Nothing here may take longer, in milliseconds; it takes half of it on a quiet machine. */
 const LIMIT = 25 * 60_000;
 
-/** Runs everything; resolves when the figures are written. `words` limits it to some faults, for looking at one. */
+/** Runs everything; resolves when the figures are written. `words` limits it to some faults. */
 export async function sideBySide({ words = [], say = console.log } = {}) {
   const began = performance.now();
   await build({ ifNeeded: true });
@@ -53,13 +53,21 @@ async function measure(broker, words, say) {
     systems: systems.map(({ key, name, title }) => ({ key, title, version: versionOf(name) })),
   };
   const faults = await runFaults({ broker, say, only });
+  // Rows that were measured again take the place of the old ones.
+  const before = words.length > 0 ? read('faults') : {};
+  write('faults', { ...measured, results: { ...before, ...faults } });
   if (words.length > 0) return;
-  write('faults', { ...measured, results: faults });
   write('bad-inputs', { ...measured, results: await badInputs({ vhost: broker.vhost, say }) });
 }
 
+const folder = join(root, 'docs', 'reliability');
+
+function read(name) {
+  const path = join(folder, `${name}.json`);
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).results : {};
+}
+
 function write(name, content) {
-  const folder = join(root, 'docs', 'reliability');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(content, null, 2)}\n`);
 }

@@ -96,10 +96,18 @@ export async function underStream(fault, world) {
 }
 
 async function prepare(fault, trial) {
-  if (fault.late) trial.proxy.refusing = true;
+  if (fault.late) await runBefore(trial);
   await trial.start('consumer', !fault.late);
   await trial.start('producer', !fault.late);
   trial.stream(fault.stream);
+}
+
+// Both have run before, so that the queue is there: whose program comes first is not what is compared.
+async function runBefore(trial) {
+  await trial.start('consumer');
+  trial.expectEnd('consumer');
+  await trial.children.consumer.kill();
+  trial.proxy.refusing = true;
 }
 
 async function outcome(fault, trial, { began, over, memory }) {

@@ -13,7 +13,11 @@ if (process.env.RABBITMQ_URL && canCluster()) {
   describe('a RabbitMQ cluster of three', () => {
     let cluster: RabbitMQCluster;
     beforeAll(async () => {
-      cluster = await startCluster({ settings: ['net_ticktime = 8'] });
+      cluster = await startCluster({
+        settings: ['net_ticktime = 8'],
+        // What a waiting queue handed over without a confirm is handed over again: after three minutes by default.
+        erlang: '-rabbit dead_letter_worker_publisher_confirm_timeout 5000',
+      });
     }, MINUTES);
     afterAll(() => cluster?.stop(), MINUTES);
 

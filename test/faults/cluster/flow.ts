@@ -32,6 +32,7 @@ export class Flow {
   private readonly times = { publishing: [performance.now()], consuming: [performance.now()] };
   private publishers: Promise<void>[] = [];
   private next = 0;
+  private retried = 0;
   private going = true;
 
   constructor(cluster: RabbitMQCluster, queue: string) {
@@ -51,7 +52,7 @@ export class Flow {
       queue,
       ({ payload, attempt }) => this.handle(Number(payload), attempt),
       {
-        retry: { attempts: 5, delays: '2s' },
+        retry: { attempts: 5, delays: '2s', jitter: false },
       },
     );
   }
@@ -60,6 +61,8 @@ export class Flow {
     await this.rabbit.open();
     this.publishers = Array.from({ length: PUBLISHERS }, () => this.publish());
     await this.progress();
+    // Retries have come back: RabbitMQ may forget what is in a quorum queue that was declared a second ago.
+    await until(() => this.retried > 10, 'the first retries', LIMIT);
   }
 
   /** Both directions move from here on. */
@@ -95,6 +98,7 @@ export class Flow {
   private handle(n: number, attempt: number): void {
     if (n % 50 === 7) throw Reject('for good');
     if (n % 10 === 3 && attempt === 1) throw new Error('once');
+    if (attempt > 1) this.retried++;
     this.handled.set(n, (this.handled.get(n) ?? 0) + 1);
     this.times.consuming.push(performance.now());
   }

@@ -2,7 +2,7 @@
 // is made, by leaving or by the end of its time. Listens to both without making a signal of two, which would stay
 // with a signal that lives as long as the process.
 
-import { EventEmitter, getMaxListeners, setMaxListeners } from 'node:events';
+import { setMaxListeners } from 'node:events';
 import type { CallScope } from '../model/call-scope.js';
 import type { Clock } from '../model/clock.js';
 import { RpcCancelledError, RpcTimeoutError } from '../model/rpc-errors.js';
@@ -41,8 +41,9 @@ export class Leaving {
 
   listen(onLeft: () => void): void {
     for (const signal of this.signals) {
-      // Thousands of calls may share one signal; Node would take that for a leak and say so.
-      if (getMaxListeners(signal) === EventEmitter.defaultMaxListeners) setMaxListeners(0, signal);
+      // Thousands of calls may share one signal; Node would take that for a leak and say so. What is set is not asked
+      // first: Node 20's getMaxListeners throws for a signal that has no limit.
+      setMaxListeners(0, signal);
       signal.addEventListener('abort', onLeft, { once: true });
     }
   }
