@@ -25,8 +25,7 @@ const running = new Set();
 /**
  * Starts a node and resolves when AMQP (and management) answer. `keep` names a folder that survives `stop()`; `settings`
  * are lines of rabbitmq.conf, `plugins` more plugins, `erlang` more arguments of the Erlang machine; `cookie` and
- * `epmdPort` are for nodes of one cluster. Uses the installed program, else a Docker engine; rejects with the end of the
- * node's log when it does not come up.
+ * `epmdPort` join nodes to a cluster. Uses the installed program, else Docker; rejects with the end of the node's log.
  */
 export async function startRabbitMQ(options = {}) {
   const program = findRabbitMQ();

@@ -1,50 +1,69 @@
 // A channel of one life. Settling on it after it died does nothing and says so, instead of throwing or,
 // worse, hitting another message on a younger channel that has the same delivery tag.
 
-import type { Channel, ConfirmChannel, ConsumeMessage, Message } from 'amqplib';
+import type { Channel, ConfirmChannel, Message } from 'amqplib';
 import { describeError, printable } from '../model/logger.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
+import { Acks } from './acks.js';
+import { ClientTraffic, received } from './client-traffic.js';
 import { userOf } from './dial.js';
-
-/** How the broker ended a publish, or `lost` when the channel died first. */
-export type ConfirmOutcome = 'confirmed' | 'nacked' | 'lost';
+import { channelNumber } from './hot/client.js';
+import type { DataPlane } from './hot/data-plane.js';
+import { HotTraffic } from './hot/hot-traffic.js';
+import type { ConfirmOutcome, ConsumeOptions, Traffic } from './traffic.js';
 
 /** What a consumer hears: a message, or that the broker cancelled it (queue deleted, node gone). */
 export type OnDelivery = (message: ReceivedMessage | 'cancelled') => void;
+
+/** What the owner of a channel may want to hear. */
+export interface ChannelListener {
+  /** Nobody wanted a message. */
+  readonly onReturn?: (message: ReceivedMessage) => void;
+  /** The publish with this number, or all up to it. */
+  readonly onConfirm?: (number: number, multiple: boolean, outcome: ConfirmOutcome) => void;
+  /** There is room for more publishes. */
+  readonly onDrain?: () => void;
+}
 
 /** A channel with its listeners on. */
 export class LiveChannel {
   /** Settles once with the reason when the channel is gone; never rejects. */
   readonly closed: Promise<string>;
+  /** Whether it can be used: its end has not begun. */
   alive = true;
-  /** False while the socket's buffer is full. */
-  writable = true;
-  private readonly returnListeners: ((message: ReceivedMessage) => void)[] = [];
-  private readonly drainListeners: (() => void)[] = [];
-
   /** The channel is dead, whatever events of the client library were missed. Calling it again does nothing. */
   readonly end: (reason: string) => void;
+  private readonly traffic: Traffic;
+  private readonly acks = new Acks((tag, multiple) => this.write(() => this.traffic.ack(tag, multiple)));
+  private readonly listeners: ChannelListener[] = [];
+  private onDelivery: OnDelivery = () => undefined;
+  private acked = false;
+  private published = 0;
+  private closing: Promise<void> | undefined;
+  private reason = 'closed';
 
-  constructor(private readonly channel: Channel | ConfirmChannel) {
-    let reason = 'closed';
+  /** `plane` if there is one on its connection. */
+  constructor(
+    private readonly channel: Channel | ConfirmChannel,
+    plane?: DataPlane,
+  ) {
     let resolve: (reason: string) => void = () => undefined;
     this.closed = new Promise((settle) => (resolve = settle));
     this.end = (why) => {
       this.alive = false;
+      this.traffic.end();
       resolve(why);
     };
+    this.traffic = this.trafficOn(plane);
+    const note = (error: Error): void => void (this.reason = describeError(error));
     // A channel error without a listener would tear down the whole connection.
-    channel.on('error', (error: Error) => (reason = describeError(error)));
+    channel.on('error', note);
     // First of all listeners: the client library's own one ends every unconfirmed publish, and those must
     // see that the channel is dead rather than take it for a refusal.
-    channel.prependListener('close', () => this.end(reason));
-    channel.on('handler-error', (error: Error) => (reason = describeError(error)));
+    channel.prependListener('close', () => this.end(this.reason));
+    channel.on('handler-error', note);
     channel.on('return', (message: Message) => {
-      for (const listener of this.returnListeners) listener(received(message));
-    });
-    channel.on('drain', () => {
-      this.writable = true;
-      for (const listener of this.drainListeners) listener();
+      for (const { onReturn } of this.listeners) onReturn?.(received(message));
     });
   }
 
@@ -53,30 +72,24 @@ export class LiveChannel {
     return this.channel;
   }
 
-  onReturn(listener: (message: ReceivedMessage) => void): void {
-    this.returnListeners.push(listener);
+  /** False while the socket's buffer is full. */
+  get writable(): boolean {
+    return this.traffic.writable;
   }
 
-  onDrain(listener: () => void): void {
-    this.drainListeners.push(listener);
+  listen(listener: ChannelListener): void {
+    this.listeners.push(listener);
   }
 
   async prefetch(count: number): Promise<void> {
     await this.channel.prefetch(count, false);
   }
 
-  /** Begins to consume; resolves with the consumer tag at consume-ok. */
-  async consume(
-    queue: string,
-    options: { readonly noAck: boolean; readonly exclusive?: boolean; readonly arguments?: object },
-    onDelivery: OnDelivery,
-  ): Promise<string> {
-    const { consumerTag } = await this.channel.consume(
-      queue,
-      (message) => onDelivery(message === null ? 'cancelled' : received(message)),
-      options,
-    );
-    return consumerTag;
+  /** Begins to consume, once in its life; resolves with the consumer tag at consume-ok. */
+  consume(queue: string, options: ConsumeOptions, onDelivery: OnDelivery): Promise<string> {
+    this.onDelivery = onDelivery;
+    this.acked = !options.noAck;
+    return this.traffic.consume(queue, options);
   }
 
   /** No delivery comes after it resolved. */
@@ -84,40 +97,78 @@ export class LiveChannel {
     if (this.alive) await this.channel.cancel(consumerTag);
   }
 
-  /** False when the channel is dead and the broker will deliver the message again anyway. */
+  /** With the end of this turn. False when the channel is dead and the broker will deliver the message again anyway. */
   ack(deliveryTag: number): boolean {
-    return this.settle(() => this.channel.ack(withTag(deliveryTag)));
+    if (!this.alive) return false;
+    if (this.acks.add(deliveryTag)) this.traffic.settling();
+    return true;
   }
 
   /** Hands a message back. False when the channel is dead, which hands it back as well. */
   requeue(deliveryTag: number): boolean {
-    return this.settle(() => this.channel.nack(withTag(deliveryTag), false, true));
+    if (!this.alive) return false;
+    this.acks.gone(deliveryTag);
+    return this.write(() => this.traffic.requeue(deliveryTag));
   }
 
   /** Publishes without a confirm. Throws when the channel is dead or the message cannot be encoded. */
   publish(message: OutgoingMessage, replyTo?: string): void {
+    this.checkAlive();
     this.checkUser(message);
-    const options = publishOptions(message, replyTo);
-    this.writable = this.channel.publish(message.exchange, message.routingKey, message.content, options);
+    this.traffic.publish(message, replyTo);
   }
 
-  /** Publishes on a confirm channel; `onOutcome` is called once. Throws when dead or not encodable. */
-  publishConfirmed(message: OutgoingMessage, onOutcome: (outcome: ConfirmOutcome) => void): void {
+  /** Publishes on a confirm channel; the number that its confirm will have. Throws when dead or not encodable. */
+  publishConfirmed(message: OutgoingMessage): number {
+    this.checkAlive();
     this.checkUser(message);
-    const channel = this.channel as ConfirmChannel;
-    this.writable = channel.publish(
-      message.exchange,
-      message.routingKey,
-      message.content,
-      publishOptions(message),
-      (error: unknown) => onOutcome(error ? (this.alive ? 'nacked' : 'lost') : 'confirmed'),
-    );
+    this.traffic.publishConfirmed(message, this.published + 1);
+    return ++this.published;
   }
 
   /** Closes it. May never settle on a frozen peer: bound the wait. */
-  async close(): Promise<void> {
-    if (!this.alive) return;
-    await this.channel.close().catch(() => undefined);
+  close(): Promise<void> {
+    if (this.alive) {
+      this.acks.flush();
+      this.alive = false;
+      this.traffic.end();
+      this.closing = this.channel.close().catch(() => undefined);
+    }
+    return this.closing ?? Promise.resolve();
+  }
+
+  private trafficOn(plane: DataPlane | undefined): Traffic {
+    const listener = {
+      onDelivery: (message: ReceivedMessage | 'cancelled') => this.deliver(message),
+      onConfirm: (number: number, multiple: boolean, outcome: ConfirmOutcome) => {
+        // What the client library says of publishes when the channel ends is not the broker's word.
+        if (!this.alive) return;
+        for (const { onConfirm } of this.listeners) onConfirm?.(number, multiple, outcome);
+      },
+      atTurnsEnd: () => this.acks.flush(),
+      onDrain: () => {
+        for (const { onDrain } of this.listeners) onDrain?.();
+      },
+    };
+    const number = plane && channelNumber(this.channel);
+    return plane && number !== undefined
+      ? new HotTraffic(plane, number, this.channel, listener)
+      : new ClientTraffic(this.channel, listener);
+  }
+
+  private deliver(message: ReceivedMessage | 'cancelled'): void {
+    if (this.acked && message !== 'cancelled') this.acks.delivered(message.deliveryTag);
+    try {
+      this.onDelivery(message);
+    } catch (error) {
+      // What cannot even be taken costs its channel, not the connection.
+      this.reason = describeError(error);
+      void this.close();
+    }
+  }
+
+  private checkAlive(): void {
+    if (!this.alive) throw new Error(`the channel is closed (${this.reason})`);
   }
 
   // The broker closes the channel for it, and every publish that is not confirmed yet would be in doubt.
@@ -128,7 +179,7 @@ export class LiveChannel {
     throw new Error(`userId is '${printable(userId)}', but the user of the connection is another one`);
   }
 
-  private settle(send: () => void): boolean {
+  private write(send: () => void): boolean {
     if (!this.alive) return false;
     try {
       send();
@@ -143,31 +194,4 @@ export class LiveChannel {
 /** The largest frame that both sides agreed upon. */
 export function frameMaxOf({ declaring }: LiveChannel): number {
   return (declaring as unknown as { connection: { frameMax: number } }).connection.frameMax;
-}
-
-function withTag(deliveryTag: number): Message {
-  return { fields: { deliveryTag } } as Message;
-}
-
-function publishOptions(message: OutgoingMessage, replyTo?: string): object {
-  const { properties } = message;
-  return {
-    ...properties,
-    headers: properties.headers ?? {},
-    persistent: undefined,
-    mandatory: message.mandatory,
-    ...(replyTo === undefined ? {} : { replyTo }),
-  };
-}
-
-function received(message: Message | ConsumeMessage): ReceivedMessage {
-  const { fields, properties } = message;
-  return {
-    content: message.content,
-    exchange: fields.exchange,
-    routingKey: fields.routingKey,
-    redelivered: fields.redelivered ?? false,
-    deliveryTag: fields.deliveryTag,
-    properties: properties,
-  };
 }

@@ -8,6 +8,7 @@ import { describeError } from '../model/logger.js';
 import { inTime, type Clock } from '../model/clock.js';
 import { LiveChannel } from './channel.js';
 import { dial } from './dial.js';
+import { DataPlane } from './hot/data-plane.js';
 import { endpoints, type Endpoint, type EndpointOptions } from './endpoints.js';
 import { isPermanent, refusal } from './refusal.js';
 import { onSilence } from './silence.js';
@@ -49,6 +50,7 @@ export class Connection {
   blocked = false;
   life = 0;
   private model: ChannelModel | undefined;
+  private plane: DataPlane | undefined;
   /** Open channels of the current life. */
   private readonly channels = new Set<LiveChannel>();
   private kill = new AbortController();
@@ -91,7 +93,7 @@ export class Connection {
     const { model } = this;
     if (!model) throw new ConnectionLostError(`${this.name} is not connected`);
     const opened = await (kind === 'confirm' ? model.createConfirmChannel() : model.createChannel());
-    const channel = new LiveChannel(opened);
+    const channel = new LiveChannel(opened, this.plane);
     if (model !== this.model) channel.end('its connection was lost');
     this.channels.add(channel);
     void channel.closed.then(() => this.channels.delete(channel));
@@ -115,6 +117,7 @@ export class Connection {
     this.state = 'closed';
     this.rejectWaiters(this.closedError());
     this.wake?.();
+    this.plane?.end();
     if (model) {
       // A socket that was destroyed while it closed politely leaves the client library waiting.
       const closed = inTime(this.options.clock, CLOSE_PATIENCE, model.close(), () => this.closedError());
@@ -178,6 +181,7 @@ export class Connection {
     model.on('blocked', (why: string) => this.setBlocked(true, why));
     model.on('unblocked', () => this.setBlocked(false, ''));
     this.model = model;
+    this.plane = DataPlane.on(model);
     this.life++;
     await this.prepare(model, ended);
     this.lastError = undefined;
@@ -211,7 +215,7 @@ export class Connection {
   }
 
   private endLife(reason: string): void {
-    this.model = undefined;
+    this.model = this.plane = undefined;
     this.blocked = false;
     for (const channel of this.channels) channel.end(reason);
   }

@@ -8,8 +8,9 @@ const TICK = 20;
 
 /** A pending deadline; hand it back to `clear`. */
 export interface Deadline {
-  readonly tick: number;
-  readonly onExpired: () => void;
+  /** Its tick; set when it is added. */
+  tick: number;
+  onExpired(): void;
 }
 
 /** Calls each back at its time, at most one tick late. */
@@ -28,13 +29,19 @@ export class Deadlines {
   }
 
   set(ms: number, onExpired: () => void): Deadline {
+    const deadline = { tick: 0, onExpired };
+    this.add(ms, deadline);
+    return deadline;
+  }
+
+  /** The same for something that is a deadline itself. */
+  add(ms: number, deadline: Deadline): void {
     const tick = Math.ceil((this.clock.now() + ms) / TICK);
-    const deadline = { tick, onExpired };
+    deadline.tick = tick;
     const set = this.ticks.get(tick);
     if (set) set.add(deadline);
     else this.ticks.set(tick, new Set([deadline]));
     if (tick < this.next) this.arm(tick);
-    return deadline;
   }
 
   clear(deadline: Deadline): void {

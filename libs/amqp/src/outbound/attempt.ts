@@ -11,7 +11,8 @@ import type { Deadline, Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage } from '../model/message.js';
 import type { LiveChannel } from '../link/channel.js';
 import { channelRefusal, isToBlame } from './channel-refusal.js';
-import type { Confirms } from './confirms.js';
+import type { Confirms, SendOutcome, Unconfirmed } from './confirms.js';
+import type { Waiting } from './waiting-room.js';
 
 /** How long a send may take, and what calls it off. */
 export interface SendLimits {
@@ -30,60 +31,96 @@ export interface Sent {
   readonly resent: number;
 }
 
-/** What a send came to. */
-export type AttemptResult = Sent | { readonly error: Error };
+/** Who sends it, and hears how it goes on. */
+export interface Forwarder {
+  readonly deadlines: Deadlines;
+  /** Why it was not sent yet, for the error of its deadline. */
+  whyWaiting(): string;
+  /** Sends it now. */
+  go(attempt: Attempt): void;
+  /** Sends it once more, as soon as there is a way. */
+  again(attempt: Attempt): void;
+  /** The broker refused it, or did not answer in time; told before the result. */
+  failing(how: 'nacked' | 'unanswered'): void;
+  /** It has its result. */
+  ended(attempt: Attempt): void;
+}
+
+/** For one that is sent at once and never again. */
+export function single(deadlines: Deadlines): Forwarder {
+  const nothing = (): void => undefined;
+  return {
+    ...{ deadlines, whyWaiting: () => 'it was not sent' },
+    ...{ go: nothing, again: nothing, failing: nothing, ended: nothing },
+  };
+}
 
 /** What the broker says when it is a client's own frames that made it close the connection. */
 const OWN_FAULT = /\b(501|502|503|504|505|530|540|541)\b/;
 
-/** See the top of the file. */
-export class Attempt {
-  /** Why it was not sent yet, for the error of its deadline. */
-  waitReason: () => string = () => 'it was not sent';
-  /** Sends it once more, as soon as there is a way. */
-  again: () => void = () => undefined;
-  /** The broker refused it, or did not answer in time; told before the result. */
-  onFailing: (how: 'nacked' | 'unanswered') => void = () => undefined;
-  private sent = false;
+/** See the top of the file. It is its own deadline, place in the waiting room and entry among the unconfirmed. */
+export class Attempt implements Deadline, Waiting, Unconfirmed {
+  tick = 0;
+  gone = true;
+  queued = false;
+  returned = false;
+  private channel: LiveChannel | undefined;
   private resent = 0;
   private done = false;
-  private readonly deadline: Deadline;
 
   constructor(
-    private readonly message: OutgoingMessage,
+    readonly message: OutgoingMessage,
     private readonly limits: SendLimits,
-    private readonly deadlines: Deadlines,
-    private readonly onDone: (result: AttemptResult) => void,
+    private readonly by: Forwarder,
+    private readonly resolve: (sent: Sent) => void,
+    private readonly reject: (error: Error) => void,
   ) {
-    this.deadline = deadlines.set(limits.timeout, () => {
-      if (this.sent) this.onFailing('unanswered');
-      this.fail(this.tooLate());
-    });
-    limits.signal?.addEventListener('abort', this.onAbort, { once: true });
+    by.deadlines.add(limits.timeout, this);
+    limits.signal?.addEventListener('abort', this, { once: true });
   }
 
-  readonly fail = (error: Error): void => this.finish({ error });
-  readonly succeed = (): void => this.finish({ routed: true, resent: this.resent });
+  get bytes(): number {
+    return this.message.content.length;
+  }
+
+  go(): void {
+    this.by.go(this);
+  }
+
+  /** Its time is over. */
+  onExpired(): void {
+    if (this.channel) this.by.failing('unanswered');
+    this.fail(this.tooLate());
+  }
+
+  /** Its signal aborted. */
+  handleEvent(): void {
+    // What was sent cannot be taken back; its outcome is still worth knowing.
+    if (!this.channel && this.limits.signal) this.giveUp(abortError(this.limits.signal));
+  }
+
+  fail(error: Error): void {
+    if (!this.finish()) return;
+    this.reject(error);
+    this.by.ended(this);
+  }
+
+  succeed(routed: boolean): void {
+    if (!this.finish()) return;
+    this.resolve({ routed, resent: this.resent });
+    this.by.ended(this);
+  }
 
   /** It cannot be sent any more: with this error if it never was, else its outcome stays unknown. */
-  readonly giveUp = (error: Error): void => {
+  giveUp(error: Error): void {
     this.fail(this.resent > 0 ? this.unknown(error.message) : error);
-  };
+  }
 
   /** Sends it now. */
   send(channel: LiveChannel, confirms: Confirms): void {
-    const { exchange, routingKey, properties } = this.message;
-    const id = properties.messageId ?? '';
     try {
-      confirms.send(this.message, (outcome) => {
-        if (outcome === 'confirmed' || outcome === 'returned')
-          this.finish({ routed: outcome === 'confirmed', resent: this.resent });
-        else if (outcome === 'nacked') {
-          this.onFailing('nacked');
-          this.giveUp(new PublishNackedError(exchange, routingKey, id));
-        } else this.lost(channel);
-      });
-      this.sent = true;
+      confirms.send(this);
+      this.channel = channel;
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       this.fail(
@@ -92,6 +129,14 @@ export class Attempt {
           : this.unknown(text),
       );
     }
+  }
+
+  onOutcome(outcome: SendOutcome): void {
+    if (outcome === 'confirmed' || outcome === 'returned') return this.succeed(outcome === 'confirmed');
+    if (outcome === 'lost') return this.lost(this.channel as LiveChannel);
+    const { exchange, routingKey, properties } = this.message;
+    this.by.failing('nacked');
+    this.giveUp(new PublishNackedError(exchange, routingKey, properties.messageId ?? ''));
   }
 
   private lost(channel: LiveChannel): void {
@@ -103,9 +148,9 @@ export class Attempt {
       if (toBlame || !(refusal || this.mayRetry(reason))) {
         return this.fail(this.unknown(`the channel was lost (${reason})`));
       }
-      this.sent = false;
+      this.channel = undefined;
       this.resent++;
-      this.again();
+      this.by.again(this);
     });
   }
 
@@ -114,15 +159,10 @@ export class Attempt {
     return this.limits.retryUnknown === true && (this.resent === 0 || !OWN_FAULT.test(reason));
   }
 
-  private readonly onAbort = (): void => {
-    // What was sent cannot be taken back; its outcome is still worth knowing.
-    if (!this.sent && this.limits.signal) this.giveUp(abortError(this.limits.signal));
-  };
-
   private tooLate(): Error {
     const { exchange, routingKey } = this.message;
-    if (this.sent || this.resent > 0) return this.unknown(`no confirm within ${this.given} ms`);
-    return new PublishTimeoutError(exchange, routingKey, this.given, this.waitReason());
+    if (this.channel || this.resent > 0) return this.unknown(`no confirm within ${this.given} ms`);
+    return new PublishTimeoutError(exchange, routingKey, this.given, this.by.whyWaiting());
   }
 
   private get given(): number {
@@ -134,12 +174,13 @@ export class Attempt {
     return new PublishOutcomeUnknownError(exchange, routingKey, properties.messageId ?? '', reason);
   }
 
-  private finish(result: AttemptResult): void {
-    if (this.done) return;
+  /** False when it had its result before. */
+  private finish(): boolean {
+    if (this.done) return false;
     this.done = true;
-    this.deadlines.clear(this.deadline);
-    this.limits.signal?.removeEventListener('abort', this.onAbort);
-    this.onDone(result);
+    this.by.deadlines.clear(this);
+    this.limits.signal?.removeEventListener('abort', this);
+    return true;
   }
 }
 

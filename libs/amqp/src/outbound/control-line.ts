@@ -38,7 +38,7 @@ export class ControlLine {
     const { connection, clock, settings } = options;
     this.lease = new ChannelLease({
       ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
-      setup: (channel) => Promise.resolve(channel.onDrain(() => this.flush())),
+      setup: (channel) => Promise.resolve(channel.listen({ onDrain: () => this.flush() })),
       onReady: () => this.flush(),
       onLost: (_channel, reason) => {
         // Who waited for these words lost its connection as well, unless the channel alone was refused.

@@ -148,8 +148,10 @@ export class ReplyLine {
       const options = { exclusive: true, autoDelete: true, durable: false };
       await channel.declaring.assertQueue(this.replyTo, options);
     }
-    channel.onReturn((message) => this.inbox.returned(message));
-    channel.onDrain(() => this.flush());
+    channel.listen({
+      onReturn: (message) => this.inbox.returned(message),
+      onDrain: () => this.flush(),
+    });
     await channel.consume(this.replyTo, { noAck: true }, (message) => {
       if (message === 'cancelled') return this.lease.renew();
       if (this.inbox.deliver(message)) return;

@@ -11,11 +11,11 @@ import type { Events } from '../observe/listeners.js';
 import { frameMaxOf, type LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
-import { abortError, Attempt, type SendLimits, type Sent } from './attempt.js';
+import { abortError, Attempt, type Forwarder, type SendLimits, type Sent } from './attempt.js';
 import { channelRefusal, type ChannelRefusal } from './channel-refusal.js';
 import { Confirms } from './confirms.js';
 import { Renewal } from './renewal.js';
-import { WaitingRoom, type Waiting } from './waiting-room.js';
+import { WaitingRoom } from './waiting-room.js';
 
 /** What a sender is made from. */
 export interface SenderOptions {
@@ -40,6 +40,7 @@ export class Sender {
   private readonly room: WaitingRoom;
   private readonly lease: ChannelLease;
   private readonly renewal: Renewal;
+  private readonly forwarder: Forwarder;
   private confirms: Confirms | undefined;
   private closed = false;
   private unsettled = 0;
@@ -58,7 +59,7 @@ export class Sender {
       onReady: (channel) => {
         this.renewal.end();
         this.confirms = new Confirms(channel, (message) => this.tellReturned(message));
-        channel.onDrain(() => this.flush());
+        channel.listen({ onDrain: () => this.flush() });
         this.flush();
       },
       onLost: (_channel, reason) => {
@@ -68,6 +69,17 @@ export class Sender {
         if (refusal) options.onRefused?.(refusal);
       },
     });
+    this.forwarder = {
+      deadlines: options.deadlines,
+      whyWaiting: () => this.whyClosed(),
+      go: (attempt) => {
+        this.waiting.delete(attempt);
+        this.go(attempt);
+      },
+      again: (attempt) => this.again(attempt),
+      failing: (how) => this.isHeldUp() || this.renewal.ask(how === 'unanswered'),
+      ended: (attempt) => this.settledOne(attempt),
+    };
     this.renewal = new Renewal({
       clock: options.clock,
       unconfirmed: () => this.unsettled - this.waiting.size,
@@ -105,56 +117,32 @@ export class Sender {
 
   /** Resolves when the broker has it; rejects with what went wrong. */
   send(message: OutgoingMessage, limits: SendLimits): Promise<Sent> {
-    if (this.closed)
-      return Promise.reject(new ConnectionLostError('publishing is over: the broker object was closed'));
-    if (limits.signal?.aborted) return Promise.reject(abortError(limits.signal));
+    const refusal = this.refusal(limits);
+    if (refusal) return Promise.reject(refusal);
     this.start();
     return new Promise<Sent>((resolve, reject) => {
       this.unsettled++;
-      const attempt = new Attempt(message, limits, this.options.deadlines, (result) => {
-        this.room.leave(waiting);
-        this.waiting.delete(attempt);
-        if ('error' in result) reject(result.error);
-        else resolve(result);
-        this.settledOne();
-      });
-      const go = (): void => {
-        this.waiting.delete(attempt);
-        attempt.send(this.lease.current as LiveChannel, this.confirms as Confirms);
-      };
-      attempt.onFailing = (how) => this.isHeldUp() || this.renewal.ask(how === 'unanswered');
-      const waiting: Waiting = { bytes: message.content.length, go, gone: true };
-      attempt.again = () => {
-        this.options.counters.resent++;
-        if (this.closed && !this.isReachable()) attempt.giveUp(closedEarly());
-        else this.wait(waiting, attempt, true);
-      };
+      const attempt = new Attempt(message, limits, this.forwarder, resolve, reject);
       // Nobody overtakes who waits already.
-      if (this.room.queued === 0 && this.isOpen()) go();
-      else this.wait(waiting, attempt);
+      if (this.room.queued === 0 && this.isOpen()) this.go(attempt);
+      else this.wait(attempt);
     });
   }
 
   /** Waits for `work` that a message needs, as it would wait to be sent: with a place in the room and its limits. */
   hold(message: OutgoingMessage, limits: SendLimits, work: () => Promise<void>): Promise<void> {
-    if (this.closed)
-      return Promise.reject(new ConnectionLostError('publishing is over: the broker object was closed'));
-    if (limits.signal?.aborted) return Promise.reject(abortError(limits.signal));
+    const refusal = this.refusal(limits);
+    if (refusal) return Promise.reject(refusal);
     return new Promise<void>((resolve, reject) => {
       this.unsettled++;
-      const place: Waiting = { bytes: message.content.length, go: () => undefined, gone: true };
-      const attempt = new Attempt(message, limits, this.options.deadlines, (result) => {
-        this.room.leave(place);
-        this.waiting.delete(attempt);
-        if ('error' in result) reject(result.error);
-        else resolve();
-        this.settledOne();
-      });
-      attempt.waitReason = () => this.whyClosed();
+      const attempt = new Attempt(message, limits, this.forwarder, () => resolve(), reject);
       try {
-        this.room.take(place);
+        this.room.take(attempt);
         this.waiting.add(attempt);
-        work().then(attempt.succeed, attempt.fail);
+        work().then(
+          () => attempt.succeed(true),
+          (error: Error) => attempt.fail(error),
+        );
       } catch (error) {
         attempt.fail(error as Error);
       }
@@ -181,14 +169,28 @@ export class Sender {
     }
   }
 
-  private wait(waiting: Waiting, attempt: Attempt, first = false): void {
+  private refusal({ signal }: SendLimits): Error | undefined {
+    if (this.closed) return new ConnectionLostError('publishing is over: the broker object was closed');
+    return signal?.aborted ? abortError(signal) : undefined;
+  }
+
+  private go(attempt: Attempt): void {
+    attempt.send(this.lease.current as LiveChannel, this.confirms as Confirms);
+  }
+
+  private wait(attempt: Attempt, first = false): void {
     try {
-      this.room.enter(waiting, first);
+      this.room.enter(attempt, first);
       this.waiting.add(attempt);
-      attempt.waitReason = () => this.whyClosed();
     } catch (error) {
       attempt.giveUp(error as Error);
     }
+  }
+
+  private again(attempt: Attempt): void {
+    this.options.counters.resent++;
+    if (this.closed && !this.isReachable()) attempt.giveUp(closedEarly());
+    else this.wait(attempt, true);
   }
 
   private isReachable(): boolean {
@@ -223,7 +225,9 @@ export class Sender {
     this.options.events.emit({ kind: 'returned', exchange, routingKey, messageId });
   }
 
-  private settledOne(): void {
+  private settledOne(attempt: Attempt): void {
+    if (!attempt.gone) this.room.leave(attempt);
+    if (this.waiting.size > 0) this.waiting.delete(attempt);
     this.unsettled--;
     this.renewal.answered();
     if (this.unsettled === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();

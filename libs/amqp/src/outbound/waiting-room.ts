@@ -7,7 +7,7 @@ import { WaitingRoomFullError } from '../model/publish-errors.js';
 export interface Waiting {
   readonly bytes: number;
   /** Called when it is its turn. */
-  readonly go: () => void;
+  go(): void;
   /** Set when it gave up in the meantime. */
   gone: boolean;
   /** Whether it waits for its turn, or only keeps a place. */

@@ -1,0 +1,71 @@
+// Acks of one channel, collected during a turn of the event loop. The finished ones from the oldest on leave as one
+// frame for all of them, those behind a handler that still runs each as their own.
+
+type Mark = 'open' | 'done' | 'gone';
+
+/** See the top of the file. Bounded by what the broker delivers without an ack: the prefetch. */
+export class Acks {
+  private marks: Mark[] = [];
+  /** The delivery tag of the first mark. */
+  private first = 1;
+  private head = 0;
+  private done: number[] = [];
+
+  /** `write` sends one ack. */
+  constructor(private readonly write: (deliveryTag: number, multiple: boolean) => void) {}
+
+  /** A message that the broker waits for. Tags count up by one. */
+  delivered(deliveryTag: number): void {
+    if (this.head === this.marks.length) {
+      this.marks.length = this.head = 0;
+      this.first = deliveryTag;
+    }
+    this.marks.push('open');
+  }
+
+  /** It may be acked with the next flush. True when it is the first of this turn. */
+  add(deliveryTag: number): boolean {
+    this.mark(deliveryTag, 'done');
+    return this.done.push(deliveryTag) === 1;
+  }
+
+  /** Settled by another frame. */
+  gone(deliveryTag: number): void {
+    this.mark(deliveryTag, 'gone');
+    this.advance();
+  }
+
+  /** Sends what was collected. */
+  flush(): void {
+    const { done } = this;
+    if (done.length === 0) return;
+    this.done = [];
+    const upTo = this.advance();
+    if (upTo > 0) this.write(upTo, true);
+    for (const tag of done) {
+      if (tag <= upTo) continue;
+      this.mark(tag, 'gone');
+      this.write(tag, false);
+    }
+  }
+
+  /** Takes away what is settled from the oldest on. The last one of it that is not acked yet, or 0. */
+  private advance(): number {
+    const { marks } = this;
+    let last = 0;
+    while (this.head < marks.length && marks[this.head] !== 'open') {
+      if (marks[this.head] === 'done') last = this.first + this.head;
+      this.head++;
+    }
+    if (this.head > 1_000 && this.head * 2 > marks.length) {
+      marks.splice(0, this.head);
+      this.first += this.head;
+      this.head = 0;
+    }
+    return last;
+  }
+
+  private mark(deliveryTag: number, mark: Mark): void {
+    this.marks[deliveryTag - this.first] = mark;
+  }
+}

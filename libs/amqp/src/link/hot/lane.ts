@@ -1,0 +1,74 @@
+// The incoming hot frames of one channel: puts a delivery together from its frames, and hands confirms on.
+
+import type { MessageProperties } from '../../model/message.js';
+import type { TrafficListener } from '../traffic.js';
+import {
+  ACK,
+  DELIVER,
+  NACK,
+  readDeliver,
+  readProperties,
+  readTag,
+  type DeliverFields,
+} from './read-frames.js';
+
+const METHOD = 1;
+const HEADER = 2;
+const BODY = 3;
+const NOTHING = Buffer.alloc(0);
+
+/** See the top of the file. */
+export class Lane {
+  /** Whether deliveries are for us: others are for who consumes with the client library. */
+  consuming = false;
+  private fields: DeliverFields | undefined;
+  private properties: MessageProperties | undefined;
+  private missing = 0;
+  private parts: Buffer[] | undefined;
+
+  constructor(readonly listener: TrafficListener) {}
+
+  /** Takes a frame, whose payload is between two places; false when it is not a hot one. */
+  take(bytes: Buffer, type: number, from: number, end: number): boolean {
+    if (type === METHOD) return this.method(bytes, from);
+    // Headers and bodies belong to the method before them.
+    if (!this.fields) return false;
+    if (type === HEADER) {
+      // Bodies beyond 4 GiB do not exist.
+      this.missing = bytes.readUInt32BE(from + 8);
+      this.properties = readProperties(bytes, from + 12, end);
+      if (this.missing === 0) this.deliver(NOTHING);
+      return true;
+    }
+    if (type !== BODY) return false;
+    this.missing -= end - from;
+    const part = bytes.subarray(from, end);
+    if (this.missing > 0) (this.parts ??= []).push(part);
+    else this.deliver(this.parts ? Buffer.concat([...this.parts, part]) : part);
+    return true;
+  }
+
+  private method(bytes: Buffer, from: number): boolean {
+    switch (bytes.readUInt32BE(from)) {
+      case DELIVER:
+        if (!this.consuming) return false;
+        this.fields = readDeliver(bytes, from + 4);
+        return true;
+      case ACK:
+      case NACK: {
+        const outcome = bytes[from + 3] === (ACK & 0xff) ? 'confirmed' : 'nacked';
+        this.listener.onConfirm(readTag(bytes, from + 4), (bytes[from + 12] & 1) !== 0, outcome);
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  private deliver(content: Buffer): void {
+    const { deliveryTag, redelivered, exchange, routingKey } = this.fields as DeliverFields;
+    const properties = this.properties as MessageProperties;
+    this.fields = this.properties = this.parts = undefined;
+    this.listener.onDelivery({ content, exchange, routingKey, redelivered, deliveryTag, properties });
+  }
+}
