@@ -38,43 +38,54 @@ export function readTag(bytes: Buffer, at: number): number {
 /** The properties of a header frame whose flags are at `at`. */
 export function readProperties(bytes: Buffer, at: number, end: number): MessageProperties {
   const flags = bytes.readUInt16BE(at);
-  at += 2;
-  // All names in every object: what reads them meets one shape.
-  const properties: { -readonly [Name in keyof MessageProperties]: MessageProperties[Name] } = {
-    contentType: undefined,
-    contentEncoding: undefined,
-    headers: undefined,
-    deliveryMode: undefined,
-    priority: undefined,
-    correlationId: undefined,
-    replyTo: undefined,
-    expiration: undefined,
-    messageId: undefined,
-    timestamp: undefined,
-    type: undefined,
-    userId: undefined,
-    appId: undefined,
+  const reader = new PropertyReader(bytes, at + 2);
+  // All names in every object, in this order: what reads them meets one shape.
+  const properties: MessageProperties = {
+    contentType: flags & 0x8000 ? reader.text() : undefined,
+    contentEncoding: flags & 0x4000 ? reader.text() : undefined,
+    headers: flags & 0x2000 ? reader.headers() : undefined,
+    deliveryMode: flags & 0x1000 ? reader.octet() : undefined,
+    priority: flags & 0x0800 ? reader.octet() : undefined,
+    correlationId: flags & 0x0400 ? reader.text() : undefined,
+    replyTo: flags & 0x0200 ? reader.text() : undefined,
+    expiration: flags & 0x0100 ? reader.text() : undefined,
+    messageId: flags & 0x0080 ? reader.text() : undefined,
+    timestamp: flags & 0x0040 ? reader.time() : undefined,
+    type: flags & 0x0020 ? reader.text() : undefined,
+    userId: flags & 0x0010 ? reader.text() : undefined,
+    appId: flags & 0x0008 ? reader.text() : undefined,
   };
-  if (flags & 0x8000) ((properties.contentType = readShort(bytes, at)), (at += 1 + bytes[at]));
-  if (flags & 0x4000) ((properties.contentEncoding = readShort(bytes, at)), (at += 1 + bytes[at]));
-  if (flags & 0x2000) {
-    const length = bytes.readUInt32BE(at);
-    at += 4;
-    properties.headers = length === 0 ? {} : readHeaders(bytes, at, at + length);
-    at += length;
-  }
-  if (flags & 0x1000) properties.deliveryMode = bytes[at++];
-  if (flags & 0x0800) properties.priority = bytes[at++];
-  if (flags & 0x0400) ((properties.correlationId = readShort(bytes, at)), (at += 1 + bytes[at]));
-  if (flags & 0x0200) ((properties.replyTo = readShort(bytes, at)), (at += 1 + bytes[at]));
-  if (flags & 0x0100) ((properties.expiration = readShort(bytes, at)), (at += 1 + bytes[at]));
-  if (flags & 0x0080) ((properties.messageId = readShort(bytes, at)), (at += 1 + bytes[at]));
-  if (flags & 0x0040) ((properties.timestamp = readTag(bytes, at)), (at += 8));
-  if (flags & 0x0020) ((properties.type = readShort(bytes, at)), (at += 1 + bytes[at]));
-  if (flags & 0x0010) ((properties.userId = readShort(bytes, at)), (at += 1 + bytes[at]));
-  if (flags & 0x0008) ((properties.appId = readShort(bytes, at)), (at += 1 + bytes[at]));
-  if (at > end) throw new RangeError('a header frame is shorter than its properties');
+  if (reader.at > end) throw new RangeError('a header frame is shorter than its properties');
   return properties;
+}
+
+/** One property after the other. */
+class PropertyReader {
+  constructor(
+    private readonly bytes: Buffer,
+    public at: number,
+  ) {}
+
+  text(): string {
+    const { bytes, at } = this;
+    this.at += 1 + bytes[at];
+    return readShort(bytes, at);
+  }
+
+  octet(): number {
+    return this.bytes[this.at++];
+  }
+
+  time(): number {
+    this.at += 8;
+    return readTag(this.bytes, this.at - 8);
+  }
+
+  headers(): Record<string, unknown> {
+    const from = this.at + 4;
+    this.at = from + this.bytes.readUInt32BE(this.at);
+    return this.at === from ? {} : readHeaders(this.bytes, from, this.at);
+  }
 }
 
 // One message with headers that nobody can read must not cost the connection, and come again on the next one.

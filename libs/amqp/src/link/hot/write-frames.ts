@@ -84,15 +84,15 @@ function writeMethod(
   channel: number,
   { exchange, routingKey, mandatory }: OutgoingMessage,
 ): void {
-  const { slab } = to;
   const start = to.at;
-  let at = open(slab, start, METHOD, channel, 0);
-  at = slab.writeUInt32BE(BASIC * 0x10000 + PUBLISH, at);
-  at = slab.writeUInt16BE(0, at);
-  at = writeShort(slab, exchange, at);
-  at = writeShort(slab, routingKey, at);
-  slab[at++] = mandatory ? 1 : 0;
-  to.at = close(slab, start, at);
+  const { slab } = to;
+  to.at = open(slab, start, METHOD, channel, 0);
+  to.at = slab.writeUInt32BE(BASIC * 0x10000 + PUBLISH, to.at);
+  to.at = slab.writeUInt16BE(0, to.at);
+  writeShort(to, exchange);
+  writeShort(to, routingKey);
+  slab[to.at++] = mandatory ? 1 : 0;
+  close(to, start);
 }
 
 function writeHeader(
@@ -103,35 +103,51 @@ function writeHeader(
   replyTo: string | undefined,
   size: number,
 ): void {
-  const { slab } = to;
   const start = to.at;
-  let at = open(slab, start, HEADER, channel, 0);
-  at = slab.writeUInt32BE(BASIC * 0x10000, at);
-  at = slab.writeUInt32BE(0, at);
-  at = slab.writeUInt32BE(size, at);
-  const flagsAt = at;
-  at += 2;
-  let flags = 0x2000;
-  const { contentType, contentEncoding, deliveryMode, priority, correlationId } = properties;
-  if (contentType !== undefined) ((flags |= 0x8000), (at = writeShort(slab, contentType, at)));
-  if (contentEncoding !== undefined) ((flags |= 0x4000), (at = writeShort(slab, contentEncoding, at)));
-  to.at = at;
+  const { slab } = to;
+  to.at = open(slab, start, HEADER, channel, 0);
+  to.at = slab.writeUInt32BE(BASIC * 0x10000, to.at);
+  to.at = slab.writeUInt32BE(0, to.at);
+  to.at = slab.writeUInt32BE(size, to.at);
+  const flagsAt = to.at;
+  to.at += 2;
+  let flags = text(to, properties.contentType, 0x8000);
+  flags |= text(to, properties.contentEncoding, 0x4000);
+  flags |= 0x2000;
   writeTable(to, headers);
-  at = to.at;
-  if (deliveryMode !== undefined) ((flags |= 0x1000), (at = writeOctet(slab, deliveryMode, at)));
-  if (priority !== undefined) ((flags |= 0x0800), (at = writeOctet(slab, priority, at)));
-  if (correlationId !== undefined) ((flags |= 0x0400), (at = writeShort(slab, correlationId, at)));
-  const answerTo = replyTo ?? properties.replyTo;
-  if (answerTo !== undefined) ((flags |= 0x0200), (at = writeShort(slab, answerTo, at)));
-  const { expiration, messageId, timestamp, type, userId, appId } = properties;
-  if (expiration !== undefined) ((flags |= 0x0100), (at = writeShort(slab, expiration, at)));
-  if (messageId !== undefined) ((flags |= 0x0080), (at = writeShort(slab, messageId, at)));
-  if (timestamp !== undefined) ((flags |= 0x0040), (at = writeLong(slab, timestamp, at)));
-  if (type !== undefined) ((flags |= 0x0020), (at = writeShort(slab, type, at)));
-  if (userId !== undefined) ((flags |= 0x0010), (at = writeShort(slab, userId, at)));
-  if (appId !== undefined) ((flags |= 0x0008), (at = writeShort(slab, appId, at)));
+  flags |= octet(to, properties.deliveryMode, 0x1000);
+  flags |= octet(to, properties.priority, 0x0800);
+  flags |= text(to, properties.correlationId, 0x0400);
+  flags |= text(to, replyTo ?? properties.replyTo, 0x0200);
+  flags |= text(to, properties.expiration, 0x0100);
+  flags |= text(to, properties.messageId, 0x0080);
+  flags |= time(to, properties.timestamp, 0x0040);
+  flags |= text(to, properties.type, 0x0020);
+  flags |= text(to, properties.userId, 0x0010);
+  flags |= text(to, properties.appId, 0x0008);
   slab.writeUInt16BE(flags, flagsAt);
-  to.at = close(slab, start, at);
+  close(to, start);
+}
+
+// Each writes a property if there is one, and returns its flag.
+
+function text(to: Outbox, value: string | undefined, flag: number): number {
+  if (value === undefined) return 0;
+  writeShort(to, value);
+  return flag;
+}
+
+function octet(to: Outbox, value: number | undefined, flag: number): number {
+  if (value === undefined) return 0;
+  to.at = to.slab.writeUInt8(value, to.at);
+  return flag;
+}
+
+function time(to: Outbox, value: number | undefined, flag: number): number {
+  if (value === undefined) return 0;
+  if (!(value >= 0) || !Number.isInteger(value)) throw new RangeError(`${value} cannot be a timestamp`);
+  to.at = value < 2 ** 53 ? writeTag(to.slab, value, to.at) : to.slab.writeBigUInt64BE(BigInt(value), to.at);
+  return flag;
 }
 
 function writeBody(to: Outbox, channel: number, content: Buffer): void {
@@ -150,42 +166,32 @@ function open(slab: Buffer, at: number, type: number, channel: number, size: num
 }
 
 /** Ends a frame whose size was not known when it was opened. */
-function close(slab: Buffer, start: number, at: number): number {
-  slab.writeUInt32BE(at - start - OVERHEAD + 1, start + 3);
-  slab[at] = END;
-  return at + 1;
+function close(to: Outbox, start: number): void {
+  to.slab.writeUInt32BE(to.at - start - OVERHEAD + 1, start + 3);
+  to.slab[to.at++] = END;
 }
 
 /** Up to 255 bytes with their number in front. Nearly all are ASCII, for which a call into the runtime costs more. */
-function writeShort(slab: Buffer, text: string, at: number): number {
-  const { length } = text;
+function writeShort(to: Outbox, value: string): void {
+  const { slab, at } = to;
+  const { length } = value;
+  let i = 0;
   if (length <= 48) {
-    let i = 0;
     for (; i < length; i++) {
-      const code = text.charCodeAt(i);
+      const code = value.charCodeAt(i);
       if (code > 0x7f) break;
       slab[at + 1 + i] = code;
     }
-    if (i === length) {
-      slab[at] = length;
-      return at + 1 + length;
-    }
   }
-  if (length > 255) throw new RangeError('a text of more than 255 bytes cannot be a property');
-  const bytes = slab.write(text, at + 1, 'utf8');
+  if (i === length) {
+    slab[at] = length;
+    to.at = at + 1 + length;
+    return;
+  }
+  const bytes = length > 255 ? length : slab.write(value, at + 1, 'utf8');
   if (bytes > 255) throw new RangeError('a text of more than 255 bytes cannot be a property');
   slab[at] = bytes;
-  return at + 1 + bytes;
-}
-
-function writeOctet(slab: Buffer, value: number, at: number): number {
-  return slab.writeUInt8(value, at);
-}
-
-function writeLong(slab: Buffer, value: number, at: number): number {
-  if (!(value >= 0) || !Number.isInteger(value)) throw new RangeError(`${value} cannot be a timestamp`);
-  if (value < 2 ** 53) return writeTag(slab, value, at);
-  return slab.writeBigUInt64BE(BigInt(value), at);
+  to.at = at + 1 + bytes;
 }
 
 /** 64 bits of a number below 2^53. */
