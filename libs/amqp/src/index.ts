@@ -89,6 +89,7 @@ export type {
   TlsOptions,
   UrlOption,
 } from './model/options.js';
+export type { ArrivedMessage, OrderBy } from './model/order-by.js';
 export type {
   Gathered,
   GatherOptions,

@@ -21,7 +21,7 @@ import { Batcher } from './batch.js';
 import type { Dispatch } from './dispatch.js';
 import { giveUp } from './giving-up.js';
 import { Handlers } from './handlers.js';
-import { InFlight } from './in-flight.js';
+import { workOf, type Work } from './lanes.js';
 import { Readiness, type ConsumerStatus } from './readiness.js';
 import type { HandlerRoom } from './step.js';
 import { settle } from './settle.js';
@@ -47,7 +47,7 @@ export class Consumer implements DeliverySink, Watchable {
   private readonly room: HandlerRoom;
   private readonly lease: ChannelLease;
   private readonly handlers: Handlers;
-  private readonly work: InFlight<readonly Delivery[]>;
+  private readonly work: Work;
   private readonly batcher: Batcher | undefined;
   private readonly unsettled: Unsettled;
   private readonly position: StreamPosition;
@@ -66,7 +66,7 @@ export class Consumer implements DeliverySink, Watchable {
     this.unsettled = new Unsettled(this.forgotten);
     this.position = new StreamPosition(this.plan.registration.options.stream !== undefined);
     this.handlers = new Handlers(options.rooms, options.dispatch);
-    this.work = new InFlight(this.plan.concurrency, (list) => this.run(list));
+    this.work = workOf(this.plan, (list) => this.run(list));
     const { batch } = this.plan;
     if (batch) {
       this.batcher = new Batcher(batch.size, batch.wait, this.room.clock, (list) => this.work.push(list));

@@ -2,6 +2,7 @@
 // them, or by one alone.
 
 import { ConfigError } from '../model/errors.js';
+import { sameOrder } from '../model/order-by.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 
 /** Handlers by queue. @throws ConfigError naming the two that disagree. */
@@ -30,6 +31,8 @@ function checkGroup(group: readonly HandlerPlan[]): void {
     if (!named && (first.registration.kind === 'rpc') !== (other.registration.kind === 'rpc'))
       refuse('one answers callers and the other does not');
     if (first.batch || other.batch) refuse('a batch handler cannot share its queue');
+    if (!sameOrder(first.registration.options.orderBy, other.registration.options.orderBy))
+      refuse('orderBy is not the same');
     for (const option of ['prefetch', 'concurrency', 'ack', 'consumeArguments'] as const) {
       const [one, two] = [JSON.stringify(first[option]), JSON.stringify(other[option])];
       if (one !== two) refuse(`${option} is ${one} for the one and ${two} for the other`);

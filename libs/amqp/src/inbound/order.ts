@@ -6,7 +6,8 @@ import { observe } from './steps/observe.js';
 import { reply } from './steps/reply.js';
 import { retry } from './steps/retry.js';
 import { timeout } from './steps/timeout.js';
+import { turn } from './steps/turn.js';
 import type { Step } from './step.js';
 
-/** observe → reply → retry → timeout → decode → the handler. */
-export const order: readonly Step[] = [observe, reply, retry, timeout, decode];
+/** observe → reply → retry → turn → timeout → decode → the handler. */
+export const order: readonly Step[] = [observe, reply, retry, turn, timeout, decode];

@@ -29,6 +29,8 @@ export interface DeliveryRun {
   streamed: boolean;
   /** Why the handler was told to stop, if it was. */
   abortedBy: unknown;
+  /** `orderBy`: why it has no place in the order, when that is so. */
+  withoutTurn?: unknown;
 }
 
 /** What a handler gets: the payload, the facts of the message, and the ways to settle it by hand. */

@@ -87,6 +87,7 @@ export const HANDLER_OPTIONS: readonly OptionRow[] = [
   row('durable', 'boolean', 'true', 'whether the queue survives a restart of the broker; false makes it a classic queue', bool),
   row('prefetch', '1 to 65535', "the connection's", 'unacked messages of this consumer', whole(1, 65535)),
   row('concurrency', 'number', 'the prefetch', 'handlers of this consumer running at once', whole(1, 65535)),
+  row('orderBy', "'routingKey', { header }, function", 'none', 'messages with the same key run one after the other, in the order they arrived; those with other keys at the same time', either(oneOf('routingKey'), exactly({ header: text }), isFunction)),
   row('ack', "'auto', 'manual', 'none'", "'auto'", 'acked when the handler returns; by the handler; or by the broker at delivery (a crash loses it)', oneOf('auto', 'manual', 'none')),
   row('retry', 'object, false', "the connection's; false for RPC", 'what a thrown error leads to', retry),
   row('deadLetter', 'boolean', 'true; false for RPC', 'false: what fails for good is dropped with an error in the log', bool),

@@ -4,6 +4,7 @@
 import type { Codec } from './codec.js';
 import type { Duration } from './duration.js';
 import type { Headers } from './message.js';
+import type { OrderBy } from './order-by.js';
 import type { ErrorClass, RetryOptions } from './retry-options.js';
 import type { StandardSchema } from './schema.js';
 
@@ -207,6 +208,11 @@ export interface HandlerOptions {
   readonly durable?: boolean;
   readonly prefetch?: number;
   readonly concurrency?: number;
+  /**
+   * Messages with the same key run one after the other, others at the same time. Needs `ack` and no `batch`. A failed one
+   * that waits for its next attempt is overtaken. Default: no order.
+   */
+  readonly orderBy?: OrderBy;
   /** `auto`: acked when the handler returns. `manual`: the handler settles. `none`: the broker forgets at delivery. Default `auto`. */
   readonly ack?: 'auto' | 'manual' | 'none';
   readonly retry?: RetryOptions | false;

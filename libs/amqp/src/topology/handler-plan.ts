@@ -118,6 +118,10 @@ function checkCombinations({ kind, options }: HandlerRegistration, name: string)
   if (options.batch && kind === 'rpc')
     refuse('an RPC handler answers one request at a time', 'leave batch out');
   if (options.batch && options.ack === 'none') refuse('a batch needs acks', "use ack: 'auto' or 'manual'");
+  if (options.batch && options.orderBy)
+    refuse('a batch runs as one, whatever the keys', 'leave orderBy out, or batch');
+  if (options.orderBy && options.ack === 'none')
+    refuse('orderBy needs acks: without them nothing bounds what waits', "leave ack: 'none' out");
   if (options.ack === 'manual' && kind === 'rpc')
     refuse('the answer settles a request', "leave ack: 'manual' out");
   if (options.stream && options.ack === 'none')

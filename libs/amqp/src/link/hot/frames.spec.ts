@@ -31,13 +31,15 @@ function written(properties: MessageProperties, content = Buffer.alloc(0), reply
     ...{ destroyed: false, writable: true, writableLength: 0, on: () => undefined },
     ...{ cork: () => undefined, uncork: () => undefined, write: (piece: Buffer) => pieces.push(piece) > 0 },
   };
+  let woken = 0;
   const outbox = new Outbox(
     { stream } as never,
-    () => undefined,
+    () => woken++,
     () => undefined,
   );
   const message = { exchange: 'größe', routingKey: 'a.b', content, mandatory: true, properties };
   writePublish(outbox, 7, message, replyTo, 4_096);
+  expect(woken).toBe(1);
   outbox.flush();
   return Buffer.concat(pieces);
 }

@@ -24,6 +24,8 @@ export class Outbox {
   private from = 0;
   private bytes = 0;
   private readonly pieces: Buffer[] = [];
+  /** Somebody will call `flush`. */
+  private waiting = false;
   private ended = false;
 
   /** `wake` has to see to it that `flush` is called at the end of the turn. */
@@ -49,7 +51,10 @@ export class Outbox {
 
   /** What was written up to `at` may leave. */
   written(): void {
-    if (this.bytes === 0 && this.pieces.length === 0) this.wake();
+    if (!this.waiting) {
+      this.waiting = true;
+      this.wake();
+    }
     if (this.at - this.from + this.bytes >= PIECE) this.flush();
   }
 
@@ -66,6 +71,7 @@ export class Outbox {
 
   /** To the socket with everything. */
   flush(): void {
+    this.waiting = false;
     this.cut();
     if (this.pieces.length === 0) return;
     const { connection, pieces } = this;

@@ -1,0 +1,12 @@
+// Refuses what `orderBy` could make no key of: run out of its order it might do harm, and no retry would change it.
+
+import type { Step } from '../step.js';
+
+export const turn: Step = (room) => (next) => {
+  if (room.plan.registration.options.orderBy === undefined) return next;
+  return (delivery) => {
+    const error = delivery.run.withoutTurn;
+    if (error === undefined) return next(delivery);
+    return Promise.resolve({ kind: 'dead-letter', reason: 'undecodable', error });
+  };
+};
