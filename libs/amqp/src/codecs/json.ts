@@ -54,12 +54,24 @@ function stringify(payload: unknown): string | undefined {
   }
 }
 
-// Counts brackets outside of strings. Small bodies cannot be deep, so most are not looked at.
+// Most bodies have few brackets, and finding those costs next to nothing.
 function isTooDeep(text: string): boolean {
-  if (text.length <= 2 * MAX_DEPTH) return false;
+  return (
+    countUpTo(MAX_DEPTH, text, '{') + countUpTo(MAX_DEPTH, text, '[') > MAX_DEPTH && depthOf(text) > MAX_DEPTH
+  );
+}
+
+function countUpTo(limit: number, text: string, bracket: string): number {
+  let count = 0;
+  for (let at = text.indexOf(bracket); at >= 0 && count <= limit; at = text.indexOf(bracket, at + 1)) count++;
+  return count;
+}
+
+/** Counts brackets outside of strings; stops beyond the limit. */
+function depthOf(text: string): number {
   let depth = 0;
   let inString = false;
-  for (let i = 0; i < text.length; i++) {
+  for (let i = 0; i < text.length && depth <= MAX_DEPTH; i++) {
     const code = text.charCodeAt(i);
     if (inString) {
       if (code === 0x5c) i++;
@@ -67,10 +79,10 @@ function isTooDeep(text: string): boolean {
     } else if (code === 0x22) {
       inString = true;
     } else if (code === 0x5b || code === 0x7b) {
-      if (++depth > MAX_DEPTH) return true;
+      depth++;
     } else if (code === 0x5d || code === 0x7d) {
       depth--;
     }
   }
-  return false;
+  return depth;
 }

@@ -14,6 +14,9 @@ import { checkName } from '../model/outgoing-headers.js';
 export class CodecRegistry implements CodecLookup {
   private readonly codecs: readonly Codec[];
   private readonly byType = new Map<string, Codec | undefined>();
+  /** Most messages have the content type of the one before. */
+  private lastType: string | undefined;
+  private lastCodec: Codec | undefined;
 
   /** `limit`: bytes that a compressed body may unfold to. */
   constructor(
@@ -46,7 +49,7 @@ export class CodecRegistry implements CodecLookup {
         'register one with the option codecs, or send a Buffer',
       );
     }
-    const encoded = run(chosen, () => chosen.encode(payload, about));
+    const encoded = run(chosen, payload, about);
     return contentType === undefined ? encoded : { ...encoded, contentType };
   }
 
@@ -84,6 +87,13 @@ export class CodecRegistry implements CodecLookup {
   }
 
   private forType(contentType: string): Codec | undefined {
+    if (contentType === this.lastType) return this.lastCodec;
+    this.lastCodec = this.findType(contentType);
+    this.lastType = contentType;
+    return this.lastCodec;
+  }
+
+  private findType(contentType: string): Codec | undefined {
     const name = contentType.split(';', 1)[0].trim().toLowerCase();
     const known = this.byType.get(name);
     if (known || this.byType.has(name)) return known;
@@ -105,9 +115,9 @@ function natural(payload: unknown): Codec {
   return payload instanceof Uint8Array ? bytes : json;
 }
 
-function run(codec: Codec, encode: () => Encoded): Encoded {
+function run(codec: Codec, payload: unknown, about: OutgoingFacts): Encoded {
   try {
-    return encode();
+    return codec.encode(payload, about);
   } catch (error) {
     if (error instanceof EncodeError) throw error;
     throw new EncodeError(`the codec ${codec.name} refused the payload: ${describeError(error)}`, '', error);

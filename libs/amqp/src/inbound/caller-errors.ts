@@ -7,7 +7,7 @@ import { RabbitError } from '../model/errors.js';
 import { knownErrorFacts } from '../model/known-errors.js';
 import { describeError, printable } from '../model/logger.js';
 import { OutcomeSignal } from '../model/signals.js';
-import { thrownFacts } from '../model/thrown.js';
+import { thrownFacts, thrownValue, type ThrownFacts } from '../model/thrown.js';
 import type { HandlerRoom } from './step.js';
 
 /** The facts that travel. */
@@ -16,18 +16,23 @@ export function callerErrorFacts(room: HandlerRoom, error: unknown): RemoteError
   if (shared) return shared;
   const known = room.remoteError?.(error);
   if (known) return known;
-  const { name, message } = thrownFacts(error);
+  const facts = error instanceof Error ? told(thrownFacts(error)) : thrownValue(error);
   const code = codeOf(error);
   if (room.settings.rpc.exposeErrors || isForCaller(error)) {
-    return { name, message, ...(code === undefined ? {} : { code }) };
+    return { ...facts, ...(code === undefined ? {} : { code }) };
   }
   const id = randomUUID();
   room.logger.error(`${room.plan.id}: error ${id} for a remote caller: ${printable(describeError(error))}`);
   return {
-    name,
+    name: facts.name,
     message: `internal error ${id}`,
     code: error instanceof RabbitError ? error.code : 'INTERNAL',
   };
+}
+
+// A stack never travels.
+function told({ name, message }: ThrownFacts): Pick<RemoteErrorFacts, 'name' | 'message'> {
+  return { name, message };
 }
 
 // Other errors of this library that a handler runs into (a publish of its own that failed) are its own affair.

@@ -24,7 +24,7 @@ import { Handlers } from './handlers.js';
 import { workOf, type Work } from './lanes.js';
 import { Readiness, type ConsumerStatus } from './readiness.js';
 import type { HandlerRoom } from './step.js';
-import { settle } from './settle.js';
+import { sendOn } from './settle.js';
 import { StreamPosition } from './stream-position.js';
 import { Unsettled } from './unsettled.js';
 import type { Watchable, Watched } from './watchdog.js';
@@ -222,7 +222,8 @@ export class Consumer implements DeliverySink, Watchable {
   }
 
   private async run(list: readonly Delivery[]): Promise<void> {
-    const verdicts = await this.handlers.run(list);
+    if (!this.batcher) return this.finish(list[0], await this.handlers.run(list[0]));
+    const verdicts = await this.handlers.runBatch(list);
     list.forEach((delivery, index) => this.finish(delivery, verdicts[index]));
   }
 
@@ -233,15 +234,32 @@ export class Consumer implements DeliverySink, Watchable {
   }
 
   private carryOut(delivery: Delivery, verdict: Verdict): void {
-    const { room } = this;
-    const deadQueue = this.handlers.deadQueueOf(delivery);
-    settle(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue })
-      .then((onTime) => {
-        if (!onTime) room.counters.settledTooLate++;
-        if (room.events.hears('settled'))
-          room.events.emit({ kind: 'settled', queue: this.queueName, delivery, onTime });
-      })
-      .catch((error: unknown) => room.logger.error(`settling failed: ${describeError(error)}`))
-      .finally(() => this.unsettled.remove(delivery));
+    switch (verdict.kind) {
+      case 'ack':
+      case 'drop':
+        return this.carriedOut(delivery, this.unsettled.settle(delivery, 'ack'));
+      case 'requeue':
+        return this.carriedOut(delivery, this.unsettled.settle(delivery, 'requeue'));
+      case 'open':
+        return;
+      default: {
+        const { room } = this;
+        const deadQueue = this.handlers.deadQueueOf(delivery);
+        sendOn(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue }).then(
+          (onTime) => this.carriedOut(delivery, onTime),
+          (error: unknown) => {
+            room.logger.error(`settling failed: ${describeError(error)}`);
+            this.unsettled.remove(delivery);
+          },
+        );
+      }
+    }
+  }
+
+  private carriedOut(delivery: Delivery, onTime: boolean): void {
+    const { counters, events } = this.room;
+    this.unsettled.remove(delivery);
+    if (!onTime) counters.settledTooLate++;
+    if (events.hears('settled')) events.emit({ kind: 'settled', queue: this.queueName, delivery, onTime });
   }
 }

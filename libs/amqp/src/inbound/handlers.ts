@@ -14,27 +14,29 @@ import type { HandlerRoom, Run } from './step.js';
 /** See the top of the file. */
 export class Handlers {
   private readonly runs: readonly Run[];
-  private readonly runBatch: ((list: readonly Delivery[]) => Promise<Verdict[]>) | undefined;
+  private readonly batch: (list: readonly Delivery[]) => Promise<Verdict[]>;
 
   constructor(
     private readonly rooms: readonly HandlerRoom[],
     private readonly dispatch: Dispatch,
   ) {
     this.runs = rooms.map(pipeline);
-    if (rooms[0].plan.batch) this.runBatch = batchPipeline(rooms[0]);
+    this.batch = batchPipeline(rooms[0]);
   }
 
-  /** Runs a list: a batch, or a single delivery. The verdicts are in its order. */
-  async run(list: readonly Delivery[]): Promise<readonly Verdict[]> {
-    if (this.runBatch) {
-      for (const delivery of list) delivery.handler = this.rooms[0].plan.id;
-      return this.runBatch(list);
-    }
-    const [delivery] = list;
+  /** Runs the batch handler. The verdicts are in the order of the list. */
+  runBatch(list: readonly Delivery[]): Promise<readonly Verdict[]> {
+    const [room] = this.rooms;
+    for (const delivery of list) delivery.handler = room.plan.id;
+    return this.batch(list);
+  }
+
+  /** Runs the handler of a delivery. */
+  run(delivery: Delivery): Promise<Verdict> {
     const index = this.dispatch(delivery);
     const room = this.rooms[index];
     delivery.handler = room?.plan.id ?? `queue '${delivery.queue}'`;
-    return [room ? await this.runs[index](delivery) : await this.nobodys(delivery)];
+    return room ? this.runs[index](delivery) : this.nobodys(delivery);
   }
 
   /** What a handler's own decision comes to. */

@@ -52,11 +52,13 @@ export class InFlight<Job> {
     while (!this.stopped && this.running < this.limit && this.queue.length > 0) {
       const job = this.queue.shift() as Job;
       this.running++;
-      void this.run(job).finally(() => {
-        this.running--;
-        this.next();
-        if (this.running === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
-      });
+      void this.run(job).then(this.ended, this.ended);
     }
   }
+
+  private readonly ended = (): void => {
+    this.running--;
+    this.next();
+    if (this.running === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
+  };
 }

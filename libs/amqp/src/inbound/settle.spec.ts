@@ -4,7 +4,7 @@ import { Delivery } from '../model/delivery.js';
 import { SILENT } from '../model/logger.js';
 import type { BrokerEvent } from '../observe/events.js';
 import { Events } from '../observe/listeners.js';
-import { settle, type SettleRoom } from './settle.js';
+import { sendOn, type SettleRoom } from './settle.js';
 
 describe('settling', () => {
   it('a dead letter that cannot be sent on is told with its error, and the message goes back later', async () => {
@@ -28,7 +28,7 @@ describe('settling', () => {
     const origin = { alive: () => true, ack: () => true, requeue: () => (requeued++, true) };
 
     const verdict = { kind: 'dead-letter', reason: 'rejected', error: new Error('x') } as const;
-    const settled = settle(delivery, verdict, origin, room);
+    const settled = sendOn(delivery, verdict, origin, room);
     await new Promise((resolve) => setImmediate(resolve));
     expect(told).toEqual([{ kind: 'not-sent-on', queue: 'orders', delivery, error }]);
     expect(requeued).toBe(0);

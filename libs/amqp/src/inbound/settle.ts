@@ -1,4 +1,5 @@
-// Turns a verdict into frames, once, on the channel the delivery came on. Whatever is sent on is
+// Sends a message on, to a wait or a dead-letter queue, and settles it where it came from. It is
+//
 // confirmed before the original is acked: a crash in between makes a duplicate, never a loss.
 
 import { describeError, printable } from '../model/logger.js';
@@ -34,41 +35,28 @@ export interface SettleRoom {
 /** Wait before a message goes back that could not be sent on: without it a missing queue would be a fast loop. */
 const PAUSE = 5_000;
 
+/** A verdict whose message goes on to another queue. */
+export type Onward = Extract<Verdict, { readonly kind: 'retry' | 'dead-letter' }>;
+
 /** False when the channel had died: the broker delivers the message again by itself. */
-export async function settle(
+export async function sendOn(
   delivery: Delivery,
-  verdict: Verdict,
+  verdict: Onward,
   origin: Origin,
   room: SettleRoom,
 ): Promise<boolean> {
-  switch (verdict.kind) {
-    case 'ack':
-    case 'drop':
-      return origin.ack();
-    case 'requeue':
-      return origin.requeue();
-    case 'open':
-      return true;
-    case 'retry': {
-      const again = retryMessage(delivery, verdict, room.outlet.propertyRoom);
-      if (again === undefined) return tooLarge(delivery, verdict, origin, room);
-      return sentOn(
-        () => room.outlet.sendLater(again, verdict.after, room.plan.back),
-        delivery,
-        origin,
-        room,
-      );
-    }
-    case 'dead-letter': {
-      const { deadQueue, outlet, clock, plan } = room;
-      if (deadQueue === undefined) return origin.ack();
-      const facts = { now: clock.now(), propertyRoom: outlet.propertyRoom };
-      // Made inside: a message that cannot be made must go back as well, or it would hold its place for ever.
-      const send = (): Promise<void> =>
-        outlet.sendTo(deadQueueSpec(plan.queue), deadMessage(delivery, verdict, deadQueue, facts));
-      return sentOn(send, delivery, origin, room);
-    }
+  const { deadQueue, outlet, clock, plan } = room;
+  if (verdict.kind === 'retry') {
+    const again = retryMessage(delivery, verdict, outlet.propertyRoom);
+    if (again === undefined) return tooLarge(delivery, verdict, origin, room);
+    return confirmed(() => outlet.sendLater(again, verdict.after, plan.back), delivery, origin, room);
   }
+  if (deadQueue === undefined) return origin.ack();
+  const facts = { now: clock.now(), propertyRoom: outlet.propertyRoom };
+  // Made inside: a message that cannot be made must go back as well, or it would hold its place for ever.
+  const send = (): Promise<void> =>
+    outlet.sendTo(deadQueueSpec(plan.queue), deadMessage(delivery, verdict, deadQueue, facts));
+  return confirmed(send, delivery, origin, room);
 }
 
 /** Its headers fill a frame: sent again without some of them, it would be another message. */
@@ -82,10 +70,10 @@ function tooLarge(
   room.logger.error(
     `a message of queue '${delivery.queue}' has so many headers that it cannot be tried again; ${end}`,
   );
-  return settle(delivery, { kind: 'dead-letter', reason: 'too-large', error }, origin, room);
+  return sendOn(delivery, { kind: 'dead-letter', reason: 'too-large', error }, origin, room);
 }
 
-async function sentOn(
+async function confirmed(
   send: () => Promise<void>,
   delivery: Delivery,
   origin: Origin,

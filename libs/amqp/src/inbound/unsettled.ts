@@ -32,7 +32,12 @@ export class Unsettled {
     return this.channels.get(delivery) === channel;
   }
 
-  /** The channel a delivery came on, as something to settle on. */
+  /** Acks a delivery, or gives it back, where it came from. False when its channel died. */
+  settle(delivery: Delivery, how: 'ack' | 'requeue'): boolean {
+    return this.noAck || (this.channels.get(delivery)?.[how](delivery.message.deliveryTag) ?? false);
+  }
+
+  /** The channel a delivery came on, as something to settle on later. */
   origin(delivery: Delivery): Origin {
     const channel = this.channels.get(delivery);
     const { deliveryTag } = delivery.message;

@@ -33,15 +33,18 @@ export const HEADER = {
   leftOut: 'x-warren-left-out-headers',
 } as const;
 
+const NO_HEADERS: Headers = Object.freeze(Object.create(null) as Headers);
+
 /**
  * A received header table without traps: no prototype, so that a header called `toString` is only a header, and none
  * called `__proto__`, with which a sender could otherwise give our object properties of his own. Tables inside are
  * taken over likewise. What is nested too deep is left out and named in HEADER.unreadable.
  */
 export function safeHeaders(received: Headers | undefined): Headers {
+  const names = received ? Object.keys(received) : [];
+  if (!received || names.length === 0) return NO_HEADERS;
   const copy = Object.create(null) as Record<string, unknown>;
-  if (!received) return copy;
-  for (const name of Object.keys(received)) {
+  for (const name of names) {
     if (name === '__proto__') continue;
     try {
       copy[name] = takenOver(received[name]);

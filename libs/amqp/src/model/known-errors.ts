@@ -4,7 +4,7 @@
 import type { RemoteErrorFacts } from './codec.js';
 import { ConfigError } from './errors.js';
 import type { ErrorClass } from './options.js';
-import { approachable, thrownFacts } from './thrown.js';
+import { approachable, ownFields, thrownFacts } from './thrown.js';
 
 /** A registered class that makes its errors by itself: `static fromRemote(facts)`. */
 type Rebuilding = ErrorClass & { readonly fromRemote?: (facts: RemoteErrorFacts) => unknown };
@@ -52,25 +52,13 @@ export function knownErrorFacts(
 }
 
 function told(error: Error): Omit<RemoteErrorFacts, 'name'> {
-  const data: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(error) as [string, unknown][]) {
-    if (!OWN_WORDS.has(key) && travels(value)) data[key] = value;
-  }
+  const data = ownFields(error, (key) => OWN_WORDS.has(key));
   const { code } = data;
   return {
     message: thrownFacts(error).message,
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(Object.keys(data).length === 0 ? {} : { data }),
   };
-}
-
-// One field that cannot be written as JSON must not cost the others.
-function travels(value: unknown): boolean {
-  try {
-    return JSON.stringify(value) !== undefined;
-  } catch {
-    return false;
-  }
 }
 
 /** The error that was thrown there, made here; undefined when its class is not registered. */

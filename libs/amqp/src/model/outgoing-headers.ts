@@ -8,10 +8,14 @@ import type { Headers } from './message.js';
 
 const MAX_DEPTH = 20;
 
+const PLAIN = /^[\x01-\x7f]{0,255}$/;
+
 /** Names and keys are at most 255 bytes on the wire; longer ones must fail, never be cut. */
 export function checkName(what: string, value: unknown): asserts value is string {
   if (typeof value !== 'string')
     throw new EncodeError(`the ${what} must be a string, but is ${kindOf(value)}`, '');
+  // Nearly all names: nothing can be wrong with them.
+  if (PLAIN.test(value)) return;
   if (Buffer.byteLength(value) > 255) {
     throw new EncodeError(`the ${what} is ${Buffer.byteLength(value)} bytes long`, 'AMQP allows 255 bytes');
   }

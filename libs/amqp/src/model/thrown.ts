@@ -33,6 +33,47 @@ export function thrownFacts(thrown: unknown): ThrownFacts {
   };
 }
 
+/** What was thrown instead of an error, for somebody who has no log to look into. Never throws. */
+export function thrownValue(thrown: unknown): {
+  name: string;
+  message: string;
+  data?: Record<string, unknown>;
+} {
+  const name = thrown === null ? 'null' : typeof thrown;
+  if (typeof thrown === 'string') return { name, message: thrown };
+  if (typeof thrown !== 'object' || thrown === null)
+    return { name, message: `the handler threw ${describeError(thrown)}` };
+  const message = read(() => (thrown as { message?: unknown }).message);
+  const data = ownFields(thrown, (key) => key === '__proto__');
+  const isEmpty = Object.keys(data).length === 0;
+  return {
+    name,
+    message:
+      typeof message === 'string'
+        ? message
+        : `the handler threw an object without a message${isEmpty ? '' : ': see its data'}`,
+    ...(isEmpty ? {} : { data }),
+  };
+}
+
+/** Own fields that can travel as JSON. One that cannot must not cost the others. */
+export function ownFields(from: object, isLeftOut: (key: string) => boolean): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const key of (read(() => Object.keys(from)) ?? []) as string[]) {
+    const value = read(() => (from as Record<string, unknown>)[key]);
+    if (!isLeftOut(key) && travels(value)) fields[key] = value;
+  }
+  return fields;
+}
+
+function travels(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 function read(get: () => unknown): unknown {
   try {
     return approachable(get());

@@ -5,26 +5,52 @@ import type { Codec, CodecLookup } from '../../model/codec.js';
 import type { Delivery } from '../../model/delivery.js';
 import { refuseUnreadable } from '../../model/headers.js';
 import { validate, type StandardSchema } from '../../model/schema.js';
-import type { Step } from '../step.js';
+import type { Verdict } from '../../model/verdict.js';
+import type { Run, Step } from '../step.js';
 
-export const decode: Step = (room) => (next) => async (delivery) => {
+export const decode: Step = (room) => {
   const { schema, codec } = room.plan;
-  try {
-    delivery.payload = await decodePayload(delivery, room.outlet.codecs, codec, schema);
-  } catch (error) {
-    return { kind: 'dead-letter', reason: 'undecodable', error };
+  const { codecs } = room.outlet;
+  const refused = (error: unknown): Verdict => ({ kind: 'dead-letter', reason: 'undecodable', error });
+  return (next) => (delivery) => {
+    let payload: unknown;
+    try {
+      payload = payloadOf(delivery, codecs, codec);
+    } catch (error) {
+      return Promise.resolve(refused(error));
+    }
+    if (schema) return checked(delivery, schema, payload, next);
+    delivery.payload = payload;
+    return next(delivery);
+  };
+
+  async function checked(
+    to: Delivery,
+    schema: StandardSchema,
+    payload: unknown,
+    next: Run,
+  ): Promise<Verdict> {
+    try {
+      to.payload = await validate(schema, payload);
+    } catch (error) {
+      return refused(error);
+    }
+    return next(to);
   }
-  return next(delivery);
 };
 
 /** A body as a checked payload. @throws DecodeError */
 export async function decodePayload(
-  { headers, message }: Delivery,
+  delivery: Delivery,
   codecs: CodecLookup,
   codec: Codec | undefined,
   schema: StandardSchema | undefined,
 ): Promise<unknown> {
-  refuseUnreadable(headers);
-  const payload = codecs.decode(message.content, message.properties, codec);
+  const payload = payloadOf(delivery, codecs, codec);
   return schema ? validate(schema, payload) : payload;
+}
+
+function payloadOf({ headers, message }: Delivery, codecs: CodecLookup, codec: Codec | undefined): unknown {
+  refuseUnreadable(headers);
+  return codecs.decode(message.content, message.properties, codec);
 }

@@ -6,7 +6,7 @@ import type { ChannelModel } from 'amqplib';
 import type { OutgoingMessage } from '../../model/message.js';
 import type { TrafficListener } from '../traffic.js';
 import { clientConnection, type ClientConnection } from './client.js';
-import { Lane } from './lane.js';
+import { Incoming } from './incoming.js';
 import { Outbox } from './outbox.js';
 import { writeAck, writePublish, writeRequeue } from './write-frames.js';
 
@@ -16,7 +16,7 @@ const EMPTY = Buffer.alloc(0);
 
 /** See the top of the file. One per life of a connection. */
 export class DataPlane {
-  private readonly lanes: (Lane | undefined)[] = [];
+  private readonly incoming: (Incoming | undefined)[] = [];
   private readonly outbox: Outbox;
   private bytes: Buffer;
   private at = 0;
@@ -49,14 +49,14 @@ export class DataPlane {
 
   /** From now on the hot frames of a channel come here; its deliveries only when it is `consuming`. */
   attach(channel: number, listener: TrafficListener, consuming: boolean): void {
-    const lane = (this.lanes[channel] ??= new Lane(listener));
-    if (consuming) lane.consuming = true;
+    const incoming = (this.incoming[channel] ??= new Incoming(listener));
+    if (consuming) incoming.consuming = true;
   }
 
   /** The channel is gone, or going. What was written for it leaves at once: after its end nothing may. */
   detach(channel: number): void {
     this.flush();
-    this.lanes[channel] = undefined;
+    this.incoming[channel] = undefined;
   }
 
   /** @throws when a property cannot be written */
@@ -88,7 +88,7 @@ export class DataPlane {
   end(): void {
     this.flush();
     this.outbox.end();
-    this.lanes.length = 0;
+    this.incoming.length = 0;
   }
 
   private schedule(): void {
@@ -101,7 +101,7 @@ export class DataPlane {
   }
 
   private drained(): void {
-    for (const lane of this.lanes) lane?.listener.onDrain();
+    for (const incoming of this.incoming) incoming?.listener.onDrain();
   }
 
   /** Takes hot frames until there is one for the client library, or no whole one. */
@@ -113,21 +113,21 @@ export class DataPlane {
       if (left >= FRAME_HEADER) {
         const size = bytes.readUInt32BE(at + 3);
         const end = at + FRAME_HEADER + size;
-        const lane = this.lanes[bytes.readUInt16BE(at + 1)];
+        const incoming = this.incoming[bytes.readUInt16BE(at + 1)];
         const tooLarge = connection.maxFrameSize > 0 && size > connection.maxFrameSize;
         // What is wrong with a frame is for the client library to say.
         if (tooLarge || (end < bytes.length && bytes[end] !== FRAME_END)) return this.hand(bytes.length);
         if (end < bytes.length) {
           this.at = end + 1;
-          if (lane?.take(bytes, bytes[at], at + FRAME_HEADER, end)) continue;
+          if (incoming?.take(bytes, bytes[at], at + FRAME_HEADER, end)) continue;
           this.at = at;
           return this.hand(end + 1);
         }
       }
-      const incoming = connection.stream.read() as Buffer | null;
-      if (incoming === null) return false;
+      const read = connection.stream.read() as Buffer | null;
+      if (read === null) return false;
       connection.recvSinceLastCheck = true;
-      this.bytes = left === 0 ? incoming : Buffer.concat([bytes.subarray(at), incoming]);
+      this.bytes = left === 0 ? read : Buffer.concat([bytes.subarray(at), read]);
       this.at = 0;
     }
   }

@@ -169,9 +169,7 @@ describe('frames of our own', () => {
     for (const bytes of broken) expect(() => readTable(bytes, 0, bytes.length)).toThrow();
     const head = Buffer.from([0x20, 0, 0, 0, 0, 3]);
     const properties = readProperties(Buffer.concat([head, broken[2]]), 0, 9);
-    expect(properties.headers).toEqual({
-      'x-warren-unreadable-headers': expect.stringContaining('?') as string,
-    });
+    expect(Object.keys(properties.headers ?? {})).toEqual(['x-warren-unreadable-headers']);
   });
 
   it('read what a delivery says', () => {

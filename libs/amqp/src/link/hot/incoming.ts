@@ -18,7 +18,7 @@ const BODY = 3;
 const NOTHING = Buffer.alloc(0);
 
 /** See the top of the file. */
-export class Lane {
+export class Incoming {
   /** Whether deliveries are for us: others are for who consumes with the client library. */
   consuming = false;
   private fields: DeliverFields | undefined;
