@@ -37,8 +37,8 @@ export const errors = [
     lacks: { golevelup: 'comes with @nestjs/microservices' },
   }),
   throws('HttpException', 'throws an HttpException', quick('RpcRemoteError: .*no such order')),
-  throws('text', 'throws a string', quick('RpcRemoteError')),
-  throws('object', 'throws an object', quick('RpcRemoteError')),
+  throws('text', 'throws a string', quick('RpcRemoteError: string: internal error')),
+  throws('object', 'throws an object', quick('RpcRemoteError: object: internal error')),
   {
     ...throws('never', 'never settles', /^`RpcTimeoutError: .*` after 1\.[5-7] s/),
     spoils: true,

@@ -19,6 +19,7 @@ import {
 } from './nest-internals.js';
 import { isItems, itemsOf } from './observable-items.js';
 import { perRequest } from './request-scope.js';
+import { filterError } from './rpc-errors.js';
 
 /** What an invoker needs of the application. */
 export interface InvokerOptions {
@@ -168,11 +169,20 @@ async function outcome(
   if (error instanceof OutcomeSignal) throw error;
   const host = new ExecutionContextHost(args);
   host.setType('rpc');
-  // A filter that throws replaces the error, as everywhere in Nest.
-  const value = await settled(await filters(error, host), args[1]);
+  const value = await answered(() => filters(error, host), error, args[1]);
   if (value instanceof OutcomeSignal) throw value;
   if (kind === 'rpc' && value !== undefined) return value;
   throw refused(error, refusals) ?? error;
+}
+
+/** What the filters say. One that throws replaces the error, as everywhere in Nest. */
+async function answered(filters: () => unknown, error: unknown, context: unknown): Promise<unknown> {
+  try {
+    return await settled(await filters(), context);
+  } catch (thrown) {
+    // What is only passed on was not made for the caller by that.
+    throw thrown === error ? thrown : filterError(thrown);
+  }
 }
 
 /** A message that guard or pipe turned away: no retry would change their mind. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { BadRequestException, ForbiddenException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import { DecodeError, Reject } from '@warren/amqp';
-import { remoteError } from './rpc-errors.js';
+import { filterError, remoteError } from './rpc-errors.js';
 
 describe('what a remote caller may know', () => {
   it.each<[string, unknown, object]>([
@@ -20,10 +20,26 @@ describe('what a remote caller may know', () => {
     ['an HTTP error', new ForbiddenException('no'), { name: 'ForbiddenException', message: 'no', code: 403 }],
     ['a list of findings', new BadRequestException(['a', 'b']), { message: 'a; b', code: 400 }],
     [
+      'an object without a message',
+      new RpcException({ status: 404, reason: 'x' }),
+      {
+        name: 'RpcException',
+        message: 'the handler threw RpcException without a message: see its data',
+        code: 404,
+        data: { status: 404, reason: 'x' },
+      },
+    ],
+    [
+      'an exception that says nothing',
+      new RpcException(undefined as never),
+      { message: 'the handler threw RpcException without saying anything' },
+    ],
+    [
       'the bare payload a filter throws',
-      { status: 'error', message: 'nope' },
+      filterError({ status: 'error', message: 'nope' }),
       { message: 'nope', code: 'error' },
     ],
+    ['a text that a filter throws', filterError('not today'), { message: 'not today' }],
     ['what a guard refused with', Reject('wrapped', new RpcException('forbidden')), { message: 'forbidden' }],
     [
       'what a pipe refused with',
@@ -34,10 +50,10 @@ describe('what a remote caller may know', () => {
     expect(remoteError(error)).toMatchObject(facts);
   });
 
-  it.each([new Error('secret'), new TypeError('secret'), 'secret', null, undefined, Reject('on purpose')])(
-    'nothing of %p',
-    (error) => {
-      expect(remoteError(error)).toBeUndefined();
-    },
-  );
+  it.each([
+    ...[new Error('secret'), new TypeError('secret'), 'secret', { reason: 'secret' }, null, undefined],
+    ...[Reject('on purpose'), filterError(new Error('secret')), filterError(undefined)],
+  ])('nothing of %p', (error) => {
+    expect(remoteError(error)).toBeUndefined();
+  });
 });

@@ -19,21 +19,28 @@ export function remoteError(error: unknown): RemoteErrorFacts | undefined {
       data: error.getResponse(),
     };
   }
-  if (error instanceof RpcException) return fromPayload(error.getError(), error.constructor.name);
-  // Filters of Nest microservices throw the bare payload of an exception.
-  const isError = error instanceof Error;
-  return !isError && typeof error === 'object' && error !== null
-    ? fromPayload(error, 'RpcException')
-    : undefined;
+  // A subclass is named after itself: its class says more than the base.
+  return error instanceof RpcException ? fromPayload(error.getError(), error.constructor.name) : undefined;
 }
 
-function fromPayload(payload: unknown, fallback: string): RemoteErrorFacts {
-  if (typeof payload !== 'object' || payload === null) return { name: fallback, message: String(payload) };
-  const { name, code, status } = payload as Record<string, unknown>;
+/**
+ * What a filter threw. Filters of Nest microservices throw the bare payload of an exception, and it was meant for the
+ * caller; so it becomes the exception that it came from.
+ */
+export function filterError(thrown: unknown): unknown {
+  const isPayload = typeof thrown === 'string' || (typeof thrown === 'object' && thrown !== null);
+  return isPayload && !(thrown instanceof Error) ? new RpcException(thrown) : thrown;
+}
+
+function fromPayload(payload: unknown, name: string): RemoteErrorFacts {
+  if (payload === undefined || payload === null)
+    return { name, message: `the handler threw ${name} without saying anything` };
+  if (typeof payload !== 'object') return { name, message: String(payload as string | number) };
+  const { name: own, code, status } = payload as Record<string, unknown>;
   const number = [code, status].find((one) => typeof one === 'string' || typeof one === 'number');
   return {
-    name: typeof name === 'string' ? name : fallback,
-    message: messageOf(payload, fallback),
+    name: typeof own === 'string' ? own : name,
+    message: messageOf(payload, `the handler threw ${name} without a message: see its data`),
     ...(number === undefined ? {} : { code: number }),
     data: payload,
   };
