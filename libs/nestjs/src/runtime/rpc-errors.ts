@@ -33,9 +33,14 @@ export function filterError(thrown: unknown): unknown {
 }
 
 function fromPayload(payload: unknown, name: string): RemoteErrorFacts {
-  if (payload === undefined || payload === null)
-    return { name, message: `the handler threw ${name} without saying anything` };
-  if (typeof payload !== 'object') return { name, message: String(payload as string | number) };
+  if (typeof payload !== 'object' || payload === null) {
+    const text = String(payload);
+    return {
+      name,
+      message:
+        (payload ?? undefined) === undefined ? `the handler threw ${name} without saying anything` : text,
+    };
+  }
   const { name: own, code, status } = payload as Record<string, unknown>;
   const number = [code, status].find((one) => typeof one === 'string' || typeof one === 'number');
   return {
