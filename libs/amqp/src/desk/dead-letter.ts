@@ -5,9 +5,6 @@ import { countHeader, HEADER, safeHeaders, textHeader } from '../model/headers.j
 import { milliseconds, type Duration } from '../model/duration.js';
 import type { Headers, MessageProperties, ReceivedMessage } from '../model/message.js';
 
-/** Header of a message that was replayed: how often. */
-export const REPLAYED = 'x-warren-replayed';
-
 /** A message of a dead-letter queue. Texts come from the wire: make them printable before a terminal sees them. */
 export interface DeadLetter {
   /** The queue it lies in. */
@@ -75,7 +72,7 @@ export function deadLetter(message: ReceivedMessage, deadQueue: string, position
     failedAt: date(text(HEADER.failedAt)),
     exchange: textHeader(headers, HEADER.originalExchange),
     routingKey: textHeader(headers, HEADER.originalRoutingKey),
-    replayed: countHeader(headers, REPLAYED),
+    replayed: countHeader(headers, HEADER.replayed),
     looks: countHeader(headers, 'x-delivery-count'),
     properties: message.properties,
     headers,

@@ -3,7 +3,7 @@
 
 import { forwardable, forwardableProperties, HEADER } from '../model/headers.js';
 import type { OutgoingMessage } from '../model/message.js';
-import { REPLAYED, type DeadLetter } from './dead-letter.js';
+import type { DeadLetter } from './dead-letter.js';
 
 const LEFT_BEHIND: ReadonlySet<string> = new Set([
   HEADER.attempt,
@@ -29,7 +29,7 @@ export function replayedMessage(letter: DeadLetter, queue: string): OutgoingMess
   const facts = {
     ...(letter.exchange !== undefined && { [HEADER.exchange]: letter.exchange }),
     ...(letter.routingKey !== undefined && { [HEADER.routingKey]: letter.routingKey }),
-    [REPLAYED]: letter.replayed + 1,
+    [HEADER.replayed]: letter.replayed + 1,
   };
   return {
     exchange: '',

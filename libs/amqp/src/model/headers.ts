@@ -31,6 +31,8 @@ export const HEADER = {
   end: 'x-warren-end',
   unreadable: 'x-warren-unreadable-headers',
   leftOut: 'x-warren-left-out-headers',
+  /** How often a message was replayed from its dead-letter queue. */
+  replayed: 'x-warren-replayed',
 } as const;
 
 const NO_HEADERS: Headers = Object.freeze(Object.create(null) as Headers);
