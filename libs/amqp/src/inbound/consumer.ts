@@ -126,6 +126,11 @@ export class Consumer implements DeliverySink, Watchable {
     return this.plan.ack === 'none';
   }
 
+  /** Another consumer of its queue stands by. */
+  private get handsOver(): boolean {
+    return this.plan.queue.arguments['x-single-active-consumer'] === true && !this.forgotten;
+  }
+
   /** No new work; hands back what has not started; waits for the rest until `expired`. Always settles. */
   async drain(expired: Promise<void>): Promise<void> {
     if (this.draining) return;
@@ -134,12 +139,13 @@ export class Consumer implements DeliverySink, Watchable {
     this.started?.reject(new ConnectionLostError(`closed before '${this.queueName}' was consumed`));
     this.started = undefined;
     const channel = this.lease.current;
-    if (channel && this.tag !== undefined) {
+    // Cancelled, the queue would go on at once with the next consumer while messages before those still run here.
+    if (channel && this.tag !== undefined && !this.handsOver) {
       await Promise.race([channel.cancel(this.tag).catch(() => undefined), expired]);
     }
     if (!this.forgotten) {
       const notStarted = [...this.work.stop().flat(), ...(this.batcher?.take() ?? [])];
-      for (const delivery of notStarted) this.finish(delivery, REQUEUE);
+      for (const delivery of notStarted) this.handBack(delivery);
     }
     await Promise.race([Promise.all([this.work.idle(), this.unsettled.none()]), expired]);
     await giveUp(this.unsettled, this.queueName, this.room);
@@ -216,7 +222,7 @@ export class Consumer implements DeliverySink, Watchable {
     this.unsettled.add(delivery, channel);
     this.position.pass(delivery);
     // What arrives between a shutdown's cancel and its confirmation goes back untouched.
-    if (this.draining && !this.forgotten) this.finish(delivery, REQUEUE);
+    if (this.draining && !this.forgotten) this.handBack(delivery);
     else if (this.batcher) this.batcher.add(delivery);
     else this.work.push([delivery]);
   }
@@ -225,6 +231,12 @@ export class Consumer implements DeliverySink, Watchable {
     if (!this.batcher) return this.finish(list[0], await this.handlers.run(list[0]));
     const verdicts = await this.handlers.runBatch(list);
     list.forEach((delivery, index) => this.finish(delivery, verdicts[index]));
+  }
+
+  /** Back to its queue: at once, or with the channel when that is what its queue goes on at. */
+  private handBack(delivery: Delivery): void {
+    if (this.handsOver) this.unsettled.remove(delivery);
+    else this.finish(delivery, REQUEUE);
   }
 
   /** Carries a verdict out unless the handler settled by itself. */

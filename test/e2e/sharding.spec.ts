@@ -1,0 +1,144 @@
+// One flow of messages over several queues: a consistent hash exchange keeps a key on one of them, a single active
+// consumer keeps it with one instance, and orderBy keeps its order there. Held when an instance goes, in peace or not.
+
+import { expect, it } from '@jest/globals';
+import type { Delivery, HandlerOptions, QueueType } from '@warren/amqp';
+import { onEachBroker } from '../support/brokers.js';
+import { Collector, until } from '../support/events.js';
+import { Tap } from '../support/tap.js';
+import { count, warren, type Warren } from '../support/warren.js';
+
+const SHARDS = [1, 2, 3];
+const KEYS = Array.from({ length: 12 }, (_, n) => `k${n}`);
+
+/** Sees every run of every instance, and whether it came when it should. */
+class Ledger {
+  readonly runs = new Collector<{ instance: string; key: string; queue: string }>('runs');
+  readonly wrong: string[] = [];
+  private readonly last = new Map<string, number>();
+  private readonly running = new Set<string>();
+
+  readonly handler =
+    (instance: string) =>
+    async ({ routingKey: key, payload, queue }: Delivery): Promise<void> => {
+      const number = payload as number;
+      if (number > this.lastOf(key) + 1)
+        this.wrong.push(`${key} ${number} began before ${number - 1} was done`);
+      const own = `${instance} ${key}`;
+      if (this.running.has(own)) this.wrong.push(`two of ${key} at once`);
+      this.running.add(own);
+      for (let turns = number % 5; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+      this.running.delete(own);
+      this.last.set(key, Math.max(this.lastOf(key), number));
+      this.runs.push({ instance, key, queue });
+    };
+
+  lastOf(key: string): number {
+    return this.last.get(key) ?? 0;
+  }
+}
+
+onEachBroker('sharding', (broker) => {
+  const instance = (
+    name: string,
+    ledger: Ledger,
+    { exchange, queueType, url = broker.url }: { exchange: string; queueType: QueueType; url?: string },
+  ): Promise<Warren> => {
+    const rabbit = warren(url);
+    const options: HandlerOptions = {
+      bindings: [{ exchange: { name: exchange, type: 'x-consistent-hash' }, key: '1' }],
+      orderBy: 'routingKey',
+      singleActive: true,
+      queueType,
+    };
+    for (const shard of SHARDS) rabbit.consume(`${exchange}.${shard}`, ledger.handler(name), options);
+    return rabbit.open();
+  };
+  const publish = async (rabbit: Warren, exchange: string, from: number, to: number): Promise<void> => {
+    for (let number = from; number <= to; number++)
+      await Promise.all(KEYS.map((key) => rabbit.broker.publish(key, number, { exchange })));
+  };
+  const allDone = (ledger: Ledger, number: number): Promise<unknown> =>
+    until(() => KEYS.every((key) => ledger.lastOf(key) === number), `all keys to reach ${number}`);
+  const nothingLeft = async (exchange: string): Promise<void> => {
+    for (const shard of SHARDS)
+      for (const queue of [`${exchange}.${shard}`, `${exchange}.${shard}.dead`])
+        await until(() => count(broker, queue).then((left) => left === 0), `'${queue}' to be empty`);
+  };
+
+  it.each(['classic', 'quorum'] as const)(
+    'when the connection of an instance breaks, the other takes over its shards: no gap, no loss, in order (%s)',
+    async (queueType) => {
+      const exchange = `broken.${queueType}`;
+      const ledger = new Ledger();
+      const tap = await Tap.open(broker.url);
+      await instance('one', ledger, { exchange, queueType, url: tap.url });
+      const two = await instance('two', ledger, { exchange, queueType });
+      await publish(two, exchange, 1, 10);
+      await allDone(ledger, 10);
+      expect(new Set(ledger.runs.all.map((run) => run.instance))).toEqual(new Set(['one']));
+      const begun = ledger.runs.size;
+      const more = publish(two, exchange, 11, 60);
+      await until(() => ledger.runs.size > begun + 100, 'work in the middle');
+      tap.cut();
+      await more;
+      await allDone(ledger, 60);
+      expect(ledger.wrong).toEqual([]);
+      expect(ledger.runs.all.at(-1)?.instance).toBe('two');
+      await nothingLeft(exchange);
+    },
+  );
+
+  it('an instance that ends in peace hands over without a second run of anything', async () => {
+    const ledger = new Ledger();
+    const at = { exchange: 'peace', queueType: 'quorum' } as const;
+    const one = await instance('one', ledger, at);
+    const two = await instance('two', ledger, at);
+    const published = publish(two, 'peace', 1, 40);
+    await until(() => ledger.runs.size > 100, 'work in the middle');
+    await one.broker.close();
+    await published;
+    await allDone(ledger, 40);
+    expect(ledger.wrong).toEqual([]);
+    expect(ledger.runs.size).toBe(40 * KEYS.length);
+    expect(new Set(ledger.runs.all.map((run) => run.instance))).toEqual(new Set(['one', 'two']));
+    await nothingLeft('peace');
+  });
+
+  it('a key has one shard, and more than one shard has keys', async () => {
+    const ledger = new Ledger();
+    const rabbit = await instance('one', ledger, { exchange: 'spread', queueType: 'classic' });
+    await publish(rabbit, 'spread', 1, 3);
+    await allDone(ledger, 3);
+    const queues = KEYS.map((key) => {
+      return new Set(ledger.runs.all.filter((run) => run.key === key).map((run) => run.queue));
+    });
+    expect(queues.every(({ size }) => size === 1)).toBe(true);
+    expect(new Set(queues.flatMap((each) => [...each])).size).toBeGreaterThan(1);
+  });
+
+  it('a message that is tried again comes back to its own shard', async () => {
+    const seen = new Collector<string>();
+    const rabbit = warren(broker.url);
+    for (const shard of SHARDS)
+      rabbit.consume(
+        `again.${shard}`,
+        ({ queue, attempt, routingKey }) => {
+          seen.push(`${routingKey} ${queue} ${attempt}`);
+          if (attempt === 1) throw new Error('once');
+        },
+        {
+          bindings: [{ exchange: { name: 'again', type: 'x-consistent-hash' }, key: '1' }],
+          orderBy: 'routingKey',
+          singleActive: true,
+          retry: { delays: 10, jitter: false },
+        },
+      );
+    await rabbit.open();
+    for (const key of KEYS.slice(0, 4)) {
+      await rabbit.broker.publish(key, 1, { exchange: 'again' });
+      const [first, second] = await seen.take(2);
+      expect(second).toBe(first.replace(/1$/, '2'));
+    }
+  });
+});
