@@ -102,15 +102,31 @@ describe.each([
   });
 
   it(
-    'can run the broker as a program',
+    'can run the broker as a program, and look at its dead letters with the other',
     async () => {
-      const path = join(folder(project.name), 'node_modules', '.bin', 'warren-broker');
-      const broker = spawn(path, ['--port', '0'], {
+      const bin = (name: string): string => join(folder(project.name), 'node_modules', '.bin', name);
+      const warren = (...args: string[]): Promise<string> =>
+        program(bin('warren'), args, folder(project.name));
+      expect(await warren('--help')).toMatch(/^Usage: warren dead list/);
+      expect((await warren('--version')).trim()).toBe(
+        (await installed(folder(project.name), '@warren/nestjs')).version,
+      );
+      const broker = spawn(bin('warren-broker'), ['--port', '0'], {
         cwd: folder(project.name),
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       try {
-        expect(await printedUntil(broker, /amqp:\/\/\S+/)).toMatch(/amqp:\/\/\S*127\.0\.0\.1:[1-9]/);
+        const url = await printedUntil(broker, /amqp:\/\/\S*127\.0\.0\.1:[1-9]\d*/);
+        const failing = `const { Broker } = require('@warren/amqp');
+          const broker = new Broker({ url: process.argv[1] });
+          const handle = () => { throw new TypeError('no such order'); };
+          broker.register({ kind: 'consume', id: 'h', patterns: ['orders'], options: { retry: false }, handle });
+          broker.on(() => broker.close(), ['handled']);
+          broker.open().then(() => broker.send('orders', 1));`;
+        await program(process.execPath, ['-e', failing, url], folder(project.name));
+        expect(await warren('dead', 'list', 'orders', '--url', url)).toMatch(
+          /^orders\.dead: 1 message\n.*TypeError/s,
+        );
       } finally {
         const gone = once(broker, 'exit');
         broker.kill('SIGTERM');
@@ -125,7 +141,8 @@ async function printedUntil(child: ChildProcess, wanted: RegExp): Promise<string
   let text = '';
   for await (const chunk of child.stdout ?? []) {
     text += String(chunk);
-    if (wanted.test(text)) return text;
+    const found = wanted.exec(text);
+    if (found) return found[0];
   }
   throw new Error(`it ended without saying ${wanted}: ${text}`);
 }
