@@ -13,11 +13,14 @@ import {
   containerOf,
   ExecutionContextHost,
   pipelineCreator,
+  runsNothing,
   type Filters,
+  type NestContainer,
   type Pipeline,
   type Refusals,
 } from './nest-internals.js';
 import { isItems, itemsOf } from './observable-items.js';
+import { plainHandler } from './plain-handler.js';
 import { perRequest } from './request-scope.js';
 import { filterError } from './rpc-errors.js';
 
@@ -49,6 +52,8 @@ export function invoker(
         method,
       ) as Pipeline)
     : perRequest({ handler, container, config, creator, filtered });
+  const bare = isBare(handler, container, config) ? plainHandler(handler, settled) : undefined;
+  if (bare && !handler.options.batch) return bare;
   return (input) =>
     Array.isArray(input) ? batch(input as Delivery[]) : run(payloadOf(input), contextOf(input));
 
@@ -68,6 +73,14 @@ export function invoker(
   async function filtered(error: unknown, args: unknown[], filters: Filters): Promise<unknown> {
     return outcome(error, args, filters, mark.kind, refusals);
   }
+}
+
+function isBare(handler: PlannedHandler, container: NestContainer, config: ApplicationConfig): boolean {
+  const { wrapper } = handler.found.host;
+  if (!wrapper.isDependencyTreeStatic()) return false;
+  const callback = implementation(wrapper.instance, handler.found.method);
+  const method = { instance: wrapper.instance as object, callback, module: moduleKey(handler) };
+  return runsNothing(container, config, method);
 }
 
 /** The module under which Nest finds the host's enhancers. */

@@ -16,9 +16,17 @@ import { RpcException } from '@nestjs/microservices';
 import { ExceptionFiltersContext } from '@nestjs/microservices/context/exception-filters-context.js';
 import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
 import { RpcContextCreator } from '@nestjs/microservices/context/rpc-context-creator.js';
+import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum.js';
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 
-export { ApplicationConfig, ExecutionContextHost, Injector, REQUEST_CONTEXT_ID, RequestContextHost };
+export {
+  ApplicationConfig,
+  ExecutionContextHost,
+  Injector,
+  REQUEST_CONTEXT_ID,
+  RequestContextHost,
+  RpcParamtype,
+};
 export type { NestContainer };
 
 /** Where metadata of enhancers stands on classes and methods; the same names in Nest 11 and 12. */
@@ -92,9 +100,34 @@ export function filtersContext(container: NestContainer, config: ApplicationConf
   return new OwnFiltersContext(container, config);
 }
 
+/** Whether Nest would run nothing around a method: no guard, interceptor, pipe, filter or hook, its own or global. */
+export function runsNothing(
+  container: NestContainer,
+  config: ApplicationConfig,
+  handler: {
+    readonly instance: object;
+    readonly callback: (...args: unknown[]) => never;
+    readonly module: string;
+  },
+): boolean {
+  const { instance, callback, module } = handler;
+  // Nest 11 does not have them.
+  const { getGlobalPreRequestHooks } = config as { getGlobalPreRequestHooks?: () => readonly unknown[] };
+  const around = [
+    new GuardsContextCreator(container, config).create(instance, callback, module),
+    new InterceptorsContextCreator(container, config).create(instance, callback, module),
+    new PipesContextCreator(container, config).create(instance, callback, module),
+    getGlobalPreRequestHooks?.call(config) ?? [],
+  ];
+  const filters = filtersContext(container, config).create(instance, callback, module);
+  return !filters.hasFilters && around.every(({ length }) => length === 0);
+}
+
 // Nest's handler turns errors that no filter wants into "Internal server error". Ours hands them on as
 // they are, because the broker decides between retry and dead letter by the error.
 class FilterHandler extends RpcExceptionsHandler {
+  hasFilters = false;
+
   filtered(error: unknown, host: ExecutionContextHost): unknown {
     return this.invokeCustomFilters(error, host) ?? undefined;
   }
@@ -112,7 +145,8 @@ class OwnFiltersContext extends ExceptionFiltersContext {
       contextId,
       inquirerId,
     );
-    if (filters.length > 0) handler.setCustomFilters(filters.reverse());
+    handler.hasFilters = filters.length > 0;
+    if (handler.hasFilters) handler.setCustomFilters(filters.reverse());
     return handler;
   }
 }
