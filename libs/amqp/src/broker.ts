@@ -9,7 +9,7 @@ import { backlogOf, brokerStatus } from './broker/overview.js';
 import type { BrokerStatus } from './broker/status.js';
 import { consumersOf } from './broker/consuming.js';
 import type { Consumers } from './inbound/consumers.js';
-import { patience, systemClock, type Clock } from './model/clock.js';
+import { SharedTime, systemClock, type Clock } from './model/clock.js';
 import { counters } from './model/counters.js';
 import { Deadlines } from './model/deadlines.js';
 import { ConfigError, ConnectionLostError } from './model/errors.js';
@@ -41,6 +41,9 @@ import { Outbound } from './outbound/outbound.js';
 import type { HandlerRegistration } from './topology/handler-plan.js';
 import type { TopologyOptions } from './topology/wishes.js';
 
+/** What was published is confirmed within milliseconds by a broker that is well, whatever handlers took before. */
+const LEAST_FLUSH = 1_000;
+
 /** RabbitMQ, or anything that speaks AMQP 0-9-1 like it. */
 export class Broker {
   /** The options with all defaults. */
@@ -52,6 +55,8 @@ export class Broker {
   private readonly links: Connections;
   private readonly outbound: Outbound;
   private readonly blueprint: Blueprint;
+  /** For running handlers, then for what is being published. */
+  private readonly ending: SharedTime;
   private consumers: Consumers | undefined;
   private opening: Promise<void> | undefined;
   private draining: Promise<void> | undefined;
@@ -66,6 +71,7 @@ export class Broker {
     this.blueprint = new Blueprint(this.settings);
     this.clock = internals.clock ?? systemClock;
     this.deadlines = new Deadlines(this.clock);
+    this.ending = new SharedTime(this.clock, this.settings.shutdown, LEAST_FLUSH);
     this.events = new Events(this.settings.logger, this.settings.service, internals.name);
     const { settings: all, clock, events, counters } = this;
     this.links = new Connections({
@@ -182,14 +188,14 @@ export class Broker {
 
   /** Stops consuming, hands back what has not started, and waits for running handlers up to `shutdown`. Never rejects. */
   drain(): Promise<void> {
-    this.draining ??= patience(this.clock, this.settings.shutdown, async (expired) => {
+    this.draining ??= this.ending.spend(async (expired) => {
       this.events.emit({ kind: 'closing' });
       await this.consumers?.drain(expired);
     });
     return this.draining;
   }
 
-  /** Drains, flushes what is being published, closes the connections. Idempotent; always settles. */
+  /** Drains, flushes what is being published in what is left of `shutdown`, closes the connections. Always settles. */
   close(): Promise<void> {
     this.closing ??= this.end();
     return this.closing;
@@ -203,14 +209,8 @@ export class Broker {
   /** How things stand now. */
   status(): BrokerStatus {
     const { links, consumers, outbound, deadlines, counters } = this;
-    return brokerStatus({
-      links,
-      consumers,
-      outbound,
-      deadlines,
-      counters,
-      closing: this.draining !== undefined,
-    });
+    const closing = this.draining !== undefined;
+    return brokerStatus({ links, consumers, outbound, deadlines, counters, closing });
   }
 
   /** Messages that are ready in the queues of its handlers, or wait there for a retry or a delay. Asks the broker. */
@@ -239,7 +239,7 @@ export class Broker {
 
   private async end(): Promise<void> {
     await this.drain();
-    await patience(this.clock, this.settings.shutdown, (expired) => this.outbound.close(expired));
+    await this.ending.spend((expired) => this.outbound.close(expired));
     await this.links.close();
     this.events.emit({ kind: 'closed' });
   }

@@ -4,9 +4,8 @@
 
 import { randomUUID } from 'node:crypto';
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
-import { describeError } from '../model/logger.js';
-import { Delivery, type DeliverySink } from '../model/delivery.js';
-import { REQUEUE, type Verdict } from '../model/verdict.js';
+import { Delivery } from '../model/delivery.js';
+import { REQUEUE } from '../model/verdict.js';
 import type { ReceivedMessage } from '../model/message.js';
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
@@ -24,7 +23,7 @@ import { Handlers } from './handlers.js';
 import { workOf, type Work } from './lanes.js';
 import { Readiness, type ConsumerStatus } from './readiness.js';
 import type { HandlerRoom } from './step.js';
-import { sendOn } from './settle.js';
+import { Outcomes } from './outcomes.js';
 import { StreamPosition } from './stream-position.js';
 import { Unsettled } from './unsettled.js';
 import type { Watchable, Watched } from './watchdog.js';
@@ -42,7 +41,7 @@ export interface ConsumerOptions {
 }
 
 /** See the top of the file. */
-export class Consumer implements DeliverySink, Watchable {
+export class Consumer implements Watchable {
   private readonly plan: HandlerPlan;
   private readonly room: HandlerRoom;
   private readonly lease: ChannelLease;
@@ -50,6 +49,7 @@ export class Consumer implements DeliverySink, Watchable {
   private readonly work: Work;
   private readonly batcher: Batcher | undefined;
   private readonly unsettled: Unsettled;
+  private readonly outcomes: Outcomes;
   private readonly position: StreamPosition;
   private queueName: string;
   private tag: string | undefined;
@@ -63,9 +63,10 @@ export class Consumer implements DeliverySink, Watchable {
     this.plan = this.room.plan;
     this.readiness = new Readiness(this.room);
     this.queueName = this.plan.queue.name;
-    this.unsettled = new Unsettled(this.forgotten);
-    this.position = new StreamPosition(this.plan.registration.options.stream !== undefined);
     this.handlers = new Handlers(options.rooms, options.dispatch);
+    this.unsettled = new Unsettled(this.forgotten);
+    this.outcomes = new Outcomes(this.room, this.handlers, this.unsettled);
+    this.position = new StreamPosition(this.plan.registration.options.stream !== undefined);
     this.work = workOf(this.plan, (list) => this.run(list));
     const { batch } = this.plan;
     if (batch) {
@@ -152,15 +153,6 @@ export class Consumer implements DeliverySink, Watchable {
     await this.lease.close();
   }
 
-  settle(delivery: Delivery, decision: Verdict | Error): void {
-    delivery.decided = this.handlers.decided(delivery, decision);
-    this.carryOut(delivery, delivery.decided);
-  }
-
-  warn(text: string): void {
-    this.room.logger.warn(text);
-  }
-
   private async setUp(channel: LiveChannel): Promise<void> {
     const { queue, ack, prefetch, consumeArguments } = this.plan;
     // The connection declared everything when it opened; later lives of the channel may have lost their queue.
@@ -217,7 +209,7 @@ export class Consumer implements DeliverySink, Watchable {
     }
     // Given up with its channel: the broker delivers it again.
     if (!channel.alive && !this.forgotten) return;
-    const delivery = new Delivery(message, this.queueName, this);
+    const delivery = new Delivery(message, this.queueName, this.outcomes);
     delivery.run.arrivedAt = this.room.clock.now();
     this.unsettled.add(delivery, channel);
     this.position.pass(delivery);
@@ -228,50 +220,14 @@ export class Consumer implements DeliverySink, Watchable {
   }
 
   private async run(list: readonly Delivery[]): Promise<void> {
-    if (!this.batcher) return this.finish(list[0], await this.handlers.run(list[0]));
+    if (!this.batcher) return this.outcomes.finish(list[0], await this.handlers.run(list[0]));
     const verdicts = await this.handlers.runBatch(list);
-    list.forEach((delivery, index) => this.finish(delivery, verdicts[index]));
+    list.forEach((delivery, index) => this.outcomes.finish(delivery, verdicts[index]));
   }
 
   /** Back to its queue: at once, or with the channel when that is what its queue goes on at. */
   private handBack(delivery: Delivery): void {
     if (this.handsOver) this.unsettled.remove(delivery);
-    else this.finish(delivery, REQUEUE);
-  }
-
-  /** Carries a verdict out unless the handler settled by itself. */
-  private finish(delivery: Delivery, verdict: Verdict): void {
-    if (verdict.kind === 'open' || !delivery.claim(verdict.kind)) return;
-    this.carryOut(delivery, verdict);
-  }
-
-  private carryOut(delivery: Delivery, verdict: Verdict): void {
-    switch (verdict.kind) {
-      case 'ack':
-      case 'drop':
-        return this.carriedOut(delivery, this.unsettled.settle(delivery, 'ack'));
-      case 'requeue':
-        return this.carriedOut(delivery, this.unsettled.settle(delivery, 'requeue'));
-      case 'open':
-        return;
-      default: {
-        const { room } = this;
-        const deadQueue = this.handlers.deadQueueOf(delivery);
-        sendOn(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue }).then(
-          (onTime) => this.carriedOut(delivery, onTime),
-          (error: unknown) => {
-            room.logger.error(`settling failed: ${describeError(error)}`);
-            this.unsettled.remove(delivery);
-          },
-        );
-      }
-    }
-  }
-
-  private carriedOut(delivery: Delivery, onTime: boolean): void {
-    const { counters, events } = this.room;
-    this.unsettled.remove(delivery);
-    if (!onTime) counters.settledTooLate++;
-    if (events.hears('settled')) events.emit({ kind: 'settled', queue: this.queueName, delivery, onTime });
+    else this.outcomes.finish(delivery, REQUEUE);
   }
 }

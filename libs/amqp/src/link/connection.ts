@@ -7,7 +7,7 @@ import { ConfigError, ConnectionLostError, type RabbitError } from '../model/err
 import { describeError } from '../model/logger.js';
 import { inTime, type Clock } from '../model/clock.js';
 import { LiveChannel } from './channel.js';
-import { dial } from './dial.js';
+import { dial, prove } from './dial.js';
 import { DataPlane } from './hot/data-plane.js';
 import { endpoints, type Endpoint, type EndpointOptions } from './endpoints.js';
 import { isPermanent, refusal } from './refusal.js';
@@ -15,7 +15,8 @@ import { onSilence } from './silence.js';
 
 /** What a connection tells its owner. */
 export type ConnectionEvent =
-  | { readonly kind: 'open'; readonly endpoint: string; readonly life: number }
+  /** `direct`: hot frames go past the client library. */
+  | { readonly kind: 'open'; readonly endpoint: string; readonly life: number; readonly direct: boolean }
   | { readonly kind: 'lost'; readonly reason: string }
   | { readonly kind: 'refused'; readonly error: RabbitError; readonly retryIn: number }
   | { readonly kind: 'blocked'; readonly reason: string }
@@ -120,8 +121,9 @@ export class Connection {
     this.plane?.end();
     if (model) {
       // A socket that was destroyed while it closed politely leaves the client library waiting.
-      const closed = inTime(this.options.clock, CLOSE_PATIENCE, model.close(), () => this.closedError());
-      await closed.catch(() => undefined);
+      await inTime(this.options.clock, CLOSE_PATIENCE, model.close(), () => this.closedError()).catch(
+        () => {},
+      );
     }
     // A connect attempt that is under way ends here; a closed socket does not mind.
     this.kill.abort();
@@ -187,7 +189,8 @@ export class Connection {
     this.lastError = undefined;
     if (!this.isClosed()) {
       this.state = 'open';
-      this.options.onEvent({ kind: 'open', endpoint: label, life: this.life });
+      const direct = this.plane !== undefined;
+      this.options.onEvent({ kind: 'open', endpoint: label, life: this.life, direct });
       for (const waiter of this.waiters.splice(0)) waiter.resolve();
     }
     const why = await ended;
@@ -243,12 +246,4 @@ export class Connection {
   private closedError(): ConnectionLostError {
     return new ConnectionLostError(`${this.name} is closed`);
   }
-}
-
-// The broker may end a connection in the same packet that opened it, and then the event comes before anybody
-// can listen. Only asking for something tells such a connection from a living one.
-async function prove(model: ChannelModel): Promise<void> {
-  const channel = await model.createChannel();
-  channel.on('error', () => undefined);
-  await channel.close();
 }

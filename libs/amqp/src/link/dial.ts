@@ -53,3 +53,13 @@ export async function dial(
     cancel();
   }
 }
+
+/**
+ * The broker may end a connection in the same packet that opened it, and then the event comes before anybody can listen.
+ * Only asking for something tells such a connection from a living one.
+ */
+export async function prove(model: ChannelModel): Promise<void> {
+  const channel = await model.createChannel();
+  channel.on('error', () => undefined);
+  await channel.close();
+}

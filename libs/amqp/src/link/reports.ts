@@ -9,6 +9,9 @@ import type { Events } from '../observe/listeners.js';
 
 const REPEAT_AFTER = 30_000;
 
+/** Nothing is wrong, but each message costs more. */
+const SLOW = " (every frame through the client library's public functions)";
+
 /** A listener for one connection. */
 export function connectionReports(
   connection: string,
@@ -21,7 +24,7 @@ export function connectionReports(
     switch (event.kind) {
       case 'open':
         refusedAt = -Infinity;
-        logger.log(`${connection} connected to ${event.endpoint}`);
+        logger.log(`${connection} connected to ${event.endpoint}${event.direct ? '' : SLOW}`);
         events.emit({ kind: 'connected', connection, endpoint: event.endpoint });
         return;
       case 'lost':

@@ -31,6 +31,32 @@ export async function patience(
   await work(expired).finally(() => cancel());
 }
 
+/**
+ * A time that several waits share, one after the other; what lies between them does not count. Each has `least` of it,
+ * or all if that is less, so that a slow first does not take everything from a quick second.
+ */
+export class SharedTime {
+  private left: number;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly ms: number,
+    private readonly least: number,
+  ) {
+    this.left = ms;
+  }
+
+  /** See `patience`. */
+  async spend(work: (expired: Promise<void>) => Promise<void>): Promise<void> {
+    const began = this.clock.now();
+    const share = Math.max(this.left, Math.min(this.least, this.ms));
+    await patience(this.clock, share, work).finally(() => {
+      // The machine's clock may be set meanwhile.
+      this.left -= Math.max(0, this.clock.now() - began);
+    });
+  }
+}
+
 /** `work`, or after `ms` the error that `late` makes. */
 export async function inTime<T>(clock: Clock, ms: number, work: Promise<T>, late: () => Error): Promise<T> {
   let cancel = (): void => undefined;

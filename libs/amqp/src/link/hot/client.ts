@@ -23,12 +23,9 @@ export interface ClientConnection {
 
 const HEARTBEAT = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 
-/** Set to `amqplib` it keeps everything on the client library's own path. */
-const SWITCH = 'WARREN_DATA_PLANE';
-
-/** The connection behind a model, if hot frames can go past the client library. */
+/** The connection behind a model, if hot frames can go past the client library, and may. */
 export function clientConnection(model: ChannelModel): ClientConnection | undefined {
-  if (process.env[SWITCH] === 'amqplib') return undefined;
+  if (process.env.WARREN_DATA_PLANE === 'amqplib') return undefined;
   const connection = model.connection as unknown as ClientConnection;
   return hasShape(connection) && readsFrames(connection) ? connection : undefined;
 }

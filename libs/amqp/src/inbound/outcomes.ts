@@ -1,0 +1,60 @@
+// Carries out what became of each delivery, once: an ack or a way back at once, a retry or a dead letter when the broker
+// has it. What a handler decides by itself ends here as well.
+
+import type { Delivery, DeliverySink } from '../model/delivery.js';
+import { describeError } from '../model/logger.js';
+import type { Verdict } from '../model/verdict.js';
+import type { Handlers } from './handlers.js';
+import { sendOn } from './settle.js';
+import type { HandlerRoom } from './step.js';
+import type { Unsettled } from './unsettled.js';
+
+/** See the top of the file. One per consumer. */
+export class Outcomes implements DeliverySink {
+  constructor(
+    private readonly room: HandlerRoom,
+    private readonly handlers: Handlers,
+    private readonly unsettled: Unsettled,
+  ) {}
+
+  /** The handler decided. */
+  settle(delivery: Delivery, decision: Verdict | Error): void {
+    delivery.decided = this.handlers.decided(delivery, decision);
+    this.carryOut(delivery, delivery.decided);
+  }
+
+  warn(text: string): void {
+    this.room.logger.warn(text);
+  }
+
+  /** Carries a verdict out unless the handler settled by itself, or is still to do so. */
+  finish(delivery: Delivery, verdict: Verdict): void {
+    if (verdict.kind === 'open' || !delivery.claim(verdict.kind)) return;
+    this.carryOut(delivery, verdict);
+  }
+
+  private carryOut(delivery: Delivery, verdict: Verdict): void {
+    if (verdict.kind === 'open') return;
+    if (verdict.kind !== 'retry' && verdict.kind !== 'dead-letter') {
+      const how = verdict.kind === 'requeue' ? 'requeue' : 'ack';
+      return this.carriedOut(delivery, this.unsettled.settle(delivery, how));
+    }
+    const { room } = this;
+    const deadQueue = this.handlers.deadQueueOf(delivery);
+    sendOn(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue }).then(
+      (onTime) => this.carriedOut(delivery, onTime),
+      (error: unknown) => {
+        room.logger.error(`settling failed: ${describeError(error)}`);
+        this.unsettled.remove(delivery);
+      },
+    );
+  }
+
+  private carriedOut(delivery: Delivery, onTime: boolean): void {
+    const { counters, events } = this.room;
+    this.unsettled.remove(delivery);
+    if (!onTime) counters.settledTooLate++;
+    if (!events.hears('settled')) return;
+    events.emit({ kind: 'settled', queue: delivery.queue, delivery, onTime });
+  }
+}
