@@ -2,6 +2,7 @@
 // and only one of them when the queue has a single active consumer.
 import type { Held } from './message.js';
 import type { Queue } from './queue.js';
+import { RoundRobin } from './round-robin.js';
 
 /** What a queue knows of a consumer; the channel is behind it. */
 export interface Consumer {
@@ -13,7 +14,7 @@ export interface Consumer {
   readonly prefetch: number;
   /** Identifies its connection in inspect(). */
   readonly connection: number;
-  /** Whether it can take a message now. */
+  /** Whether it can take a message now. After a no it is not asked again before `Consumers.wake`. */
   ready(): boolean;
   deliver(queue: Queue, held: Held): void;
   /** The queue is gone. */
@@ -22,64 +23,71 @@ export interface Consumer {
 
 interface Group {
   readonly priority: number;
-  readonly members: Consumer[];
-  turn: number;
+  readonly members: RoundRobin;
 }
 
 export class Consumers {
   /** By falling priority; groups are never empty. */
   private readonly groups: Group[] = [];
   private active: Consumer | undefined;
+  private members = 0;
+  private exclusives = 0;
 
   constructor(private readonly single: boolean) {}
 
   get count(): number {
-    return this.groups.reduce((sum, group) => sum + group.members.length, 0);
+    return this.members;
   }
 
   get exclusive(): boolean {
-    return this.groups.some((group) => group.members.some((consumer) => consumer.exclusive));
+    return this.exclusives > 0;
   }
 
   all(): Consumer[] {
-    return this.groups.flatMap((group) => group.members);
+    return this.groups.flatMap(({ members }) => [...members.all()]);
   }
 
   add(consumer: Consumer): void {
     let at = this.groups.findIndex((group) => group.priority <= consumer.priority);
     if (at === -1) at = this.groups.length;
-    const group = this.groups[at];
-    if (group?.priority === consumer.priority) group.members.push(consumer);
-    else this.groups.splice(at, 0, { priority: consumer.priority, members: [consumer], turn: 0 });
+    if (this.groups[at]?.priority !== consumer.priority) {
+      this.groups.splice(at, 0, { priority: consumer.priority, members: new RoundRobin() });
+    }
+    this.groups[at].members.add(consumer);
+    this.members += 1;
+    if (consumer.exclusive) this.exclusives += 1;
     this.active ??= consumer;
   }
 
   /** False when it was not there. */
   remove(consumer: Consumer): boolean {
-    const at = this.groups.findIndex((group) => group.members.includes(consumer));
-    const group = this.groups[at];
-    if (!group) return false;
-    const index = group.members.indexOf(consumer);
-    group.members.splice(index, 1);
-    if (index < group.turn) group.turn -= 1;
-    if (group.members.length === 0) this.groups.splice(at, 1);
-    if (this.active === consumer) this.active = this.groups[0]?.members[0];
+    const at = this.groups.findIndex(({ priority }) => priority === consumer.priority);
+    const members = this.groups[at]?.members;
+    if (!members?.remove(consumer)) return false;
+    this.members -= 1;
+    if (consumer.exclusive) this.exclusives -= 1;
+    if (members.size === 0) this.groups.splice(at, 1);
+    if (this.active === consumer) this.active = this.first();
     return true;
+  }
+
+  /** It refused a message before and may be able to take one now. */
+  wake(consumer: Consumer): void {
+    this.groups.find(({ priority }) => priority === consumer.priority)?.members.wake(consumer);
   }
 
   /** The next consumer in turn that can take a message. */
   next(): Consumer | undefined {
     if (this.single) return this.active?.ready() ? this.active : undefined;
-    for (const group of this.groups) {
-      const size = group.members.length;
-      for (let step = 0; step < size; step += 1) {
-        const at = (group.turn + step) % size;
-        const consumer = group.members[at];
-        if (!consumer.ready()) continue;
-        group.turn = (at + 1) % size;
-        return consumer;
-      }
+    for (const { members } of this.groups) {
+      const consumer = members.next();
+      if (consumer) return consumer;
     }
+    return undefined;
+  }
+
+  private first(): Consumer | undefined {
+    for (const { members } of this.groups) for (const consumer of members.all()) return consumer;
     return undefined;
   }
 }

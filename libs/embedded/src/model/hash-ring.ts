@@ -30,7 +30,9 @@ const PROPERTIES = ['correlation_id', 'message_id', 'timestamp'];
 export class HashRing implements Router {
   private readonly header: string | undefined;
   private readonly property: string | undefined;
-  private places: Place[] = [];
+  private readonly byBinding = new Map<string, readonly Place[]>();
+  /** All places in order; made by the first message after a change, so that many changes cost one sort. */
+  private ring: readonly Place[] | undefined;
 
   constructor(options: Table) {
     this.header = text(options, 'hash-header');
@@ -44,28 +46,33 @@ export class HashRing implements Router {
   }
 
   add(binding: Binding): void {
-    const count = Number(binding.key) * PLACES;
-    for (let place = 0; place < count; place += 1) {
-      this.places.push({ at: hash(`${binding.destination.name}\n${place}`), binding });
+    const { name } = binding.destination;
+    const places: Place[] = [];
+    for (let place = 0; place < Number(binding.key) * PLACES; place += 1) {
+      places.push({ at: hash(`${name}\n${place}`), binding });
     }
-    this.places.sort((a, b) => a.at - b.at);
+    this.byBinding.set(binding.id, places);
+    this.ring = undefined;
   }
 
   remove(binding: Binding): void {
-    this.places = this.places.filter((place) => place.binding.id !== binding.id);
+    this.byBinding.delete(binding.id);
+    this.ring = undefined;
   }
 
   route(message: Message, found: (binding: Binding) => void): void {
-    if (this.places.length === 0) return;
+    if (this.byBinding.size === 0) return;
+    this.ring ??= [...this.byBinding.values()].flat().sort((a, b) => a.at - b.at);
+    const { ring } = this;
     const wanted = hash(this.subject(message));
     let low = 0;
-    let high = this.places.length;
+    let high = ring.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.places[middle].at < wanted) low = middle + 1;
+      if (ring[middle].at < wanted) low = middle + 1;
       else high = middle;
     }
-    found((this.places[low] ?? this.places[0]).binding);
+    found((ring[low] ?? ring[0]).binding);
   }
 
   private subject(message: Message): string {

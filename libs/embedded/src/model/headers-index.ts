@@ -1,5 +1,6 @@
-// Headers bindings, found by a header they need: an `all` binding is filed under one of its pairs, an `any` binding
-// under each. Only what is filed under a header of the message is looked at, not every binding there is.
+// Headers bindings, found without looking at those that do not match. An `any` binding is filed under each of its
+// pairs. `all` bindings that ask for the same header names make one shape, filed under one of these names; in it they
+// are found by the values of all their headers at once, so that ten thousand of them are one look into a map.
 import type { Table } from '../wire/field-table.js';
 import { shownField } from '../wire/plain.js';
 import type { Binding } from './binding.js';
@@ -8,11 +9,16 @@ import type { Router } from './exchange.js';
 import { precondition } from './failure.js';
 import type { Message } from './message.js';
 
-interface Pattern {
-  readonly binding: Binding;
-  readonly all: boolean;
-  /** Wanted header and value; undefined wants the header with any value. */
-  readonly pairs: readonly (readonly [string, string | undefined])[];
+/** A wanted header and its value as comparable text; undefined wants the header with any value. */
+type Pair = readonly [name: string, value: string | undefined];
+
+/** The header names that some `all` bindings ask for, and these bindings by the values they want. */
+interface Shape {
+  readonly id: string;
+  /** The name it is filed under. */
+  readonly shelf: string;
+  readonly pairs: readonly (readonly [name: string, anyValue: boolean])[];
+  readonly byValues: Map<string, Map<string, Binding>>;
 }
 
 const MATCHES = ['all', 'any', 'all-with-x', 'any-with-x'];
@@ -31,72 +37,120 @@ export function checkHeadersArguments(table: Table): void {
   );
 }
 
-function pattern(binding: Binding): Pattern {
+function wantedPairs(binding: Binding): { all: boolean; pairs: Pair[] } {
   const match = binding.arguments.get('x-match');
   const kind = match?.type === 'longstr' ? match.value : 'all';
   const withX = kind.endsWith('-with-x');
   const pairs = [...binding.arguments]
     .filter(([name]) => name !== 'x-match' && (withX || !name.startsWith('x-')))
-    .map(([name, field]) => [name, field.type === 'void' ? undefined : canonicalValue(field)] as const);
-  return { binding, all: kind.startsWith('all'), pairs };
-}
-
-/** Whether the headers satisfy the arguments of a binding. */
-function matches(wanted: Pattern, headers: Table): boolean {
-  const holds = ([name, value]: readonly [string, string | undefined]): boolean => {
-    const field = headers.get(name);
-    return field !== undefined && (value === undefined || canonicalValue(field) === value);
-  };
-  return wanted.all ? wanted.pairs.every(holds) : wanted.pairs.some(holds);
+    .map(([name, field]): Pair => [name, field.type === 'void' ? undefined : canonicalValue(field)])
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return { all: kind.startsWith('all'), pairs };
 }
 
 export class HeadersIndex implements Router {
-  private readonly patterns = new Map<string, Pattern>();
-  /** By header name and value; '' + name for "any value of it". */
-  private readonly shelves = new Map<string, Set<Pattern>>();
+  /** `any` bindings by header name and value. */
+  private readonly anyOf = new Map<string, Map<string, Binding>>();
+  private readonly shapes = new Map<string, Shape>();
+  /** Shapes by the name they are filed under. */
+  private readonly shelves = new Map<string, Set<Shape>>();
   /** An `all` that asks for nothing takes everything. */
-  private readonly everything = new Set<Pattern>();
+  private readonly everything = new Map<string, Binding>();
 
   add(binding: Binding): void {
-    const wanted = pattern(binding);
-    this.patterns.set(binding.id, wanted);
-    if (wanted.all && wanted.pairs.length === 0) this.everything.add(wanted);
-    for (const key of shelfKeys(wanted)) {
-      const shelf = this.shelves.get(key);
-      if (shelf) shelf.add(wanted);
-      else this.shelves.set(key, new Set([wanted]));
-    }
+    const { all, pairs } = wantedPairs(binding);
+    if (!all) for (const pair of pairs) put(this.anyOf, pairKey(pair), binding);
+    else if (pairs.length === 0) this.everything.set(binding.id, binding);
+    else put(this.shape(pairs).byValues, valuesKey(pairs), binding);
   }
 
   remove(binding: Binding): void {
-    const wanted = this.patterns.get(binding.id);
-    if (!wanted) return;
-    this.patterns.delete(binding.id);
-    this.everything.delete(wanted);
-    for (const key of shelfKeys(wanted)) {
-      const shelf = this.shelves.get(key);
-      shelf?.delete(wanted);
-      if (shelf?.size === 0) this.shelves.delete(key);
+    const { all, pairs } = wantedPairs(binding);
+    if (!all) {
+      for (const pair of pairs) take(this.anyOf, pairKey(pair), binding);
+      return;
     }
+    this.everything.delete(binding.id);
+    const shape = this.shapes.get(shapeId(pairs));
+    if (!shape) return;
+    take(shape.byValues, valuesKey(pairs), binding);
+    if (shape.byValues.size > 0) return;
+    this.shapes.delete(shape.id);
+    const shelf = this.shelves.get(shape.shelf);
+    shelf?.delete(shape);
+    if (shelf?.size === 0) this.shelves.delete(shape.shelf);
   }
 
-  route(message: Message, found: (binding: Binding) => void): void {
-    for (const wanted of this.everything) found(wanted.binding);
-    for (const [name, field] of message.headers) {
-      for (const key of [shelfKey(name, undefined), shelfKey(name, canonicalValue(field))]) {
-        for (const wanted of this.shelves.get(key) ?? []) {
-          if (matches(wanted, message.headers)) found(wanted.binding);
-        }
+  route({ headers }: Message, found: (binding: Binding) => void): void {
+    this.everything.forEach(found);
+    if (this.anyOf.size === 0 && this.shapes.size === 0) return;
+    for (const [name, field] of headers) {
+      this.anyOf.get(pairKey([name, undefined]))?.forEach(found);
+      this.anyOf.get(pairKey([name, canonicalValue(field)]))?.forEach(found);
+      for (const shape of this.shelves.get(name) ?? []) {
+        const values = valuesOf(headers, shape);
+        if (values !== undefined) shape.byValues.get(values)?.forEach(found);
       }
     }
   }
+
+  /** A new shape is filed under the name with the fewest others, so that a name in every binding makes no long walk. */
+  private shape(pairs: readonly Pair[]): Shape {
+    const id = shapeId(pairs);
+    const known = this.shapes.get(id);
+    if (known) return known;
+    const crowd = (name: string): number => this.shelves.get(name)?.size ?? 0;
+    const names = pairs.map(([name]) => name);
+    const shelf = names.reduce((least, name) => (crowd(name) < crowd(least) ? name : least));
+    const shape: Shape = {
+      id,
+      shelf,
+      pairs: pairs.map(([name, value]) => [name, value === undefined]),
+      byValues: new Map(),
+    };
+    this.shapes.set(id, shape);
+    const others = this.shelves.get(shelf);
+    if (others) others.add(shape);
+    else this.shelves.set(shelf, new Set([shape]));
+    return shape;
+  }
 }
 
-function shelfKeys(wanted: Pattern): string[] {
-  const pairs = wanted.all ? wanted.pairs.slice(0, 1) : wanted.pairs;
-  return pairs.map(([name, value]) => shelfKey(name, value));
+function put(into: Map<string, Map<string, Binding>>, key: string, binding: Binding): void {
+  const bindings = into.get(key);
+  if (bindings) bindings.set(binding.id, binding);
+  else into.set(key, new Map([[binding.id, binding]]));
 }
 
-function shelfKey(name: string, value: string | undefined): string {
+function take(from: Map<string, Map<string, Binding>>, key: string, binding: Binding): void {
+  const bindings = from.get(key);
+  bindings?.delete(binding.id);
+  if (bindings?.size === 0) from.delete(key);
+}
+
+function pairKey([name, value]: Pair): string {
   return value === undefined ? `?${name}` : `=${name.length}:${name}${value}`;
+}
+
+function shapeId(pairs: readonly Pair[]): string {
+  return pairs.map(([name, value]) => `${value === undefined ? '?' : '='}${name.length}:${name}`).join('');
+}
+
+function valuesKey(pairs: readonly Pair[]): string {
+  return pairs.map(([, value]) => (value === undefined ? '' : valueKey(value))).join('');
+}
+
+function valueKey(value: string): string {
+  return `${value.length}:${value}`;
+}
+
+/** What a message has under the names of a shape; undefined when one of them is not there. */
+function valuesOf(headers: Table, { pairs }: Shape): string | undefined {
+  let key = '';
+  for (const [name, anyValue] of pairs) {
+    const field = headers.get(name);
+    if (!field) return undefined;
+    if (!anyValue) key += valueKey(canonicalValue(field));
+  }
+  return key;
 }

@@ -5,6 +5,8 @@ import { ReadyList } from './ready-list.js';
 
 export class PriorityList {
   private readonly levels: ReadyList[];
+  /** No level above this one holds anything. */
+  private top = 0;
   private count = 0;
   private bodyBytes = 0;
 
@@ -30,26 +32,13 @@ export class PriorityList {
   }
 
   peek(): Held | undefined {
-    return this.highest()?.peek();
+    return this.highest().peek();
   }
 
   shift(): Held | undefined {
-    const held = this.highest()?.shift();
+    const held = this.highest().shift();
     if (held) this.remove(held);
     return held;
-  }
-
-  /** Takes messages from the head of each level for as long as the test holds there. */
-  *takeWhile(test: (held: Held) => boolean): Generator<Held> {
-    for (let level = this.levels.length - 1; level >= 0; level -= 1) {
-      const list = this.levels[level];
-      for (let held = list.peek(); held; held = list.peek()) {
-        if (!test(held)) return;
-        list.shift();
-        this.remove(held);
-        yield held;
-      }
-    }
   }
 
   private add(held: Held): ReadyList {
@@ -57,6 +46,7 @@ export class PriorityList {
     this.bodyBytes += held.message.body.length;
     const level = Math.min(held.priority, this.maxPriority);
     while (this.levels.length <= level) this.levels.push(new ReadyList());
+    if (level > this.top) this.top = level;
     return this.levels[level];
   }
 
@@ -65,12 +55,8 @@ export class PriorityList {
     this.bodyBytes -= held.message.body.length;
   }
 
-  private highest(): ReadyList | undefined {
-    if (this.count === 0) return undefined;
-    for (let level = this.levels.length - 1; level > 0; level -= 1) {
-      const list = this.levels[level];
-      if (list.size > 0) return list;
-    }
-    return this.levels[0];
+  private highest(): ReadyList {
+    while (this.top > 0 && this.levels[this.top].size === 0) this.top -= 1;
+    return this.levels[this.top];
   }
 }

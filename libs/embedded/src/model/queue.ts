@@ -158,7 +158,7 @@ export class Queue {
   /** Drops what is ready and says how much that was; unacked messages stay with their consumers. */
   purge(): number {
     const count = this.ready.size;
-    for (const held of this.ready.takeWhile(() => true)) this.around.release(held.message);
+    for (let held = this.ready.shift(); held; held = this.ready.shift()) this.around.release(held.message);
     return count;
   }
 
@@ -193,8 +193,11 @@ export class Queue {
   }
 
   private dropExpired(): void {
-    const expired = this.ready.takeWhile((held) => this.expiry.passed(held.expiresAt));
-    for (const held of expired) this.bury(held, 'expired');
+    for (let head = this.ready.peek(); head; head = this.ready.peek()) {
+      if (!this.expiry.passed(head.expiresAt)) break;
+      this.ready.shift();
+      this.bury(head, 'expired');
+    }
     this.watchHead();
   }
 

@@ -23,6 +23,8 @@ export interface Routed {
 export class VirtualHost {
   readonly exchanges: ExchangeGraph;
   private readonly queues = new Map<string, Queue>();
+  /** The exclusive queues of each connection that has some. */
+  private readonly owned = new Map<object, Set<Queue>>();
   private readonly around: Surroundings;
 
   constructor(
@@ -65,7 +67,20 @@ export class VirtualHost {
     const settings = queueSettings(name, this.name, flags, table);
     const queue = new Queue(name, settings, flags.exclusive ? connection : undefined, this.around);
     this.queues.set(name, queue);
+    if (queue.owner) this.own(queue.owner, queue);
     return queue;
+  }
+
+  private own(owner: object, queue: Queue): void {
+    const queues = this.owned.get(owner);
+    if (queues) queues.add(queue);
+    else this.owned.set(owner, new Set([queue]));
+  }
+
+  private disown(owner: object, queue: Queue): void {
+    const queues = this.owned.get(owner);
+    queues?.delete(queue);
+    if (queues?.size === 0) this.owned.delete(owner);
   }
 
   private redeclared(queue: Queue, flags: QueueFlags, table: Table, connection: object): Queue {
@@ -94,7 +109,7 @@ export class VirtualHost {
 
   /** A connection is gone: so are the queues that were its own. */
   dropOwned(connection: object): void {
-    for (const queue of [...this.queues.values()]) if (queue.owner === connection) this.drop(queue);
+    for (const queue of [...(this.owned.get(connection) ?? [])]) this.drop(queue);
   }
 
   publish(message: Message): Routed {
@@ -112,6 +127,7 @@ export class VirtualHost {
   private drop(queue: Queue): void {
     if (this.queues.get(queue.name) !== queue) return;
     this.queues.delete(queue.name);
+    if (queue.owner) this.disown(queue.owner, queue);
     this.exchanges.forget(queue);
     queue.close();
   }

@@ -1,7 +1,6 @@
 // One channel: collects the frames of a publish, hands methods to their rooms, and turns a failure into channel.close.
 // After that it hears nothing but close-ok, as the protocol wants it.
 import { AmqpFailure } from '../model/failure.js';
-import type { Queue } from '../model/queue.js';
 import { type Frame, FRAME_BODY, FRAME_HEADER } from '../wire/frames.js';
 import { methodIds } from '../wire/method-codec.js';
 import type { Args, Method, MethodName } from '../wire/methods.js';
@@ -32,6 +31,8 @@ export class Channel {
   lastQueue = '';
   replies: ReplyConsumer | undefined;
 
+  /** Consumers that were refused a message because the channel holds as many as it may. */
+  private readonly waiting = new Set<Subscription>();
   private assembly: Assembly | undefined;
   private closing = false;
 
@@ -78,7 +79,7 @@ export class Channel {
 
   /** The queue of a consumer is gone; clients that understand it are told. */
   subscriptionLost(subscription: Subscription): void {
-    this.subscriptions.delete(subscription.tag);
+    this.unsubscribe(subscription);
     if (this.connection.understands('consumer_cancel_notify')) {
       this.reply('basic.cancel', { consumerTag: subscription.tag, nowait: true });
     }
@@ -92,6 +93,7 @@ export class Channel {
     this.replies = undefined;
     for (const subscription of this.subscriptions.values()) subscription.queue.removeConsumer(subscription);
     this.subscriptions.clear();
+    this.waiting.clear();
   }
 
   /** Gives back what was not settled. */
@@ -99,9 +101,26 @@ export class Channel {
     requeue(this.unacked.takeAll());
   }
 
-  /** Queues that may have been waiting for this channel's client to read. */
-  waitingQueues(): Iterable<Queue> {
-    return new Set([...this.subscriptions.values()].map(({ queue }) => queue));
+  /** False while it holds as many messages as it may; the consumer is woken when that has changed. */
+  canTakeMore(subscription: Subscription): boolean {
+    if (this.unacked.hasRoom()) return true;
+    this.waiting.add(subscription);
+    return false;
+  }
+
+  /** There may be room again: those that waited for it get what it has, in the order they were refused. */
+  goOn(): void {
+    for (const subscription of this.waiting) {
+      if (!this.unacked.hasRoom()) return;
+      this.waiting.delete(subscription);
+      subscription.wake();
+      subscription.queue.pump();
+    }
+  }
+
+  unsubscribe(subscription: Subscription): void {
+    this.subscriptions.delete(subscription.tag);
+    this.waiting.delete(subscription);
   }
 
   private header(assembly: Assembly, payload: Buffer): void {

@@ -9,6 +9,8 @@ export class Channels {
   /** How many there may be, as agreed in the handshake. */
   limit = 0;
   private readonly byNumber = new Map<number, Channel>();
+  /** Channels with confirms that are not written yet. */
+  private owing: Channel[] = [];
 
   constructor(private readonly connection: Connection) {}
 
@@ -43,21 +45,22 @@ export class Channels {
   release(): void {
     const all = [...this.byNumber.values()];
     this.byNumber.clear();
+    this.owing = [];
     for (const channel of all) channel.detach();
     for (const channel of all) channel.release();
   }
 
-  flushConfirms(): void {
-    for (const channel of this.byNumber.values()) {
-      channel.confirms?.flush(channel.number, this.connection.outbox);
-    }
+  /** The channel has confirms to write at the end of this turn. */
+  owes(channel: Channel): void {
+    this.owing.push(channel);
+    this.connection.outbox.schedule();
   }
 
-  /** Gives consumers what waited for the client to read. */
-  pump(): void {
-    for (const channel of this.byNumber.values()) {
-      for (const queue of channel.waitingQueues()) queue.pump();
-    }
+  flushConfirms(): void {
+    if (this.owing.length === 0) return;
+    const { owing } = this;
+    this.owing = [];
+    for (const channel of owing) channel.confirms?.flush(channel.number, this.connection.outbox);
   }
 
   private open(number: number): void {

@@ -6,12 +6,18 @@ export class Confirms {
   private published = 0;
   private runs: { ok: boolean; last: number; count: number }[] = [];
 
+  constructor(
+    /** There is something to write. */
+    private readonly onFirst: () => void,
+  ) {}
+
   /** The next publish is number... */
   next(): number {
     return (this.published += 1);
   }
 
   settle(tag: number, ok: boolean): void {
+    if (this.runs.length === 0) this.onFirst();
     const run = this.runs.at(-1);
     if (run?.ok === ok) {
       run.last = tag;

@@ -21,6 +21,8 @@ import { capable, Handshake, type Session, SilentRefusal } from './handshake.js'
 import { Heartbeat } from './heartbeat.js';
 import type { House } from './house.js';
 import { Outbox } from './outbox.js';
+import { Starved } from './starved.js';
+import type { Subscription } from './subscription.js';
 import { Throttle } from './throttle.js';
 
 const nextTurn = setImmediate;
@@ -36,8 +38,7 @@ export class Connection {
   private session: Session | undefined;
   private state: 'handshake' | 'open' | 'closing' | 'gone' = 'handshake';
   private readonly deadline = new Deadline(() => this.gone());
-  /** A consumer was refused a message because too much is unsent. */
-  private starved = false;
+  private readonly starved = new Starved();
 
   constructor(
     readonly id: number,
@@ -88,10 +89,10 @@ export class Connection {
     return capable(this.opened.clientProperties, capability);
   }
 
-  /** False while too much is unsent; its queues are pumped again when that has changed. */
-  canTakeMore(): boolean {
+  /** False while too much is unsent; the consumer is woken when that has changed. */
+  canTakeMore(subscription: Subscription): boolean {
     if (!this.outbox.saturated) return true;
-    this.starved = true;
+    this.starved.add(subscription);
     return false;
   }
 
@@ -236,15 +237,14 @@ export class Connection {
 
   private release(): void {
     this.channels.release();
+    this.starved.forget();
     this.session?.vhost.dropOwned(this);
   }
 
-  /** After a write: whoever waited for room goes on, in a turn of its own so that others get theirs. */
+  /** After a write: whoever waited for room goes on. */
   private relieve(): void {
     if (this.outbox.saturated) return;
     this.throttle.choke(false);
-    if (!this.starved) return;
-    this.starved = false;
-    nextTurn(() => this.channels.pump());
+    this.starved.feed();
   }
 }

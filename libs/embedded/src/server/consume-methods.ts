@@ -17,7 +17,7 @@ export const consumeMethods: Answers = {
     if (!global) channel.prefetch = prefetchCount;
     else channel.unacked.limit = prefetchCount;
     channel.reply('basic.qos-ok', {});
-    if (global) for (const queue of channel.waitingQueues()) queue.pump();
+    channel.goOn();
   },
 
   'basic.consume': (channel, args) => {
@@ -27,7 +27,7 @@ export const consumeMethods: Answers = {
 
   'basic.cancel': (channel, { consumerTag, nowait }) => {
     const subscription = channel.subscriptions.get(consumerTag);
-    channel.subscriptions.delete(consumerTag);
+    if (subscription) channel.unsubscribe(subscription);
     if (channel.replies?.tag === consumerTag) {
       channel.connection.house.replyDesk.close(channel.replies);
       channel.replies = undefined;

@@ -32,10 +32,7 @@ export function publish(
     const args = { code: NO_ROUTE, text: 'NO_ROUTE', exchange, routingKey };
     channel.connection.outbox.content(channel.number, 'basic.return', args, message.properties, body);
   }
-  if (tag !== undefined) {
-    channel.confirms?.settle(tag, routed.accepted);
-    channel.connection.outbox.schedule();
-  }
+  if (tag !== undefined) channel.confirms?.settle(tag, routed.accepted);
 }
 
 function send(channel: Channel, message: Message): Routed {

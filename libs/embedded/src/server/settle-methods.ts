@@ -1,6 +1,5 @@
 // basic.ack, nack, reject, recover and confirm.select: what becomes of what was delivered or published.
 import { AmqpFailure } from '../model/failure.js';
-import type { Queue } from '../model/queue.js';
 import type { Channel } from './channel.js';
 import type { Answers } from './channel-methods.js';
 import { Confirms } from './confirms.js';
@@ -29,7 +28,7 @@ export const settleMethods: Answers = {
   'basic.recover-async': (channel, { requeue: again }) => recover(channel, again),
 
   'confirm.select': (channel, { nowait }) => {
-    channel.confirms ??= new Confirms();
+    channel.confirms ??= new Confirms(() => channel.connection.channels.owes(channel));
     if (!nowait) channel.reply('confirm.select-ok', {});
   },
 };
@@ -47,14 +46,11 @@ function recover(channel: Channel, again: boolean): void {
   goOn(channel, deliveries);
 }
 
-/** There is room again: for the queues settled, and with a channel limit for every queue of the channel. */
+/** There is room again: for whoever waited for room on the channel, and for the queues settled. */
 function goOn(channel: Channel, deliveries: readonly Delivery[]): void {
+  // First who was refused for want of room: a consumer that just settled something would take its turn.
+  channel.goOn();
   const [only] = deliveries;
-  if (deliveries.length === 1 && only && channel.unacked.limit === 0) {
-    only.queue.pump();
-    return;
-  }
-  const queues = new Set<Queue>(deliveries.map(({ queue }) => queue));
-  if (channel.unacked.limit > 0) for (const queue of channel.waitingQueues()) queues.add(queue);
-  for (const queue of queues) queue.pump();
+  if (deliveries.length === 1 && only) only.queue.pump();
+  else for (const queue of new Set(deliveries.map((delivery) => delivery.queue))) queue.pump();
 }

@@ -22,7 +22,9 @@ export class Subscription implements Consumer {
   readonly prefetch: number;
   readonly connection: number;
   /** Delivered to it and not settled. */
-  holding = 0;
+  private holding = 0;
+  /** Refused a message, and its queue does not ask it again before it is woken. */
+  private waits = false;
 
   constructor(
     private readonly channel: Channel,
@@ -38,16 +40,30 @@ export class Subscription implements Consumer {
   }
 
   ready(): boolean {
-    if (!this.channel.connection.canTakeMore()) return false;
-    return (
-      this.noAck || ((this.prefetch === 0 || this.holding < this.prefetch) && this.channel.unacked.hasRoom())
-    );
+    this.waits = !this.hasRoom();
+    return !this.waits;
+  }
+
+  /** What refused it a message does so no longer; its queue may ask again. */
+  wake(): void {
+    if (!this.waits) return;
+    this.waits = false;
+    this.queue.consumers.wake(this);
+  }
+
+  /** One of the deliveries it holds is settled. */
+  letGo(): void {
+    this.holding -= 1;
+    this.wake();
   }
 
   deliver(queue: Queue, held: Held): void {
     const { channel } = this;
     const deliveryTag = channel.unacked.next();
-    if (!this.noAck) channel.unacked.add(deliveryTag, { queue, held, subscription: this });
+    if (!this.noAck) {
+      channel.unacked.add(deliveryTag, { queue, held, subscription: this });
+      this.holding += 1;
+    }
     const { message } = held;
     channel.connection.outbox.content(
       channel.number,
@@ -66,6 +82,13 @@ export class Subscription implements Consumer {
 
   cancelled(): void {
     this.channel.subscriptionLost(this);
+  }
+
+  private hasRoom(): boolean {
+    const { channel } = this;
+    if (!channel.connection.canTakeMore(this)) return false;
+    if (this.noAck) return true;
+    return (this.prefetch === 0 || this.holding < this.prefetch) && channel.canTakeMore(this);
   }
 }
 

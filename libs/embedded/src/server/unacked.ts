@@ -11,11 +11,16 @@ export interface Delivery {
   readonly subscription: Subscription | undefined;
 }
 
+/** The walk over what a map still holds is cheaper than one over this many tags for each. */
+const SPARSE = 2;
+
 export class Unacked {
   /** Prefetch of the whole channel (qos with `global`); 0 is no limit. */
   limit = 0;
   private readonly deliveries = new Map<number, Delivery>();
   private lastTag = 0;
+  /** No delivery before this tag is left. */
+  private oldest = 1;
   private consuming = 0;
 
   get size(): number {
@@ -33,9 +38,7 @@ export class Unacked {
 
   add(tag: number, delivery: Delivery): void {
     this.deliveries.set(tag, delivery);
-    if (!delivery.subscription) return;
-    delivery.subscription.holding += 1;
-    this.consuming += 1;
+    if (delivery.subscription) this.consuming += 1;
   }
 
   /** Takes out one delivery, or all up to and including it (tag 0: all). Throws 406 for a tag that is not there. */
@@ -43,23 +46,39 @@ export class Unacked {
     if (multiple && tag === 0) return this.takeAll();
     if (!this.deliveries.has(tag)) throw precondition(`unknown delivery tag ${tag}`);
     if (!multiple) return [this.remove(tag)];
+    return this.upTo(tag);
+  }
+
+  /**
+   * By counting up, since a map is slow to find its first entry when many before it were deleted; unless most tags
+   * are settled already.
+   */
+  private upTo(tag: number): Delivery[] {
     const taken: Delivery[] = [];
-    for (const at of this.deliveries.keys()) {
-      if (at > tag) break;
-      taken.push(this.remove(at));
+    if (tag - this.oldest < SPARSE * this.deliveries.size) {
+      for (let at = this.oldest; at <= tag; at += 1) if (this.deliveries.has(at)) taken.push(this.remove(at));
+    } else {
+      for (const at of this.deliveries.keys()) {
+        if (at > tag) break;
+        taken.push(this.remove(at));
+      }
     }
+    this.oldest = tag + 1;
     return taken;
   }
 
   takeAll(): Delivery[] {
-    return [...this.deliveries.keys()].map((tag) => this.remove(tag));
+    const taken = [...this.deliveries.keys()].map((tag) => this.remove(tag));
+    this.oldest = this.lastTag + 1;
+    return taken;
   }
 
   private remove(tag: number): Delivery {
     const delivery = this.deliveries.get(tag) as Delivery;
     this.deliveries.delete(tag);
+    if (tag === this.oldest) this.oldest += 1;
     if (delivery.subscription) {
-      delivery.subscription.holding -= 1;
+      delivery.subscription.letGo();
       this.consuming -= 1;
     }
     return delivery;
