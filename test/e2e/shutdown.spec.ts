@@ -6,6 +6,7 @@ import { expect, it } from '@jest/globals';
 import type { Delivery } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until, within } from '../support/events.js';
+import { Tap } from '../support/tap.js';
 import { count, logged, rejection, warren } from '../support/warren.js';
 
 onEachBroker('shutting down', (broker) => {
@@ -88,6 +89,37 @@ onEachBroker('shutting down', (broker) => {
     expect(delivery.signal.aborted).toBe(true);
     await logged(rabbit, 'did not finish in time');
     await until(async () => (await count(broker, 'stuck')) === 1, 'the message to be back');
+  });
+
+  it('with the broker frozen, a handler that never ends and a publish without a confirm share one limit', async () => {
+    const shutdown = 6_000;
+    const tap = await Tap.open(broker.url);
+    const { handle, started } = blocking();
+    const rabbit = await warren(tap.url, { shutdown }).consume('shared', handle).open();
+    await rabbit.broker.send('shared', 1);
+    await started.one();
+    tap.shut();
+    const sent = rejection(rabbit.broker.send('shared', 2));
+    const began = performance.now();
+    await within(rabbit.broker.close(), 'close()', 3 * shutdown);
+    const took = performance.now() - began;
+    tap.cut();
+    expect((await sent).code).toBe('WARREN_PUBLISH_UNKNOWN');
+    expect(took).toBeGreaterThan(shutdown - 50);
+    expect(took).toBeLessThan(2 * shutdown);
+  });
+
+  it('a handler that took all the time leaves enough for the confirm of a publish', async () => {
+    const tap = await Tap.open(broker.url);
+    const { handle, started } = blocking();
+    const rabbit = await warren(tap.url, { shutdown: 800 }).consume('late.confirm', handle).open();
+    await rabbit.broker.send('late.confirm', 1);
+    const { signal } = await started.one();
+    tap.shut('answers');
+    const sent = rabbit.broker.send('late.confirm', 2);
+    signal.addEventListener('abort', () => tap.open());
+    await within(Promise.all([rabbit.broker.close(), sent]), 'close() and the confirm');
+    tap.cut();
   });
 
   it('a batch that is not full goes back whole', async () => {
