@@ -143,13 +143,12 @@ export class Broker {
     payload: PayloadOf<Contract>,
     options?: RequestOptions,
   ): Promise<SchemaOutput<Contract['response']>>;
-  async request(
-    target: string | RpcContract,
-    payload: unknown,
-    given: RequestOptions = {},
-  ): Promise<unknown> {
-    const { name, options } = await agreedCall(target, payload, given);
-    return this.outbound.requester.request(name, payload, options);
+  request(target: string | RpcContract, payload: unknown, given: RequestOptions = {}): Promise<unknown> {
+    const { requester } = this.outbound;
+    if (!isContract(target)) return requester.request(target, payload, given);
+    return agreedCall(target, payload, given).then(({ name, options }) =>
+      requester.request(name, payload, options),
+    );
   }
 
   /**

@@ -8,6 +8,7 @@ import { RabbitError } from '../model/errors.js';
 import { HEADER } from '../model/headers.js';
 import { describeError, printable } from '../model/logger.js';
 import type { OutgoingMessage } from '../model/message.js';
+import type { Soon } from '../model/soon.js';
 import { callerErrorFacts } from './caller-errors.js';
 import { isDirect, mayReplyTo } from './reply-address.js';
 import type { HandlerRoom } from './step.js';
@@ -76,7 +77,12 @@ export function replyMessage(
   reply: Reply,
   headers: Record<string, unknown> = {},
 ): OutgoingMessage {
+  const all: Record<string, unknown> = { ...headers };
+  if (reply.isError) all[HEADER.rpcError] = 1;
+  // One library of the field matches replies by this header, so it alone is handed back.
   const requestId = delivery.headers['X-Request-ID'];
+  if (typeof requestId === 'string') all['X-Request-ID'] = requestId;
+  if (room.plan.rpc?.broadcast) all[HEADER.run] = instanceOf(room);
   return {
     exchange: '',
     routingKey: replyTo,
@@ -89,13 +95,7 @@ export function replyMessage(
       deliveryMode: 1,
       contentType: reply.contentType,
       correlationId: delivery.message.properties.correlationId,
-      headers: {
-        ...(reply.isError ? { [HEADER.rpcError]: 1 } : {}),
-        // One library of the field matches replies by this header, so it alone is handed back.
-        ...(typeof requestId === 'string' ? { 'X-Request-ID': requestId } : {}),
-        ...(room.plan.rpc?.broadcast ? { [HEADER.run]: instanceOf(room) } : {}),
-        ...headers,
-      },
+      headers: all,
     },
   };
 }
@@ -105,16 +105,13 @@ function instanceOf({ calls, plan }: HandlerRoom): string {
   return `${calls.instance}/${plan.id}`.slice(0, 100);
 }
 
-/** Sends the one reply of a call. Never rejects. */
-export async function answer(room: HandlerRoom, delivery: Delivery, reply: Reply): Promise<void> {
+/** Sends the one reply of a call. Neither throws nor rejects. */
+export function answer(room: HandlerRoom, delivery: Delivery, reply: Reply): Soon<void> {
   const replyTo = replyAddress(room, delivery);
   if (replyTo === undefined) return;
-  const message = replyMessage(room, delivery, replyTo, reply);
-  try {
-    await room.answers.send(message);
-  } catch (error) {
+  return room.answers.send(replyMessage(room, delivery, replyTo, reply)).catch((error: unknown) => {
     room.counters.answersLost++;
     const line = `${room.plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`;
     room.calls.lines.say((text) => room.logger.warn(text), line);
-  }
+  });
 }

@@ -43,22 +43,24 @@ describe('calls that are being answered', () => {
     const credit = new Credit(1);
     let told = 0;
     credit.signOfLife = () => void told++;
-    const end = calls.begin('one', { delivery: delivery(), credit });
+    const call = { delivery: delivery(), credit };
+    calls.begin('one', call);
     calls.controlQueue = '';
     expect(told).toBe(0);
     calls.controlQueue = 'a.control.00000000';
-    end();
+    calls.end('one', call);
     calls.controlQueue = 'a.control.00000001';
     expect(told).toBe(1);
   });
 
   it('are forgotten when they end, unless another one took their id', () => {
     const calls = new Calls();
-    const end = calls.begin('one', { delivery: delivery() });
-    const second = calls.begin('one', { delivery: delivery() });
-    end();
+    const [first, second] = [{ delivery: delivery() }, { delivery: delivery() }];
+    calls.begin('one', first);
+    calls.begin('one', second);
+    calls.end('one', first);
     expect(calls.size).toBe(1);
-    second();
+    calls.end('one', second);
     expect(calls.size).toBe(0);
   });
 

@@ -51,12 +51,14 @@ export class Calls {
     return this.running.size;
   }
 
-  /** Enters a call. Returns what takes it out again. */
-  begin(id: string, call: RunningCall): () => void {
+  /** Enters a call. */
+  begin(id: string, call: RunningCall): void {
     this.running.set(id, call);
-    return () => {
-      if (this.running.get(id) === call) this.running.delete(id);
-    };
+  }
+
+  /** Takes a call out, unless another one has its id by now. */
+  end(id: string, call: RunningCall): void {
+    if (this.running.get(id) === call) this.running.delete(id);
   }
 
   /** Whether the answer of a call is being streamed by an earlier delivery of the same request. */

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
 import { Delivery } from '../model/delivery.js';
+import { soon, type Soon } from '../model/soon.js';
 import { REQUEUE } from '../model/verdict.js';
 import type { ReceivedMessage } from '../model/message.js';
 import type { LiveChannel } from '../link/channel.js';
@@ -219,10 +220,14 @@ export class Consumer implements Watchable {
     else this.work.push([delivery]);
   }
 
-  private async run(list: readonly Delivery[]): Promise<void> {
-    if (!this.batcher) return this.outcomes.finish(list[0], await this.handlers.run(list[0]));
-    const verdicts = await this.handlers.runBatch(list);
-    list.forEach((delivery, index) => this.outcomes.finish(delivery, verdicts[index]));
+  private run(list: readonly Delivery[]): Soon<void> {
+    if (this.batcher) {
+      return this.handlers
+        .runBatch(list)
+        .then((verdicts) => list.forEach((each, index) => this.outcomes.finish(each, verdicts[index])));
+    }
+    const [delivery] = list;
+    return soon(this.handlers.run(delivery), (verdict) => this.outcomes.finish(delivery, verdict));
   }
 
   /** Back to its queue: at once, or with the channel when that is what its queue goes on at. */

@@ -4,6 +4,7 @@
 import { afterFailure } from '../model/retry-policy.js';
 import { describeError } from '../model/logger.js';
 import type { Delivery } from '../model/delivery.js';
+import type { Soon } from '../model/soon.js';
 import type { Verdict } from '../model/verdict.js';
 import { answer, errorReply } from './answer.js';
 import { batchPipeline } from './batch.js';
@@ -32,7 +33,7 @@ export class Handlers {
   }
 
   /** Runs the handler of a delivery. */
-  run(delivery: Delivery): Promise<Verdict> {
+  run(delivery: Delivery): Soon<Verdict> {
     const index = this.dispatch(delivery);
     const room = this.rooms[index];
     delivery.handler = room?.plan.id ?? `queue '${delivery.queue}'`;

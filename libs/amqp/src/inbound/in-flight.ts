@@ -1,6 +1,8 @@
 // Keeps the number of handlers running at once below a limit; what came beyond it waits here, in order.
 // The broker's prefetch bounds the waiting, so no limit of its own is needed.
 
+import type { Soon } from '../model/soon.js';
+
 /** Runs jobs, at most `limit` at once. */
 export class InFlight<Job> {
   private running = 0;
@@ -10,8 +12,8 @@ export class InFlight<Job> {
 
   constructor(
     private readonly limit: number,
-    /** Must not reject. */
-    private readonly run: (job: Job) => Promise<void>,
+    /** Must neither throw nor reject. */
+    private readonly run: (job: Job) => Soon<void>,
   ) {}
 
   /** How many run now. */
@@ -52,13 +54,15 @@ export class InFlight<Job> {
     while (!this.stopped && this.running < this.limit && this.queue.length > 0) {
       const job = this.queue.shift() as Job;
       this.running++;
-      void this.run(job).then(this.ended, this.ended);
+      const ended = this.run(job);
+      if (ended instanceof Promise) void ended.then(this.ended, this.ended);
+      else this.running--;
     }
+    if (this.running === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 
   private readonly ended = (): void => {
     this.running--;
     this.next();
-    if (this.running === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   };
 }

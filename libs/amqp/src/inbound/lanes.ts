@@ -4,11 +4,12 @@
 
 import type { Delivery } from '../model/delivery.js';
 import { keyOf, type KeyOf } from '../model/order-by.js';
+import { soon, type Soon } from '../model/soon.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { InFlight } from './in-flight.js';
 
 type List = readonly Delivery[];
-type Run = (list: List) => Promise<void>;
+type Run = (list: List) => Soon<void>;
 
 /** What a consumer gives its deliveries to, in lists: of one, or of a batch. */
 export type Work = Pick<InFlight<List>, 'push' | 'stop' | 'forget' | 'idle'>;
@@ -35,7 +36,7 @@ export class Lanes implements Work {
     private readonly keyOf: KeyOf,
     run: Run,
   ) {
-    this.ready = new InFlight(limit, ({ key, delivery }) => run([delivery]).finally(() => this.passOn(key)));
+    this.ready = new InFlight(limit, ({ key, delivery }) => soon(run([delivery]), () => this.passOn(key)));
   }
 
   /** How many keys are under way. */

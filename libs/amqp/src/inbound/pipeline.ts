@@ -3,6 +3,7 @@
 
 import { OutcomeSignal } from '../model/signals.js';
 import { ACK, OPEN, type Verdict } from '../model/verdict.js';
+import type { Soon } from '../model/soon.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { order } from './order.js';
 import type { HandlerRoom, Run } from './step.js';
@@ -17,10 +18,24 @@ export function pipeline(room: HandlerRoom): Run {
 function invoke(plan: HandlerPlan): Run {
   const { handle } = plan.registration;
   const done: Verdict = plan.ack === 'manual' ? OPEN : ACK;
-  return async (delivery) => {
-    let value: unknown = await handle(delivery);
-    if (plan.rpc && !delivery.run.streamed && isItems(value)) value = await lastOf(value, delivery);
+  const manual = plan.ack === 'manual';
+  const verdict = (value: unknown): Verdict => {
     if (value instanceof OutcomeSignal) throw value;
-    return value === undefined || plan.ack === 'manual' ? done : { kind: 'ack', value };
+    return value === undefined || manual ? done : { kind: 'ack', value };
   };
+  return (delivery) => {
+    const finish = (value: unknown): Soon<Verdict> =>
+      plan.rpc && !delivery.run.streamed && isItems(value)
+        ? lastOf(value, delivery).then(verdict)
+        : verdict(value);
+    const value: unknown = handle(delivery);
+    return isThenable(value) ? Promise.resolve(value).then(finish) : finish(value);
+  };
+}
+
+// Handlers may return promises of any library.
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
 }

@@ -4,6 +4,10 @@
 
 const DIRECT = 'amq.rabbitmq.reply-to';
 
+/** Addresses that were found harmless: so many, since anybody can make some. */
+const REMEMBERED = 1_000;
+const harmless = new Set<string>();
+
 /** Whether it is, or pretends to be, an address of RabbitMQ's direct reply-to: one that is no queue. */
 export function isDirect(replyTo: string): boolean {
   return replyTo.startsWith(DIRECT);
@@ -25,6 +29,15 @@ export function mayReplyTo(
  * not decode hurts it. Other brokers make names of another form, and RabbitMQ returns those as unroutable.
  */
 function isHarmless(replyTo: string): boolean {
+  // A caller has one address for all its calls.
+  if (harmless.has(replyTo)) return true;
+  if (!isWellFormed(replyTo)) return false;
+  if (harmless.size >= REMEMBERED) harmless.clear();
+  harmless.add(replyTo);
+  return true;
+}
+
+function isWellFormed(replyTo: string): boolean {
   if (replyTo === DIRECT) return false;
   const parts = replyTo.slice(DIRECT.length + 1).split('.');
   if (parts.length !== 2) return true;

@@ -10,12 +10,13 @@ import type { Delivery } from '../model/delivery.js';
 import type { BrokerLogger } from '../model/logger.js';
 import type { Outlet } from '../model/outlet.js';
 import type { Settings } from '../model/settings.js';
+import type { Soon } from '../model/soon.js';
 import type { Verdict } from '../model/verdict.js';
 import type { Events } from '../observe/listeners.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 
-/** Takes a delivery to its verdict. Never rejects once `observe` is around it. */
-export type Run = (delivery: Delivery) => Promise<Verdict>;
+/** Takes a delivery to its verdict. Neither throws nor rejects once `observe` is around it. */
+export type Run = (delivery: Delivery) => Soon<Verdict>;
 
 /** One idea around a handler: gets what comes after it and returns itself around that. */
 export type Step = (handler: HandlerRoom) => (next: Run) => Run;

@@ -15,13 +15,9 @@ export interface CallScope {
 
 const scopes = new AsyncLocalStorage<CallScope>();
 
-/** Runs a handler inside the call that it answers. */
-export async function inCall<T>(scope: CallScope, handler: () => Promise<T>): Promise<T> {
-  try {
-    return await scopes.run(scope, handler);
-  } finally {
-    scope.over = true;
-  }
+/** Runs a handler inside the call that it answers. Whoever runs it sets `over` when it has ended. */
+export function inCall<T>(scope: CallScope, handler: () => T): T {
+  return scopes.run(scope, handler);
 }
 
 /** The call that is being answered where this is asked. */

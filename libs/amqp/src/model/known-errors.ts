@@ -12,13 +12,16 @@ type Rebuilding = ErrorClass & { readonly fromRemote?: (facts: RemoteErrorFacts)
 /** What an error says about itself elsewhere, and never in `data`. */
 const OWN_WORDS = new Set(['name', 'message', 'stack', 'cause', '__proto__']);
 
+const NO_CLASSES: ReadonlyMap<string, ErrorClass> = new Map();
+
 /** Classes by name. @throws ConfigError when two have the same, or one is no error class */
 export function errorClasses(
   classes: readonly ErrorClass[] | undefined,
   what: string,
 ): ReadonlyMap<string, ErrorClass> {
+  if (!classes) return NO_CLASSES;
   const known = new Map<string, ErrorClass>();
-  for (const one of classes ?? []) {
+  for (const one of classes) {
     if (typeof one !== 'function' || !(one.prototype instanceof Error)) {
       throw new ConfigError(`${what}: errors holds what is no error class`, 'list classes that extend Error');
     }

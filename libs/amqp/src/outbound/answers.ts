@@ -19,27 +19,30 @@ export class Answers {
   }
 
   /** Resolves when the caller's queue has it. @throws UnroutableError when the caller is gone */
-  async send(message: OutgoingMessage): Promise<void> {
+  send(message: OutgoingMessage): Promise<void> {
     const { clock, settings } = this.options;
     const end = clock.now() + settings.publish.timeout;
-    const attempt = (): Promise<Sent> =>
-      this.sender.send(message, {
-        timeout: Math.max(0, end - clock.now()),
-        given: settings.publish.timeout,
-      });
-    let sent: Sent;
-    try {
-      // Beside a suspect, an innocent answer would be lost a second time.
-      while (this.suspects > 0) await this.line;
-      sent = await attempt();
-    } catch (error) {
-      // A second answer is ignored by its caller, so one that may have been lost is sent again.
-      if (!(error instanceof PublishOutcomeUnknownError)) throw error;
-      sent = await this.alone(attempt);
-    }
-    if (!sent.routed) {
-      throw new UnroutableError(message.exchange, message.routingKey, message.properties.messageId ?? '');
-    }
+    // Beside a suspect, an innocent answer would be lost a second time.
+    const sending = this.suspects > 0 ? this.afterSuspects(message, end) : this.attempt(message, end);
+    return sending.then(
+      (sent) => delivered(message, sent),
+      async (error: unknown) => {
+        // A second answer is ignored by its caller, so one that may have been lost is sent again.
+        if (!(error instanceof PublishOutcomeUnknownError)) throw error;
+        delivered(message, await this.alone(() => this.attempt(message, end)));
+      },
+    );
+  }
+
+  private async afterSuspects(message: OutgoingMessage, end: number): Promise<Sent> {
+    while (this.suspects > 0) await this.line;
+    return this.attempt(message, end);
+  }
+
+  private attempt(message: OutgoingMessage, end: number): Promise<Sent> {
+    const { clock, settings } = this.options;
+    const timeout = Math.max(0, end - clock.now());
+    return this.sender.send(message, { timeout, given: settings.publish.timeout });
   }
 
   /** The broker takes messages again. */
@@ -60,4 +63,8 @@ export class Answers {
     this.line = sent.catch(() => undefined);
     return sent;
   }
+}
+
+function delivered({ exchange, routingKey, properties }: OutgoingMessage, { routed }: Sent): void {
+  if (!routed) throw new UnroutableError(exchange, routingKey, properties.messageId ?? '');
 }

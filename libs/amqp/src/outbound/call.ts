@@ -6,37 +6,46 @@ import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
 import { RpcConnectionLostError, RpcNoServerError, RpcTimeoutError } from '../model/rpc-errors.js';
 import type { PendingCall } from './inbox.js';
 import type { Leaving } from './leaving.js';
-
-/** How a call ended. `left`: its server may still be at work for nobody. */
-export type CallResult =
-  { readonly reply: ReceivedMessage } | { readonly error: Error; readonly left: boolean };
+import { readPart, type ReplyReading } from './remote-error.js';
 
 /** What a call is made from. */
 export interface CallOptions {
   readonly message: OutgoingMessage;
   readonly timeout: number;
   readonly leaving: Leaving;
-  readonly deadlines: Deadlines;
-  /** Whether more replies follow this one; then the last one counts. Default: the first is the last. */
-  readonly isPart?: (reply: ReceivedMessage) => boolean;
-  /** The connection was lost: true when the call is sent again. */
-  readonly resend?: (call: Call) => boolean;
-  readonly onEnd: (result: CallResult) => void;
+  readonly reading: ReplyReading;
+  /** How often it may be sent again when the connection is lost. */
+  readonly resends: number;
 }
 
-/** See the top of the file. */
-export class Call implements PendingCall {
-  readonly id: string;
-  ended = false;
-  private readonly deadline: Deadline;
+/** Who makes calls and hears how they end. */
+export interface Caller {
+  readonly deadlines: Deadlines;
+  /** Sends it once more. */
+  again(call: Call): void;
+  /** It is over. `left`: its server may still be at work for nobody. */
+  ended(call: Call, left: boolean): void;
+}
 
-  constructor(private readonly options: CallOptions) {
-    const { message, timeout, leaving, deadlines } = options;
-    this.id = message.properties.correlationId as string;
-    this.deadline = deadlines.set(timeout, () => {
-      this.leave(new RpcTimeoutError(message.exchange, message.routingKey, timeout, this.id));
-    });
-    leaving.listen(this.onLeft);
+/** See the top of the file. It is its own deadline. */
+export class Call implements PendingCall, Deadline {
+  readonly id: string;
+  tick = 0;
+  ended = false;
+  private resends: number;
+  /** Of an answer in several parts: the last one with a value. */
+  private last: ReceivedMessage | undefined;
+
+  constructor(
+    private readonly options: CallOptions,
+    private readonly by: Caller,
+    private readonly resolve: (reply: ReceivedMessage) => void,
+    private readonly reject: (error: Error) => void,
+  ) {
+    this.id = options.message.properties.correlationId as string;
+    this.resends = options.resends;
+    by.deadlines.add(options.timeout, this);
+    options.leaving.listen(this);
   }
 
   get message(): OutgoingMessage {
@@ -44,7 +53,9 @@ export class Call implements PendingCall {
   }
 
   onReply(reply: ReceivedMessage): void {
-    if (!this.options.isPart?.(reply)) this.end({ reply });
+    const part = partOf(reply, this.options.reading);
+    if (part === 'more') this.last = reply;
+    else if (this.end(false)) this.resolve(part === 'end' && this.last ? this.last : reply);
   }
 
   onReturned(): void {
@@ -52,27 +63,49 @@ export class Call implements PendingCall {
   }
 
   onLost(reason: string): void {
-    if (this.options.resend?.(this)) return;
+    if (this.resends-- > 0) return this.by.again(this);
     this.fail(new RpcConnectionLostError(this.message.exchange, this.message.routingKey, new Error(reason)));
   }
 
   fail(error: Error): void {
-    this.end({ error, left: false });
+    if (this.end(false)) this.reject(error);
+  }
+
+  /** Its time is over. */
+  onExpired(): void {
+    const { exchange, routingKey } = this.message;
+    this.leave(new RpcTimeoutError(exchange, routingKey, this.options.timeout, this.id));
+  }
+
+  /** A signal aborted. */
+  handleEvent(): void {
+    this.leave(this.options.leaving.error({ ...this.message, correlationId: this.id }));
   }
 
   private leave(error: Error | undefined): void {
-    if (error) this.end({ error, left: true });
+    if (error && this.end(true)) this.reject(error);
   }
 
-  private readonly onLeft = (): void => {
-    this.leave(this.options.leaving.error({ ...this.message, correlationId: this.id }));
-  };
-
-  private end(result: CallResult): void {
-    if (this.ended) return;
+  /** False when it had ended before. */
+  private end(left: boolean): boolean {
+    if (this.ended) return false;
     this.ended = true;
-    this.options.deadlines.clear(this.deadline);
-    this.options.leaving.forget(this.onLeft);
-    this.options.onEnd(result);
+    this.by.deadlines.clear(this);
+    this.options.leaving.forget(this);
+    this.by.ended(this, left);
+    return true;
+  }
+}
+
+/** Whether a reply is one of several: for wires that stream in a form of their own. */
+function partOf(reply: ReceivedMessage, reading: ReplyReading): 'more' | 'last' | 'end' {
+  if (!reading.codec?.encodeEnd) return 'last';
+  try {
+    const part = readPart(reply, reading);
+    if (part.kind === 'end') return 'end';
+    return part.more ? 'more' : 'last';
+  } catch {
+    // An error, which ends every answer; it is read again by whoever asked.
+    return 'last';
   }
 }

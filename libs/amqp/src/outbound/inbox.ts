@@ -2,6 +2,7 @@
 // no other call.
 
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
+import type { Waiting } from './waiting-room.js';
 
 /** A call under way: it ends by its reply, deadline, signal, return, or the loss of the channel. */
 export interface PendingCall {
@@ -18,46 +19,73 @@ export interface PendingCall {
   fail(error: Error): void;
 }
 
-/** Who waits on one life of the reply channel. */
+/** A call, its place in the waiting room, and whether it has left. */
+export class Entry implements Waiting {
+  gone = true;
+  queued = false;
+  sent = false;
+
+  constructor(
+    readonly call: PendingCall,
+    private readonly send: (entry: Entry) => void,
+  ) {}
+
+  get bytes(): number {
+    return this.call.message.content.length;
+  }
+
+  go(): void {
+    this.send(this);
+  }
+}
+
+/** Sent or waiting to be sent. */
 export class Inbox {
-  private readonly waiting = new Map<string, PendingCall>();
+  private readonly entries = new Map<string, Entry>();
 
   /** How many wait. */
   get size(): number {
-    return this.waiting.size;
+    return this.entries.size;
   }
 
-  add(call: PendingCall): void {
-    this.waiting.set(call.id, call);
+  add(entry: Entry): void {
+    this.entries.set(entry.call.id, entry);
   }
 
-  has(id: string): boolean {
-    return this.waiting.has(id);
+  get(id: string): Entry | undefined {
+    return this.entries.get(id);
   }
 
   remove(id: string): void {
-    this.waiting.delete(id);
+    this.entries.delete(id);
   }
 
   /** False when nobody waits for it: late, repeated, foreign, or without an id. */
   deliver(message: ReceivedMessage): boolean {
-    const call = this.find(message.properties.correlationId);
+    const call = this.sent(message.properties.correlationId);
     call?.onReply(message);
     return call !== undefined;
   }
 
   returned(message: ReceivedMessage): void {
-    this.find(message.properties.correlationId)?.onReturned();
+    this.sent(message.properties.correlationId)?.onReturned();
   }
 
   /** The channel died: every call that was sent on it hears so. */
   lost(reason: string): void {
-    const all = [...this.waiting.values()];
-    this.waiting.clear();
-    for (const call of all) call.onLost(reason);
+    for (const entry of [...this.entries.values()].filter(({ sent }) => sent)) {
+      entry.sent = false;
+      entry.call.onLost(reason);
+    }
   }
 
-  private find(id: unknown): PendingCall | undefined {
-    return typeof id === 'string' ? this.waiting.get(id) : undefined;
+  /** All of them. */
+  calls(): PendingCall[] {
+    return Array.from(this.entries.values(), ({ call }) => call);
+  }
+
+  private sent(id: unknown): PendingCall | undefined {
+    const entry = typeof id === 'string' ? this.entries.get(id) : undefined;
+    return entry?.sent ? entry.call : undefined;
   }
 }

@@ -14,6 +14,11 @@ export interface CallNames {
   readonly correlationId: string;
 }
 
+/** A function, or an object with `handleEvent`. */
+type EventListenerOrObject = Parameters<AbortSignal['addEventListener']>[1];
+
+const NONE: readonly AbortSignal[] = [];
+
 /** See the top of the file. One for each call. */
 export class Leaving {
   private readonly signals: readonly AbortSignal[];
@@ -24,7 +29,7 @@ export class Leaving {
     private readonly scope: CallScope | undefined,
     private readonly clock: Clock,
   ) {
-    this.signals = [own, scope?.signal].filter((signal) => signal !== undefined);
+    this.signals = own || scope ? [own, scope?.signal].filter((signal) => signal !== undefined) : NONE;
     this.began = clock.now();
   }
 
@@ -39,7 +44,7 @@ export class Leaving {
     return aborted && new RpcCancelledError(exchange, routingKey, aborted.reason);
   }
 
-  listen(onLeft: () => void): void {
+  listen(onLeft: EventListenerOrObject): void {
     for (const signal of this.signals) {
       // Thousands of calls may share one signal; Node would take that for a leak and say so. What is set is not asked
       // first: Node 20's getMaxListeners throws for a signal that has no limit.
@@ -48,7 +53,7 @@ export class Leaving {
     }
   }
 
-  forget(onLeft: () => void): void {
+  forget(onLeft: EventListenerOrObject): void {
     for (const signal of this.signals) signal.removeEventListener('abort', onLeft);
   }
 }

@@ -16,8 +16,8 @@ import type { Settings } from '../model/settings.js';
 import type { Events } from '../observe/listeners.js';
 import { ControlLine, type ControlTarget } from './control-line.js';
 import type { Destinations } from './destinations.js';
-import { Inbox, type PendingCall } from './inbox.js';
-import { WaitingRoom, type Waiting } from './waiting-room.js';
+import { Entry, Inbox, type PendingCall } from './inbox.js';
+import { WaitingRoom } from './waiting-room.js';
 
 /** What a reply line is made from. */
 export interface ReplyLineOptions {
@@ -36,8 +36,6 @@ export class ReplyLine {
   private readonly room: WaitingRoom;
   private readonly lease: ChannelLease;
   private readonly control: ControlLine;
-  /** Sent or waiting, by correlation id, with their places in the room. */
-  private readonly calls = new Map<string, { readonly call: PendingCall; readonly place: Waiting }>();
   private replyTo = DIRECT_REPLY_TO;
   private closed = false;
 
@@ -57,7 +55,7 @@ export class ReplyLine {
 
   /** Calls that wait for their answer, or to be sent. */
   get pending(): number {
-    return this.calls.size;
+    return this.inbox.size;
   }
 
   /** Lets waiting calls go. */
@@ -71,7 +69,7 @@ export class ReplyLine {
     const { maxPending } = this.options.settings.rpc;
     if (this.closed) return new ConnectionLostError('calling is over: the broker object was closed');
     if (this.pending >= maxPending) return new WaitingRoomFullError(`${maxPending} calls under way`);
-    if (id === undefined || !this.calls.has(id)) return undefined;
+    if (id === undefined || !this.inbox.get(id)) return undefined;
     const text = `a call with the correlation id '${printable(id)}' is under way already`;
     return new EncodeError(text, 'leave correlationId out, or make it unique');
   }
@@ -80,27 +78,29 @@ export class ReplyLine {
   begin(call: PendingCall): void {
     const { destinations } = this.options;
     this.lease.start();
-    const place: Waiting = { bytes: call.message.content.length, go: () => this.send(call), gone: true };
-    this.calls.set(call.id, { call, place });
-    const launch = (): void => this.launch(call, place);
+    const entry = new Entry(call, this.send);
+    this.inbox.add(entry);
     // A missing exchange would cost the channel, and with it the answers of all other calls.
-    if (destinations.isKnown(call.message.exchange)) launch();
-    else destinations.ensure(call.message.exchange).then(launch, (error: Error) => call.fail(error));
+    if (destinations.isKnown(call.message.exchange)) this.launch(entry);
+    else
+      destinations.ensure(call.message.exchange).then(
+        () => this.launch(entry),
+        (error: Error) => call.fail(error),
+      );
   }
 
   /** The call ended: nothing of it stays here. Says whether it had been sent. */
   end(id: string): boolean {
-    const entry = this.calls.get(id);
-    const sent = this.inbox.has(id);
-    if (entry) this.room.leave(entry.place);
-    this.calls.delete(id);
+    const entry = this.inbox.get(id);
+    if (!entry) return false;
+    if (!entry.gone) this.room.leave(entry);
     this.inbox.remove(id);
-    return sent;
+    return entry.sent;
   }
 
   /** Whether a call has left, so that somebody may be at work for it. */
   isSent(id: string): boolean {
-    return this.inbox.has(id);
+    return this.inbox.get(id)?.sent ?? false;
   }
 
   /** Tells the servers of a call something, when they can know it. Nobody waits for it to arrive. */
@@ -112,26 +112,27 @@ export class ReplyLine {
   async close(): Promise<void> {
     this.closed = true;
     this.inbox.lost('closed');
-    for (const { call } of [...this.calls.values()]) {
+    for (const call of this.inbox.calls()) {
       call.fail(new ConnectionLostError('closed before the call could be sent'));
     }
     await Promise.all([this.lease.close(), this.control.close()]);
   }
 
-  private launch(call: PendingCall, place: Waiting): void {
-    if (call.ended) return;
-    if (this.isOpen()) return this.send(call);
+  private launch(entry: Entry): void {
+    if (entry.call.ended) return;
+    if (this.isOpen()) return this.send(entry);
     try {
-      this.room.enter(place);
+      this.room.enter(entry);
     } catch (error) {
-      call.fail(error as Error);
+      entry.call.fail(error as Error);
     }
   }
 
-  private send(call: PendingCall): void {
+  private readonly send = (entry: Entry): void => {
     const channel = this.lease.current;
-    // The waiter is in the inbox before its frame leaves.
-    this.inbox.add(call);
+    const { call } = entry;
+    // It waits before its frame leaves.
+    entry.sent = true;
     try {
       channel?.publish(call.message, this.replyTo);
     } catch (error) {
@@ -139,7 +140,7 @@ export class ReplyLine {
       if (channel?.alive) call.fail(new EncodeError(`the request cannot be sent: ${text}`, '', error));
       else call.onLost(text);
     }
-  }
+  };
 
   private async setUp(channel: LiveChannel): Promise<void> {
     const { settings, events } = this.options;

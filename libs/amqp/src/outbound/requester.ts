@@ -11,7 +11,7 @@ import { milliseconds } from '../model/duration.js';
 import { EncodeError } from '../model/errors.js';
 import { HEADER } from '../model/headers.js';
 import { errorClasses } from '../model/known-errors.js';
-import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
+import type { ReceivedMessage } from '../model/message.js';
 import { outgoing } from '../model/outgoing.js';
 import { outgoingHeaders } from '../model/outgoing-headers.js';
 import { whole } from '../model/option-checks.js';
@@ -19,10 +19,10 @@ import type { Gathered, GatherOptions, RequestOptions, StreamOptions } from '../
 import { validate } from '../model/schema.js';
 import type { Settings } from '../model/settings.js';
 import type { Agreed } from './agreed.js';
-import { Call } from './call.js';
+import { Call, type Caller, type CallOptions } from './call.js';
 import { GatherCall } from './gather-call.js';
 import { Leaving } from './leaving.js';
-import { readPart, readReply, type ReplyReading } from './remote-error.js';
+import { readPart, readReply } from './remote-error.js';
 import { ReplyLine, type ReplyLineOptions } from './reply-line.js';
 import { StreamCall } from './stream-call.js';
 import { StreamReader } from './stream-reader.js';
@@ -36,12 +36,7 @@ export interface RequesterOptions extends ReplyLineOptions {
 }
 
 /** A request, and how long and for whom it is worth working on. */
-interface Prepared {
-  readonly message: OutgoingMessage;
-  readonly timeout: number;
-  readonly leaving: Leaving;
-  readonly reading: ReplyReading;
-}
+type Prepared = CallOptions;
 
 const CREDIT = 64;
 
@@ -50,9 +45,18 @@ export class Requester {
   private readonly line: ReplyLine;
   private readonly prefix = randomBytes(12).toString('base64url');
   private counter = 0;
+  private readonly caller: Caller;
 
   constructor(private readonly options: RequesterOptions) {
     this.line = new ReplyLine(options);
+    this.caller = {
+      deadlines: options.deadlines,
+      again: (call) => {
+        this.line.end(call.id);
+        this.line.begin(call);
+      },
+      ended: (call, left) => this.finish(call, left),
+    };
   }
 
   /** Calls that wait for their answer, or to be sent. */
@@ -73,7 +77,7 @@ export class Requester {
   /** Calls the handler of `routingKey` (on the default exchange: that queue). */
   async request(routingKey: string, payload: unknown, options: RequestOptions): Promise<unknown> {
     const call = this.prepare(options.exchange ?? '', routingKey, payload, options);
-    const value = readReply(await this.answer(call, options.idempotent === true), call.reading);
+    const value = readReply(await this.answer(call), call.reading);
     return options.schema ? validate(options.schema, value) : value;
   }
 
@@ -118,32 +122,8 @@ export class Requester {
     );
   }
 
-  private answer({ reading, ...call }: Prepared, idempotent: boolean): Promise<ReceivedMessage> {
-    let resends = idempotent ? 1 : 0;
-    let last: ReceivedMessage | undefined;
-    return new Promise((resolve, reject) => {
-      const pending: Call = new Call({
-        ...{ ...call, deadlines: this.options.deadlines },
-        isPart: (reply) => {
-          const part = partOf(reply, reading);
-          if (part === 'more') last = reply;
-          else if (part !== 'end') last = undefined;
-          return part === 'more';
-        },
-        resend: () => {
-          if (resends-- <= 0) return false;
-          this.line.end(pending.id);
-          this.line.begin(pending);
-          return true;
-        },
-        onEnd: (result) => {
-          this.finish(pending, 'error' in result && result.left);
-          if ('error' in result) reject(result.error);
-          else resolve(last ?? result.reply);
-        },
-      });
-      this.line.begin(pending);
-    });
+  private answer(call: Prepared): Promise<ReceivedMessage> {
+    return new Promise((resolve, reject) => this.line.begin(new Call(call, this.caller, resolve, reject)));
   }
 
   private streamed({ reading, ...call }: Prepared, credit: number): StreamCall {
@@ -180,14 +160,15 @@ export class Requester {
       leaving.error({ exchange, routingKey, correlationId }) ?? this.line.refusal(options.correlationId);
     if (refusal) throw refusal;
     const deadline = credit === undefined ? clock.now() + timeout : scope?.deadline;
-    const headers = {
-      ...(options.headers === undefined ? {} : outgoingHeaders(options.headers)),
-      ...(deadline === undefined ? {} : { [HEADER.deadline]: Math.floor(deadline) }),
-      ...(credit === undefined ? {} : { [HEADER.stream]: credit }),
-    };
+    const headers = options.headers === undefined ? {} : outgoingHeaders(options.headers);
+    if (deadline !== undefined) headers[HEADER.deadline] = Math.floor(deadline);
+    if (credit !== undefined) headers[HEADER.stream] = credit;
     const message = outgoing(
       {
-        ...{ exchange, routingKey, persistent: false, mandatory: true },
+        exchange,
+        routingKey,
+        persistent: false,
+        mandatory: true,
         messageId: options.messageId ?? randomUUID(),
         timestamp: clock.now(),
         appId: settings.service,
@@ -198,25 +179,13 @@ export class Requester {
       { ...options, headers, correlationId, expiration: timeout },
     );
     const known = errorClasses(options.errors, 'a call');
-    return { message, timeout, leaving, reading: { codecs, codec: options.codec, known } };
+    const reading = { codecs, codec: options.codec, known };
+    return { message, timeout, leaving, reading, resends: options.idempotent === true ? 1 : 0 };
   }
 
   /** Whoever works for a caller that left should know. */
   private finish({ id, message }: Call | GatherCall, left: boolean): void {
     const sent = this.line.end(id);
     if (left && sent) this.line.tell({ kind: 'cancel', id }, message);
-  }
-}
-
-/** Whether a reply is one of several: for wires that stream in a form of their own. */
-function partOf(reply: ReceivedMessage, reading: ReplyReading): 'more' | 'last' | 'end' {
-  if (!reading.codec?.encodeEnd) return 'last';
-  try {
-    const part = readPart(reply, reading);
-    if (part.kind === 'end') return 'end';
-    return part.more ? 'more' : 'last';
-  } catch {
-    // An error, which ends every answer; it is read again by whoever asked.
-    return 'last';
   }
 }

@@ -46,13 +46,14 @@ export function plainHandler(
   return (input) => {
     const delivery = input as Delivery;
     const result = call(delivery);
-    if (result instanceof Promise) {
-      return result.then((value: unknown) =>
-        isObservable(value) ? settled(value, new RabbitContext(delivery)) : value,
-      );
-    }
-    return isObservable(result) ? settled(result, new RabbitContext(delivery)) : result;
+    const last = (value: unknown): unknown =>
+      isObservable(value) ? settled(value, new RabbitContext(delivery)) : value;
+    return isThenable(result) ? Promise.resolve(result).then(last) : last(result);
   };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 const nothing: Read = () => undefined;

@@ -17,7 +17,7 @@ export const decode: Step = (room) => {
     try {
       payload = payloadOf(delivery, codecs, codec);
     } catch (error) {
-      return Promise.resolve(refused(error));
+      return refused(error);
     }
     if (schema) return checked(delivery, schema, payload, next);
     delivery.payload = payload;

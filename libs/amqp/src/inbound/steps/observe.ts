@@ -3,23 +3,23 @@
 
 import { humanDuration } from '../../model/duration.js';
 import { describeError, printable } from '../../model/logger.js';
+import { attempt, soon } from '../../model/soon.js';
 import type { Delivery } from '../../model/delivery.js';
 import type { Verdict } from '../../model/verdict.js';
 import type { HandlerRoom, Step } from '../step.js';
 
 /** Log lines and events for one handler. */
-export const observe: Step = (room) => (next) => async (delivery) => {
-  const { clock } = room;
-  const began = clock.now();
-  let verdict: Verdict;
-  try {
-    verdict = await next(delivery);
-  } catch (error) {
+export const observe: Step = (room) => (next) => (delivery) => {
+  const began = room.clock.now();
+  const verdict = attempt<Verdict>(
+    () => next(delivery),
     // A step failed, not the handler: nothing is known, so a person has to look.
-    verdict = { kind: 'dead-letter', reason: 'rejected', error };
-  }
-  report(room, delivery, verdict, began);
-  return verdict;
+    (error) => ({ kind: 'dead-letter', reason: 'rejected', error }),
+  );
+  return soon(verdict, (known) => {
+    report(room, delivery, known, began);
+    return known;
+  });
 };
 
 /** Says what became of a delivery: the log line and the event. What the handler decided by itself is the truth. */

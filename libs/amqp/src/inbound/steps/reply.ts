@@ -1,7 +1,9 @@
 // Answers the caller of an RPC handler, whatever comes of it. The answer goes out before the request is settled.
 // A request that nobody waits for is not run, and its handler is told to stop as soon as nobody waits any more.
 
+import type { Deadline } from '../../model/deadlines.js';
 import type { Delivery } from '../../model/delivery.js';
+import { attempt, soon, type Soon } from '../../model/soon.js';
 import { inCall } from '../../model/call-scope.js';
 import { RabbitError } from '../../model/errors.js';
 import { countHeader, HEADER } from '../../model/headers.js';
@@ -21,51 +23,75 @@ export const reply: Step = (room) => (next) => {
   const { rpc } = room.plan;
   if (!rpc) return next;
   const stored = rpc.idempotent && repeats(room, rpc.idempotent);
-  return async (delivery) => {
+  return (delivery) => {
     delivery.run.callerDeadline = deadlineOf(delivery);
-    const reason = await notWorthIt(room, delivery);
-    if (reason) return skip(room, delivery, reason);
-    const id = delivery.message.properties.correlationId ?? '';
-    // Its channel was lost, its stream goes on: another one would only break it off.
-    if (delivery.message.redelivered && room.calls.isStreaming(id)) return DROP;
-    const granted = countHeader(delivery.headers, HEADER.stream);
-    // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
-    delivery.run.streamed = granted > 0 || (!stored && room.plan.codec?.encodeEnd !== undefined);
-    const call = { delivery, credit: granted > 0 ? new Credit(granted) : undefined };
-    const end = room.calls.begin(id, call);
-    const stopWatch = watch(room, delivery);
-    const scope = {
-      deadline: delivery.run.callerDeadline,
-      over: false,
-      // Made when somebody asks: most handlers call nobody.
-      get signal() {
-        return delivery.signal;
-      },
-    };
-    try {
-      return await inCall(scope, () => conclude(room, next, delivery, call.credit, stored));
-    } finally {
-      stopWatch();
-      end();
-    }
+    return soon(notWorthIt(room, delivery), (reason) =>
+      reason ? skip(room, delivery, reason) : begin(room, next, delivery, stored),
+    );
   };
 };
 
+function begin(room: HandlerRoom, next: Run, delivery: Delivery, stored: Repeats | undefined): Soon<Verdict> {
+  const id = delivery.message.properties.correlationId ?? '';
+  // Its channel was lost, its stream goes on: another one would only break it off.
+  if (delivery.message.redelivered && room.calls.isStreaming(id)) return DROP;
+  const granted = countHeader(delivery.headers, HEADER.stream);
+  // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
+  delivery.run.streamed = granted > 0 || (!stored && room.plan.codec?.encodeEnd !== undefined);
+  const call = { delivery, credit: granted > 0 ? new Credit(granted) : undefined };
+  room.calls.begin(id, call);
+  const deadline = watch(room, delivery);
+  const scope = {
+    deadline: delivery.run.callerDeadline,
+    over: false,
+    // Made when somebody asks: most handlers call nobody.
+    get signal() {
+      return delivery.signal;
+    },
+  };
+  const over = (): void => {
+    scope.over = true;
+    if (deadline) room.deadlines.clear(deadline);
+    room.calls.end(id, call);
+  };
+  const verdict = attempt(
+    () => inCall(scope, () => conclude(room, next, delivery, call.credit, stored)),
+    (error) => {
+      over();
+      throw error;
+    },
+  );
+  return soon(verdict, (known) => {
+    over();
+    return known;
+  });
+}
+
 /** Runs the handler and answers. */
-async function conclude(
+function conclude(
   room: HandlerRoom,
   next: Run,
   delivery: Delivery,
   credit: Credit | undefined,
   stored: Repeats | undefined,
-): Promise<Verdict> {
+): Soon<Verdict> {
   if (stored && !credit) {
     const run = async (): Promise<Outcome> => settled(room, delivery, await next(delivery));
-    return finish(room, delivery, await stored(delivery, run));
+    return stored(delivery, run).then((outcome) => finish(room, delivery, outcome));
   }
-  const verdict = await next(delivery);
-  const items = verdict.kind === 'ack' && isItems(verdict.value) ? verdict.value : undefined;
-  if (!items || !delivery.run.streamed) return finish(room, delivery, await settled(room, delivery, verdict));
+  return soon(next(delivery), (verdict) => {
+    const items = verdict.kind === 'ack' && isItems(verdict.value) ? verdict.value : undefined;
+    if (items && delivery.run.streamed) return streamed(room, delivery, items, credit);
+    return soon(settled(room, delivery, verdict), (outcome) => finish(room, delivery, outcome));
+  });
+}
+
+async function streamed(
+  room: HandlerRoom,
+  delivery: Delivery,
+  items: AsyncIterable<unknown>,
+  credit: Credit | undefined,
+): Promise<Verdict> {
   if (credit && room.calls.unreachable) {
     letGo(items[Symbol.asyncIterator]());
     const error = new RpcProtocolError(`${room.plan.id} cannot stream: the broker keeps its callers from it`);
@@ -77,30 +103,40 @@ async function conclude(
   return left(room, delivery, { kind: 'dead-letter', reason: 'not-retryable', error }, begun);
 }
 
-async function settled(room: HandlerRoom, delivery: Delivery, given: Verdict): Promise<Outcome> {
+function settled(room: HandlerRoom, delivery: Delivery, given: Verdict): Soon<Outcome> {
   const verdict = hopeless(room, delivery, given);
   if (verdict.kind === 'requeue' || verdict.kind === 'retry') return { verdict, reply: undefined };
   if (verdict.kind === 'dead-letter') return { verdict, reply: errorReply(room, verdict.error) };
+  const value = verdict.kind === 'ack' ? verdict.value : undefined;
+  const response = room.plan.rpc?.response;
+  if (!response) return replied(room, verdict, value);
+  // The schema only checks: what it would change, it changes at the caller.
+  return assertFits(response, value, `the answer of ${room.plan.id}`).then(
+    () => replied(room, verdict, value),
+    (error: unknown) => unfit(room, verdict, error),
+  );
+}
+
+function replied(room: HandlerRoom, verdict: Verdict, value: unknown): Outcome {
   try {
-    const value = verdict.kind === 'ack' ? verdict.value : undefined;
-    // The schema only checks: what it would change, it changes at the caller.
-    await assertFits(room.plan.rpc?.response, value, `the answer of ${room.plan.id}`);
     return { verdict, reply: valueReply(room, value) };
   } catch (error) {
-    // The handler returned what cannot travel: the caller must not wait for its time-out to learn it.
-    room.logger.error(
-      `${room.plan.id} returned what cannot be an answer: ${printable(describeError(error))}`,
-    );
-    return { verdict, reply: errorReply(room, error) };
+    return unfit(room, verdict, error);
   }
 }
 
-async function finish(room: HandlerRoom, delivery: Delivery, result: Outcome): Promise<Verdict> {
+/** The handler returned what cannot travel: the caller must not wait for its time-out to learn it. */
+function unfit(room: HandlerRoom, verdict: Verdict, error: unknown): Outcome {
+  room.logger.error(`${room.plan.id} returned what cannot be an answer: ${printable(describeError(error))}`);
+  return { verdict, reply: errorReply(room, error) };
+}
+
+function finish(room: HandlerRoom, delivery: Delivery, result: Outcome): Soon<Verdict> {
   const verdict = left(room, delivery, result.verdict);
   // Late, the answer would only be ignored; and what goes back to its queue is answered by another instance.
   const wanted = verdict.kind !== 'requeue' && !(delivery.run.abortedBy instanceof CallerLeftError);
-  if (result.reply && wanted) await answer(room, delivery, result.reply);
-  return verdict;
+  if (!result.reply || !wanted) return verdict;
+  return soon(answer(room, delivery, result.reply), () => verdict);
 }
 
 /** A next attempt after the caller's time helps nobody: it gets the error now. */
@@ -140,14 +176,14 @@ type SkipReason = 'left' | 'late' | 'gone';
 /** Shorter waits are not worth the question whether the caller is still there. */
 const WORTH_ASKING = 50;
 
-async function notWorthIt(room: HandlerRoom, delivery: Delivery): Promise<SkipReason | undefined> {
+function notWorthIt(room: HandlerRoom, delivery: Delivery): Soon<SkipReason | undefined> {
   const { correlationId, replyTo } = delivery.message.properties;
   const now = room.clock.now();
   if (correlationId !== undefined && room.calls.hasLeft(correlationId)) return 'left';
   if (delivery.run.callerDeadline !== undefined && delivery.run.callerDeadline <= now) return 'late';
+  if (!room.plan.rpc?.skipsGone || !replyTo) return undefined;
   const waited = now - sentAt(delivery) >= WORTH_ASKING || delivery.message.redelivered;
-  if (room.plan.rpc?.skipsGone && waited && replyTo && (await room.callers.isGone(replyTo))) return 'gone';
-  return undefined;
+  return waited ? room.callers.isGone(replyTo).then((gone) => (gone ? 'gone' : undefined)) : undefined;
 }
 
 /** When its caller sent a request, as far as that is known; never later than it arrived. */
@@ -156,23 +192,22 @@ function sentAt({ headers, message, run }: Delivery): number {
   return Number.isFinite(lived) ? Math.min(lived, run.arrivedAt) : run.arrivedAt;
 }
 
-async function skip(room: HandlerRoom, delivery: Delivery, reason: SkipReason): Promise<Verdict> {
+function skip(room: HandlerRoom, delivery: Delivery, reason: SkipReason): Soon<Verdict> {
   const { events, plan } = room;
   if (events.hears('call-skipped')) {
     events.emit({ kind: 'call-skipped', handler: plan.id, queue: delivery.queue, delivery, reason });
   }
   // By another clock it may not be too late.
-  if (reason === 'late') await answer(room, delivery, errorReply(room, new LateRequestError()));
-  return DROP;
+  if (reason !== 'late') return DROP;
+  return soon(answer(room, delivery, errorReply(room, new LateRequestError())), () => DROP);
 }
 
 /** Stops the handler when its caller's time is over. */
-function watch({ clock, deadlines }: HandlerRoom, delivery: Delivery): () => void {
+function watch({ clock, deadlines }: HandlerRoom, delivery: Delivery): Deadline | undefined {
   const { callerDeadline } = delivery.run;
-  if (callerDeadline === undefined) return () => undefined;
+  if (callerDeadline === undefined) return undefined;
   delivery.run.deadline = callerDeadline;
-  const deadline = deadlines.set(callerDeadline - clock.now(), () => delivery.abort(new CallerLeftError()));
-  return () => deadlines.clear(deadline);
+  return deadlines.set(callerDeadline - clock.now(), () => delivery.abort(new CallerLeftError()));
 }
 
 class LateRequestError extends RabbitError {

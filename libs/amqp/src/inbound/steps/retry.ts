@@ -3,6 +3,7 @@
 
 import { countHeader } from '../../model/headers.js';
 import { RabbitError } from '../../model/errors.js';
+import { attempt } from '../../model/soon.js';
 import { afterFailure } from '../../model/retry-policy.js';
 import type { Delivery } from '../../model/delivery.js';
 import type { Settings } from '../../model/settings.js';
@@ -10,14 +11,14 @@ import type { Verdict } from '../../model/verdict.js';
 import { POISON_DELIVERIES } from '../../topology/handler-limits.js';
 import type { Step } from '../step.js';
 
-export const retry: Step = (room) => (next) => async (delivery) => {
-  const refused = unfit(delivery, room.settings);
-  if (refused) return refused;
-  try {
-    return await next(delivery);
-  } catch (error) {
-    return afterFailure(room.plan.retry, delivery.attempt, error);
-  }
+export const retry: Step = (room) => (next) => (delivery) => {
+  return (
+    unfit(delivery, room.settings) ??
+    attempt(
+      () => next(delivery),
+      (error) => afterFailure(room.plan.retry, delivery.attempt, error),
+    )
+  );
 };
 
 /** The verdict of a delivery that no handler should see, or nothing. */

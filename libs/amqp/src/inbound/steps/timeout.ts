@@ -4,6 +4,7 @@
 import { HandlerTimeoutError } from '../../model/errors.js';
 import { describeError, printable } from '../../model/logger.js';
 import type { Delivery } from '../../model/delivery.js';
+import type { Soon } from '../../model/soon.js';
 import type { HandlerRoom, Step } from '../step.js';
 
 export const timeout: Step = (room) => (next) => {
@@ -12,11 +13,7 @@ export const timeout: Step = (room) => (next) => {
 };
 
 /** What `work` comes to, or a HandlerTimeoutError when the handler's timeout passes first. */
-export function limited<T>(
-  room: HandlerRoom,
-  deliveries: readonly Delivery[],
-  work: () => Promise<T>,
-): Promise<T> {
+export function limited<T>(room: HandlerRoom, deliveries: readonly Delivery[], work: () => Soon<T>): Soon<T> {
   const { plan, deadlines, logger, clock } = room;
   const limit = plan.timeout;
   if (limit === undefined) return work();
@@ -24,10 +21,10 @@ export function limited<T>(
   const end = began + limit;
   for (const delivery of deliveries) delivery.run.deadline = Math.min(delivery.run.deadline ?? Infinity, end);
   return new Promise<T>((resolve, reject) => {
-    const error = new HandlerTimeoutError(plan.id, limit);
     let late = false;
     const deadline = deadlines.set(limit, () => {
       late = true;
+      const error = new HandlerTimeoutError(plan.id, limit);
       for (const delivery of deliveries) delivery.abort(error);
       reject(error);
     });
@@ -37,7 +34,7 @@ export function limited<T>(
       logger.warn(`${plan.id} ${how} after its timeout of ${limit} ms; the result was not used`);
       tellLate(room, deliveries, { timeout: limit, ms: clock.now() - began });
     };
-    work().then(
+    startedNow(work).then(
       (value) => {
         ended('returned');
         resolve(value);
@@ -48,6 +45,11 @@ export function limited<T>(
       },
     );
   });
+}
+
+// What throws at once is no other case than what rejects later.
+async function startedNow<T>(work: () => Soon<T>): Promise<T> {
+  return work();
 }
 
 function tellLate(

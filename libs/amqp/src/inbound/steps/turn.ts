@@ -7,6 +7,6 @@ export const turn: Step = (room) => (next) => {
   return (delivery) => {
     const error = delivery.run.withoutTurn;
     if (error === undefined) return next(delivery);
-    return Promise.resolve({ kind: 'dead-letter', reason: 'undecodable', error });
+    return { kind: 'dead-letter', reason: 'undecodable', error };
   };
 };

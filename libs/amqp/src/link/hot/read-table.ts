@@ -51,7 +51,8 @@ class ValueReader {
       case 'i':
         return bytes.readUInt32BE(this.past(4));
       case 'l':
-        return Number(bytes.readBigInt64BE(this.past(8)));
+        // The sum is rounded as the whole number would be.
+        return bytes.readInt32BE(this.past(4)) * 2 ** 32 + bytes.readUInt32BE(this.past(4));
       case 'f':
         return bytes.readFloatBE(this.past(4));
       case 'd':

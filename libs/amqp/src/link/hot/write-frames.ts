@@ -1,9 +1,8 @@
 // The frames that leave for every message: a publish (method, header, body), and what settles a delivery.
 
-import { tableBytes } from '../../model/header-table.js';
 import type { MessageProperties, OutgoingMessage } from '../../model/message.js';
 import type { Outbox } from './outbox.js';
-import { writeTable } from './write-table.js';
+import { tableRoom, writeShort, writeTable } from './write-table.js';
 
 const METHOD = 1;
 const HEADER = 2;
@@ -32,7 +31,7 @@ export function writePublish(
 ): void {
   const { content, properties } = message;
   const headers = properties.headers ?? EMPTY;
-  to.reserve(MOST + tableBytes(headers) + Math.min(content.length, 8_192));
+  to.reserve(MOST + tableRoom(headers) + Math.min(content.length, 8_192));
   const start = to.at;
   try {
     writeMethod(to, channel, message);
@@ -169,29 +168,6 @@ function open(slab: Buffer, at: number, type: number, channel: number, size: num
 function close(to: Outbox, start: number): void {
   to.slab.writeUInt32BE(to.at - start - OVERHEAD + 1, start + 3);
   to.slab[to.at++] = END;
-}
-
-/** Up to 255 bytes with their number in front. Nearly all are ASCII, for which a call into the runtime costs more. */
-function writeShort(to: Outbox, value: string): void {
-  const { slab, at } = to;
-  const { length } = value;
-  let i = 0;
-  if (length <= 48) {
-    for (; i < length; i++) {
-      const code = value.charCodeAt(i);
-      if (code > 0x7f) break;
-      slab[at + 1 + i] = code;
-    }
-  }
-  if (i === length) {
-    slab[at] = length;
-    to.at = at + 1 + length;
-    return;
-  }
-  const bytes = length > 255 ? length : slab.write(value, at + 1, 'utf8');
-  if (bytes > 255) throw new RangeError('a text of more than 255 bytes cannot be a property');
-  slab[at] = bytes;
-  to.at = at + 1 + bytes;
 }
 
 /** 64 bits of a number below 2^53. */

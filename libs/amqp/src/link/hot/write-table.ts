@@ -1,5 +1,7 @@
 // Writes header tables as the client library does, byte for byte: the same types for the same values.
 
+import { tableBytes } from '../../model/header-table.js';
+
 const MAX_BYTE = 127;
 
 /** A value whose type is named. */
@@ -21,13 +23,44 @@ export function writeTable(to: Target, table: object): void {
   for (const name in table) {
     const value = (table as Record<string, unknown>)[name];
     if (value === undefined) continue;
-    const length = to.slab.write(name, to.at + 1, 'utf8');
-    if (length > 255) throw new RangeError(`a header's name takes ${length} bytes`);
-    to.slab[to.at] = length;
-    to.at += 1 + length;
+    writeShort(to, name);
     writeValue(to, value);
   }
   to.slab.writeUInt32BE(to.at - start - 4, start);
+}
+
+/** Up to 255 bytes with their number in front. Nearly all are ASCII, for which a call into the runtime costs more. */
+export function writeShort(to: Target, value: string): void {
+  const { slab, at } = to;
+  const { length } = value;
+  let i = 0;
+  if (length <= 48) {
+    for (; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) break;
+      slab[at + 1 + i] = code;
+    }
+  }
+  if (i === length) {
+    slab[at] = length;
+    to.at = at + 1 + length;
+    return;
+  }
+  const bytes = length > 255 ? length : slab.write(value, at + 1, 'utf8');
+  if (bytes > 255) throw new RangeError('a text of more than 255 bytes cannot be a name or a property');
+  slab[at] = bytes;
+  to.at = at + 1 + bytes;
+}
+
+/** More bytes than a table can take, whatever its texts are made of. */
+export function tableRoom(table: object): number {
+  let bytes = 4;
+  for (const name in table) {
+    const value = (table as Record<string, unknown>)[name];
+    const simple = typeof value === 'string' ? 5 + 3 * value.length : 9;
+    bytes += 1 + 3 * name.length + (typeof value === 'object' ? tableBytes({ value }) : simple);
+  }
+  return bytes;
 }
 
 function writeValue(to: Target, value: unknown): void {
@@ -87,7 +120,7 @@ function writeNumber(to: Target, value: number): void {
     to.at = slab.writeInt32BE(value, to.at);
   } else {
     tag(to, 'l');
-    to.at = slab.writeBigInt64BE(BigInt(value), to.at);
+    to.at = int64(slab, value, to.at);
   }
 }
 
@@ -100,7 +133,11 @@ const int16: Write = (slab, value, at) => slab.writeInt16BE(value, at);
 const uint16: Write = (slab, value, at) => slab.writeUInt16BE(value, at);
 const int32: Write = (slab, value, at) => slab.writeInt32BE(value, at);
 const uint32: Write = (slab, value, at) => slab.writeUInt32BE(value, at);
-const int64: Write = (slab, value, at) => slab.writeBigInt64BE(BigInt(value), at);
+const int64: Write = (slab, value, at) => {
+  if (!Number.isSafeInteger(value)) return slab.writeBigInt64BE(BigInt(value), at);
+  const high = Math.floor(value / 2 ** 32);
+  return slab.writeUInt32BE(value - high * 2 ** 32, slab.writeInt32BE(high, at));
+};
 
 /** The letter of each type that can be named, and how it is written. */
 const TYPES: Readonly<Record<string, readonly [letter: string, write: Write] | undefined>> = {
