@@ -112,7 +112,11 @@ export class ExchangeGraph {
   }
 
   /** The queues a message goes to, each once. */
-  route(name: string, message: Message): Set<Queue> {
+  route(name: string, message: Message): Iterable<Queue> {
+    if (name === '' && message.routingKeys.length === 1) {
+      const queue = this.queueNamed(message.routingKey);
+      return queue ? [queue] : [];
+    }
     const queues = new Set<Queue>();
     const seen = new Set<string>([name]);
     const work = [name];

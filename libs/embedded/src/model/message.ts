@@ -2,7 +2,7 @@
 // that hold it, so a fan-out to a thousand queues keeps one body.
 import { Cursor } from '../wire/cursor.js';
 import { decodeTable, EMPTY_TABLE, type Table } from '../wire/field-table.js';
-import { hasProperty, type Properties, splitProperties } from '../wire/properties.js';
+import { findProperty } from '../wire/properties.js';
 
 /** Rough cost of the objects around a message, so that many tiny messages count for what they take. */
 const OBJECT_COST = 512;
@@ -10,7 +10,6 @@ const OBJECT_COST = 512;
 export class Message {
   /** How many queues hold it, ready or unacked. */
   holders = 0;
-  private split: Properties | undefined;
   private table: Table | undefined;
 
   constructor(
@@ -32,7 +31,7 @@ export class Message {
 
   get headers(): Table {
     if (!this.table) {
-      const raw = hasProperty(this.properties, 'headers') ? this.parts.get('headers') : undefined;
+      const raw = findProperty(this.properties, 'headers');
       this.table = raw ? decodeTable(raw.subarray(4)) : EMPTY_TABLE;
     }
     return this.table;
@@ -40,22 +39,17 @@ export class Message {
 
   /** 0 when the publisher gave none. */
   get priority(): number {
-    return hasProperty(this.properties, 'priority') ? (this.parts.get('priority')?.[0] ?? 0) : 0;
+    return findProperty(this.properties, 'priority')?.[0] ?? 0;
   }
 
   /** A property that is a short string. */
   text(name: 'expiration' | 'userId' | 'replyTo' | 'correlationId' | 'messageId'): string | undefined {
-    if (!hasProperty(this.properties, name)) return undefined;
-    const raw = this.parts.get(name);
+    const raw = findProperty(this.properties, name);
     return raw ? new Cursor(raw).shortstr() : undefined;
   }
 
   get timestamp(): bigint | undefined {
-    return this.parts.get('timestamp')?.readBigUInt64BE(0);
-  }
-
-  private get parts(): Properties {
-    return (this.split ??= splitProperties(this.properties));
+    return findProperty(this.properties, 'timestamp')?.readBigUInt64BE(0);
   }
 }
 

@@ -115,8 +115,12 @@ export class VirtualHost {
   publish(message: Message): Routed {
     const queues = this.exchanges.route(message.exchange, message);
     let accepted = true;
-    for (const queue of queues) accepted = queue.publish(message) && accepted;
-    return { queues: queues.size, accepted };
+    let count = 0;
+    for (const queue of queues) {
+      count += 1;
+      accepted = queue.publish(message) && accepted;
+    }
+    return { queues: count, accepted };
   }
 
   /** Lets go of everything: timers, messages, consumers. */

@@ -31,8 +31,6 @@ export class Channel {
   lastQueue = '';
   replies: ReplyConsumer | undefined;
 
-  /** Consumers that were refused a message because the channel holds as many as it may. */
-  private readonly waiting = new Set<Subscription>();
   private assembly: Assembly | undefined;
   private closing = false;
 
@@ -66,7 +64,11 @@ export class Channel {
       this.assembly = { args: method.args, properties: undefined, missing: 0, parts: [] };
       return;
     }
-    this.guard(method.name, () => dispatch(this, method));
+    try {
+      dispatch(this, method);
+    } catch (error) {
+      this.failed(error, method.name);
+    }
   }
 
   content(frame: Frame): void {
@@ -91,9 +93,11 @@ export class Channel {
     this.assembly = undefined;
     if (this.replies) this.connection.house.replyDesk.close(this.replies);
     this.replies = undefined;
-    for (const subscription of this.subscriptions.values()) subscription.queue.removeConsumer(subscription);
+    for (const subscription of this.subscriptions.values()) {
+      this.unacked.forget(subscription);
+      subscription.queue.removeConsumer(subscription);
+    }
     this.subscriptions.clear();
-    this.waiting.clear();
   }
 
   /** Gives back what was not settled. */
@@ -101,26 +105,9 @@ export class Channel {
     requeue(this.unacked.takeAll());
   }
 
-  /** False while it holds as many messages as it may; the consumer is woken when that has changed. */
-  canTakeMore(subscription: Subscription): boolean {
-    if (this.unacked.hasRoom()) return true;
-    this.waiting.add(subscription);
-    return false;
-  }
-
-  /** There may be room again: those that waited for it get what it has, in the order they were refused. */
-  goOn(): void {
-    for (const subscription of this.waiting) {
-      if (!this.unacked.hasRoom()) return;
-      this.waiting.delete(subscription);
-      subscription.wake();
-      subscription.queue.pump();
-    }
-  }
-
   unsubscribe(subscription: Subscription): void {
     this.subscriptions.delete(subscription.tag);
-    this.waiting.delete(subscription);
+    this.unacked.forget(subscription);
   }
 
   private header(assembly: Assembly, payload: Buffer): void {
@@ -150,16 +137,17 @@ export class Channel {
     this.assembly = undefined;
     const [first] = parts;
     const body = parts.length === 1 && first ? first : Buffer.concat(parts);
-    this.guard('basic.publish', () => publish(this, args, properties, body));
+    try {
+      publish(this, args, properties, body);
+    } catch (error) {
+      this.failed(error, 'basic.publish');
+    }
   }
 
-  private guard(name: MethodName, action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      if (!(error instanceof AmqpFailure) || error.hard) throw error;
-      this.fail(error, name);
-    }
+  /** What is wrong with the channel ends the channel; everything else is for the connection. */
+  private failed(error: unknown, name: MethodName): void {
+    if (!(error instanceof AmqpFailure) || error.hard) throw error;
+    this.fail(error, name);
   }
 
   private fail(failure: AmqpFailure, name: MethodName): void {

@@ -17,7 +17,7 @@ export const consumeMethods: Answers = {
     if (!global) channel.prefetch = prefetchCount;
     else channel.unacked.limit = prefetchCount;
     channel.reply('basic.qos-ok', {});
-    channel.goOn();
+    channel.unacked.goOn();
   },
 
   'basic.consume': (channel, args) => {

@@ -9,7 +9,8 @@ import {
   FRAME_METHOD,
   FRAME_OVERHEAD,
 } from '../wire/frames.js';
-import { encodeMethod } from '../wire/method-codec.js';
+import { writeLong } from '../wire/frequent-methods.js';
+import { methodRoom, writeMethod } from '../wire/method-codec.js';
 import type { Args, MethodName } from '../wire/methods.js';
 
 /** Above this many unsent bytes a client gets no more deliveries, and is not listened to, until it reads. */
@@ -48,7 +49,8 @@ export class Outbox {
   }
 
   method<N extends MethodName>(channel: number, name: N, args: Args<N>): void {
-    this.frame(FRAME_METHOD, channel, encodeMethod(name, args));
+    const place = this.open(FRAME_METHOD, channel, methodRoom(name, args));
+    this.end(place, writeMethod(this.block, place, name, args));
   }
 
   heartbeat(): void {
@@ -63,15 +65,18 @@ export class Outbox {
     properties: Buffer,
     body: Buffer,
   ): void {
-    this.frame(FRAME_METHOD, channel, encodeMethod(name, args));
-    const size = 12 + properties.length;
-    const head = this.open(FRAME_HEADER, channel, size);
-    this.block.writeUInt32BE(60 << 16, head);
-    this.block.writeUInt32BE(0, head + 4);
-    this.block.writeUInt32BE(body.length, head + 8);
-    properties.copy(this.block, head + 12);
-    this.end(size);
+    this.method(channel, name, args);
+    const head = this.open(FRAME_HEADER, channel, 12 + properties.length);
+    writeLong(this.block, head, 60 << 16);
+    writeLong(this.block, head + 4, 0);
+    writeLong(this.block, head + 8, body.length);
+    this.block.set(properties, head + 12);
+    this.end(head, head + 12 + properties.length);
     const step = this.frameMax - FRAME_OVERHEAD;
+    if (body.length <= step) {
+      if (body.length > 0) this.frame(FRAME_BODY, channel, body);
+      return;
+    }
     for (let at = 0; at < body.length; at += step) {
       this.frame(FRAME_BODY, channel, body.subarray(at, at + step));
     }
@@ -100,39 +105,39 @@ export class Outbox {
   }
 
   private frame(type: number, channel: number, payload: Buffer): void {
-    if (payload.length >= BY_REFERENCE) {
-      this.open(type, channel, payload.length, 0);
-      this.cut();
-      this.blocks.push(payload);
-      this.pending += payload.length;
-      this.reserve(1);
-      this.block[this.at++] = FRAME_END;
-      this.pending += 1;
+    const size = payload.length;
+    // The place first: open() may begin a new block, and the payload belongs into that one.
+    const place = this.open(type, channel, size < BY_REFERENCE ? size : 0);
+    if (size < BY_REFERENCE) {
+      this.block.set(payload, place);
+      this.end(place, place + size);
       return;
     }
-    // The place first: open() may begin a new block, and the payload belongs into that one.
-    const place = this.open(type, channel, payload.length);
-    payload.copy(this.block, place);
-    this.end(payload.length);
+    writeLong(this.block, place - 4, size);
+    this.at = place;
+    this.cut();
+    this.blocks.push(payload);
+    this.reserve(1);
+    this.block[this.at++] = FRAME_END;
+    this.pending += size + FRAME_OVERHEAD;
   }
 
-  /** Writes the start of a frame and says where its payload goes. */
-  private open(type: number, channel: number, size: number, room: number = size): number {
+  /** Makes room for a frame and says where its payload goes; nothing counts before its end is known. */
+  private open(type: number, channel: number, room: number): number {
     this.reserve(room + FRAME_OVERHEAD);
     const { block, at } = this;
     block[at] = type;
-    block.writeUInt16BE(channel, at + 1);
-    block.writeUInt32BE(size, at + 3);
-    this.at = at + 7;
-    this.pending += 7;
+    block[at + 1] = channel >>> 8;
+    block[at + 2] = channel;
     this.schedule();
-    return this.at;
+    return at + 7;
   }
 
-  private end(size: number): void {
-    this.at += size;
-    this.block[this.at++] = FRAME_END;
-    this.pending += size + 1;
+  private end(place: number, end: number): void {
+    writeLong(this.block, place - 4, end - place);
+    this.block[end] = FRAME_END;
+    this.pending += end + 1 - this.at;
+    this.at = end + 1;
   }
 
   private reserve(size: number): void {

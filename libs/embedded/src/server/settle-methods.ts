@@ -7,7 +7,14 @@ import { type Delivery, requeue } from './unacked.js';
 
 export const settleMethods: Answers = {
   'basic.ack': (channel, { deliveryTag, multiple }) => {
-    const deliveries = channel.unacked.settle(deliveryTag, multiple);
+    if (!multiple) {
+      const { queue, held } = channel.unacked.settleOne(deliveryTag);
+      queue.settle(held, 'done');
+      channel.unacked.goOn();
+      queue.pump();
+      return;
+    }
+    const deliveries = channel.unacked.settle(deliveryTag, true);
     for (const { queue, held } of deliveries) queue.settle(held, 'done');
     goOn(channel, deliveries);
   },
@@ -49,8 +56,6 @@ function recover(channel: Channel, again: boolean): void {
 /** There is room again: for whoever waited for room on the channel, and for the queues settled. */
 function goOn(channel: Channel, deliveries: readonly Delivery[]): void {
   // First who was refused for want of room: a consumer that just settled something would take its turn.
-  channel.goOn();
-  const [only] = deliveries;
-  if (deliveries.length === 1 && only) only.queue.pump();
-  else for (const queue of new Set(deliveries.map((delivery) => delivery.queue))) queue.pump();
+  channel.unacked.goOn();
+  for (const queue of new Set(deliveries.map((delivery) => delivery.queue))) queue.pump();
 }

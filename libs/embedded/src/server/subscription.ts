@@ -88,7 +88,7 @@ export class Subscription implements Consumer {
     const { channel } = this;
     if (!channel.connection.canTakeMore(this)) return false;
     if (this.noAck) return true;
-    return (this.prefetch === 0 || this.holding < this.prefetch) && channel.canTakeMore(this);
+    return (this.prefetch === 0 || this.holding < this.prefetch) && channel.unacked.admits(this);
   }
 }
 

@@ -22,6 +22,8 @@ export class Unacked {
   /** No delivery before this tag is left. */
   private oldest = 1;
   private consuming = 0;
+  /** Consumers that were refused a message because the channel holds as many as it may. */
+  private readonly waiting = new Set<Subscription>();
 
   get size(): number {
     return this.deliveries.size;
@@ -31,9 +33,29 @@ export class Unacked {
     return (this.lastTag += 1);
   }
 
-  /** Whether the channel's own limit allows another delivery; what basic.get took does not count. */
-  hasRoom(): boolean {
-    return this.limit === 0 || this.consuming < this.limit;
+  /**
+   * Whether the channel's own limit allows another delivery; what basic.get took does not count. A consumer that is
+   * refused is woken when that has changed.
+   */
+  admits(subscription: Subscription): boolean {
+    if (this.hasRoom()) return true;
+    this.waiting.add(subscription);
+    return false;
+  }
+
+  /** There may be room again: those that waited for it get what it has, in the order they were refused. */
+  goOn(): void {
+    for (const subscription of this.waiting) {
+      if (!this.hasRoom()) return;
+      this.waiting.delete(subscription);
+      subscription.wake();
+      subscription.queue.pump();
+    }
+  }
+
+  /** The consumer left. */
+  forget(subscription: Subscription): void {
+    this.waiting.delete(subscription);
   }
 
   add(tag: number, delivery: Delivery): void {
@@ -41,11 +63,17 @@ export class Unacked {
     if (delivery.subscription) this.consuming += 1;
   }
 
+  /** Takes out one delivery. Throws 406 for a tag that is not there. */
+  settleOne(tag: number): Delivery {
+    if (!this.deliveries.has(tag)) throw precondition(`unknown delivery tag ${tag}`);
+    return this.remove(tag);
+  }
+
   /** Takes out one delivery, or all up to and including it (tag 0: all). Throws 406 for a tag that is not there. */
   settle(tag: number, multiple: boolean): Delivery[] {
     if (multiple && tag === 0) return this.takeAll();
+    if (!multiple) return [this.settleOne(tag)];
     if (!this.deliveries.has(tag)) throw precondition(`unknown delivery tag ${tag}`);
-    if (!multiple) return [this.remove(tag)];
     return this.upTo(tag);
   }
 
@@ -71,6 +99,10 @@ export class Unacked {
     const taken = [...this.deliveries.keys()].map((tag) => this.remove(tag));
     this.oldest = this.lastTag + 1;
     return taken;
+  }
+
+  private hasRoom(): boolean {
+    return this.limit === 0 || this.consuming < this.limit;
   }
 
   private remove(tag: number): Delivery {

@@ -1,6 +1,14 @@
 // Turns methods into bytes and back by walking the method table. One loop for all sixty methods.
 import { AmqpFailure } from '../model/failure.js';
 import { Cursor } from './cursor.js';
+import {
+  readFrequent,
+  writeAck,
+  writeDeliver,
+  writeLong,
+  writeLonglong,
+  writeShortstr,
+} from './frequent-methods.js';
 import { type Args, type Method, type MethodName, METHODS, type WireType } from './methods.js';
 
 interface Shape {
@@ -8,6 +16,25 @@ interface Shape {
   readonly classId: number;
   readonly methodId: number;
   readonly fields: readonly (readonly [string, WireType])[];
+  /** The most its payload can take; undefined when it has fields without a limit. */
+  readonly room: number | undefined;
+}
+
+/** Bytes that a field takes at most, without the contents of those that have no limit. */
+const MOST: Readonly<Record<WireType, number>> = {
+  bit: 1,
+  octet: 1,
+  short: 2,
+  long: 4,
+  longlong: 8,
+  shortstr: 256,
+  longstr: 4,
+  table: 4,
+};
+
+function mostOf(types: readonly WireType[]): number | undefined {
+  if (types.includes('longstr') || types.includes('table')) return undefined;
+  return types.reduce((size, type) => size + MOST[type], 4);
 }
 
 const shapes = new Map<MethodName, Shape>();
@@ -19,6 +46,7 @@ for (const [name, [classId, methodId, fields]] of Object.entries(METHODS)) {
     classId,
     methodId,
     fields: Object.entries(fields),
+    room: mostOf(Object.values(fields)),
   };
   shapes.set(shape.name, shape);
   byId.set(classId * 0x10000 + methodId, shape);
@@ -33,7 +61,10 @@ export function methodIds(name: MethodName): readonly [number, number] {
 /** Decodes the payload of a method frame. Throws a 503 failure for a method that AMQP does not have. */
 export function decodeMethod(payload: Buffer): Method {
   const cursor = new Cursor(payload);
-  const shape = byId.get(cursor.long());
+  const id = cursor.long();
+  const frequent = readFrequent(id, cursor);
+  if (frequent) return frequent;
+  const shape = byId.get(id);
   if (!shape)
     throw new AmqpFailure(503, `unknown method ${payload.readUInt16BE(0)}.${payload.readUInt16BE(2)}`);
   const args: Record<string, unknown> = {};
@@ -62,36 +93,50 @@ function readField(cursor: Cursor, type: WireType): unknown {
 
 /** The payload of a method frame. Short strings are cut at 255 bytes, the most the wire can carry. */
 export function encodeMethod<N extends MethodName>(name: N, args: Args<N>): Buffer {
+  const payload = Buffer.allocUnsafe(methodRoom(name, args));
+  return payload.subarray(0, writeMethod(payload, 0, name, args));
+}
+
+/** Writes the payload of a method frame, for which there must be room, and says where it ends. */
+export function writeMethod<N extends MethodName>(
+  into: Buffer,
+  start: number,
+  name: N,
+  args: Args<N>,
+): number {
+  if (name === 'basic.deliver') return writeDeliver(into, start, args as Args<'basic.deliver'>);
+  if (name === 'basic.ack') return writeAck(into, start, args as Args<'basic.ack'>);
   const shape = shapes.get(name) as Shape;
   const values = args as Readonly<Record<string, unknown>>;
-  const payload = Buffer.allocUnsafe(sizeOf(shape, values));
-  payload.writeUInt32BE(shape.classId * 0x10000 + shape.methodId, 0);
-  let at = 4;
+  let at = writeLong(into, start, shape.classId * 0x10000 + shape.methodId);
   let bits = -1;
   for (const [field, type] of shape.fields) {
     const value = values[field];
     if (type === 'bit') {
       if (bits === -1 || bits === 8) {
-        payload[at++] = 0;
+        into[at++] = 0;
         bits = 0;
       }
-      if (value) payload[at - 1] = payload[at - 1] | (1 << bits);
+      if (value) into[at - 1] = into[at - 1] | (1 << bits);
       bits += 1;
       continue;
     }
     bits = -1;
-    at = writeField(payload, at, type, value);
+    at = writeField(into, at, type, value);
   }
-  return payload.subarray(0, at);
+  return at;
+}
+
+/** As many bytes as the payload of a method takes, or more. */
+export function methodRoom<N extends MethodName>(name: N, args: Args<N>): number {
+  return (shapes.get(name) as Shape).room ?? sizeOf(shapes.get(name) as Shape, args);
 }
 
 function sizeOf(shape: Shape, values: Readonly<Record<string, unknown>>): number {
   let size = 4;
   for (const [field, type] of shape.fields) {
     const value = values[field];
-    if (typeof value === 'string') size += 256;
-    else if (Buffer.isBuffer(value)) size += 4 + value.length;
-    else size += type === 'longlong' ? 8 : 4;
+    size += Buffer.isBuffer(value) ? 4 + value.length : MOST[type];
   }
   return size;
 }
@@ -104,16 +149,10 @@ function writeField(into: Buffer, at: number, type: WireType, value: unknown): n
       return into.writeUInt16BE(value as number, at);
     case 'long':
       return into.writeUInt32BE(value as number, at);
-    case 'longlong': {
-      const number = value as number;
-      into.writeUInt32BE(Math.floor(number / 0x1_0000_0000), at);
-      return into.writeUInt32BE(number % 0x1_0000_0000, at + 4);
-    }
-    case 'shortstr': {
-      const size = into.write(value as string, at + 1, 255, 'utf8');
-      into[at] = size;
-      return at + 1 + size;
-    }
+    case 'longlong':
+      return writeLonglong(into, at, value as number);
+    case 'shortstr':
+      return writeShortstr(into, at, value as string);
     default: {
       const bytes = value as Buffer;
       into.writeUInt32BE(bytes.length, at);

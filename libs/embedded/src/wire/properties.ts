@@ -35,18 +35,45 @@ export function hasProperty(raw: Buffer, name: PropertyName): boolean {
   return (raw.readUInt16BE(0) & (BIT.get(name) as number)) !== 0;
 }
 
+/** One property as on the wire. Throws a 502 failure when the flags and the bytes do not fit together. */
+export function findProperty(raw: Buffer, name: PropertyName): Buffer | undefined {
+  const flags = raw.readUInt16BE(0);
+  const wanted = BIT.get(name) as number;
+  if ((flags & wanted) === 0) return undefined;
+  const cursor = afterFlags(raw);
+  let from = 0;
+  let to = 0;
+  for (let index = 0, bit = 0x8000; index < NAMES.length; index += 1, bit >>= 1) {
+    if ((flags & bit) === 0) continue;
+    const before = raw.length - cursor.left;
+    const after = raw.length - skip(cursor, NAMES[index]);
+    if (bit === wanted) [from, to] = [before, after];
+  }
+  assertEnd(cursor);
+  return raw.subarray(from, to);
+}
+
 /** Splits flags and values. Throws a 502 failure when they do not fit together. */
 export function splitProperties(raw: Buffer): Properties {
-  const cursor = new Cursor(raw);
-  const flags = cursor.short();
-  if ((flags & 1) !== 0) throw new AmqpFailure(502, 'more than one word of property flags');
+  const cursor = afterFlags(raw);
+  const flags = raw.readUInt16BE(0);
   const found = new Map<PropertyName, Buffer>();
   for (const [index, name] of NAMES.entries()) {
     if ((flags & (1 << (15 - index))) === 0) continue;
     found.set(name, raw.subarray(raw.length - cursor.left, raw.length - skip(cursor, name)));
   }
-  if (cursor.left > 0) throw new AmqpFailure(502, 'bytes after the last property');
+  assertEnd(cursor);
   return found;
+}
+
+function afterFlags(raw: Buffer): Cursor {
+  const cursor = new Cursor(raw);
+  if ((cursor.short() & 1) !== 0) throw new AmqpFailure(502, 'more than one word of property flags');
+  return cursor;
+}
+
+function assertEnd(cursor: Cursor): void {
+  if (cursor.left > 0) throw new AmqpFailure(502, 'bytes after the last property');
 }
 
 /** Moves past one property and says how much is left. */
