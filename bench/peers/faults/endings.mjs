@@ -40,8 +40,8 @@ function consumerEnds({ signal }, { trials }) {
     await trial.start('consumer');
     await trial.until(() => ledger.handledCount >= 41 && ledger.running <= cut, 15_000);
     await trial.finish();
-    const { lost, duplicates, crashes } = ledger.verdict(at, at);
-    return { running, exit, begunAfter, cut, lost, duplicates, crashes };
+    const { lost, duplicates, crashes, leaks } = ledger.verdict(at, at);
+    return { running, exit, begunAfter, cut, lost, duplicates, crashes, leaks };
   });
 }
 
@@ -59,8 +59,12 @@ function producerEnds(_, { trials }) {
     trial.proxy.delay = 0;
     await pause(1_000);
     await trial.finish();
-    const { lost, rejected, rejectedButArrived, gone } = ledger.verdict(0, 0);
-    return { sent: 170, exit, lost, rejected, rejectedButArrived, unsettled: gone };
+    const { lost, rejected, rejectedButArrived, falselyRejected, gone, crashes, leaks } = ledger.verdict(
+      0,
+      0,
+    );
+    const refused = { rejected, rejectedButArrived, falselyRejected };
+    return { sent: 170, exit, lost, ...refused, unsettled: gone, crashes, leaks };
   });
 }
 
@@ -81,7 +85,8 @@ function bothEnd(_, { trials }) {
     ]);
     trial.proxy.refusing = false;
     await trial.finish();
-    const { lost, rejected, gone } = ledger.verdict(0, 0);
-    return { sent: 50, exit, consumerExit, lost, rejected, unsettled: gone };
+    const { lost, rejected, falselyRejected, gone, crashes, leaks } = ledger.verdict(0, 0);
+    const refused = { rejected, falselyRejected };
+    return { sent: 50, exit, consumerExit, lost, ...refused, unsettled: gone, crashes, leaks };
   });
 }

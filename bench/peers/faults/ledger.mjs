@@ -123,6 +123,7 @@ export class Ledger {
   verdict(began, over) {
     const arrived = this.#arrived;
     const rejected = this.#numbers('rejected');
+    const isUnknown = (n) => /unknown/i.test(this.#sent.get(n).error);
     const twice = [...this.#runs.values()].map(repeated).filter((runs) => runs !== undefined);
     const explained = twice.filter((runs) => this.#underWay(runs));
     return {
@@ -131,7 +132,8 @@ export class Ledger {
       rejected: rejected.length,
       rejectedButArrived: rejected.filter(arrived).length,
       // Told as what it is: perhaps there, perhaps not.
-      unknown: rejected.filter((n) => /unknown/i.test(this.#sent.get(n).error)).length,
+      unknown: rejected.filter(isUnknown).length,
+      falselyRejected: rejected.filter((n) => arrived(n) && !isUnknown(n)).length,
       toldUnrouted: this.#numbers('unrouted').length,
       unsettled: this.pending,
       gone: this.#numbers('gone').length,

@@ -112,7 +112,7 @@ async function runBefore(trial) {
 
 async function outcome(fault, trial, { began, over, memory }) {
   const { ledger } = trial;
-  const after = memory && (await remember(trial));
+  const after = fault.memory && (await remember(trial));
   // Seen to go on twice: what was on its way does not count.
   const backAt = async () => {
     const { sends, handles } = ledger.goesOnSince(performance.now() - 500);
@@ -124,7 +124,7 @@ async function outcome(fault, trial, { began, over, memory }) {
   await quiet(trial, fault.waits);
   await trial.finish();
   const figures = { ...ledger.verdict(began, over), ...trial.more };
-  if (memory) figures.memory = [memory, after];
+  if (fault.memory) figures.memory = [memory, after];
   if (fault.said) figures.said = trial.logs.some((line) => fault.said.test(line));
   const broken = fault.holds?.(figures) ?? [];
   if (broken.length > 0) figures.broken = broken;

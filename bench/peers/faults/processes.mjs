@@ -43,9 +43,10 @@ function bothEndFrozen(_, { broker, trials }) {
       broker.resume();
     }
     await trial.finish();
-    const { lost, rejected, unknown, gone } = ledger.verdict(0, 0);
+    const { lost, rejected, unknown, falselyRejected, gone, crashes, leaks } = ledger.verdict(0, 0);
     const [exit, consumerExit] = exits;
-    return { sent: 50, exit, consumerExit, lost, rejected, unknown, unsettled: gone, leaks: ledger.leaks };
+    const refused = { rejected, unknown, falselyRejected };
+    return { sent: 50, exit, consumerExit, lost, ...refused, unsettled: gone, crashes, leaks };
   });
 }
 

@@ -1,5 +1,12 @@
 // What Warren promises in every fault, held against the figures of a run. A line for each promise that was broken.
 
+/** MiB that a producer may grow by while it has no broker: what its waiting room may hold. */
+const ROOM = 64;
+/** Seconds until work goes on after the broker can be had again: the longest wait between two attempts, and a start. */
+const BACK = 10;
+/** Calls here have 3 s; later than this, in milliseconds, nobody waits any more. */
+const LATEST_ANSWER = 4_000;
+
 /** Broken promises of one fault, as sentences; none is what is wanted. */
 export function broken(name, figures) {
   const found = [];
@@ -17,19 +24,30 @@ export function broken(name, figures) {
   never(figures.leaks, 'lines with the password');
   never(figures.begunAfter, 'handlers begun after the signal');
   // Rejected although it arrived is honest only when the error says that nobody knows.
-  const untold = (figures.rejectedButArrived ?? 0) - (figures.unknown ?? figures.rejectedButArrived ?? 0);
-  never(untold, 'rejected for certain, but arrived');
-  for (const what of ['sends', 'handles']) {
-    if (figures[what] && figures[what].silent === null) found.push(`${name}: ${what} never came back`);
-  }
+  never(figures.falselyRejected, 'rejected for certain, but arrived');
   for (const exit of [figures.exit, figures.consumerExit].filter((each) => each !== undefined)) {
     if (exit.ms === null) found.push(`${name}: a process did not end`);
     else if (exit.code !== 0 && exit.code !== 'SIGKILL') found.push(`${name}: ended with ${exit.code}`);
   }
+  if (figures.exit?.code === 0) never(figures.cut, 'handlers cut off by a polite end');
+  found.push(...bounds(figures).map((sentence) => `${name}: ${sentence}`));
   if (figures.said === false) found.push(`${name}: the log does not say it`);
   for (const sentence of figures.broken ?? []) found.push(`${name}: ${sentence}`);
   if (figures.after !== undefined && figures.after < 10) {
     found.push(`${name}: afterwards only ${figures.after} of 10 calls were answered`);
   }
+  return found;
+}
+
+/** What took longer, or more, than anybody may expect. */
+function bounds({ sends, handles, memory, slowestFailure }) {
+  const found = [];
+  for (const [what, gap] of Object.entries({ sends, handles })) {
+    if (gap?.silent === null) found.push(`${what} never came back`);
+    else if (gap?.back > BACK) found.push(`${what} came back after ${gap.back} s only`);
+  }
+  if (memory?.includes(null)) found.push('memory was not told');
+  else if (memory && memory[1] - memory[0] > ROOM) found.push(`memory grew by ${memory[1] - memory[0]} MiB`);
+  if (slowestFailure > LATEST_ANSWER) found.push(`a call failed after ${slowestFailure} ms only`);
   return found;
 }
