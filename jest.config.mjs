@@ -47,6 +47,17 @@ export default {
       'test/docs/**/*.spec.ts',
     ]),
     project('nest11', ['test/e2e/**/*.nest.spec.ts', 'test/migration/**/*.spec.ts'], nest11),
+    // Once more with every frame through the client library's public functions: what is done where that is a version
+    // which our own data plane does not know.
+    {
+      ...project(
+        'client',
+        ['publishing', 'consume', 'failure', 'recovery', 'losses', 'shutdown', 'rpc', 'bad-deliveries'].map(
+          (name) => `test/e2e/${name}.spec.ts`,
+        ),
+      ),
+      setupFiles: ['<rootDir>/test/support/client-path.ts'],
+    },
     project('interop', ['test/interop/**/*.spec.ts']),
     project('package', ['test/package/**/*.spec.ts']),
   ],

@@ -14,7 +14,7 @@ import { onSignal, root, runNode } from './run.mjs';
 /** Folders of test/ whose tests talk to a broker, with the projects that run them; the others do not wait for one. */
 const brokerTests = {
   contract: ['contract'],
-  e2e: ['e2e', 'nest11'],
+  e2e: ['e2e', 'nest11', 'client'],
   faults: ['e2e'],
   regressions: ['e2e'],
   docs: ['e2e'],

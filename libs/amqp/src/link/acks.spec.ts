@@ -1,0 +1,89 @@
+import { describe, expect, it } from '@jest/globals';
+import { Acks } from './acks.js';
+
+function acks(delivered: number): { acks: Acks; sent: string[]; turn: (...tags: number[]) => string[] } {
+  const sent: string[] = [];
+  const all = new Acks((tag, multiple) => void sent.push(multiple ? `..${tag}` : `${tag}`));
+  for (let tag = 1; tag <= delivered; tag++) all.delivered(tag);
+  const turn = (...tags: number[]): string[] => {
+    for (const tag of tags) all.add(tag);
+    all.flush();
+    return sent.splice(0);
+  };
+  return { acks: all, sent, turn };
+}
+
+describe('acks of a turn', () => {
+  it('leave as one frame when all before them are settled, however they were finished', () => {
+    const { turn } = acks(6);
+    expect(turn(3, 1, 2)).toEqual(['..3']);
+    expect(turn()).toEqual([]);
+    expect(turn(4)).toEqual(['..4']);
+    expect(turn(6, 5)).toEqual(['..6']);
+  });
+
+  it('leave each on its own behind one that still runs, and are not acked again with it', () => {
+    const { turn } = acks(5);
+    expect(turn(2, 4)).toEqual(['2', '4']);
+    expect(turn(1)).toEqual(['..1']);
+    expect(turn(3, 5)).toEqual(['..5']);
+  });
+
+  it('never name a message that was settled otherwise as the last: the broker would close the channel', () => {
+    const { acks: all, turn } = acks(5);
+    all.gone(2);
+    all.gone(3);
+    expect(turn(1)).toEqual(['..1']);
+    all.gone(5);
+    expect(turn(4)).toEqual(['..4']);
+    all.delivered(6);
+    expect(turn(6)).toEqual(['..6']);
+  });
+
+  it('ask for one flush a turn', () => {
+    const { acks: all, turn } = acks(3);
+    expect([all.add(1), all.add(2)]).toEqual([true, false]);
+    expect(turn()).toEqual(['..2']);
+    expect(all.add(3)).toBe(true);
+  });
+
+  it('are right for any order of deliveries and outcomes', () => {
+    let seed = 7;
+    const next = (below: number): number => {
+      seed = (seed * 1_664_525 + 1_013_904_223) >>> 0;
+      return Math.floor((seed / 2 ** 32) * below);
+    };
+    const outstanding = new Set<number>();
+    const settled = new Set<number>();
+    const all = new Acks((tag, multiple) => {
+      // What a broker does with it.
+      expect(outstanding.has(tag)).toBe(true);
+      for (const one of multiple ? [...outstanding].filter((each) => each <= tag) : [tag]) {
+        expect(settled.has(one)).toBe(true);
+        outstanding.delete(one);
+      }
+    });
+    const open: number[] = [];
+    for (let step = 0, tag = 0; step < 20_000; step++) {
+      if (open.length < 50 && next(2) === 0) {
+        all.delivered(++tag);
+        outstanding.add(tag);
+        open.push(tag);
+      } else if (open.length > 0) {
+        // Mostly the oldest.
+        const [one] = open.splice(next(3) === 0 ? next(open.length) : 0, 1);
+        if (next(10) === 0) {
+          outstanding.delete(one);
+          all.gone(one);
+        } else {
+          settled.add(one);
+          all.add(one);
+        }
+      }
+      if (next(5) === 0) {
+        all.flush();
+        expect(outstanding).toEqual(new Set(open));
+      }
+    }
+  });
+});

@@ -1,0 +1,2 @@
+// Keeps every frame on the client library's own path.
+process.env.WARREN_DATA_PLANE = 'amqplib';
