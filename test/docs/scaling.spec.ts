@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HandlerOptions } from '@warren/amqp';
 import { EmbeddedBroker, type BrokerSnapshot } from '@warren/embedded';
 import { RabbitModule } from '@warren/nestjs';
 import { RabbitTesting, type RabbitTestingOptions } from '@warren/nestjs/testing';
 import { Accounts, Checkout, done, OrderShards } from '../../docs/examples/scaling.js';
 import { root } from '../house/sources.js';
+import { until } from '../support/events.js';
 import { warren, type Warren } from '../support/warren.js';
 
 describe('examples of the page on scaling', () => {
@@ -76,13 +76,6 @@ const SERVICES: Record<string, (rabbit: Warren, n: number) => void> = {
   '`@Subscribe` with `broadcast`': (rabbit, n) =>
     void rabbit.subscribe([`a${n}.*`, `b${n}.*`], handle, { id: `on${n}`, broadcast: true }),
   '`@RpcHandler`': (rabbit, n) => void rabbit.rpc(`r${n}`, handle),
-  '`@Consume` of four shards each': (rabbit, n) => {
-    const bindings: HandlerOptions['bindings'] = [
-      { exchange: { name: `x${n}`, type: 'x-consistent-hash' }, key: '1' },
-    ];
-    for (const shard of [1, 2, 3, 4])
-      rabbit.consume(`x${n}.${shard}`, handle, { bindings, singleActive: true, orderBy: 'routingKey' });
-  },
 };
 const handle = (): undefined => undefined;
 
@@ -95,7 +88,14 @@ describe('a service of 500 handlers', () => {
     try {
       for (let n = 0; n < 500; n++) register(rabbit, n);
       await rabbit.open();
-      expect(rows).toContainEqual([name, ...counted(await broker.inspect())]);
+      const row = rows.find(([first]) => first === name);
+      // What calls need beside the handlers' own queues is declared a moment later.
+      let there: string[] = [];
+      await until(async () => {
+        there = [name, ...counted(await broker.inspect())];
+        return String(there) === String(row);
+      }, 'the broker to have what the page says').catch(() => undefined);
+      expect(there).toEqual(row);
     } finally {
       await rabbit.broker.close();
       await broker.close();
