@@ -30,6 +30,9 @@ export class Lanes implements Work {
   private readonly ready: InFlight<Turn>;
   /** By key, as long as one of it runs or is about to: those that wait behind it. */
   private readonly lanes = new Map<string, Turn[]>();
+  /** Whose turn has come while another one's was being given. */
+  private readonly called: Turn[] = [];
+  private calling = false;
 
   constructor(
     limit: number,
@@ -57,7 +60,11 @@ export class Lanes implements Work {
   }
 
   stop(): List[] {
-    const waiting = [...this.ready.stop(), ...[...this.lanes.values()].flatMap((lane) => lane.splice(0))];
+    const waiting = [
+      ...this.called.splice(0),
+      ...this.ready.stop(),
+      ...[...this.lanes.values()].flatMap((lane) => lane.splice(0)),
+    ];
     // As they arrived: a quorum queue delivers again in the order in which messages are handed back.
     waiting.sort((one, other) => one.delivery.message.deliveryTag - other.delivery.message.deliveryTag);
     return waiting.map(({ delivery }) => [delivery]);
@@ -83,8 +90,16 @@ export class Lanes implements Work {
   private passOn(key: string | undefined): void {
     if (key === undefined) return;
     const next = this.lanes.get(key)?.shift();
-    if (next) this.ready.push(next);
-    else this.lanes.delete(key);
+    if (!next) {
+      this.lanes.delete(key);
+      return;
+    }
+    this.called.push(next);
+    if (this.calling) return;
+    this.calling = true;
+    // A loop: a long lane of handlers that are done as soon as they are called would fill the stack.
+    for (let turn = this.called.shift(); turn; turn = this.called.shift()) this.ready.push(turn);
+    this.calling = false;
   }
 
   /** A message whose key cannot be told waits for nobody: the step `turn` refuses it. */
