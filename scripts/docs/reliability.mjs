@@ -62,7 +62,7 @@ const crashed = ({ crashes }) => some(crashes, `**crashed ${crashes} ×**`);
 function underMessages(figures) {
   const { sent, lost, rejected, rejectedButArrived, unknown, toldUnrouted, unsettled, stranded } = figures;
   const { dead, meanwhile, sends, handles, memory, leaks = 0 } = figures;
-  const wrongly = rejectedButArrived - Math.min(unknown, rejectedButArrived);
+  const { falselyRejected: wrongly = rejectedButArrived - Math.min(unknown, rejectedButArrived) } = figures;
   const about = [...some(unknown, `${unknown} as unknown`), ...some(wrongly, `${wrongly} had arrived`)].join(
     ', ',
   );
