@@ -23,10 +23,15 @@ export class Acks {
     this.marks.push('open');
   }
 
-  /** It may be acked with the next flush. True when it is the first of this turn. */
-  add(deliveryTag: number): boolean {
+  /** It may be acked with the next flush. */
+  add(deliveryTag: number): void {
     this.mark(deliveryTag, 'done');
-    return this.done.push(deliveryTag) === 1;
+    this.done.push(deliveryTag);
+  }
+
+  /** How many wait for a flush. */
+  get size(): number {
+    return this.done.length;
   }
 
   /** Settled by another frame. */

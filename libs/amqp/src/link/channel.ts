@@ -12,6 +12,9 @@ import type { DataPlane } from './hot/data-plane.js';
 import { HotTraffic } from './hot/hot-traffic.js';
 import type { ConfirmOutcome, ConsumeOptions, Traffic } from './traffic.js';
 
+/** How long an ack waits for others, in ms. */
+const ACK_PATIENCE = 2;
+
 /** What a consumer hears: a message, or that the broker cancelled it (queue deleted, node gone). */
 export type OnDelivery = (message: ReceivedMessage | 'cancelled') => void;
 
@@ -39,6 +42,12 @@ export class LiveChannel {
   private onDelivery: OnDelivery = () => undefined;
   private acked = false;
   private published = 0;
+  /** Acks wait for the end of a turn, */
+  private turn = false;
+  /** and until there are so many, */
+  private enough = 1;
+  /** or their time is over. */
+  private patience: NodeJS.Timeout | undefined;
   private closing: Promise<void> | undefined;
   private reason = 'closed';
 
@@ -51,6 +60,7 @@ export class LiveChannel {
     this.closed = new Promise((settle) => (resolve = settle));
     this.end = (why) => {
       this.alive = false;
+      clearTimeout(this.patience);
       this.traffic.end();
       resolve(why);
     };
@@ -82,6 +92,7 @@ export class LiveChannel {
   }
 
   async prefetch(count: number): Promise<void> {
+    this.enough = Math.max(1, Math.floor(count / 2));
     await this.channel.prefetch(count, false);
   }
 
@@ -97,10 +108,14 @@ export class LiveChannel {
     if (this.alive) await this.channel.cancel(consumerTag);
   }
 
-  /** With the end of this turn. False when the channel is dead and the broker will deliver the message again anyway. */
+  /** Soon, together with others. False when the channel is dead and the broker will deliver the message again anyway. */
   ack(deliveryTag: number): boolean {
     if (!this.alive) return false;
-    if (this.acks.add(deliveryTag)) this.traffic.settling();
+    this.acks.add(deliveryTag);
+    if (!this.turn) {
+      this.turn = true;
+      this.traffic.settling();
+    }
     return true;
   }
 
@@ -129,7 +144,7 @@ export class LiveChannel {
   /** Closes it. May never settle on a frozen peer: bound the wait. */
   close(): Promise<void> {
     if (this.alive) {
-      this.acks.flush();
+      this.flushAcks();
       this.alive = false;
       this.traffic.end();
       this.closing = this.channel.close().catch(() => undefined);
@@ -145,7 +160,7 @@ export class LiveChannel {
         if (!this.alive) return;
         for (const { onConfirm } of this.listeners) onConfirm?.(number, multiple, outcome);
       },
-      atTurnsEnd: () => this.acks.flush(),
+      atTurnsEnd: () => this.atTurnsEnd(),
       onDrain: () => {
         for (const { onDrain } of this.listeners) onDrain?.();
       },
@@ -165,6 +180,20 @@ export class LiveChannel {
       this.reason = describeError(error);
       void this.close();
     }
+  }
+
+  // One ack for many messages costs as much as for one, here and at the broker. It waits for more, but never so long
+  // that the broker, which delivers only so many without an ack, would have to wait for it.
+  private atTurnsEnd(): void {
+    this.turn = false;
+    if (this.acks.size >= this.enough || !this.alive) this.flushAcks();
+    else this.patience ??= setTimeout(() => this.flushAcks(), ACK_PATIENCE);
+  }
+
+  private flushAcks(): void {
+    clearTimeout(this.patience);
+    this.patience = undefined;
+    this.acks.flush();
   }
 
   private checkAlive(): void {
