@@ -1,10 +1,11 @@
 // One handler over several queues: the order of a key is kept, in one process and across them; and a stream that
 // everybody reads.
-import { applyDecorators, Injectable } from '@nestjs/common';
+import { applyDecorators, Injectable, Module } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import {
   Consume,
   InjectPublisher,
+  RabbitModule,
   RoutingKey,
   type NestHandlerOptions,
   type Publisher,
@@ -30,25 +31,30 @@ export class Accounts {
 // #endregion
 
 // #region shards
-/** One method for all shards of a queue: `orders.1` to `orders.4` behind an exchange that picks one by the routing key. */
-export function ConsumeShards(
-  name: string,
-  shards: number,
-  options: NestHandlerOptions = {},
-): MethodDecorator {
-  // To this type of exchange the key of a binding is a weight.
-  const bindings = [{ exchange: { name, type: 'x-consistent-hash' }, key: '1' }];
-  const numbers = Array.from({ length: shards }, (_, index) => index + 1);
-  return applyDecorators(
-    ...numbers.map((shard) =>
-      Consume(`${name}.${shard}`, { bindings, singleActive: true, orderBy: 'routingKey', ...options }),
-    ),
-  );
+const SHARDS = [1, 2, 3, 4];
+const orders = { name: 'orders', type: 'x-consistent-hash' };
+
+/** Import it where orders are consumed, and where they are published: all shards are there before the first message. */
+@Module({
+  imports: [
+    RabbitModule.forFeature({
+      queues: SHARDS.map((shard) => ({ name: `orders.${shard}`, singleActive: true })),
+      // To this type of exchange the key of a binding is a weight.
+      bindings: SHARDS.map((shard) => ({ exchange: orders, queue: `orders.${shard}`, key: '1' })),
+    }),
+  ],
+})
+export class OrderQueues {}
+
+/** One method for several queues. */
+function ConsumeShards(name: string, shards: readonly number[]): MethodDecorator {
+  const options: NestHandlerOptions = { singleActive: true, orderBy: 'routingKey' };
+  return applyDecorators(...shards.map((shard) => Consume(`${name}.${shard}`, options)));
 }
 
 @Injectable()
-export class OrderShards {
-  @ConsumeShards('orders', 4)
+export class OrderHandlers {
+  @ConsumeShards('orders', SHARDS)
   place(@Payload() order: Order, @RoutingKey() customer: string): void {
     done.push(`${customer} ${order.number}`);
   }

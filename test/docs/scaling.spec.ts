@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { EmbeddedBroker, type BrokerSnapshot } from '@warren/embedded';
 import { RabbitModule } from '@warren/nestjs';
 import { RabbitTesting, type RabbitTestingOptions } from '@warren/nestjs/testing';
-import { Accounts, Checkout, done, OrderShards } from '../../docs/examples/scaling.js';
+import { Accounts, Checkout, done, OrderHandlers, OrderQueues } from '../../docs/examples/scaling.js';
 import { root } from '../house/sources.js';
 import { until } from '../support/events.js';
 import { warren, type Warren } from '../support/warren.js';
@@ -24,7 +24,7 @@ describe('examples of the page on scaling', () => {
     test: (rabbit: RabbitTesting) => Promise<void>,
   ): Promise<void> => {
     const rabbit = await RabbitTesting.start({
-      imports: [RabbitModule.forRoot({ service: 'guide' })],
+      imports: [RabbitModule.forRoot({ service: 'guide' }), OrderQueues],
       providers,
     });
     try {
@@ -52,7 +52,7 @@ describe('examples of the page on scaling', () => {
 
   it('orders go to their shards and one method handles them all', async () => {
     const customers = Array.from({ length: 20 }, (_, n) => `customer-${n}`);
-    await running([OrderShards, Checkout], async (rabbit) => {
+    await running([OrderHandlers, Checkout], async (rabbit) => {
       for (const number of [1, 2, 3])
         for (const customer of customers) await rabbit.app.get(Checkout).order({ customer, number });
       await rabbit.idle();

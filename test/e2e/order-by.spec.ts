@@ -41,7 +41,8 @@ onEachBroker('orderBy', (broker) => {
     }
   };
   const opened = (queue: string, desk: Desk, options: HandlerOptions = {}): Promise<Warren> =>
-    warren(broker.url)
+    // A run that a failed test never ends must not keep the next one waiting.
+    warren(broker.url, { shutdown: 500 })
       .consume(queue, desk.handle, { orderBy: byCustomer, ...options })
       .open();
   const arrived = (rabbit: Warren, messages: number): Promise<unknown> =>

@@ -105,6 +105,33 @@ onEachBroker('sharding', (broker) => {
     await nothingLeft('peace');
   });
 
+  it('instances that have a share of the shards each work at the same time, and keep the order', async () => {
+    const ledger = new Ledger();
+    const exchange = { name: 'shares', type: 'x-consistent-hash' };
+    const shared = async (name: string, shards: readonly number[]): Promise<Warren> => {
+      const rabbit = warren(broker.url);
+      rabbit.broker.declare({
+        queues: SHARDS.map((shard) => ({ name: `shares.${shard}`, singleActive: true })),
+        bindings: SHARDS.map((shard) => ({ exchange, queue: `shares.${shard}`, key: '1' })),
+      });
+      for (const shard of shards)
+        rabbit.consume(`shares.${shard}`, ledger.handler(name), {
+          singleActive: true,
+          orderBy: 'routingKey',
+        });
+      return rabbit.open();
+    };
+    const one = await shared('one', [1, 2]);
+    await publish(one, 'shares', 1, 10);
+    await shared('two', [3]);
+    await publish(one, 'shares', 11, 20);
+    await allDone(ledger, 20);
+    expect(ledger.wrong).toEqual([]);
+    expect(ledger.runs.size).toBe(20 * KEYS.length);
+    expect(new Set(ledger.runs.all.map((run) => run.instance))).toEqual(new Set(['one', 'two']));
+    await nothingLeft('shares');
+  });
+
   it('a key has one shard, and more than one shard has keys', async () => {
     const ledger = new Ledger();
     const rabbit = await instance('one', ledger, { exchange: 'spread', queueType: 'classic' });
