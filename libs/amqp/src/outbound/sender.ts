@@ -161,6 +161,8 @@ export class Sender {
     await Promise.race([settled, expired]);
     this.endWaiting();
     await this.lease.close();
+    // What was on its way and may be sent again has come back to wait, for a channel that never comes.
+    this.endWaiting();
   }
 
   private endWaiting(): void {
