@@ -105,6 +105,42 @@ onEachBroker('sharding', (broker) => {
     await nothingLeft('peace');
   });
 
+  it.each(['classic', 'quorum'] as const)(
+    'the next one begins when the last run of the one that ends is done, not before (%s)',
+    async (queueType) => {
+      const queue = `last.${queueType}`;
+      const begun = new Collector<string>('runs');
+      let end: () => void = () => undefined;
+      const ended = new Promise<void>((resolve) => (end = resolve));
+      const consumer = (name: string): Warren =>
+        warren(broker.url).consume(
+          queue,
+          ({ payload }) => {
+            begun.push(`${name} ${String(payload)}`);
+            return name === 'one' ? ended : undefined;
+          },
+          { singleActive: true, concurrency: 1, queueType },
+        );
+      const one = await consumer('one').open();
+      const two = await consumer('two')
+        .consume(`${queue}.other`, ({ payload }) => begun.push(`other ${String(payload)}`))
+        .open();
+      for (const n of [1, 2, 3]) await two.broker.send(queue, n);
+      expect(await begun.one()).toBe('one 1');
+      await until(() => one.broker.status().consumers[0].inFlight === 3, 'all to be there');
+      const closed = one.broker.close();
+      // Whatever the other one were given now would come before these.
+      for (const n of [1, 2, 3]) {
+        await two.broker.send(`${queue}.other`, n);
+        expect(await begun.one()).toBe(`other ${n}`);
+      }
+      end();
+      expect(await begun.take(2)).toEqual(['two 2', 'two 3']);
+      await closed;
+      expect(begun.size).toBe(6);
+    },
+  );
+
   it('instances that have a share of the shards each work at the same time, and keep the order', async () => {
     const ledger = new Ledger();
     const exchange = { name: 'shares', type: 'x-consistent-hash' };
