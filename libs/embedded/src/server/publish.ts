@@ -85,6 +85,7 @@ function checkExpiration(message: Message): void {
 
 function withCopies(message: Message): Message {
   const { headers } = message;
+  if (headers.size === 0) return message;
   for (const name of ['CC', 'BCC']) {
     const field = headers.get(name);
     if (!field || field.type === 'array') continue;

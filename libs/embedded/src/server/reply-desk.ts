@@ -5,6 +5,7 @@ import type { Message } from '../model/message.js';
 
 /** What a requester consumes from and puts into reply_to. */
 export const REPLY_QUEUE = 'amq.rabbitmq.reply-to';
+const REPLY_PREFIX = `${REPLY_QUEUE}.`;
 
 export interface ReplyConsumer {
   readonly tag: string;
@@ -17,7 +18,7 @@ export class ReplyDesk {
 
   /** A new name that leads back to this consumer. */
   open(tag: string, deliver: (message: Message) => void): ReplyConsumer {
-    const name = `${REPLY_QUEUE}.${randomBytes(24).toString('base64url')}`;
+    const name = REPLY_PREFIX + randomBytes(24).toString('base64url');
     const consumer = { tag, name, deliver };
     this.consumers.set(name, consumer);
     return consumer;
@@ -34,5 +35,5 @@ export class ReplyDesk {
 
 /** Whether a queue name is of this kind; the bare name is not, it has no channel behind it. */
 export function isReplyName(name: string): boolean {
-  return name.startsWith(`${REPLY_QUEUE}.`);
+  return name.startsWith(REPLY_PREFIX);
 }

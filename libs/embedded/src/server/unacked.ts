@@ -65,8 +65,9 @@ export class Unacked {
 
   /** Takes out one delivery. Throws 406 for a tag that is not there. */
   settleOne(tag: number): Delivery {
-    if (!this.deliveries.has(tag)) throw precondition(`unknown delivery tag ${tag}`);
-    return this.remove(tag);
+    const delivery = this.deliveries.get(tag);
+    if (!delivery) throw precondition(`unknown delivery tag ${tag}`);
+    return this.remove(tag, delivery);
   }
 
   /** Takes out one delivery, or all up to and including it (tag 0: all). Throws 406 for a tag that is not there. */
@@ -84,11 +85,14 @@ export class Unacked {
   private upTo(tag: number): Delivery[] {
     const taken: Delivery[] = [];
     if (tag - this.oldest < SPARSE * this.deliveries.size) {
-      for (let at = this.oldest; at <= tag; at += 1) if (this.deliveries.has(at)) taken.push(this.remove(at));
+      for (let at = this.oldest; at <= tag; at += 1) {
+        const delivery = this.deliveries.get(at);
+        if (delivery) taken.push(this.remove(at, delivery));
+      }
     } else {
-      for (const at of this.deliveries.keys()) {
+      for (const [at, delivery] of this.deliveries) {
         if (at > tag) break;
-        taken.push(this.remove(at));
+        taken.push(this.remove(at, delivery));
       }
     }
     this.oldest = tag + 1;
@@ -96,7 +100,7 @@ export class Unacked {
   }
 
   takeAll(): Delivery[] {
-    const taken = [...this.deliveries.keys()].map((tag) => this.remove(tag));
+    const taken = [...this.deliveries].map(([tag, delivery]) => this.remove(tag, delivery));
     this.oldest = this.lastTag + 1;
     return taken;
   }
@@ -105,8 +109,7 @@ export class Unacked {
     return this.limit === 0 || this.consuming < this.limit;
   }
 
-  private remove(tag: number): Delivery {
-    const delivery = this.deliveries.get(tag) as Delivery;
+  private remove(tag: number, delivery: Delivery): Delivery {
     this.deliveries.delete(tag);
     if (tag === this.oldest) this.oldest += 1;
     if (delivery.subscription) {

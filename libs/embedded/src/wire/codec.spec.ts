@@ -20,6 +20,28 @@ describe('The method codec', () => {
     expect(decodeMethod(encodeMethod('basic.consume', args))).toEqual({ name: 'basic.consume', args });
   });
 
+  it.each(['', 'orders', 'x'.repeat(63), 'x'.repeat(64), 'x'.repeat(255), 'Bücher', 'ü'.repeat(40)])(
+    'writes and reads what comes with every message as all other methods: %s',
+    (text) => {
+      const publish = { ticket: 7, exchange: text, routingKey: text, mandatory: true, immediate: false };
+      expect(decodeMethod(encodeMethod('basic.publish', publish))).toEqual({
+        name: 'basic.publish',
+        args: publish,
+      });
+      const deliver = {
+        consumerTag: text,
+        deliveryTag: 2 ** 40 + 5,
+        redelivered: true,
+        exchange: text,
+        routingKey: text,
+      };
+      expect(decodeMethod(encodeMethod('basic.deliver', deliver))).toEqual({
+        name: 'basic.deliver',
+        args: deliver,
+      });
+    },
+  );
+
   it('keeps delivery tags beyond 32 bits', () => {
     const args = { deliveryTag: 2 ** 40 + 3, multiple: true };
     expect(decodeMethod(encodeMethod('basic.ack', args))).toEqual({ name: 'basic.ack', args });
