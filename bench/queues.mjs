@@ -38,10 +38,13 @@ async function kinds() {
   for (let round = 0; round < ROUNDS; round++)
     for (const [index, [, options]] of cases.entries())
       found[index].push(await measure({ ...options, messages: 30_000, prefetch: 300 }));
-  console.log('\n| | published/s | consumed/s |\n| --- | --- | --- |');
+  console.log('\n| | published/s | CPU | consumed/s | CPU |\n| --- | --- | --- | --- | --- |');
   for (const [index, [name]] of cases.entries()) {
-    const rate = (what) => median(found[index].map((one) => one[what]));
-    console.log(`| ${name} | ${rate('published')} | ${rate('consumed')} |`);
+    const cell = (what) => {
+      const rate = median(found[index].map((one) => one[what].rate));
+      return `${Math.round(rate)} | ${median(found[index].map((one) => one[what].cpu)).toFixed(1)} µs`;
+    };
+    console.log(`| ${name} | ${cell('published')} | ${cell('consumed')} |`);
   }
 }
 
@@ -70,9 +73,9 @@ async function work() {
             wait: 5,
             ...options,
           })
-        ).consumed,
+        ).consumed.rate,
       );
-    console.log(`| ${name} | ${median(found)} |`);
+    console.log(`| ${name} | ${Math.round(median(found))} |`);
   }
 }
 
@@ -134,10 +137,12 @@ async function fill(publisher, exchange, messages, keys) {
   await Promise.all(Array.from({ length: 500 }, one));
 }
 
+/** Messages a second, and microseconds that this process computed for each. */
 async function timed(messages, run) {
-  const began = performance.now();
+  const [began, before] = [performance.now(), process.cpuUsage()];
   await run();
-  return Math.round((messages / (performance.now() - began)) * 1_000);
+  const { user, system } = process.cpuUsage(before);
+  return { rate: (messages / (performance.now() - began)) * 1_000, cpu: (user + system) / messages };
 }
 
 function median(values) {
