@@ -7,6 +7,7 @@ import ts from 'typescript';
 import { root } from '../run.mjs';
 import { callTables } from './calls.mjs';
 import { mistakeRows } from './mistakes.mjs';
+import { performanceTables } from './performance.mjs';
 import { reliabilityTables } from './reliability.mjs';
 
 const model = 'libs/amqp/src/model';
@@ -41,6 +42,7 @@ export async function tables() {
     'contract-mistakes': table(['wrong use', 'the message holds'], mistakeRows()),
     ...reliabilityTables(table),
     ...callTables(table),
+    ...performanceTables(table),
     features: table(
       ['feature', 'on the embedded broker'],
       Object.entries(features).map(([name, { sentence }]) => [name, sentence]),

@@ -1,0 +1,61 @@
+// `npm run bench`: what messages cost with Warren and with others, in one run on one private RabbitMQ. Minutes, with
+// progress; ends with tables, docs/performance/bench.json and a chart, and with exit code 1 if any work was not done.
+//   -- --quick                     a minute: every contender, each kind of case, tiny counts; checks, no timings
+//   -- --only consume,rpc-64       cases with one of these words in their names
+//   -- --contenders warren,amqplib-tuned
+//   -- --rounds 5                  default 3
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build } from './build.mjs';
+import { fail, onSignal, root, runNode } from './run.mjs';
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    contenders: { type: 'string', default: '' },
+    rounds: { type: 'string' },
+  },
+});
+const words = (text) => text.toLowerCase().split(',').filter(Boolean);
+const { quick } = values;
+const rounds = Number(values.rounds ?? (quick ? 1 : 3));
+if (!(Number.isInteger(rounds) && rounds > 0)) fail(`--rounds ${values.rounds} is not a number of rounds.`);
+
+await build({ ifNeeded: true });
+const { install } = await import('../bench/speed/packages.mjs');
+await install(console.log);
+const { bench, chosen } = await import('../bench/speed/run.mjs');
+const { picked, players } = chosen({ quick, only: words(values.only), who: words(values.contenders) });
+if (picked.length === 0 || players.length === 0) fail('No case or no contender has such a name.');
+
+let stop = () => {};
+onSignal(() => stop());
+const began = performance.now();
+const command = ['npm run bench', ...(values.rounds ? [`-- --rounds ${rounds}`] : [])].join(' ');
+const onStand = (end) => (stop = end);
+const result = await bench({ picked, players, rounds, quick, command, say: console.log, onStand });
+
+const { tablesOf } = await import('./docs/performance.mjs');
+console.log(`\n${tablesOf(result)}\n`);
+const whole = !quick && values.only === '' && values.contenders === '';
+const errors = result.cases.flatMap(({ title, cells }) =>
+  Object.entries(cells).flatMap(([key, { error }]) => (error ? [`${title}, ${key}: ${error}`] : [])),
+);
+for (const error of errors) console.error(`ERROR  ${error}`);
+if (whole && errors.length === 0) await write();
+console.log(
+  `${result.cases.length} cases, ${errors.length} errors, ${((performance.now() - began) / 60_000).toFixed(1)} min`,
+);
+process.exitCode = errors.length > 0 ? 1 : 0;
+
+/** The figures of docs/performance.md, their chart, and its tables. */
+async function write() {
+  const { chart } = await import('../bench/speed/chart.mjs');
+  const folder = join(root, 'docs', 'performance');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'bench.json'), `${JSON.stringify(result, null, 2)}\n`);
+  writeFileSync(join(folder, 'bench.svg'), chart(result));
+  await runNode([join(root, 'scripts', 'docs.mjs')], { quiet: true });
+}
