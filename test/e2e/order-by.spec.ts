@@ -54,6 +54,7 @@ onEachBroker('orderBy', (broker) => {
   it('messages of one key run one after the other as they arrived, those of others meanwhile', async () => {
     const desk = new Desk();
     const rabbit = await opened('pairs', desk);
+    await logged(rabbit, 'prefetch 32  in order by header customer');
     await send(rabbit, 'pairs', 'a1', 'a2', 'b1', 'a3', 'b2');
     expect(await desk.begun.take(2)).toEqual(['a1', 'b1']);
     await arrived(rabbit, 5);

@@ -23,6 +23,7 @@ export function describeHandler(plan: HandlerPlan): string {
     routes.length > 0 ? `<- ${routes.map(describeRoute).join(', ')}` : undefined,
     `prefetch ${prefetch}`,
     concurrency !== prefetch ? `concurrency ${concurrency}` : undefined,
+    describeOrder(plan),
     ack !== 'auto' ? `ack ${ack}` : undefined,
     batch ? `batch ${batch.size} or ${humanDuration(batch.wait)}` : undefined,
     timeout !== undefined ? `timeout ${humanDuration(timeout)}` : undefined,
@@ -36,6 +37,13 @@ function describeRoute({ exchange, key, match }: Route): string {
   if (!match) return `${exchange}:${key}`;
   const [mode, headers] = 'all' in match ? ['all', match.all] : ['any', match.any];
   return `${exchange}:${mode} of ${JSON.stringify(headers)}`;
+}
+
+function describeOrder({ registration }: HandlerPlan): string | undefined {
+  const { orderBy } = registration.options;
+  if (orderBy === undefined) return undefined;
+  if (orderBy === 'routingKey') return 'in order by routing key';
+  return typeof orderBy === 'function' ? 'in order by a function' : `in order by header ${orderBy.header}`;
 }
 
 function describeRetry({ retry, deadQueue, registration }: HandlerPlan): string {
