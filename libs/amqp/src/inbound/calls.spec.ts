@@ -17,8 +17,8 @@ describe('calls that are being answered', () => {
   it('stop when their caller leaves, and no others do', () => {
     const calls = new Calls();
     const [one, other] = [delivery(), delivery()];
-    calls.begin('one', { delivery: one });
-    calls.begin('other', { delivery: other });
+    calls.begin({ id: 'one', delivery: one });
+    calls.begin({ id: 'other', delivery: other });
     calls.onControl({ kind: 'cancel', id: 'one' });
     expect(one.signal.reason).toMatchObject({ code: 'WARREN_CALLER_LEFT' });
     expect(other.signal.aborted).toBe(false);
@@ -28,7 +28,7 @@ describe('calls that are being answered', () => {
     const calls = new Calls();
     const credit = new Credit(1);
     credit.take();
-    calls.begin('one', { delivery: delivery(), credit });
+    calls.begin({ id: 'one', delivery: delivery(), credit });
     calls.onControl({ kind: 'credit', id: 'other', count: 1 });
     expect(credit.left).toBe(false);
     const more = credit.more();
@@ -43,24 +43,24 @@ describe('calls that are being answered', () => {
     const credit = new Credit(1);
     let told = 0;
     credit.signOfLife = () => void told++;
-    const call = { delivery: delivery(), credit };
-    calls.begin('one', call);
+    const call = { id: 'one', delivery: delivery(), credit };
+    calls.begin(call);
     calls.controlQueue = '';
     expect(told).toBe(0);
     calls.controlQueue = 'a.control.00000000';
-    calls.end('one', call);
+    calls.end(call);
     calls.controlQueue = 'a.control.00000001';
     expect(told).toBe(1);
   });
 
   it('are forgotten when they end, unless another one took their id', () => {
     const calls = new Calls();
-    const [first, second] = [{ delivery: delivery() }, { delivery: delivery() }];
-    calls.begin('one', first);
-    calls.begin('one', second);
-    calls.end('one', first);
+    const [first, second] = ['one', 'one'].map((id) => ({ id, delivery: delivery() }));
+    calls.begin(first);
+    calls.begin(second);
+    calls.end(first);
     expect(calls.size).toBe(1);
-    calls.end('one', second);
+    calls.end(second);
     expect(calls.size).toBe(0);
   });
 

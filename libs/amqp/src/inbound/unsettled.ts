@@ -9,37 +9,40 @@ import type { Origin } from './settle.js';
 export class Unsettled {
   /** How many there have been. */
   taken = 0;
-  private readonly channels = new Map<Delivery, LiveChannel>();
+  /** Each with its channel at the same place. No map: see directory.ts. */
+  private readonly list: Delivery[] = [];
+  private readonly channels: LiveChannel[] = [];
   private waiters: (() => void)[] = [];
 
   /** `noAck`: the broker forgot the messages at delivery, so there is nothing to settle. */
   constructor(private readonly noAck: boolean) {}
 
   get size(): number {
-    return this.channels.size;
+    return this.list.length;
   }
 
   deliveries(): Iterable<Delivery> {
-    return this.channels.keys();
+    return this.list;
   }
 
   add(delivery: Delivery, channel: LiveChannel): void {
     this.taken++;
-    this.channels.set(delivery, channel);
+    delivery.run.place = this.list.push(delivery) - 1;
+    this.channels.push(channel);
   }
 
   cameOn(delivery: Delivery, channel: LiveChannel): boolean {
-    return this.channels.get(delivery) === channel;
+    return this.channelOf(delivery) === channel;
   }
 
   /** Acks a delivery, or gives it back, where it came from. False when its channel died. */
   settle(delivery: Delivery, how: 'ack' | 'requeue'): boolean {
-    return this.noAck || (this.channels.get(delivery)?.[how](delivery.message.deliveryTag) ?? false);
+    return this.noAck || (this.channelOf(delivery)?.[how](delivery.message.deliveryTag) ?? false);
   }
 
   /** The channel a delivery came on, as something to settle on later. */
   origin(delivery: Delivery): Origin {
-    const channel = this.channels.get(delivery);
+    const channel = this.channelOf(delivery);
     const { deliveryTag } = delivery.message;
     return {
       alive: () => this.noAck || (channel?.alive ?? false),
@@ -49,23 +52,40 @@ export class Unsettled {
   }
 
   remove(delivery: Delivery): void {
-    this.channels.delete(delivery);
+    this.takeOut(delivery);
     this.tell();
   }
 
   /** Its channel died. */
   removeAll(channel: LiveChannel): void {
-    for (const [delivery, origin] of this.channels) if (origin === channel) this.channels.delete(delivery);
+    for (const delivery of [...this.list]) if (this.cameOn(delivery, channel)) this.takeOut(delivery);
     this.tell();
   }
 
   /** Resolves when there are none. */
   none(): Promise<void> {
-    if (this.channels.size === 0) return Promise.resolve();
+    if (this.list.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.waiters.push(resolve));
   }
 
+  private channelOf({ run: { place } }: Delivery): LiveChannel | undefined {
+    return place < 0 ? undefined : this.channels[place];
+  }
+
+  /** The last one takes its place. */
+  private takeOut({ run }: Delivery): void {
+    const { place } = run;
+    if (place < 0) return;
+    run.place = -1;
+    const last = this.list.pop() as Delivery;
+    const channel = this.channels.pop() as LiveChannel;
+    if (last.run === run) return;
+    this.list[place] = last;
+    this.channels[place] = channel;
+    last.run.place = place;
+  }
+
   private tell(): void {
-    if (this.channels.size === 0) for (const resolve of this.waiters.splice(0)) resolve();
+    if (this.list.length === 0) for (const resolve of this.waiters.splice(0)) resolve();
   }
 }

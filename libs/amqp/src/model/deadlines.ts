@@ -8,14 +8,16 @@ const TICK = 20;
 
 /** A pending deadline; hand it back to `clear`. */
 export interface Deadline {
-  /** Its tick; set when it is added. */
+  /** Its tick, and its place there; set when it is added. */
   tick: number;
+  place: number;
   onExpired(): void;
 }
 
 /** Calls each back at its time, at most one tick late. */
 export class Deadlines {
-  private readonly ticks = new Map<number, Set<Deadline>>();
+  /** Lists, not sets: see directory.ts. */
+  private readonly ticks = new Map<number, Deadline[]>();
   private cancelTimer: (() => void) | undefined;
   private next = Infinity;
 
@@ -24,12 +26,12 @@ export class Deadlines {
   /** How many are pending. */
   get size(): number {
     let size = 0;
-    for (const set of this.ticks.values()) size += set.size;
+    for (const list of this.ticks.values()) size += list.length;
     return size;
   }
 
   set(ms: number, onExpired: () => void): Deadline {
-    const deadline = { tick: 0, onExpired };
+    const deadline = { tick: 0, place: 0, onExpired };
     this.add(ms, deadline);
     return deadline;
   }
@@ -38,15 +40,21 @@ export class Deadlines {
   add(ms: number, deadline: Deadline): void {
     const tick = Math.ceil((this.clock.now() + ms) / TICK);
     deadline.tick = tick;
-    const set = this.ticks.get(tick);
-    if (set) set.add(deadline);
-    else this.ticks.set(tick, new Set([deadline]));
+    const list = this.ticks.get(tick);
+    deadline.place = list ? list.push(deadline) - 1 : 0;
+    if (!list) this.ticks.set(tick, [deadline]);
     if (tick < this.next) this.arm(tick);
   }
 
   clear(deadline: Deadline): void {
-    const set = this.ticks.get(deadline.tick);
-    if (!set?.delete(deadline) || set.size > 0) return;
+    const list = this.ticks.get(deadline.tick);
+    if (list?.[deadline.place] !== deadline) return;
+    const last = list.pop() as Deadline;
+    if (last !== deadline) {
+      list[deadline.place] = last;
+      last.place = deadline.place;
+    }
+    if (list.length > 0) return;
     this.ticks.delete(deadline.tick);
     if (this.ticks.size === 0) this.disarm();
   }
@@ -69,13 +77,13 @@ export class Deadlines {
     this.disarm();
     const now = Math.floor(this.clock.now() / TICK);
     let earliest = Infinity;
-    for (const [tick, set] of this.ticks) {
+    for (const [tick, list] of this.ticks) {
       if (tick > now) {
         earliest = Math.min(earliest, tick);
         continue;
       }
       this.ticks.delete(tick);
-      for (const deadline of set) deadline.onExpired();
+      for (const deadline of list) deadline.onExpired();
     }
     if (earliest < this.next) this.arm(earliest);
   }

@@ -25,6 +25,8 @@ export interface DeliveryRun {
   deadline: number | undefined;
   /** RPC: when its caller stops waiting; undefined when it did not say. */
   callerDeadline: number | undefined;
+  /** Its place among the unsettled ones of its consumer; -1 when it is not there. */
+  place: number;
   /** RPC: its caller reads the answer as a stream of items. */
   streamed: boolean;
   /** Why the handler was told to stop, if it was. */
@@ -54,6 +56,7 @@ export class Delivery<T = unknown> {
     arrivedAt: 0,
     deadline: undefined,
     callerDeadline: undefined,
+    place: -1,
     streamed: false,
     abortedBy: undefined,
   };

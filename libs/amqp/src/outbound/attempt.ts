@@ -61,6 +61,7 @@ const OWN_FAULT = /\b(501|502|503|504|505|530|540|541)\b/;
 /** See the top of the file. It is its own deadline, place in the waiting room and entry among the unconfirmed. */
 export class Attempt implements Deadline, Waiting, Unconfirmed {
   tick = 0;
+  place = 0;
   gone = true;
   queued = false;
   returned = false;

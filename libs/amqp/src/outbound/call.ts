@@ -31,6 +31,7 @@ export interface Caller {
 export class Call implements PendingCall, Deadline {
   readonly id: string;
   tick = 0;
+  place = 0;
   ended = false;
   private resends: number;
   /** Of an answer in several parts: the last one with a value. */

@@ -94,7 +94,7 @@ export class ReplyLine {
     const entry = this.inbox.get(id);
     if (!entry) return false;
     if (!entry.gone) this.room.leave(entry);
-    this.inbox.remove(id);
+    this.inbox.remove(entry);
     return entry.sent;
   }
 

@@ -38,8 +38,8 @@ function begin(room: HandlerRoom, next: Run, delivery: Delivery, stored: Repeats
   const granted = countHeader(delivery.headers, HEADER.stream);
   // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
   delivery.run.streamed = granted > 0 || (!stored && room.plan.codec?.encodeEnd !== undefined);
-  const call = { delivery, credit: granted > 0 ? new Credit(granted) : undefined };
-  room.calls.begin(id, call);
+  const call = { id, delivery, credit: granted > 0 ? new Credit(granted) : undefined, after: undefined };
+  room.calls.begin(call);
   const deadline = watch(room, delivery);
   const scope = {
     deadline: delivery.run.callerDeadline,
@@ -52,7 +52,7 @@ function begin(room: HandlerRoom, next: Run, delivery: Delivery, stored: Repeats
   const over = (): void => {
     scope.over = true;
     if (deadline) room.deadlines.clear(deadline);
-    room.calls.end(id, call);
+    room.calls.end(call);
   };
   const verdict = attempt(
     () => inCall(scope, () => conclude(room, next, delivery, call.credit, stored)),
