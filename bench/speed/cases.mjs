@@ -1,20 +1,23 @@
 // What is measured: each case with its sizes, for the full run and for the quick one. `run` is a function of cells.mjs;
 // what a case does not say comes from `sizes`.
 
-/** How long things take: counts, and milliseconds. */
+/**
+ * How long things take: counts, milliseconds of CPU time, and milliseconds that pass at most. A window ends with the
+ * first of them. Consumers have a count, since their queue is filled before.
+ */
 export const sizes = {
   full: {
-    publish: { warmUp: { count: 5_000, ms: 400 }, window: { count: 300_000, ms: 900 } },
-    consume: { count: 50_000, warmUp: 10_000 },
-    consumeLarge: { count: 15_000, warmUp: 3_000 },
-    call: { warmUp: { count: 3_000, ms: 500 }, window: { count: 100_000, ms: 1_000 } },
+    publish: { warmUp: { count: 10_000, ms: 2_000 }, window: { count: 500_000, cpu: 600, ms: 3_000 } },
+    consume: { count: 60_000, warmUp: 15_000 },
+    consumeLarge: { count: 15_000, warmUp: 4_000 },
+    call: { warmUp: { count: 5_000, ms: 2_000 }, window: { count: 500_000, cpu: 400, ms: 3_000 } },
     through: 200_000,
   },
   quick: {
-    publish: { warmUp: { count: 100, ms: 100 }, window: { count: 500, ms: 200 } },
+    publish: { warmUp: { count: 100, ms: 2_000 }, window: { count: 500, ms: 2_000 } },
     consume: { count: 500, warmUp: 100 },
     consumeLarge: { count: 200, warmUp: 50 },
-    call: { warmUp: { count: 50, ms: 100 }, window: { count: 200, ms: 300 } },
+    call: { warmUp: { count: 100, ms: 2_000 }, window: { count: 200, ms: 2_000 } },
     through: 2_000,
   },
 };

@@ -77,9 +77,12 @@ async function consumed(
   { stand, one, contender, queue, start },
   { consumers, count, warmUp, exchange, keys },
 ) {
+  const child = start({ work: 'consume', consumers, count, warmUp });
   await stand.declare(queue);
   await stand.fill({ queue, exchange, keys, count, size: one.size, wrap: contender.wrap });
-  const result = await ended(start({ work: 'consume', consumers, count, warmUp }));
+  await child.hear('loaded', LIMIT);
+  child.tell('go');
+  const result = await ended(child);
   if (result.seen !== count) throw new Error(`${result.seen} messages handled, not ${count}`);
   await stand.expect(queue, 0);
   return result;
