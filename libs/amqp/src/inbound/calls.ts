@@ -5,13 +5,14 @@ import { randomUUID } from 'node:crypto';
 import type { CallControl } from '../model/calls-control.js';
 import { systemClock, type Clock } from '../model/clock.js';
 import type { Delivery } from '../model/delivery.js';
-import { Directory, type Listed } from '../model/directory.js';
 import { Occasionally } from '../model/occasionally.js';
 import { RabbitError } from '../model/errors.js';
 import type { Credit } from './answer-stream.js';
 
 /** One call that is being answered. */
-export interface RunningCall extends Listed {
+export interface RunningCall {
+  /** Its correlation id. */
+  readonly id: string;
   readonly delivery: Delivery;
   /** Of a streamed answer. */
   readonly credit?: Credit;
@@ -29,7 +30,7 @@ export class Calls {
   private queue = '';
   /** Tells the answers of one instance from those of another. */
   readonly instance = randomUUID();
-  private readonly running = new Directory<RunningCall>();
+  private readonly running = new Map<string, RunningCall>();
   private readonly left = new Set<string>();
 
   constructor(clock: Clock = systemClock) {
@@ -54,12 +55,12 @@ export class Calls {
 
   /** Enters a call. */
   begin(call: RunningCall): void {
-    this.running.add(call);
+    this.running.set(call.id, call);
   }
 
   /** Takes a call out; another one with its id stays. */
   end(call: RunningCall): void {
-    this.running.remove(call);
+    if (this.running.get(call.id) === call) this.running.delete(call.id);
   }
 
   /** Whether the answer of a call is being streamed by an earlier delivery of the same request. */

@@ -9,7 +9,7 @@ import type { Origin } from './settle.js';
 export class Unsettled {
   /** How many there have been. */
   taken = 0;
-  /** Each with its channel at the same place. No map: see directory.ts. */
+  /** Each with its channel at the same place. */
   private readonly list: Delivery[] = [];
   private readonly channels: LiveChannel[] = [];
   private waiters: (() => void)[] = [];

@@ -16,7 +16,6 @@ export interface Deadline {
 
 /** Calls each back at its time, at most one tick late. */
 export class Deadlines {
-  /** Lists, not sets: see directory.ts. */
   private readonly ticks = new Map<number, Deadline[]>();
   private cancelTimer: (() => void) | undefined;
   private next = Infinity;

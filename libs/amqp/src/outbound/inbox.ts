@@ -1,7 +1,6 @@
 // Calls that wait for replies, by correlation id. What comes for nobody (late, repeated, foreign) is told and harms
 // no other call.
 
-import { Directory, type Listed } from '../model/directory.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
 import type { Waiting } from './waiting-room.js';
 
@@ -21,9 +20,7 @@ export interface PendingCall {
 }
 
 /** A call, its place in the waiting room, and whether it has left. */
-export class Entry implements Waiting, Listed {
-  readonly id: string;
-  after: this | undefined;
+export class Entry implements Waiting {
   gone = true;
   queued = false;
   sent = false;
@@ -31,9 +28,7 @@ export class Entry implements Waiting, Listed {
   constructor(
     readonly call: PendingCall,
     private readonly send: (entry: Entry) => void,
-  ) {
-    this.id = call.id;
-  }
+  ) {}
 
   get bytes(): number {
     return this.call.message.content.length;
@@ -46,7 +41,7 @@ export class Entry implements Waiting, Listed {
 
 /** Sent or waiting to be sent. */
 export class Inbox {
-  private readonly entries = new Directory<Entry>();
+  private readonly entries = new Map<string, Entry>();
 
   /** How many wait. */
   get size(): number {
@@ -54,7 +49,7 @@ export class Inbox {
   }
 
   add(entry: Entry): void {
-    this.entries.add(entry);
+    this.entries.set(entry.call.id, entry);
   }
 
   get(id: string): Entry | undefined {
@@ -62,7 +57,7 @@ export class Inbox {
   }
 
   remove(entry: Entry): void {
-    this.entries.remove(entry);
+    this.entries.delete(entry.call.id);
   }
 
   /** False when nobody waits for it: late, repeated, foreign, or without an id. */
@@ -78,7 +73,7 @@ export class Inbox {
 
   /** The channel died: every call that was sent on it hears so. */
   lost(reason: string): void {
-    for (const entry of this.entries.values().filter(({ sent }) => sent)) {
+    for (const entry of [...this.entries.values()].filter(({ sent }) => sent)) {
       entry.sent = false;
       entry.call.onLost(reason);
     }
@@ -86,7 +81,7 @@ export class Inbox {
 
   /** All of them. */
   calls(): PendingCall[] {
-    return this.entries.values().map(({ call }) => call);
+    return Array.from(this.entries.values(), ({ call }) => call);
   }
 
   private sent(id: unknown): PendingCall | undefined {

@@ -4,7 +4,7 @@
 import type { Deadline } from '../../model/deadlines.js';
 import type { Delivery } from '../../model/delivery.js';
 import { attempt, soon, type Soon } from '../../model/soon.js';
-import { inCall } from '../../model/call-scope.js';
+import { inCall, type CallScope } from '../../model/call-scope.js';
 import { RabbitError } from '../../model/errors.js';
 import { countHeader, HEADER } from '../../model/headers.js';
 import { describeError, printable } from '../../model/logger.js';
@@ -38,17 +38,10 @@ function begin(room: HandlerRoom, next: Run, delivery: Delivery, stored: Repeats
   const granted = countHeader(delivery.headers, HEADER.stream);
   // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
   delivery.run.streamed = granted > 0 || (!stored && room.plan.codec?.encodeEnd !== undefined);
-  const call = { id, delivery, credit: granted > 0 ? new Credit(granted) : undefined, after: undefined };
+  const call = { id, delivery, credit: granted > 0 ? new Credit(granted) : undefined };
   room.calls.begin(call);
   const deadline = watch(room, delivery);
-  const scope = {
-    deadline: delivery.run.callerDeadline,
-    over: false,
-    // Made when somebody asks: most handlers call nobody.
-    get signal() {
-      return delivery.signal;
-    },
-  };
+  const scope = new HandlerScope(delivery);
   const over = (): void => {
     scope.over = true;
     if (deadline) room.deadlines.clear(deadline);
@@ -208,6 +201,22 @@ function watch({ clock, deadlines }: HandlerRoom, delivery: Delivery): Deadline 
   if (callerDeadline === undefined) return undefined;
   delivery.run.deadline = callerDeadline;
   return deadlines.set(callerDeadline - clock.now(), () => delivery.abort(new CallerLeftError()));
+}
+
+// A class: an object with a getter of its own gets a hidden class of its own as well, which keeps all of its call alive
+// until the next full collection.
+class HandlerScope implements CallScope {
+  readonly deadline: number | undefined;
+  over = false;
+
+  constructor(private readonly delivery: Delivery) {
+    this.deadline = delivery.run.callerDeadline;
+  }
+
+  /** Made when somebody asks: most handlers call nobody. */
+  get signal(): AbortSignal {
+    return this.delivery.signal;
+  }
 }
 
 class LateRequestError extends RabbitError {
