@@ -1,5 +1,5 @@
-// `npm run bench`: what messages cost with Warren and with others, in one run on one private RabbitMQ. Minutes, with
-// progress; ends with tables, docs/performance/bench.json and a chart, and with exit code 1 if any work was not done.
+// `npm run bench`: what messages cost with Warren and with others, in one run on one private RabbitMQ. A quarter of an
+// hour, with progress; ends with tables, docs/performance/bench.json and a chart, and with exit code 1 if any work was not done.
 //   -- --quick                     a minute: every contender, each kind of case, tiny counts; checks, no timings
 //   -- --only consume,rpc-64       cases with one of these words in their names
 //   -- --contenders warren,amqplib-tuned
@@ -33,12 +33,15 @@ if (picked.length === 0 || players.length === 0) fail('No case or no contender h
 let stop = () => {};
 onSignal(() => stop());
 const began = performance.now();
-const command = ['npm run bench', ...(values.rounds ? [`-- --rounds ${rounds}`] : [])].join(' ');
+const command = ['npm run bench', ...(process.argv.length > 2 ? ['--'] : []), ...process.argv.slice(2)].join(
+  ' ',
+);
 const onStand = (end) => (stop = end);
 const result = await bench({ picked, players, rounds, quick, command, say: console.log, onStand });
 
 const { tablesOf } = await import('./docs/performance.mjs');
 console.log(`\n${tablesOf(result)}\n`);
+if (quick) console.log('So few messages say that the work is done, not what it costs.');
 const whole = !quick && values.only === '' && values.contenders === '';
 const errors = result.cases.flatMap(({ title, cells }) =>
   Object.entries(cells).flatMap(([key, { error }]) => (error ? [`${title}, ${key}: ${error}`] : [])),

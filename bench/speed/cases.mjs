@@ -7,10 +7,10 @@
  */
 export const sizes = {
   full: {
-    publish: { warmUp: { count: 10_000, ms: 2_000 }, window: { count: 500_000, cpu: 600, ms: 3_000 } },
-    consume: { count: 60_000, warmUp: 15_000 },
+    publish: { warmUp: { count: 10_000, ms: 2_000 }, window: { count: 500_000, cpu: 500, ms: 2_500 } },
+    consume: { count: 50_000, warmUp: 12_000 },
     consumeLarge: { count: 15_000, warmUp: 4_000 },
-    call: { warmUp: { count: 5_000, ms: 2_000 }, window: { count: 500_000, cpu: 400, ms: 3_000 } },
+    call: { warmUp: { count: 5_000, ms: 2_000 }, window: { count: 500_000, cpu: 400, ms: 2_000 } },
     through: 200_000,
   },
   quick: {
@@ -78,7 +78,7 @@ export const cases = [
   {
     key: 'memory',
     group: 'memory',
-    title: 'memory after messages through one process',
+    title: 'memory after 200 000 messages through one process',
     run: 'through',
     figure: 'mb',
     size: SMALL,

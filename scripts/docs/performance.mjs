@@ -65,5 +65,5 @@ function costs({ cpu, ratio }, key) {
 const thousands = (rate) => (rate >= 10_000 ? `${Math.round(rate / 1000)} 000` : String(Math.round(rate)));
 
 function where({ date, node, rabbitmq, processors, cpu, command, rounds }) {
-  return `Measured on ${date} with \`${command}\`: RabbitMQ ${rabbitmq}, Node ${node}, ${processors} processors (${cpu}), medians of ${rounds} rounds.`;
+  return `Measured on ${date} with \`${command}\`: RabbitMQ ${rabbitmq}, Node ${node}, ${processors} processors (${cpu}), ${rounds === 1 ? 'one round' : `medians of ${rounds} rounds`}.`;
 }
