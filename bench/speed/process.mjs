@@ -10,8 +10,13 @@ process.on('exit', () => {
   for (const child of running) child.kill();
 });
 
-/** Ends all that still run, at once. */
-export const endAll = () => Promise.all([...running].map((child) => child.kill()));
+let over = false;
+
+/** Ends all that still run, at once; none starts after that. */
+export function endAll() {
+  over = true;
+  return Promise.all([...running].map((child) => child.kill()));
+}
 
 export class Contender {
   #child;
@@ -21,6 +26,7 @@ export class Contender {
   #over;
 
   constructor(job) {
+    if (over) throw new Error('The benchmark is over.');
     this.#child = fork(join(import.meta.dirname, 'child.mjs'), [JSON.stringify(job)], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       cwd: root,

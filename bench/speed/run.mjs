@@ -23,7 +23,9 @@ export function chosen({ quick, only, who }) {
 /** Starts the broker and measures all; resolves with everything that docs/performance/bench.json holds. */
 export async function bench({ picked, players, rounds, quick, command, say, onStand }) {
   const stand = await Stand.start();
+  let stopped = false;
   const stop = async () => {
+    stopped = true;
     await endAll();
     await stand.stop();
   };
@@ -39,7 +41,7 @@ export async function bench({ picked, players, rounds, quick, command, say, onSt
       cpu: cpus()[0]?.model.trim() ?? 'unknown',
       contenders: players.map((each) => ({ key: each.key, title: each.title, version: versionOf(each) })),
     };
-    const found = await allRounds({ stand, picked, players, rounds, quick, say });
+    const found = await allRounds({ stand, picked, players, rounds, quick, say, over: () => stopped });
     return { ...facts, cases: picked.map((one) => summary(one, found.get(one.key))) };
   } finally {
     await stop();
@@ -47,7 +49,7 @@ export async function bench({ picked, players, rounds, quick, command, say, onSt
 }
 
 /** By case, by round, by contender: the figures or the error. */
-async function allRounds({ stand, picked, players, rounds, quick, say }) {
+async function allRounds({ stand, picked, players, rounds, quick, say, over }) {
   const found = new Map(picked.map(({ key }) => [key, []]));
   const total = picked.reduce((sum, one) => sum + roundsOf(one, rounds) * playersOf(one, players).length, 0);
   let done = 0;
@@ -59,6 +61,8 @@ async function allRounds({ stand, picked, players, rounds, quick, say }) {
       for (let index = 0; index < order.length; index++) {
         const player = order[(index + round) % order.length];
         row[player.key] = await cell(stand, quick, one, player);
+        // What an interrupt cuts off is no figure; its handler ends this process.
+        if (over()) return new Promise(() => {});
         done++;
         say(`[${done}/${total}] ${one.title}, ${player.title}: ${brief(one, row[player.key])}`);
       }
