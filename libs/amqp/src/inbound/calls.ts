@@ -5,14 +5,13 @@ import { randomUUID } from 'node:crypto';
 import type { CallControl } from '../model/calls-control.js';
 import { systemClock, type Clock } from '../model/clock.js';
 import type { Delivery } from '../model/delivery.js';
+import { Directory, type Listed } from '../model/directory.js';
 import { Occasionally } from '../model/occasionally.js';
 import { RabbitError } from '../model/errors.js';
 import type { Credit } from './answer-stream.js';
 
 /** One call that is being answered. */
-export interface RunningCall {
-  /** Its correlation id. */
-  readonly id: string;
+export interface RunningCall extends Listed {
   readonly delivery: Delivery;
   /** Of a streamed answer. */
   readonly credit?: Credit;
@@ -30,7 +29,7 @@ export class Calls {
   private queue = '';
   /** Tells the answers of one instance from those of another. */
   readonly instance = randomUUID();
-  private readonly running = new Map<string, RunningCall>();
+  private readonly running = new Directory<RunningCall>();
   private readonly left = new Set<string>();
 
   constructor(clock: Clock = systemClock) {
@@ -55,12 +54,12 @@ export class Calls {
 
   /** Enters a call. */
   begin(call: RunningCall): void {
-    this.running.set(call.id, call);
+    this.running.add(call);
   }
 
   /** Takes a call out; another one with its id stays. */
   end(call: RunningCall): void {
-    if (this.running.get(call.id) === call) this.running.delete(call.id);
+    this.running.remove(call);
   }
 
   /** Whether the answer of a call is being streamed by an earlier delivery of the same request. */

@@ -1,6 +1,7 @@
 // Calls that wait for replies, by correlation id. What comes for nobody (late, repeated, foreign) is told and harms
 // no other call.
 
+import { Directory, type Listed } from '../model/directory.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
 import type { Waiting } from './waiting-room.js';
 
@@ -20,7 +21,9 @@ export interface PendingCall {
 }
 
 /** A call, its place in the waiting room, and whether it has left. */
-export class Entry implements Waiting {
+export class Entry implements Waiting, Listed {
+  readonly id: string;
+  after: this | undefined;
   gone = true;
   queued = false;
   sent = false;
@@ -28,7 +31,9 @@ export class Entry implements Waiting {
   constructor(
     readonly call: PendingCall,
     private readonly send: (entry: Entry) => void,
-  ) {}
+  ) {
+    this.id = call.id;
+  }
 
   get bytes(): number {
     return this.call.message.content.length;
@@ -41,7 +46,7 @@ export class Entry implements Waiting {
 
 /** Sent or waiting to be sent. */
 export class Inbox {
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries = new Directory<Entry>();
 
   /** How many wait. */
   get size(): number {
@@ -49,7 +54,7 @@ export class Inbox {
   }
 
   add(entry: Entry): void {
-    this.entries.set(entry.call.id, entry);
+    this.entries.add(entry);
   }
 
   get(id: string): Entry | undefined {
@@ -57,7 +62,7 @@ export class Inbox {
   }
 
   remove(entry: Entry): void {
-    this.entries.delete(entry.call.id);
+    this.entries.remove(entry);
   }
 
   /** False when nobody waits for it: late, repeated, foreign, or without an id. */
@@ -73,7 +78,7 @@ export class Inbox {
 
   /** The channel died: every call that was sent on it hears so. */
   lost(reason: string): void {
-    for (const entry of [...this.entries.values()].filter(({ sent }) => sent)) {
+    for (const entry of this.entries.values().filter(({ sent }) => sent)) {
       entry.sent = false;
       entry.call.onLost(reason);
     }
@@ -81,7 +86,7 @@ export class Inbox {
 
   /** All of them. */
   calls(): PendingCall[] {
-    return Array.from(this.entries.values(), ({ call }) => call);
+    return this.entries.values().map(({ call }) => call);
   }
 
   private sent(id: unknown): PendingCall | undefined {

@@ -38,7 +38,7 @@ function begin(room: HandlerRoom, next: Run, delivery: Delivery, stored: Repeats
   const granted = countHeader(delivery.headers, HEADER.stream);
   // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
   delivery.run.streamed = granted > 0 || (!stored && room.plan.codec?.encodeEnd !== undefined);
-  const call = { id, delivery, credit: granted > 0 ? new Credit(granted) : undefined };
+  const call = { id, delivery, credit: granted > 0 ? new Credit(granted) : undefined, after: undefined };
   room.calls.begin(call);
   const deadline = watch(room, delivery);
   const scope = new HandlerScope(delivery);
