@@ -18,6 +18,7 @@ const steps = [
   { name: 'types', command: ['npm', 'run', 'typecheck'], limit: 5 * minutes },
   { name: 'docs', command: ['npm', 'run', 'docs', '--', '--check'], limit: 5 * minutes },
   { name: 'build', command: ['npm', 'run', 'build'], limit: 5 * minutes },
+  { name: 'bench', command: ['npm', 'run', 'bench', '--', '--quick'], limit: 5 * minutes },
   { name: 'demo', command: ['npm', 'run', 'demo'], limit: 10 * minutes },
 ];
 
