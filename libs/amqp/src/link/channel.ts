@@ -46,8 +46,9 @@ export class LiveChannel {
   private turn = false;
   /** and until there are so many, */
   private enough = 1;
-  /** or their time is over. */
+  /** or their time is over since the last ones left. */
   private patience: NodeJS.Timeout | undefined;
+  private ackedAt = -Infinity;
   private closing: Promise<void> | undefined;
   private reason = 'closed';
 
@@ -97,10 +98,17 @@ export class LiveChannel {
   }
 
   /** Begins to consume, once in its life; resolves with the consumer tag at consume-ok. */
-  consume(queue: string, options: ConsumeOptions, onDelivery: OnDelivery): Promise<string> {
-    this.onDelivery = onDelivery;
+  async consume(queue: string, options: ConsumeOptions, onDelivery: OnDelivery): Promise<string> {
+    const early: (ReceivedMessage | 'cancelled')[] = [];
+    this.onDelivery = (message) => early.push(message);
     this.acked = !options.noAck;
-    return this.traffic.consume(queue, options);
+    const consumerTag = await this.traffic.consume(queue, options);
+    // Messages may come in one packet with the consume-ok. Whoever waits for that hears of it first.
+    setImmediate(() => {
+      this.onDelivery = onDelivery;
+      for (const message of early) this.pass(message);
+    });
+    return consumerTag;
   }
 
   /** No delivery comes after it resolved. */
@@ -173,6 +181,10 @@ export class LiveChannel {
 
   private deliver(message: ReceivedMessage | 'cancelled'): void {
     if (this.acked && message !== 'cancelled') this.acks.delivered(message.deliveryTag);
+    this.pass(message);
+  }
+
+  private pass(message: ReceivedMessage | 'cancelled'): void {
     try {
       this.onDelivery(message);
     } catch (error) {
@@ -182,17 +194,20 @@ export class LiveChannel {
     }
   }
 
-  // One ack for many messages costs as much as for one, here and at the broker. It waits for more, but never so long
-  // that the broker, which delivers only so many without an ack, would have to wait for it.
+  // One ack for many messages costs as much as for one, here and at the broker. The first one after a pause leaves at
+  // once; those that follow on its heels wait for each other, but never so long that the broker, which delivers only so
+  // many without an ack, would have to wait for them.
   private atTurnsEnd(): void {
     this.turn = false;
-    if (this.acks.size >= this.enough || !this.alive) this.flushAcks();
+    const rested = performance.now() - this.ackedAt >= ACK_PATIENCE;
+    if (rested || this.acks.size >= this.enough || !this.alive) this.flushAcks();
     else this.patience ??= setTimeout(() => this.flushAcks(), ACK_PATIENCE);
   }
 
   private flushAcks(): void {
     clearTimeout(this.patience);
     this.patience = undefined;
+    this.ackedAt = performance.now();
     this.acks.flush();
   }
 
