@@ -93,7 +93,8 @@ export class LiveChannel {
   }
 
   async prefetch(count: number): Promise<void> {
-    this.enough = Math.max(1, Math.floor(count / 2));
+    // With a small prefetch the broker would wait for each of them.
+    this.enough = count < 20 ? 1 : Math.floor(count / 2);
     await this.channel.prefetch(count, false);
   }
 
