@@ -46,12 +46,18 @@ const whole = !quick && values.only === '' && values.contenders === '';
 const errors = result.cases.flatMap(({ title, cells }) =>
   Object.entries(cells).flatMap(([key, { error }]) => (error ? [`${title}, ${key}: ${error}`] : [])),
 );
+const failures = result.cases.flatMap(({ title, cells }) =>
+  Object.entries(cells).flatMap(([key, { failed, why }]) =>
+    failed ? [`${title}, ${key}: ${failed} of ${rounds} rounds: ${why}`] : [],
+  ),
+);
+for (const failure of failures) console.error(`FAILED  ${failure}`);
 for (const error of errors) console.error(`ERROR  ${error}`);
 if (whole && errors.length === 0) await write();
 console.log(
   `${result.cases.length} cases, ${errors.length} errors, ${((performance.now() - began) / 60_000).toFixed(1)} min`,
 );
-process.exitCode = errors.length > 0 ? 1 : 0;
+process.exitCode = errors.length + failures.length > 0 ? 1 : 0;
 
 /** The figures of docs/performance.md, their chart, and its tables. */
 async function write() {

@@ -97,17 +97,21 @@ function brief({ figure }, { error, cpu, rate, p50, ms, rss, late }) {
 }
 
 /** Medians over the rounds, and the median of the ratios to the yardstick of the same round. */
-function summary({ key, group, title, figure = 'cpu', count }, rows) {
+export function summary({ key, group, title, figure = 'cpu', count }, rows) {
   const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const cells = keys.map((player) => {
-    const mine = rows.map((row) => row[player]);
-    const error = mine.find((each) => each.error)?.error;
-    if (error) return [player, { error }];
+    const all = rows.map((row) => row[player]);
+    // Who fails in one round has figures of the others, and a note.
+    const mine = all.filter(({ error }) => !error);
+    const error = all.find((each) => each.error)?.error;
+    if (mine.length === 0) return [player, { error }];
+    const failed = all.length - mine.length;
     const figures = ['cpu', 'client', 'server', 'rate', 'p50', 'ms', 'rss'].flatMap((name) => {
       const values = mine.map((each) => each[name]).filter((value) => value !== undefined);
       return values.length > 0 ? [[name, rounded(median(values))]] : [];
     });
-    return [player, { ...Object.fromEntries(figures), ...ratio(rows, player, figure) }];
+    const notes = failed > 0 ? { failed, why: error } : {};
+    return [player, { ...Object.fromEntries(figures), ...ratio(rows, player, figure), ...notes }];
   });
   return { key, group, title, figure, ...(count && { count }), cells: Object.fromEntries(cells) };
 }

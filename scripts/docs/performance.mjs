@@ -57,8 +57,8 @@ function text(cell, show, key) {
   return cell.error ? `error: ${cell.error}` : show(cell, key);
 }
 
-function costs({ cpu, ratio }, key) {
-  const micros = `${cpu.toFixed(1)} µs`;
+function costs({ cpu, ratio, failed }, key) {
+  const micros = `${cpu.toFixed(1)} µs${failed ? `, without ${failed} failed` : ''}`;
   return key === YARDSTICK || ratio === undefined ? micros : `${ratio.toFixed(2)} (${micros})`;
 }
 
