@@ -43,7 +43,8 @@ if (process.env.RABBITMQ_URL && findRabbitMQ()) {
         expect(back.size).toBe(1);
         await node.restart({ crash: true });
         // What a broker had not written when it was killed comes twice, never not at all.
-        const came = (): number[] => [...new Set(back.all)].filter((payload) => payload !== 'first').map(Number);
+        const came = (): number[] =>
+          [...new Set(back.all)].filter((payload) => payload !== 'first').map(Number);
         await until(() => came().length === MESSAGES, 'all to come back', 60_000);
         expect(came().sort((a, b) => a - b)).toEqual(numbers);
       },
