@@ -19,11 +19,14 @@ export function summary({ results, missing, broker, seconds }) {
   const widths = columns.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i].length)));
   const line = (row) =>
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
+  const secondTry = Object.values(results).flatMap((counts) => counts.secondTry);
   return [
     '',
     `What ran (${seconds.toFixed(0)} s, Node ${process.versions.node}${broker.what ? `, ${broker.what}` : ''})`,
     ...[columns, ...cells].map((row) => `  ${line(row)}`.trimEnd()),
     missing.length === 0 ? 'Nothing of it was left out.' : 'What did not run, and why',
     ...missing.map((each) => `  - ${each}`),
+    ...(secondTry.length > 0 ? ['What passed only at its second try: look into it'] : []),
+    ...secondTry.map((each) => `  - ${each}`),
   ].join('\n');
 }

@@ -16,7 +16,6 @@ const brokerTests = {
   contract: ['contract'],
   e2e: ['e2e', 'nest11', 'client'],
   faults: ['e2e'],
-  regressions: ['e2e'],
   docs: ['e2e'],
   interop: ['interop'],
   migration: ['nest11'],

@@ -125,14 +125,19 @@ onEachBroker('a cancel', (broker) => {
 
   it('arrives after both sides lost their connections as well', async () => {
     const started = new Collector<Delivery>();
-    const server = await warren(broker.url)
-      .rpc('again', (delivery) => (started.push(delivery), patient(delivery)))
-      .open();
+    let release = (): void => undefined;
+    const first = new Promise<void>((resolve) => (release = resolve));
+    const handle = (delivery: Delivery): unknown => {
+      started.push(delivery);
+      return delivery.payload === 1 ? first : patient(delivery);
+    };
+    const server = await warren(broker.url).rpc('again', handle).open();
     const client = warren(broker.url);
     const lost = rejection(client.broker.request('again', 1));
     await started.one();
     await broker.closeConnections();
     expect((await lost).code).toBe('WARREN_RPC_CONNECTION_LOST');
+    release();
     await until(
       () => server.events.all.filter(({ kind }) => kind === 'consumer-ready').length === 2,
       'the server to be back',

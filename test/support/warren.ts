@@ -1,7 +1,7 @@
 // A broker object of ours for one test: quiet, with its log lines at hand, closed after the test.
 
 import { afterEach } from '@jest/globals';
-import type { GetMessage } from 'amqplib';
+import type { Channel, GetMessage } from 'amqplib';
 import {
   Broker,
   type BrokerEvent,
@@ -111,10 +111,26 @@ export function logged({ lines }: Warren, text: string): Promise<string> {
   );
 }
 
-/** Takes the next message off a queue, as any other program would, once it is there. */
+/**
+ * Takes the next message off a queue, as any other program would, once it is there. RabbitMQ may close the connection
+ * of whoever looks at a quorum queue while that is being made.
+ */
 export async function taken(broker: TestBroker, queue: string): Promise<GetMessage> {
-  const channel = await (await broker.connect()).createChannel();
-  return until(() => channel.get(queue, { noAck: true }), `a message in '${queue}'`);
+  let channel: Channel | undefined;
+  let refusal: unknown;
+  const look = async (): Promise<GetMessage | false> => {
+    try {
+      channel ??= await (await broker.connect()).createChannel();
+      return await channel.get(queue, { noAck: true });
+    } catch (error) {
+      channel = undefined;
+      refusal = error;
+      return false;
+    }
+  };
+  return until(look, `a message in '${queue}'`).catch((error: unknown) => {
+    throw refusal ?? error;
+  });
 }
 
 /** How many messages a queue holds that nobody has taken. */

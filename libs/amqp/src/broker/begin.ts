@@ -33,5 +33,6 @@ export async function begin({ settings, clock, links, plan, consumers }: Beginni
 
 function notReady(consumers: Consumers): Error {
   const missing = consumers.status().flatMap(({ ready, queue }) => (ready ? [] : [queue]));
-  return new ConnectionLostError(`no consume-ok in time for ${missing.join(', ')}`);
+  const what = missing.length > 0 ? missing.join(', ') : 'the queue in which callers say that they left';
+  return new ConnectionLostError(`no consume-ok in time for ${what}`);
 }

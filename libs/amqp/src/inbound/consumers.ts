@@ -53,11 +53,10 @@ export class Consumers {
     this.watchdog = new Watchdog({ ...shared, connection, consumers: this.all, every: settings.watchdog });
   }
 
-  /** Resolves when each has its consume-ok. */
+  /** Resolves when each has its consume-ok, and callers can say that they left. */
   async start(): Promise<void> {
-    this.control?.start();
     this.watchdog.start();
-    await Promise.all(this.all.map((consumer) => consumer.start()));
+    await Promise.all([this.control?.start(), ...this.all.map((consumer) => consumer.start())]);
   }
 
   status(): ConsumerStatus[] {

@@ -26,25 +26,32 @@ const QUEUE_LIMIT = 10_000;
 /** See the top of the file. */
 export class Control {
   private readonly lease: ChannelLease;
+  private readonly begun: Promise<void>;
+  private begin = (): void => undefined;
   private warned = false;
   private onlyLooks = false;
 
   constructor(private readonly options: ControlOptions) {
     const { connection, clock, settings, calls } = options;
+    this.begun = new Promise((resolve) => (this.begin = resolve));
     this.lease = new ChannelLease({
       ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
       setup: (channel) => this.setUp(channel),
+      onReady: () => this.begin(),
       onLost: () => (calls.controlQueue = ''),
       onFailed: (error) => this.onFailed(error),
     });
   }
 
-  start(): void {
+  /** Resolves when callers can reach this process for the first time, or when that failed once: calls go on without. */
+  start(): Promise<void> {
     this.lease.start();
+    return this.begun;
   }
 
   /** Always settles. */
   close(): Promise<void> {
+    this.begin();
     return this.lease.close();
   }
 
@@ -70,6 +77,7 @@ export class Control {
 
   // Calls are answered without it as well; only cancels do not arrive, and nothing is streamed.
   private onFailed(error: unknown): void {
+    this.begin();
     const refused = FINAL.has((error as { code?: unknown } | undefined)?.code);
     if (refused && !this.onlyLooks) {
       this.onlyLooks = true;
