@@ -1,6 +1,6 @@
 // What an operation costs must not depend on how much is there: messages, bindings, consumers, queues, channels.
 // The processor time of the same number of operations is compared, small against large, in this process. What grows
-// with the size would be a hundred times dearer and more; the bound of 4 leaves room for caches and a busy machine.
+// with the size would be a hundred times dearer and more; the bound of 15 leaves room for caches and a busy machine.
 import { describe, expect, it } from '@jest/globals';
 import type { Clock, Timer } from './model/clock.js';
 import type { Consumer } from './model/consumers.js';
@@ -23,8 +23,8 @@ import {
 } from './wire/properties.js';
 
 const NO_PROPERTIES: Buffer = NOTHING;
-const BOUND = 4;
-const TRIES = 4;
+const BOUND = 15;
+const TRIES = 6;
 const OPERATIONS = 2000;
 
 type Operation = (n: number) => void;

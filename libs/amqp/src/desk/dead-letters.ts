@@ -1,7 +1,7 @@
 // The dead-letter desk: list, look, replay, drop. `warren dead` is made of it, and an application can make a
 // desk of its own. Nothing here waits for a broker that is away: somebody sits before it.
 
-import { Attempt, single, type Sent } from '../outbound/attempt.js';
+import { Attempt, single } from '../outbound/attempt.js';
 import { Confirms } from '../outbound/confirms.js';
 import { systemClock } from '../model/clock.js';
 import { Deadlines } from '../model/deadlines.js';
@@ -170,10 +170,10 @@ function sendOne(letter: DeadLetter, queue: string | undefined, way: Way): Promi
     return Promise.resolve(error instanceof Error ? error : new Error(String(error)));
   }
   return new Promise((resolve) => {
-    const onSent = ({ routed }: Sent): void =>
+    const onSent = (routed: boolean): void =>
       resolve(routed ? undefined : new UnroutableError('', queue, letter.id ?? 'without id'));
     const limits = { timeout: CONFIRM_TIMEOUT };
-    const attempt = new Attempt(message, limits, single(way.deadlines), onSent, resolve);
+    const attempt = new Attempt(message, limits, single(way.deadlines), { onSent, onFailed: resolve });
     attempt.send(way.channel, way.confirms);
   });
 }

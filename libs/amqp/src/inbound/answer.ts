@@ -1,21 +1,22 @@
 // Answers a caller: makes the reply and sends it where the request says. An answer that cannot be delivered is logged
 // and never brings the request back.
 
-import { randomUUID } from 'node:crypto';
 import type { Encoded } from '../model/codec.js';
 import type { Delivery } from '../model/delivery.js';
 import { RabbitError } from '../model/errors.js';
 import { HEADER } from '../model/headers.js';
 import { describeError, printable } from '../model/logger.js';
-import type { OutgoingMessage } from '../model/message.js';
+import type { Headers, OutgoingMessage } from '../model/message.js';
+import { newMessageId } from '../model/message-id.js';
 import type { Soon } from '../model/soon.js';
+import type { Verdict } from '../model/verdict.js';
 import { callerErrorFacts } from './caller-errors.js';
 import { isDirect, mayReplyTo } from './reply-address.js';
 import type { HandlerRoom } from './step.js';
 
 /** A reply's body, and whether it is an error. */
 export interface Reply extends Encoded {
-  readonly isError: boolean;
+  readonly isError?: boolean;
 }
 
 /** A value as a reply. @throws when it cannot travel */
@@ -25,7 +26,7 @@ export function valueReply({ outlet, plan, settings }: HandlerRoom, value: unkno
     codec?.encodeReply?.(value, more) ??
     outlet.codecs.encode(value, undefined, codec, { exchange: '', routingKey: '' });
   const { length } = encoded.content;
-  if (length <= settings.maxMessageBytes) return { ...encoded, isError: false };
+  if (length <= settings.maxMessageBytes) return encoded;
   throw new RabbitError(
     'WARREN_TOO_LARGE',
     `the answer has ${length} bytes, but maxMessageBytes of the service is ${settings.maxMessageBytes}`,
@@ -69,20 +70,22 @@ export function replyAddress(
   return undefined;
 }
 
+const NO_HEADERS: Headers = Object.freeze({});
+
 /** One reply as a message. */
 export function replyMessage(
   room: HandlerRoom,
   delivery: Delivery,
   replyTo: string,
   reply: Reply,
-  headers: Record<string, unknown> = {},
+  headers: Headers = NO_HEADERS,
 ): OutgoingMessage {
-  const all: Record<string, unknown> = { ...headers };
-  if (reply.isError) all[HEADER.rpcError] = 1;
+  let all = headers;
+  if (reply.isError) all = { ...all, [HEADER.rpcError]: 1 };
   // One library of the field matches replies by this header, so it alone is handed back.
   const requestId = delivery.headers['X-Request-ID'];
-  if (typeof requestId === 'string') all['X-Request-ID'] = requestId;
-  if (room.plan.rpc?.broadcast) all[HEADER.run] = instanceOf(room);
+  if (typeof requestId === 'string') all = { ...all, 'X-Request-ID': requestId };
+  if (room.plan.rpc?.broadcast) all = { ...all, [HEADER.run]: instanceOf(room) };
   return {
     exchange: '',
     routingKey: replyTo,
@@ -90,12 +93,12 @@ export function replyMessage(
     // RabbitMQ hands back what is sent to a direct address although it delivers it.
     mandatory: !isDirect(replyTo),
     properties: {
-      messageId: randomUUID(),
-      timestamp: Math.floor(room.clock.now() / 1_000),
-      deliveryMode: 1,
       contentType: reply.contentType,
-      correlationId: delivery.message.properties.correlationId,
       headers: all,
+      deliveryMode: 1,
+      correlationId: delivery.message.properties.correlationId,
+      messageId: newMessageId(),
+      timestamp: Math.floor(room.clock.now() / 1_000),
     },
   };
 }
@@ -105,13 +108,17 @@ function instanceOf({ calls, plan }: HandlerRoom): string {
   return `${calls.instance}/${plan.id}`.slice(0, 100);
 }
 
-/** Sends the one reply of a call. Neither throws nor rejects. */
-export function answer(room: HandlerRoom, delivery: Delivery, reply: Reply): Soon<void> {
+/** Sends the one reply of a call, then comes to `verdict`. Neither throws nor rejects. */
+export function answer(room: HandlerRoom, delivery: Delivery, reply: Reply, verdict: Verdict): Soon<Verdict> {
   const replyTo = replyAddress(room, delivery);
-  if (replyTo === undefined) return;
-  return room.answers.send(replyMessage(room, delivery, replyTo, reply)).catch((error: unknown) => {
-    room.counters.answersLost++;
-    const line = `${room.plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`;
-    room.calls.lines.say((text) => room.logger.warn(text), line);
-  });
+  if (replyTo === undefined) return verdict;
+  return room.answers.send(replyMessage(room, delivery, replyTo, reply)).then(
+    () => verdict,
+    (error: unknown) => {
+      room.counters.answersLost++;
+      const line = `${room.plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`;
+      room.calls.lines.say((text) => room.logger.warn(text), line);
+      return verdict;
+    },
+  );
 }

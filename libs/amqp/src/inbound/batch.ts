@@ -50,12 +50,13 @@ export class Batcher {
 export function batchPipeline(room: HandlerRoom): (list: readonly Delivery[]) => Promise<Verdict[]> {
   return async (list) => {
     const began = room.clock.now();
+    for (const { run } of list) run.beganAt = began;
     const refused = await Promise.all(list.map((delivery) => admit(room, delivery)));
     const readable = list.filter((_, index) => refused[index] === undefined);
     const outcome = await outcomeOf(room, readable);
     return list.map((delivery, index) => {
       const verdict = refused[index] ?? outcome(delivery);
-      report(room, delivery, verdict, began);
+      report(room, delivery, verdict);
       return verdict;
     });
   };

@@ -63,8 +63,8 @@ export class Calls {
   }
 
   /** Whether the answer of a call is being streamed by an earlier delivery of the same request. */
-  isStreaming(id: string): boolean {
-    return this.running.get(id)?.credit !== undefined;
+  isStreaming({ message }: Delivery): boolean {
+    return this.running.get(message.properties.correlationId ?? '')?.credit !== undefined;
   }
 
   /** Whether the caller left before its request was started. Asked once for each. */

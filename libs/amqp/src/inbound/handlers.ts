@@ -66,7 +66,7 @@ export class Handlers {
     // A caller that asks for what nobody here does should not wait for its time-out to learn it.
     const answering = this.rooms.find(({ plan }) => plan.rpc);
     if (answering && delivery.message.properties.replyTo) {
-      await answer(answering, delivery, errorReply(answering, verdict.error));
+      return answer(answering, delivery, errorReply(answering, verdict.error), verdict);
     }
     return verdict;
   }

@@ -16,8 +16,8 @@ export interface CallScope {
 const scopes = new AsyncLocalStorage<CallScope>();
 
 /** Runs a handler inside the call that it answers. Whoever runs it sets `over` when it has ended. */
-export function inCall<T>(scope: CallScope, handler: () => T): T {
-  return scopes.run(scope, handler);
+export function inCall<Scope extends CallScope, T>(scope: Scope, handler: (scope: Scope) => T): T {
+  return scopes.run(scope, handler, scope);
 }
 
 /** The call that is being answered where this is asked. */

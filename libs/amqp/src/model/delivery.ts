@@ -21,6 +21,8 @@ const NONE: Headers = {};
 export interface DeliveryRun {
   /** When it came into this process. */
   arrivedAt: number;
+  /** When its steps began. */
+  beganAt: number;
   /** When its handler's time ends, by its `timeout` or its caller's patience. */
   deadline: number | undefined;
   /** RPC: when its caller stops waiting; undefined when it did not say. */
@@ -54,6 +56,7 @@ export class Delivery<T = unknown> {
   /** The facts of its way through this process. */
   readonly run: DeliveryRun = {
     arrivedAt: 0,
+    beganAt: 0,
     deadline: undefined,
     callerDeadline: undefined,
     place: -1,

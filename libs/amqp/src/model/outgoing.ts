@@ -7,6 +7,7 @@ import { EncodeError } from './errors.js';
 import { checkName, outgoingHeaders } from './outgoing-headers.js';
 import type { Encoded } from './codec.js';
 import type { MessageProperties, OutgoingMessage } from './message.js';
+import { newMessageId } from './message-id.js';
 import type { PublishOptions } from './publish-options.js';
 
 /** Where a message goes, and what every message gets. */
@@ -15,9 +16,14 @@ export interface OutgoingDefaults {
   readonly routingKey: string;
   readonly persistent: boolean;
   readonly mandatory: boolean;
-  readonly messageId: string;
   readonly timestamp: number;
   readonly appId?: string;
+  /** When the options have none. */
+  readonly correlationId?: string;
+  /** Checked, instead of those of the options. */
+  readonly headers?: Record<string, unknown>;
+  /** In ms, instead of that of the options. */
+  readonly expiration?: number;
   /** The largest body. */
   readonly maxBytes: number;
 }
@@ -32,14 +38,14 @@ export function outgoing(
   encoded: Encoded,
   options: PublishOptions,
 ): OutgoingMessage {
-  if (options.delay !== undefined && options.expiration !== undefined) {
+  if (options.delay !== undefined && (options.expiration ?? defaults.expiration) !== undefined) {
     throw new EncodeError(
       'delay and expiration cannot be had together: the wait ends with the first of the two, and the broker forgets the other',
       'leave one of them out',
     );
   }
-  checkName('exchange', defaults.exchange);
-  checkName('routing key', defaults.routingKey);
+  exchangeNames.check(defaults.exchange);
+  routingKeys.check(defaults.routingKey);
   if (encoded.content.length > defaults.maxBytes) {
     throw new EncodeError(
       `the body has ${encoded.content.length} bytes, but maxMessageBytes is ${defaults.maxBytes}`,
@@ -49,22 +55,22 @@ export function outgoing(
   const { contentEncoding } = options;
   const content =
     contentEncoding === undefined ? encoded.content : compress(encoded.content, contentEncoding);
-  const properties: Writable<MessageProperties> = {
-    messageId: shortText('messageId', defaults.messageId),
-    timestamp: Math.floor(defaults.timestamp / 1_000),
+  // All names, in the order in which they are read: one shape for all messages.
+  const properties: MessageProperties = {
+    contentType: encoded.contentType === undefined ? undefined : contentTypes.check(encoded.contentType),
+    contentEncoding,
+    headers: defaults.headers ?? (options.headers === undefined ? {} : outgoingHeaders(options.headers)),
     deliveryMode: (options.persistent ?? defaults.persistent) ? 2 : 1,
-    headers: options.headers === undefined ? {} : outgoingHeaders(options.headers),
+    priority: options.priority === undefined ? undefined : checkPriority(options.priority),
+    correlationId: shortText('correlationId', options.correlationId) ?? defaults.correlationId,
+    replyTo: undefined,
+    expiration: expirationOf(defaults.expiration, options.expiration),
+    messageId: shortText('messageId', options.messageId) ?? newMessageId(),
+    timestamp: Math.floor(defaults.timestamp / 1_000),
+    type: shortText('type', options.type),
+    userId: shortText('userId', options.userId),
+    appId: defaults.appId,
   };
-  if (encoded.contentType !== undefined)
-    properties.contentType = shortText('contentType', encoded.contentType);
-  if (contentEncoding !== undefined) properties.contentEncoding = contentEncoding;
-  if (options.priority !== undefined) properties.priority = checkPriority(options.priority);
-  if (options.expiration !== undefined) properties.expiration = String(expiration(options.expiration));
-  if (options.correlationId !== undefined)
-    properties.correlationId = shortText('correlationId', options.correlationId);
-  if (options.type !== undefined) properties.type = shortText('type', options.type);
-  if (options.userId !== undefined) properties.userId = shortText('userId', options.userId);
-  if (defaults.appId !== undefined) properties.appId = defaults.appId;
   return {
     exchange: defaults.exchange,
     routingKey: defaults.routingKey,
@@ -74,8 +80,28 @@ export function outgoing(
   };
 }
 
-function shortText(what: string, value: unknown): string {
-  checkName(what, value);
+/** Names that are mostly the one of the message before, which was checked then. */
+class Names {
+  private last = '';
+
+  constructor(private readonly what: string) {}
+
+  /** The name. @throws EncodeError */
+  check(name: string): string {
+    if (name !== this.last) {
+      checkName(this.what, name);
+      this.last = name;
+    }
+    return name;
+  }
+}
+
+const exchangeNames = new Names('exchange');
+const routingKeys = new Names('routing key');
+const contentTypes = new Names('contentType');
+
+function shortText(what: string, value: string | undefined): string | undefined {
+  if (value !== undefined) checkName(what, value);
   return value;
 }
 
@@ -84,12 +110,12 @@ function checkPriority(value: unknown): number {
   throw new EncodeError(`priority must be a whole number from 0 to 255, but is ${String(value)}`, '');
 }
 
-function expiration(value: NonNullable<PublishOptions['expiration']>): number {
+function expirationOf(ms: number | undefined, given: PublishOptions['expiration']): string | undefined {
+  if (ms !== undefined) return String(Math.max(0, Math.round(ms)));
+  if (given === undefined) return undefined;
   try {
-    return milliseconds(value, 'expiration');
+    return String(milliseconds(given, 'expiration'));
   } catch (error) {
     throw new EncodeError((error as Error).message, '', error);
   }
 }
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] };

@@ -13,12 +13,33 @@ export function soon<T, R>(
   return value instanceof Promise ? value.then(then, fail) : then(value);
 }
 
-/** What `work` comes to, and `fail` of what it throws or rejects with. */
-export function attempt<T>(work: () => Soon<T>, fail: (error: unknown) => Soon<T>): Soon<T> {
+/**
+ * `done` with what `run` makes of `input`, or `failed` with what it throws or rejects with. All get `input`: functions
+ * that know it by themselves would have to be made for each message.
+ */
+export function attempt<Input, T, R>(
+  run: (input: Input) => Soon<T>,
+  input: Input,
+  done: (value: T, input: Input) => Soon<R>,
+  failed: (error: unknown, input: Input) => Soon<R>,
+): Soon<R> {
+  let value: Soon<T>;
   try {
-    const value = work();
-    return value instanceof Promise ? value.catch(fail) : value;
+    value = run(input);
   } catch (error) {
-    return fail(error);
+    return failed(error, input);
   }
+  return value instanceof Promise ? later(value, input, done, failed) : done(value, input);
+}
+
+function later<Input, T, R>(
+  promise: Promise<T>,
+  input: Input,
+  done: (value: T, input: Input) => Soon<R>,
+  failed: (error: unknown, input: Input) => Soon<R>,
+): Promise<R> {
+  return promise.then(
+    (value) => done(value, input),
+    (error) => failed(error, input),
+  );
 }

@@ -2,9 +2,10 @@
 // connection that publishes to some addresses, however well they are made. So the loss of this connection costs
 // nothing but time: answers that were on their way are sent again, and what killed it is found out and given up.
 
-import { PublishOutcomeUnknownError, UnroutableError } from '../model/publish-errors.js';
+import { PublishOutcomeUnknownError } from '../model/publish-errors.js';
 import type { OutgoingMessage } from '../model/message.js';
-import type { Sent } from './attempt.js';
+import type { SendResult } from './attempt.js';
+import { unroutable } from './publication.js';
 import { Sender, type SenderOptions } from './sender.js';
 
 /** See the top of the file. */
@@ -22,27 +23,19 @@ export class Answers {
   send(message: OutgoingMessage): Promise<void> {
     const { clock, settings } = this.options;
     const end = clock.now() + settings.publish.timeout;
-    // Beside a suspect, an innocent answer would be lost a second time.
-    const sending = this.suspects > 0 ? this.afterSuspects(message, end) : this.attempt(message, end);
-    return sending.then(
-      (sent) => delivered(message, sent),
-      async (error: unknown) => {
-        // A second answer is ignored by its caller, so one that may have been lost is sent again.
-        if (!(error instanceof PublishOutcomeUnknownError)) throw error;
-        delivered(message, await this.alone(() => this.attempt(message, end)));
-      },
-    );
-  }
-
-  private async afterSuspects(message: OutgoingMessage, end: number): Promise<Sent> {
-    while (this.suspects > 0) await this.line;
-    return this.attempt(message, end);
-  }
-
-  private attempt(message: OutgoingMessage, end: number): Promise<Sent> {
-    const { clock, settings } = this.options;
-    const timeout = Math.max(0, end - clock.now());
-    return this.sender.send(message, { timeout, given: settings.publish.timeout });
+    return new Promise((resolve, reject) => {
+      const result: SendResult = {
+        onSent: (routed) => (routed ? resolve() : reject(unroutable(message))),
+        onFailed: (error) => {
+          // A second answer is ignored by its caller, so one that may have been lost is sent again.
+          if (error instanceof PublishOutcomeUnknownError) this.alone(message, end).then(resolve, reject);
+          else reject(error);
+        },
+      };
+      // Beside a suspect, an innocent answer would be lost a second time.
+      if (this.suspects === 0) this.attempt(message, end, result);
+      else void this.afterSuspects().then(() => this.attempt(message, end, result));
+    });
   }
 
   /** The broker takes messages again. */
@@ -55,16 +48,29 @@ export class Answers {
     return this.sender.close(expired);
   }
 
+  private attempt(message: OutgoingMessage, end: number, result: SendResult): void {
+    const { clock, settings } = this.options;
+    const timeout = Math.max(0, end - clock.now());
+    this.sender.send(message, { timeout, given: settings.publish.timeout }, result);
+  }
+
+  private async afterSuspects(): Promise<void> {
+    while (this.suspects > 0) await this.line;
+  }
+
   // One after the other: the one whose address is the reason takes only itself along the next time.
-  private alone(attempt: () => Promise<Sent>): Promise<Sent> {
+  private alone(message: OutgoingMessage, end: number): Promise<void> {
     this.options.counters.resent++;
     this.suspects++;
-    const sent = this.line.then(attempt).finally(() => this.suspects--);
+    const tried = this.line.then(
+      () =>
+        new Promise<void>((resolve, reject) => {
+          const onSent = (routed: boolean): void => (routed ? resolve() : reject(unroutable(message)));
+          this.attempt(message, end, { onSent, onFailed: reject });
+        }),
+    );
+    const sent = tried.finally(() => this.suspects--);
     this.line = sent.catch(() => undefined);
     return sent;
   }
-}
-
-function delivered({ exchange, routingKey, properties }: OutgoingMessage, { routed }: Sent): void {
-  if (!routed) throw new UnroutableError(exchange, routingKey, properties.messageId ?? '');
 }

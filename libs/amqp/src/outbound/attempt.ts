@@ -25,10 +25,11 @@ export interface SendLimits {
   readonly retryUnknown?: boolean;
 }
 
-/** What a send came to when the broker has the message: whether a queue wanted it, and how often it was sent again. */
-export interface Sent {
-  readonly routed: boolean;
-  readonly resent: number;
+/** Who waits for a send, and hears of one of the two, once. */
+export interface SendResult {
+  /** The broker has the message: whether a queue wanted it, and how often it was sent again. */
+  onSent(routed: boolean, resent: number): void;
+  onFailed(error: Error): void;
 }
 
 /** Who sends it, and hears how it goes on. */
@@ -73,8 +74,7 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
     readonly message: OutgoingMessage,
     private readonly limits: SendLimits,
     private readonly by: Forwarder,
-    private readonly resolve: (sent: Sent) => void,
-    private readonly reject: (error: Error) => void,
+    private readonly result: SendResult,
   ) {
     by.deadlines.add(limits.timeout, this);
     limits.signal?.addEventListener('abort', this, { once: true });
@@ -102,13 +102,13 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
 
   fail(error: Error): void {
     if (!this.finish()) return;
-    this.reject(error);
+    this.result.onFailed(error);
     this.by.ended(this);
   }
 
   succeed(routed: boolean): void {
     if (!this.finish()) return;
-    this.resolve({ routed, resent: this.resent });
+    this.result.onSent(routed, this.resent);
     this.by.ended(this);
   }
 

@@ -1,7 +1,6 @@
 // What an application publishes becomes a message here: defaults, codec, checks, where it goes. Missing
 // exchanges are found out before the wire, since publishing to one costs the channel and its neighbours.
 
-import { randomUUID } from 'node:crypto';
 import { milliseconds, type Duration } from '../model/duration.js';
 import { PublishOutcomeUnknownError, UnroutableError } from '../model/publish-errors.js';
 import { TopologyMissingError } from '../model/topology-errors.js';
@@ -13,12 +12,11 @@ import type { PublishOptions, PublishReceipt } from '../model/publish-options.js
 import type { KeptQueue, Outlet } from '../model/outlet.js';
 import type { WayBack } from '../model/way-back.js';
 import type { Settings } from '../model/settings.js';
-import type { PublishOutcome } from '../observe/events.js';
 import type { Events } from '../observe/listeners.js';
 import { waitExchange, waitStep } from '../topology/wait-queues.js';
 import type { SendLimits } from './attempt.js';
 import type { Destinations } from './destinations.js';
-import { outcomeOf } from './outcome.js';
+import { Limits, Publication, unroutable } from './publication.js';
 import type { Sender } from './sender.js';
 
 /** What a publisher is made from. */
@@ -49,30 +47,24 @@ export class Publisher implements Outlet {
   }
 
   /** To an exchange. */
-  async publish(routingKey: string, payload: unknown, options: PublishOptions = {}): Promise<PublishReceipt> {
+  publish(routingKey: string, payload: unknown, options: PublishOptions = {}): Promise<PublishReceipt> {
     const exchange = options.exchange ?? this.options.settings.exchange;
-    const message = this.build(exchange, routingKey, payload, options, true);
-    return this.dispatch(message, payload, options, options.mandatory ?? exchange === '');
+    return this.dispatch(exchange, routingKey, payload, options, options.mandatory ?? exchange === '');
   }
 
   /** To a queue. */
-  async send(message: OutgoingMessage): Promise<void>;
-  async send(queue: string, payload: unknown, options?: PublishOptions): Promise<PublishReceipt>;
-  async send(
-    target: string | OutgoingMessage,
-    payload?: unknown,
-    options: PublishOptions = {},
-  ): Promise<unknown> {
+  send(message: OutgoingMessage): Promise<void>;
+  send(queue: string, payload: unknown, options?: PublishOptions): Promise<PublishReceipt>;
+  send(target: string | OutgoingMessage, payload?: unknown, options: PublishOptions = {}): Promise<unknown> {
     if (typeof target !== 'string') return this.forward(target, this.options.settings.publish.timeout);
-    const message = this.build('', target, payload, options, true);
-    return this.dispatch(message, payload, options, options.mandatory ?? true);
+    return this.dispatch('', target, payload, options, options.mandatory ?? true);
   }
 
   async sendTo(queue: KeptQueue, message: OutgoingMessage): Promise<void> {
     const limits = this.limits();
     await this.again(
-      () => this.forward(message, limits().timeout),
-      () => this.options.sender.hold(message, limits(), () => this.options.destinations.ensureKept(queue)),
+      () => this.forward(message, limits.timeout),
+      () => this.options.sender.hold(message, limits, () => this.options.destinations.ensureKept(queue)),
     );
   }
 
@@ -81,10 +73,10 @@ export class Publisher implements Outlet {
     const limits = this.limits();
     const { routingKey } = message;
     if (back.exchange !== '' && !destinations.isBack(routingKey)) {
-      await sender.hold(message, limits(), () => destinations.ensureBack(routingKey));
+      await sender.hold(message, limits, () => destinations.ensureBack(routingKey));
     }
     const send = async (): Promise<void> =>
-      this.forward(await this.delayed(message, wait, back, limits), limits().timeout);
+      this.forward(await this.delayed(message, wait, back, limits), limits.timeout);
     await this.again(send, () => destinations.forgetWait(this.stepOf(wait), back));
   }
 
@@ -93,7 +85,6 @@ export class Publisher implements Outlet {
     routingKey: string,
     payload: unknown,
     options: PublishOptions,
-    mandatory: boolean,
   ): OutgoingMessage {
     const { settings, codecs, clock } = this.options;
     const about = { exchange, routingKey, correlationId: options.correlationId };
@@ -102,8 +93,7 @@ export class Publisher implements Outlet {
         exchange,
         routingKey,
         persistent: settings.publish.persistent,
-        mandatory,
-        messageId: options.messageId ?? randomUUID(),
+        mandatory: true,
         timestamp: clock.now(),
         appId: settings.service,
         maxBytes: settings.maxMessageBytes,
@@ -113,48 +103,59 @@ export class Publisher implements Outlet {
     );
   }
 
-  private async dispatch(
-    message: OutgoingMessage,
+  // One promise for the whole way, whatever is done on it: promises cost more than all the rest of a publish.
+  private dispatch(
+    exchange: string,
+    routingKey: string,
     payload: unknown,
     options: PublishOptions,
     mustRoute: boolean,
   ): Promise<PublishReceipt> {
-    const { sender, destinations } = this.options;
-    const { exchange, routingKey } = message;
-    const messageId = message.properties.messageId as string;
-    let outcome: PublishOutcome = 'confirmed';
-    try {
-      const limits = this.limits(options.timeout, options.signal, options.retryUnknown);
-      const delay = options.delay === undefined ? 0 : milliseconds(options.delay, 'delay');
-      if (!destinations.isKnown(exchange)) {
-        await sender.hold(message, limits(), () => destinations.ensure(exchange));
+    return new Promise((resolve, reject) => {
+      const { events, sender, destinations } = this.options;
+      // What cannot even be made is the caller's mistake: nobody else hears of it.
+      const message = this.build(exchange, routingKey, payload, options);
+      const publication = new Publication({ events, message, payload, mustRoute }, resolve, reject);
+      try {
+        const limits = this.limits(options);
+        if (options.delay === undefined && destinations.isKnown(exchange)) {
+          sender.send(message, limits, publication);
+          return;
+        }
+        this.prepared(message, limits, options.delay, mustRoute).then(
+          (prepared) => sender.send(prepared, limits, publication),
+          (error: Error) => publication.onFailed(error),
+        );
+      } catch (error) {
+        publication.onFailed(error as Error);
       }
-      if (delay > 0 && exchange === '' && mustRoute) {
-        await sender.hold(message, limits(), () => this.queueThere(routingKey, messageId));
-      }
-      const sent =
-        delay > 0 ? await this.delayed(message, delay, { exchange, replicated: false }, limits) : message;
-      const { routed, resent } = await sender.send(sent, limits());
-      if (!routed) outcome = 'returned';
-      if (!routed && mustRoute) throw new UnroutableError(exchange, routingKey, messageId);
-      return resent > 0 ? { routed, messageId, resent } : { routed, messageId };
-    } catch (error) {
-      outcome = outcomeOf(error);
-      throw error;
-    } finally {
-      const { events } = this.options;
-      if (events.hears('published'))
-        events.emit({ kind: 'published', exchange, routingKey, messageId, payload, outcome });
-    }
+    });
   }
 
-  /** What is left of a publish's time: it has one, however many things it must wait for. */
-  private limits(timeout?: Duration, signal?: AbortSignal, retry?: boolean): () => SendLimits {
+  /** The message, when everything is there that it needs on its way. */
+  private async prepared(
+    message: OutgoingMessage,
+    limits: SendLimits,
+    wait: Duration | undefined,
+    mustRoute: boolean,
+  ): Promise<OutgoingMessage> {
+    const { sender, destinations } = this.options;
+    const { exchange, routingKey, properties } = message;
+    const delay = wait === undefined ? 0 : milliseconds(wait, 'delay');
+    if (!destinations.isKnown(exchange)) {
+      await sender.hold(message, limits, () => destinations.ensure(exchange));
+    }
+    if (delay === 0) return message;
+    if (exchange === '' && mustRoute) {
+      await sender.hold(message, limits, () => this.queueThere(routingKey, properties.messageId as string));
+    }
+    return this.delayed(message, delay, { exchange, replicated: false }, limits);
+  }
+
+  private limits({ timeout, signal, retryUnknown }: PublishOptions = {}): SendLimits {
     const { clock, settings } = this.options;
     const given = timeout === undefined ? settings.publish.timeout : milliseconds(timeout, 'timeout');
-    const end = clock.now() + given;
-    const retryUnknown = retry ?? settings.publish.retryUnknown;
-    return () => ({ timeout: Math.max(0, end - clock.now()), given, signal, retryUnknown });
+    return new Limits(clock, given, signal, retryUnknown ?? settings.publish.retryUnknown);
   }
 
   /** The same message by way of a wait queue. */
@@ -162,12 +163,12 @@ export class Publisher implements Outlet {
     message: OutgoingMessage,
     wait: number,
     back: WayBack,
-    limits: () => SendLimits,
+    limits: SendLimits,
   ): Promise<OutgoingMessage> {
     const { destinations, sender } = this.options;
     const step = this.stepOf(wait);
     if (!destinations.isWaiting(step, back)) {
-      await sender.hold(message, limits(), () => destinations.ensureWait(step, back));
+      await sender.hold(message, limits, () => destinations.ensureWait(step, back));
     }
     return { ...message, exchange: waitExchange(step, back) };
   }
@@ -198,11 +199,11 @@ export class Publisher implements Outlet {
   }
 
   /** For messages that must arrive: a missing queue or exchange is an error. */
-  private async forward(message: OutgoingMessage, timeout: number): Promise<void> {
-    // Without it the original would come again, and double it as well.
-    const { routed } = await this.options.sender.send(message, { timeout, retryUnknown: true });
-    if (!routed) {
-      throw new UnroutableError(message.exchange, message.routingKey, message.properties.messageId ?? '');
-    }
+  private forward(message: OutgoingMessage, timeout: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onSent = (routed: boolean): void => (routed ? resolve() : reject(unroutable(message)));
+      // Without it the original would come again, and double it as well.
+      this.options.sender.send(message, { timeout, retryUnknown: true }, { onSent, onFailed: reject });
+    });
   }
 }

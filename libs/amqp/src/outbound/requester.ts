@@ -1,7 +1,7 @@
 // The calling side of RPC: one answer, a stream of them, or one from each instance. Makes the request and the call
 // that waits for its end; the line takes both to the broker.
 
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { currentCall } from '../model/call-scope.js';
 import { GATHER_EXCHANGE } from '../model/calls-control.js';
 import type { Clock } from '../model/clock.js';
@@ -75,10 +75,19 @@ export class Requester {
   }
 
   /** Calls the handler of `routingKey` (on the default exchange: that queue). */
-  async request(routingKey: string, payload: unknown, options: RequestOptions): Promise<unknown> {
-    const call = this.prepare(options.exchange ?? '', routingKey, payload, options);
-    const value = readReply(await this.answer(call), call.reading);
-    return options.schema ? validate(options.schema, value) : value;
+  request(routingKey: string, payload: unknown, options: RequestOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const call = this.prepare(options.exchange ?? '', routingKey, payload, options);
+      const answered = (reply: ReceivedMessage): void => {
+        try {
+          const value = readReply(reply, call.reading);
+          resolve(options.schema ? validate(options.schema, value) : value);
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
+      };
+      this.line.begin(new Call(call, this.caller, answered, reject));
+    });
   }
 
   /** Calls a handler whose answer is many items. Begins when it is first read, ends when the loop is left. */
@@ -122,10 +131,6 @@ export class Requester {
     );
   }
 
-  private answer(call: Prepared): Promise<ReceivedMessage> {
-    return new Promise((resolve, reject) => this.line.begin(new Call(call, this.caller, resolve, reject)));
-  }
-
   private streamed({ reading, ...call }: Prepared, credit: number): StreamCall {
     const pending: StreamCall = new StreamCall({
       ...{ ...call, credit, deadlines: this.options.deadlines },
@@ -154,12 +159,13 @@ export class Requester {
     const scope = currentCall();
     const given =
       options.timeout === undefined ? settings.rpc.timeout : milliseconds(options.timeout, 'timeout');
-    const timeout = Math.min(given, (scope?.deadline ?? Infinity) - clock.now());
+    const now = clock.now();
+    const timeout = Math.min(given, (scope?.deadline ?? Infinity) - now);
     const leaving = new Leaving(options.signal, scope, clock);
     const refusal =
       leaving.error({ exchange, routingKey, correlationId }) ?? this.line.refusal(options.correlationId);
     if (refusal) throw refusal;
-    const deadline = credit === undefined ? clock.now() + timeout : scope?.deadline;
+    const deadline = credit === undefined ? now + timeout : scope?.deadline;
     const headers = options.headers === undefined ? {} : outgoingHeaders(options.headers);
     if (deadline !== undefined) headers[HEADER.deadline] = Math.floor(deadline);
     if (credit !== undefined) headers[HEADER.stream] = credit;
@@ -169,14 +175,16 @@ export class Requester {
         routingKey,
         persistent: false,
         mandatory: true,
-        messageId: options.messageId ?? randomUUID(),
-        timestamp: clock.now(),
+        timestamp: now,
         appId: settings.service,
+        correlationId,
+        headers,
+        // A request that nobody waits for any more is not worth working on.
+        expiration: timeout,
         maxBytes: settings.maxMessageBytes,
       },
       codecs.encode(payload, options.contentType, options.codec, { exchange, routingKey, correlationId }),
-      // A request that nobody waits for any more is not worth working on.
-      { ...options, headers, correlationId, expiration: timeout },
+      options,
     );
     const known = errorClasses(options.errors, 'a call');
     const reading = { codecs, codec: options.codec, known };

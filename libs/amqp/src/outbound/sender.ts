@@ -11,7 +11,7 @@ import type { Events } from '../observe/listeners.js';
 import { frameMaxOf, type LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
-import { abortError, Attempt, type Forwarder, type SendLimits, type Sent } from './attempt.js';
+import { abortError, Attempt, type Forwarder, type SendLimits, type SendResult } from './attempt.js';
 import { channelRefusal, type ChannelRefusal } from './channel-refusal.js';
 import { Confirms } from './confirms.js';
 import { Renewal } from './renewal.js';
@@ -115,18 +115,16 @@ export class Sender {
     this.room.release(() => this.isOpen());
   }
 
-  /** Resolves when the broker has it; rejects with what went wrong. */
-  send(message: OutgoingMessage, limits: SendLimits): Promise<Sent> {
+  /** Sends; what comes of it is told to `result`: no promise, since who sends thousands has one for each already. */
+  send(message: OutgoingMessage, limits: SendLimits, result: SendResult): void {
     const refusal = this.refusal(limits);
-    if (refusal) return Promise.reject(refusal);
+    if (refusal) return result.onFailed(refusal);
     this.start();
-    return new Promise<Sent>((resolve, reject) => {
-      this.unsettled++;
-      const attempt = new Attempt(message, limits, this.forwarder, resolve, reject);
-      // Nobody overtakes who waits already.
-      if (this.room.queued === 0 && this.isOpen()) this.go(attempt);
-      else this.wait(attempt);
-    });
+    this.unsettled++;
+    const attempt = new Attempt(message, limits, this.forwarder, result);
+    // Nobody overtakes who waits already.
+    if (this.room.queued === 0 && this.isOpen()) this.go(attempt);
+    else this.wait(attempt);
   }
 
   /** Waits for `work` that a message needs, as it would wait to be sent: with a place in the room and its limits. */
@@ -135,7 +133,8 @@ export class Sender {
     if (refusal) return Promise.reject(refusal);
     return new Promise<void>((resolve, reject) => {
       this.unsettled++;
-      const attempt = new Attempt(message, limits, this.forwarder, () => resolve(), reject);
+      const result = { onSent: () => resolve(), onFailed: reject };
+      const attempt = new Attempt(message, limits, this.forwarder, result);
       try {
         this.room.take(attempt);
         this.waiting.add(attempt);

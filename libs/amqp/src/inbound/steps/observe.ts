@@ -3,27 +3,28 @@
 
 import { humanDuration } from '../../model/duration.js';
 import { describeError, printable } from '../../model/logger.js';
-import { attempt, soon } from '../../model/soon.js';
+import { attempt } from '../../model/soon.js';
 import type { Delivery } from '../../model/delivery.js';
 import type { Verdict } from '../../model/verdict.js';
 import type { HandlerRoom, Step } from '../step.js';
 
 /** Log lines and events for one handler. */
-export const observe: Step = (room) => (next) => (delivery) => {
-  const began = room.clock.now();
-  const verdict = attempt<Verdict>(
-    () => next(delivery),
-    // A step failed, not the handler: nothing is known, so a person has to look.
-    (error) => ({ kind: 'dead-letter', reason: 'rejected', error }),
-  );
-  return soon(verdict, (known) => {
-    report(room, delivery, known, began);
-    return known;
-  });
+export const observe: Step = (room) => {
+  const tell = (verdict: Verdict, delivery: Delivery): Verdict => {
+    report(room, delivery, verdict);
+    return verdict;
+  };
+  // A step failed, not the handler: nothing is known, so a person has to look.
+  const failed = (error: unknown, delivery: Delivery): Verdict =>
+    tell({ kind: 'dead-letter', reason: 'rejected', error }, delivery);
+  return (next) => (delivery) => {
+    delivery.run.beganAt = room.clock.now();
+    return attempt(next, delivery, tell, failed);
+  };
 };
 
 /** Says what became of a delivery: the log line and the event. What the handler decided by itself is the truth. */
-export function report(room: HandlerRoom, delivery: Delivery, result: Verdict, began: number): void {
+export function report(room: HandlerRoom, delivery: Delivery, result: Verdict): void {
   if (delivery.settled && isFailure(result)) {
     const text = printable(describeError(result.error));
     room.logger.warn(`${room.plan.id} settled a message and failed afterwards: ${text}`);
@@ -38,7 +39,7 @@ export function report(room: HandlerRoom, delivery: Delivery, result: Verdict, b
     queue: plan.queue.name,
     delivery,
     verdict,
-    ms: clock.now() - began,
+    ms: clock.now() - delivery.run.beganAt,
   });
 }
 

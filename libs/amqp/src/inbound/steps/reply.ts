@@ -1,10 +1,9 @@
 // Answers the caller of an RPC handler, whatever comes of it. The answer goes out before the request is settled.
 // A request that nobody waits for is not run, and its handler is told to stop as soon as nobody waits any more.
 
-import type { Deadline } from '../../model/deadlines.js';
 import type { Delivery } from '../../model/delivery.js';
 import { attempt, soon, type Soon } from '../../model/soon.js';
-import { inCall, type CallScope } from '../../model/call-scope.js';
+import { inCall } from '../../model/call-scope.js';
 import { RabbitError } from '../../model/errors.js';
 import { countHeader, HEADER } from '../../model/headers.js';
 import { describeError, printable } from '../../model/logger.js';
@@ -13,6 +12,7 @@ import { assertFits } from '../../model/schema.js';
 import { ACK, DROP, REQUEUE, type Verdict } from '../../model/verdict.js';
 import { answer, errorReply, valueReply } from '../answer.js';
 import { Credit } from '../answer-stream.js';
+import { Answering } from '../answering.js';
 import { CallerLeftError, ShuttingDownError } from '../calls.js';
 import { answerStream, isItems } from '../streamed-answer.js';
 import { repeats, type Outcome, type Repeats } from '../repeats.js';
@@ -23,49 +23,41 @@ export const reply: Step = (room) => (next) => {
   const { rpc } = room.plan;
   if (!rpc) return next;
   const stored = rpc.idempotent && repeats(room, rpc.idempotent);
+  const work = (answering: Answering): Soon<Verdict> => conclude(room, next, answering, stored);
+  const run = (answering: Answering): Soon<Verdict> => inCall(answering, work);
+  const begin = (delivery: Delivery): Soon<Verdict> => {
+    // Its channel was lost, its stream goes on: another one would only break it off.
+    if (delivery.message.redelivered && room.calls.isStreaming(delivery)) return DROP;
+    const granted = countHeader(delivery.headers, HEADER.stream);
+    // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
+    delivery.run.streamed = granted > 0 || (!stored && room.plan.codec?.encodeEnd !== undefined);
+    const answering = new Answering(room, delivery, granted > 0 ? new Credit(granted) : undefined);
+    answering.begin();
+    return attempt(run, answering, ended, broken);
+  };
   return (delivery) => {
     delivery.run.callerDeadline = deadlineOf(delivery);
-    return soon(notWorthIt(room, delivery), (reason) =>
-      reason ? skip(room, delivery, reason) : begin(room, next, delivery, stored),
-    );
+    const reason = notWorthIt(room, delivery);
+    if (reason === undefined) return begin(delivery);
+    return soon(reason, (known) => (known ? skip(room, delivery, known) : begin(delivery)));
   };
 };
 
-function begin(room: HandlerRoom, next: Run, delivery: Delivery, stored: Repeats | undefined): Soon<Verdict> {
-  const id = delivery.message.properties.correlationId ?? '';
-  // Its channel was lost, its stream goes on: another one would only break it off.
-  if (delivery.message.redelivered && room.calls.isStreaming(id)) return DROP;
-  const granted = countHeader(delivery.headers, HEADER.stream);
-  // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
-  delivery.run.streamed = granted > 0 || (!stored && room.plan.codec?.encodeEnd !== undefined);
-  const call = { id, delivery, credit: granted > 0 ? new Credit(granted) : undefined, after: undefined };
-  room.calls.begin(call);
-  const deadline = watch(room, delivery);
-  const scope = new HandlerScope(delivery);
-  const over = (): void => {
-    scope.over = true;
-    if (deadline) room.deadlines.clear(deadline);
-    room.calls.end(call);
-  };
-  const verdict = attempt(
-    () => inCall(scope, () => conclude(room, next, delivery, call.credit, stored)),
-    (error) => {
-      over();
-      throw error;
-    },
-  );
-  return soon(verdict, (known) => {
-    over();
-    return known;
-  });
+function ended(verdict: Verdict, answering: Answering): Verdict {
+  answering.end();
+  return verdict;
+}
+
+function broken(error: unknown, answering: Answering): never {
+  answering.end();
+  throw error;
 }
 
 /** Runs the handler and answers. */
 function conclude(
   room: HandlerRoom,
   next: Run,
-  delivery: Delivery,
-  credit: Credit | undefined,
+  { delivery, credit }: Answering,
   stored: Repeats | undefined,
 ): Soon<Verdict> {
   if (stored && !credit) {
@@ -129,7 +121,7 @@ function finish(room: HandlerRoom, delivery: Delivery, result: Outcome): Soon<Ve
   // Late, the answer would only be ignored; and what goes back to its queue is answered by another instance.
   const wanted = verdict.kind !== 'requeue' && !(delivery.run.abortedBy instanceof CallerLeftError);
   if (!result.reply || !wanted) return verdict;
-  return soon(answer(room, delivery, result.reply), () => verdict);
+  return answer(room, delivery, result.reply, verdict);
 }
 
 /** A next attempt after the caller's time helps nobody: it gets the error now. */
@@ -192,31 +184,7 @@ function skip(room: HandlerRoom, delivery: Delivery, reason: SkipReason): Soon<V
   }
   // By another clock it may not be too late.
   if (reason !== 'late') return DROP;
-  return soon(answer(room, delivery, errorReply(room, new LateRequestError())), () => DROP);
-}
-
-/** Stops the handler when its caller's time is over. */
-function watch({ clock, deadlines }: HandlerRoom, delivery: Delivery): Deadline | undefined {
-  const { callerDeadline } = delivery.run;
-  if (callerDeadline === undefined) return undefined;
-  delivery.run.deadline = callerDeadline;
-  return deadlines.set(callerDeadline - clock.now(), () => delivery.abort(new CallerLeftError()));
-}
-
-// A class: an object with a getter of its own gets a hidden class of its own as well, which keeps all of its call alive
-// until the next full collection.
-class HandlerScope implements CallScope {
-  readonly deadline: number | undefined;
-  over = false;
-
-  constructor(private readonly delivery: Delivery) {
-    this.deadline = delivery.run.callerDeadline;
-  }
-
-  /** Made when somebody asks: most handlers call nobody. */
-  get signal(): AbortSignal {
-    return this.delivery.signal;
-  }
+  return answer(room, delivery, errorReply(room, new LateRequestError()), DROP);
 }
 
 class LateRequestError extends RabbitError {

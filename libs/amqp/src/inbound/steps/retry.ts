@@ -11,15 +11,13 @@ import type { Verdict } from '../../model/verdict.js';
 import { POISON_DELIVERIES } from '../../topology/handler-limits.js';
 import type { Step } from '../step.js';
 
-export const retry: Step = (room) => (next) => (delivery) => {
-  return (
-    unfit(delivery, room.settings) ??
-    attempt(
-      () => next(delivery),
-      (error) => afterFailure(room.plan.retry, delivery.attempt, error),
-    )
-  );
+export const retry: Step = (room) => {
+  const failed = (error: unknown, delivery: Delivery): Verdict =>
+    afterFailure(room.plan.retry, delivery.attempt, error);
+  return (next) => (delivery) => unfit(delivery, room.settings) ?? attempt(next, delivery, same, failed);
 };
+
+const same = (verdict: Verdict): Verdict => verdict;
 
 /** The verdict of a delivery that no handler should see, or nothing. */
 export function unfit(delivery: Delivery, settings: Settings): Verdict | undefined {

@@ -14,6 +14,9 @@ const HIGH_WATER = 1024 * 1024;
 /** Bodies from here on are not copied. */
 const LARGE = 8 * 1024;
 
+/** So much moves to a new slab, since to write two pieces costs more than to copy one. */
+const MOVED = 32 * 1024;
+
 /** See the top of the file. */
 export class Outbox {
   /** Where the next frame is written, from `at` on; `reserve` makes room. */
@@ -44,9 +47,12 @@ export class Outbox {
   /** Room for a frame of at most so many bytes. */
   reserve(bytes: number): void {
     if (this.slab.length - this.at >= bytes) return;
-    this.cut();
-    this.slab = Buffer.allocUnsafeSlow(Math.max(SLAB, bytes));
-    this.at = this.from = 0;
+    if (this.at - this.from > MOVED) this.cut();
+    const { slab, from, at } = this;
+    this.slab = Buffer.allocUnsafeSlow(Math.max(SLAB, bytes + at - from));
+    slab.copy(this.slab, 0, from, at);
+    this.at -= from;
+    this.from = 0;
   }
 
   /** What was written up to `at` may leave. */

@@ -3,6 +3,7 @@
 import { HEADER } from '../../model/headers.js';
 import { describeError } from '../../model/logger.js';
 import type { MessageProperties } from '../../model/message.js';
+import { knownText } from './known-texts.js';
 import { readTable } from './read-table.js';
 
 /** Class and method of what is read here. */
@@ -25,9 +26,9 @@ export function readDeliver(bytes: Buffer, at: number): DeliverFields {
   const deliveryTag = readTag(bytes, at);
   const redelivered = (bytes[at + 8] & 1) !== 0;
   at += 9;
-  const exchange = readShort(bytes, at);
+  const exchange = knownText(bytes, at + 1, bytes[at]);
   at += 1 + bytes[at];
-  return { deliveryTag, redelivered, exchange, routingKey: readShort(bytes, at) };
+  return { deliveryTag, redelivered, exchange, routingKey: knownText(bytes, at + 1, bytes[at]) };
 }
 
 /** A 64-bit number below 2^53. */
@@ -41,19 +42,19 @@ export function readProperties(bytes: Buffer, at: number, end: number): MessageP
   const reader = new PropertyReader(bytes, at + 2);
   // All names in every object, in this order: what reads them meets one shape.
   const properties: MessageProperties = {
-    contentType: flags & 0x8000 ? reader.text() : undefined,
-    contentEncoding: flags & 0x4000 ? reader.text() : undefined,
+    contentType: flags & 0x8000 ? reader.known() : undefined,
+    contentEncoding: flags & 0x4000 ? reader.known() : undefined,
     headers: flags & 0x2000 ? reader.headers() : undefined,
     deliveryMode: flags & 0x1000 ? reader.octet() : undefined,
     priority: flags & 0x0800 ? reader.octet() : undefined,
     correlationId: flags & 0x0400 ? reader.text() : undefined,
-    replyTo: flags & 0x0200 ? reader.text() : undefined,
-    expiration: flags & 0x0100 ? reader.text() : undefined,
+    replyTo: flags & 0x0200 ? reader.known() : undefined,
+    expiration: flags & 0x0100 ? reader.known() : undefined,
     messageId: flags & 0x0080 ? reader.text() : undefined,
     timestamp: flags & 0x0040 ? reader.time() : undefined,
-    type: flags & 0x0020 ? reader.text() : undefined,
-    userId: flags & 0x0010 ? reader.text() : undefined,
-    appId: flags & 0x0008 ? reader.text() : undefined,
+    type: flags & 0x0020 ? reader.known() : undefined,
+    userId: flags & 0x0010 ? reader.known() : undefined,
+    appId: flags & 0x0008 ? reader.known() : undefined,
   };
   if (reader.at > end) throw new RangeError('a header frame is shorter than its properties');
   return properties;
@@ -66,10 +67,18 @@ class PropertyReader {
     public at: number,
   ) {}
 
+  /** One that is another in each message. */
   text(): string {
     const { bytes, at } = this;
     this.at += 1 + bytes[at];
-    return readShort(bytes, at);
+    return bytes.toString('utf8', at + 1, this.at);
+  }
+
+  /** One that is the same in many. */
+  known(): string {
+    const { bytes, at } = this;
+    this.at += 1 + bytes[at];
+    return knownText(bytes, at + 1, bytes[at]);
   }
 
   octet(): number {
@@ -95,9 +104,4 @@ function readHeaders(bytes: Buffer, from: number, until: number): Record<string,
   } catch (error) {
     return { [HEADER.unreadable]: describeError(error).slice(0, 200) };
   }
-}
-
-function readShort(bytes: Buffer, at: number): string {
-  const length = bytes[at];
-  return length === 0 ? '' : bytes.toString('utf8', at + 1, at + 1 + length);
 }

@@ -1,5 +1,7 @@
 // Reads header tables as the client library does: the same values for the same bytes.
 
+import { knownText } from './known-texts.js';
+
 /** Deeper tables would overflow the stack of whoever reads them. */
 const MAX_DEPTH = 200;
 
@@ -11,7 +13,8 @@ export function readTable(bytes: Buffer, from: number, until: number, depth = 0)
   const reader = new ValueReader(bytes, from, until, depth);
   while (reader.at < until) {
     const length = bytes[reader.at++];
-    const name = bytes.toString('utf8', reader.at, (reader.at += length));
+    const name = knownText(bytes, reader.at, length);
+    reader.at += length;
     table[name] = reader.value();
   }
   return table;

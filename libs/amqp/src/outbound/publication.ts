@@ -1,0 +1,73 @@
+// What an application published, on its way: its time, and what its promise and those who listen are told of its end.
+
+import type { Clock } from '../model/clock.js';
+import type { OutgoingMessage } from '../model/message.js';
+import { UnroutableError } from '../model/publish-errors.js';
+import type { PublishReceipt } from '../model/publish-options.js';
+import type { PublishOutcome } from '../observe/events.js';
+import type { Events } from '../observe/listeners.js';
+import type { SendLimits, SendResult } from './attempt.js';
+import { outcomeOf } from './outcome.js';
+
+/** What was published. */
+export interface Published {
+  readonly events: Events;
+  readonly message: OutgoingMessage;
+  readonly payload: unknown;
+  /** Nobody who wants it is an error. */
+  readonly mustRoute: boolean;
+}
+
+/** See the top of the file. */
+export class Publication implements SendResult {
+  constructor(
+    private readonly published: Published,
+    private readonly resolve: (receipt: PublishReceipt) => void,
+    private readonly reject: (error: Error) => void,
+  ) {}
+
+  onSent(routed: boolean, resent: number): void {
+    const { message, mustRoute } = this.published;
+    if (!routed && mustRoute) return this.onFailed(unroutable(message));
+    const messageId = message.properties.messageId as string;
+    this.tell(routed ? 'confirmed' : 'returned');
+    this.resolve(resent > 0 ? { routed, messageId, resent } : { routed, messageId });
+  }
+
+  onFailed(error: Error): void {
+    this.tell(outcomeOf(error));
+    this.reject(error);
+  }
+
+  private tell(outcome: PublishOutcome): void {
+    const { events, message, payload } = this.published;
+    if (!events.hears('published')) return;
+    const { exchange, routingKey, properties } = message;
+    const messageId = properties.messageId as string;
+    events.emit({ kind: 'published', exchange, routingKey, messageId, payload, outcome });
+  }
+}
+
+/** The time of a publish: it has one, however many things it must wait for. */
+export class Limits implements SendLimits {
+  private readonly end: number;
+
+  constructor(
+    private readonly clock: Clock,
+    readonly given: number,
+    readonly signal: AbortSignal | undefined,
+    readonly retryUnknown: boolean,
+  ) {
+    this.end = clock.now() + given;
+  }
+
+  /** What is left of it. */
+  get timeout(): number {
+    return Math.max(0, this.end - this.clock.now());
+  }
+}
+
+/** Nobody wanted it. */
+export function unroutable({ exchange, routingKey, properties }: OutgoingMessage): Error {
+  return new UnroutableError(exchange, routingKey, properties.messageId ?? '');
+}
