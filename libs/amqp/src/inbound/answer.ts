@@ -2,14 +2,13 @@
 // and never brings the request back.
 
 import type { Encoded } from '../model/codec.js';
-import type { Delivery } from '../model/delivery.js';
+import type { Delivery, Ending } from '../model/delivery.js';
 import { RabbitError } from '../model/errors.js';
 import { HEADER } from '../model/headers.js';
 import { describeError, printable } from '../model/logger.js';
 import type { Headers, OutgoingMessage } from '../model/message.js';
 import { newMessageId } from '../model/message-id.js';
-import type { Soon } from '../model/soon.js';
-import type { Verdict } from '../model/verdict.js';
+import type { AnswerWaiter } from '../model/outlet.js';
 import { callerErrorFacts } from './caller-errors.js';
 import { isDirect, mayReplyTo } from './reply-address.js';
 import type { HandlerRoom } from './step.js';
@@ -108,17 +107,44 @@ function instanceOf({ calls, plan }: HandlerRoom): string {
   return `${calls.instance}/${plan.id}`.slice(0, 100);
 }
 
-/** Sends the one reply of a call, then comes to `verdict`. Neither throws nor rejects. */
-export function answer(room: HandlerRoom, delivery: Delivery, reply: Reply, verdict: Verdict): Soon<Verdict> {
+/** Sends the one reply of a call; the delivery knows how it goes on. */
+export function answer(room: HandlerRoom, delivery: Delivery, reply: Reply): void {
   const replyTo = replyAddress(room, delivery);
-  if (replyTo === undefined) return verdict;
-  return room.answers.send(replyMessage(room, delivery, replyTo, reply)).then(
-    () => verdict,
-    (error: unknown) => {
-      room.counters.answersLost++;
-      const line = `${room.plan.id}: the answer for '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`;
-      room.calls.lines.say((text) => room.logger.warn(text), line);
-      return verdict;
-    },
-  );
+  if (replyTo === undefined) return;
+  const sent = new SentAnswer(room, replyTo);
+  delivery.run.answer = sent;
+  room.answers.begin(replyMessage(room, delivery, replyTo, reply), sent);
+}
+
+/** The one reply of a call on its way. What is lost is said in the log. */
+class SentAnswer implements AnswerWaiter, Ending {
+  private over = false;
+  private next: (() => void) | undefined;
+
+  constructor(
+    private readonly room: HandlerRoom,
+    private readonly replyTo: string,
+  ) {}
+
+  after(next: () => void): void {
+    if (this.over) next();
+    else this.next = next;
+  }
+
+  onArrived(): void {
+    this.end();
+  }
+
+  onLost(error: Error): void {
+    const { plan, logger, counters, calls } = this.room;
+    counters.answersLost++;
+    const line = `${plan.id}: the answer for '${printable(this.replyTo)}' was not delivered: ${printable(describeError(error))}`;
+    calls.lines.say((text) => logger.warn(text), line);
+    this.end();
+  }
+
+  private end(): void {
+    this.over = true;
+    this.next?.();
+  }
 }

@@ -42,7 +42,7 @@ export class Answering implements RunningCall, CallScope, Deadline {
     room.calls.begin(this);
     if (deadline === undefined) return;
     this.delivery.run.deadline = deadline;
-    room.deadlines.add(deadline - room.clock.now(), this);
+    room.deadlines.addAt(deadline, this);
   }
 
   end(): void {

@@ -56,7 +56,7 @@ export class Handlers {
     return this.rooms.find(({ plan }) => plan.id === delivery.handler);
   }
 
-  private async nobodys(delivery: Delivery): Promise<Verdict> {
+  private nobodys(delivery: Delivery): Verdict {
     const { events, logger } = this.rooms[0];
     const { handler, queue } = delivery;
     const ids = this.rooms.map(({ plan }) => plan.id);
@@ -66,7 +66,7 @@ export class Handlers {
     // A caller that asks for what nobody here does should not wait for its time-out to learn it.
     const answering = this.rooms.find(({ plan }) => plan.rpc);
     if (answering && delivery.message.properties.replyTo) {
-      return answer(answering, delivery, errorReply(answering, verdict.error), verdict);
+      answer(answering, delivery, errorReply(answering, verdict.error));
     }
     return verdict;
   }

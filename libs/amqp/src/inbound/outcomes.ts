@@ -27,10 +27,12 @@ export class Outcomes implements DeliverySink {
     this.room.logger.warn(text);
   }
 
-  /** Carries a verdict out unless the handler settled by itself, or is still to do so. */
+  /** Carries a verdict out, after the answer of a call, unless the handler settled by itself, or is still to do so. */
   finish(delivery: Delivery, verdict: Verdict): void {
     if (verdict.kind === 'open' || !delivery.claim(verdict.kind)) return;
-    this.carryOut(delivery, verdict);
+    const { answer } = delivery.run;
+    if (answer) answer.after(() => this.carryOut(delivery, verdict));
+    else this.carryOut(delivery, verdict);
   }
 
   private carryOut(delivery: Delivery, verdict: Verdict): void {

@@ -8,7 +8,7 @@ import type { Counters } from '../model/counters.js';
 import type { Deadlines } from '../model/deadlines.js';
 import type { Delivery } from '../model/delivery.js';
 import type { BrokerLogger } from '../model/logger.js';
-import type { Outlet } from '../model/outlet.js';
+import type { AnswerOutlet, Outlet } from '../model/outlet.js';
 import type { Settings } from '../model/settings.js';
 import type { Soon } from '../model/soon.js';
 import type { Verdict } from '../model/verdict.js';
@@ -29,7 +29,7 @@ export interface HandlerRoom {
   readonly deadlines: Deadlines;
   readonly outlet: Outlet;
   /** For answers: a connection of their own, so that an address that kills it harms nothing else. */
-  readonly answers: Pick<Outlet, 'send'>;
+  readonly answers: AnswerOutlet;
   readonly counters: Counters;
   readonly events: Events;
   readonly logger: BrokerLogger;

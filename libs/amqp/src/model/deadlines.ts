@@ -37,7 +37,12 @@ export class Deadlines {
 
   /** The same for something that is a deadline itself. */
   add(ms: number, deadline: Deadline): void {
-    const tick = Math.ceil((this.clock.now() + ms) / TICK);
+    this.addAt(this.clock.now() + ms, deadline);
+  }
+
+  /** The same at a time, in milliseconds since 1970. */
+  addAt(time: number, deadline: Deadline): void {
+    const tick = Math.ceil(time / TICK);
     deadline.tick = tick;
     const list = this.ticks.get(tick);
     deadline.place = list ? list.push(deadline) - 1 : 0;

@@ -17,6 +17,12 @@ export interface DeliverySink {
 
 const NONE: Headers = {};
 
+/** Something that will be over, well or not. */
+export interface Ending {
+  /** Calls `next` once, when it is over: at once if it is. */
+  after(next: () => void): void;
+}
+
 /** What the steps of the pipeline know and find out about one delivery. Times are milliseconds since 1970. */
 export interface DeliveryRun {
   /** When it came into this process. */
@@ -33,6 +39,8 @@ export interface DeliveryRun {
   streamed: boolean;
   /** Why the handler was told to stop, if it was. */
   abortedBy: unknown;
+  /** RPC: its answer on its way. The request is not settled before that is over. */
+  answer: Ending | undefined;
   /** `orderBy`: why it has no place in the order, when that is so. */
   withoutTurn?: unknown;
 }
@@ -62,6 +70,7 @@ export class Delivery<T = unknown> {
     place: -1,
     streamed: false,
     abortedBy: undefined,
+    answer: undefined,
   };
 
   private controller: AbortController | undefined;

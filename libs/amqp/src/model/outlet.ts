@@ -11,6 +11,21 @@ export interface KeptQueue {
   readonly arguments: Headers;
 }
 
+/** Who waits for an answer to arrive, and hears of one of the two, once. */
+export interface AnswerWaiter {
+  /** The caller's queue has it. */
+  onArrived(): void;
+  onLost(error: Error): void;
+}
+
+/** Sends answers to callers, with a confirm. */
+export interface AnswerOutlet {
+  /** Resolves when the caller's queue has it. @throws UnroutableError when the caller is gone */
+  send(message: OutgoingMessage): Promise<void>;
+  /** The same without a promise, which costs more than all the rest when there are thousands. */
+  begin(message: OutgoingMessage, waiter: AnswerWaiter): void;
+}
+
 /** Sends with a confirm. */
 export interface Outlet {
   /** Resolves when the broker has it; rejects like a publish otherwise. */

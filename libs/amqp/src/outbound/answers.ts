@@ -4,12 +4,13 @@
 
 import { PublishOutcomeUnknownError } from '../model/publish-errors.js';
 import type { OutgoingMessage } from '../model/message.js';
+import type { AnswerOutlet, AnswerWaiter } from '../model/outlet.js';
 import type { SendResult } from './attempt.js';
 import { unroutable } from './publication.js';
 import { Sender, type SenderOptions } from './sender.js';
 
 /** See the top of the file. */
-export class Answers {
+export class Answers implements AnswerOutlet {
   private readonly sender: Sender;
   /** The last suspect has been tried. */
   private line: Promise<unknown> = Promise.resolve();
@@ -19,23 +20,18 @@ export class Answers {
     this.sender = new Sender(options);
   }
 
-  /** Resolves when the caller's queue has it. @throws UnroutableError when the caller is gone */
   send(message: OutgoingMessage): Promise<void> {
+    return new Promise((resolve, reject) => this.begin(message, { onArrived: resolve, onLost: reject }));
+  }
+
+  begin(message: OutgoingMessage, waiter: AnswerWaiter): void {
     const { clock, settings } = this.options;
-    const end = clock.now() + settings.publish.timeout;
-    return new Promise((resolve, reject) => {
-      const result: SendResult = {
-        onSent: (routed) => (routed ? resolve() : reject(unroutable(message))),
-        onFailed: (error) => {
-          // A second answer is ignored by its caller, so one that may have been lost is sent again.
-          if (error instanceof PublishOutcomeUnknownError) this.alone(message, end).then(resolve, reject);
-          else reject(error);
-        },
-      };
-      // Beside a suspect, an innocent answer would be lost a second time.
-      if (this.suspects === 0) this.attempt(message, end, result);
-      else void this.afterSuspects().then(() => this.attempt(message, end, result));
-    });
+    const { timeout } = settings.publish;
+    const end = clock.now() + timeout;
+    const result = new FirstAttempt(message, waiter, () => this.alone(message, end));
+    // Beside a suspect, an innocent answer would be lost a second time.
+    if (this.suspects === 0) this.sender.send(message, { timeout, given: timeout }, result);
+    else void this.afterSuspects().then(() => this.attempt(message, end, result));
   }
 
   /** The broker takes messages again. */
@@ -72,5 +68,31 @@ export class Answers {
     const sent = tried.finally(() => this.suspects--);
     this.line = sent.catch(() => undefined);
     return sent;
+  }
+}
+
+class FirstAttempt implements SendResult {
+  constructor(
+    private readonly message: OutgoingMessage,
+    private readonly waiter: AnswerWaiter,
+    private readonly again: () => Promise<void>,
+  ) {}
+
+  onSent(routed: boolean): void {
+    if (routed) this.waiter.onArrived();
+    else this.waiter.onLost(unroutable(this.message));
+  }
+
+  onFailed(error: Error): void {
+    const { waiter } = this;
+    // A second answer is ignored by its caller, so one that may have been lost is sent again.
+    if (error instanceof PublishOutcomeUnknownError) {
+      this.again().then(
+        () => waiter.onArrived(),
+        (lost: Error) => waiter.onLost(lost),
+      );
+    } else {
+      waiter.onLost(error);
+    }
   }
 }

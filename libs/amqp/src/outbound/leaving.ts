@@ -30,7 +30,7 @@ export class Leaving {
     private readonly clock: Clock,
   ) {
     this.signals = own || scope ? [own, scope?.signal].filter((signal) => signal !== undefined) : NONE;
-    this.began = clock.now();
+    this.began = scope ? clock.now() : 0;
   }
 
   /** How the call ends that is not worth going on with; undefined when it is. */

@@ -116,12 +116,12 @@ function unfit(room: HandlerRoom, verdict: Verdict, error: unknown): Outcome {
   return { verdict, reply: errorReply(room, error) };
 }
 
-function finish(room: HandlerRoom, delivery: Delivery, result: Outcome): Soon<Verdict> {
+function finish(room: HandlerRoom, delivery: Delivery, result: Outcome): Verdict {
   const verdict = left(room, delivery, result.verdict);
   // Late, the answer would only be ignored; and what goes back to its queue is answered by another instance.
   const wanted = verdict.kind !== 'requeue' && !(delivery.run.abortedBy instanceof CallerLeftError);
-  if (!result.reply || !wanted) return verdict;
-  return answer(room, delivery, result.reply, verdict);
+  if (result.reply && wanted) answer(room, delivery, result.reply);
+  return verdict;
 }
 
 /** A next attempt after the caller's time helps nobody: it gets the error now. */
@@ -163,7 +163,7 @@ const WORTH_ASKING = 50;
 
 function notWorthIt(room: HandlerRoom, delivery: Delivery): Soon<SkipReason | undefined> {
   const { correlationId, replyTo } = delivery.message.properties;
-  const now = room.clock.now();
+  const now = delivery.run.beganAt;
   if (correlationId !== undefined && room.calls.hasLeft(correlationId)) return 'left';
   if (delivery.run.callerDeadline !== undefined && delivery.run.callerDeadline <= now) return 'late';
   if (!room.plan.rpc?.skipsGone || !replyTo) return undefined;
@@ -177,14 +177,14 @@ function sentAt({ headers, message, run }: Delivery): number {
   return Number.isFinite(lived) ? Math.min(lived, run.arrivedAt) : run.arrivedAt;
 }
 
-function skip(room: HandlerRoom, delivery: Delivery, reason: SkipReason): Soon<Verdict> {
+function skip(room: HandlerRoom, delivery: Delivery, reason: SkipReason): Verdict {
   const { events, plan } = room;
   if (events.hears('call-skipped')) {
     events.emit({ kind: 'call-skipped', handler: plan.id, queue: delivery.queue, delivery, reason });
   }
   // By another clock it may not be too late.
-  if (reason !== 'late') return DROP;
-  return answer(room, delivery, errorReply(room, new LateRequestError()), DROP);
+  if (reason === 'late') answer(room, delivery, errorReply(room, new LateRequestError()));
+  return DROP;
 }
 
 class LateRequestError extends RabbitError {
