@@ -64,7 +64,8 @@ async function write() {
   const { chart } = await import('../bench/speed/chart.mjs');
   const folder = join(root, 'docs', 'performance');
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'bench.json'), `${JSON.stringify(result, null, 2)}\n`);
+  const { writeJson } = await import('./docs/json.mjs');
+  await writeJson(join(folder, 'bench.json'), result);
   writeFileSync(join(folder, 'bench.svg'), chart(result));
   await runNode([join(root, 'scripts', 'docs.mjs')], { quiet: true });
 }

@@ -7,7 +7,7 @@
 //   -- --quick                   a selection, and half a minute of faults at random: what `npm test` runs
 //   -- --liar                    a system that lies about everything: the judge must find it out
 //   -- --random [--seed 7] [--minutes 2]      faults at random over a stream of messages; the seed repeats them
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { build } from './build.mjs';
@@ -137,6 +137,7 @@ async function write(broker, results) {
     systems: [{ key: 'warren', title: 'what became of it' }],
     results,
   };
-  writeFileSync(join(folder, 'warren.json'), `${JSON.stringify(measured, null, 2)}\n`);
+  const { writeJson } = await import('./docs/json.mjs');
+  await writeJson(join(folder, 'warren.json'), measured);
   await runNode([join(root, 'scripts', 'docs.mjs')], { quiet: true });
 }

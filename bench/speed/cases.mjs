@@ -3,14 +3,15 @@
 
 /**
  * How long things take: counts, milliseconds of CPU time, and milliseconds that pass at most. A window ends with the
- * first of them. Consumers have a count, since their queue is filled before.
+ * first of them. Consumers have a count, since their queue is filled before. A service runs for days, so the warm-up is
+ * long enough for its code to be compiled.
  */
 export const sizes = {
   full: {
-    publish: { warmUp: { count: 10_000, ms: 2_000 }, window: { count: 500_000, cpu: 500, ms: 2_500 } },
-    consume: { count: 50_000, warmUp: 12_000 },
+    publish: { warmUp: { count: 20_000, ms: 2_000 }, window: { count: 500_000, cpu: 500, ms: 2_500 } },
+    consume: { count: 60_000, warmUp: 20_000 },
     consumeLarge: { count: 15_000, warmUp: 4_000 },
-    call: { warmUp: { count: 5_000, ms: 2_000 }, window: { count: 500_000, cpu: 400, ms: 2_000 } },
+    call: { warmUp: { count: 20_000, ms: 2_000 }, window: { count: 500_000, cpu: 400, ms: 2_000 } },
     through: 200_000,
   },
   quick: {

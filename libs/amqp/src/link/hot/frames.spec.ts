@@ -1,7 +1,9 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { newMessageId } from '../../model/message-id.js';
 import type { MessageProperties } from '../../model/message.js';
+import { outgoing } from '../../model/outgoing.js';
 import { Outbox } from './outbox.js';
 import { readDeliver, readProperties } from './read-frames.js';
 import { readTable } from './read-table.js';
@@ -73,6 +75,16 @@ const VALUES: readonly unknown[] = [
 ];
 
 describe('frames of our own', () => {
+  it('of a plain message have no more than the 64 bytes of properties that cost RabbitMQ little', () => {
+    const to = { exchange: '', routingKey: 'q', persistent: true, mandatory: true, maxBytes: 9 };
+    const body = { content: Buffer.from('1'), contentType: 'application/json' };
+    const plain = outgoing({ ...to, timestamp: Date.now(), appId: 'elevenchars' }, body, {});
+    const bytes = written({ ...plain.properties, messageId: `${newMessageId().slice(0, 12)}zzzzzzz` });
+    const header = bytes.readUInt32BE(3) + 8;
+    const classAndSize = 12;
+    expect(bytes.readUInt32BE(header + 3) - classAndSize).toBeLessThanOrEqual(64);
+  });
+
   it('are what the client library writes, byte for byte, for any headers and properties', () => {
     const next = random(4711);
     const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)];
