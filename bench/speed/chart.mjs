@@ -41,8 +41,7 @@ export function chart({ cases, contenders, date, rabbitmq, node }) {
   .grid { stroke: #8c959f; stroke-opacity: 0.3; }
   .one { stroke: #8c959f; stroke-width: 1.5; stroke-dasharray: 4 3; }
 </style>
-<text x="8" y="16" class="strong">CPU per message</text>
-<text x="120" y="16" class="small">${escape(about)}</text>
+<text x="8" y="16"><tspan class="strong">CPU per message</tspan><tspan class="small" dx="10">${escape(about)}</tspan></text>
 ${legend(shown)}
 ${lines.join('\n')}
 ${bars.join('\n')}

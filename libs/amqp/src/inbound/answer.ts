@@ -120,11 +120,15 @@ export function answer(room: HandlerRoom, delivery: Delivery, reply: Reply): voi
 class SentAnswer implements AnswerWaiter, Ending {
   private over = false;
   private next: (() => void) | undefined;
+  // Hard private, as in the delivery that has it: whoever prints that must not print our options too.
+  readonly #room: HandlerRoom;
 
   constructor(
-    private readonly room: HandlerRoom,
+    room: HandlerRoom,
     private readonly replyTo: string,
-  ) {}
+  ) {
+    this.#room = room;
+  }
 
   after(next: () => void): void {
     if (this.over) next();
@@ -136,7 +140,7 @@ class SentAnswer implements AnswerWaiter, Ending {
   }
 
   onLost(error: Error): void {
-    const { plan, logger, counters, calls } = this.room;
+    const { plan, logger, counters, calls } = this.#room;
     counters.answersLost++;
     const line = `${plan.id}: the answer for '${printable(this.replyTo)}' was not delivered: ${printable(describeError(error))}`;
     calls.lines.say((text) => logger.warn(text), line);
