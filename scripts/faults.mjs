@@ -34,8 +34,10 @@ await build({ ifNeeded: true });
 if (given('--peers')) {
   const { sideBySide } = await import(join(peers, 'run.mjs'));
   await sideBySide({});
+  await tables();
 } else if (given('--calls')) {
   await import(join(peers, 'calls', 'run.mjs'));
+  await tables();
 } else {
   process.exitCode = (await ours()) ? 0 : 1;
 }
@@ -139,5 +141,10 @@ async function write(broker, results) {
   };
   const { writeJson } = await import('./docs/json.mjs');
   await writeJson(join(folder, 'warren.json'), measured);
-  await runNode([join(root, 'scripts', 'docs.mjs')], { quiet: true });
+  await tables();
+}
+
+/** The tables of the pages, from what was measured. */
+function tables() {
+  return runNode([join(root, 'scripts', 'docs.mjs')], { quiet: true });
 }
