@@ -123,6 +123,25 @@ onEachBroker('a cancel', (broker) => {
     await until(() => delivery.signal.aborted, 'the innermost handler to be told');
   });
 
+  it('is heard from the moment on at which a server counts as started', async () => {
+    // To bind the queue that hears it takes long here, and long after the handler's own consume-ok.
+    const many = Array.from({ length: 300 }, (_, n) => ({ exchange: { name: 'cm' }, key: `many.${n}` }));
+    const started = new Collector<Delivery>();
+    const server = warren(broker.url).rpc(
+      'many.last',
+      (delivery) => (started.push(delivery), patient(delivery)),
+      { queue: 'cm', bindings: [...many, { exchange: { name: 'cm' }, key: 'many.last' }] },
+    );
+    await server.open();
+    const controller = new AbortController();
+    const call = { exchange: 'cm', signal: controller.signal };
+    const calling = rejection(server.broker.request('many.last', 1, call));
+    const delivery = await started.one();
+    controller.abort();
+    expect((await calling).code).toBe('WARREN_RPC_CANCELLED');
+    await until(() => delivery.signal.aborted, 'the handler to be told', 2_000);
+  });
+
   it('arrives after both sides lost their connections as well', async () => {
     const started = new Collector<Delivery>();
     let release = (): void => undefined;
