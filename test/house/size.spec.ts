@@ -66,9 +66,9 @@ describe('size', () => {
     expect(memberRule(librarySources())).toEqual([]);
   });
 
-  it('a file of 251 lines is too long, one of 400 is not', () => {
+  it('a file of 401 lines is too long, one of 400 is not', () => {
     expect(fileRule([sample('a.ts', '\n'.repeat(251))])).toEqual([
-      'a.ts has 251 lines, at most 400 are allowed',
+      'a.ts has 401 lines, at most 400 are allowed',
     ]);
     expect(fileRule([sample('a.ts', '\n'.repeat(400))])).toEqual([]);
   });
