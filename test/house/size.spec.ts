@@ -67,7 +67,7 @@ describe('size', () => {
   });
 
   it('a file of 401 lines is too long, one of 400 is not', () => {
-    expect(fileRule([sample('a.ts', '\n'.repeat(251))])).toEqual([
+    expect(fileRule([sample('a.ts', '\n'.repeat(401))])).toEqual([
       'a.ts has 401 lines, at most 400 are allowed',
     ]);
     expect(fileRule([sample('a.ts', '\n'.repeat(400))])).toEqual([]);
