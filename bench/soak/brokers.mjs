@@ -1,0 +1,103 @@
+// The broker below a soak run: one private node, or a cluster of three that loses one at a time, each behind a proxy.
+import { startCluster } from '../../scripts/rabbitmq-cluster.mjs';
+import { startRabbitMQ } from '../../scripts/rabbitmq.mjs';
+import { Proxy } from '../peers/harness/proxy.mjs';
+
+const USER = 'soak';
+/** In no line that is logged. */
+export const PASSWORD = 'never-printed-4711';
+
+export class Brokers {
+  #cluster;
+  #nodes;
+
+  /** `size` is 1 or 3; `version` names a line of RabbitMQ, undefined takes the machine's. */
+  static async start({ size, version }) {
+    const brokers = new Brokers();
+    brokers.#cluster = size > 1 ? await startCluster({ size, version }) : undefined;
+    brokers.#nodes = brokers.#cluster?.nodes ?? [await startRabbitMQ({ version })];
+    const [first] = brokers.#nodes;
+    await first.rabbitmqctl('add_user', USER, PASSWORD);
+    await first.rabbitmqctl('set_permissions', USER, '.*', '.*', '.*');
+    return brokers;
+  }
+
+  /** A line to all nodes through proxies of its own; `urls` for a program. */
+  async line() {
+    const proxies = await Promise.all(this.urls.map((url) => Proxy.before(url)));
+    const urls = this.urls.map((url, index) => proxies[index].through(url));
+    const all = (act) => () => proxies.forEach((proxy) => proxy[act]());
+    return {
+      urls,
+      cut: all('cut'),
+      cutInside: all('cutInside'),
+      silence: all('silence'),
+      speak: all('speak'),
+      refuse: (on) => proxies.forEach((proxy) => (proxy.refusing = on)),
+      close: () => Promise.all(proxies.map((proxy) => proxy.close())),
+    };
+  }
+
+  get urls() {
+    return this.#nodes.map(({ url }) => {
+      const own = new URL(url);
+      own.username = USER;
+      own.password = PASSWORD;
+      return own.href;
+    });
+  }
+
+  get isCluster() {
+    return this.#cluster !== undefined;
+  }
+
+  /** All of it, or with a cluster one node, is taken away for a while. */
+  async restart({ crash, which = 0, away = 0 }) {
+    const node = this.#nodes[which % this.#nodes.length];
+    if (away === 0) await node.restart({ crash });
+    else {
+      await node.crash();
+      await new Promise((resolve) => setTimeout(resolve, away));
+      await node.start();
+    }
+    await this.#cluster?.whole();
+  }
+
+  async freeze(ms, which = 0) {
+    const node = this.#nodes[which % this.#nodes.length];
+    node.pause();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    node.resume();
+  }
+
+  /** Every connection that publishes is blocked, or none any more. */
+  async alarm(on) {
+    for (const node of this.#nodes)
+      await node.rabbitmqctl('set_vm_memory_high_watermark', on ? '0.00001' : '0.4');
+  }
+
+  async closeConnections() {
+    await this.#nodes[0].rabbitmqctl('close_all_connections', '--vhost', '/', 'soak run').catch(() => {});
+  }
+
+  async queues() {
+    const text = await this.#nodes[0].rabbitmqctl(
+      'list_queues',
+      '--formatter',
+      'json',
+      'name',
+      'messages',
+      'arguments',
+    );
+    return JSON.parse(text);
+  }
+
+  async version() {
+    return (await this.#nodes[0].rabbitmqctl('version')).trim();
+  }
+
+  async stop() {
+    if (this.#cluster) await this.#cluster.stop();
+    else await Promise.all(this.#nodes.map((node) => node.stop()));
+  }
+}

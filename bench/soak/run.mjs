@@ -1,0 +1,296 @@
+// A soak run: two instances of a service and a producer work for a long time while a seed decides what goes wrong; then
+// everything is made well, what is left is waited for, and the book is made up.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connect } from 'amqplib';
+import { randomOf } from '../peers/faults/schedule.mjs';
+import { account, journals } from './book.mjs';
+import { Brokers, PASSWORD } from './brokers.mjs';
+import { QUEUES } from './plan.mjs';
+
+const now = () => Number(process.hrtime.bigint() / 1_000n) / 1_000;
+const END_LIMIT = 15_000;
+const LIMIT_OF_REST = 180_000;
+
+/** Resolves with `{ figures, broken, folder }`. `say` gets a line for each thing that happens. */
+export async function soak({ minutes, seed, rate, size, version, outage, keep = false, say = () => {} }) {
+  const folder = mkdtempSync(join(tmpdir(), 'warren-soak-'));
+  const run = new Run({ folder, seed, rate, outage, say, brokers: await Brokers.start({ size, version }) });
+  try {
+    await run.start();
+    await run.play(minutes * 60_000);
+    const left = await run.rest();
+    const { figures, broken } = account({
+      lines: journals(folder),
+      left,
+      losses: run.losses,
+      secret: PASSWORD,
+    });
+    return { figures: { ...figures, faults: run.count }, broken: [...run.broken, ...broken], folder };
+  } finally {
+    await run.stop();
+    if (!keep) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+class Run {
+  losses = [];
+  broken = [];
+  count = {};
+  #began = now();
+  #lives = 0;
+  #children = new Map();
+  #lines = {};
+  #out = false;
+
+  constructor(parts) {
+    Object.assign(this, parts);
+    this.random = randomOf(this.seed);
+    this.dependency = join(this.folder, 'dependency-is-away');
+  }
+
+  async start() {
+    for (const role of ['service', 'producer']) this.#lines[role] = await this.brokers.line();
+    for (const name of ['service-1', 'service-2']) this.#begin(name, 'service');
+    // The queues must be there before the first message, as a deployment would see to it.
+    await this.#untilStarted('service-1');
+    this.#begin('producer', 'producer');
+    await this.#until(
+      () => journals(this.folder).some(({ handled }) => handled !== undefined),
+      60_000,
+      'the first message',
+    );
+  }
+
+  /** Faults until the time is over; the dependency is away for `outage` in the middle of it. */
+  async play(length) {
+    const end = now() + length;
+    const away = this.#awayFor(length);
+    while (now() < end) {
+      await pause(1_500 + this.random() * 5_000);
+      if (now() >= end) break;
+      const names = Object.keys(FAULTS).filter((name) => FAULTS[name].cluster !== !this.brokers.isCluster);
+      const name = names[Math.floor(this.random() * names.length)];
+      if (FAULTS[name].rare && this.random() > 0.4) continue;
+      await this.#strike(name, FAULTS[name]);
+    }
+    await away;
+  }
+
+  async #strike(what, { act, loss = true }) {
+    const from = now();
+    this.count[what] = (this.count[what] ?? 0) + 1;
+    this.say(`${((from - this.#began) / 1_000).toFixed(0).padStart(5)} s  ${what}`);
+    await act(this);
+    if (loss) this.losses.push({ from, to: now(), what });
+  }
+
+  async #awayFor(length) {
+    if (this.outage === 0) return;
+    await pause(Math.max(1_000, (length - this.outage) / 3));
+    this.say(
+      `${((now() - this.#began) / 1_000).toFixed(0).padStart(5)} s  the dependency is away for ${this.outage / 1_000} s`,
+    );
+    writeFileSync(this.dependency, '');
+    await pause(this.outage);
+    rmSync(this.dependency);
+    this.say(`${((now() - this.#began) / 1_000).toFixed(0).padStart(5)} s  the dependency is back`);
+  }
+
+  /** Everything well again: waits until nothing moves any more, ends the processes, and reads what is left. */
+  async rest() {
+    await this.end('producer');
+    const busy = (queues) =>
+      queues.filter(
+        ({ name, messages }) =>
+          messages > 0 &&
+          !name.endsWith('.dead') &&
+          name !== QUEUES.stream &&
+          !/orphans|unroutable/.test(name),
+      );
+    const end = now() + LIMIT_OF_REST;
+    for (;;) {
+      const waiting = busy(await this.brokers.queues());
+      if (waiting.length === 0) break;
+      if (now() > end) {
+        this.broken.push(
+          `still waiting: ${waiting.map(({ name, messages }) => `${name} ${messages}`).join(', ')}`,
+        );
+        break;
+      }
+      await pause(1_000);
+    }
+    for (const name of [...this.#children.keys()]) await this.end(name);
+    const queues = await this.brokers.queues();
+    const expiring = queues.filter(
+      (queue) =>
+        JSON.stringify(queue.arguments).includes('x-expires') && /retry|delay|wait|dead/.test(queue.name),
+    );
+    for (const { name } of expiring) this.broken.push(`the queue '${name}' can expire with what is in it`);
+    return leftIn(
+      this.brokers.urls[0],
+      queues.filter(({ name, messages }) => messages > 0 && name !== QUEUES.stream),
+    );
+  }
+
+  #begin(name, role) {
+    const life = ++this.#lives;
+    const settings = {
+      ...{
+        role,
+        name,
+        url: this.#lines[role].urls,
+        dependency: this.dependency,
+        rate: this.rate,
+        seed: this.seed,
+      },
+      journal: join(this.folder, `${name}-${life}.journal`),
+    };
+    const child = fork(join(import.meta.dirname, 'worker.mjs'), [JSON.stringify(settings)], {
+      execArgv: ['--expose-gc'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    child.expected = false;
+    child.once('exit', (code, signal) => {
+      if (!child.expected) this.broken.push(`${name} ended by itself (${code ?? signal})`);
+    });
+    this.#children.set(name, child);
+  }
+
+  /** Asks a process to end, and sees to it. */
+  async end(name) {
+    const child = this.#children.get(name);
+    this.#children.delete(name);
+    if (!child) return;
+    child.expected = true;
+    const over = once(child, 'exit');
+    child.kill('SIGTERM');
+    const inTime = await Promise.race([over.then(() => true), pause(END_LIMIT, false, { ref: false })]);
+    if (!inTime) {
+      this.broken.push(`${name} did not end within ${END_LIMIT / 1_000} s`);
+      child.kill('SIGKILL');
+      await over;
+    }
+  }
+
+  /** A deployment, or with SIGKILL a crash: the instance ends, another takes its place. */
+  async replace(signal) {
+    const names = [...this.#children.keys()].filter((name) => name !== 'producer');
+    const name = names[Math.floor(this.random() * names.length)];
+    const child = this.#children.get(name);
+    if (signal === 'SIGTERM') await this.end(name);
+    else {
+      child.expected = true;
+      const over = once(child, 'exit');
+      child.kill('SIGKILL');
+      await over;
+    }
+    this.#begin(name, 'service');
+  }
+
+  line(role) {
+    return this.#lines[role ?? (this.random() < 0.5 ? 'service' : 'producer')];
+  }
+
+  async #untilStarted(name) {
+    const ready = () => journals(this.folder).some(({ started }) => started === name);
+    await this.#until(ready, 60_000, `${name} to start`);
+    await pause(3_000);
+  }
+
+  async #until(condition, limit, what) {
+    const end = now() + limit;
+    while (!condition()) {
+      if (now() > end) throw new Error(`${what} did not come within ${limit / 1_000} s`);
+      await pause(200);
+    }
+  }
+
+  async stop() {
+    if (this.#out) return;
+    this.#out = true;
+    for (const child of this.#children.values()) {
+      child.expected = true;
+      child.kill('SIGKILL');
+    }
+    for (const line of Object.values(this.#lines)) await line.close().catch(() => {});
+    await this.brokers.stop();
+  }
+}
+
+const line = (act) => ({ act: (run) => run.line()[act]() });
+const FAULTS = {
+  'a line is cut': line('cut'),
+  'a line is cut inside a frame': line('cutInside'),
+  'a line is silent for 6 s': {
+    act: async (run) => {
+      const silent = run.line();
+      silent.silence();
+      await pause(6_000);
+      silent.speak();
+      silent.cut();
+    },
+  },
+  'nobody there for 4 s': {
+    act: async (run) => {
+      const away = run.line();
+      away.refuse(true);
+      away.cut();
+      await pause(4_000);
+      away.refuse(false);
+    },
+  },
+  'an instance is deployed anew': { loss: false, act: (run) => run.replace('SIGTERM') },
+  'another instance is deployed anew': { loss: false, act: (run) => run.replace('SIGTERM') },
+  'an instance is killed': { act: (run) => run.replace('SIGKILL') },
+  'connections closed by an operator': { rare: true, act: (run) => run.brokers.closeConnections() },
+  'memory alarm for 5 s': {
+    rare: true,
+    act: async (run) => {
+      await run.brokers.alarm(true);
+      await pause(5_000);
+      await run.brokers.alarm(false);
+    },
+  },
+  'broker restarted': { rare: true, cluster: false, act: (run) => run.brokers.restart({ crash: false }) },
+  'broker killed': { rare: true, cluster: false, act: (run) => run.brokers.restart({ crash: true }) },
+  'broker frozen for 3 s': { act: (run) => run.brokers.freeze(3_000, Math.floor(run.random() * 3)) },
+  'a node is killed, and back after 10 s': {
+    rare: true,
+    cluster: true,
+    act: (run) => run.brokers.restart({ crash: true, which: Math.floor(run.random() * 3), away: 10_000 }),
+  },
+  'a node is restarted': {
+    rare: true,
+    cluster: true,
+    act: (run) => run.brokers.restart({ crash: false, which: Math.floor(run.random() * 3) }),
+  },
+};
+
+/** What lies in queues at the end: `[{ n, queue, reason }]`. */
+async function leftIn(url, queues) {
+  const connection = await connect(url, { noDelay: true });
+  connection.on('error', () => {});
+  const left = [];
+  try {
+    for (const { name, messages } of queues) {
+      const channel = await connection.createChannel();
+      for (let i = 0; i < messages + 10; i++) {
+        const message = await channel.get(name, { noAck: true });
+        if (!message) break;
+        const { n } = JSON.parse(message.content.toString());
+        const { headers } = message.properties;
+        const reason = headers['x-warren-reason'] ?? headers['x-first-death-reason'] ?? 'unknown';
+        left.push({ n, queue: name, reason: String(reason) });
+      }
+      await channel.close();
+    }
+  } finally {
+    await connection.close().catch(() => {});
+  }
+  return left;
+}
