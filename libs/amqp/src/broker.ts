@@ -224,7 +224,8 @@ export class Broker {
     if (settings.consumers && blueprint.handlers.length > 0) {
       const { deadlines, events, counters, outbound, internals } = this;
       const parts = { settings, clock, deadlines, events, counters, outbound, links, blueprint, plan };
-      this.consumers = consumersOf({ ...parts, remoteError: internals.remoteError });
+      const { name = 'default', remoteError } = internals;
+      this.consumers = consumersOf({ ...parts, name, remoteError });
     }
     this.outbound.sender.start();
     const begun = begin({ settings, clock, links, plan, consumers: this.consumers });

@@ -1,7 +1,7 @@
 // The consumers of a broker object, put together from its parts, and introduced in the log.
 
 import { Consumers } from '../inbound/consumers.js';
-import type { HandlerRoom } from '../inbound/step.js';
+import type { HandlerRoom, Source } from '../inbound/step.js';
 import type { Outbound } from '../outbound/outbound.js';
 import { introduce } from '../topology/describe.js';
 import type { TopologyPlan } from '../topology/plan.js';
@@ -17,20 +17,39 @@ export interface ConsumingParts extends Pick<
   readonly plan: TopologyPlan;
   readonly links: Connections;
   readonly outbound: Outbound;
+  /** Of the broker object. */
+  readonly name: string;
 }
 
 /** @throws ConfigError when handlers of one queue do not fit together */
-export function consumersOf({ blueprint, plan, links, outbound, ...shared }: ConsumingParts): Consumers {
+export function consumersOf({
+  blueprint,
+  plan,
+  links,
+  outbound,
+  name,
+  ...shared
+}: ConsumingParts): Consumers {
   const { handlers } = blueprint;
   const answers = handlers.some(({ rpc }) => rpc);
+  const connection = links.forConsuming(answers);
+  const { service } = shared.settings;
+  const source: Source = {
+    service,
+    name,
+    get vhost() {
+      return connection.vhost;
+    },
+  };
   const consumers = new Consumers({
-    ...{ connection: links.forConsuming(answers), replies: links.reply },
+    ...{ connection, replies: links.reply },
     handlers,
     topology: plan,
     declared: () => links.declared,
     typeOf: (exchange) => blueprint.exchange(exchange)?.type,
     shared: {
       ...shared,
+      source,
       logger: shared.settings.logger,
       outlet: outbound.publisher,
       answers: outbound.answers,

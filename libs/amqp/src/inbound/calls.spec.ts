@@ -1,5 +1,6 @@
 // Callers find the handlers that answer them, and only those.
 import { describe, expect, it } from '@jest/globals';
+import { systemClock } from '../model/clock.js';
 import { callsKey, readControl, writeControl } from '../model/calls-control.js';
 import { Delivery } from '../model/delivery.js';
 import { Credit } from './answer-stream.js';
@@ -71,6 +72,17 @@ describe('calls that are being answered', () => {
     expect(calls.hasLeft('c1')).toBe(true);
     expect(calls.hasLeft('c1')).toBe(false);
     expect(calls.hasLeft('c10000')).toBe(true);
+  });
+
+  it('are begun when that was said a minute ago', () => {
+    let now = 0;
+    const calls = new Calls({ ...systemClock, now: () => now });
+    calls.onControl({ kind: 'cancel', id: 'early' });
+    now = 59_999;
+    calls.onControl({ kind: 'cancel', id: 'late' });
+    now = 60_000;
+    expect(calls.hasLeft('early')).toBe(false);
+    expect(calls.hasLeft('late')).toBe(true);
   });
 });
 

@@ -20,6 +20,9 @@ export interface RunningCall extends Listed {
 /** Enough for the requests of a whole prefetch of many handlers. */
 const REMEMBERED = 10_000;
 
+/** How long, in ms: a cancel comes at most a prefetch earlier than its request is looked at. */
+const REMEMBERED_FOR = 60_000;
+
 /** See the top of the file. One per broker object. */
 export class Calls {
   /** The broker refuses a queue to reach this process by: nobody could tell a stream to go on. */
@@ -30,9 +33,10 @@ export class Calls {
   /** Tells the answers of one instance from those of another. */
   readonly instance = randomUUID();
   private readonly running = new Directory<RunningCall>();
-  private readonly left = new Set<string>();
+  /** When they were told, the oldest first. */
+  private readonly left = new Map<string, number>();
 
-  constructor(clock: Clock = systemClock) {
+  constructor(private readonly clock: Clock = systemClock) {
     this.lines = new Occasionally(clock);
   }
 
@@ -69,7 +73,9 @@ export class Calls {
 
   /** Whether the caller left before its request was started. Asked once for each. */
   hasLeft(id: string): boolean {
-    return this.left.delete(id);
+    const since = this.left.get(id);
+    this.left.delete(id);
+    return since !== undefined && this.clock.now() - since < REMEMBERED_FOR;
   }
 
   /** A caller said something. */
@@ -85,13 +91,12 @@ export class Calls {
   }
 
   private remember(id: string): void {
-    if (this.left.size >= REMEMBERED) {
-      for (const oldest of this.left) {
-        this.left.delete(oldest);
-        break;
-      }
+    const now = this.clock.now();
+    for (const [oldest, since] of this.left) {
+      if (this.left.size < REMEMBERED && now - since < REMEMBERED_FOR) break;
+      this.left.delete(oldest);
     }
-    this.left.add(id);
+    this.left.set(id, now);
   }
 }
 

@@ -21,8 +21,18 @@ export type Run = (delivery: Delivery) => Soon<Verdict>;
 /** One idea around a handler: gets what comes after it and returns itself around that. */
 export type Step = (handler: HandlerRoom) => (next: Run) => Run;
 
+/** Where deliveries come from: what tells equal queues of different places apart. */
+export interface Source {
+  readonly service: string;
+  /** Of the broker object. */
+  readonly name: string;
+  /** Of the connection that is open. */
+  readonly vhost: string;
+}
+
 /** What steps may use. One per handler. */
 export interface HandlerRoom {
+  readonly source: Source;
   readonly plan: HandlerPlan;
   readonly settings: Settings;
   readonly clock: Clock;

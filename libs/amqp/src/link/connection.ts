@@ -50,6 +50,8 @@ export class Connection {
   state: ConnectionState = 'idle';
   blocked = false;
   life = 0;
+  /** The virtual host that it is in, or was last. */
+  vhost = '';
   private model: ChannelModel | undefined;
   private plane: DataPlane | undefined;
   /** Open channels of the current life. */
@@ -155,6 +157,7 @@ export class Connection {
     try {
       const all = await endpoints(this.options);
       endpoint = all[this.turn++ % all.length];
+      this.vhost = endpoint.vhost;
       const model = await dial(endpoint, this.options, this.kill);
       if (this.isClosed()) {
         this.kill.abort();

@@ -11,6 +11,7 @@ import type { Credentials, CredentialsOption, TlsOptions, UrlOption } from '../m
 export interface Endpoint {
   /** `amqp://host:5672/vhost`: no user, no password. */
   readonly label: string;
+  readonly vhost: string;
   /** Whom the broker takes us for; unknown when a certificate says it. */
   readonly user: string | undefined;
   readonly connect: Options.Connect;
@@ -61,6 +62,7 @@ function endpoint(url: string, credentials: Credentials | undefined, options: En
   const external = secure && options.tls?.cert !== undefined && !credentials && parsed.username === '';
   return {
     label: `${parsed.protocol}//${parsed.hostname}:${port}/${vhost === '/' ? '' : encodeURIComponent(vhost)}`,
+    vhost,
     user: external ? undefined : user,
     connect: {
       protocol: secure ? 'amqps' : 'amqp',

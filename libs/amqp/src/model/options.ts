@@ -60,6 +60,8 @@ export interface ReplyStore {
 export interface StoredReply {
   readonly content: Buffer;
   readonly contentType: string | undefined;
+  /** Digest of the request that it answers: 43 characters. A store must hand it back; another request with the same id is refused. */
+  readonly request: string;
 }
 
 /** RPC, both sides. */

@@ -1,7 +1,6 @@
 // The calling side of RPC: one answer, a stream of them, or one from each instance. Makes the request and the call
 // that waits for its end; the line takes both to the broker.
 
-import { randomBytes } from 'node:crypto';
 import { currentCall } from '../model/call-scope.js';
 import { GATHER_EXCHANGE } from '../model/calls-control.js';
 import type { Clock } from '../model/clock.js';
@@ -12,6 +11,7 @@ import { EncodeError } from '../model/errors.js';
 import { HEADER } from '../model/headers.js';
 import { errorClasses } from '../model/known-errors.js';
 import type { ReceivedMessage } from '../model/message.js';
+import { newCorrelationId } from '../model/message-id.js';
 import { outgoing } from '../model/outgoing.js';
 import { outgoingHeaders } from '../model/outgoing-headers.js';
 import { whole } from '../model/option-checks.js';
@@ -43,8 +43,6 @@ const CREDIT = 64;
 /** See the top of the file. */
 export class Requester {
   private readonly line: ReplyLine;
-  private readonly prefix = randomBytes(12).toString('base64url');
-  private counter = 0;
   private readonly caller: Caller;
 
   constructor(private readonly options: RequesterOptions) {
@@ -154,8 +152,8 @@ export class Requester {
     credit?: number,
   ): Prepared {
     const { settings, clock, codecs } = this.options;
-    // Random once per process, then counted: hard to guess from outside, cheap inside.
-    const correlationId = options.correlationId ?? `${this.prefix}.${(this.counter++).toString(36)}`;
+    // Who knows it can answer the call, and end it.
+    const correlationId = options.correlationId ?? newCorrelationId();
     const scope = currentCall();
     const given =
       options.timeout === undefined ? settings.rpc.timeout : milliseconds(options.timeout, 'timeout');
