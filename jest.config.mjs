@@ -1,5 +1,8 @@
 // One runner for everything: ESM, TypeScript through swc (it emits the decorator metadata Nest needs).
 // Run through `npm test`, which brings the brokers; a single file: `npm test -- --only <part of its path>`.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
 const swc = {
   jsc: {
     target: 'es2022',
@@ -38,6 +41,29 @@ const project = (displayName, testMatch, { moduleNameMapper = sources, ...more }
 // For tests that talk to brokers and to other processes, all of them on two busy cores: see the file.
 const patient = { setupFilesAfterEnv: ['<rootDir>/test/support/second-try.ts'] };
 
+// The same once more on each further RabbitMQ that `npm test` has started, without what the embedded broker does.
+const onOtherRabbitMQ = JSON.parse(process.env.WARREN_MORE_RABBITMQ ?? '[]').flatMap((node) =>
+  ['contract', 'e2e'].map((name) =>
+    project(`${name} on ${node.line}`, aboutRabbitMQ(`test/${name}`), {
+      globals: { otherRabbitMQ: node },
+      setupFiles: ['<rootDir>/test/support/other-rabbitmq.ts'],
+      ...patient,
+    }),
+  ),
+);
+
+/** Files of a folder that register tests for RabbitMQ; one without any would fail there. */
+function aboutRabbitMQ(folder) {
+  const files = readdirSync(join(import.meta.dirname, folder)).filter((name) => name.endsWith('.spec.ts'));
+  return files
+    .map((name) => `${folder}/${name}`)
+    .filter((path) => /\bon(EachBroker|RabbitMQ|BothBrokers)\(/.test(read(path)));
+}
+
+function read(path) {
+  return readFileSync(join(import.meta.dirname, path), 'utf8');
+}
+
 export default {
   testTimeout: 30_000,
   projects: [
@@ -60,5 +86,6 @@ export default {
     ),
     project('interop', ['test/interop/**/*.spec.ts'], patient),
     project('package', ['test/package/**/*.spec.ts'], patient),
+    ...onOtherRabbitMQ,
   ],
 };

@@ -1,26 +1,65 @@
-// Which RabbitMQ the tests use: one that already runs at RABBITMQ_URL, else a private node of the installed program,
-// else of Debian's package when it may be installed, else of a container. Never two ways at once, and always said.
-import { findRabbitMQ, installRabbitMQ, startRabbitMQ } from './rabbitmq.mjs';
+// Which RabbitMQ the tests use: one that already runs at RABBITMQ_URL, else private nodes, of this machine's program, of
+// Debian's packages in the cache, or of a container. Always said.
+import { startRabbitMQ } from './rabbitmq.mjs';
+import { suites } from './rabbitmq-suite.mjs';
 import { fail } from './run.mjs';
 
-/** `{ url, managementUrl, what, stop }`, or `{ reason }` when there is none to be had. */
-export async function rabbitMQ() {
-  if (process.env.RABBITMQ_URL) return given(process.env.RABBITMQ_URL);
-  let reason;
-  if (findRabbitMQ() === undefined) {
-    const outcome = await installRabbitMQ();
-    if (!outcome.installed) reason = outcome.reason;
+const lines = [...suites.keys()];
+const OLDEST = lines.at(-1);
+
+/** What will be gone in a later RabbitMQ is refused by the nodes of today, so that nothing here depends on it. */
+const denied = ['transient_nonexcl_queues', 'global_qos', 'queue_master_locator', 'amqp_address_v1'].map(
+  (name) => `deprecated_features.permit.${name} = false`,
+);
+
+/**
+ * The nodes for `wanted` lines, each `{ line, url, managementUrl, home, what, stop }`, and why others are missing, as
+ * `{ nodes, missing }`. Without wishes: the newest 4 that is to be had, which comes first, and the oldest line.
+ */
+export async function rabbitMQs(wanted = []) {
+  if (process.env.RABBITMQ_URL) {
+    if (wanted.length > 0) fail('--rabbitmq starts nodes of its own: unset RABBITMQ_URL.');
+    return { nodes: [await given(process.env.RABBITMQ_URL)], missing: [] };
   }
+  const choices = wanted.length > 0 ? wanted.map(choiceOf) : [choiceOf('4'), [OLDEST]];
   console.log('starting RabbitMQ ...');
+  const outcomes = await Promise.all(choices.map(firstOf));
+  const nodes = outcomes.filter(({ url }) => url !== undefined);
+  if (nodes.length === 0 && wanted.length === 0) nodes.push(...[await start()].filter(({ url }) => url));
+  const missing = outcomes.filter(({ reason }) => reason !== undefined).map(({ reason }) => reason);
+  return { nodes, missing };
+}
+
+/** `4` is the newest 4; anything else must be a line. */
+function choiceOf(wish) {
+  const found = lines.filter((line) => line === wish || (!wish.includes('.') && line.startsWith(`${wish}.`)));
+  if (found.length === 0) fail(`--rabbitmq ${wish}: there is ${lines.join(', ')}, and 4 for the newest.`);
+  return found;
+}
+
+/** The first that is to be had of some lines, or why none is. */
+async function firstOf(choice) {
+  const reasons = [];
+  for (const line of choice) {
+    const outcome = await start(line);
+    if (outcome.url !== undefined) return outcome;
+    reasons.push(`RabbitMQ ${line}: ${outcome.reason}`);
+    console.log(reasons.at(-1));
+  }
+  return { reason: reasons.join('; ') };
+}
+
+/** Without a line it is whatever this machine has. */
+async function start(line) {
   const started = performance.now();
   try {
-    // With neither program nor package this tries a container.
-    const node = await startRabbitMQ({ management: true });
+    const node = await startRabbitMQ({ line, settings: line?.startsWith('4.') ? denied : [] });
     const what = await version(node.url);
     console.log(`${what} answers after ${((performance.now() - started) / 1000).toFixed(1)} s`);
-    return { url: node.url, managementUrl: node.managementUrl, what, stop: () => node.stop() };
+    const { url, managementUrl, home } = node;
+    return { line, url, managementUrl, home, what, stop: () => node.stop() };
   } catch (error) {
-    return { reason: reason === undefined ? error.message : `${reason}; ${error.message}` };
+    return { reason: error.message };
   }
 }
 

@@ -8,14 +8,15 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { root } from './run.mjs';
 
-const path = join(tmpdir(), `warren-${createHash('sha1').update(root).digest('hex').slice(0, 12)}.lock`);
-
-/** Runs `work` while nobody else in this tree holds the lock; waits as long as the other process lives. */
-export async function alone(what, work) {
+/** Runs `work` while nobody else holds the lock of that place, this tree; waits as long as the other process lives. */
+export async function alone(what, work, place = root) {
+  const path = lockOf(place);
   let told = false;
-  while (!take()) {
+  while (!take(path)) {
     if (!told)
-      console.log(`waiting for process ${owner() ?? '?'}, which is installing or building here (${what})`);
+      console.log(
+        `waiting for process ${owner(path) ?? '?'}, which is installing or building here (${what})`,
+      );
     told = true;
     await pause(200);
   }
@@ -29,7 +30,11 @@ export async function alone(what, work) {
   }
 }
 
-function take() {
+function lockOf(place) {
+  return join(tmpdir(), `warren-${createHash('sha1').update(place).digest('hex').slice(0, 12)}.lock`);
+}
+
+function take(path) {
   try {
     const file = openSync(path, 'wx');
     writeFileSync(file, String(process.pid));
@@ -37,13 +42,13 @@ function take() {
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
-    const pid = owner();
+    const pid = owner(path);
     if (pid !== undefined && !alive(pid)) rmSync(path, { force: true });
     return false;
   }
 }
 
-function owner() {
+function owner(path) {
   try {
     const pid = Number(readFileSync(path, 'utf8'));
     return pid > 0 ? pid : undefined;

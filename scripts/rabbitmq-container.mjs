@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const IMAGE = 'rabbitmq:3-management';
 
 /** Whether a Docker engine (not only its client program) answers. */
 export function dockerAnswers() {
@@ -13,8 +12,9 @@ export function dockerAnswers() {
 }
 
 /** Starts a container with both ports published on loopback; `ready` waits until the broker in it answers. */
-export async function startContainer({ port, managementPort, ready }) {
+export async function startContainer({ port, managementPort, line = '4.3', ready }) {
   const name = `warren-rabbitmq-${randomBytes(4).toString('hex')}`;
+  const image = `rabbitmq:${line}-management`;
   const published = ['-p', `127.0.0.1:${port}:5672`, '-p', `127.0.0.1:${managementPort}:15672`];
   const remove = () => run('docker', ['rm', '--force', '--volumes', name], { timeout: 60_000 });
   process.once(
@@ -22,7 +22,7 @@ export async function startContainer({ port, managementPort, ready }) {
     () => void spawnSync('docker', ['rm', '--force', '--volumes', name], { stdio: 'ignore' }),
   );
   try {
-    await run('docker', ['run', '--detach', '--name', name, '--hostname', name, ...published, IMAGE], {
+    await run('docker', ['run', '--detach', '--name', name, '--hostname', name, ...published, image], {
       timeout: 600_000,
     });
     await ready();

@@ -1,15 +1,31 @@
-// Where the `rabbitmq-server` program is on this machine, and how to get it from Debian's (or Ubuntu's) package
-// when the tests run as root and it is not there yet.
-// The package starts a service of its own; it is stopped again, because the tests bring their own node.
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+// Where the `rabbitmq-server` program is: the one of this machine, or one that was fetched for it. WARREN_RABBITMQ names
+// the folder of a fetched one for everything that starts nodes: tests, bench and fault runs.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, readdirSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { fetchRabbitMQ, programsOf } from './rabbitmq-suite.mjs';
 
-const LIMIT = 10 * 60_000;
+/** The program of a line, `3.10` or `4.3`: `{ program, home }`, with no `home` for this machine's own; or `{ reason }`. */
+export async function obtainRabbitMQ(line) {
+  const program = findRabbitMQ('');
+  if (program !== undefined && lineOf(program) === line) return { program };
+  const { home, reason } = await fetchRabbitMQ(line);
+  return home === undefined ? { reason } : { program: findRabbitMQ(home), home };
+}
+
+/** `3.10` for a program of RabbitMQ 3.10.8, which its folder tells; undefined when it does not. */
+export function lineOf(program) {
+  return /rabbitmq[^/]*[-/](\d+\.\d+)\.\d/.exec(realpathSync(program))?.[1];
+}
+
+/** Variables for a node of a fetched program, which brings its own Erlang. */
+export function pathTo(home) {
+  return home === undefined ? {} : { PATH: `${join(home, 'bin')}${delimiter}${process.env.PATH ?? ''}` };
+}
 
 /** Path of the `rabbitmq-server` program, or undefined. Distribution wrappers change the user, so real scripts go first. */
-export function findRabbitMQ() {
+export function findRabbitMQ(home = process.env.WARREN_RABBITMQ) {
+  if (home) return [join(programsOf(home), 'rabbitmq-server')].find(isProgram);
   const libraries = '/usr/lib/rabbitmq/lib';
   const versions = existing(libraries).map((name) => join(libraries, name, 'sbin'));
   const onPath = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
@@ -25,7 +41,8 @@ export function findRabbitMQ() {
 }
 
 /** Path of Erlang's port mapper, or undefined. */
-export function findEpmd() {
+export function findEpmd(home = process.env.WARREN_RABBITMQ) {
+  if (home) return [join(home, 'bin', 'epmd')].find(isProgram);
   const path = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
   const found = [...path, '/usr/bin', '/usr/local/bin'].map((folder) => join(folder, 'epmd')).find(isProgram);
   if (found) return found;
@@ -34,52 +51,6 @@ export function findEpmd() {
   });
   const inRoot = join(String(root.stdout ?? ''), 'bin', 'epmd');
   return root.status === 0 && isProgram(inRoot) ? inRoot : undefined;
-}
-
-/** Installs `rabbitmq-server`. Resolves to `{ installed: true }`, or to `{ installed: false, reason }` when that is not possible here. */
-export async function installRabbitMQ({ say = console.log } = {}) {
-  if (process.platform !== 'linux') return refused(`there is no Debian package on ${process.platform}`);
-  if (!existsSync('/usr/bin/apt-get')) return refused('this system has no apt-get');
-  if (process.getuid?.() !== 0)
-    return refused('only root may install packages (try: sudo apt-get install rabbitmq-server)');
-  const servedBefore = serviceRuns();
-  say('Installing rabbitmq-server with apt-get (about 50 MB, once) ...');
-  const failure =
-    (await aptGet('update')) ??
-    (await aptGet('install', '--yes', '--no-install-recommends', 'rabbitmq-server'));
-  if (failure) return refused(failure);
-  if (!servedBefore && serviceRuns())
-    spawnSync('service', ['rabbitmq-server', 'stop'], { stdio: 'ignore', timeout: 60_000 });
-  say('Installed rabbitmq-server.');
-  return { installed: true };
-}
-
-function refused(reason) {
-  return { installed: false, reason };
-}
-
-function serviceRuns() {
-  return (
-    spawnSync('service', ['rabbitmq-server', 'status'], { stdio: 'ignore', timeout: 30_000 }).status === 0
-  );
-}
-
-// Resolves to undefined, or to one line that says what went wrong.
-async function aptGet(...args) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const child = spawn('apt-get', ['-qq', ...args], {
-    env,
-    stdio: ['ignore', 'ignore', 'pipe'],
-    timeout: LIMIT,
-  });
-  let errors = '';
-  child.stderr.on('data', (chunk) => (errors = (errors + String(chunk)).slice(-2_000)));
-  const code = await Promise.race([
-    once(child, 'close').then(([status]) => status),
-    once(child, 'error').then(([e]) => e.message),
-  ]);
-  if (code === 0) return undefined;
-  return `apt-get ${args[0]} failed (${code}): ${errors.trim().split('\n').at(-1) ?? ''}`;
 }
 
 function isProgram(path) {

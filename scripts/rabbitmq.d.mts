@@ -5,6 +5,8 @@ export interface RabbitMQNode {
   readonly url: string;
   readonly managementUrl: string | undefined;
   readonly pid: number | undefined;
+  /** Folder of the fetched program that it runs; undefined when it is this machine's own. */
+  readonly home?: string;
   /** Stops and starts it on the same ports and data; `crash` kills it instead of asking. */
   restart(options?: { readonly crash?: boolean }): Promise<void>;
   /** Kills it; `start()` brings it back with its data. */
@@ -21,6 +23,8 @@ export interface RabbitMQNode {
 
 /** Starts a node on free loopback ports and resolves when it answers. Needs the program or a Docker engine. */
 export function startRabbitMQ(options?: {
+  /** The version that is wanted, `4.3`. Default: the one that the tests run on, else this machine's. */
+  readonly line?: string;
   readonly port?: number;
   readonly management?: boolean;
   readonly nodename?: string;
@@ -39,8 +43,3 @@ export function startRabbitMQ(options?: {
 
 /** Path of the `rabbitmq-server` program, or undefined. */
 export function findRabbitMQ(): string | undefined;
-
-/** Installs Debian's package when that is possible. */
-export function installRabbitMQ(options?: {
-  readonly say?: (line: string) => void;
-}): Promise<{ readonly installed: true } | { readonly installed: false; readonly reason: string }>;

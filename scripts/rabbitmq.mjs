@@ -1,6 +1,6 @@
 // A private RabbitMQ for tests: its own node name, cookie, ports and folders, and its own epmd, so that nothing
 // of it is shared with a broker that may already run on this machine and nothing is left when it stops.
-// `node scripts/rabbitmq.mjs` starts one and keeps it until SIGTERM; `startRabbitMQ()` does the same for a script.
+// `node scripts/rabbitmq.mjs [--rabbitmq 4.3]` keeps one running until SIGTERM; `startRabbitMQ()` does so for a script.
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -13,9 +13,10 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { dockerAnswers, startContainer } from './rabbitmq-container.mjs';
 import { freePorts, gone, ready } from './rabbitmq-ports.mjs';
-import { existing, findEpmd, findRabbitMQ } from './rabbitmq-program.mjs';
+import { existing, findEpmd, findRabbitMQ, obtainRabbitMQ, pathTo } from './rabbitmq-program.mjs';
+import { suites } from './rabbitmq-suite.mjs';
 
-export { findRabbitMQ, installRabbitMQ } from './rabbitmq-program.mjs';
+export { findRabbitMQ } from './rabbitmq-program.mjs';
 
 const run = promisify(execFile);
 const STOP_LIMIT = 20_000;
@@ -25,17 +26,18 @@ const running = new Set();
 /**
  * Starts a node and resolves when AMQP (and management) answer. `keep` names a folder that survives `stop()`; `settings`
  * are lines of rabbitmq.conf, `plugins` more plugins, `erlang` more arguments of the Erlang machine; `cookie` and
- * `epmdPort` join nodes to a cluster. Uses the installed program, else Docker; rejects with the end of the node's log.
+ * `epmdPort` join nodes to a cluster. `line` (`4.3`) wants that version, `home` is the folder of a fetched program; without
+ * them it is this machine's program, else the newest that can be fetched, else Docker. Rejects with the end of its log.
  */
 export async function startRabbitMQ(options = {}) {
-  const program = findRabbitMQ();
+  const { program, home, reason } = await programFor(options);
   const [port, managementPort, distributionPort, epmdPort] = await freePorts(4, options.port);
   const ports = { port, managementPort, distributionPort, epmdPort };
   if (!program) {
-    if (!dockerAnswers()) throw new Error('No rabbitmq-server program and no Docker engine on this machine.');
-    return startContainer({ ...ports, ready: () => ready(ports, true, () => true) });
+    if (!dockerAnswers()) throw new Error(`no program rabbitmq-server (${reason}) and no Docker engine`);
+    return startContainer({ ...ports, line: options.line, ready: () => ready(ports, true, () => true) });
   }
-  const node = new Node(program, ports, options);
+  const node = new Node(program, ports, { ...options, home });
   running.add(node);
   try {
     await node.start();
@@ -46,8 +48,15 @@ export async function startRabbitMQ(options = {}) {
   return node;
 }
 
+async function programFor({ line, home = line === undefined ? process.env.WARREN_RABBITMQ : undefined }) {
+  const program = findRabbitMQ(home ?? '');
+  if (program !== undefined && (home || line === undefined)) return { program, home };
+  return obtainRabbitMQ(line ?? [...suites.keys()][0]);
+}
+
 class Node {
   #program;
+  #programHome;
   #ports;
   #management;
   #home;
@@ -61,6 +70,7 @@ class Node {
   constructor(program, ports, options) {
     const { management = true, nodename, keep, epmdPort } = options;
     this.#program = program;
+    this.#programHome = options.home;
     this.#ports = { ...ports, epmdPort: epmdPort ?? ports.epmdPort };
     this.#ownEpmd = epmdPort === undefined;
     this.#management = management;
@@ -68,7 +78,7 @@ class Node {
     this.#home = keep ?? mkdtempSync(join(tmpdir(), 'warren-rabbitmq-'));
     mkdirSync(this.#home, { recursive: true });
     this.nodename = nodename ?? `warren-${randomBytes(4).toString('hex')}@localhost`;
-    this.#environment = environment(this.#home, this.#ports, this.nodename, options.erlang);
+    this.#environment = environment(this.#home, this.#ports, this.nodename, options);
     writeFiles(this.#home, ports, { ...options, management });
   }
 
@@ -84,10 +94,15 @@ class Node {
     return this.#server?.pid;
   }
 
+  /** Folder of the fetched program that it runs; undefined when it is this machine's own. */
+  get home() {
+    return this.#programHome;
+  }
+
   async start() {
     if (alive(this.#server)) return;
     // An epmd of our own, in the foreground: the one that Erlang would start lives on for ever and is shared.
-    const epmd = this.#ownEpmd ? findEpmd() : undefined;
+    const epmd = this.#ownEpmd ? findEpmd(this.#programHome) : undefined;
     if (epmd && !alive(this.#epmd)) {
       const args = ['-address', '127.0.0.1', '-port', String(this.#ports.epmdPort)];
       this.#epmd = spawn(epmd, args, { env: this.#environment, stdio: 'ignore' }).on('error', () => {});
@@ -174,10 +189,11 @@ process.on('exit', () => {
   for (const node of running) node.kill();
 });
 
-function environment(home, { port, distributionPort, epmdPort }, nodename, erlang = '') {
+function environment(home, { port, distributionPort, epmdPort }, nodename, options) {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(RABBITMQ|ERL)_/.test(name));
   return {
     ...Object.fromEntries(inherited),
+    ...pathTo(options.home),
     HOME: home,
     ERL_EPMD_PORT: String(epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
@@ -191,7 +207,7 @@ function environment(home, { port, distributionPort, epmdPort }, nodename, erlan
     RABBITMQ_CONFIG_FILE: join(home, 'rabbitmq.conf'),
     RABBITMQ_ADVANCED_CONFIG_FILE: join(home, 'advanced.config'),
     RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'enabled_plugins'),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel inet_dist_use_interface {127,0,0,1} ${erlang}`,
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel inet_dist_use_interface {127,0,0,1} ${options.erlang ?? ''}`,
   };
 }
 
@@ -239,7 +255,9 @@ function alive(child) {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const node = await startRabbitMQ({ port: Number(process.env.PORT) || undefined });
+  const at = process.argv.indexOf('--rabbitmq');
+  const line = at === -1 ? undefined : process.argv[at + 1];
+  const node = await startRabbitMQ({ line, port: Number(process.env.PORT) || undefined });
   console.log(
     `RabbitMQ (pid ${node.pid}) at ${node.url}, management at ${node.managementUrl}. Stop with Ctrl+C.`,
   );

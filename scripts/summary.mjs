@@ -9,7 +9,7 @@ export function total(results) {
 }
 
 /** The block as text. `results` is what the reporter wrote, undefined when jest ended before its end. */
-export function summary({ results, missing, broker, seconds }) {
+export function summary({ results, missing, nodes, seconds }) {
   if (results === undefined) return '\njest ended before it could say what it ran.';
   const rows = [...Object.entries(results).sort(([a], [b]) => a.localeCompare(b)), ['all', total(results)]];
   const columns = ['', 'passed', 'failed', 'skipped', 'on embedded', 'on RabbitMQ'];
@@ -19,10 +19,12 @@ export function summary({ results, missing, broker, seconds }) {
   const widths = columns.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i].length)));
   const line = (row) =>
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
+  const [first, ...others] = nodes.map(({ what }) => what);
+  const again = others.length > 0 ? `; contract and e2e again on ${others.join(' and ')}` : '';
   const secondTry = Object.values(results).flatMap((counts) => counts.secondTry);
   return [
     '',
-    `What ran (${seconds.toFixed(0)} s, Node ${process.versions.node}${broker.what ? `, ${broker.what}` : ''})`,
+    `What ran (${seconds.toFixed(0)} s, Node ${process.versions.node}${first ? `, ${first}${again}` : ''})`,
     ...[columns, ...cells].map((row) => `  ${line(row)}`.trimEnd()),
     missing.length === 0 ? 'Nothing of it was left out.' : 'What did not run, and why',
     ...missing.map((each) => `  - ${each}`),

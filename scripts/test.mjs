@@ -1,10 +1,11 @@
 // `npm test`: everything that can be tested here. Gets RabbitMQ and the foreign clients when the machine allows it,
 // runs jest, and ends with one block that says what ran where and what did not run and why.
-//   --only <part of a path>   --project <name>   --no-rabbitmq   all other flags go to jest
+//   --only <part of a path>   --project <name>   --no-rabbitmq   --rabbitmq <4.3, 4.0, 3.10 or 4>, more than once
+//   all other flags go to jest
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { rabbitMQ } from './broker.mjs';
+import { rabbitMQs } from './broker.mjs';
 import { foreignClients } from './foreign.mjs';
 import { build } from './build.mjs';
 import { install } from './install.mjs';
@@ -21,9 +22,10 @@ const brokerTests = {
   migration: ['nest11'],
 };
 
-const { only, projects, noRabbitMQ, rest } = parse(process.argv.slice(2));
-let broker;
-onSignal(() => broker?.stop());
+const { only, projects, noRabbitMQ, lines, rest } = parse(process.argv.slice(2));
+let nodes = [];
+const stopNodes = () => Promise.all(nodes.map((node) => node.stop?.()));
+onSignal(stopNodes);
 
 await install();
 // Tests that start processes of their own need what is built; before jest, so that no two of them build at once.
@@ -34,18 +36,25 @@ const results = process.env.TEST_RESULTS ?? join(scratch, 'results.json');
 const folders = Object.keys(brokerTests).filter(selected);
 
 const missing = [];
-broker = noRabbitMQ ? { reason: '--no-rabbitmq was given' } : folders.length > 0 ? await rabbitMQ() : {};
-if (broker.reason !== undefined)
-  missing.push(`RabbitMQ (${broker.reason}): tests ran on the embedded broker only`);
+if (noRabbitMQ) missing.push('RabbitMQ (--no-rabbitmq was given): tests ran on the embedded broker only');
+else if (folders.length > 0) await start();
 const clients = folders.includes('interop') ? await foreignClients() : { env: {}, missing: [] };
 missing.push(...clients.missing);
 
 const { code, seconds } = await jest();
-await broker.stop?.();
-console.log(summary({ results: read(results), missing, broker, seconds }));
+await stopNodes();
+console.log(summary({ results: read(results), missing, nodes, seconds }));
 const incomplete = process.env.CI === 'true' && !noRabbitMQ && missing.length > 0;
 if (incomplete) console.error('CI is set: what could not be run counts as failed.');
 process.exitCode = code !== 0 ? code : incomplete ? 1 : 0;
+
+/** The first node is the one that everything runs on; the corpus and test/e2e run on each. */
+async function start() {
+  const found = await rabbitMQs(lines);
+  nodes = found.nodes;
+  const instead = nodes.length > 0 ? 'nothing ran there' : 'tests ran on the embedded broker only';
+  missing.push(...found.missing.map((reason) => `${reason}: ${instead}`));
+}
 
 /** Whether what was asked for takes in tests of that folder. */
 function selected(folder) {
@@ -59,24 +68,29 @@ function jest() {
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
   args.push(join(root, 'node_modules', 'jest', 'bin', 'jest.js'));
   args.push('--reporters=default', `--reporters=${join(root, 'scripts', 'reporter.mjs')}`);
-  if (projects.length > 0) args.push('--selectProjects', ...projects);
+  const [first, ...others] = nodes;
+  const twice = projects.filter((name) => ['contract', 'e2e'].includes(name));
+  const further = others.flatMap(({ line }) => twice.map((name) => `${name} on ${line}`));
+  if (projects.length > 0) args.push('--selectProjects', ...projects, ...further);
   if (only !== undefined) args.push(`--testPathPatterns=${only}`);
   // After a flag that takes a list, the next word would belong to the list: the one that takes a number goes last.
   args.push('--maxWorkers=2', ...rest);
   const env = { ...process.env, ...clients.env, TEST_RESULTS: results };
-  delete env.RABBITMQ_URL;
-  delete env.RABBITMQ_MANAGEMENT_URL;
-  if (broker.url !== undefined) env.RABBITMQ_URL = broker.url;
-  if (broker.managementUrl !== undefined) env.RABBITMQ_MANAGEMENT_URL = broker.managementUrl;
+  for (const name of ['RABBITMQ_URL', 'RABBITMQ_MANAGEMENT_URL', 'WARREN_RABBITMQ']) delete env[name];
+  if (first?.url !== undefined) env.RABBITMQ_URL = first.url;
+  if (first?.managementUrl !== undefined) env.RABBITMQ_MANAGEMENT_URL = first.managementUrl;
+  if (first?.home !== undefined) env.WARREN_RABBITMQ = first.home;
+  env.WARREN_MORE_RABBITMQ = JSON.stringify(others);
   return runNode(args, { env });
 }
 
 function parse(args) {
-  const parsed = { only: undefined, projects: [], noRabbitMQ: false, rest: [] };
+  const parsed = { only: undefined, projects: [], noRabbitMQ: false, lines: [], rest: [] };
   while (args.length > 0) {
     const flag = args.shift();
     if (flag === '--only') parsed.only = args.shift();
     else if (flag === '--project') parsed.projects.push(...args.shift().split(','));
+    else if (flag === '--rabbitmq') parsed.lines.push(args.shift());
     else if (flag === '--no-rabbitmq') parsed.noRabbitMQ = true;
     else parsed.rest.push(flag);
   }

@@ -48,7 +48,9 @@ describe('runner', () => {
     const url = pathToFileURL(join(root, 'jest.config.mjs')).href;
     const config = (await import(url)) as { default: { projects: Project[] } };
     const specs = files().filter((path) => /\.(spec|test)\.[cm]?[jt]s$/.test(path));
-    expect(runnerRule(specs, config.default.projects)).toEqual([]);
+    // On a further RabbitMQ the same files run once more.
+    const projects = config.default.projects.filter(({ displayName }) => !displayName.includes(' on '));
+    expect(runnerRule(specs, projects)).toEqual([]);
   });
 
   it('no test is skipped, and none hides the others', () => {

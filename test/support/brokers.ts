@@ -41,7 +41,7 @@ export function onEachBroker(title: string, body: (broker: TestBroker) => void):
 
 /** Registers tests that only make sense on the embedded broker. */
 export function onEmbedded(title: string, body: (broker: TestBroker) => void): void {
-  register(title, new Embedded(), body);
+  if (!process.env.WARREN_ONLY_RABBITMQ) register(title, new Embedded(), body);
 }
 
 /** Registers tests that need the real thing. Without RABBITMQ_URL they do not exist; the runner says so. */
