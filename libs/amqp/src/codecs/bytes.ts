@@ -13,7 +13,8 @@ export const bytes: Codec = {
     }
     return { content: toBuffer(payload), contentType: 'application/octet-stream' };
   },
-  decode: (content) => content,
+  // A view of a small part would keep all that the socket read with it, for as long as the payload is kept.
+  decode: (content) => (content.length * 2 < content.buffer.byteLength ? Buffer.from(content) : content),
 };
 
 /** The same memory as a Buffer. */

@@ -81,6 +81,17 @@ describe('decoding', () => {
     expect(() => small.decode(Buffer.from(body as string), properties)).toThrow(DecodeError);
   });
 
+  it('small bytes do not keep what the socket read with them', () => {
+    const chunk = Buffer.from(new ArrayBuffer(65_536));
+    for (const type of ['application/octet-stream', undefined]) {
+      const [small, large] = [chunk.subarray(10, 12).fill(0xff), chunk.subarray(0, 60_000).fill(0xff)];
+      const kept = registry.decode(small, { contentType: type }) as Buffer;
+      expect(kept).toEqual(small);
+      expect(kept.buffer).not.toBe(chunk.buffer);
+      expect(registry.decode(large, { contentType: type })).toBe(large);
+    }
+  });
+
   it('a byte order mark is passed over', () => {
     expect(decode('\uFEFF{"a":1}', 'application/json')).toEqual({ a: 1 });
   });

@@ -130,7 +130,7 @@ function guess(content: Buffer): unknown {
   try {
     decoded = utf8(content);
   } catch {
-    return content;
+    return bytes.decode(content, {});
   }
   try {
     return parseJson(decoded);

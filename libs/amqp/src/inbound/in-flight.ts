@@ -1,12 +1,13 @@
 // Keeps the number of handlers running at once below a limit; what came beyond it waits here, in order.
 // The broker's prefetch bounds the waiting, so no limit of its own is needed.
 
+import { Fifo } from '../model/fifo.js';
 import type { Soon } from '../model/soon.js';
 
 /** Runs jobs, at most `limit` at once. */
 export class InFlight<Job> {
   private running = 0;
-  private readonly queue: Job[] = [];
+  private readonly queue = new Fifo<Job>();
   private stopped = false;
   private idleWaiters: (() => void)[] = [];
 
@@ -23,7 +24,7 @@ export class InFlight<Job> {
 
   /** How many wait for their turn. */
   get waiting(): number {
-    return this.queue.length;
+    return this.queue.size;
   }
 
   push(job: Job): void {
@@ -34,14 +35,12 @@ export class InFlight<Job> {
   /** Starts no more; hands out what had not started. */
   stop(): Job[] {
     this.stopped = true;
-    return this.queue.splice(0);
+    return this.queue.take();
   }
 
   /** Forgets what waits: its channel died and the broker delivers it again. */
   forget(isGone: (job: Job) => boolean): void {
-    const kept = this.queue.filter((job) => !isGone(job));
-    this.queue.length = 0;
-    this.queue.push(...kept);
+    this.queue.drop(isGone);
   }
 
   /** Resolves when nothing runs. */
@@ -51,7 +50,7 @@ export class InFlight<Job> {
   }
 
   private next(): void {
-    while (!this.stopped && this.running < this.limit && this.queue.length > 0) {
+    while (!this.stopped && this.running < this.limit && this.queue.size > 0) {
       const job = this.queue.shift() as Job;
       this.running++;
       const ended = this.run(job);

@@ -4,6 +4,7 @@
 
 import type { Delivery } from '../model/delivery.js';
 import { keyOf, type KeyOf } from '../model/order-by.js';
+import { Fifo } from '../model/fifo.js';
 import { soon, type Soon } from '../model/soon.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { InFlight } from './in-flight.js';
@@ -29,9 +30,9 @@ interface Turn {
 export class Lanes implements Work {
   private readonly ready: InFlight<Turn>;
   /** By key, as long as one of it runs or is about to: those that wait behind it. */
-  private readonly lanes = new Map<string, Turn[]>();
+  private readonly lanes = new Map<string, Fifo<Turn>>();
   /** Whose turn has come while another one's was being given. */
-  private readonly called: Turn[] = [];
+  private readonly called = new Fifo<Turn>();
   private calling = false;
 
   constructor(
@@ -55,15 +56,15 @@ export class Lanes implements Work {
       behind.push(turn);
       return;
     }
-    this.lanes.set(turn.key, []);
+    this.lanes.set(turn.key, new Fifo());
     this.ready.push(turn);
   }
 
   stop(): List[] {
     const waiting = [
-      ...this.called.splice(0),
+      ...this.called.take(),
       ...this.ready.stop(),
-      ...[...this.lanes.values()].flatMap((lane) => lane.splice(0)),
+      ...[...this.lanes.values()].flatMap((lane) => lane.take()),
     ];
     // As they arrived: a quorum queue delivers again in the order in which messages are handed back.
     waiting.sort((one, other) => one.delivery.message.deliveryTag - other.delivery.message.deliveryTag);
@@ -72,11 +73,7 @@ export class Lanes implements Work {
 
   forget(isGone: (list: List) => boolean): void {
     const gone = ({ delivery }: Turn): boolean => isGone([delivery]);
-    for (const [key, lane] of this.lanes)
-      this.lanes.set(
-        key,
-        lane.filter((turn) => !gone(turn)),
-      );
+    for (const lane of this.lanes.values()) lane.drop(gone);
     const left: Turn[] = [];
     this.ready.forget((turn) => gone(turn) && left.push(turn) > 0);
     for (const { key } of left) this.passOn(key);

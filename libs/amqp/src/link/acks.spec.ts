@@ -40,6 +40,44 @@ describe('acks of a turn', () => {
     expect(turn(6)).toEqual(['..6']);
   });
 
+  it('still leave as one frame after thousands', () => {
+    const { acks: all, turn } = acks(0);
+    for (let tag = 1; tag <= 5_000; tag++) {
+      all.delivered(tag);
+      all.delivered(++tag);
+      expect(turn(tag, tag - 1)).toEqual([`..${tag}`]);
+    }
+    expect(all.remembered).toBeLessThan(2_500);
+  });
+
+  it('behind some that run for hours need neither more memory nor more time each', () => {
+    let frames = 0;
+    const names: string[] = [];
+    const all = new Acks((tag, multiple) => (frames++, multiple && names.push(`..${tag}`)));
+    for (const tag of [1, 2]) all.delivered(tag);
+    const many = 1_000_000;
+    const began = performance.now();
+    for (let tag = 3; tag <= many; tag++) {
+      all.delivered(tag);
+      all.add(tag);
+      if (tag % 10 === 0) all.flush();
+    }
+    const took = performance.now() - began;
+    all.flush();
+    expect([all.remembered < 30_000, frames, names]).toEqual([true, many - 2, []]);
+    // A tenth of it would be too much for one turn of the event loop.
+    expect(took).toBeLessThan(5_000);
+    all.add(2);
+    all.flush();
+    expect([frames, names]).toEqual([many - 1, []]);
+    all.delivered(many + 1);
+    all.add(1);
+    all.add(many + 1);
+    all.flush();
+    expect(names).toEqual([`..${many + 1}`]);
+    expect(all.remembered).toBeLessThan(30_000);
+  });
+
   it('are counted until they leave', () => {
     const { acks: all, turn } = acks(3);
     all.add(2);
@@ -49,7 +87,7 @@ describe('acks of a turn', () => {
     expect(all.size).toBe(0);
   });
 
-  it('are right for any order of deliveries and outcomes', () => {
+  it.each([10_000, 3])('are right for any order of deliveries and outcomes (%i kept behind one)', (most) => {
     let seed = 7;
     const next = (below: number): number => {
       seed = (seed * 1_664_525 + 1_013_904_223) >>> 0;
@@ -64,7 +102,7 @@ describe('acks of a turn', () => {
         expect(settled.has(one)).toBe(true);
         outstanding.delete(one);
       }
-    });
+    }, most);
     const open: number[] = [];
     for (let step = 0, tag = 0; step < 20_000; step++) {
       if (open.length < 50 && next(2) === 0) {

@@ -3,22 +3,33 @@
 
 type Mark = 'open' | 'done' | 'gone';
 
-/** See the top of the file. Bounded by what the broker delivers without an ack: the prefetch. */
+/** How many marks are kept behind a delivery that stays open. */
+const MOST = 10_000;
+
+/** See the top of the file. Bounded: MOST marks, and the open deliveries before them, which are at most the prefetch. */
 export class Acks {
   private marks: Mark[] = [];
   /** The delivery tag of the first mark. */
   private first = 1;
   private head = 0;
+  /** Open deliveries that are older than all marks: until they are settled, every ack leaves on its own. */
+  private readonly stragglers = new Set<number>();
   private done: number[] = [];
 
-  /** `write` sends one ack. */
-  constructor(private readonly write: (deliveryTag: number, multiple: boolean) => void) {}
+  /** `write` sends one ack; `most` as above. */
+  constructor(
+    private readonly write: (deliveryTag: number, multiple: boolean) => void,
+    private readonly most = MOST,
+  ) {}
 
   /** A message that the broker waits for. Tags count up by one. */
   delivered(deliveryTag: number): void {
     if (this.head === this.marks.length) {
       this.marks.length = this.head = 0;
       this.first = deliveryTag;
+    } else if (this.marks.length - this.head >= this.most) {
+      this.advance();
+      if (this.marks.length - this.head >= this.most) this.passOver();
     }
     this.marks.push('open');
   }
@@ -34,6 +45,11 @@ export class Acks {
     return this.done.length;
   }
 
+  /** How many deliveries are remembered. */
+  get remembered(): number {
+    return this.marks.length + this.stragglers.size;
+  }
+
   /** Settled by another frame. */
   gone(deliveryTag: number): void {
     this.mark(deliveryTag, 'gone');
@@ -45,7 +61,9 @@ export class Acks {
     const { done } = this;
     if (done.length === 0) return;
     this.done = [];
-    const upTo = this.advance();
+    const advanced = this.advance();
+    // An ack of all up to one would name them, too.
+    const upTo = this.stragglers.size === 0 ? advanced : 0;
     if (upTo > 0) this.write(upTo, true);
     for (const tag of done) {
       if (tag <= upTo) continue;
@@ -70,7 +88,16 @@ export class Acks {
     return last;
   }
 
+  /** The first mark is of one that takes long: it is kept apart, so that those behind it need not be kept. */
+  private passOver(): void {
+    this.stragglers.add(this.first + this.head);
+    this.head++;
+    this.advance();
+  }
+
   private mark(deliveryTag: number, mark: Mark): void {
-    this.marks[deliveryTag - this.first] = mark;
+    const place = deliveryTag - this.first;
+    if (place < this.head) this.stragglers.delete(deliveryTag);
+    else this.marks[place] = mark;
   }
 }

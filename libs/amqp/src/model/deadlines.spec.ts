@@ -45,6 +45,19 @@ describe('Deadlines', () => {
     expired = [];
   });
 
+  it('one that throws takes none of the others with it, nor those that come later', () => {
+    set(100);
+    deadlines.set(100, () => {
+      throw new Error('a logger');
+    });
+    set(100);
+    set(500);
+    expect(() => clock.move(200)).toThrow('a logger');
+    expect(expired).toEqual([100, 100]);
+    clock.move(400);
+    expect(expired).toEqual([100, 100, 500]);
+  });
+
   it('calls each back at its time, never early and at most a tick late, with one timer', () => {
     for (const ms of [500, 100, 105, 3_000]) set(ms);
     expect(clock.armed).toBe(1);

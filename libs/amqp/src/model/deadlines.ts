@@ -81,14 +81,23 @@ export class Deadlines {
     this.disarm();
     const now = Math.floor(this.clock.now() / TICK);
     let earliest = Infinity;
+    let failed: { readonly error: unknown } | undefined;
     for (const [tick, list] of this.ticks) {
       if (tick > now) {
         earliest = Math.min(earliest, tick);
         continue;
       }
       this.ticks.delete(tick);
-      for (const deadline of list) deadline.onExpired();
+      for (const deadline of list) {
+        try {
+          deadline.onExpired();
+        } catch (error) {
+          failed ??= { error };
+        }
+      }
     }
     if (earliest < this.next) this.arm(earliest);
+    // The others had their turn, and the next ones will: this one's error is for whoever hears of uncaught ones.
+    if (failed) throw failed.error;
   }
 }

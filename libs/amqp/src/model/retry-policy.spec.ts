@@ -81,6 +81,21 @@ describe('afterFailure', () => {
     expect(afterFailure(policy, 5, Retry())).toMatchObject({ reason: 'attempts-exhausted' });
   });
 
+  it('bounds a thrown Retry by the policy, and by five where there is none', () => {
+    const two = retryPolicy({ attempts: 2 }, 'x');
+    expect([1, 2].map((attempt) => afterFailure(two, attempt, Retry()).kind)).toEqual([
+      'retry',
+      'dead-letter',
+    ]);
+    const none = retryPolicy(false, 'x');
+    expect([1, 4, 5].map((attempt) => afterFailure(none, attempt, Retry()).kind)).toEqual([
+      'retry',
+      'retry',
+      'dead-letter',
+    ]);
+    expect(afterFailure(none, 1, new Error('x'))).toMatchObject({ reason: 'attempts-exhausted' });
+  });
+
   it('looks at classes', () => {
     const only = retryPolicy({ on: [TypeError], not: [RangeError] }, 'x');
     expect(afterFailure(only, 1, new TypeError()).kind).toBe('retry');

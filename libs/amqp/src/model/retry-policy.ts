@@ -11,6 +11,8 @@ import { DROP, type Verdict } from './verdict.js';
 /** A policy with its numbers resolved. */
 export interface RetryPolicy {
   readonly attempts: number;
+  /** The same for who throws `Retry`. */
+  readonly asked: number;
   /** Wait before the second attempt, the third, ...; the last one repeats. */
   readonly delays: readonly number[];
   readonly jitter: boolean;
@@ -32,10 +34,12 @@ const JITTER = [0.8, 1, 1.2];
  * @throws ConfigError naming `what` when waits cannot be made from `delays`
  */
 export function retryPolicy(options: RetryOptions | false | undefined, what: string): RetryPolicy {
-  if (options === false) return { attempts: 1, delays: [0], jitter: false, on: undefined, not: [] };
+  if (options === false)
+    return { attempts: 1, asked: ASKED_ATTEMPTS, delays: [0], jitter: false, on: undefined, not: [] };
   const attempts = options?.attempts ?? 5;
   return {
     attempts,
+    asked: attempts,
     delays: waits(options?.delays ?? DELAYS, attempts, `${what} retry.delays`),
     jitter: options?.jitter ?? true,
     on: options?.on,
@@ -62,7 +66,7 @@ export function afterFailure(
   if (!isRetryable(policy, error)) return { kind: 'dead-letter', reason: 'not-retryable', error };
   const asked = error instanceof RetrySignal ? error.after : undefined;
   // Somebody who throws Retry without a policy still means it; the default number of attempts bounds it.
-  const limit = error instanceof RetrySignal ? Math.max(policy.attempts, ASKED_ATTEMPTS) : policy.attempts;
+  const limit = error instanceof RetrySignal ? policy.asked : policy.attempts;
   if (attempt >= limit) return { kind: 'dead-letter', reason: 'attempts-exhausted', error };
   const after =
     asked === undefined ? nextDelay(policy, attempt, random) : milliseconds(asked, 'Retry({ after })');

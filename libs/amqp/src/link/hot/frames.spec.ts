@@ -179,6 +179,13 @@ describe('frames of our own', () => {
       Buffer.from('\u0001al\0\0', 'latin1'),
     ];
     for (const bytes of broken) expect(() => readTable(bytes, 0, bytes.length)).toThrow();
+    // What follows in the same piece belongs to the next frame.
+    const next = Buffer.from('\u0001aS\0\0\0\u0001\u0001');
+    const short = ['\u0001at', '\u0001al\0\0', '\u0001ad\0', '\u0001aD\0\0', '\u0004a', '\u0001a'];
+    for (const text of short) {
+      const bytes = Buffer.concat([Buffer.from(text, 'latin1'), next]);
+      expect(() => readTable(bytes, 0, text.length)).toThrow(RangeError);
+    }
     const head = Buffer.from([0x20, 0, 0, 0, 0, 3]);
     const properties = readProperties(Buffer.concat([head, broken[2]]), 0, 9);
     expect(Object.keys(properties.headers ?? {})).toEqual(['x-warren-unreadable-headers']);

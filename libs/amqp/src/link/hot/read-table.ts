@@ -15,6 +15,7 @@ export function readTable(bytes: Buffer, from: number, until: number, depth = 0)
     const length = bytes[reader.at++];
     const name = knownText(bytes, reader.at, length);
     reader.at += length;
+    if (reader.at >= until) throw new RangeError('an entry is longer than its table');
     table[name] = reader.value();
   }
   return table;
@@ -31,7 +32,7 @@ class ValueReader {
 
   value(): unknown {
     const { bytes } = this;
-    const letter = String.fromCharCode(bytes[this.at++]);
+    const letter = String.fromCharCode(bytes[this.past(1)]);
     switch (letter) {
       case 'S': {
         const end = this.end();
@@ -115,6 +116,7 @@ class ValueReader {
   private past(length: number): number {
     const { at } = this;
     this.at += length;
+    if (this.at > this.until) throw new RangeError('a value is longer than its table');
     return at;
   }
 }
