@@ -22,8 +22,8 @@ export interface Beginning {
 /** Resolves when everything is ready; with `startup: 'background'`, however long that takes. */
 export async function begin({ settings, clock, links, plan, consumers }: Beginning): Promise<void> {
   const patient = settings.startup === 'background';
-  const end = clock.now() + settings.startupTimeout;
-  const left = (): number | undefined => (patient ? undefined : Math.max(1, end - clock.now()));
+  const end = clock.monotonic() + settings.startupTimeout;
+  const left = (): number | undefined => (patient ? undefined : Math.max(1, end - clock.monotonic()));
   // A publisher that was used before open() has connected already, without the plan.
   const early = links.publish.state === 'open' && !consumers;
   await links.opened(left());

@@ -4,7 +4,7 @@
 
 import { Connection, type ConnectionEvent } from '../link/connection.js';
 import { connectionReports } from '../link/reports.js';
-import type { Clock } from '../model/clock.js';
+import { onWall, type Clock } from '../model/clock.js';
 import type { Counters } from '../model/counters.js';
 import { describeError, printable } from '../model/logger.js';
 import type { Settings } from '../model/settings.js';
@@ -29,7 +29,7 @@ export interface ConnectionsOptions {
   readonly onUnblocked: () => void;
 }
 
-/** What happened to a connection that it does not keep itself. */
+/** What happened to a connection that it does not keep itself. Times are of the monotonic clock. */
 interface Past {
   blockedSince?: number;
   notOpenSince?: number;
@@ -69,7 +69,13 @@ export class Connections {
     return this.needed().map((one) => {
       const { blockedSince, notOpenSince, lastError } = this.past.get(one) as Past;
       const { name, state, blocked } = one;
-      return { name, state, blocked, blockedSince, notOpenSince, lastError };
+      const shown = (moment: number | undefined): number | undefined =>
+        moment === undefined ? undefined : onWall(this.options.clock, moment);
+      return {
+        ...{ name, state, blocked, lastError },
+        blockedSince: shown(blockedSince),
+        notOpenSince: shown(notOpenSince),
+      };
     });
   }
 
@@ -90,7 +96,7 @@ export class Connections {
     const { service, connectTimeout, reconnect, url, credentials, tls, heartbeat, logger } = settings;
     const name = `${service}:${role}`;
     const report = connectionReports(name, logger, events, clock);
-    const past: Past = { notOpenSince: clock.now(), opened: false };
+    const past: Past = { notOpenSince: clock.monotonic(), opened: false };
     const made = new Connection({
       ...{ name, connectTimeout, reconnect, url, credentials, tls, heartbeat, clock },
       onEvent: (event) => {
@@ -125,7 +131,7 @@ export class Connections {
         return;
       case 'lost':
         counters.connectionsLost++;
-        past.notOpenSince = clock.now();
+        past.notOpenSince = clock.monotonic();
         past.blockedSince = undefined;
         past.lastError = printable(event.reason);
         return;
@@ -133,7 +139,7 @@ export class Connections {
         past.lastError = printable(describeError(event.error));
         return;
       case 'blocked':
-        past.blockedSince ??= clock.now();
+        past.blockedSince ??= clock.monotonic();
         return;
       case 'unblocked':
         past.blockedSince = undefined;

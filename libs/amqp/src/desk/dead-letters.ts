@@ -77,7 +77,7 @@ export class DeadLetters {
    */
   async *look(queue: string, options: LookOptions = {}): AsyncGenerator<DeadLetter, void, undefined> {
     const limit = whole('limit', options.limit ?? 50);
-    const wanted = chosen(options, systemClock.now());
+    const wanted = chosen(options, systemClock.wall());
     const window = choosy(options) ? MOST_HELD : limit;
     const name = this.deadQueue(queue);
     // A generator cannot sit inside a callback: the visit ends when the loop does.

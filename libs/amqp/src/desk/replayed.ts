@@ -16,6 +16,9 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set([
   HEADER.errorStack,
   HEADER.originalExchange,
   HEADER.originalRoutingKey,
+  // Whoever replays a request wants it run, although nobody waits for it any more.
+  HEADER.deadline,
+  HEADER.timeLeft,
 ]);
 
 /** The message for `queue`, through the default exchange. */

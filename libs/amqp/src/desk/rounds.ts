@@ -54,7 +54,7 @@ export async function rounds(
 ): Promise<DeadLetterResult> {
   const size = whole('batch', options.batch ?? 100, 1_000);
   const limit = options.limit === undefined ? Infinity : whole('limit', options.limit);
-  const wanted = chosen(options, systemClock.now());
+  const wanted = chosen(options, systemClock.wall());
   const window = choosy(options) ? MOST_HELD : Math.min(size, limit);
   return connected(where, async (connection) => {
     const visit = await Visit.begin(connection, { queue, window, signal: options.signal });

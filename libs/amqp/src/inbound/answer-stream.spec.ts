@@ -8,7 +8,8 @@ function movedClock(): Clock & { move(ms: number): void } {
   let now = 0;
   const timers = new Set<{ at: number; callback: () => void }>();
   return {
-    now: () => now,
+    wall: () => 0,
+    monotonic: () => now,
     after(ms, callback) {
       const timer = { at: now + ms, callback };
       timers.add(timer);

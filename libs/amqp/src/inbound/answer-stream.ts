@@ -120,15 +120,15 @@ function keepAlive({ clock, outlet, gone, credit, keepAlive: silence }: StreamRo
   readonly stop: () => void;
 } {
   if (silence === undefined) return { sign: noop, stop: noop };
-  let quietSince = clock.now();
+  let quietSince = clock.monotonic();
   let cancel = noop;
   const alive = (): void => {
-    quietSince = clock.now();
+    quietSince = clock.monotonic();
     outlet.alive().catch(gone);
   };
   const watch = (): void => {
-    cancel = clock.after(silence - (clock.now() - quietSince), () => {
-      if (clock.now() - quietSince >= silence) alive();
+    cancel = clock.after(silence - (clock.monotonic() - quietSince), () => {
+      if (clock.monotonic() - quietSince >= silence) alive();
       watch();
     });
   };
@@ -138,5 +138,5 @@ function keepAlive({ clock, outlet, gone, credit, keepAlive: silence }: StreamRo
     cancel();
     if (credit) credit.signOfLife = noop;
   };
-  return { sign: () => void (quietSince = clock.now()), stop };
+  return { sign: () => void (quietSince = clock.monotonic()), stop };
 }

@@ -97,7 +97,7 @@ export function replyMessage(
       deliveryMode: 1,
       correlationId: delivery.message.properties.correlationId,
       messageId: newMessageId(),
-      timestamp: Math.floor(room.clock.now() / 1_000),
+      timestamp: Math.floor(room.clock.wall() / 1_000),
     },
   };
 }

@@ -49,7 +49,7 @@ export class Batcher {
  */
 export function batchPipeline(room: HandlerRoom): (list: readonly Delivery[]) => Promise<Verdict[]> {
   return async (list) => {
-    const began = room.clock.now();
+    const began = room.clock.monotonic();
     for (const { run } of list) run.beganAt = began;
     const refused = await Promise.all(list.map((delivery) => admit(room, delivery)));
     const readable = list.filter((_, index) => refused[index] === undefined);

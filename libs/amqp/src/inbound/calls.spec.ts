@@ -76,7 +76,7 @@ describe('calls that are being answered', () => {
 
   it('are begun when that was said a minute ago', () => {
     let now = 0;
-    const calls = new Calls({ ...systemClock, now: () => now });
+    const calls = new Calls({ ...systemClock, monotonic: () => now });
     calls.onControl({ kind: 'cancel', id: 'early' });
     now = 59_999;
     calls.onControl({ kind: 'cancel', id: 'late' });

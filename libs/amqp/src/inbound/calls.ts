@@ -75,7 +75,7 @@ export class Calls {
   hasLeft(id: string): boolean {
     const since = this.left.get(id);
     this.left.delete(id);
-    return since !== undefined && this.clock.now() - since < REMEMBERED_FOR;
+    return since !== undefined && this.clock.monotonic() - since < REMEMBERED_FOR;
   }
 
   /** A caller said something. */
@@ -91,7 +91,7 @@ export class Calls {
   }
 
   private remember(id: string): void {
-    const now = this.clock.now();
+    const now = this.clock.monotonic();
     for (const [oldest, since] of this.left) {
       if (this.left.size < REMEMBERED && now - since < REMEMBERED_FOR) break;
       this.left.delete(oldest);

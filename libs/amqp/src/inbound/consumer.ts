@@ -4,6 +4,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
+import { onWall } from '../model/clock.js';
 import { Delivery } from '../model/delivery.js';
 import { soon, type Soon } from '../model/soon.js';
 import { REQUEUE } from '../model/verdict.js';
@@ -95,7 +96,8 @@ export class Consumer implements Watchable {
 
   status(): ConsumerStatus {
     const { queueName: queue } = this;
-    const { since: notReadySince, lastError } = this.readiness;
+    const { since, lastError } = this.readiness;
+    const notReadySince = since === undefined ? undefined : onWall(this.room.clock, since);
     const ready = this.lease.current !== undefined && !this.draining;
     const handlers = this.options.rooms.map(({ plan }) => plan.id);
     return { queue, handlers, ready, notReadySince, lastError, inFlight: this.unsettled.size };
@@ -211,7 +213,7 @@ export class Consumer implements Watchable {
     // Given up with its channel: the broker delivers it again.
     if (!channel.alive && !this.forgotten) return;
     const delivery = new Delivery(message, this.queueName, this.outcomes);
-    delivery.run.arrivedAt = this.room.clock.now();
+    delivery.run.arrivedAt = this.room.clock.monotonic();
     this.unsettled.add(delivery, channel);
     this.position.pass(delivery);
     // What arrives between a shutdown's cancel and its confirmation goes back untouched.

@@ -33,13 +33,13 @@ const REPEAT_AFTER = 60_000;
 
 /** See the top of the file. */
 export class Readiness {
-  /** Since when the consumer is not ready; undefined while it is. */
+  /** Since when the consumer is not ready, by the monotonic clock; undefined while it is. */
   since: number | undefined;
   lastError: string | undefined;
   private saidAt = -Infinity;
 
   constructor(private readonly room: ReadinessRoom) {
-    this.since = room.clock.now();
+    this.since = room.clock.monotonic();
   }
 
   ready(queue: string): void {
@@ -51,7 +51,7 @@ export class Readiness {
   lost(queue: string, reason: string): void {
     const { clock, counters, events, logger } = this.room;
     counters.consumersLost++;
-    this.since = clock.now();
+    this.since = clock.monotonic();
     this.lastError = printable(reason);
     logger.warn(`the consumer of '${queue}' was lost (${this.lastError}); it is brought back`);
     events.emit({ kind: 'consumer-lost', queue, reason });
@@ -61,8 +61,8 @@ export class Readiness {
   failed(queue: string, error: unknown, quiet: boolean): void {
     const { clock, events, logger } = this.room;
     const text = printable(describeError(error));
-    if (!quiet && (text !== this.lastError || clock.now() - this.saidAt >= REPEAT_AFTER)) {
-      this.saidAt = clock.now();
+    if (!quiet && (text !== this.lastError || clock.monotonic() - this.saidAt >= REPEAT_AFTER)) {
+      this.saidAt = clock.monotonic();
       logger.warn(`cannot consume '${queue}' yet: ${text}; it is tried again`);
     }
     this.lastError = text;
@@ -71,12 +71,12 @@ export class Readiness {
 
   /** It ends on purpose. */
   ended(): void {
-    this.since ??= this.room.clock.now();
+    this.since ??= this.room.clock.monotonic();
   }
 
   /** Why it has not been ready for a long time, once a minute. */
   overdue(): string | undefined {
-    const now = this.room.clock.now();
+    const now = this.room.clock.monotonic();
     if (this.since === undefined || now - Math.max(this.since, this.saidAt) < REPEAT_AFTER) return undefined;
     this.saidAt = now;
     return this.lastError ?? 'no answer from the broker';

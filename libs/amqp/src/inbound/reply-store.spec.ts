@@ -10,7 +10,7 @@ const reply = (bytes: number): { content: Buffer; contentType: string; request: 
 describe('replies in memory', () => {
   it('are gone when their time is over', () => {
     let now = 0;
-    const store = new MemoryReplyStore({ ...systemClock, now: () => now });
+    const store = new MemoryReplyStore({ ...systemClock, monotonic: () => now });
     store.set('a', reply(1), 100);
     now = 99;
     expect(store.get('a')).toBeDefined();

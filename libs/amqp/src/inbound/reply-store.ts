@@ -24,7 +24,7 @@ export class MemoryReplyStore implements ReplyStore {
 
   get(key: string): StoredReply | undefined {
     const found = this.kept.get(key);
-    if (found && found.until > this.clock.now()) return found.reply;
+    if (found && found.until > this.clock.monotonic()) return found.reply;
     this.forget(key);
     return undefined;
   }
@@ -32,7 +32,7 @@ export class MemoryReplyStore implements ReplyStore {
   set(key: string, reply: StoredReply, ttlMs: number): void {
     this.forget(key);
     if (reply.content.length > this.limit.bytes) return;
-    this.kept.set(key, { reply, until: this.clock.now() + ttlMs });
+    this.kept.set(key, { reply, until: this.clock.monotonic() + ttlMs });
     this.bytes += reply.content.length;
     for (const oldest of this.kept.keys()) {
       if (this.kept.size <= this.limit.replies && this.bytes <= this.limit.bytes) break;

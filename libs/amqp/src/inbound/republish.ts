@@ -4,6 +4,7 @@
 import { thrownFacts } from '../model/thrown.js';
 import { tableBytes, TABLE_BYTES } from '../model/header-table.js';
 import { forwardable, forwardableProperties, HEADER } from '../model/headers.js';
+import { onWall, type Clock } from '../model/clock.js';
 import type { Delivery } from '../model/delivery.js';
 import type { MessageProperties, OutgoingMessage } from '../model/message.js';
 import type { Verdict } from '../model/verdict.js';
@@ -23,20 +24,31 @@ export function retryMessage(
   delivery: Delivery,
   verdict: RetryVerdict,
   propertyRoom: number,
+  clock: Clock,
 ): OutgoingMessage | undefined {
-  const { callerDeadline } = delivery.run;
   const facts = {
     [HEADER.attempt]: verdict.attempt - 1,
     [HEADER.exchange]: delivery.exchange,
     [HEADER.routingKey]: delivery.routingKey,
     // Its expiration, which may be all that its caller said, would end the wait and does not go along.
-    ...(callerDeadline === undefined ? {} : { [HEADER.deadline]: Math.floor(callerDeadline) }),
+    ...timeLeft(delivery, verdict, clock),
   };
   const properties = kept(delivery);
   const headers = forwardable(delivery.headers, facts, tableRoom(properties, propertyRoom));
   // A handler must not see another message at its second attempt than at its first.
   if (headers[HEADER.leftOut] !== delivery.headers[HEADER.leftOut]) return undefined;
   return again(delivery, delivery.queue, { ...properties, headers });
+}
+
+/** How long its caller still waits when the wait for the next attempt is over. */
+function timeLeft(
+  { run: { callerDeadline } }: Delivery,
+  { after }: RetryVerdict,
+  clock: Clock,
+): Record<string, number> {
+  if (callerDeadline === undefined) return {};
+  const left = Math.max(0, Math.ceil(callerDeadline - clock.monotonic() - after));
+  return { [HEADER.deadline]: onWall(clock, callerDeadline), [HEADER.timeLeft]: left };
 }
 
 /** The message with the facts of its failure. What does not fit a frame is left out, our stack first, and named. */

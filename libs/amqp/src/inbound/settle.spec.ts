@@ -15,7 +15,7 @@ describe('settling', () => {
     const error = new Error('no way out');
     const room = {
       outlet: { propertyRoom: 10_000, sendTo: () => Promise.reject(error) },
-      clock: { now: () => 0, after: (_ms: number, wake: () => void) => (waits.push(wake), () => undefined) },
+      clock: { wall: () => 0, after: (_ms: number, wake: () => void) => (waits.push(wake), () => undefined) },
       logger: SILENT,
       events,
       plan: { queue: { name: 'orders', durable: true, arguments: {} } },

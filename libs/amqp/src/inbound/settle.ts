@@ -47,12 +47,12 @@ export async function sendOn(
 ): Promise<boolean> {
   const { deadQueue, outlet, clock, plan } = room;
   if (verdict.kind === 'retry') {
-    const again = retryMessage(delivery, verdict, outlet.propertyRoom);
+    const again = retryMessage(delivery, verdict, outlet.propertyRoom, clock);
     if (again === undefined) return tooLarge(delivery, verdict, origin, room);
     return confirmed(() => outlet.sendLater(again, verdict.after, plan.back), delivery, origin, room);
   }
   if (deadQueue === undefined) return origin.ack();
-  const facts = { now: clock.now(), propertyRoom: outlet.propertyRoom };
+  const facts = { now: clock.wall(), propertyRoom: outlet.propertyRoom };
   // Made inside: a message that cannot be made must go back as well, or it would hold its place for ever.
   const send = (): Promise<void> =>
     outlet.sendTo(deadQueueSpec(plan.queue), deadMessage(delivery, verdict, deadQueue, facts));

@@ -110,7 +110,7 @@ function watch({ plan, settings, deadlines, clock }: HandlerRoom, delivery: Deli
   const { run } = delivery;
   const set: Deadline[] = [];
   if (timeout !== undefined) {
-    const left = (run.deadline ?? clock.now() + timeout) - clock.now();
+    const left = (run.deadline ?? clock.monotonic() + timeout) - clock.monotonic();
     set.push(deadlines.set(left, () => delivery.abort(new HandlerTimeoutError(plan.id, timeout))));
   }
   // From then on a lost server is known by its silence, no longer by another one that begins anew.

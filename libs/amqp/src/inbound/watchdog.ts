@@ -20,7 +20,7 @@ export interface Watched {
   readonly free: boolean;
   /** Whether it may be idle beside messages that are ready: on standby, or reading a stream. */
   readonly mayIdle: boolean;
-  /** Since when it is not ready. */
+  /** Since when it is not ready, by the monotonic clock. */
   readonly since: number | undefined;
 }
 
@@ -111,7 +111,7 @@ export class Watchdog {
     const { clock, connection, events, logger } = this.options;
     const reason = consumer.overdue();
     if (reason === undefined || since === undefined) return;
-    const finding = `not ready for ${humanDuration(Math.floor((clock.now() - since) / 1_000) * 1_000)}: ${reason}`;
+    const finding = `not ready for ${humanDuration(Math.floor((clock.monotonic() - since) / 1_000) * 1_000)}: ${reason}`;
     logger.warn(`the consumer of '${queue}' is ${finding}`);
     events.emit({ kind: 'watchdog', queue, finding });
     // Its channel may wait for an answer that never comes; without a connection there is no channel.

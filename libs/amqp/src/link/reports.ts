@@ -32,8 +32,8 @@ export function connectionReports(
         events.emit({ kind: 'disconnected', connection, reason: event.reason });
         return;
       case 'refused':
-        if (clock.now() - refusedAt >= REPEAT_AFTER) {
-          refusedAt = clock.now();
+        if (clock.monotonic() - refusedAt >= REPEAT_AFTER) {
+          refusedAt = clock.monotonic();
           logger.warn(
             `${connection}: ${printable(event.error.message)}; next attempt in ${humanDuration(event.retryIn)}`,
           );

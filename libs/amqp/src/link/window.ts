@@ -55,7 +55,7 @@ export class Window {
 
   /** The next message; undefined when all were given, or the queue has no more. Rejects when the channel is lost. */
   async next(held: number): Promise<ReceivedMessage | undefined> {
-    const until = this.clock.now() + PATIENCE;
+    const until = this.clock.monotonic() + PATIENCE;
     for (let empty = 0; this.taken < this.total && (this.arrived.length > 0 || held < this.size);) {
       if (this.end) throw this.end;
       const message = this.arrived.shift();
@@ -67,7 +67,7 @@ export class Window {
       // Twice: what was on its way during the first answer is here before the second.
       empty = (await this.channel.checkQueue(this.queue)).messageCount === 0 ? empty + 1 : 0;
       if (empty === 2) return undefined;
-      if (this.clock.now() > until) {
+      if (this.clock.monotonic() > until) {
         throw new ConnectionLostError(`queue '${this.queue}' has messages, but gives none to this consumer`);
       }
     }

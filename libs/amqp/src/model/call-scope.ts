@@ -5,7 +5,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** The call that a handler answers. */
 export interface CallScope {
-  /** Milliseconds since 1970 when its caller stops waiting; undefined when it did not say. */
+  /** When its caller stops waiting, by the monotonic clock; undefined when it did not say. */
   readonly deadline: number | undefined;
   /** Aborts when the caller left. */
   readonly signal: AbortSignal;

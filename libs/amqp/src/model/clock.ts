@@ -1,22 +1,32 @@
-// Time as a value that is passed in, so that tests move it instead of waiting for it.
+// Time as a value that is passed in, so that tests move it instead of waiting for it. There are two clocks: the one
+// that everybody shares may be set at any time, forward and back; the one that only counts is what durations are
+// measured with.
 
-/** Now, and timers. */
+/** Two clocks, and timers. */
 export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number;
+  /** Milliseconds since 1970, for what goes on the wire or is shown to people. It may jump. */
+  wall(): number;
+  /** Milliseconds since some moment, for durations and deadlines. It never jumps and never goes back. */
+  monotonic(): number;
   /** Calls back once after `ms`; returns what cancels it. Keeps the process alive only when told to. */
   after(ms: number, callback: () => void, keepAlive?: boolean): () => void;
 }
 
 /** The machine's clock. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  wall: () => Date.now(),
+  monotonic: () => performance.now(),
   after(ms, callback, keepAlive = false) {
     const timer = setTimeout(callback, ms);
     if (!keepAlive) timer.unref();
     return () => clearTimeout(timer);
   },
 };
+
+/** A moment of the monotonic clock in milliseconds since 1970, as the wall clock says now. */
+export function onWall(clock: Clock, moment: number): number {
+  return Math.round(clock.wall() + moment - clock.monotonic());
+}
 
 /** Runs `work` with a promise that resolves when `ms` are over. The timer keeps the process alive until `work` is done. */
 export async function patience(
@@ -48,11 +58,10 @@ export class SharedTime {
 
   /** See `patience`. */
   async spend(work: (expired: Promise<void>) => Promise<void>): Promise<void> {
-    const began = this.clock.now();
+    const began = this.clock.monotonic();
     const share = Math.max(this.left, Math.min(this.least, this.ms));
     await patience(this.clock, share, work).finally(() => {
-      // The machine's clock may be set meanwhile.
-      this.left -= Math.max(0, this.clock.now() - began);
+      this.left -= this.clock.monotonic() - began;
     });
   }
 }

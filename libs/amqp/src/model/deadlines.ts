@@ -37,10 +37,10 @@ export class Deadlines {
 
   /** The same for something that is a deadline itself. */
   add(ms: number, deadline: Deadline): void {
-    this.addAt(this.clock.now() + ms, deadline);
+    this.addAt(this.clock.monotonic() + ms, deadline);
   }
 
-  /** The same at a time, in milliseconds since 1970. */
+  /** The same at a moment of the monotonic clock. */
   addAt(time: number, deadline: Deadline): void {
     const tick = Math.ceil(time / TICK);
     deadline.tick = tick;
@@ -67,7 +67,7 @@ export class Deadlines {
     this.disarm();
     this.next = tick;
     // Timers that are set to more than they can bear go off at once.
-    const wait = Math.min(Math.max(0, tick * TICK - this.clock.now()), MAX_DURATION);
+    const wait = Math.min(Math.max(0, tick * TICK - this.clock.monotonic()), MAX_DURATION);
     this.cancelTimer = this.clock.after(wait, () => this.expire());
   }
 
@@ -79,7 +79,7 @@ export class Deadlines {
 
   private expire(): void {
     this.disarm();
-    const now = Math.floor(this.clock.now() / TICK);
+    const now = Math.floor(this.clock.monotonic() / TICK);
     let earliest = Infinity;
     let failed: { readonly error: unknown } | undefined;
     for (const [tick, list] of this.ticks) {

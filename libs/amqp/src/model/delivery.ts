@@ -23,7 +23,7 @@ export interface Ending {
   after(next: () => void): void;
 }
 
-/** What the steps of the pipeline know and find out about one delivery. Times are milliseconds since 1970. */
+/** What the steps of the pipeline know and find out about one delivery. Times are of the monotonic clock. */
 export interface DeliveryRun {
   /** When it came into this process. */
   arrivedAt: number;

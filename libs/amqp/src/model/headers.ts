@@ -23,6 +23,8 @@ export const HEADER = {
   originalRoutingKey: 'x-original-routingKey',
   rpcError: 'x-rpc-error',
   deadline: 'x-warren-deadline',
+  /** Milliseconds that the caller waits from now on. Unlike a time of day it means the same to every machine. */
+  timeLeft: 'x-warren-time-left',
   stream: 'x-warren-stream',
   sequence: 'x-warren-sequence',
   run: 'x-warren-run',

@@ -15,7 +15,7 @@ export class Occasionally {
   constructor(private readonly clock: Clock) {}
 
   say(write: (line: string) => void, line: string): void {
-    const now = this.clock.now();
+    const now = this.clock.monotonic();
     if (now - this.since >= PERIOD) {
       if (this.leftOut > 0) write(`${this.leftOut} lines like the next one were left out`);
       [this.since, this.written, this.leftOut] = [now, 0, 0];

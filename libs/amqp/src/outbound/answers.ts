@@ -27,7 +27,7 @@ export class Answers implements AnswerOutlet {
   begin(message: OutgoingMessage, waiter: AnswerWaiter): void {
     const { clock, settings } = this.options;
     const { timeout } = settings.publish;
-    const end = clock.now() + timeout;
+    const end = clock.monotonic() + timeout;
     const result = new FirstAttempt(message, waiter, () => this.alone(message, end));
     // Beside a suspect, an innocent answer would be lost a second time.
     if (this.suspects === 0) this.sender.send(message, { timeout, given: timeout }, result);
@@ -46,7 +46,7 @@ export class Answers implements AnswerOutlet {
 
   private attempt(message: OutgoingMessage, end: number, result: SendResult): void {
     const { clock, settings } = this.options;
-    const timeout = Math.max(0, end - clock.now());
+    const timeout = Math.max(0, end - clock.monotonic());
     this.sender.send(message, { timeout, given: settings.publish.timeout }, result);
   }
 

@@ -57,7 +57,7 @@ export class Destinations {
   async ensure(exchange: string): Promise<void> {
     if (this.isKnown(exchange)) return;
     const no = this.forbidden.get(exchange);
-    if (no && this.options.clock.now() - no.since < FORBIDDEN_FOR) throw no.error;
+    if (no && this.options.clock.monotonic() - no.since < FORBIDDEN_FOR) throw no.error;
     await this.once(`exchange ${exchange}`, async (connection, life) => {
       const described = this.options.describe(exchange) ?? lookFor(exchange);
       await connection.withChannel((channel) => declareExchange(channel, described));
@@ -71,7 +71,7 @@ export class Destinations {
     if (topic !== undefined) return;
     this.known.delete(exchange);
     if (this.forbidden.size >= 1_000) this.forbidden.clear();
-    if (error) this.forbidden.set(exchange, { since: this.options.clock.now(), error });
+    if (error) this.forbidden.set(exchange, { since: this.options.clock.monotonic(), error });
   }
 
   /** Wait queues that were used in this life. */
@@ -95,7 +95,7 @@ export class Destinations {
     if (this.isWaiting(step, back)) return;
     const name = waitExchange(step, back);
     await this.once(`wait ${name}`, async (connection, life) => {
-      const now = this.options.clock.now();
+      const now = this.options.clock.monotonic();
       await declarePermitted(connection, waitTopology(step, back));
       if (life === this.life) this.fresh.set(name, now);
     });
@@ -116,7 +116,7 @@ export class Destinations {
   async ensureBack(queue: string): Promise<void> {
     if (this.isBack(queue)) return;
     await this.once(`back ${queue}`, async (connection, life) => {
-      const now = this.options.clock.now();
+      const now = this.options.clock.monotonic();
       try {
         await declarePermitted(connection, wayBackWishes({ name: queue, askedBy: 'a retry' }));
       } catch (error) {
@@ -145,7 +145,7 @@ export class Destinations {
   }
 
   private isFresh(declared: number | undefined): boolean {
-    return declared !== undefined && this.options.clock.now() - declared < WAIT_QUEUE_FRESH;
+    return declared !== undefined && this.options.clock.monotonic() - declared < WAIT_QUEUE_FRESH;
   }
 
   /** One question at a time about one thing. Whoever asks may stop waiting; the answer serves the next. */

@@ -30,15 +30,16 @@ export class Leaving {
     private readonly clock: Clock,
   ) {
     this.signals = own || scope ? [own, scope?.signal].filter((signal) => signal !== undefined) : NONE;
-    this.began = scope ? clock.now() : 0;
+    this.began = scope ? clock.monotonic() : 0;
   }
 
   /** How the call ends that is not worth going on with; undefined when it is. */
   error({ exchange, routingKey, correlationId }: CallNames): Error | undefined {
     const { clock, scope, own } = this;
-    const inTime = scope?.deadline === undefined || clock.now() < scope.deadline;
+    const inTime = scope?.deadline === undefined || clock.monotonic() < scope.deadline;
     if (!inTime && !own?.aborted) {
-      return new RpcTimeoutError(exchange, routingKey, clock.now() - this.began, correlationId);
+      const waited = Math.round(clock.monotonic() - this.began);
+      return new RpcTimeoutError(exchange, routingKey, waited, correlationId);
     }
     const aborted = this.signals.find((signal) => signal.aborted);
     return aborted && new RpcCancelledError(exchange, routingKey, aborted.reason);

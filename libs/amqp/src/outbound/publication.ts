@@ -58,12 +58,12 @@ export class Limits implements SendLimits {
     readonly signal: AbortSignal | undefined,
     readonly retryUnknown: boolean,
   ) {
-    this.end = clock.now() + given;
+    this.end = clock.monotonic() + given;
   }
 
   /** What is left of it. */
   get timeout(): number {
-    return Math.max(0, this.end - this.clock.now());
+    return Math.max(0, this.end - this.clock.monotonic());
   }
 }
 

@@ -94,7 +94,7 @@ export class Publisher implements Outlet {
         routingKey,
         persistent: settings.publish.persistent,
         mandatory: true,
-        timestamp: clock.now(),
+        timestamp: clock.wall(),
         appId: settings.service,
         maxBytes: settings.maxMessageBytes,
       },

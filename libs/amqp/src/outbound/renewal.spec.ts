@@ -5,7 +5,8 @@ function renewal() {
   const seen = { unconfirmed: 0, renewed: 0, givenUp: 0 };
   let [now, timer] = [0, undefined as { readonly at: number; readonly call: () => void } | undefined];
   const clock = {
-    now: () => now,
+    wall: () => 0,
+    monotonic: () => now,
     after: (ms: number, call: () => void) => ((timer = { at: now + ms, call }), () => (timer = undefined)),
   };
   const made = new Renewal({

@@ -38,8 +38,8 @@ export class Renewal {
   /** The channel does not do its duty. When `forced`, what is not answered in time is given up with it. */
   ask(forced: boolean): void {
     const { clock } = this.options;
-    if (this.pending || clock.now() - this.last < REST) return;
-    this.last = clock.now();
+    if (this.pending || clock.monotonic() - this.last < REST) return;
+    this.last = clock.monotonic();
     this.cancel = clock.after(PATIENCE, () => {
       if (forced && !this.closing) return this.replace();
       this.end();

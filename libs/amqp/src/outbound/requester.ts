@@ -157,16 +157,20 @@ export class Requester {
     const scope = currentCall();
     const given =
       options.timeout === undefined ? settings.rpc.timeout : milliseconds(options.timeout, 'timeout');
-    const now = clock.now();
-    const timeout = Math.min(given, (scope?.deadline ?? Infinity) - now);
+    const left = scope?.deadline === undefined ? undefined : Math.ceil(scope.deadline - clock.monotonic());
+    const timeout = Math.min(given, left ?? Infinity);
     const leaving = new Leaving(options.signal, scope, clock);
     const refusal =
       leaving.error({ exchange, routingKey, correlationId }) ?? this.line.refusal(options.correlationId);
     if (refusal) throw refusal;
-    const deadline = credit === undefined ? now + timeout : scope?.deadline;
+    const now = clock.wall();
+    const worthIt = credit === undefined ? timeout : left;
     const headers = options.headers === undefined ? {} : outgoingHeaders(options.headers);
-    if (deadline !== undefined) headers[HEADER.deadline] = Math.floor(deadline);
-    if (credit !== undefined) headers[HEADER.stream] = credit;
+    if (worthIt !== undefined) headers[HEADER.deadline] = Math.floor(now + worthIt);
+    if (credit !== undefined) {
+      headers[HEADER.stream] = credit;
+      if (left !== undefined) headers[HEADER.timeLeft] = left;
+    }
     const message = outgoing(
       {
         exchange,

@@ -214,7 +214,7 @@ export class Sender {
   }
 
   private tellFull(): void {
-    const now = this.options.clock.now();
+    const now = this.options.clock.monotonic();
     if (now - this.fullToldAt < REPEAT_AFTER) return;
     this.fullToldAt = now;
     const { size, bytes } = this.room;

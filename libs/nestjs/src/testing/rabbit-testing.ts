@@ -88,11 +88,11 @@ export class RabbitTesting {
    * a queue of the application or waits for its next attempt. Rejects after `timeout` ms (10000) with what still is.
    */
   async idle({ timeout = PATIENCE }: { readonly timeout?: number } = {}): Promise<void> {
-    const end = Date.now() + timeout;
+    const end = performance.now() + timeout;
     for (let quiet = 0; quiet < 2;) {
       const busy = await this.busy();
       quiet = busy.length === 0 ? quiet + 1 : 0;
-      if (Date.now() > end) throw new Error(`not idle after ${timeout} ms: ${busy.join(', ')}`);
+      if (performance.now() > end) throw new Error(`not idle after ${timeout} ms: ${busy.join(', ')}`);
       await new Promise((resolve) => setTimeout(resolve, POLL));
     }
   }

@@ -18,7 +18,7 @@ export const observe: Step = (room) => {
   const failed = (error: unknown, delivery: Delivery): Verdict =>
     tell({ kind: 'dead-letter', reason: 'rejected', error }, delivery);
   return (next) => (delivery) => {
-    delivery.run.beganAt = room.clock.now();
+    delivery.run.beganAt = room.clock.monotonic();
     return attempt(next, delivery, tell, failed);
   };
 };
@@ -39,7 +39,7 @@ export function report(room: HandlerRoom, delivery: Delivery, result: Verdict): 
     queue: plan.queue.name,
     delivery,
     verdict,
-    ms: clock.now() - delivery.run.beganAt,
+    ms: Math.round(clock.monotonic() - delivery.run.beganAt),
   });
 }
 

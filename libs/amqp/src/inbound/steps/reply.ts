@@ -36,7 +36,7 @@ export const reply: Step = (room) => (next) => {
     return attempt(run, answering, ended, broken);
   };
   return (delivery) => {
-    delivery.run.callerDeadline = deadlineOf(delivery);
+    delivery.run.callerDeadline = deadlineOf(room, delivery);
     const reason = notWorthIt(room, delivery);
     if (reason === undefined) return begin(delivery);
     return soon(reason, (known) => (known ? skip(room, delivery, known) : begin(delivery)));
@@ -127,7 +127,7 @@ function finish(room: HandlerRoom, delivery: Delivery, result: Outcome): Verdict
 /** A next attempt after the caller's time helps nobody: it gets the error now. */
 function hopeless({ clock }: HandlerRoom, { run: { callerDeadline } }: Delivery, verdict: Verdict): Verdict {
   if (verdict.kind !== 'retry' || callerDeadline === undefined) return verdict;
-  if (clock.now() + verdict.after < callerDeadline) return verdict;
+  if (clock.monotonic() + verdict.after < callerDeadline) return verdict;
   return { kind: 'dead-letter', reason: 'attempts-exhausted', error: verdict.error };
 }
 
@@ -143,17 +143,23 @@ function left({ plan }: HandlerRoom, delivery: Delivery, verdict: Verdict, begun
   return verdict;
 }
 
-/** When the caller stops waiting: what it wrote, and what the broker lets its request live. */
-function deadlineOf({ headers, message, run }: Delivery): number | undefined {
-  const written = headers[HEADER.deadline];
-  let deadline = typeof written === 'number' && Number.isFinite(written) ? written : Infinity;
+/**
+ * When the caller stops waiting. The time that it gives is counted from the arrival, since its clock may say anything:
+ * what waited in the queue for longer has expired there, and a caller that leaves earlier says so. Only where no such
+ * time is given a time of day counts, of a program that knows no better.
+ */
+function deadlineOf({ clock }: HandlerRoom, { headers, message, run }: Delivery): number | undefined {
   const expiration = Number(message.properties.expiration);
   // A stream lives longer than its request: its caller waits as long as there are signs of life.
-  if (expiration > 0 && headers[HEADER.stream] === undefined) {
-    // Also for a caller whose clock is ahead of ours.
-    deadline = Math.min(deadline, run.arrivedAt + expiration);
-  }
+  const ofQueue = expiration > 0 && headers[HEADER.stream] === undefined ? expiration : Infinity;
+  const left = Math.min(finite(headers[HEADER.timeLeft]), ofQueue);
+  if (left !== Infinity) return run.arrivedAt + left;
+  const deadline = clock.monotonic() + finite(headers[HEADER.deadline]) - clock.wall();
   return deadline === Infinity ? undefined : deadline;
+}
+
+function finite(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : Infinity;
 }
 
 type SkipReason = 'left' | 'late' | 'gone';
@@ -167,14 +173,16 @@ function notWorthIt(room: HandlerRoom, delivery: Delivery): Soon<SkipReason | un
   if (correlationId !== undefined && room.calls.hasLeft(correlationId)) return 'left';
   if (delivery.run.callerDeadline !== undefined && delivery.run.callerDeadline <= now) return 'late';
   if (!room.plan.rpc?.skipsGone || !replyTo) return undefined;
-  const waited = now - sentAt(delivery) >= WORTH_ASKING || delivery.message.redelivered;
-  return waited ? room.callers.isGone(replyTo).then((gone) => (gone ? 'gone' : undefined)) : undefined;
+  if (!mayHaveWaited(room, delivery)) return undefined;
+  return room.callers.isGone(replyTo).then((gone) => (gone ? 'gone' : undefined));
 }
 
-/** When its caller sent a request, as far as that is known; never later than it arrived. */
-function sentAt({ headers, message, run }: Delivery): number {
-  const lived = Number(headers[HEADER.deadline]) - Number(message.properties.expiration);
-  return Number.isFinite(lived) ? Math.min(lived, run.arrivedAt) : run.arrivedAt;
+/** Whether a request waited long enough for its caller to be gone. */
+function mayHaveWaited({ clock }: HandlerRoom, { headers, message, run }: Delivery): boolean {
+  if (message.redelivered || run.beganAt - run.arrivedAt >= WORTH_ASKING) return true;
+  const sent = Number(headers[HEADER.deadline]) - Number(message.properties.expiration);
+  // Where it was sent in the future the clocks differ, and nothing is known.
+  return Math.abs(clock.wall() - sent) >= WORTH_ASKING;
 }
 
 function skip(room: HandlerRoom, delivery: Delivery, reason: SkipReason): Verdict {

@@ -17,7 +17,7 @@ export function limited<T>(room: HandlerRoom, deliveries: readonly Delivery[], w
   const { plan, deadlines, logger, clock } = room;
   const limit = plan.timeout;
   if (limit === undefined) return work();
-  const began = clock.now();
+  const began = clock.monotonic();
   const end = began + limit;
   for (const delivery of deliveries) delivery.run.deadline = Math.min(delivery.run.deadline ?? Infinity, end);
   return new Promise<T>((resolve, reject) => {
@@ -32,7 +32,7 @@ export function limited<T>(room: HandlerRoom, deliveries: readonly Delivery[], w
       deadlines.clear(deadline);
       if (!late) return;
       logger.warn(`${plan.id} ${how} after its timeout of ${limit} ms; the result was not used`);
-      tellLate(room, deliveries, { timeout: limit, ms: clock.now() - began });
+      tellLate(room, deliveries, { timeout: limit, ms: Math.round(clock.monotonic() - began) });
     };
     startedNow(work).then(
       (value) => {
