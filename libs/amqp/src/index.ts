@@ -62,7 +62,7 @@ export {
 } from './model/errors.js';
 export { HEADER } from './model/headers.js';
 export type { BrokerInternals } from './model/internals.js';
-export { CONSOLE, SILENT, type BrokerLogger } from './model/logger.js';
+export { CONSOLE, SILENT, visible, type BrokerLogger } from './model/logger.js';
 export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './model/message.js';
 export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './model/option-table.js';
 export type {

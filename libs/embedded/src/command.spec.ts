@@ -23,6 +23,17 @@ describe('warren-broker', () => {
     await stop(running);
   });
 
+  it('takes users from the environment, where the list of processes does not show them', async () => {
+    const none = { out: () => undefined, err: () => undefined };
+    const users = { WARREN_BROKER_USERS: 'ann:s3cret  ben:other' };
+    const running = await runCommand(['--port', '0'], none, users);
+    const url = new URL(running.kind === 'running' ? running.broker.url : '');
+    [url.username, url.password] = ['ben', 'other'];
+    const connection = await connect(url.href);
+    await connection.close();
+    await stop(running);
+  });
+
   it('listens on loopback only when it is not told a host', async () => {
     const { running, out } = await run('--port', '0');
     expect(out).toContain('amqp://guest:guest@127.0.0.1:');
@@ -47,7 +58,7 @@ describe('warren-broker', () => {
 
   it.each([
     [['--port', 'http'], '--port must be a whole number'],
-    [['--user', 'ann'], '--user must be name:password'],
+    [['--user', 'ann'], '--user and WARREN_BROKER_USERS must be name:password'],
     [['--memory-limit', 'much'], '--memory-limit must be'],
     [['--disk'], "Unknown option '--disk'"],
   ])('ends with 2 and says why for %j', async (args, reason) => {

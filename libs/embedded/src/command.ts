@@ -18,15 +18,20 @@ const USAGE = `Usage: warren-broker [--port 5672] [--host address] [--user name:
 
   --port          port to listen on, 0 for a free one (5672)
   --host          address to listen on (127.0.0.1); without it only this machine can connect
-  --user          name:password, may be repeated (guest:guest, from this machine only)
+  --user          name:password, may be repeated (guest:guest, from this machine only); other users of this machine see
+                  it in the list of processes: WARREN_BROKER_USERS="name:password ..." in the environment says the same
   --vhost         a virtual host besides /, may be repeated
   --memory-limit  bytes of held messages from which publishers are blocked (512 MiB)`;
 
 /** Starts what the arguments say. Never rejects: what goes wrong is written to `err`, with exit code 1 or 2. */
-export async function runCommand(args: readonly string[], output: Output): Promise<Running> {
+export async function runCommand(
+  args: readonly string[],
+  output: Output,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<Running> {
   let options: EmbeddedBrokerOptions | undefined;
   try {
-    options = parse(args);
+    options = parse(args, environment.WARREN_BROKER_USERS);
   } catch (error) {
     output.err(`warren-broker: ${message(error)}\n\n${USAGE}`);
     return { kind: 'ended', code: 2 };
@@ -47,7 +52,7 @@ export async function runCommand(args: readonly string[], output: Output): Promi
 }
 
 /** Undefined when only help is wanted. Throws for arguments that make no sense. */
-function parse(args: readonly string[]): EmbeddedBrokerOptions | undefined {
+function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -61,7 +66,7 @@ function parse(args: readonly string[]): EmbeddedBrokerOptions | undefined {
   });
   if (values.help) return undefined;
   if (values.host === '') throw new Error('--host needs an address');
-  const users = values.user.map(user);
+  const users = [...others.split(/\s+/).filter(Boolean), ...values.user].map(user);
   const memory = values['memory-limit'];
   return {
     port: port(values.port),
@@ -89,7 +94,7 @@ function whole(name: string, text: string, most: number): number {
 
 function user(text: string): readonly [string, string] {
   const colon = text.indexOf(':');
-  if (colon < 1) throw new Error('--user must be name:password');
+  if (colon < 1) throw new Error('--user and WARREN_BROKER_USERS must be name:password');
   return [text.slice(0, colon), text.slice(colon + 1)];
 }
 

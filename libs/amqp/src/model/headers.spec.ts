@@ -58,9 +58,10 @@ describe('headers', () => {
 });
 
 describe('what is logged', () => {
-  it('has no control characters and at most 200', () => {
-    expect(printable('a\r\nb\u001b[31m\0\u2028')).toBe('a\\x0d\\x0ab\\x1b[31m\\x00\\x2028');
-    expect(printable('x'.repeat(1_000))).toHaveLength(200);
+  it('has no control characters and an end', () => {
+    expect(printable('a\r\nb\u001b[31m\0\u2028')).toBe('a\\x0d\\x0ab\\x1b[31m\\x00\\u{2028}');
+    expect(printable('x'.repeat(2_000))).toHaveLength(1_000);
+    expect(printable('x'.repeat(2_000), 200)).toHaveLength(200);
     expect(printable(undefined)).toBe('undefined');
   });
 

@@ -18,15 +18,25 @@ export const CONSOLE: BrokerLogger = {
   error: (message) => void process.stderr.write(`[warren] ERROR ${message}\n`),
 };
 
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+// Controls, marks that change the direction or join of text, line separators, lone surrogates, and what no terminal shows.
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Text from the wire made safe for one log line: control characters escaped, at most 200 characters. */
-export function printable(text: unknown): string {
-  const escaped = String(text).replace(
-    CONTROL,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
-  return escaped.length > 200 ? `${escaped.slice(0, 199)}…` : escaped;
+/**
+ * Text from the wire without any character that a terminal or a log would obey or hide: each is written as `\x0a` or
+ * `\u{202e}`. The one function for this, used wherever text of a message is logged or printed.
+ */
+export function visible(text: unknown): string {
+  return String(text).replace(UNSEEN, (character) => {
+    const code = (character.codePointAt(0) ?? 0).toString(16);
+    return code.length > 2 ? `\\u{${code}}` : `\\x${code.padStart(2, '0')}`;
+  });
+}
+
+/** The same for one log line: at most `most` characters, 1000 unless said otherwise. */
+export function printable(text: unknown, most = 1_000): string {
+  // Cut first: what is never shown need not be made visible.
+  const shown = visible(String(text).slice(0, most + 1));
+  return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;
 }
 
 /** Name and message of whatever was thrown, also when it is no Error or throws when looked at. */

@@ -4,7 +4,7 @@
 import type { DeadLetter, DeadLetterProgress, DeadLetterResult, LookOptions } from '@warren/amqp';
 import { type Arguments, UsageError, type Verb } from './arguments.js';
 import { EXIT, type Terminal } from './terminal.js';
-import { jsonLine, page, safe, table } from './print.js';
+import { json as jsonText, jsonLine, page, safe, table } from './print.js';
 import { LetterFile } from './letter-file.js';
 
 type Command = (args: Arguments, terminal: Terminal) => Promise<number>;
@@ -20,9 +20,7 @@ async function list({ desk, queues, filter, limit, json, management }: Arguments
     if (!management) throw new UsageError("'dead list' needs a queue, or --management to find them all");
     const found = await desk.queues();
     for (const { queue, messages } of found) {
-      terminal.out(
-        json ? JSON.stringify({ queue, messages }) : `${String(messages).padStart(10)}  ${safe(queue)}`,
-      );
+      terminal.out(json ? jsonText({ queue, messages }) : `${String(messages).padStart(10)}  ${safe(queue)}`);
     }
     return found.length > 0 ? EXIT.done : EXIT.nothing;
   }

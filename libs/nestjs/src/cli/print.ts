@@ -1,19 +1,14 @@
 // Dead letters on a terminal. Everything in them came over the wire: control characters are escaped, so that a
 // body cannot move the cursor or colour the screen, and what is long is cut.
 
-import type { DeadLetter } from '@warren/amqp';
+import { visible, type DeadLetter } from '@warren/amqp';
 
 const BODY = 4_000;
 const STACK = 4_000;
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
-
 /** One line of text without anything that a terminal would obey. */
 export function safe(text: unknown, most = 1_000): string {
-  const escaped = String(text).replace(
-    CONTROL,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
-  return escaped.length > most ? `${escaped.slice(0, most - 1)}…` : escaped;
+  const shown = visible(String(text).slice(0, most + 1));
+  return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;
 }
 
 /** A table of some letters, the widest cells cut. */
@@ -62,13 +57,25 @@ export function page(letter: DeadLetter): string {
 export function jsonLine(letter: DeadLetter): string {
   const { content, properties, failedAt, ...facts } = letter;
   const plain = asText(content);
-  return JSON.stringify({
+  return json({
     ...facts,
     failedAt: failedAt?.toISOString(),
     properties: { ...properties, headers: undefined },
     ...(plain === undefined ? { bodyBase64: content.toString('base64') } : { body: plain }),
   });
 }
+
+/** JSON with nothing that a terminal obeys or hides, and the same value for whoever parses it. */
+export function json(value: unknown): string {
+  return JSON.stringify(value).replace(
+    UNSEEN_IN_JSON,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+// Without the u flag each half of a pair is escaped by itself, as JSON wants it.
+const UNSEEN_IN_JSON =
+  /[\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]/g;
 
 const published = (exchange: string, key: string): string =>
   exchange === '' ? `queue ${key}` : `${exchange} with key ${key}`;
