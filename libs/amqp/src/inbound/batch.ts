@@ -2,11 +2,11 @@
 // `size`, or `wait` after its first message; each message still gets an outcome of its own.
 
 import { afterFailure } from '../model/retry-policy.js';
-import { OutcomeSignal } from '../model/signals.js';
 import { ACK, OPEN, type Verdict } from '../model/verdict.js';
 import type { Clock } from '../model/clock.js';
 import type { Delivery } from '../model/delivery.js';
 import type { HandlerRoom } from './step.js';
+import { assertDone } from './pipeline.js';
 import { decodePayload } from './steps/decode.js';
 import { report } from './steps/observe.js';
 import { unfit } from './steps/retry.js';
@@ -94,6 +94,6 @@ async function outcomeOf(
 async function call(room: HandlerRoom, deliveries: readonly Delivery[]): Promise<Verdict> {
   const { plan } = room;
   const value = await limited(room, deliveries, async () => plan.registration.handle(deliveries));
-  if (value instanceof OutcomeSignal) throw value;
+  assertDone(plan, value);
   return plan.ack === 'manual' ? OPEN : ACK;
 }

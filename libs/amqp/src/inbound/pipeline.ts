@@ -1,13 +1,14 @@
 // From a delivery to its verdict: the steps of order.ts around the handler, put together once per
 // handler at start. A step that has nothing to do for a handler leaves itself out.
 
-import { OutcomeSignal } from '../model/signals.js';
+import { itemsIn, unrun } from '../model/items.js';
+import { OutcomeSignal, Reject } from '../model/signals.js';
 import { ACK, OPEN, type Verdict } from '../model/verdict.js';
 import type { Soon } from '../model/soon.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { order } from './order.js';
 import type { HandlerRoom, Run } from './step.js';
-import { isItems, lastOf } from './streamed-answer.js';
+import { lastOf } from './streamed-answer.js';
 
 /** The whole way of one handler. */
 export function pipeline(room: HandlerRoom): Run {
@@ -20,17 +21,27 @@ function invoke(plan: HandlerPlan): Run {
   const done: Verdict = plan.ack === 'manual' ? OPEN : ACK;
   const manual = plan.ack === 'manual';
   const verdict = (value: unknown): Verdict => {
-    if (value instanceof OutcomeSignal) throw value;
+    assertDone(plan, value);
     return value === undefined || manual ? done : { kind: 'ack', value };
   };
   return (delivery) => {
-    const finish = (value: unknown): Soon<Verdict> =>
-      plan.rpc && !delivery.run.streamed && isItems(value)
-        ? lastOf(value, delivery).then(verdict)
-        : verdict(value);
+    const finish = (value: unknown): Soon<Verdict> => {
+      const items = plan.rpc && itemsIn(value);
+      if (!items) return verdict(value);
+      return delivery.run.streamed ? { kind: 'ack', value: items } : lastOf(items, delivery).then(verdict);
+    };
     const value: unknown = handle(delivery);
     return isThenable(value) ? Promise.resolve(value).then(finish) : finish(value);
   };
+}
+
+/** A signal is no success, nor is work that was returned instead of done. @throws the signal, or Reject */
+export function assertDone({ id, rpc }: HandlerPlan, value: unknown): void {
+  if (value instanceof OutcomeSignal) throw value;
+  const what = unrun(value);
+  // That a function cannot be an answer, its caller learns from the codec.
+  if (what === undefined || (rpc && typeof value === 'function')) return;
+  throw Reject(`${id} returned ${what}, which nobody runs: its work was not done`);
 }
 
 // Handlers may return promises of any library.

@@ -15,11 +15,6 @@ import { isDirect } from './reply-address.js';
 import { letGo, Stopping } from './stopping.js';
 import type { HandlerRoom } from './step.js';
 
-/** Whether a handler's value is items. */
-export function isItems(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
-}
-
 /** Items taken in one go. */
 const BREATH = 1_000;
 

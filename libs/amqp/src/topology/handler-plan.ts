@@ -4,6 +4,7 @@
 import { milliseconds } from '../model/duration.js';
 import { GATHER_EXCHANGE } from '../model/calls-control.js';
 import { ConfigError } from '../model/errors.js';
+import { isGeneratorFunction } from '../model/items.js';
 import { checkOptions, HANDLER_OPTIONS } from '../model/option-table.js';
 import { retryPolicy, type RetryPolicy } from '../model/retry-policy.js';
 import type { Codec } from '../model/codec.js';
@@ -108,10 +109,15 @@ function joined(one: Wishes, other: Wishes): Wishes {
   };
 }
 
-function checkCombinations({ kind, options }: HandlerRegistration, name: string): void {
+function checkCombinations({ kind, options, handle }: HandlerRegistration, name: string): void {
   const refuse = (what: string, hint: string): never => {
     throw new ConfigError(`${name}: ${what}`, hint);
   };
+  if (kind !== 'rpc' && isGeneratorFunction(handle))
+    refuse(
+      'it is a generator, and nobody would run it',
+      'make it an async function; only @RpcHandler answers with items',
+    );
   if (options.broadcast && kind === 'consume')
     refuse('broadcast is for @Subscribe and @RpcHandler', 'leave it out');
   if (options.broadcast && options.queue) refuse('broadcast makes a queue per instance', 'leave queue out');

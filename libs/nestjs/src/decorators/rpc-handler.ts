@@ -6,7 +6,7 @@ import type { HandlerOf, NoContract } from './handler-of.js';
 
 /**
  * The method answers requests; the queue is the pattern itself. What it returns (also a promise, or the last value of
- * an Observable) is the answer; what it throws reaches the caller as RpcRemoteError.
+ * an Observable or generator) is the answer; what it throws reaches the caller as RpcRemoteError.
  *
  * ```ts
  * @RpcHandler('price.quote')

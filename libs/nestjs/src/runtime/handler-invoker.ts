@@ -11,6 +11,7 @@ import type { PlannedHandler } from '../discovery/handler-plan.js';
 import { assertEnhancersRun } from './enhancers.js';
 import {
   containerOf,
+  demandOf,
   ExecutionContextHost,
   pipelineCreator,
   runsNothing,
@@ -19,7 +20,7 @@ import {
   type Pipeline,
   type Refusals,
 } from './nest-internals.js';
-import { isItems, itemsOf } from './observable-items.js';
+import { itemsOf, iteratorOf } from './observable-items.js';
 import { plainHandler } from './plain-handler.js';
 import { perRequest } from './request-scope.js';
 import { filterError } from './rpc-errors.js';
@@ -43,7 +44,8 @@ export function invoker(
   const proxy = {
     create: (target: Pipeline, filters: Filters) => proven(target, filters, mark.kind, refusals),
   };
-  const creator = pipelineCreator(container, config, proxy, refusals);
+  const answers = mark.kind === 'rpc';
+  const creator = pipelineCreator(container, config, { proxy, refusals, answers });
   const run = host.wrapper.isDependencyTreeStatic()
     ? (creator.create(
         host.wrapper.instance as object,
@@ -105,6 +107,8 @@ function contextOf(input: Delivery | readonly Delivery[]): RabbitContext | Rabbi
     : new RabbitContext(input as Delivery);
 }
 
+type Iterating = AsyncIterator<unknown> | Iterator<unknown>;
+
 function proven(
   target: Pipeline,
   filters: Filters,
@@ -115,7 +119,8 @@ function proven(
     const failed = (error: unknown): Promise<unknown> => outcome(error, args, filters, kind, refusals);
     try {
       const value = await settled(await target(...args), args[1]);
-      return kind === 'rpc' && isItems(value) ? itemsOr(value, failed) : value;
+      const items = kind === 'rpc' ? iteratorOf(value) : undefined;
+      return items ? itemsOr(items, failed) : value;
     } catch (error) {
       return failed(error);
     }
@@ -123,27 +128,32 @@ function proven(
 }
 
 /**
- * Items of a generator. What it throws in the middle goes to the filters, whose value is then the last item. By hand:
- * a generator around it could not let go of it while it waits.
+ * Items of a generator. What it throws in the middle goes to the filters, whose value, or values, are then the last
+ * items. By hand: a generator around it could not let go of it while it waits.
  */
-function itemsOr(
-  items: AsyncIterable<unknown>,
-  failed: (error: unknown) => Promise<unknown>,
-): AsyncIterable<unknown> {
-  const iterator = items[Symbol.asyncIterator]();
-  let over = false;
+function itemsOr(items: Iterating, failed: (error: unknown) => Promise<unknown>): AsyncIterable<unknown> {
+  let iterator: Iterating | undefined = items;
+  let filtered = false;
+  const taken = async (): Promise<IteratorResult<unknown>> => {
+    const item: IteratorResult<unknown> | undefined = await iterator?.next();
+    return !item || item.done ? { done: true, value: undefined } : { done: false, value: await item.value };
+  };
   const next = async (): Promise<IteratorResult<unknown>> => {
-    if (over) return { done: true, value: undefined };
     try {
-      return await iterator.next();
+      return await taken();
     } catch (error) {
-      over = true;
-      return { done: false, value: await failed(error) };
+      iterator = undefined;
+      if (filtered) throw error;
+      filtered = true;
+      const value = await failed(error);
+      iterator = iteratorOf(value);
+      return iterator ? next() : { done: false, value };
     }
   };
   const end = async (): Promise<IteratorResult<unknown>> => {
-    over = true;
-    await iterator.return?.();
+    const left = iterator;
+    iterator = undefined;
+    await left?.return?.();
     return { done: true, value: undefined };
   };
   return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
@@ -159,7 +169,7 @@ function isStreamed(context: RabbitContext): boolean {
  */
 async function settled(result: unknown, context: unknown): Promise<unknown> {
   if (!isObservable(result)) return result;
-  if (context instanceof RabbitContext && isStreamed(context)) return itemsOf(result);
+  if (context instanceof RabbitContext && isStreamed(context)) return itemsOf(result, demandOf(context));
   const { signal } = context as RabbitContext | RabbitBatchContext;
   // When nobody waits for it any longer, the subscription ends too, with an error: an abort is no success.
   const aborted = new Observable<never>((subscriber) => {

@@ -18,6 +18,7 @@ import { RequestContextHost } from '@nestjs/microservices/context/request-contex
 import { RpcContextCreator } from '@nestjs/microservices/context/rpc-context-creator.js';
 import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum.js';
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
+import { Demand, observed } from './observable-items.js';
 
 export {
   ApplicationConfig,
@@ -51,6 +52,14 @@ export interface PipelineProxy {
   create(target: Pipeline, filters: Filters): Pipeline;
 }
 
+/** What is ours in a pipeline. */
+export interface PipelineParts {
+  readonly proxy: PipelineProxy;
+  readonly refusals: Refusals;
+  /** Whether what the method returns is an answer, which may be many items. */
+  readonly answers: boolean;
+}
+
 /** Who refused a message before its handler; of a batch, which of its messages. */
 export interface Refusal {
   readonly by: 'guard' | 'pipe';
@@ -74,8 +83,7 @@ export function runHooksLast(module: { distance: number }): void {
 export function pipelineCreator(
   container: NestContainer,
   config: ApplicationConfig,
-  proxy: PipelineProxy,
-  refusals: Refusals,
+  { proxy, refusals, answers }: PipelineParts,
 ): RpcContextCreator {
   const ours = {
     create: (target: Pipeline, handler: FilterHandler) => {
@@ -90,7 +98,7 @@ export function pipelineCreator(
     new GuardsContextCreator(container, config),
     new MarkingGuards(refusals),
     new InterceptorsContextCreator(container, config),
-    new InterceptorsConsumer(),
+    answers ? new ItemInterceptors() : new InterceptorsConsumer(),
     config,
   );
 }
@@ -199,5 +207,25 @@ class MarkingGuards extends GuardsConsumer {
       if (typeof error === 'object' && error !== null) this.refusals.set(error, { by: 'guard', items: [] });
       throw error;
     }
+  }
+}
+
+const demands = new WeakMap<object, Demand>();
+
+/** What the items of one message's handler wait for, by the context of the message. */
+export function demandOf(context: object): Demand {
+  let demand = demands.get(context);
+  if (!demand) demands.set(context, (demand = new Demand()));
+  return demand;
+}
+
+// A generator is no value to serialize, map or time: interceptors get its items, one by one.
+class ItemInterceptors extends InterceptorsConsumer {
+  override intercept(...args: Parameters<InterceptorsConsumer['intercept']>): Promise<unknown> {
+    const [interceptors, [payload, context], instance, callback, next, type] = args;
+    if (interceptors.length === 0) return super.intercept(...args);
+    const demand = demandOf(context as object);
+    const items = async (): Promise<unknown> => observed(await next(), demand);
+    return super.intercept(interceptors, [payload, context], instance, callback, items, type);
   }
 }

@@ -6,6 +6,7 @@ import { attempt, soon, type Soon } from '../../model/soon.js';
 import { inCall } from '../../model/call-scope.js';
 import { RabbitError } from '../../model/errors.js';
 import { countHeader, HEADER } from '../../model/headers.js';
+import { itemsIn } from '../../model/items.js';
 import { describeError, printable } from '../../model/logger.js';
 import { RpcProtocolError } from '../../model/rpc-errors.js';
 import { assertFits } from '../../model/schema.js';
@@ -14,7 +15,7 @@ import { answer, errorReply, valueReply } from '../answer.js';
 import { Credit } from '../answer-stream.js';
 import { Answering } from '../answering.js';
 import { CallerLeftError, ShuttingDownError } from '../calls.js';
-import { answerStream, isItems } from '../streamed-answer.js';
+import { answerStream } from '../streamed-answer.js';
 import { repeats, type Outcome, type Repeats } from '../repeats.js';
 import { letGo } from '../stopping.js';
 import type { HandlerRoom, Run, Step } from '../step.js';
@@ -65,8 +66,8 @@ function conclude(
     return stored(delivery, run).then((outcome) => finish(room, delivery, outcome));
   }
   return soon(next(delivery), (verdict) => {
-    const items = verdict.kind === 'ack' && isItems(verdict.value) ? verdict.value : undefined;
-    if (items && delivery.run.streamed) return streamed(room, delivery, items, credit);
+    const items = delivery.run.streamed && verdict.kind === 'ack' ? itemsIn(verdict.value) : undefined;
+    if (items) return streamed(room, delivery, items, credit);
     return soon(settled(room, delivery, verdict), (outcome) => finish(room, delivery, outcome));
   });
 }
