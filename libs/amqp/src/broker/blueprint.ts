@@ -1,6 +1,7 @@
 // What everybody wants of the broker: handlers, exchanges, queues, bindings. Collected before it is opened, then drawn
 // as one plan.
 
+import { AcceptedQueues } from '../topology/accepted.js';
 import type { Settings } from '../model/settings.js';
 import { planHandler, type HandlerPlan, type HandlerRegistration } from '../topology/handler-plan.js';
 import { planTopology, type TopologyPlan } from '../topology/plan.js';
@@ -28,7 +29,7 @@ export class Blueprint {
 
   /** All of it as one. @throws ConfigError when two wishes contradict each other */
   draw(): TopologyPlan {
-    this.plan = planTopology(this.wishes());
+    this.plan = planTopology(this.wishes(), new AcceptedQueues(this.settings.logger));
     return this.plan;
   }
 

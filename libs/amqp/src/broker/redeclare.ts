@@ -28,8 +28,8 @@ async function attempt(connection: Connection, plan: TopologyPlan): Promise<Rabb
 }
 
 /** Each thing alone, in the order of the plan: a refusal closes the channel, so each has one of its own. */
-function* pieces({ exchanges, queues, bindings }: TopologyPlan): Generator<TopologyPlan> {
-  const none: TopologyPlan = { exchanges: [], queues: [], bindings: [] };
+function* pieces({ exchanges, queues, bindings, accepted }: TopologyPlan): Generator<TopologyPlan> {
+  const none: TopologyPlan = { exchanges: [], queues: [], bindings: [], accepted };
   for (const exchange of exchanges) yield { ...none, exchanges: [exchange] };
   for (const queue of queues) yield { ...none, queues: [queue] };
   const temporary = new Set(queues.filter((queue) => queue.temporary).map(({ name }) => name));

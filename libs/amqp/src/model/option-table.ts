@@ -42,6 +42,7 @@ const retry = either(
   isFalse,
   inside({ attempts: whole(1, 1000), delays, jitter: bool, on: classes, not: classes }),
 );
+const deadLetter = inside({ broker: bool });
 const exchange = either(text, object);
 const row = (name: string, type: string, fallback: string, meaning: string, check: Check): OptionRow => {
   return { name, type, default: fallback, meaning, check };
@@ -58,6 +59,7 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('prefetch', '1 to 65535', '32', 'unacked messages per consumer', whole(1, 65535)),
   row('concurrency', 'number', 'the prefetch', 'handlers running at once per consumer', whole(1, 65535)),
   row('retry', 'object, false', '5 attempts after 1s, 5s, 30s, 2m', 'what a thrown error leads to: attempts, delays, jitter, on, not; false dead-letters at once', retry),
+  row('deadLetter', '{ broker }', 'broker: true', 'whether the broker dead-letters what it would drop (came back too often, expired, queue full); false: queues get no arguments for it', deadLetter),
   row('rpc', 'object', "timeout 10s, reply 'direct'", 'timeout, reply (direct or queue), exposeErrors, maxPending, replyTo', inside({ timeout: duration, reply: oneOf('direct', 'queue'), exposeErrors: bool, maxPending: whole(1, MAX), replyTo: list, })),
   row('publish', 'object', 'persistent, timeout 10s, waiting room 10000 messages and 64 MiB', 'persistent, timeout, retryUnknown (send again what may have been lost; default false), waitingRoom { messages, bytes }', inside({ persistent: bool, retryUnknown: bool, timeout: duration, waitingRoom: inside({ messages: whole(0, MAX), bytes: whole(0, MAX) }), })),
   row('startup', "'require', 'background'", "'require'", 'whether a start without the broker fails, or goes on trying while the application runs', oneOf('require', 'background')),
@@ -90,7 +92,7 @@ export const HANDLER_OPTIONS: readonly OptionRow[] = [
   row('orderBy', "'routingKey', { header }, function", 'none', 'messages with the same key run one after the other, in the order they arrived; those with other keys at the same time', either(oneOf('routingKey'), exactly({ header: text }), isFunction)),
   row('ack', "'auto', 'manual', 'none'", "'auto'", 'acked when the handler returns; by the handler; or by the broker at delivery (a crash loses it)', oneOf('auto', 'manual', 'none')),
   row('retry', 'object, false', "the connection's; false for RPC", 'what a thrown error leads to', retry),
-  row('deadLetter', 'boolean', 'true; false for RPC', 'false: what fails for good is dropped with an error in the log', bool),
+  row('deadLetter', 'boolean, { broker }', 'true; false for RPC', 'false: what fails for good is dropped with an error in the log; { broker: false }: it is kept, what the broker drops is not', either(bool, deadLetter)),
   row('timeout', 'duration', 'none', 'longest run; then the signal aborts and it counts as a throw', duration),
   row('batch', 'object', 'none', 'size, and wait from the first message (1s): the handler gets lists', inside({ size: whole(1, 65535), wait: duration })),
   row('maxPriority', '1 to 255', 'none', 'makes a priority queue (classic)', whole(1, 255)),

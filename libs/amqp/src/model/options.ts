@@ -64,6 +64,16 @@ export interface StoredReply {
   readonly request: string;
 }
 
+/** What becomes a dead letter beside what a handler fails at. */
+export interface DeadLetterOptions {
+  /**
+   * Whether queues are declared so that the broker dead-letters to `<queue>.dead` what it would drop: messages that came
+   * back too often (RabbitMQ 4: 20 times) or expired, and the oldest of a queue that is full. `false`: the queue gets no
+   * arguments for it, as for queues that other programs declare as well. Default true.
+   */
+  readonly broker?: boolean;
+}
+
 /** RPC, both sides. */
 export interface RpcOptions {
   /** How long a caller waits unless it says otherwise. Default 10s. */
@@ -112,6 +122,8 @@ export interface BrokerOptions {
   readonly concurrency?: number;
   /** Default: 5 attempts after 1s, 5s, 30s, 2m with jitter. `false`: dead-letter at once. */
   readonly retry?: RetryOptions | false;
+  /** Dead letters of all handlers that have some. */
+  readonly deadLetter?: DeadLetterOptions;
   readonly rpc?: RpcOptions;
   readonly publish?: PublishDefaults;
   /** `require`: opening fails when the broker is not there in time. `background`: it goes on trying. Default `require`. */
@@ -218,8 +230,11 @@ export interface HandlerOptions {
   /** `auto`: acked when the handler returns. `manual`: the handler settles. `none`: the broker forgets at delivery. Default `auto`. */
   readonly ack?: 'auto' | 'manual' | 'none';
   readonly retry?: RetryOptions | false;
-  /** `false`: what fails for good is dropped with an error in the log instead of being dead-lettered. Default true. */
-  readonly deadLetter?: boolean;
+  /**
+   * `false`: what fails for good is dropped with an error in the log instead of being dead-lettered. `{ broker: false }`:
+   * what fails is dead-lettered, what the broker drops is not. Default true; false for RPC.
+   */
+  readonly deadLetter?: boolean | DeadLetterOptions;
   /** Longest run of the handler. Default: none. */
   readonly timeout?: Duration;
   /** The handler gets up to `size` messages at once, at the latest `wait` after the first. Wait default 1s. */

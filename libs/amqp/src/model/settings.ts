@@ -25,6 +25,8 @@ export interface Settings {
   readonly prefetch: number;
   readonly concurrency: number | undefined;
   readonly retry: RetryOptions | false | undefined;
+  /** Whether the broker dead-letters what it would drop. */
+  readonly brokerDeadLetters: boolean;
   readonly rpc: {
     readonly timeout: number;
     readonly reply: 'direct' | 'queue';
@@ -74,6 +76,7 @@ export function settings(options: BrokerOptions = {}): Settings {
     prefetch: options.prefetch ?? 32,
     concurrency: options.concurrency,
     retry: options.retry,
+    brokerDeadLetters: options.deadLetter?.broker ?? true,
     rpc: {
       timeout: ms(options.rpc?.timeout, 10_000, 'rpc.timeout'),
       reply: options.rpc?.reply ?? 'direct',

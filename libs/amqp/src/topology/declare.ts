@@ -54,8 +54,12 @@ async function declareQueue(channel: DeclaringChannel, queue: QueueSpec): Promis
   const sent =
     queue.declare === 'check'
       ? channel.checkQueue(name)
-      : channel.assertQueue(name, { durable, arguments: queue.arguments });
+      : channel.assertQueue(name, { durable, arguments: asked(queue) });
   await explained(sent, { what: 'queue', name, askedBy: queue.askedBy });
+}
+
+function asked({ arguments: args, deadLettering }: QueueSpec): object {
+  return deadLettering?.mode === 'wanted' ? { ...args, ...deadLettering.arguments } : args;
 }
 
 async function bind(channel: DeclaringChannel, binding: BindingSpec, destination: string): Promise<void> {

@@ -58,14 +58,14 @@ export function replyCode(
 }
 
 function missing(text: string, asked: Asked): Error {
-  const found = /no (queue|exchange) '([^']*)'/.exec(text);
+  const found = /no (queue|exchange) '(.*?)'(?: in vhost |"|$)/.exec(text);
   const what = found ? (found[1] as 'queue' | 'exchange') : asked.what === 'exchange' ? 'exchange' : 'queue';
   return new TopologyMissingError(what, found?.[2] ?? asked.name, asked.askedBy);
 }
 
 // "inequivalent arg 'x-max-length' for queue 'q' in vhost '/': received the value '5' of type 'signedint' but current is none"
 const INEQUIVALENT =
-  /inequivalent arg '([^']+)' for (queue|exchange) '([^']*)' in vhost '[^']*': received (.+?) but current is (.+?)"?$/;
+  /inequivalent arg '([^']+)' for (queue|exchange) '(.*)' in vhost '.*': received (.+?) but current is (.+?)"?$/s;
 
 function mismatch(text: string, asked: Asked, cause: unknown): Error {
   const found = INEQUIVALENT.exec(text.trim());
@@ -76,13 +76,14 @@ function mismatch(text: string, asked: Asked, cause: unknown): Error {
       cause,
     );
   }
-  const [, argument, what, name, wanted, current] = found;
+  const [, argument, what, name, ...sides] = found;
+  // The same text in two types, as of a TTL written as text: then it is the types that differ.
+  const [wanted, current] = value(sides[0]) === value(sides[1]) ? sides.map(typed) : sides.map(value);
   return new TopologyMismatchError({
     what: what as 'queue' | 'exchange',
     name,
     argument,
-    wanted: value(wanted),
-    current: value(current),
+    ...{ wanted, current },
     askedBy: asked.askedBy,
   });
 }
@@ -91,6 +92,14 @@ function mismatch(text: string, asked: Asked, cause: unknown): Error {
 function value(text: string): string {
   const found = /^(?:the value )?('[^']*')/.exec(text.trim());
   return found ? found[1] : text.trim().replace(/"$/, '');
+}
+
+// "the value '5' of type 'signedint'" -> '5' (a number, signedint)
+function typed(text: string): string {
+  const type = /of type '([^']*)'/.exec(text)?.[1];
+  if (type === undefined) return value(text);
+  const kind = /str$/.test(type) ? 'text' : type === 'bool' ? 'true or false' : 'a number';
+  return `${value(text)} (${kind}, ${type})`;
 }
 
 function brief(text: string): string {

@@ -77,5 +77,7 @@ function described({ timeout, batch }: LimitedHandler, held: number): string {
 }
 
 function buries({ queue }: LimitedHandler): boolean {
-  return typeof queue.arguments['x-dead-letter-exchange'] === 'string';
+  return (
+    queue.deadLettering?.mode === 'wanted' || typeof queue.arguments['x-dead-letter-exchange'] === 'string'
+  );
 }

@@ -16,7 +16,7 @@ import type { WayBack } from '../model/way-back.js';
 import { checkLimits } from './handler-limits.js';
 import type { QueueSpec, Wishes } from './schema.js';
 import { deadQueueName } from './schema.js';
-import { deadQueueSpec } from './dead-queue.js';
+import { deadQueueSpec, withBrokerDeadLettering } from './dead-queue.js';
 import { RPC_OPTIONS, rpcPlan, type RpcPlan } from './rpc-plan.js';
 import { wayBackTo, wayBackWishes } from './way-back.js';
 import { bindingSpecs, exchangeSpec, queueSpec, temporaryQueue } from './wishes.js';
@@ -72,9 +72,12 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
   checkOptions(name, options, HANDLER_OPTIONS);
   checkCombinations(registration, name);
   const bindings = bindingsOf(registration, settings, name);
-  const queue = queueOf(registration, settings, name);
-  const keepsDead = kind === 'rpc' ? options.deadLetter === true : options.deadLetter !== false;
-  const deadQueue = keepsDead && !options.stream ? deadQueueName(queue.name) : undefined;
+  const given = queueOf(registration, settings, name);
+  const keepsDead = (options.deadLetter ?? kind !== 'rpc') !== false;
+  const deadQueue = keepsDead && !options.stream ? deadQueueName(given.name) : undefined;
+  // Requests expire as a matter of course, and their callers know what became of them.
+  const queue =
+    deadQueue && kind !== 'rpc' ? withBrokerDeadLettering(given, modeOf(options, settings)) : given;
   const back = wayBackTo(queue);
   const plan: HandlerPlan = {
     registration,
@@ -99,6 +102,11 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
   };
   checkLimits(plan, settings, name);
   return back.exchange === '' ? plan : { ...plan, wishes: joined(plan.wishes, wayBackWishes(queue)) };
+}
+
+function modeOf({ deadLetter }: HandlerOptions, settings: Settings): 'wanted' | 'unwanted' {
+  const own = typeof deadLetter === 'object' ? deadLetter.broker : undefined;
+  return (own ?? settings.brokerDeadLetters) ? 'wanted' : 'unwanted';
 }
 
 function joined(one: Wishes, other: Wishes): Wishes {

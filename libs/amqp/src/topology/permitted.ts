@@ -3,8 +3,10 @@
 // instead, and taken as it is.
 
 import { AccessRefusedError, TopologyMissingError } from '../model/topology-errors.js';
+import { AcceptedQueues, foundOtherwise, other, type FoundOtherwise } from './accepted.js';
 import { declare, type DeclaringChannel } from './declare.js';
 import type { TopologyPlan } from './plan.js';
+import type { QueueSpec } from './schema.js';
 
 /** Where channels come from; a refusal costs one. */
 export interface DeclaringConnection {
@@ -13,11 +15,25 @@ export interface DeclaringConnection {
 
 /** Declares a plan. @throws AccessRefusedError for what the user may not declare and nobody else has */
 export async function declarePermitted(connection: DeclaringConnection, plan: TopologyPlan): Promise<void> {
+  const { accepted = new AcceptedQueues() } = plan;
+  const found = new Map<string, FoundOtherwise>();
   let refusal: AccessRefusedError | undefined;
-  for (let left = plan; ;) {
+  for (let left: TopologyPlan = { ...plan, queues: plan.queues.map((queue) => accepted.asFound(queue)) }; ;) {
     try {
-      return await connection.withChannel((channel) => declare(channel, left));
+      await connection.withChannel((channel) => declare(channel, left));
+      for (const one of found.values()) accepted.add(one);
+      return;
     } catch (error) {
+      const otherwise = foundOtherwise(left.queues, error);
+      if (otherwise) {
+        const { queue } = otherwise;
+        const before = found.get(queue.name);
+        // Neither with the arguments nor without: what counts is what it has against a queue without them.
+        if (before) throw before.queue.deadLettering?.mode === 'wanted' ? error : before.error;
+        found.set(queue.name, otherwise);
+        left = from(left, queue, other(queue));
+        continue;
+      }
       // It is not there either: what helps is a permission, or an administrator.
       if (error instanceof TopologyMissingError && refusal?.resource === `${error.what} '${error.missing}'`)
         throw refusal;
@@ -28,6 +44,15 @@ export async function declarePermitted(connection: DeclaringConnection, plan: To
       left = without;
     }
   }
+}
+
+/** What is left of a plan at one of its queues, which is declared as `changed`. */
+function from(plan: TopologyPlan, queue: QueueSpec, changed: QueueSpec): TopologyPlan {
+  const { queues } = plan;
+  const done = queues.slice(0, queues.indexOf(queue));
+  // Temporary ones were left out, and their bindings must be.
+  const kept = done.filter(({ temporary }) => temporary);
+  return { ...plan, exchanges: [], queues: [...kept, changed, ...queues.slice(done.length + 1)] };
 }
 
 /** The plan with one thing of ours only looked for; undefined when the refusal is about something else. */
@@ -41,9 +66,9 @@ function lookedFor(plan: TopologyPlan, resource: string): TopologyPlan | undefin
       return { ...spec, declare: 'check' };
     });
   const changed = {
+    ...plan,
     exchanges: check('exchange', plan.exchanges),
     queues: check('queue', plan.queues),
-    bindings: plan.bindings,
   };
   return found ? changed : undefined;
 }

@@ -1,6 +1,7 @@
 // Everybody's wishes merged into one picture of the broker. Where two of them cannot both be had, the
 // error names both; nothing is sent before that is settled.
 
+import type { AcceptedQueues } from './accepted.js';
 import { ConfigError } from '../model/errors.js';
 import { BACK_EXCHANGE, ORPHANS } from '../model/way-back.js';
 import { deadQueueName } from './schema.js';
@@ -11,10 +12,12 @@ export interface TopologyPlan {
   readonly exchanges: readonly ExchangeSpec[];
   readonly queues: readonly QueueSpec[];
   readonly bindings: readonly BindingSpec[];
+  /** Queues that were found otherwise than they would be made, for as long as the plan lives. */
+  readonly accepted?: AcceptedQueues;
 }
 
 /** Merges wishes. @throws ConfigError when two contradict each other. */
-export function planTopology(all: readonly Wishes[]): TopologyPlan {
+export function planTopology(all: readonly Wishes[], accepted?: AcceptedQueues): TopologyPlan {
   const exchanges = new Map<string, ExchangeSpec>();
   const queues = new Map<string, QueueSpec>();
   const bindings = new Map<string, BindingSpec>();
@@ -27,6 +30,7 @@ export function planTopology(all: readonly Wishes[]): TopologyPlan {
     exchanges: [...exchanges.values()],
     queues: [...queues.values()],
     bindings: [...bindings.values()],
+    accepted,
   };
 }
 
@@ -43,6 +47,7 @@ export function partFor(plan: TopologyPlan, queue: string): TopologyPlan {
     exchanges: plan.exchanges.filter(({ name }) => sources.has(name) || name === orphans),
     queues: plan.queues.filter(({ name }) => needed.includes(name)),
     bindings: [...bindings, ...plan.bindings.filter(({ source }) => source === orphans)],
+    accepted: plan.accepted,
   };
 }
 
@@ -66,7 +71,14 @@ function mergeQueue(known: Map<string, QueueSpec>, wanted: QueueSpec): void {
   }
   const difference = firstDifference(queueFacts(present), queueFacts(wanted));
   if (difference) conflict('queue', wanted.name, present.askedBy, wanted.askedBy, difference);
+  const [one, other] = [present.deadLettering, wanted.deadLettering];
+  if (other && (!one || STRONGER.indexOf(other.mode) > STRONGER.indexOf(one.mode))) {
+    known.set(wanted.name, { ...present, deadLettering: other });
+  }
 }
+
+/** Of two handlers of one queue: who does not want the broker's dead letters has said so. */
+const STRONGER = ['accepted', 'wanted', 'unwanted'];
 
 function exchangeFacts(exchange: ExchangeSpec): Record<string, unknown> {
   const { type, durable, autoDelete, internal, declare } = exchange;

@@ -24,6 +24,15 @@ export interface QueueSpec {
   readonly askedBy: string;
   /** Exclusive, and gone with its consumer; `name` is the first part of a name made anew for each life. */
   readonly temporary: boolean;
+  /** How the broker can be made to dead-letter what it would drop, where it can. */
+  readonly deadLettering?: BrokerDeadLettering;
+}
+
+/** Arguments beside those of a queue, on which its declaration does not insist: a queue with or without them will do. */
+export interface BrokerDeadLettering {
+  readonly arguments: Headers;
+  /** `wanted`: a new queue gets them. `unwanted`: somebody said so. `accepted`: nobody said anything. */
+  readonly mode: 'wanted' | 'unwanted' | 'accepted';
 }
 
 /** Messages of `source` go to `destination`. */

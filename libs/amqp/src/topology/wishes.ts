@@ -12,6 +12,7 @@ import type {
   QueueOptions,
   QueueType,
 } from '../model/options.js';
+import { withBrokerDeadLettering } from './dead-queue.js';
 import { usesPatterns, type BindingSpec, type ExchangeSpec, type QueueSpec, type Wishes } from './schema.js';
 
 /** Topology without handlers, for `declare` and `forFeature`. */
@@ -31,7 +32,9 @@ export function topologyWishes(options: TopologyOptions, queueType: QueueType, a
       // The receiving end of an exchange-to-exchange binding must be there as well.
       ...bindings.flatMap((binding) => (binding.to ? [exchangeSpec(binding.to, askedBy)] : [])),
     ],
-    queues: (options.queues ?? []).map((queue) => queueSpec(queue, queueType, askedBy)),
+    queues: (options.queues ?? []).map((queue) =>
+      withBrokerDeadLettering(queueSpec(queue, queueType, askedBy), 'accepted'),
+    ),
     bindings: bindings.flatMap((binding) => {
       if ((binding.queue === undefined) === (binding.to === undefined)) {
         throw new ConfigError(
