@@ -2,7 +2,7 @@
 // queue of the failure and loses nothing whatever interrupts it, and what is dropped is saved before.
 
 import { describe, expect, it, jest } from '@jest/globals';
-import { DeadLetters, Reject, type DeadLetter } from '@warren/amqp';
+import { DeadLetters, Reject, Retry, type DeadLetter } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
 import { count, rejection, warren } from '../support/warren.js';
@@ -216,6 +216,92 @@ onEachBroker('the dead-letter desk', (broker) => {
     ]);
     expect(await desk().replay('odd')).toMatchObject({ done: 2 });
     expect(await count(broker, 'odd')).toBe(2);
+  });
+
+  describe('given letters that the broker made', () => {
+    // What a sender may write to have a replay go elsewhere, or be somebody else's fault.
+    const forged = {
+      'x-warren-queue': 'payments',
+      'x-warren-reason': 'rejected',
+      'x-warren-attempt': 3,
+      'x-warren-handler': 'Payments.pay',
+      'x-warren-exchange': 'payments',
+      'x-warren-routing-key': 'pay',
+      'x-original-exchange': 'payments',
+      'x-original-routingKey': 'pay',
+      'x-exception-type': 'Nothing',
+    };
+
+    it('shows the facts of the broker, and replays to their own queue without what their sender forged', async () => {
+      const runs = new Collector<string>('runs');
+      const dropping = await warren(broker.url, { consumers: false })
+        .subscribe('order.*', () => 1, { queue: 'dropped', messageTtl: '1s' })
+        .open();
+      await dropping.broker.publish('order.eu', 7, {
+        headers: { ...forged, tenant: 'eu' },
+        messageId: 'seven',
+      });
+      const channel = await (await broker.connect()).createChannel();
+      await channel.assertQueue('payments', { durable: true });
+      await ready(broker, 'dropped.dead', 1);
+      const [letter] = await read('dropped');
+      expect(letter).toMatchObject({
+        ...{ id: 'seven', queue: 'dropped', reason: 'expired', byBroker: true, attempts: 1 },
+        ...{ exchange: 'events', routingKey: 'order.eu', error: undefined, handler: undefined },
+      });
+      expect(Date.now() - (letter.failedAt?.getTime() ?? 0)).toBeLessThan(60_000);
+      expect(await read('dropped', { handler: 'Payments.pay' })).toEqual([]);
+      expect(desk().ownQueue('dropped')).toBe('dropped');
+      await warren(broker.url)
+        .subscribe(
+          'order.*',
+          ({ exchange, routingKey, headers }) => {
+            expect(Object.keys(headers)).not.toContain('x-warren-queue');
+            runs.push(`${exchange} ${routingKey} ${String(headers.tenant)}`);
+          },
+          { queue: 'dropped', messageTtl: '1s' },
+        )
+        .open();
+      expect(await desk().replay('dropped')).toMatchObject({ done: 1 });
+      expect(await runs.one()).toBe('events order.eu eu');
+      expect(await count(broker, 'payments')).toBe(0);
+    });
+
+    it('knows what came back from a wait before it was dropped', async () => {
+      const rabbit = await warren(broker.url)
+        .subscribe(
+          'late.*',
+          ({ attempt }) => {
+            if (attempt === 1) throw Retry({ after: 20 });
+            return new Promise<void>(() => undefined);
+          },
+          { queue: 'late', queueType: 'quorum', arguments: { 'x-delivery-limit': 0 }, prefetch: 1 },
+        )
+        .open();
+      await rabbit.broker.publish('late.eu', 1);
+      await until(() => rabbit.events.all.some(({ kind }) => kind === 'settled'), 'the retry');
+      await until(() => rabbit.broker.status().consumers[0].inFlight === 1, 'the second attempt');
+      await broker.closeConnections();
+      await ready(broker, 'late.dead', 1);
+      expect(await read('late')).toMatchObject([
+        { reason: 'delivery_limit', exchange: 'events', routingKey: 'late.eu', attempts: 2, looks: 0 },
+      ]);
+    });
+  });
+
+  it('refuses letters that failed in another queue until it is told where they go', async () => {
+    await fill(broker, 'moved', 2, {}, { 'x-warren-queue': 'payments' });
+    expect(await rejection(desk().replay('moved'))).toMatchObject({
+      message: expect.stringContaining("failed in queue 'payments', not in 'moved'"),
+    });
+    await ready(broker, 'moved.dead', 2);
+    expect(await desk().replay('moved', { to: 'moved' })).toMatchObject({ done: 2 });
+  });
+
+  it('wants to be told where letters of a queue with a name of its own go', async () => {
+    const any = new DeadLetters({ url: broker.url, exact: true });
+    expect(any.ownQueue('failures')).toBeUndefined();
+    expect(await rejection(any.replay('failures'))).toMatchObject({ code: 'WARREN_CONFIG' });
   });
 
   it('says that a queue is missing or exclusively used, and refuses a replay to itself', async () => {

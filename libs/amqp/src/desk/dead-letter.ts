@@ -1,8 +1,9 @@
 // One dead letter as a person looks at it: the facts of the failure, read from the headers with care, and
 // which of them somebody wants.
 
-import { countHeader, HEADER, safeHeaders, textHeader } from '../model/headers.js';
+import { BACK_EXCHANGE } from '../model/way-back.js';
 import { milliseconds, type Duration } from '../model/duration.js';
+import { countHeader, HEADER, safeHeaders, textHeader } from '../model/headers.js';
 import type { Headers, MessageProperties, ReceivedMessage } from '../model/message.js';
 
 /** A message of a dead-letter queue. Texts come from the wire: make them printable before a terminal sees them. */
@@ -11,10 +12,16 @@ export interface DeadLetter {
   readonly deadQueue: string;
   /** 1 for the one at the head of the queue. */
   readonly position: number;
-  /** Where it was when it failed, and where a replay sends it; undefined when nothing says so. */
+  /** Where it was when it failed; undefined when nothing says so. */
   readonly queue: string | undefined;
   readonly id: string | undefined;
+  /** Why: of ours as in `x-warren-reason`, of the broker `delivery_limit`, `expired`, `maxlen` or `rejected`. */
   readonly reason: string | undefined;
+  /**
+   * The broker dead-lettered it by itself: no handler failed, and headers of ours on it are none of ours but what its
+   * sender wrote there.
+   */
+  readonly byBroker: boolean;
   /** Class of the error. */
   readonly error: string | undefined;
   readonly errorMessage: string | undefined;
@@ -53,17 +60,39 @@ export interface DeadLetterFilter {
 /** Reads a delivery of a dead-letter queue. Nothing in it can make this throw. */
 export function deadLetter(message: ReceivedMessage, deadQueue: string, position: number): DeadLetter {
   const headers = safeHeaders(message.properties.headers);
+  const { messageId } = message.properties;
+  const death = latestDeath(headers);
+  return {
+    deadQueue,
+    position,
+    id: typeof messageId === 'string' && messageId !== '' ? messageId : undefined,
+    byBroker: death !== undefined,
+    ...(death ? ofTheBroker(death, headers) : ofOurs(headers, deadQueue)),
+    replayed: countHeader(headers, HEADER.replayed),
+    properties: message.properties,
+    headers,
+    content: message.content,
+  };
+}
+
+/** The queue whose dead letters a queue is for by its name: `orders` for `orders.dead`. */
+export function ownQueue(deadQueue: string): string | undefined {
+  return /^(.+)\.dead$/s.exec(deadQueue)?.[1];
+}
+
+type Facts = Omit<
+  DeadLetter,
+  'deadQueue' | 'position' | 'id' | 'byBroker' | 'replayed' | 'properties' | 'headers' | 'content'
+>;
+
+function ofOurs(headers: Headers, deadQueue: string): Facts {
   const text = (name: string): string | undefined => textHeader(headers, name) || undefined;
   // Longer than a name may be; capped where it was written, and by the frame it came in.
   const long = (name: string): string | undefined =>
     typeof headers[name] === 'string' ? headers[name] : undefined;
-  const { messageId } = message.properties;
   return {
-    deadQueue,
-    position,
-    queue: text(HEADER.queue) ?? /^(.+)\.dead$/.exec(deadQueue)?.[1] ?? text('x-first-death-queue'),
-    id: typeof messageId === 'string' && messageId !== '' ? messageId : undefined,
-    reason: text(HEADER.reason) ?? text('x-first-death-reason'),
+    queue: text(HEADER.queue) ?? ownQueue(deadQueue),
+    reason: text(HEADER.reason),
     error: long(HEADER.errorName),
     errorMessage: long(HEADER.errorMessage),
     errorStack: long(HEADER.errorStack),
@@ -72,11 +101,46 @@ export function deadLetter(message: ReceivedMessage, deadQueue: string, position
     failedAt: date(text(HEADER.failedAt)),
     exchange: textHeader(headers, HEADER.originalExchange),
     routingKey: textHeader(headers, HEADER.originalRoutingKey),
-    replayed: countHeader(headers, HEADER.replayed),
     looks: countHeader(headers, 'x-delivery-count'),
-    properties: message.properties,
-    headers,
-    content: message.content,
+  };
+}
+
+/** An entry of `x-death`. */
+interface Death {
+  readonly queue: string;
+  readonly reason: string;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly time: Date | undefined;
+}
+
+// What we dead-letter leaves the broker's own words behind: where they are, the broker wrote last.
+function latestDeath(headers: Headers): Death | undefined {
+  const deaths = headers['x-death'];
+  const latest = Array.isArray(deaths) ? (deaths[0] as unknown) : undefined;
+  if (typeof latest !== 'object' || latest === null) return undefined;
+  const { time, 'routing-keys': keys, ...rest } = latest as Record<string, unknown>;
+  const [queue, reason] = [textHeader(rest, 'queue'), textHeader(rest, 'reason')];
+  if (!queue || !reason) return undefined;
+  return {
+    ...{ queue, reason },
+    exchange: textHeader(rest, 'exchange') ?? '',
+    routingKey: Array.isArray(keys) && typeof keys[0] === 'string' ? keys[0] : queue,
+    time: time instanceof Date ? time : undefined,
+  };
+}
+
+function ofTheBroker({ queue, reason, exchange, routingKey, time }: Death, headers: Headers): Facts {
+  // On its way back from a wait it carries headers of ours; on any other way they are what its sender wrote.
+  const came = exchange === BACK_EXCHANGE;
+  return {
+    ...{ queue, reason, failedAt: time },
+    ...{ error: undefined, errorMessage: undefined, errorStack: undefined, handler: undefined },
+    attempts: came ? 1 + countHeader(headers, HEADER.attempt) : 1,
+    exchange: (came ? textHeader(headers, HEADER.exchange) : undefined) ?? exchange,
+    routingKey: (came ? textHeader(headers, HEADER.routingKey) : undefined) ?? routingKey,
+    // RabbitMQ 4 still shows the count of the queue that it left.
+    looks: reason === 'delivery_limit' ? 0 : countHeader(headers, 'x-delivery-count'),
   };
 }
 

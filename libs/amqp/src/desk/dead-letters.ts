@@ -6,12 +6,16 @@ import { Confirms } from '../outbound/confirms.js';
 import { systemClock } from '../model/clock.js';
 import { Deadlines } from '../model/deadlines.js';
 import { ConfigError } from '../model/errors.js';
+import { printable } from '../model/logger.js';
 import type { OutgoingMessage } from '../model/message.js';
 import { UnroutableError } from '../model/publish-errors.js';
 import { checkName } from '../model/outgoing-headers.js';
 import type { LiveChannel } from '../link/channel.js';
+import type { Connection } from '../link/connection.js';
+import { BACK_EXCHANGE } from '../model/way-back.js';
+import { replyCode } from '../topology/explain.js';
 import { deadQueueName } from '../topology/schema.js';
-import { chosen, choosy, type DeadLetter, type DeadLetterFilter } from './dead-letter.js';
+import { chosen, choosy, ownQueue, type DeadLetter, type DeadLetterFilter } from './dead-letter.js';
 import { deadQueues, type DeadQueue } from './management.js';
 import { replayedMessage } from './replayed.js';
 import { rounds, whole, type DeadLetterResult, type DeadLetterWork } from './rounds.js';
@@ -40,7 +44,7 @@ export interface LookOptions extends DeadLetterFilter {
 
 /** What to replay, and where to. */
 export interface ReplayOptions extends DeadLetterWork {
-  /** A queue other than the one in which each failed. */
+  /** Another queue than the own one of the dead-letter queue. Needed where its name does not end in `.dead`. */
   readonly to?: string;
 }
 
@@ -111,23 +115,36 @@ export class DeadLetters {
   }
 
   /**
-   * Sends letters to the queue where they failed, attempts anew, each confirmed before it leaves the dead-letter queue.
-   * Takes those that were there when it began. Rejects with `UnroutableError` or `PublishNackedError` when that queue is
-   * gone or full: the letter and all behind it are in their places then.
+   * Sends letters to the queue of the dead-letter queue (`orders` of `orders.dead`), attempts anew, each confirmed before
+   * it leaves the dead-letter queue. Takes those that were there when it began. Rejects with `UnroutableError` or
+   * `PublishNackedError` when that queue is gone or full, with `ConfigError` at a letter that failed in another queue,
+   * unless `to` says where they go: the letter and all behind it are in their places then.
    */
   async replay(queue: string, options: ReplayOptions = {}): Promise<DeadLetterResult> {
     const { to } = options;
     if (to !== undefined) checkName('queue', to);
     const name = this.deadQueue(queue);
     if (to === name) throw new ConfigError(`a replay from '${name}' to itself`, 'name another queue');
+    const target = to ?? ownQueue(name);
+    if (target === undefined) {
+      throw new ConfigError(
+        `the name '${name}' does not say whose dead letters it holds`,
+        'give the queue with to',
+      );
+    }
+    let exchange: string | undefined;
     const deadlines = new Deadlines(systemClock);
     let confirms: Confirms | undefined;
-    return rounds(this.options, name, options, async (letters, { channel }) => {
+    return rounds(this.options, name, options, async (letters, { channel, connection }) => {
       confirms ??= new Confirms(channel);
-      const sent = letters.map((letter) =>
-        sendOne(letter, to ?? letter.queue, { channel, confirms: confirms as Confirms, deadlines }),
+      exchange ??= to === undefined ? await exchangeTo(target, connection) : '';
+      const way = { channel, confirms, deadlines, exchange };
+      const errors = await Promise.all(
+        letters.map((letter) => {
+          const astray = to === undefined ? strayed(letter, target) : undefined;
+          return astray ?? sendOne(letter, target, way);
+        }),
       );
-      const errors = await Promise.all(sent);
       const done = letters.filter((_, index) => errors[index] === undefined);
       return { done, error: errors.find((error) => error !== undefined) };
     });
@@ -139,6 +156,11 @@ export class DeadLetters {
       await options.save?.(letters);
       return { done: letters };
     });
+  }
+
+  /** Where a replay goes that is not told otherwise: `orders` for `orders.dead`; undefined when the name does not say it. */
+  ownQueue(queue: string): string | undefined {
+    return ownQueue(this.deadQueue(queue));
   }
 
   /** The queue that is meant by a name: `orders.dead` for `orders` and for itself. */
@@ -153,19 +175,38 @@ interface Way {
   readonly channel: LiveChannel;
   readonly confirms: Confirms;
   readonly deadlines: Deadlines;
+  /** '' or the one through which retries come back. */
+  readonly exchange: string;
+}
+
+// Consumers believe what our headers say about the first publish of a message when it comes through the exchange of
+// retries, to which not everybody may write. The queue of a consumer is bound to it; here that is made sure of.
+async function exchangeTo(queue: string, connection: Connection): Promise<string> {
+  try {
+    await connection.withChannel((channel) => channel.bindQueue(queue, BACK_EXCHANGE, queue));
+    return BACK_EXCHANGE;
+  } catch (error) {
+    // No such exchange or queue, or no permission. A connection that is gone ends the replay by itself.
+    if (replyCode(error) === undefined) throw error;
+    return '';
+  }
+}
+
+/** A letter of another queue, which somebody moved here or whose queue dead-letters to here. */
+function strayed({ queue, position, deadQueue }: DeadLetter, target: string): Error | undefined {
+  // A handler with broadcast has a queue for each instance, and dead letters together.
+  if (queue === undefined || queue === target || queue.startsWith(`${target}.`)) return undefined;
+  return new ConfigError(
+    `letter ${position} of '${deadQueue}' failed in queue '${printable(queue)}', not in '${target}'`,
+    'choose others, or say with to where they go',
+  );
 }
 
 /** Resolves with what went wrong. */
-function sendOne(letter: DeadLetter, queue: string | undefined, way: Way): Promise<Error | undefined> {
-  if (queue === undefined || queue === letter.deadQueue) {
-    const where = `letter ${letter.position} of '${letter.deadQueue}'`;
-    return Promise.resolve(
-      new ConfigError(`${where} does not say in which queue it failed`, 'give the queue with to'),
-    );
-  }
+function sendOne(letter: DeadLetter, queue: string, way: Way): Promise<Error | undefined> {
   let message: OutgoingMessage;
   try {
-    message = replayedMessage(letter, queue);
+    message = replayedMessage(letter, queue, way.exchange);
   } catch (error) {
     return Promise.resolve(error instanceof Error ? error : new Error(String(error)));
   }

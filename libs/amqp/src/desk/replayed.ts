@@ -7,6 +7,9 @@ import type { DeadLetter } from './dead-letter.js';
 
 const LEFT_BEHIND: ReadonlySet<string> = new Set([
   HEADER.attempt,
+  // Of a former retry, or a sender's own; where they count they are written anew.
+  HEADER.exchange,
+  HEADER.routingKey,
   HEADER.queue,
   HEADER.handler,
   HEADER.reason,
@@ -21,8 +24,8 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set([
   HEADER.timeLeft,
 ]);
 
-/** The message for `queue`, through the default exchange. */
-export function replayedMessage(letter: DeadLetter, queue: string): OutgoingMessage {
+/** The message for `queue`, through an exchange that hands it to no other one. */
+export function replayedMessage(letter: DeadLetter, queue: string, exchange = ''): OutgoingMessage {
   const { expiration, userId, headers, ...kept } = letter.properties;
   // The one would end it early, the other is checked by the broker.
   void expiration;
@@ -35,7 +38,7 @@ export function replayedMessage(letter: DeadLetter, queue: string): OutgoingMess
     [HEADER.replayed]: letter.replayed + 1,
   };
   return {
-    exchange: '',
+    exchange,
     routingKey: queue,
     content: letter.content,
     properties: { ...forwardableProperties(kept), headers: forwardable(Object.fromEntries(own), facts) },

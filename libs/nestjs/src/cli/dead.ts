@@ -67,6 +67,10 @@ async function show({ desk, queues, filter, limit = 10, json, save }: Arguments,
 }
 
 async function replay({ desk, queues, filter, limit, batch, to, json }: Arguments, terminal: Terminal) {
+  const target = to ?? desk.ownQueue(queues[0]);
+  if (target === undefined)
+    throw new UsageError(`'${queues[0]}' does not say whose dead letters it holds: add --to`);
+  terminal.err(`To queue '${safe(target)}'.`);
   const told = progress('replayed', json, terminal);
   const options = { ...filter, limit, batch, to, signal: terminal.signal, onProgress: told.onProgress };
   const result = await desk.replay(queues[0], options).catch((error: unknown) => told.failed(error));
@@ -174,13 +178,15 @@ function row({
   queue,
   handler,
   reason,
+  byBroker,
   error,
   errorMessage,
   attempts,
   failedAt,
   replayed,
 }: DeadLetter) {
-  return { position, id, queue, handler, reason, error, errorMessage, attempts, failedAt, replayed };
+  const why = { handler, reason, byBroker, error, errorMessage };
+  return { position, id, queue, ...why, attempts, failedAt, replayed };
 }
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -35,6 +35,7 @@ export function page(letter: DeadLetter): string {
   const facts: [string, string | undefined][] = [
     ['message id', letter.id],
     ['queue', letter.queue],
+    ['dropped by', letter.byBroker ? 'the broker' : undefined],
     ['handler', letter.handler],
     ['reason', letter.reason],
     ['failed at', letter.failedAt?.toISOString()],
@@ -83,8 +84,9 @@ const published = (exchange: string, key: string): string =>
 const OURS = /^(x-warren-(attempt|queue|handler|reason|failed-at|replayed)|x-exception-.*|x-original-.*)$/;
 
 /** Properties and headers that the facts above do not say. */
-function foreign({ properties, headers }: DeadLetter): object {
-  const others = Object.entries(headers).filter(([name]) => !OURS.test(name));
+function foreign({ properties, headers, byBroker }: DeadLetter): object {
+  // Of a letter that the broker made, headers of ours say what its sender wrote.
+  const others = Object.entries(headers).filter(([name]) => byBroker || !OURS.test(name));
   const set = Object.entries(properties).filter(
     ([name, value]) => value !== undefined && !['headers', 'messageId'].includes(name),
   );

@@ -3,7 +3,7 @@
 /** The help of all commands. */
 export const USAGE = `Usage: warren dead list [queue]...      how many dead letters there are, and a line for each of the first
        warren dead show <queue>         facts, headers, stack and body of each
-       warren dead replay <queue>       send them to the queue where they failed, attempts anew
+       warren dead replay <queue>       send them to their queue (orders for orders.dead), attempts anew
        warren dead drop <queue> --yes   take them out for good; without --yes: show what would go
        warren --help | --version
 
@@ -18,7 +18,7 @@ Which letters (all conditions must hold):
   --limit <n>          so many at most (list 50, show 10, replay and drop: all that are there when it begins)
 
 What to do with them:
-  --to <queue>         replay: to another queue
+  --to <queue>         replay: to another queue; needed when the name does not end in .dead
   --batch <n>          replay, drop: so many at a time (100)
   --save <file.jsonl>  show, drop: a JSON object per letter into this new file; drop: before it leaves the queue
   --yes                drop: do it
