@@ -23,7 +23,7 @@ onEachBroker('shutting down', (broker) => {
     return { handle, started, finish };
   };
 
-  it('finishes what runs and hands back what has not started', async () => {
+  it('finishes what runs and hands back what has not started, with its channel', async () => {
     const { handle, started, finish } = blocking();
     const rabbit = await warren(broker.url).consume('work', handle, { prefetch: 10, concurrency: 2 }).open();
     await Promise.all([1, 2, 3, 4, 5].map((n) => rabbit.broker.send('work', n)));
@@ -31,7 +31,6 @@ onEachBroker('shutting down', (broker) => {
     await until(() => rabbit.broker.status().consumers[0].inFlight === 5, 'all five to be fetched');
 
     const closing = rabbit.broker.close();
-    await until(async () => (await count(broker, 'work')) === 3, 'three to be handed back');
     for (const resolve of await finish.take(2)) resolve();
     await within(closing, 'close()');
 

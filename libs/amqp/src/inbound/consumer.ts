@@ -3,11 +3,11 @@
 // declared again if somebody deleted it.
 
 import { randomUUID } from 'node:crypto';
+import { patience } from '../model/clock.js';
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
 import { onWall } from '../model/clock.js';
 import { Delivery } from '../model/delivery.js';
 import { soon, type Soon } from '../model/soon.js';
-import { REQUEUE } from '../model/verdict.js';
 import type { ReceivedMessage } from '../model/message.js';
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
@@ -18,6 +18,7 @@ import { declarePermitted } from '../topology/permitted.js';
 import { explain } from '../topology/explain.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
+import { queueTypeOf } from '../topology/schema.js';
 import { Batcher } from './batch.js';
 import type { Dispatch } from './dispatch.js';
 import { giveUp } from './giving-up.js';
@@ -41,6 +42,9 @@ export interface ConsumerOptions {
   /** Whether the connection declared everything when it opened. */
   readonly declared: () => boolean;
 }
+
+/** How long the broker may take to say that it has the acks before the channel closes, in ms. */
+const ACKS_PATIENCE = 1_000;
 
 /** See the top of the file. */
 export class Consumer implements Watchable {
@@ -130,9 +134,15 @@ export class Consumer implements Watchable {
     return this.plan.ack === 'none';
   }
 
-  /** Another consumer of its queue stands by. */
-  private get handsOver(): boolean {
-    return this.plan.queue.arguments['x-single-active-consumer'] === true && !this.forgotten;
+  /**
+   * Whether to say first that nothing more is wanted. A quorum queue loses the order of what it was about to deliver then;
+   * and one with a single active consumer would go on with the next one while messages before those still run here.
+   */
+  private get mayCancel(): boolean {
+    const { queue } = this.plan;
+    if (this.forgotten) return true;
+    if (queue.arguments['x-single-active-consumer'] === true) return false;
+    return queue.temporary || ['classic', 'stream'].includes(queueTypeOf(queue) ?? '');
   }
 
   /** No new work; hands back what has not started; waits for the rest until `expired`. Always settles. */
@@ -142,18 +152,28 @@ export class Consumer implements Watchable {
     this.readiness.ended();
     this.started?.reject(new ConnectionLostError(`closed before '${this.queueName}' was consumed`));
     this.started = undefined;
-    const channel = this.lease.current;
-    // Cancelled, the queue would go on at once with the next consumer while messages before those still run here.
-    if (channel && this.tag !== undefined && !this.handsOver) {
-      await Promise.race([channel.cancel(this.tag).catch(() => undefined), expired]);
-    }
     if (!this.forgotten) {
+      // These go back with the channel, which keeps their order: nacked, a quorum queue would move them to its end.
       const notStarted = [...this.work.stop().flat(), ...(this.batcher?.take() ?? [])];
-      for (const delivery of notStarted) this.handBack(delivery);
+      for (const delivery of notStarted) this.unsettled.remove(delivery);
+    }
+    const channel = this.lease.current;
+    if (channel && this.tag !== undefined && this.mayCancel) {
+      await Promise.race([channel.cancel(this.tag).catch(() => undefined), expired]);
     }
     await Promise.race([Promise.all([this.work.idle(), this.unsettled.none()]), expired]);
     await giveUp(this.unsettled, this.queueName, this.room);
+    if (channel && !this.forgotten) await this.acksTaken(channel);
     await this.lease.close();
+  }
+
+  /** A quorum queue may forget the last acks of a channel that closes: waits until it has them. Bounded. */
+  private async acksTaken(channel: LiveChannel): Promise<void> {
+    const type = queueTypeOf(this.plan.queue);
+    if (type === 'classic' || type === 'stream' || this.plan.queue.temporary) return;
+    await patience(this.room.clock, ACKS_PATIENCE, (over) => {
+      return Promise.race([channel.acksTaken(this.queueName).catch(() => undefined), over]);
+    });
   }
 
   private async setUp(channel: LiveChannel): Promise<void> {
@@ -210,15 +230,14 @@ export class Consumer implements Watchable {
       this.lease.renew();
       return;
     }
-    // Given up with its channel: the broker delivers it again.
-    if (!channel.alive && !this.forgotten) return;
+    // Given up with its channel: the broker delivers it again, as it does with what a shutdown does not want any more.
+    if ((!channel.alive || this.draining) && !this.forgotten) return;
+    if (this.unsettled.takeBack(message, channel)) return;
     const delivery = new Delivery(message, this.queueName, this.outcomes);
     delivery.run.arrivedAt = this.room.clock.monotonic();
     this.unsettled.add(delivery, channel);
     this.position.pass(delivery);
-    // What arrives between a shutdown's cancel and its confirmation goes back untouched.
-    if (this.draining && !this.forgotten) this.handBack(delivery);
-    else if (this.batcher) this.batcher.add(delivery);
+    if (this.batcher) this.batcher.add(delivery);
     else this.work.push([delivery]);
   }
 
@@ -230,11 +249,5 @@ export class Consumer implements Watchable {
     }
     const [delivery] = list;
     return soon(this.handlers.run(delivery), (verdict) => this.outcomes.finish(delivery, verdict));
-  }
-
-  /** Back to its queue: at once, or with the channel when that is what its queue goes on at. */
-  private handBack(delivery: Delivery): void {
-    if (this.handsOver) this.unsettled.remove(delivery);
-    else this.outcomes.finish(delivery, REQUEUE);
   }
 }

@@ -17,6 +17,7 @@ export async function giveUp(unsettled: Unsettled, queue: string, room: HandlerR
     delivery.abort(new ShuttingDownError());
     streams ||= delivery.run.streamed;
   }
+  for (const delivery of unsettled.orphans()) delivery.abort(new ShuttingDownError());
   // One that its caller has begun to read must not begin anew elsewhere: it says so and is settled.
   if (streams) await patience(clock, FAREWELL, (over) => Promise.race([unsettled.none(), over]));
 }

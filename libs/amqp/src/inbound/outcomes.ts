@@ -37,10 +37,10 @@ export class Outcomes implements DeliverySink {
 
   private carryOut(delivery: Delivery, verdict: Verdict): void {
     if (verdict.kind === 'open') return;
-    if (verdict.kind !== 'retry' && verdict.kind !== 'dead-letter') {
-      const how = verdict.kind === 'requeue' ? 'requeue' : 'ack';
-      return this.carriedOut(delivery, this.unsettled.settle(delivery, how));
-    }
+    // It goes back with the channel, in its order: a nack would move it to the end of a quorum queue.
+    if (verdict.kind === 'requeue') return this.carriedOut(delivery, true);
+    if (verdict.kind !== 'retry' && verdict.kind !== 'dead-letter')
+      return this.carriedOut(delivery, this.unsettled.ack(delivery));
     const { room } = this;
     const deadQueue = this.handlers.deadQueueOf(delivery);
     sendOn(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue }).then(

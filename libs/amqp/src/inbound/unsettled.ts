@@ -1,6 +1,9 @@
-// Which channel each unsettled delivery came on. A delivery is settled on that one or, when it is gone,
-// not at all: the broker has the message back already. Bounded by the prefetch of each channel life.
+// Which channel each unsettled delivery came on. A delivery is settled on that one or, when it is gone, not at all: the
+// broker has the message back already. When it delivers it again while its handler still runs here, that run is what
+// settles it: a good result is not thrown away, and nothing runs twice at the same time. Bounded by the prefetch of each
+// channel life.
 
+import type { ReceivedMessage } from '../model/message.js';
 import type { LiveChannel } from '../link/channel.js';
 import type { Delivery } from '../model/delivery.js';
 import type { Origin } from './settle.js';
@@ -12,6 +15,8 @@ export class Unsettled {
   /** Each with its channel at the same place. */
   private readonly list: Delivery[] = [];
   private readonly channels: LiveChannel[] = [];
+  /** Those whose handler runs although their channel died, and whose message has not come back yet. */
+  private readonly adrift = new Set<Delivery>();
   private waiters: (() => void)[] = [];
 
   /** `noAck`: the broker forgot the messages at delivery, so there is nothing to settle. */
@@ -25,40 +30,62 @@ export class Unsettled {
     return this.list;
   }
 
+  /** Those that run although the broker has their message back. */
+  orphans(): Iterable<Delivery> {
+    return this.adrift;
+  }
+
   add(delivery: Delivery, channel: LiveChannel): void {
     this.taken++;
-    delivery.run.place = this.list.push(delivery) - 1;
-    this.channels.push(channel);
+    delivery.run.tag = delivery.message.deliveryTag;
+    this.seat(delivery, channel);
+  }
+
+  /** The delivery that still runs for a message which the broker delivers again: it is settled here from now on. */
+  takeBack(message: ReceivedMessage, channel: LiveChannel): Delivery | undefined {
+    if (!message.redelivered || this.adrift.size === 0) return undefined;
+    for (const delivery of this.adrift) {
+      if (!isSame(delivery.message, message)) continue;
+      this.adrift.delete(delivery);
+      this.taken++;
+      delivery.run.tag = message.deliveryTag;
+      this.seat(delivery, channel);
+      return delivery;
+    }
+    return undefined;
   }
 
   cameOn(delivery: Delivery, channel: LiveChannel): boolean {
     return this.channelOf(delivery) === channel;
   }
 
-  /** Acks a delivery, or gives it back, where it came from. False when its channel died. */
-  settle(delivery: Delivery, how: 'ack' | 'requeue'): boolean {
-    return this.noAck || (this.channelOf(delivery)?.[how](delivery.message.deliveryTag) ?? false);
+  /** Acks a delivery where it came from. False when its channel died. */
+  ack(delivery: Delivery): boolean {
+    return this.noAck || (this.channelOf(delivery)?.ack(delivery.run.tag) ?? false);
   }
 
-  /** The channel a delivery came on, as something to settle on later. */
+  /** The channel a delivery came on, or comes on by then, as something to settle on later. */
   origin(delivery: Delivery): Origin {
-    const channel = this.channelOf(delivery);
-    const { deliveryTag } = delivery.message;
     return {
-      alive: () => this.noAck || (channel?.alive ?? false),
-      ack: () => this.noAck || (channel?.ack(deliveryTag) ?? false),
-      requeue: () => this.noAck || (channel?.requeue(deliveryTag) ?? false),
+      alive: () => this.noAck || (this.channelOf(delivery)?.alive ?? false),
+      ack: () => this.ack(delivery),
+      requeue: () => this.noAck || (this.channelOf(delivery)?.requeue(delivery.run.tag) ?? false),
     };
   }
 
   remove(delivery: Delivery): void {
+    this.adrift.delete(delivery);
     this.takeOut(delivery);
     this.tell();
   }
 
-  /** Its channel died. */
+  /** Its channel died. Those of its deliveries that run keep running. */
   removeAll(channel: LiveChannel): void {
-    for (const delivery of [...this.list]) if (this.cameOn(delivery, channel)) this.takeOut(delivery);
+    for (const delivery of [...this.list]) {
+      if (!this.cameOn(delivery, channel)) continue;
+      this.takeOut(delivery);
+      if (delivery.run.beganAt > 0 && !this.noAck) this.adrift.add(delivery);
+    }
     this.tell();
   }
 
@@ -70,6 +97,11 @@ export class Unsettled {
 
   private channelOf({ run: { place } }: Delivery): LiveChannel | undefined {
     return place < 0 ? undefined : this.channels[place];
+  }
+
+  private seat(delivery: Delivery, channel: LiveChannel): void {
+    delivery.run.place = this.list.push(delivery) - 1;
+    this.channels.push(channel);
   }
 
   /** The last one takes its place. */
@@ -88,4 +120,18 @@ export class Unsettled {
   private tell(): void {
     if (this.list.length === 0) for (const resolve of this.waiters.splice(0)) resolve();
   }
+}
+
+/** Whether two deliveries are of one message, as far as can be told: headers are the broker's to change. */
+function isSame(one: ReceivedMessage, other: ReceivedMessage): boolean {
+  const [mine, its] = [one.properties, other.properties];
+  return (
+    mine.messageId === its.messageId &&
+    mine.correlationId === its.correlationId &&
+    mine.replyTo === its.replyTo &&
+    mine.timestamp === its.timestamp &&
+    one.exchange === other.exchange &&
+    one.routingKey === other.routingKey &&
+    one.content.equals(other.content)
+  );
 }

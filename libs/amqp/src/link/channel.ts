@@ -12,6 +12,12 @@ import type { DataPlane } from './hot/data-plane.js';
 import { HotTraffic } from './hot/hot-traffic.js';
 import type { ConfirmOutcome, ConsumeOptions, Traffic } from './traffic.js';
 
+/** How many acks a quorum queue surely takes from a channel that closes, */
+const ACKS_AHEAD = 16;
+
+/** and after how many ms it has taken all. */
+const ACKS_APPLIED = 2_000;
+
 /** How long an ack waits for others, in ms. */
 const ACK_PATIENCE = 2;
 
@@ -37,11 +43,17 @@ export class LiveChannel {
   /** The channel is dead, whatever events of the client library were missed. Calling it again does nothing. */
   readonly end: (reason: string) => void;
   private readonly traffic: Traffic;
-  private readonly acks = new Acks((tag, multiple) => this.write(() => this.traffic.ack(tag, multiple)));
+  private readonly acks = new Acks((tag, multiple) => {
+    this.frames++;
+    this.write(() => this.traffic.ack(tag, multiple));
+  });
   private readonly listeners: ChannelListener[] = [];
   private onDelivery: OnDelivery = () => undefined;
   private acked = false;
   private published = 0;
+  private last = 0;
+  /** Acks that were sent without a pause between. */
+  private frames = 0;
   /** Acks wait for the end of a turn, */
   private turn = false;
   /** and until there are so many, */
@@ -115,6 +127,21 @@ export class LiveChannel {
   /** No delivery comes after it resolved. */
   async cancel(consumerTag: string): Promise<void> {
     if (this.alive) await this.channel.cancel(consumerTag);
+  }
+
+  /**
+   * Resolves when a quorum queue has taken the acks so far. Of more than 32 in a row those that are still on their way
+   * are forgotten when the channel closes, and their messages delivered again. A new consumer is answered after them; one
+   * of the lowest priority, with a tag that sorts after the first one's, is given what goes back after what that one holds.
+   */
+  async acksTaken(queue: string): Promise<void> {
+    this.flushAcks();
+    if (this.frames < ACKS_AHEAD || !this.alive) return;
+    // Time for what waits behind the first 32: the fewer are on their way, the less the first consumer is given meanwhile.
+    for (let times = 0; times < 3; times++) await this.channel.checkQueue(queue);
+    await this.channel.prefetch(1, false);
+    const options = { consumerTag: `warren-last-${++this.last}`, arguments: { 'x-priority': -1_000 } };
+    await this.channel.consume(queue, () => undefined, options);
   }
 
   /** Soon, together with others. False when the channel is dead and the broker will deliver the message again anyway. */
@@ -208,7 +235,9 @@ export class LiveChannel {
   private flushAcks(): void {
     clearTimeout(this.patience);
     this.patience = undefined;
-    this.ackedAt = performance.now();
+    const now = performance.now();
+    if (now - this.ackedAt > ACKS_APPLIED) this.frames = 0;
+    this.ackedAt = now;
     this.acks.flush();
   }
 

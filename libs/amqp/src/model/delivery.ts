@@ -33,6 +33,8 @@ export interface DeliveryRun {
   deadline: number | undefined;
   /** RPC: when its caller stops waiting; undefined when it did not say. */
   callerDeadline: number | undefined;
+  /** Its delivery tag, of the delivery that is to be settled. */
+  tag: number;
   /** Its place among the unsettled ones of its consumer; -1 when it is not there. */
   place: number;
   /** RPC: its caller reads the answer as a stream of items. */
@@ -67,6 +69,7 @@ export class Delivery<T = unknown> {
     beganAt: 0,
     deadline: undefined,
     callerDeadline: undefined,
+    tag: 0,
     place: -1,
     streamed: false,
     abortedBy: undefined,
