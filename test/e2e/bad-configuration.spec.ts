@@ -25,9 +25,15 @@ const options: [string, unknown, RegExp][] = [
   ['publish', { waitingRoom: { messages: 'many' } }, /messages/],
   ['url', '', /not empty/],
   ['url', 5, /'url'/],
-  ['service', '', /255 bytes/],
-  ['service', long, /255 bytes/],
-  ['service', 'a\0b', /255 bytes/],
+  ['service', '', /200 bytes/],
+  ['service', long, /200 bytes/],
+  ['service', 'a\0b', /200 bytes/],
+  ['service', 's'.repeat(201), /200 bytes/],
+  ['service', 'a\r\nb', /line breaks/],
+  ['exchange', 'a\nb', /line breaks/],
+  ['deadLetter', false, /object/],
+  ['deadLetter', { brocker: true }, /there is no 'brocker'/],
+  ['reconnect', { min: '10s', max: '1s' }, /above reconnect.max/],
   ['exchange', 5, /255 bytes/],
   ['queueType', 'quantum', /'quorum' or/],
   ['startup', 'maybe', /'require' or 'background'/],
@@ -85,6 +91,47 @@ const handlers: [string, (rabbit: Warren) => unknown, RegExp][] = [
     (rabbit) => rabbit.consume('q', () => 1, { bindings: [{ exchange: '', key: 'k' }] }),
     /default exchange/,
   ],
+  [
+    'a queue whose dead-letter queue has a name of 256 bytes',
+    (rabbit) => rabbit.consume('q'.repeat(251), () => 1),
+    /@Consume q+: the name of its dead-letter queue 'q+\.dead' is 256 bytes long/,
+  ],
+  ['a queue name with a line break', (rabbit) => rabbit.consume('a\r\nb', () => 1), /line break/],
+  [
+    'an exchange name with a line break',
+    (rabbit) => rabbit.subscribe('k', () => 1, { id: 'x', exchange: { name: 'a\nb' } }),
+    /line break/,
+  ],
+  ...['newest', '1d', '7', '1.5h', '0s', new Date(NaN), -1, {}].map(
+    (offset): [string, (rabbit: Warren) => unknown, RegExp] => [
+      `the offset ${String(offset)} of a stream`,
+      (rabbit) => rabbit.consume('q', () => 1, { stream: { offset: offset as 'first' } }),
+      /@Consume q: 'stream' must be an object whose offset is 'first', 'last', 'next'/,
+    ],
+  ),
+  ...(
+    [
+      ['queueType', 'quorum', 'x-queue-type', 'classic'],
+      ['messageTtl', '1m', 'x-message-ttl', 5],
+      ['maxLength', 5, 'x-max-length', 6],
+      ['maxPriority', 5, 'x-max-priority', 6],
+      ['singleActive', true, 'x-single-active-consumer', false],
+      ['singleActive', false, 'x-single-active-consumer', true],
+    ] as const
+  ).map(([option, value, argument, other]): [string, (rabbit: Warren) => unknown, RegExp] => [
+    `${option} ${value} beside ${argument} ${other}`,
+    (rabbit) => rabbit.consume('q', () => 1, { [option]: value, arguments: { [argument]: other } }),
+    new RegExp(`@Consume q: queue 'q' has ${option} .* and arguments\\['${argument}'\\]`),
+  ]),
+  [
+    'an alternate exchange beside its argument',
+    (rabbit) =>
+      rabbit.subscribe('k', () => 1, {
+        id: 'x',
+        exchange: { name: 'e', alternateExchange: 'a', arguments: { 'alternate-exchange': 'b' } },
+      }),
+    /exchange 'e' has alternateExchange/,
+  ],
   ['a schema that is none', (rabbit) => rabbit.consume('q', () => 1, { schema: 5 as never }), /'schema'/],
 ];
 
@@ -92,7 +139,7 @@ describe('configuration that makes no sense', () => {
   it.each(options)('%s: %p', (name, value, says) => {
     const make = (): unknown => warren(NOWHERE, { [name]: value });
     expect(make).toThrow(says);
-    expect(make).toThrow(new RegExp(`'${name}'`));
+    expect(make).toThrow(new RegExp(`'${name}'|${name}\\.`));
     expect(make).toThrow(expect.objectContaining({ code: 'WARREN_CONFIG' }));
     expect(make).not.toThrow(/s3cr3t/);
   });

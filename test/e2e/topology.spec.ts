@@ -92,7 +92,12 @@ onEachBroker('topology', (broker) => {
         'missing type',
         {},
         { queueType: 'quorum' },
-        { argument: 'x-queue-type', current: 'none', wanted: "'quorum'" },
+        // RabbitMQ 4 knows what a queue without the argument is.
+        {
+          argument: 'x-queue-type',
+          current: expect.stringMatching(/^(none|'classic')$/) as unknown as string,
+          wanted: "'quorum'",
+        },
       ],
       [
         'ttl',
@@ -187,8 +192,10 @@ onEachBroker('topology', (broker) => {
     const error = await rejection(rabbit.open());
     expect(error).toMatchObject({
       code: 'WARREN_CONFIG',
-      message: expect.stringMatching(/@Consume x .*exchange 'odd'.*x-no-such-type/s),
+      message: expect.stringMatching(/@Consume x.*exchange 'odd'.*x-no-such-type/s),
+      hint: expect.stringContaining('plugin'),
     });
+    expect(error.message).not.toContain('lost');
   });
 
   it('types of plugins may be used where they are', async () => {

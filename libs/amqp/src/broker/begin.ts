@@ -32,7 +32,11 @@ export async function begin({ settings, clock, links, plan, consumers }: Beginni
 }
 
 function notReady(consumers: Consumers): Error {
-  const missing = consumers.status().flatMap(({ ready, queue }) => (ready ? [] : [queue]));
+  const missing = consumers
+    .status()
+    .flatMap(({ ready, queue, lastError }) =>
+      ready ? [] : [lastError === undefined ? queue : `${queue} (${lastError})`],
+    );
   const what = missing.length > 0 ? missing.join(', ') : 'the queue in which callers say that they left';
   return new ConnectionLostError(`no consume-ok in time for ${what}`);
 }

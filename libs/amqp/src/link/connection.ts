@@ -5,6 +5,7 @@ import type { Channel, ChannelModel } from 'amqplib';
 import { backoff } from '../model/backoff.js';
 import { ConfigError, ConnectionLostError, type RabbitError } from '../model/errors.js';
 import { describeError } from '../model/logger.js';
+import { hintFor } from '../model/reply-code.js';
 import { inTime, type Clock } from '../model/clock.js';
 import { LiveChannel } from './channel.js';
 import { dial, prove } from './dial.js';
@@ -44,6 +45,9 @@ interface Waiter {
 }
 
 const CLOSE_PATIENCE = 1_000;
+
+/** In the words of topology/explain.ts, with the hint of its error. */
+const WAS_LOST = / when the connection was lost.*$/s;
 
 /** A connection with its own retry loop. */
 export class Connection {
@@ -214,9 +218,15 @@ export class Connection {
       if (!(error instanceof ConnectionLostError)) throw error;
       // Why the broker minded is in the end of the connection.
       const reason = await Promise.race([ended, pause().then(pause)]);
-      throw reason && /\b(503|540)\b/.test(reason)
-        ? new ConfigError(`${error.message}: ${reason}`, 'it lacks a plugin or feature for this', error)
-        : error;
+      const hint = reason && hintFor(reason);
+      if (!hint) throw error;
+      const { message } = error;
+      // The connection was not lost: the broker ended it, for this.
+      throw new ConfigError(
+        `${message.replace(WAS_LOST, ' when the broker ended the connection')}: ${reason}`,
+        hint,
+        error,
+      );
     }
   }
 

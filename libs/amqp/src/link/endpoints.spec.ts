@@ -42,6 +42,12 @@ describe('endpoints', () => {
     'amqp://u:1?s3cr3t@h',
     'amqp://h/%',
     'amqp://h?heartbeat=x',
+    'amqp://h?frameMax=big',
+    'amqp://h?hartbeat=5',
+    'amqp://h?frame_max=4096',
+    'amqp:h',
+    'amqp:u:s3cr3t@h',
+    'amqps:/h',
     '',
   ])('%s is refused without repeating it', async (url) => {
     const error = await one(url).then(
@@ -50,6 +56,16 @@ describe('endpoints', () => {
     );
     expect(error).toMatchObject({ code: 'WARREN_CONFIG' });
     expect(inspect(error, { depth: 10 })).not.toContain('s3cr3t');
+  });
+
+  it('takes the limits of the URL, and names the parameter that was meant', async () => {
+    expect((await one('amqp://h/v?frameMax=8192&channelMax=7')).connect).toMatchObject({
+      frameMax: 8_192,
+      channelMax: 7,
+    });
+    await expect(one('amqp://h?frame_max=1')).rejects.toThrow(
+      "url has an unknown parameter 'frame_max' (do you mean frameMax?",
+    );
   });
 
   it('a function that fails is a refusal that is tried again', async () => {
@@ -80,6 +96,7 @@ describe('refusal', () => {
     ['timeout', failed('connect timeout')],
     ['tls', failed('self-signed certificate', 'DEPTH_ZERO_SELF_SIGNED_CERT')],
     ['protocol', failed('Expected ConnectionStart')],
+    ['protocol', failed('Expected ConnectionStart from host403 in 530')],
   ])('%s', (reason, error) => {
     expect(refusal(error, 'amqp://h:1/')).toMatchObject({
       code: 'WARREN_CONNECTION_REFUSED',

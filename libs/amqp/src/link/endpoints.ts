@@ -4,7 +4,8 @@
 import { credentials as amqpCredentials, type Options } from 'amqplib';
 import { milliseconds } from '../model/duration.js';
 import { ConfigError, ConnectionRefusedError } from '../model/errors.js';
-import { describeError } from '../model/logger.js';
+import { describeError, visible } from '../model/logger.js';
+import { nearest } from '../model/nearest.js';
 import type { Credentials, CredentialsOption, TlsOptions, UrlOption } from '../model/options.js';
 
 /** One address to try. */
@@ -52,6 +53,7 @@ async function asked<T>(what: string, ask: () => T | Promise<T>): Promise<T> {
 
 function endpoint(url: string, credentials: Credentials | undefined, options: EndpointOptions): Endpoint {
   const parsed = parse(url);
+  checkParameters(parsed.searchParams);
   const secure = parsed.protocol === 'amqps:';
   const hostname = parsed.hostname.replace(/^\[|\]$/g, '') || 'localhost';
   const port = parsed.port === '' ? (secure ? 5671 : 5672) : Number(parsed.port);
@@ -73,6 +75,7 @@ function endpoint(url: string, credentials: Credentials | undefined, options: En
       // The client library unescapes it once more.
       vhost: encodeURIComponent(vhost),
       heartbeat: heartbeatSeconds(parsed.searchParams.get('heartbeat'), options.heartbeat),
+      ...wholeNumbers(parsed.searchParams),
     },
     socket: {
       ...(secure ? options.tls : {}),
@@ -90,6 +93,9 @@ function parse(url: unknown): URL {
     // The text may hold a password, so it is not repeated here.
     throw new ConfigError('url cannot be read', hint);
   }
+  // `amqp:host` is a path without a host, which would stand for localhost.
+  if (!/^[a-z]+:\/\//i.test(String(url).trim()))
+    throw new ConfigError('url lacks the // before its host', hint);
   // A password with / ? or # in it ends the host too early; its rest would be taken for a virtual host, and logged.
   if (/@/.test(parsed.pathname + parsed.search + parsed.hash))
     throw new ConfigError('url cannot be read', hint);
@@ -97,6 +103,31 @@ function parse(url: unknown): URL {
     throw new ConfigError(`url begins with '${parsed.protocol}'`, hint);
   }
   return parsed;
+}
+
+/** Parameters of a URL, as amqplib calls them. */
+const PARAMETERS = ['heartbeat', 'frameMax', 'channelMax'];
+
+// Ignored, a limit that somebody wrote would hold nowhere.
+function checkParameters(given: URLSearchParams): void {
+  for (const name of given.keys()) {
+    if (PARAMETERS.includes(name)) continue;
+    const meant = nearest(name, PARAMETERS);
+    throw new ConfigError(
+      `url has an unknown parameter '${visible(name.slice(0, 40))}'`,
+      `${meant ? `do you mean ${meant}? ` : ''}known: ${PARAMETERS.join(', ')}; all else is an option of the connection`,
+    );
+  }
+}
+
+function wholeNumbers(given: URLSearchParams): Pick<Options.Connect, 'frameMax' | 'channelMax'> {
+  const read = (name: string): number | undefined => {
+    const text = given.get(name);
+    if (text === null) return undefined;
+    if (/^\d{1,9}$/.test(text)) return Number(text);
+    throw new ConfigError(`the ${name} of the url is no whole number`, `write ?${name}=2047`);
+  };
+  return { frameMax: read('frameMax'), channelMax: read('channelMax') };
 }
 
 function decode(text: string): string {

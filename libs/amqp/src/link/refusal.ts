@@ -2,6 +2,7 @@
 // sockets, TLS and the broker say no.
 
 import { ConnectionLostError, ConnectionRefusedError, RabbitError } from '../model/errors.js';
+import { replyCodeIn } from '../model/reply-code.js';
 import { QueueLockedError } from '../model/topology-errors.js';
 
 /** The error of a failed attempt as one of ours. `label` names the endpoint without its secrets. */
@@ -10,7 +11,8 @@ export function refusal(error: unknown, label: string): RabbitError {
   const text = error instanceof Error ? error.message : String(error);
   const given = (error as { code?: unknown } | undefined)?.code;
   const code = typeof given === 'string' ? given : '';
-  if (/ACCESS.REFUSED/.test(text) || /\b403\b/.test(text)) {
+  const reply = replyCodeIn(text);
+  if (/ACCESS.REFUSED/.test(text) || reply === 403) {
     return /vhost|virtual host/i.test(text) && !/Login/i.test(text)
       ? refused('vhost', `the user may not use the virtual host of ${label}`, 'grant it permissions there')
       : refused(
@@ -22,12 +24,14 @@ export function refusal(error: unknown, label: string): RabbitError {
   // The last step of the handshake only opens the virtual host; amqplib drops the broker's words there.
   if (
     /NOT_ALLOWED|vhost .* not found|Expected ConnectionOpenOk; got <ConnectionClose/i.test(text) ||
-    /\b530\b/.test(text)
+    reply === 530
   ) {
     return refused(
       'vhost',
-      `${label} has no such virtual host, or the user may not use it`,
-      'create it, or grant permissions',
+      /limit/i.test(text)
+        ? `${label} takes no more connections: ${text}`
+        : `${label} has no such virtual host, the user may not use it, or it takes no more connections`,
+      'create it, grant permissions, or raise the limit of the virtual host or user; the log of the broker says which',
     );
   }
   if (/^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO)/.test(code)) {

@@ -42,10 +42,21 @@ export function printable(text: unknown, most = 1_000): string {
 /** Name and message of whatever was thrown, also when it is no Error or throws when looked at. */
 export function describeError(error: unknown): string {
   try {
-    if (error instanceof Error) return `${error.name}: ${error.message}`;
+    if (error instanceof Error) return `${error.name}: ${withHint(error)}`;
     // Text even when toJSON returns nothing.
     return String(typeof error === 'object' && error !== null ? JSON.stringify(error) : error);
   } catch {
     return 'an error that cannot be printed';
   }
 }
+
+/** A message that is too long for a line is cut before its hint: what to do stands there. */
+function withHint(error: Error): string {
+  const { message, hint } = error as Error & { readonly hint?: unknown };
+  const end = typeof hint === 'string' && hint !== '' ? ` (${hint})` : '';
+  if (end === '' || message.length <= LINE || !message.endsWith(end) || end.length > LINE / 2) return message;
+  return `${message.slice(0, LINE - end.length)}…${end}`;
+}
+
+/** What `printable` leaves of a line, with space for the name of an error. */
+const LINE = 900;

@@ -11,9 +11,27 @@ export const text: Check = (value) =>
   typeof value === 'string' && value !== '' ? undefined : 'a text that is not empty';
 /** What AMQP takes for a name. */
 export const name: Check = (value) =>
-  typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= 255 && !value.includes('\0')
+  isName(value, 255) ? undefined : 'a text of 1 to 255 bytes without line breaks';
+/** Names of queues begin with it. */
+export const serviceName: Check = (value) =>
+  isName(value, 200) ? undefined : 'a text of 1 to 200 bytes without line breaks';
+// RabbitMQ leaves line breaks out of names: others would find another queue.
+function isName(value: unknown, most: number): boolean {
+  return (
+    typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= most && !/[\0\r\n]/.test(value)
+  );
+}
+
+/** Where a stream is read from. RabbitMQ ends the connection (3.10) for a text that is none of these. */
+export const streamOffset: Check = (value) => {
+  const known =
+    (typeof value === 'string' && /^(first|last|next|[1-9]\d{0,8}[smhDMY])$/.test(value)) ||
+    (value instanceof Date && !Number.isNaN(value.getTime())) ||
+    (Number.isSafeInteger(value) && (value as number) >= 0);
+  return known
     ? undefined
-    : 'a text of 1 to 255 bytes';
+    : "'first', 'last', 'next', a whole number from 0, a Date, or an interval such as '30s', '5m', '1h', '7D', '1M' (months), '1Y'";
+};
 export const object: Check = (value) =>
   typeof value === 'object' && value !== null ? undefined : 'an object';
 export const list: Check = (value) => (Array.isArray(value) ? undefined : 'a list');

@@ -2,6 +2,7 @@
 // a sentence made from it, and docs/options.md is made from it, so the two cannot disagree.
 
 import { ConfigError } from './errors.js';
+import { nearest } from './nearest.js';
 import {
   above,
   bool,
@@ -16,6 +17,8 @@ import {
   listOf,
   object,
   oneOf,
+  serviceName,
+  streamOffset,
   text,
   whole,
   type Check,
@@ -52,8 +55,8 @@ const row = (name: string, type: string, fallback: string, meaning: string, chec
 // One row, one line.
 // prettier-ignore
 export const BROKER_OPTIONS: readonly OptionRow[] = [
-  row('url', 'string, string[], function', 'RABBITMQ_URL, else amqp://guest:guest@localhost:5672', 'one URL, the nodes of one cluster (tried in turn), or a function that returns them for each connect', either(text, list, isFunction)),
-  row('service', 'string', 'the package name', 'names the connections; first part of generated queue names', name),
+  row('url', 'string, string[], function', 'RABBITMQ_URL, else amqp://guest:guest@localhost:5672', 'one URL (its parameters may be heartbeat, frameMax, channelMax), the nodes of one cluster (tried in turn), or a function that returns them for each connect', either(text, list, isFunction)),
+  row('service', 'string', 'the package name', 'names the connections; first part of generated queue names; at most 200 bytes', serviceName),
   row('exchange', 'string', "'events'", 'durable topic exchange of subscribe and publish', name),
   row('queueType', "'quorum', 'classic', 'default'", "'quorum'", 'type of named durable queues; default lets the broker decide', oneOf('quorum', 'classic', 'default')),
   row('prefetch', '1 to 65535', '32', 'unacked messages per consumer', whole(1, 65535)),
@@ -100,7 +103,7 @@ export const HANDLER_OPTIONS: readonly OptionRow[] = [
   row('maxLength', 'number', 'none', 'longest queue, in messages; the oldest go', whole(0, MAX)),
   row('singleActive', 'boolean', 'false', 'one consumer at a time; the next takes over', bool),
   row('priority', 'number', '0', 'consumer priority: higher gets messages first', whole(-2147483648, 2147483647)),
-  row('stream', 'object', 'none', 'reads a stream queue from { offset }: first, last, next, a number, a Date, or an interval', inside({ offset: either(whole(0, MAX), text, object) })),
+  row('stream', 'object', 'none', 'reads a stream queue from { offset }: first, last, next, a number, a Date, or an interval', inside({ offset: streamOffset })),
   row('declare', "'create', 'check', 'skip'", "'create'", 'declare the queue, only look that it is there, or neither', oneOf('create', 'check', 'skip')),
   row('schema', 'Standard Schema', 'none', 'validates the payload; what does not fit is dead-lettered', object),
   row('codec', 'codec', 'by content type', 'reads (and for RPC writes) with this codec whatever the content type says', object),
@@ -123,7 +126,7 @@ export function checkOptions(what: string, options: object, table: readonly Opti
     if (!found) {
       throw new ConfigError(
         `${what}: there is no option '${name}'`,
-        `known: ${table.map((one) => one.name).join(', ')}`,
+        `${meant(name, table)}known: ${table.map((one) => one.name).join(', ')}`,
       );
     }
     const wrong = value === undefined ? undefined : found.check(value);
@@ -133,6 +136,14 @@ export function checkOptions(what: string, options: object, table: readonly Opti
         found.meaning,
       );
   }
+}
+
+function meant(name: string, table: readonly OptionRow[]): string {
+  const found = nearest(
+    name,
+    table.map((one) => one.name),
+  );
+  return found === undefined ? '' : `do you mean ${found}? `;
 }
 
 const SECRET = new Set(['url', 'credentials', 'tls']);

@@ -246,7 +246,10 @@ export interface HandlerOptions {
   readonly singleActive?: boolean;
   /** Higher gets messages first. Default 0. */
   readonly priority?: number;
-  /** Reads a stream queue from an offset: `first`, `last`, `next`, a number, a Date, or an interval such as `'1h'`. */
+  /**
+   * Reads a stream queue from an offset: `first`, `last`, `next`, a number, a Date, or an interval of RabbitMQ: a number
+   * with `s`, `m`, `h`, `D` (days), `M` (months) or `Y`, such as `'1h'`.
+   */
   readonly stream?: { readonly offset: 'first' | 'last' | 'next' | number | Date | (string & {}) };
   readonly declare?: DeclareMode;
   readonly schema?: StandardSchema;

@@ -8,7 +8,7 @@ import type { Headers } from './message.js';
 
 const MAX_DEPTH = 20;
 
-const PLAIN = /^[\x01-\x7f]{0,255}$/;
+const PLAIN = /^[\x01-\x09\x0b\x0c\x0e-\x7f]{0,255}$/;
 
 /** Names and keys are at most 255 bytes on the wire; longer ones must fail, never be cut. */
 export function checkName(what: string, value: unknown): asserts value is string {
@@ -16,6 +16,13 @@ export function checkName(what: string, value: unknown): asserts value is string
     throw new EncodeError(`the ${what} must be a string, but is ${kindOf(value)}`, '');
   // Nearly all names: nothing can be wrong with them.
   if (PLAIN.test(value)) return;
+  // RabbitMQ leaves them out of the names of queues and exchanges: `a\nb` would be `ab`.
+  if (/[\r\n]/.test(value) && /^(queue|exchange)$/.test(what)) {
+    throw new EncodeError(
+      `the ${what} has a line break in its name: '${printable(value.slice(0, 60))}'`,
+      'leave it out',
+    );
+  }
   if (Buffer.byteLength(value) > 255) {
     throw new EncodeError(`the ${what} is ${Buffer.byteLength(value)} bytes long`, 'AMQP allows 255 bytes');
   }

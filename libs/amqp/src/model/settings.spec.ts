@@ -27,6 +27,23 @@ describe('settings', () => {
     expect(settings({ prefetch: undefined, rpc: { timeout: undefined } }).prefetch).toBe(32);
   });
 
+  it.each([
+    [{ min: '10s' }, { min: 10_000, max: 10_000 }],
+    [{ max: 100 }, { min: 100, max: 100 }],
+    [
+      { min: 5, max: 5 },
+      { min: 5, max: 5 },
+    ],
+  ] as const)('waits of reconnect do not contradict each other: %j', (reconnect, waits) => {
+    expect(settings({ reconnect }).reconnect).toEqual(waits);
+  });
+
+  it('refuses waits of reconnect that do', () => {
+    expect(() => settings({ reconnect: { min: '10s', max: '1s' } })).toThrow(
+      'reconnect.min (10s) is above reconnect.max (1s)',
+    );
+  });
+
   it('the service is the package name without its scope', () => {
     expect(packageName(import.meta.filename)).toBe('amqp');
     expect(packageName('/no/such/place/app.js')).toBe('app');
@@ -47,7 +64,7 @@ describe('the option table', () => {
       /^@Consume x: 'prefetch' must be a whole number from 1 to 65535, but is 0/,
     );
     expect(() => checkOptions('@Consume x', { prefech: 1 }, HANDLER_OPTIONS)).toThrow(
-      /there is no option 'prefech'.*known: queue/,
+      /there is no option 'prefech' \(do you mean prefetch\? known: queue/,
     );
     expect(() => checkOptions('x', { rpc: { reply: 'x' } }, BROKER_OPTIONS)).toThrow(/rpc/);
     expect(() => checkOptions('x', { publish: { waitingRoom: { items: 1 } } }, BROKER_OPTIONS)).toThrow(

@@ -3,7 +3,8 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { milliseconds } from './duration.js';
+import { humanDuration, milliseconds, type Duration } from './duration.js';
+import { ConfigError } from './errors.js';
 import { CONSOLE, type BrokerLogger } from './logger.js';
 import { checkOptions, BROKER_OPTIONS } from './option-table.js';
 import type { Codec } from './codec.js';
@@ -103,14 +104,25 @@ export function settings(options: BrokerOptions = {}): Settings {
     credentials: options.credentials,
     heartbeat: ms(options.heartbeat, 10_000, 'heartbeat'),
     connectTimeout: ms(options.connectTimeout, 5_000, 'connectTimeout'),
-    reconnect: {
-      min: ms(options.reconnect?.min, 200, 'reconnect.min'),
-      max: ms(options.reconnect?.max, 5_000, 'reconnect.max'),
-    },
+    reconnect: reconnectWaits(options.reconnect),
     watchdog: ms(options.watchdog, 30_000, 'watchdog'),
     maxMessageBytes: options.maxMessageBytes ?? 16 * 1024 * 1024,
     consumerTimeout: ms(options.consumerTimeout, 30 * 60_000, 'consumerTimeout'),
   };
+}
+
+function reconnectWaits(given: BrokerOptions['reconnect'] = {}): Settings['reconnect'] {
+  const read = (value: Duration | undefined, what: string): number | undefined =>
+    value === undefined ? undefined : milliseconds(value, what);
+  const [min, max] = [read(given.min, 'reconnect.min'), read(given.max, 'reconnect.max')];
+  if (min !== undefined && max !== undefined && min > max) {
+    throw new ConfigError(
+      `the connection options: reconnect.min (${humanDuration(min)}) is above reconnect.max (${humanDuration(max)})`,
+      'waits grow from min to max',
+    );
+  }
+  // One of the two given: the other one's default must not contradict it.
+  return { min: min ?? Math.min(200, max ?? 200), max: max ?? Math.max(5_000, min ?? 0) };
 }
 
 /** The application's package name without its scope, found from the program that was started; `app` when there is none. */
@@ -118,7 +130,7 @@ export function packageName(start: string | undefined = process.argv[1]): string
   for (let folder = start ? dirname(start) : process.cwd(); ; folder = dirname(folder)) {
     try {
       const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: unknown };
-      if (typeof name === 'string' && name !== '') return name.replace(/^@[^/]*\//, '');
+      if (typeof name === 'string' && name !== '') return name.replace(/^@[^/]*\//, '').slice(0, 200);
     } catch {
       // No package.json here: look in the folder above.
     }

@@ -9,9 +9,22 @@ export class TopologyMismatchError extends RabbitError {
     super(
       'WARREN_TOPOLOGY_MISMATCH',
       `${facts.what} '${facts.name}' exists with ${facts.argument} = ${facts.current}, but ${facts.askedBy} wants ${facts.wanted}`,
-      `change ${facts.askedBy} to fit, delete the ${facts.what} by hand when it is empty, or use declare: 'check' to take it as it is`,
+      whatHelps(facts),
     );
   }
+}
+
+function whatHelps({ what, name, argument, askedBy }: TopologyMismatch): string {
+  const byHand = `delete the ${what} by hand when it is empty`;
+  // Of our own making: no option of a handler says how it looks, and declare is about the handler's own queue.
+  if (name.startsWith('warren.')) return `${byHand}; it is declared again`;
+  if (what === 'queue' && name.endsWith('.dead')) {
+    return `${byHand}, and it is declared again; or use deadLetter: false`;
+  }
+  if (argument.startsWith('x-dead-letter-') || argument === 'x-overflow') {
+    return `give ${askedBy} the same arguments, ${byHand}, or use declare: 'check' to take it as it is`;
+  }
+  return `change ${askedBy} to fit, ${byHand}, or use declare: 'check' to take it as it is`;
 }
 
 /** The two sides of a mismatch. Values as the broker wrote them. */
@@ -36,8 +49,8 @@ export class TopologyMissingError extends RabbitError {
       'WARREN_TOPOLOGY_MISSING',
       `there is no ${what} '${missing}', which ${askedBy} needs`,
       what === 'exchange'
-        ? 'give it as { name, type } to have it declared, or start what declares it'
-        : 'leave out declare to have it declared, or start what declares it',
+        ? 'give it as { name, type } without declare to have it declared, or start what declares it'
+        : "have it declared (declare: 'create', the default), or start what declares it",
     );
   }
 }

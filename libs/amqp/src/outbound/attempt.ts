@@ -9,6 +9,7 @@ import {
 } from '../model/publish-errors.js';
 import type { Deadline, Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage } from '../model/message.js';
+import { replyCodeIn } from '../model/reply-code.js';
 import type { LiveChannel } from '../link/channel.js';
 import { channelRefusal, isToBlame } from './channel-refusal.js';
 import type { Confirms, SendOutcome, Unconfirmed } from './confirms.js';
@@ -57,7 +58,7 @@ export function single(deadlines: Deadlines): Forwarder {
 }
 
 /** What the broker says when it is a client's own frames that made it close the connection. */
-const OWN_FAULT = /\b(501|502|503|504|505|530|540|541)\b/;
+const OWN_FAULT: ReadonlySet<number | undefined> = new Set([501, 502, 503, 504, 505, 530, 540, 541]);
 
 /** See the top of the file. It is its own deadline, place in the waiting room and entry among the unconfirmed. */
 export class Attempt implements Deadline, Waiting, Unconfirmed {
@@ -157,7 +158,7 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
 
   // What the broker cannot bear is sent twice at most: it takes the connection along each time.
   private mayRetry(reason: string): boolean {
-    return this.limits.retryUnknown === true && (this.resent === 0 || !OWN_FAULT.test(reason));
+    return this.limits.retryUnknown === true && (this.resent === 0 || !OWN_FAULT.has(replyCodeIn(reason)));
   }
 
   private tooLate(): Error {

@@ -45,7 +45,9 @@ export async function declareExchange(channel: DeclaringChannel, exchange: Excha
     type === undefined || exchange.declare === 'check'
       ? channel.checkExchange(name)
       : channel.assertExchange(name, type, { durable, autoDelete, internal, arguments: exchange.arguments });
-  await explained(sent, { what: 'exchange', name, askedBy: exchange.askedBy });
+  await explained(sent, {
+    ...{ what: 'exchange', name, askedBy: exchange.askedBy, arguments: exchange.arguments },
+  });
 }
 
 async function declareQueue(channel: DeclaringChannel, queue: QueueSpec): Promise<void> {
@@ -55,7 +57,7 @@ async function declareQueue(channel: DeclaringChannel, queue: QueueSpec): Promis
     queue.declare === 'check'
       ? channel.checkQueue(name)
       : channel.assertQueue(name, { durable, arguments: asked(queue) });
-  await explained(sent, { what: 'queue', name, askedBy: queue.askedBy });
+  await explained(sent, { what: 'queue', name, askedBy: queue.askedBy, arguments: queue.arguments });
 }
 
 function asked({ arguments: args, deadLettering }: QueueSpec): object {

@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { explain } from './explain.js';
 
-const asked = { what: 'queue', name: 'orders', askedBy: '@Consume Orders.place' } as const;
+const asked = {
+  ...({ what: 'queue', name: 'orders', askedBy: '@Consume Orders.place' } as const),
+  arguments: { 'x-message-ttl': '60000' },
+};
 const refusal = (code: number, name: string, text: string): Error =>
   Object.assign(new Error(`Operation failed: QueueDeclare; ${code} (${name}) with message "${text}"`), {
     code,
@@ -26,6 +29,12 @@ describe('what the broker has against a declaration', () => {
       'x-queue-type',
       'none',
       "'quorum'",
+    ],
+    [
+      "x-message-ttl' for queue 'orders' in vhost '/': received '60000' but current is '60000'",
+      'x-message-ttl',
+      "'60000' (a text)",
+      "'60000' (a number)",
     ],
     [
       "durable' for queue 'orders' in vhost '/': received 'true' but current is 'false'",
@@ -70,5 +79,41 @@ describe('what the broker has against a declaration', () => {
       code: 'WARREN_CONNECTION_LOST',
       message: expect.stringContaining('@Consume Orders.place'),
     });
+  });
+
+  it.each([
+    [503, 'COMMAND-INVALID', "COMMAND_INVALID - unknown exchange type 'x-odd'"],
+    [406, 'PRECONDITION-FAILED', "PRECONDITION_FAILED - unknown exchange type 'x-odd'"],
+  ])('an unknown type of exchange needs a plugin, whether the broker says it with %d', (code, name, text) => {
+    expect(explain(refusal(code, name, text), { ...asked, what: 'exchange' })).toMatchObject({
+      code: 'WARREN_CONFIG',
+      hint: expect.stringContaining('plugin'),
+    });
+  });
+
+  it.each([
+    ['orders', /declare: 'check'/],
+    ['orders.dead', /deadLetter: false/],
+    ['warren.orphans', /it is declared again$/],
+  ])('a mismatch of %s says what helps there', (name, hint) => {
+    const text = `PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue '${name}' in vhost '/': received none but current is 'quorum'`;
+    expect(explain(refusal(406, 'PRECONDITION-FAILED', text), { ...asked, name })).toMatchObject({
+      facts: { name },
+      hint: expect.stringMatching(hint),
+    });
+  });
+
+  it('what the client library cannot write down is no lost connection', () => {
+    const unwritable = new TypeError("Field 'queue' is the wrong type");
+    expect(explain(unwritable, asked)).toMatchObject({ code: 'WARREN_CONFIG' });
+  });
+
+  it.each(["it's", "a' in vhost 'b"])('names that look like words of the broker: %s', (name) => {
+    const mismatch = `PRECONDITION_FAILED - inequivalent arg 'durable' for queue '${name}' in vhost '/': received 'true' but current is 'false'`;
+    expect(explain(refusal(406, 'PRECONDITION-FAILED', mismatch), { ...asked, name })).toMatchObject({
+      facts: { name, argument: 'durable' },
+    });
+    const gone = `NOT_FOUND - no queue '${name}' in vhost '/'`;
+    expect(explain(refusal(404, 'NOT-FOUND', gone), { ...asked, name })).toMatchObject({ missing: name });
   });
 });

@@ -2,6 +2,8 @@
 // Here that becomes an error that says who asked, what differs, and what to do.
 
 import { ConfigError, ConnectionLostError, RabbitError } from '../model/errors.js';
+import type { Headers } from '../model/message.js';
+import { hintFor, replyCodeIn } from '../model/reply-code.js';
 import {
   AccessRefusedError,
   QueueLockedError,
@@ -14,13 +16,17 @@ export interface Asked {
   readonly what: 'queue' | 'exchange' | 'binding';
   readonly name: string;
   readonly askedBy: string;
+  /** As it was asked for. */
+  readonly arguments?: Headers;
 }
 
 /** The error of a declaration as one of ours: the broker refused, or the connection went away meanwhile. */
 export function explain(error: unknown, asked: Asked): unknown {
+  if (error instanceof RabbitError) return error;
   const text = error instanceof Error ? error.message : String(error);
-  const code = replyCode(error, text);
-  switch (code) {
+  const hint = hintFor(text);
+  if (hint !== undefined) return refused(text, asked, hint, error);
+  switch (replyCode(error, text)) {
     case 403:
       return new AccessRefusedError(`${asked.what} '${asked.name}'`, asked.askedBy, error);
     case 404:
@@ -29,21 +35,20 @@ export function explain(error: unknown, asked: Asked): unknown {
       return new QueueLockedError(asked.name, error);
     case 406:
       return mismatch(text, asked, error);
-    case 503:
-    case 540:
-      return new ConfigError(
-        `${asked.askedBy}: the broker refuses ${asked.what} '${asked.name}': ${brief(text)}`,
-        'it lacks a plugin or feature for this',
-        error,
-      );
-    default:
-      if (error instanceof RabbitError) return error;
-      // Worse sins cost the whole connection, which then says why; who was asking is known here alone.
-      return new ConnectionLostError(
-        `${asked.askedBy} was declaring ${asked.what} '${asked.name}' when the connection was lost`,
-        error,
-      );
   }
+  // The client library could not even write it down.
+  if (error instanceof TypeError || error instanceof RangeError) {
+    return new ConfigError(
+      `${asked.askedBy}: ${asked.what} '${asked.name}' cannot be declared: ${text}`,
+      'look at its name and arguments',
+      error,
+    );
+  }
+  // Worse sins cost the whole connection, which then says why; who was asking is known here alone.
+  return new ConnectionLostError(
+    `${asked.askedBy} was declaring ${asked.what} '${asked.name}' when the connection was lost`,
+    error,
+  );
 }
 
 /** The AMQP reply code in an error of the client library, if there is one. */
@@ -52,13 +57,19 @@ export function replyCode(
   text = error instanceof Error ? error.message : '',
 ): number | undefined {
   const own = (error as { code?: unknown } | undefined)?.code;
-  if (typeof own === 'number') return own;
-  const found = /\b(\d{3}) \(/.exec(text);
-  return found ? Number(found[1]) : undefined;
+  return typeof own === 'number' ? own : replyCodeIn(text);
+}
+
+function refused(text: string, asked: Asked, hint: string, cause: unknown): ConfigError {
+  return new ConfigError(
+    `${asked.askedBy}: the broker refuses ${asked.what} '${asked.name}': ${brief(text)}`,
+    hint,
+    cause,
+  );
 }
 
 function missing(text: string, asked: Asked): Error {
-  const found = /no (queue|exchange) '(.*?)'(?: in vhost |"|$)/.exec(text);
+  const found = /no (queue|exchange) '(.*)' in vhost '/s.exec(text);
   const what = found ? (found[1] as 'queue' | 'exchange') : asked.what === 'exchange' ? 'exchange' : 'queue';
   return new TopologyMissingError(what, found?.[2] ?? asked.name, asked.askedBy);
 }
@@ -69,16 +80,16 @@ const INEQUIVALENT =
 
 function mismatch(text: string, asked: Asked, cause: unknown): Error {
   const found = INEQUIVALENT.exec(text.trim());
-  if (!found) {
-    return new ConfigError(
-      `${asked.askedBy}: the broker refuses ${asked.what} '${asked.name}': ${brief(text)}`,
-      'see the options of this handler',
-      cause,
-    );
-  }
+  if (!found) return refused(text, asked, 'see the options of this handler', cause);
   const [, argument, what, name, ...sides] = found;
-  // The same text in two types, as of a TTL written as text: then it is the types that differ.
-  const [wanted, current] = value(sides[0]) === value(sides[1]) ? sides.map(typed) : sides.map(value);
+  let [wanted, current] = sides.map(value);
+  if (wanted === current) {
+    // RabbitMQ shows a number and a text alike. It takes only one of the two when a queue is made.
+    const text = typeof asked.arguments?.[argument] === 'string';
+    [wanted, current] = text
+      ? [`${wanted} (a text)`, `${current} (a number)`]
+      : [`${wanted} (a number)`, `${current} (a text)`];
+  }
   return new TopologyMismatchError({
     what: what as 'queue' | 'exchange',
     name,
@@ -92,14 +103,6 @@ function mismatch(text: string, asked: Asked, cause: unknown): Error {
 function value(text: string): string {
   const found = /^(?:the value )?('[^']*')/.exec(text.trim());
   return found ? found[1] : text.trim().replace(/"$/, '');
-}
-
-// "the value '5' of type 'signedint'" -> '5' (a number, signedint)
-function typed(text: string): string {
-  const type = /of type '([^']*)'/.exec(text)?.[1];
-  if (type === undefined) return value(text);
-  const kind = /str$/.test(type) ? 'text' : type === 'bool' ? 'true or false' : 'a number';
-  return `${value(text)} (${kind}, ${type})`;
 }
 
 function brief(text: string): string {

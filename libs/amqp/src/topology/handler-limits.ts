@@ -27,10 +27,11 @@ export const POISON_DELIVERIES = 5;
 /** @throws ConfigError when limits contradict each other; `name` is the handler's */
 export function checkLimits(plan: LimitedHandler, { consumerTimeout }: Settings, name: string): void {
   const held = longest(plan);
-  if (held !== undefined && consumerTimeout > 0 && held >= consumerTimeout && plan.ack !== 'none') {
+  const until = heldUntil(plan, consumerTimeout);
+  if (held > 0 && until > 0 && held >= until && plan.ack !== 'none') {
     throw new ConfigError(
-      `${name} may hold a message for ${described(plan, held)}, but the broker takes it back after ${humanDuration(consumerTimeout)}`,
-      'lower timeout, or raise consumer_timeout of the broker and say so with the connection option consumerTimeout (0: it has none)',
+      `${name} may hold a message for ${described(plan, held)}, but the broker takes it back after ${humanDuration(until)}`,
+      `lower ${plan.timeout === undefined ? 'batch.wait' : 'timeout'}, or raise consumer_timeout of the broker and say so with the connection option consumerTimeout (0: it has none)`,
     );
   }
   const limit = plan.queue.arguments['x-delivery-limit'];
@@ -47,14 +48,10 @@ export function suspicions(plan: LimitedHandler, { consumerTimeout, rpc }: Setti
   const found: string[] = [];
   const { timeout, prefetch, concurrency, batch, retry, registration } = plan;
   const rounds = Math.ceil(prefetch / (batch ? concurrency * batch.size : concurrency));
-  if (
-    timeout !== undefined &&
-    consumerTimeout > 0 &&
-    plan.ack !== 'none' &&
-    rounds * timeout > consumerTimeout
-  ) {
+  const until = heldUntil(plan, consumerTimeout);
+  if (timeout !== undefined && until > 0 && plan.ack !== 'none' && rounds * timeout > until) {
     found.push(
-      `${plan.id}: ${rounds} runs of up to ${humanDuration(timeout)} one after the other (prefetch ${prefetch}, concurrency ${concurrency}) can take longer than the broker lets a message be held (${humanDuration(consumerTimeout)}); lower the prefetch`,
+      `${plan.id}: ${rounds} runs of up to ${humanDuration(timeout)} one after the other (prefetch ${prefetch}, concurrency ${concurrency}) can take longer than the broker lets a message be held (${humanDuration(until)}); lower the prefetch`,
     );
   }
   const waits = waitsOf(retry).reduce((sum, wait) => sum + wait, 0);
@@ -66,14 +63,21 @@ export function suspicions(plan: LimitedHandler, { consumerTimeout, rpc }: Setti
   return found;
 }
 
-/** How long a delivery can be held by a run and its batch; undefined without a timeout. */
-function longest({ timeout, batch }: LimitedHandler): number | undefined {
-  return timeout === undefined ? undefined : timeout + (batch?.wait ?? 0);
+/** How long a delivery can be held by its batch and a run, as far as it is known. */
+function longest({ timeout, batch }: LimitedHandler): number {
+  return (timeout ?? 0) + (batch?.wait ?? 0);
+}
+
+/** How long the broker lets a consumer of the queue hold a message: a queue may have a time of its own. */
+function heldUntil({ queue }: LimitedHandler, consumerTimeout: number): number {
+  const own = queue.arguments['x-consumer-timeout'];
+  return typeof own === 'number' ? own : consumerTimeout;
 }
 
 function described({ timeout, batch }: LimitedHandler, held: number): string {
   if (!batch) return humanDuration(held);
-  return `${humanDuration(held)} (timeout ${humanDuration(timeout ?? 0)} and batch.wait ${humanDuration(batch.wait)})`;
+  const run = timeout === undefined ? '' : `timeout ${humanDuration(timeout)} and `;
+  return `${humanDuration(held)} (${run}batch.wait ${humanDuration(batch.wait)})`;
 }
 
 function buries({ queue }: LimitedHandler): boolean {

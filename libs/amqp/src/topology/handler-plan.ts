@@ -75,6 +75,7 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
   const given = queueOf(registration, settings, name);
   const keepsDead = (options.deadLetter ?? kind !== 'rpc') !== false;
   const deadQueue = keepsDead && !options.stream ? deadQueueName(given.name) : undefined;
+  if (deadQueue) checkedDeadQueue(deadQueue, name);
   // Requests expire as a matter of course, and their callers know what became of them.
   const queue =
     deadQueue && kind !== 'rpc' ? withBrokerDeadLettering(given, modeOf(options, settings)) : given;
@@ -102,6 +103,16 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
   };
   checkLimits(plan, settings, name);
   return back.exchange === '' ? plan : { ...plan, wishes: joined(plan.wishes, wayBackWishes(queue)) };
+}
+
+// Longer than the queue's own name: found out at the first dead letter, it would be too late.
+function checkedDeadQueue(deadQueue: string, name: string): void {
+  const bytes = Buffer.byteLength(deadQueue);
+  if (bytes <= 255) return;
+  throw new ConfigError(
+    `${name}: the name of its dead-letter queue '${deadQueue}' is ${bytes} bytes long`,
+    'AMQP allows 255 bytes; shorten the name of the queue, or use deadLetter: false',
+  );
 }
 
 function modeOf({ deadLetter }: HandlerOptions, settings: Settings): 'wanted' | 'unwanted' {

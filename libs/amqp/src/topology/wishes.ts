@@ -2,6 +2,7 @@
 
 import { ConfigError } from '../model/errors.js';
 import { milliseconds } from '../model/duration.js';
+import type { Headers } from '../model/message.js';
 import { checkName } from '../model/outgoing-headers.js';
 import type {
   BindingOptions,
@@ -61,10 +62,9 @@ export function exchangeSpec(option: ExchangeOption, askedBy: string): ExchangeS
     durable: options.durable ?? true,
     autoDelete: options.autoDelete ?? false,
     internal: options.internal ?? false,
-    arguments: {
-      ...options.arguments,
-      ...(options.alternateExchange === undefined ? {} : { 'alternate-exchange': options.alternateExchange }),
-    },
+    arguments: withOptions(options.arguments, `${askedBy}: exchange '${options.name}'`, [
+      ['alternateExchange', 'alternate-exchange', options.alternateExchange],
+    ]),
     declare: byName ? 'check' : (options.declare ?? 'create'),
     askedBy,
   };
@@ -74,13 +74,23 @@ export function exchangeSpec(option: ExchangeOption, askedBy: string): ExchangeS
 export function queueSpec(options: QueueOptions, fallback: QueueType, askedBy: string): QueueSpec {
   checkedName('queue', options.name, askedBy);
   const type = queueType(options, fallback, askedBy);
-  const args: Record<string, unknown> = { ...options.arguments };
+  const { maxPriority, messageTtl, maxLength, singleActive } = options;
+  const args = withOptions(options.arguments, `${askedBy}: queue '${options.name}'`, [
+    ['queueType', 'x-queue-type', options.queueType === 'default' ? undefined : options.queueType],
+    ['maxPriority', 'x-max-priority', maxPriority],
+    [
+      'messageTtl',
+      'x-message-ttl',
+      messageTtl === undefined ? undefined : milliseconds(messageTtl, 'messageTtl'),
+    ],
+    ['maxLength', 'x-max-length', maxLength],
+    ['singleActive', 'x-single-active-consumer', singleActive],
+  ]);
+  // `false` is what the broker takes a queue without the argument for.
+  if (singleActive === false && options.arguments?.['x-single-active-consumer'] === undefined) {
+    delete args['x-single-active-consumer'];
+  }
   if (type !== 'default' && args['x-queue-type'] === undefined) args['x-queue-type'] = type;
-  if (options.maxPriority !== undefined) args['x-max-priority'] = options.maxPriority;
-  if (options.messageTtl !== undefined)
-    args['x-message-ttl'] = milliseconds(options.messageTtl, 'messageTtl');
-  if (options.maxLength !== undefined) args['x-max-length'] = options.maxLength;
-  if (options.singleActive) args['x-single-active-consumer'] = true;
   return {
     name: options.name,
     durable: options.durable ?? true,
@@ -89,6 +99,27 @@ export function queueSpec(options: QueueOptions, fallback: QueueType, askedBy: s
     askedBy,
     temporary: false,
   };
+}
+
+/** Arguments, and options that stand for some. @throws ConfigError when the two say different things */
+function withOptions(
+  given: Headers | undefined,
+  what: string,
+  options: readonly (readonly [option: string, argument: string, value: unknown])[],
+): Record<string, unknown> {
+  const args: Record<string, unknown> = { ...given };
+  for (const [option, argument, value] of options) {
+    if (value === undefined) continue;
+    const there = args[argument];
+    if (there !== undefined && there !== value) {
+      throw new ConfigError(
+        `${what} has ${option} ${JSON.stringify(value)} and arguments['${argument}'] ${JSON.stringify(there)}`,
+        `they mean the same; leave one of them out`,
+      );
+    }
+    args[argument] = value;
+  }
+  return args;
 }
 
 /** A queue for one consumer's life. */
@@ -161,7 +192,8 @@ function checkPattern(pattern: string, askedBy: string): void {
   );
 }
 
-function checkedName(what: string, name: unknown, askedBy: string): void {
+/** @throws ConfigError for a name that AMQP does not take */
+export function checkedName(what: string, name: unknown, askedBy: string): void {
   try {
     checkName(what, name);
   } catch (error) {
