@@ -49,7 +49,7 @@ onEachBroker('bad calls', (broker) => {
   const runs = new Collector<unknown>('runs');
 
   beforeAll(async () => {
-    rabbit = kept(warren(broker.url, { maxMessageBytes: LIMIT }));
+    rabbit = kept(warren(broker.url, { maxMessageBytes: LIMIT, rpc: { replyTo: 'any' } }));
     await rabbit.rpc(SERVED, ({ payload }) => (runs.push(payload), serve(payload))).open();
   });
   afterAll(() => rabbit.broker.close());

@@ -214,7 +214,7 @@ onEachBroker('a caller that is gone', (broker) => {
       const started = new Collector<unknown>();
       let release = (): void => undefined;
       const first = new Promise<void>((resolve) => (release = resolve));
-      const rabbit = await warren(broker.url)
+      const rabbit = await warren(broker.url, { rpc: { replyTo: 'any' } })
         .rpc(queue, ({ payload }) => (started.push(payload), payload === 'first' ? first : payload), {
           ...{ concurrency: 1, ifCallerGone: 'skip' },
         })
@@ -237,7 +237,7 @@ onEachBroker('a caller that is gone', (broker) => {
 
   it('does not fill the log, however many answers it does not get', async () => {
     const CALLS = 300;
-    const rabbit = await warren(broker.url)
+    const rabbit = await warren(broker.url, { rpc: { replyTo: 'any' } })
       .rpc('flood', () => 1)
       .open();
     const channel = await (await broker.connect()).createConfirmChannel();

@@ -53,7 +53,7 @@ onEachBroker('deadlines', (broker) => {
 
   it('keep a request from being run that comes too late, which is answered and told', async () => {
     const runs = new Collector<unknown>();
-    const rabbit = await warren(broker.url)
+    const rabbit = await warren(broker.url, { rpc: { replyTo: 'any' } })
       .rpc('late', ({ payload }) => runs.push(payload))
       .open();
     const channel = await (await broker.connect()).createChannel();
@@ -75,7 +75,7 @@ onEachBroker('deadlines', (broker) => {
 
   it('of a caller that only says expiration hold too, through every retry', async () => {
     const attempts = new Collector<Delivery>();
-    const rabbit = await warren(broker.url)
+    const rabbit = await warren(broker.url, { rpc: { replyTo: 'any' } })
       .rpc('expiring', (delivery) => (attempts.push(delivery), Promise.reject(new Error('no'))), {
         retry: { delays: 100, attempts: 50, jitter: false },
       })
@@ -110,7 +110,7 @@ onEachBroker('deadlines', (broker) => {
   it.each([1e15, Number.MAX_SAFE_INTEGER, -1e15, 'soon', null, true])(
     'that make no sense (%s) harm nobody',
     async (deadline) => {
-      const rabbit = await warren(broker.url)
+      const rabbit = await warren(broker.url, { rpc: { replyTo: 'any' } })
         .rpc('odd', ({ payload }) => payload)
         .open();
       const channel = await (await broker.connect()).createChannel();

@@ -254,7 +254,7 @@ onEachBroker('text from the wire in the log', (broker) => {
   });
 
   it('cannot forge lines with reply-to, correlation id, headers or type of a request', async () => {
-    const rabbit = await warren(broker.url)
+    const rabbit = await warren(broker.url, { rpc: { replyTo: 'any' } })
       .rpc('evil.rpc', () => {
         throw Object.assign(new Error(EVIL), { name: EVIL });
       })

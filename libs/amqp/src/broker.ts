@@ -80,7 +80,8 @@ export class Broker {
       onUnblocked: () => this.outbound.flush(),
     });
     this.outbound = new Outbound({
-      ...{ connection: this.links.publish, replies: this.links.reply },
+      ...{ connection: this.links.publish, replies: this.links.reply, firstReplies: this.links.firstReply },
+      server: () => this.links.server,
       ...{ settings: all, clock, deadlines: this.deadlines, counters },
       codecs: new CodecRegistry(this.settings.codecs, this.settings.maxMessageBytes),
       events: this.events,

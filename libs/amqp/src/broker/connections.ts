@@ -1,11 +1,13 @@
 // The connections of a broker object: one that publishes and calls, one that consumes when there are handlers, and one
-// for answers when there are handlers that answer. An answer goes where its request says, and RabbitMQ closes the
-// connection for some addresses that look right; publishes and consumers must not suffer for that.
+// for answers when there are handlers that answer. An answer goes where its request says, and RabbitMQ before 4.3 closes
+// the connection for some addresses that look right; publishes, consumers and answers to others must not suffer for that,
+// so there it has a fourth one, for first answers, from the first such answer on.
 
 import { Connection, type ConnectionEvent } from '../link/connection.js';
 import { connectionReports } from '../link/reports.js';
 import { onWall, type Clock } from '../model/clock.js';
 import type { Counters } from '../model/counters.js';
+import { NO_SERVER, type Server } from '../model/direct-reply.js';
 import { describeError, printable } from '../model/logger.js';
 import type { Settings } from '../model/settings.js';
 import type { Events } from '../observe/listeners.js';
@@ -15,7 +17,7 @@ import { redeclare } from './redeclare.js';
 import type { ConnectionStatus } from './status.js';
 
 /** What a connection is for; the second half of its name. */
-type Role = 'publish' | 'consume' | 'reply';
+type Role = 'publish' | 'consume' | 'reply' | 'first-reply';
 
 /** What connections are made from. */
 export interface ConnectionsOptions {
@@ -43,6 +45,8 @@ export class Connections {
   consume: Connection | undefined;
   /** Also made for publishers: it connects when it is first used. */
   readonly reply: Connection;
+  /** Connects when it is first used. Its losses are those of strangers, so its state says nothing about health. */
+  readonly firstReply: Connection;
   /** Whether everything was declared when the connection that declares opened last. */
   declared = true;
   private answers = false;
@@ -51,6 +55,13 @@ export class Connections {
   constructor(private readonly options: ConnectionsOptions) {
     this.publish = this.make('publish', () => !this.consume);
     this.reply = this.make('reply', () => false);
+    this.firstReply = this.make('first-reply', () => false);
+  }
+
+  /** The broker at the other end, as far as any connection was open. */
+  get server(): Server {
+    const { consume, publish, reply } = this;
+    return [consume, reply, publish].find((one) => one?.server !== NO_SERVER)?.server ?? NO_SERVER;
   }
 
   /** From now on there is one for consuming, and when `answers`, one for answers. */
@@ -81,7 +92,8 @@ export class Connections {
 
   /** Closes all. Always settles. */
   async close(): Promise<void> {
-    await Promise.all([this.consume?.close(), this.publish.close(), this.reply.close()]);
+    const { consume, publish, reply, firstReply } = this;
+    await Promise.all([consume, publish, reply, firstReply].map((one) => one?.close()));
     // Whoever was told only now how a publish ended gets to act on it before the process may end.
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -35,14 +35,17 @@ export function consumersOf({
   const connection = links.forConsuming(answers);
   const { service } = shared.settings;
   const source: Source = {
-    service,
-    name,
+    ...{ service, name },
     get vhost() {
       return connection.vhost;
     },
+    get server() {
+      return connection.server;
+    },
   };
   const consumers = new Consumers({
-    ...{ connection, replies: links.reply },
+    connection,
+    replies: (replyTo) => outbound.answers.connectionFor(replyTo),
     handlers,
     topology: plan,
     declared: () => links.declared,

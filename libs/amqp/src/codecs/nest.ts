@@ -18,6 +18,15 @@ export const nest: Codec = {
     const packet = parseJson(utf8(content));
     return isPacket(packet) ? packet.data : packet;
   },
+  // The id is that of the call, and asking again is another call.
+  identity(content) {
+    try {
+      const packet = parseJson(utf8(content));
+      return isPacket(packet) ? body({ ...packet, id: undefined }).content : content;
+    } catch {
+      return content;
+    }
+  },
   encodeReply: (value, more = false) =>
     body(more ? { response: value } : { response: value, isDisposed: true }),
   encodeEnd: () => body({ isDisposed: true }),

@@ -3,6 +3,7 @@
 
 import type { Encoded } from '../model/codec.js';
 import type { Delivery, Ending } from '../model/delivery.js';
+import { isDirectReply } from '../model/direct-reply.js';
 import { RabbitError } from '../model/errors.js';
 import { HEADER } from '../model/headers.js';
 import { describeError, printable } from '../model/logger.js';
@@ -10,7 +11,7 @@ import type { Headers, OutgoingMessage } from '../model/message.js';
 import { newMessageId } from '../model/message-id.js';
 import type { AnswerWaiter } from '../model/outlet.js';
 import { callerErrorFacts } from './caller-errors.js';
-import { isDirect, mayReplyTo } from './reply-address.js';
+import { mayReplyTo } from './reply-address.js';
 import type { HandlerRoom } from './step.js';
 
 /** A reply's body, and whether it is an error. */
@@ -53,7 +54,7 @@ function jsonFacts(facts: object): Encoded {
 
 /** Where a request wants its answer; undefined (and a line in the log) when it must not have one there, or wants none. */
 export function replyAddress(
-  { plan, settings, logger, calls }: HandlerRoom,
+  { plan, settings, logger, calls, source }: HandlerRoom,
   delivery: Delivery,
 ): string | undefined {
   const { replyTo } = delivery.message.properties;
@@ -62,10 +63,9 @@ export function replyAddress(
     calls.lines.say(warn, `${plan.id} answered a request without reply-to; the answer was dropped`);
     return undefined;
   }
-  if (mayReplyTo(replyTo, delivery.queue, settings.rpc.replyTo)) return replyTo;
-  logger.error(
-    `${plan.id} got a request whose reply-to '${printable(replyTo)}' is refused; no answer was sent`,
-  );
+  if (mayReplyTo(replyTo, delivery.queue, settings.rpc.replyTo, source.server)) return replyTo;
+  const line = `${plan.id} got a request whose reply-to '${printable(replyTo)}' is refused; no answer was sent (see rpc.replyTo)`;
+  calls.lines.say((text) => logger.error(text), line);
   return undefined;
 }
 
@@ -90,7 +90,7 @@ export function replyMessage(
     routingKey: replyTo,
     content: reply.content,
     // RabbitMQ hands back what is sent to a direct address although it delivers it.
-    mandatory: !isDirect(replyTo),
+    mandatory: !isDirectReply(replyTo),
     properties: {
       contentType: reply.contentType,
       headers: all,

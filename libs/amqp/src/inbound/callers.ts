@@ -4,13 +4,24 @@
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import type { Clock } from '../model/clock.js';
-import { isDirect } from './reply-address.js';
+import { isDirectReply } from '../model/direct-reply.js';
 
 /** What it is made from. */
 export interface CallersOptions {
-  readonly connection: Connection;
+  /** Over which the broker may be asked about an address. */
+  readonly connection: (replyTo: string) => Connection;
   readonly clock: Clock;
 }
+
+/** What asks over one connection. */
+interface Asker {
+  channel: LiveChannel | undefined;
+  /** The last question. */
+  asking: Promise<unknown>;
+}
+
+/** How long a question waits for its connection, in ms. */
+const CONNECT = 1_000;
 
 /** Names of direct addresses that are gone: they are never used again. */
 const REMEMBERED = 1_000;
@@ -18,36 +29,41 @@ const REMEMBERED = 1_000;
 /** See the top of the file. */
 export class Callers {
   private readonly gone = new Set<string>();
-  private channel: LiveChannel | undefined;
-  private asking: Promise<unknown> = Promise.resolve();
+  private readonly askers = new Map<Connection, Asker>();
 
   constructor(private readonly options: CallersOptions) {}
 
   /** Whether nobody listens at a reply address any more. When it cannot be found out, somebody does. */
   isGone(replyTo: string): Promise<boolean> {
     if (this.gone.has(replyTo)) return Promise.resolve(true);
+    const connection = this.options.connection(replyTo);
+    let asker = this.askers.get(connection);
+    if (!asker) this.askers.set(connection, (asker = { channel: undefined, asking: Promise.resolve() }));
     // One at a time: after a "no" the next question needs another channel.
-    const asked = this.asking.then(() => this.ask(replyTo)).catch(() => false);
-    this.asking = asked;
+    const asked = asker.asking.then(() => this.ask(replyTo, connection, asker)).catch(() => false);
+    asker.asking = asked;
     return asked;
   }
 
   /** Always settles. */
   async close(): Promise<void> {
-    await this.asking;
-    // Its connection is closed next, in a time that is bounded.
-    this.channel = undefined;
+    await Promise.all([...this.askers.values()].map(({ asking }) => asking));
+    // Their connections are closed next, in a time that is bounded.
+    this.askers.clear();
   }
 
-  private async ask(replyTo: string): Promise<boolean> {
-    if (!this.channel?.alive) this.channel = await this.options.connection.openChannel('plain');
+  private async ask(replyTo: string, connection: Connection, asker: Asker): Promise<boolean> {
+    if (!asker.channel?.alive) {
+      await connection.opened(CONNECT);
+      asker.channel = await connection.openChannel('plain');
+    }
     try {
-      await this.channel.declaring.checkQueue(replyTo);
+      await asker.channel.declaring.checkQueue(replyTo);
       return false;
     } catch (error) {
       const isGone = (error as { code?: unknown } | undefined)?.code === 404;
       // Queues with a name may come back.
-      if (isGone && isDirect(replyTo)) this.remember(replyTo);
+      if (isGone && isDirectReply(replyTo)) this.remember(replyTo);
       return isGone;
     }
   }

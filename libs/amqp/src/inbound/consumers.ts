@@ -16,8 +16,8 @@ import { Watchdog } from './watchdog.js';
 /** What consumers are made from. */
 export interface ConsumersOptions {
   readonly connection: Connection;
-  /** Where answers leave: to ask about some reply addresses costs the connection, as to publish to them does. */
-  readonly replies: Connection;
+  /** Where an answer to an address leaves: to ask about some costs the connection, as to publish to them does. */
+  readonly replies: (replyTo: string) => Connection;
   readonly handlers: readonly HandlerPlan[];
   readonly topology: TopologyPlan;
   /** Whether all of it was declared when the connection opened. */

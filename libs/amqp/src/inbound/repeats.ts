@@ -59,7 +59,7 @@ export function repeats(
     const { messageId } = delivery.message.properties;
     if (messageId === undefined || messageId === '') return run();
     const key = keyOf(room, delivery);
-    const request = digestOf(delivery);
+    const request = digestOf(room, delivery);
     for (;;) {
       const other = running.get(key);
       if (!other) break;
@@ -82,9 +82,11 @@ function keyOf({ plan, source }: HandlerRoom, { queue, message }: Delivery): str
 }
 
 /** Tells one request from another with the same id. */
-function digestOf({ message: { content, properties }, exchange, routingKey }: Delivery): string {
+function digestOf({ plan: { codec } }: HandlerRoom, { message, exchange, routingKey }: Delivery): string {
+  const { content, properties } = message;
   const { contentType, contentEncoding } = properties;
-  return hash(JSON.stringify([exchange, routingKey, contentType, contentEncoding]), content);
+  const facts = JSON.stringify([exchange, routingKey, contentType, contentEncoding]);
+  return hash(facts, codec?.identity?.(content, properties) ?? content);
 }
 
 function hash(text: string, content: Buffer = EMPTY): string {

@@ -1,62 +1,36 @@
-// Where an answer may go. A request names the address itself, so it can be anything: a malformed direct
-// reply-to makes RabbitMQ close the connection that publishes to it, and a reply-to that names the request
-// queue itself would make the handler answer itself for ever.
+// Where an answer may go. A request names the address itself, so it can be anything: a queue of somebody else, where our
+// answer would be taken for a message; the queue of the request, so that the handler answers itself for ever; or an
+// address of direct reply-to that the broker does not bear (model/direct-reply.ts).
 
-const DIRECT = 'amq.rabbitmq.reply-to';
+import { isDirectReply, isWellFormed, type Server } from '../model/direct-reply.js';
+import type { Settings } from '../model/settings.js';
 
-/** Addresses that were found harmless: so many, since anybody can make some. */
+/** Addresses that were found well formed: so many, since anybody can make some. */
 const REMEMBERED = 1_000;
-const harmless = new Set<string>();
+const wellFormed = new Set<string>();
 
-/** Whether it is, or pretends to be, an address of RabbitMQ's direct reply-to: one that is no queue. */
-export function isDirect(replyTo: string): boolean {
-  return replyTo.startsWith(DIRECT);
-}
+/** Queues that only their owner reads: ours, and those that RabbitMQ named, which clients make exclusive. */
+const OWN = /^amq\.gen-|\.replies\.[0-9a-f]{8}$/;
 
-/** Whether an answer may be sent to `replyTo`. `prefixes`: the names that queues may begin with; undefined allows all. */
+/** Whether an answer may be sent to `replyTo`. `allowed`: `any` queue, or the beginnings of names beside the usual ones. */
 export function mayReplyTo(
   replyTo: string,
   requestQueue: string,
-  prefixes: readonly string[] | undefined,
+  allowed: Settings['rpc']['replyTo'],
+  server: Server,
 ): boolean {
-  if (isDirect(replyTo)) return isHarmless(replyTo);
+  if (isDirectReply(replyTo)) return isHarmless(replyTo, server);
   if (replyTo === requestQueue) return false;
-  return prefixes === undefined || prefixes.some((prefix) => replyTo.startsWith(prefix));
+  if (allowed === 'any' || OWN.test(replyTo)) return true;
+  return allowed.some((prefix) => replyTo.startsWith(prefix));
 }
 
-/**
- * RabbitMQ's names are `amq.rabbitmq.reply-to.<process>.<key>`, both in base64; only a name of two such parts that does
- * not decode hurts it. Other brokers make names of another form, and RabbitMQ returns those as unroutable.
- */
-function isHarmless(replyTo: string): boolean {
+function isHarmless(replyTo: string, server: Server): boolean {
+  if (server.product !== 'RabbitMQ') return isWellFormed(replyTo, server);
   // A caller has one address for all its calls.
-  if (harmless.has(replyTo)) return true;
-  if (!isWellFormed(replyTo)) return false;
-  if (harmless.size >= REMEMBERED) harmless.clear();
-  harmless.add(replyTo);
+  if (wellFormed.has(replyTo)) return true;
+  if (!isWellFormed(replyTo, server)) return false;
+  if (wellFormed.size >= REMEMBERED) wellFormed.clear();
+  wellFormed.add(replyTo);
   return true;
-}
-
-function isWellFormed(replyTo: string): boolean {
-  if (replyTo === DIRECT) return false;
-  const parts = replyTo.slice(DIRECT.length + 1).split('.');
-  if (parts.length !== 2) return true;
-  const [bytes, key] = parts.map(base64);
-  return bytes !== undefined && key !== undefined && isProcess(bytes);
-}
-
-function base64(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, 'base64');
-  return text !== '' && bytes.toString('base64') === text ? bytes : undefined;
-}
-
-// Erlang's external form of a process: version 131, tag 88 (103 in old releases), the node's name as an atom
-// (tag 119 with one byte of length, 100 or 118 with two), and 12 bytes (9 in old releases) that count.
-function isProcess(bytes: Buffer): boolean {
-  if (bytes.length < 4 || bytes[0] !== 131) return false;
-  const counters = bytes[1] === 88 ? 12 : bytes[1] === 103 ? 9 : undefined;
-  if (counters === undefined) return false;
-  if (bytes[2] === 119) return bytes.length === 4 + bytes[3] + counters;
-  const long = bytes[2] === 118 || bytes[2] === 100;
-  return long && bytes.length >= 5 && bytes.length === 5 + bytes.readUInt16BE(3) + counters;
 }

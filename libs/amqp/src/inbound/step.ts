@@ -6,6 +6,7 @@ import type { Clock } from '../model/clock.js';
 import type { RemoteErrorFacts } from '../model/codec.js';
 import type { Counters } from '../model/counters.js';
 import type { Deadlines } from '../model/deadlines.js';
+import type { Server } from '../model/direct-reply.js';
 import type { Delivery } from '../model/delivery.js';
 import type { BrokerLogger } from '../model/logger.js';
 import type { AnswerOutlet, Outlet } from '../model/outlet.js';
@@ -28,6 +29,8 @@ export interface Source {
   readonly name: string;
   /** Of the connection that is open. */
   readonly vhost: string;
+  /** The broker. */
+  readonly server: Server;
 }
 
 /** What steps may use. One per handler. */

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Deadline } from '../model/deadlines.js';
 import type { Delivery } from '../model/delivery.js';
+import { isDirectReply } from '../model/direct-reply.js';
 import { HandlerTimeoutError } from '../model/errors.js';
 import { HEADER } from '../model/headers.js';
 import type { OutgoingMessage } from '../model/message.js';
@@ -11,7 +12,6 @@ import { assertFits } from '../model/schema.js';
 import { errorReply, replyAddress, replyMessage, valueReply, type Reply } from './answer.js';
 import { KEEP_ALIVE, streamOut, type Credit, type SentItem, type StreamOutlet } from './answer-stream.js';
 import { CallerLeftError, ShuttingDownError } from './calls.js';
-import { isDirect } from './reply-address.js';
 import { letGo, Stopping } from './stopping.js';
 import type { HandlerRoom } from './step.js';
 
@@ -122,7 +122,7 @@ const ASK_EVERY = 2_000;
 
 /** Nothing comes back from a direct address, so whether its caller left must be asked. */
 function askForCaller({ room, delivery, replyTo }: Target): () => void {
-  if (!isDirect(replyTo)) return () => undefined;
+  if (!isDirectReply(replyTo)) return () => undefined;
   let cancel: () => void;
   const wait = (): void => {
     cancel = room.clock.after(ASK_EVERY, () => {
@@ -168,7 +168,7 @@ function ownOutlet(to: Target): StreamOutlet {
     alive: async () => {
       await send(to, EMPTY, { ...about(), [HEADER.alive]: 1 });
       // Nothing comes back from a direct address, whoever is there.
-      if (isDirect(to.replyTo) && (await room.callers.isGone(to.replyTo))) throw new CallerLeftError();
+      if (isDirectReply(to.replyTo) && (await room.callers.isGone(to.replyTo))) throw new CallerLeftError();
     },
     end: (count) => send(to, EMPTY, { ...about(), [HEADER.end]: count }),
   };

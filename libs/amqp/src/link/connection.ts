@@ -3,12 +3,13 @@
 
 import type { Channel, ChannelModel } from 'amqplib';
 import { backoff } from '../model/backoff.js';
+import { NO_SERVER, serverOf, type Server } from '../model/direct-reply.js';
 import { ConfigError, ConnectionLostError, type RabbitError } from '../model/errors.js';
 import { describeError } from '../model/logger.js';
 import { hintFor } from '../model/reply-code.js';
 import { inTime, type Clock } from '../model/clock.js';
 import { LiveChannel } from './channel.js';
-import { dial, prove } from './dial.js';
+import { dial, propertiesOf, prove } from './dial.js';
 import { DataPlane } from './hot/data-plane.js';
 import { endpoints, type Endpoint, type EndpointOptions } from './endpoints.js';
 import { isPermanent, refusal } from './refusal.js';
@@ -56,6 +57,8 @@ export class Connection {
   life = 0;
   /** The virtual host that it is in, or was last. */
   vhost = '';
+  /** The broker at its other end, or that was there last. */
+  server: Server = NO_SERVER;
   private model: ChannelModel | undefined;
   private plane: DataPlane | undefined;
   /** Open channels of the current life. */
@@ -191,6 +194,7 @@ export class Connection {
     model.on('unblocked', () => this.setBlocked(false, ''));
     this.model = model;
     this.plane = DataPlane.on(model);
+    this.server = serverOf(propertiesOf(model));
     this.life++;
     await this.prepare(model, ended);
     this.lastError = undefined;

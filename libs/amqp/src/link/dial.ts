@@ -20,6 +20,13 @@ export function userOf(connection: object): string | undefined {
   return users.get(connection);
 }
 
+/** With which the broker greeted. */
+export function propertiesOf({
+  connection,
+}: ChannelModel): { product?: unknown; version?: unknown } | undefined {
+  return (connection as { serverProperties?: { product?: unknown; version?: unknown } }).serverProperties;
+}
+
 /** Connects. `kill` destroys the socket, now and for as long as the connection lives. */
 export async function dial(
   endpoint: Endpoint,

@@ -37,6 +37,8 @@ export interface Codec {
   decode(content: Buffer, properties: MessageProperties): unknown;
   /** Whether a message is for the handler that has this codec, if its body decides and not only its key. Never throws. */
   accepts?(content: Buffer, properties: MessageProperties): boolean;
+  /** What of a body makes it the same request when it comes twice, if not all of it. For `idempotent`. Never throws. */
+  identity?(content: Buffer, properties: MessageProperties): Buffer;
   /** The body of a successful reply, if it differs from `encode`. `more`: it is one of several, and not the last. */
   encodeReply?(value: unknown, more?: boolean): Encoded;
   /** The body that ends an answer of several replies, if this wire streams in a form of its own. */

@@ -85,10 +85,12 @@ export interface RpcOptions {
   /** Calls that may be under way at once. Default 10000. */
   readonly maxPending?: number;
   /**
-   * Where replies may go besides direct reply-to: prefixes of queue names. Default: any queue except the one
-   * the request came from.
+   * Where replies may go besides direct reply-to and queues that only their caller reads: those of this library
+   * (`<service>.replies.<random>`) and those that RabbitMQ named (`amq.gen-...`). Beginnings of queue names, or `any`
+   * queue except the one the request came from: then whoever may call also has messages written to queues that he may not
+   * write to. Default: none.
    */
-  readonly replyTo?: readonly string[];
+  readonly replyTo?: 'any' | readonly string[];
 }
 
 /** Defaults of `publish` and `send`, and the room where they wait while the broker is away or blocked. */

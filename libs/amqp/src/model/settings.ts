@@ -33,7 +33,7 @@ export interface Settings {
     readonly reply: 'direct' | 'queue';
     readonly exposeErrors: boolean;
     readonly maxPending: number;
-    readonly replyTo: readonly string[] | undefined;
+    readonly replyTo: 'any' | readonly string[];
   };
   readonly publish: {
     readonly persistent: boolean;
@@ -83,7 +83,7 @@ export function settings(options: BrokerOptions = {}): Settings {
       reply: options.rpc?.reply ?? 'direct',
       exposeErrors: options.rpc?.exposeErrors ?? false,
       maxPending: options.rpc?.maxPending ?? 10_000,
-      replyTo: options.rpc?.replyTo,
+      replyTo: options.rpc?.replyTo ?? [],
     },
     publish: {
       persistent: options.publish?.persistent ?? true,

@@ -9,7 +9,8 @@ import type { Connection } from '../link/connection.js';
 import type { Events } from '../observe/listeners.js';
 import { callsExchange } from '../topology/calls.js';
 import type { ExchangeSpec } from '../topology/schema.js';
-import { Answers } from './answers.js';
+import type { Server } from '../model/direct-reply.js';
+import { AnswerLanes } from './answer-lanes.js';
 import { Destinations } from './destinations.js';
 import { Publisher } from './publisher.js';
 import { Requester } from './requester.js';
@@ -20,6 +21,10 @@ export interface OutboundOptions {
   readonly connection: Connection;
   /** For answers of handlers. */
   readonly replies: Connection;
+  /** For first answers to addresses that may do harm. */
+  readonly firstReplies: Connection;
+  /** The broker at the other end. */
+  readonly server: () => Server;
   readonly counters: Counters;
   readonly settings: Settings;
   readonly clock: Clock;
@@ -37,7 +42,7 @@ export class Outbound {
   readonly sender: Sender;
   readonly publisher: Publisher;
   readonly requester: Requester;
-  readonly answers: Answers;
+  readonly answers: AnswerLanes;
   private readonly destinations: Destinations;
 
   constructor(options: OutboundOptions) {
@@ -51,7 +56,9 @@ export class Outbound {
     const { sender, destinations } = this;
     this.requester = new Requester({ ...options, destinations });
     this.publisher = new Publisher({ ...options, sender, destinations });
-    this.answers = new Answers({ ...options, connection: options.replies });
+    this.answers = new AnswerLanes({
+      ...{ ...options, connection: options.replies, first: options.firstReplies },
+    });
   }
 
   /** Queues in which messages of this process wait. */
