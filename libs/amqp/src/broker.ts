@@ -83,7 +83,7 @@ export class Broker {
       ...{ connection: this.links.publish, replies: this.links.reply, firstReplies: this.links.firstReply },
       server: () => this.links.server,
       ...{ settings: all, clock, deadlines: this.deadlines, counters },
-      codecs: new CodecRegistry(this.settings.codecs, this.settings.maxMessageBytes),
+      codecs: new CodecRegistry(this.settings.codecs, this.settings),
       events: this.events,
       describe: (exchange) => this.blueprint.exchange(exchange),
       shortenWait: internals.shortenWait ?? ((ms) => ms),

@@ -15,6 +15,7 @@ const MAX_DEPTH = 100;
 export const json: Codec = {
   name: 'json',
   contentTypes: ['application/json'],
+  readsJson: true,
   encode(payload) {
     if (payload === undefined) return { content: EMPTY, contentType: 'application/json' };
     const text = stringify(payload);

@@ -12,6 +12,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 export const nest: Codec = {
   name: 'nest',
   contentTypes: ['application/vnd.nestjs+json'],
+  readsJson: true,
   // Nest's server tells requests from events by the id alone, and answers with the correlation id.
   encode: (payload, about) => encode(about.routingKey, payload, about),
   decode(content) {

@@ -76,7 +76,7 @@ describe('decoding', () => {
     ['zstd', '{}'],
     ['gzip', gzipSync(Buffer.alloc(2_000, 0x31))],
   ])('%s that is not, is unknown, is double or unfolds beyond the limit is refused', (encoding, body) => {
-    const small = new CodecRegistry([], 1_000);
+    const small = new CodecRegistry([], { maxUnfoldedBytes: 1_000, maxJsonContainers: 100 });
     const properties = { contentType: 'application/json', contentEncoding: encoding };
     expect(() => small.decode(Buffer.from(body as string), properties)).toThrow(DecodeError);
   });

@@ -3,12 +3,22 @@
 import { bytes, toBuffer } from './bytes.js';
 import { json, parseJson } from './json.js';
 import { text, utf8 } from './text.js';
-import { decompress } from '../model/content-encoding.js';
+import { decompress, unfold } from '../model/content-encoding.js';
 import { DecodeError, EncodeError } from '../model/errors.js';
 import type { Codec, CodecLookup, Encoded, OutgoingFacts } from '../model/codec.js';
 import type { MessageProperties } from '../model/message.js';
 import { describeError, printable } from '../model/logger.js';
+import { DECODE_LIMITS } from '../model/settings.js';
+import { soon, type Soon } from '../model/soon.js';
 import { checkName } from '../model/outgoing-headers.js';
+
+/** What a body may come to before it is read. */
+export interface DecodeLimits {
+  /** Bytes that a compressed one may unfold to. */
+  readonly maxUnfoldedBytes: number;
+  /** Objects and arrays that JSON may hold. */
+  readonly maxJsonContainers: number;
+}
 
 /** All codecs of a broker, the application's own first. */
 export class CodecRegistry implements CodecLookup {
@@ -18,10 +28,9 @@ export class CodecRegistry implements CodecLookup {
   private lastType: string | undefined;
   private lastCodec: Codec | undefined;
 
-  /** `limit`: bytes that a compressed body may unfold to. */
   constructor(
     own: readonly Codec[] = [],
-    private readonly limit = 16 * 1024 * 1024,
+    private readonly limits: DecodeLimits = DECODE_LIMITS,
   ) {
     this.codecs = [...own, json, text, bytes];
   }
@@ -59,9 +68,24 @@ export class CodecRegistry implements CodecLookup {
    * @throws DecodeError
    */
   decode(body: Buffer, properties: MessageProperties, codec?: Codec): unknown {
+    return this.read(this.decompress(body, properties), properties, codec);
+  }
+
+  /** The same, beside the event loop where that takes long. @throws DecodeError */
+  decodeSoon(body: Buffer, properties: MessageProperties, codec?: Codec): Soon<unknown> {
+    // Most bodies are not compressed, and need no function to be made.
+    if (!properties.contentEncoding) return this.read(body, properties, codec);
+    return soon(unfold(body, properties.contentEncoding, this.limits.maxUnfoldedBytes), (content) =>
+      this.read(content, properties, codec),
+    );
+  }
+
+  private read(content: Buffer, properties: MessageProperties, codec?: Codec): unknown {
     const { contentType } = properties;
-    const content = this.decompress(body, properties);
-    if (!codec && !contentType) return guess(content);
+    if (!codec && !contentType) {
+      this.refuseMany(content);
+      return guess(content);
+    }
     const chosen = codec ?? this.forType(contentType as string);
     if (!chosen) {
       throw new DecodeError(
@@ -69,6 +93,7 @@ export class CodecRegistry implements CodecLookup {
         'register one with the option codecs, or give the handler codec: bytes',
       );
     }
+    if (chosen.readsJson) this.refuseMany(content);
     try {
       return chosen.decode(content, properties);
     } catch (error) {
@@ -83,7 +108,19 @@ export class CodecRegistry implements CodecLookup {
   }
 
   decompress(content: Buffer, { contentEncoding }: MessageProperties): Buffer {
-    return decompress(content, contentEncoding, this.limit);
+    return decompress(content, contentEncoding, this.limits.maxUnfoldedBytes);
+  }
+
+  // A body of brackets alone takes seconds to parse, and a hundred times its size in memory.
+  private refuseMany(content: Buffer): void {
+    const { maxJsonContainers } = this.limits;
+    // Each takes two bytes at least.
+    if (content.length <= 2 * maxJsonContainers || count(content, maxJsonContainers) <= maxJsonContainers)
+      return;
+    throw new DecodeError(
+      `the body has more than ${maxJsonContainers} brackets`,
+      'send several messages, or see maxJsonContainers',
+    );
   }
 
   private forType(contentType: string): Codec | undefined {
@@ -105,6 +142,18 @@ export class CodecRegistry implements CodecLookup {
     return found;
   }
 }
+
+/** Opening brackets, those inside of texts too; stops beyond the limit. */
+function count(content: Buffer, limit: number): number {
+  let found = 0;
+  for (const bracket of BRACKETS) {
+    let at = content.indexOf(bracket);
+    for (; at >= 0 && found <= limit; at = content.indexOf(bracket, at + 1)) found++;
+  }
+  return found;
+}
+
+const BRACKETS = [0x5b, 0x7b];
 
 function fits(type: string, name: string): boolean {
   return type.endsWith('*') ? name.startsWith(type.slice(0, -1)) : type === name;

@@ -2,6 +2,7 @@
 // here; json, text and bytes are in ../codecs, and an application may bring its own.
 
 import type { MessageProperties } from './message.js';
+import type { Soon } from './soon.js';
 
 /** An encoded payload. */
 export interface Encoded {
@@ -31,6 +32,8 @@ export interface Codec {
   readonly name: string;
   /** Content types it answers for, lower case, without parameters: `application/json`. A trailing `*` is a prefix. */
   readonly contentTypes: readonly string[];
+  /** Its bodies are JSON: what has more objects and arrays than `maxJsonContainers` is refused before `decode`. */
+  readonly readsJson?: boolean;
   /** Payload to bytes. Throw for what it cannot carry. */
   encode(payload: unknown, about: OutgoingFacts): Encoded;
   /** Bytes to payload. Throw for what it cannot read: the message is dead-lettered. */
@@ -65,6 +68,8 @@ export interface CodecLookup {
     about: OutgoingFacts,
   ): Encoded;
   decode(content: Buffer, properties: MessageProperties, codec?: Codec): unknown;
+  /** The same, beside the event loop where that takes long. @throws DecodeError */
+  decodeSoon(content: Buffer, properties: MessageProperties, codec?: Codec): Soon<unknown>;
   /** A body without its content-encoding. @throws DecodeError */
   decompress(content: Buffer, properties: MessageProperties): Buffer;
 }

@@ -1,18 +1,23 @@
-// Compressed bodies. A sender chooses what a body unfolds to, so unfolding has a limit, and only one layer
-// is ever taken off: a few kilobytes can hold gigabytes, and layers multiply.
+// Compressed bodies. A sender chooses what a body unfolds to, so unfolding has limits, and only one layer is ever taken
+// off: a few bytes can hold gigabytes, and layers multiply. What a stranger sends is unfolded beside the event loop.
 
+import { promisify } from 'node:util';
 import {
   brotliCompressSync,
+  brotliDecompress,
   brotliDecompressSync,
   deflateSync,
+  gunzip,
   gunzipSync,
   gzipSync,
+  inflate,
+  inflateRaw,
   inflateRawSync,
   inflateSync,
 } from 'node:zlib';
 import { DecodeError, EncodeError } from './errors.js';
 import { printable } from './logger.js';
-
+import type { Soon } from './soon.js';
 import type { PublishOptions } from './publish-options.js';
 
 /** How a body can be compressed. */
@@ -20,22 +25,30 @@ type ContentEncoding = NonNullable<PublishOptions['contentEncoding']>;
 
 interface Folding {
   readonly fold: (content: Buffer) => Buffer;
-  readonly unfold: (content: Buffer, maxOutputLength: number) => Buffer;
+  readonly unfold: (content: Buffer, limit: Limit) => Buffer;
+  readonly unfoldLater: (content: Buffer, limit: Limit) => Promise<Buffer>;
 }
 
+interface Limit {
+  readonly maxOutputLength: number;
+}
+
+const gunzipLater = promisify<Buffer, Limit, Buffer>(gunzip);
+const brotliLater = promisify<Buffer, Limit, Buffer>(brotliDecompress);
+const inflateLater = promisify<Buffer, Limit, Buffer>(inflate);
+const inflateRawLater = promisify<Buffer, Limit, Buffer>(inflateRaw);
+
 const ENCODINGS: ReadonlyMap<string, Folding> = new Map<string, Folding>([
+  ['gzip', { fold: gzipSync, unfold: gunzipSync, unfoldLater: gunzipLater }],
   [
-    'gzip',
-    { fold: gzipSync, unfold: (content, maxOutputLength) => gunzipSync(content, { maxOutputLength }) },
-  ],
-  ['deflate', { fold: deflateSync, unfold: inflate }],
-  [
-    'br',
+    'deflate',
     {
-      fold: brotliCompressSync,
-      unfold: (content, maxOutputLength) => brotliDecompressSync(content, { maxOutputLength }),
+      fold: deflateSync,
+      unfold: (content, limit) => (isFramed(content) ? inflateSync : inflateRawSync)(content, limit),
+      unfoldLater: (content, limit) => (isFramed(content) ? inflateLater : inflateRawLater)(content, limit),
     },
   ],
+  ['br', { fold: brotliCompressSync, unfold: brotliDecompressSync, unfoldLater: brotliLater }],
 ]);
 
 /** What some senders write although nothing is compressed: names of character sets, and of transfer encodings of mail. */
@@ -53,39 +66,75 @@ export function compress(content: Buffer, encoding: ContentEncoding): Buffer {
   return found.fold(content);
 }
 
+/** What a short body may unfold to, and how many times its own size a longer one. Text compresses to a tenth or so. */
+const [ANY_RATIO, RATIO] = [1024 * 1024, 200];
+
 /**
- * The body as it was before its encoding.
+ * The body as it was before its encoding; a promise when it has one.
  *
  * @param limit - bytes it may unfold to
  * @throws DecodeError when the encoding is unknown, not what the bytes are, or unfolds to more
  */
-export function decompress(content: Buffer, encoding: string | undefined, limit: number): Buffer {
-  const name = encoding?.trim();
-  if (!name || PLAIN.test(name)) return content;
-  const found = ENCODINGS.get(name.toLowerCase().replace(/^x-/, ''));
-  if (!found) {
-    throw new DecodeError(
-      `the body is encoded as '${printable(encoding)}'`,
-      'one of gzip, deflate and br can be read, once',
-    );
-  }
+export function unfold(content: Buffer, encoding: string | undefined, limit: number): Soon<Buffer> {
+  const found = folding(encoding);
+  if (!found) return content;
+  return later(found, content, encoding, limitFor(content, limit));
+}
+
+async function later(
+  found: Folding,
+  content: Buffer,
+  encoding: string | undefined,
+  maxOutputLength: number,
+): Promise<Buffer> {
   try {
-    return found.unfold(content, limit);
+    return await found.unfoldLater(content, { maxOutputLength });
   } catch (error) {
-    const tooLarge = (error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE';
-    throw new DecodeError(
-      tooLarge
-        ? `the body unfolds to more than ${limit} bytes`
-        : `the body is not what its content-encoding '${printable(encoding)}' says`,
-      tooLarge ? 'see maxMessageBytes' : 'the sender must compress it, or leave the property out',
-      [],
-      error,
-    );
+    throw unfoldError(error, encoding, maxOutputLength);
   }
 }
 
+/** The same at once, while nothing else runs. @throws DecodeError */
+export function decompress(content: Buffer, encoding: string | undefined, limit: number): Buffer {
+  const found = folding(encoding);
+  if (!found) return content;
+  const maxOutputLength = limitFor(content, limit);
+  try {
+    return found.unfold(content, { maxOutputLength });
+  } catch (error) {
+    throw unfoldError(error, encoding, maxOutputLength);
+  }
+}
+
+/** How a body is encoded; undefined when it is not. @throws DecodeError */
+function folding(encoding: string | undefined): Folding | undefined {
+  const name = encoding?.trim();
+  if (!name || PLAIN.test(name)) return undefined;
+  const found = ENCODINGS.get(name.toLowerCase().replace(/^x-/, ''));
+  if (found) return found;
+  throw new DecodeError(
+    `the body is encoded as '${printable(encoding)}'`,
+    'one of gzip, deflate and br can be read, once',
+  );
+}
+
+function limitFor({ length }: Buffer, limit: number): number {
+  return Math.min(limit, Math.max(ANY_RATIO, RATIO * length));
+}
+
+function unfoldError(error: unknown, encoding: string | undefined, limit: number): DecodeError {
+  const tooLarge = (error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE';
+  return new DecodeError(
+    tooLarge
+      ? `the body unfolds to more than ${limit} bytes`
+      : `the body is not what its content-encoding '${printable(encoding)}' says`,
+    tooLarge ? 'see maxUnfoldedBytes' : 'the sender must compress it, or leave the property out',
+    [],
+    error,
+  );
+}
+
 // Half of the world takes `deflate` for the bare stream, without the zlib frame that the standard asks for.
-function inflate(content: Buffer, maxOutputLength: number): Buffer {
-  const framed = content.length >= 2 && (content[0] & 0x0f) === 8 && content.readUInt16BE(0) % 31 === 0;
-  return framed ? inflateSync(content, { maxOutputLength }) : inflateRawSync(content, { maxOutputLength });
+function isFramed(content: Buffer): boolean {
+  return content.length >= 2 && (content[0] & 0x0f) === 8 && content.readUInt16BE(0) % 31 === 0;
 }

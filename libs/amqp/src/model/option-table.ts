@@ -78,6 +78,8 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('reconnect', 'object', 'min 200ms, max 5s', 'waits between attempts to connect, doubled from min to max with jitter', inside({ min: duration, max: duration })),
   row('watchdog', 'duration', '30s', 'how often the broker is asked whether each consumer is still there; one that is not is brought back; 0: never', duration),
   row('maxMessageBytes', 'number', '16 MiB', 'bodies above this are not sent, and dead-lettered unread when they come', whole(1, MAX)),
+  row('maxUnfoldedBytes', 'number', '4 MiB', 'what a compressed body may unfold to, above 1 MiB also at most 200 times its size; more is dead-lettered unread', whole(1, MAX)),
+  row('maxJsonContainers', 'number', '100000', 'objects and arrays that a JSON body may hold; more is dead-lettered unread', whole(1, MAX)),
   row('consumerTimeout', 'duration', '30m', 'how long the broker lets a consumer hold a message (its consumer_timeout); handlers that may run longer are refused at boot; 0: for ever', duration),
 ];
 

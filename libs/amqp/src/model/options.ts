@@ -155,6 +155,13 @@ export interface BrokerOptions {
   /** Bodies above this are not sent, and dead-lettered unread when they come. Default 16 MiB. */
   readonly maxMessageBytes?: number;
   /**
+   * Bytes that a compressed body may unfold to; above 1 MiB also at most 200 times its own size. More is dead-lettered
+   * unread. Default 4 MiB.
+   */
+  readonly maxUnfoldedBytes?: number;
+  /** Objects and arrays that a JSON body may hold: more is dead-lettered unread. Default 100000. */
+  readonly maxJsonContainers?: number;
+  /**
    * How long the broker lets a consumer hold a message (RabbitMQ's `consumer_timeout`): handlers that may run longer are
    * refused at boot, since the broker would deliver the message again meanwhile. Default 30m, as RabbitMQ's own; 0: for ever.
    */

@@ -20,6 +20,8 @@ describe('settings', () => {
       connectTimeout: 5_000,
       reconnect: { min: 200, max: 5_000 },
       maxMessageBytes: 16 * 1024 * 1024,
+      maxUnfoldedBytes: 4 * 1024 * 1024,
+      maxJsonContainers: 100_000,
     });
   });
 

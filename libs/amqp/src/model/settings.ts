@@ -55,9 +55,14 @@ export interface Settings {
   /** 0: it never looks. */
   readonly watchdog: number;
   readonly maxMessageBytes: number;
+  readonly maxUnfoldedBytes: number;
+  readonly maxJsonContainers: number;
   /** 0: the broker has none. */
   readonly consumerTimeout: number;
 }
+
+/** What strangers may make this process unfold and parse: more takes long, or much memory. */
+export const DECODE_LIMITS = { maxUnfoldedBytes: 4 * 1024 * 1024, maxJsonContainers: 100_000 };
 
 /**
  * Options with every default filled in.
@@ -107,6 +112,8 @@ export function settings(options: BrokerOptions = {}): Settings {
     reconnect: reconnectWaits(options.reconnect),
     watchdog: ms(options.watchdog, 30_000, 'watchdog'),
     maxMessageBytes: options.maxMessageBytes ?? 16 * 1024 * 1024,
+    maxUnfoldedBytes: options.maxUnfoldedBytes ?? DECODE_LIMITS.maxUnfoldedBytes,
+    maxJsonContainers: options.maxJsonContainers ?? DECODE_LIMITS.maxJsonContainers,
     consumerTimeout: ms(options.consumerTimeout, 30 * 60_000, 'consumerTimeout'),
   };
 }

@@ -5,6 +5,7 @@ import type { Codec, CodecLookup } from '../../model/codec.js';
 import type { Delivery } from '../../model/delivery.js';
 import { refuseUnreadable } from '../../model/headers.js';
 import { validate, type StandardSchema } from '../../model/schema.js';
+import type { Soon } from '../../model/soon.js';
 import type { Verdict } from '../../model/verdict.js';
 import type { Run, Step } from '../step.js';
 
@@ -12,16 +13,22 @@ export const decode: Step = (room) => {
   const { schema, codec } = room.plan;
   const { codecs } = room.outlet;
   const refused = (error: unknown): Verdict => ({ kind: 'dead-letter', reason: 'undecodable', error });
-  return (next) => (delivery) => {
-    let payload: unknown;
-    try {
-      payload = payloadOf(delivery, codecs, codec);
-    } catch (error) {
-      return refused(error);
-    }
-    if (schema) return checked(delivery, schema, payload, next);
-    delivery.payload = payload;
-    return next(delivery);
+  return (next) => {
+    const go = (payload: unknown, delivery: Delivery): Soon<Verdict> => {
+      if (schema) return checked(delivery, schema, payload, next);
+      delivery.payload = payload;
+      return next(delivery);
+    };
+    return (delivery) => {
+      let payload: Soon<unknown>;
+      try {
+        payload = payloadOf(delivery, codecs, codec);
+      } catch (error) {
+        return refused(error);
+      }
+      if (!(payload instanceof Promise)) return go(payload, delivery);
+      return payload.then((value) => go(value, delivery), refused);
+    };
   };
 
   async function checked(
@@ -46,11 +53,11 @@ export async function decodePayload(
   codec: Codec | undefined,
   schema: StandardSchema | undefined,
 ): Promise<unknown> {
-  const payload = payloadOf(delivery, codecs, codec);
+  const payload = await payloadOf(delivery, codecs, codec);
   return schema ? validate(schema, payload) : payload;
 }
 
-function payloadOf({ headers, message }: Delivery, codecs: CodecLookup, codec: Codec | undefined): unknown {
+function payloadOf({ headers, message }: Delivery, codecs: CodecLookup, codec?: Codec): Soon<unknown> {
   refuseUnreadable(headers);
-  return codecs.decode(message.content, message.properties, codec);
+  return codecs.decodeSoon(message.content, message.properties, codec);
 }
