@@ -84,6 +84,24 @@ describe('opening without a broker', () => {
     expect(everything(rabbit, error)).not.toContain('s3cr3t');
   });
 
+  it.each<[string, BrokerOptions]>([
+    ['url', { url: () => new Promise<string>(() => undefined) }],
+    ['credentials', { credentials: () => new Promise<never>(() => undefined) }],
+  ])(
+    'a function %s that never answers: reason timeout, and closing does not wait for it',
+    async (_what, options) => {
+      const rabbit = warren('amqp://127.0.0.1:1', { ...options, connectTimeout: 100, startupTimeout: 400 });
+      const opening = rejection(rabbit.open());
+      const error = await within(opening, 'open()', 3_000);
+      expect(error).toMatchObject({ code: 'WARREN_CONNECTION_REFUSED', reason: 'timeout' });
+      expect(error.message).toContain('the function url or credentials did not answer within 100 ms');
+      const other = warren('amqp://127.0.0.1:1', { ...options, connectTimeout: '1m', startupTimeout: '1m' });
+      const never = rejection(other.open());
+      await within(other.broker.close(), 'close()', 2_000);
+      expect((await never).code).toBe('WARREN_CONNECTION_LOST');
+    },
+  );
+
   it('closing while it connects ends the attempt and leaves nothing open', async () => {
     const connected = new Collector<Socket>();
     const rabbit = warren(await listener(connected.push), { connectTimeout: '20s' });

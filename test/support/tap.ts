@@ -72,6 +72,13 @@ export class Tap {
     this.reset();
   }
 
+  /** The broker is there again, at the same address. */
+  async back(): Promise<void> {
+    const { port } = new URL(this.url);
+    this.server.listen(Number(port), '127.0.0.1');
+    await once(this.server, 'listening');
+  }
+
   #join(client: Socket, target: URL): void {
     const broker = connect(Number(target.port || 5672), target.hostname);
     const pair: Pair = { client, broker };

@@ -37,12 +37,16 @@ import { agreedCall, publishAgreed, sendAgreed } from './outbound/agreed.js';
 import { settings, type Settings } from './model/settings.js';
 import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './observe/events.js';
 import { Events } from './observe/listeners.js';
+import { TopologyKeeper } from './broker/topology-keeper.js';
+import type { TopologyPlan } from './topology/plan.js';
 import { Outbound } from './outbound/outbound.js';
 import type { HandlerRegistration } from './topology/handler-plan.js';
 import type { TopologyOptions } from './topology/wishes.js';
 
 /** What was published is confirmed within milliseconds by a broker that is well, whatever handlers took before. */
 const LEAST_FLUSH = 1_000;
+
+const NOTHING: TopologyPlan = { exchanges: [], queues: [], bindings: [] };
 
 /** RabbitMQ, or anything that speaks AMQP 0-9-1 like it. */
 export class Broker {
@@ -55,6 +59,8 @@ export class Broker {
   private readonly links: Connections;
   private readonly outbound: Outbound;
   private readonly blueprint: Blueprint;
+  private readonly topology: TopologyKeeper;
+  private begun = false;
   /** For running handlers, then for what is being published. */
   private readonly ending: SharedTime;
   private consumers: Consumers | undefined;
@@ -74,9 +80,16 @@ export class Broker {
     this.ending = new SharedTime(this.clock, this.settings.shutdown, LEAST_FLUSH);
     this.events = new Events(this.settings.logger, this.settings.service, internals.name);
     const { settings: all, clock, events, counters } = this;
+    this.topology = new TopologyKeeper({
+      ...{ clock, counters, events, logger: all.logger },
+      ...{ patience: all.connectTimeout, every: all.watchdog },
+      plan: () => this.wanted(),
+      temporary: () => this.consumers?.temporary() ?? NOTHING,
+      connection: () => this.links.consume ?? this.links.publish,
+    });
     this.links = new Connections({
       ...{ settings: all, clock, events, counters },
-      plan: () => this.blueprint.plan,
+      prepare: (connection, lost) => this.topology.ready(connection, this.isStrict(), lost),
       onUnblocked: () => this.outbound.flush(),
     });
     this.outbound = new Outbound({
@@ -86,6 +99,7 @@ export class Broker {
       codecs: new CodecRegistry(this.settings.codecs, this.settings),
       events: this.events,
       describe: (exchange) => this.blueprint.exchange(exchange),
+      topology: this.topology,
       shortenWait: internals.shortenWait ?? ((ms) => ms),
     });
   }
@@ -223,13 +237,16 @@ export class Broker {
     const { settings, clock, links, blueprint } = this;
     const plan = blueprint.draw();
     if (settings.consumers && blueprint.handlers.length > 0) {
-      const { deadlines, events, counters, outbound, internals } = this;
+      const { deadlines, events, counters, outbound, internals, topology } = this;
       const parts = { settings, clock, deadlines, events, counters, outbound, links, blueprint, plan };
       const { name = 'default', remoteError } = internals;
-      this.consumers = consumersOf({ ...parts, name, remoteError });
+      this.consumers = consumersOf({ ...parts, topology, name, remoteError });
     }
     this.outbound.sender.start();
-    const begun = begin({ settings, clock, links, plan, consumers: this.consumers });
+    const begun = begin({ settings, clock, links, plan, consumers: this.consumers }).then(() => {
+      this.begun = true;
+    });
+    this.topology.start();
     if (settings.startup === 'require') return begun;
     begun.catch((error: unknown) => {
       if (this.closing) return;
@@ -239,10 +256,28 @@ export class Broker {
   }
 
   private async end(): Promise<void> {
+    this.topology.stop();
     await this.drain();
     await this.ending.spend((expired) => this.outbound.close(expired));
     await this.links.close();
     this.events.emit({ kind: 'closed' });
+  }
+
+  /** What the broker should look like. Who publishes before `open` gets what is registered by then. */
+  private wanted(): TopologyPlan | undefined {
+    if (!this.opening) {
+      try {
+        this.internals.register?.();
+      } catch {
+        // Opening says what is wrong.
+      }
+    }
+    return this.blueprint.wanted;
+  }
+
+  /** Whether what the broker refuses ends the start; else it is said, and everything else goes on. */
+  private isStrict(): boolean {
+    return this.settings.startup === 'require' && this.opening !== undefined && !this.begun;
   }
 
   private beforeOpen(what: string): void {

@@ -13,6 +13,7 @@ import {
 } from './module-options.js';
 import { Listeners } from './runtime/listeners.js';
 import { getPublisherToken, Publisher } from './runtime/publisher.js';
+import { registerEarly } from './runtime/starter.js';
 import { remoteError } from './runtime/rpc-errors.js';
 
 /** See RabbitModule, which imports it. */
@@ -49,9 +50,9 @@ export class RabbitCoreModule {
       const wanted = override ? override.options(name, given) : given;
       const { inheritGlobals, ...rest } = wanted;
       void inheritGlobals;
-      const made = new Broker(
+      const made: Broker = new Broker(
         { logger: new Logger('Rabbit'), ...rest },
-        { name, remoteError, ...override?.internals },
+        { name, remoteError, register: () => registerEarly(made), ...override?.internals },
       );
       override?.onBroker(name, made);
       return made;

@@ -33,6 +33,17 @@ export class Blueprint {
     return this.plan;
   }
 
+  /** What is wanted as far as it is known: before it is drawn, of whom has spoken by then. */
+  get wanted(): TopologyPlan | undefined {
+    if (this.plan) return this.plan;
+    try {
+      return planTopology(this.wishes());
+    } catch {
+      // Drawing it says what is wrong.
+      return undefined;
+    }
+  }
+
   /** What an exchange looks like, if anybody said. */
   exchange(name: string): ExchangeSpec | undefined {
     const all = this.plan?.exchanges ?? this.wishes().flatMap((one) => one.exchanges);

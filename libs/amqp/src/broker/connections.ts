@@ -3,6 +3,7 @@
 // the connection for some addresses that look right; publishes, consumers and answers to others must not suffer for that,
 // so there it has a fourth one, for first answers, from the first such answer on.
 
+import { Attempts } from '../link/attempts.js';
 import { Connection, type ConnectionEvent } from '../link/connection.js';
 import { connectionReports } from '../link/reports.js';
 import { onWall, type Clock } from '../model/clock.js';
@@ -11,9 +12,6 @@ import { NO_SERVER, type Server } from '../model/direct-reply.js';
 import { describeError, printable } from '../model/logger.js';
 import type { Settings } from '../model/settings.js';
 import type { Events } from '../observe/listeners.js';
-import { declarePermitted } from '../topology/permitted.js';
-import type { TopologyPlan } from '../topology/plan.js';
-import { redeclare } from './redeclare.js';
 import type { ConnectionStatus } from './status.js';
 
 /** What a connection is for; the second half of its name. */
@@ -25,8 +23,8 @@ export interface ConnectionsOptions {
   readonly clock: Clock;
   readonly events: Events;
   readonly counters: Counters;
-  /** What is to be declared, once it is known. */
-  readonly plan: () => TopologyPlan | undefined;
+  /** Declares what is wanted in a new life of a connection, before anything else happens there. */
+  readonly prepare: (connection: Connection, lost: Promise<never>) => Promise<void>;
   /** The broker takes messages again. */
   readonly onUnblocked: () => void;
 }
@@ -47,15 +45,15 @@ export class Connections {
   readonly reply: Connection;
   /** Connects when it is first used. Its losses are those of strangers, so its state says nothing about health. */
   readonly firstReply: Connection;
-  /** Whether everything was declared when the connection that declares opened last. */
-  declared = true;
+  private readonly attempts = new Attempts();
   private answers = false;
   private readonly past = new Map<Connection, Past>();
 
   constructor(private readonly options: ConnectionsOptions) {
-    this.publish = this.make('publish', () => !this.consume);
-    this.reply = this.make('reply', () => false);
-    this.firstReply = this.make('first-reply', () => false);
+    this.publish = this.make('publish', options.prepare);
+    // Answers go where their requests say, to nothing of ours.
+    this.reply = this.make('reply');
+    this.firstReply = this.make('first-reply');
   }
 
   /** The broker at the other end, as far as any connection was open. */
@@ -67,7 +65,7 @@ export class Connections {
   /** From now on there is one for consuming, and when `answers`, one for answers. */
   forConsuming(answers: boolean): Connection {
     this.answers = answers;
-    this.consume = this.make('consume', () => true);
+    this.consume = this.make('consume', this.options.prepare);
     return this.consume;
   }
 
@@ -103,34 +101,23 @@ export class Connections {
     return [...(consume ? [consume] : []), publish, ...(answers ? [reply] : [])];
   }
 
-  private make(role: Role, declares: () => boolean): Connection {
+  private make(role: Role, prepare?: ConnectionsOptions['prepare']): Connection {
     const { settings, clock, events } = this.options;
     const { service, connectTimeout, reconnect, url, credentials, tls, heartbeat, logger } = settings;
     const name = `${service}:${role}`;
     const report = connectionReports(name, logger, events, clock);
     const past: Past = { notOpenSince: clock.monotonic(), opened: false };
     const made = new Connection({
+      ...{ prepare, attempts: this.attempts },
       ...{ name, connectTimeout, reconnect, url, credentials, tls, heartbeat, clock },
       onEvent: (event) => {
         this.note(past, event);
         report(event);
         if (event.kind === 'unblocked') this.options.onUnblocked();
       },
-      prepare: async (connection) => {
-        const plan = this.options.plan();
-        if (!plan || !declares()) return;
-        if (past.opened || settings.startup === 'background') await this.redeclare(connection, plan);
-        else await declarePermitted(connection, plan);
-      },
     });
     this.past.set(made, past);
     return made;
-  }
-
-  private async redeclare(connection: Connection, plan: TopologyPlan): Promise<void> {
-    const refused = await redeclare(connection, plan);
-    this.declared = refused.length === 0;
-    for (const error of refused) this.options.settings.logger.error(printable(describeError(error)));
   }
 
   private note(past: Past, event: ConnectionEvent): void {

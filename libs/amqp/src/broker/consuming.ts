@@ -7,6 +7,7 @@ import { introduce } from '../topology/describe.js';
 import type { TopologyPlan } from '../topology/plan.js';
 import type { Blueprint } from './blueprint.js';
 import type { Connections } from './connections.js';
+import type { TopologyKeeper } from './topology-keeper.js';
 
 /** What they are made from. */
 export interface ConsumingParts extends Pick<
@@ -16,6 +17,7 @@ export interface ConsumingParts extends Pick<
   readonly blueprint: Blueprint;
   readonly plan: TopologyPlan;
   readonly links: Connections;
+  readonly topology: TopologyKeeper;
   readonly outbound: Outbound;
   /** Of the broker object. */
   readonly name: string;
@@ -26,6 +28,7 @@ export function consumersOf({
   blueprint,
   plan,
   links,
+  topology,
   outbound,
   name,
   ...shared
@@ -48,7 +51,7 @@ export function consumersOf({
     replies: (replyTo) => outbound.answers.connectionFor(replyTo),
     handlers,
     topology: plan,
-    declared: () => links.declared,
+    declared: () => topology.declared,
     typeOf: (exchange) => blueprint.exchange(exchange)?.type,
     shared: {
       ...shared,

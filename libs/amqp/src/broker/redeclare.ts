@@ -1,13 +1,14 @@
 // Declaring again what was there before. Meanwhile somebody may have made one of the things otherwise; that is said, and
 // costs nothing but what needs it: all else is declared, and its consumers consume.
 
-import type { Connection } from '../link/connection.js';
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
-import { declarePermitted } from '../topology/permitted.js';
+import type { MissingTopology } from '../observe/events.js';
+import { replyCode } from '../topology/explain.js';
+import { declarePermitted, type DeclaringConnection } from '../topology/permitted.js';
 import type { TopologyPlan } from '../topology/plan.js';
 
 /** Resolves with what was refused. Rejects when the connection went away. */
-export async function redeclare(connection: Connection, plan: TopologyPlan): Promise<RabbitError[]> {
+export async function redeclare(connection: DeclaringConnection, plan: TopologyPlan): Promise<RabbitError[]> {
   if ((await attempt(connection, plan)) === undefined) return [];
   const refused: RabbitError[] = [];
   for (const piece of pieces(plan)) {
@@ -17,7 +18,43 @@ export async function redeclare(connection: Connection, plan: TopologyPlan): Pro
   return refused;
 }
 
-async function attempt(connection: Connection, plan: TopologyPlan): Promise<RabbitError | undefined> {
+/** What of a plan is not there. Rejects when the connection went away. */
+export async function missingOf(
+  connection: DeclaringConnection,
+  { exchanges, queues }: TopologyPlan,
+): Promise<MissingTopology[]> {
+  const wanted = [
+    ...exchanges
+      .filter(({ name, declare }) => declare !== 'skip' && name !== '' && !name.startsWith('amq.'))
+      .map(({ name }): MissingTopology => ({ what: 'exchange', name })),
+    ...queues
+      .filter(({ declare, temporary }) => declare !== 'skip' && !temporary)
+      .map(({ name }): MissingTopology => ({ what: 'queue', name })),
+  ];
+  const missing: MissingTopology[] = [];
+  for (let next = 0; next < wanted.length;) {
+    try {
+      await connection.withChannel(async (channel) => {
+        for (; next < wanted.length; next++) {
+          const { what, name } = wanted[next];
+          await (what === 'exchange' ? channel.checkExchange(name) : channel.checkQueue(name));
+        }
+      });
+    } catch (error) {
+      // The answer closed the channel. Other codes say that it is there, and not for us.
+      const code = replyCode(error);
+      if (code === undefined) throw error;
+      if (code === 404) missing.push(wanted[next]);
+      next++;
+    }
+  }
+  return missing;
+}
+
+async function attempt(
+  connection: DeclaringConnection,
+  plan: TopologyPlan,
+): Promise<RabbitError | undefined> {
   try {
     await declarePermitted(connection, plan);
     return undefined;

@@ -18,7 +18,7 @@ import { declarePermitted } from '../topology/permitted.js';
 import { explain } from '../topology/explain.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
-import { queueTypeOf } from '../topology/schema.js';
+import { queueTypeOf, type BindingSpec } from '../topology/schema.js';
 import { Batcher } from './batch.js';
 import type { Dispatch } from './dispatch.js';
 import { giveUp } from './giving-up.js';
@@ -119,6 +119,16 @@ export class Consumer implements Watchable {
       mayIdle: standby || priority !== undefined || stream !== undefined,
       since: this.draining ? undefined : this.readiness.since,
     };
+  }
+
+  /** Bindings of a queue that goes with this consumer, while it has one. */
+  temporary(): BindingSpec[] {
+    const { queue } = this.plan;
+    if (!queue.temporary || this.lease.current === undefined) return [];
+    const destination = { kind: 'queue' as const, name: this.queueName };
+    return this.options.topology.bindings
+      .filter((binding) => binding.destination.name === queue.name)
+      .map((binding) => ({ ...binding, destination }));
   }
 
   overdue(): string | undefined {

@@ -3,6 +3,8 @@
 import type { Connection } from '../link/connection.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { partFor, type TopologyPlan } from '../topology/plan.js';
+import { CALLS_EXCHANGE } from '../model/calls-control.js';
+import { callsExchange } from '../topology/calls.js';
 import { Callers } from './callers.js';
 import { Calls } from './calls.js';
 import { Consumer } from './consumer.js';
@@ -61,6 +63,14 @@ export class Consumers {
 
   status(): ConsumerStatus[] {
     return this.all.map((consumer) => consumer.status());
+  }
+
+  /** What is there only as long as they consume: to be declared again when somebody deleted it. */
+  temporary(): TopologyPlan {
+    const parts = [...this.all.map((consumer) => consumer.temporary()), this.control?.temporary() ?? []];
+    const calls = callsExchange(CALLS_EXCHANGE);
+    const exchanges = this.control?.isDeclaring && calls ? [calls] : [];
+    return { exchanges, queues: [], bindings: parts.flat() };
   }
 
   /** Ends their work, bounded by `expired`. Always settles. */

@@ -9,6 +9,7 @@ import type { Clock } from '../model/clock.js';
 import { describeError, printable } from '../model/logger.js';
 import type { Settings } from '../model/settings.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
+import type { BindingSpec } from '../topology/schema.js';
 import type { Calls } from './calls.js';
 
 /** What it is made from. */
@@ -49,6 +50,21 @@ export class Control {
     return this.begun;
   }
 
+  /** Whether the exchange over which callers come is this process's to declare. */
+  get isDeclaring(): boolean {
+    return this.options.calls.controlQueue !== '' && !this.onlyLooks;
+  }
+
+  /** Its bindings, while it has a queue. */
+  temporary(): BindingSpec[] {
+    const { calls, handlers } = this.options;
+    if (!this.isDeclaring) return [];
+    const destination = { kind: 'queue' as const, name: calls.controlQueue };
+    return keysOf(handlers).map((key) => ({
+      ...{ source: CALLS_EXCHANGE, destination, key, arguments: {}, askedBy: 'calls' },
+    }));
+  }
+
   /** Always settles. */
   close(): Promise<void> {
     this.begin();
@@ -66,7 +82,7 @@ export class Control {
       ...{ exclusive: true, autoDelete: true, durable: false },
       arguments: { 'x-max-length': QUEUE_LIMIT },
     });
-    for (const key of new Set(handlers.flatMap(keysOf))) await declaring.bindQueue(name, CALLS_EXCHANGE, key);
+    for (const key of keysOf(handlers)) await declaring.bindQueue(name, CALLS_EXCHANGE, key);
     await channel.consume(name, { noAck: true }, (message) => {
       if (message === 'cancelled') return this.lease.renew();
       const control = readControl(message.content);
@@ -98,7 +114,11 @@ export class Control {
 /** Not allowed, not there, made otherwise, not bindable: only a person changes that. */
 const FINAL = new Set<unknown>([403, 404, 406]);
 
-function keysOf({ registration, queue, routes }: HandlerPlan): string[] {
+function keysOf(handlers: readonly HandlerPlan[]): string[] {
+  return [...new Set(handlers.flatMap(keysOfHandler))];
+}
+
+function keysOfHandler({ registration, queue, routes }: HandlerPlan): string[] {
   if (registration.kind !== 'rpc') return [];
   const keys = routes.map(({ exchange, type, key }) => {
     // Other types look at other things than the key, or at parts of it.

@@ -8,10 +8,11 @@ import { ConfigError, ConnectionLostError, type RabbitError } from '../model/err
 import { describeError } from '../model/logger.js';
 import { hintFor } from '../model/reply-code.js';
 import { inTime, type Clock } from '../model/clock.js';
+import { Attempts } from './attempts.js';
 import { LiveChannel } from './channel.js';
 import { dial, propertiesOf, prove } from './dial.js';
 import { DataPlane } from './hot/data-plane.js';
-import { endpoints, type Endpoint, type EndpointOptions } from './endpoints.js';
+import { endpoints, notAsked, type Endpoint, type EndpointOptions } from './endpoints.js';
 import { isPermanent, refusal } from './refusal.js';
 import { onSilence } from './silence.js';
 
@@ -32,8 +33,10 @@ export interface ConnectionOptions extends EndpointOptions {
   readonly reconnect: { readonly min: number; readonly max: number };
   readonly clock: Clock;
   readonly onEvent: (event: ConnectionEvent) => void;
-  /** Runs in each new life before anybody is told that it is open: declarations. */
-  readonly prepare?: (connection: Connection) => Promise<void>;
+  /** Shared with other connections to the same broker. Default: its own. */
+  readonly attempts?: Attempts;
+  /** Runs in each new life before anybody is told that it is open: declarations. `lost` rejects with that life. */
+  readonly prepare?: (connection: Connection, lost: Promise<never>) => Promise<void>;
 }
 
 /** See the state names at the top. */
@@ -64,13 +67,14 @@ export class Connection {
   /** Open channels of the current life. */
   private readonly channels = new Set<LiveChannel>();
   private kill = new AbortController();
-  private turn = 0;
-  private wake: (() => void) | undefined;
+  private readonly attempts: Attempts;
   private waiters: Waiter[] = [];
   private lastError: RabbitError | undefined;
   private loop: Promise<void> | undefined;
 
-  constructor(private readonly options: ConnectionOptions) {}
+  constructor(private readonly options: ConnectionOptions) {
+    this.attempts = options.attempts ?? new Attempts();
+  }
 
   get name(): string {
     return this.options.name;
@@ -126,7 +130,7 @@ export class Connection {
     if (this.state === 'closed') return this.loop;
     this.state = 'closed';
     this.rejectWaiters(this.closedError());
-    this.wake?.();
+    this.attempts.leave(this);
     this.plane?.end();
     if (model) {
       // A socket that was destroyed while it closed politely leaves the client library waiting.
@@ -148,24 +152,21 @@ export class Connection {
       const wait = backoff(attempt, this.options.reconnect.min, this.options.reconnect.max);
       if (this.lastError) this.options.onEvent({ kind: 'refused', error: this.lastError, retryIn: wait });
       this.state = 'waiting';
-      await new Promise<void>((resolve) => {
-        // A consumer whose broker is away has nothing else that keeps its process alive.
-        const cancel = this.options.clock.after(wait, resolve, true);
-        this.wake = () => (cancel(), resolve());
-      });
-      this.wake = undefined;
+      await this.attempts.wait(this, wait, this.options.clock);
     }
   }
 
   /** One life: connect, prepare, be open, be lost. */
   private async attempt(): Promise<'was-open' | 'refused'> {
     this.kill = new AbortController();
+    const { turn } = this.attempts;
     let endpoint: Endpoint | undefined;
     try {
-      const all = await endpoints(this.options);
-      endpoint = all[this.turn++ % all.length];
+      const all = await this.endpoints();
+      endpoint = all[turn % all.length];
       this.vhost = endpoint.vhost;
       const model = await dial(endpoint, this.options, this.kill);
+      this.attempts.answered(this);
       if (this.isClosed()) {
         this.kill.abort();
         return 'refused';
@@ -177,7 +178,20 @@ export class Connection {
       this.lastError = refusal(error, endpoint?.label ?? this.name);
       if (isPermanent(this.lastError)) this.rejectWaiters(this.lastError, true);
       return 'refused';
+    } finally {
+      this.attempts.failed(turn);
     }
+  }
+
+  /** The addresses to try; functions of the application that are asked for them may never answer. */
+  private endpoints(): Promise<readonly Endpoint[]> {
+    const { clock, connectTimeout } = this.options;
+    const { signal } = this.kill;
+    const closed = new Promise<never>((_, reject) =>
+      signal.addEventListener('abort', () => reject(this.closedError()), { once: true }),
+    );
+    const late = (): Error => notAsked(connectTimeout);
+    return inTime(clock, connectTimeout, Promise.race([endpoints(this.options), closed]), late);
   }
 
   private async live(model: ChannelModel, label: string): Promise<'was-open'> {
@@ -215,8 +229,12 @@ export class Connection {
     // What was being declared is in the error of that, which comes a moment after the end of the connection.
     const ended = lost.then(async (reason) => (await pause(), reason));
     try {
-      const proven = prove(model).then(() => this.options.prepare?.(this));
-      const reason = await Promise.race([proven, ended]);
+      const gone = ended.then((reason) => Promise.reject(new ConnectionLostError(reason)));
+      gone.catch(() => undefined);
+      const { clock, connectTimeout } = this.options;
+      const proven = inTime(clock, connectTimeout, prove(model), () => new Error('connect timeout'));
+      const prepared = proven.then(() => this.options.prepare?.(this, gone));
+      const reason = await Promise.race([prepared, ended]);
       if (reason !== undefined) throw new ConnectionLostError(reason);
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;

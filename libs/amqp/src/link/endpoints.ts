@@ -51,6 +51,12 @@ async function asked<T>(what: string, ask: () => T | Promise<T>): Promise<T> {
   }
 }
 
+/** A function of the application did not answer in time. */
+export function notAsked(ms: number): Error {
+  const text = `the function url or credentials did not answer within ${ms} ms`;
+  return new ConnectionRefusedError('timeout', text, 'it is asked again');
+}
+
 function endpoint(url: string, credentials: Credentials | undefined, options: EndpointOptions): Endpoint {
   const parsed = parse(url);
   checkParameters(parsed.searchParams);

@@ -21,6 +21,8 @@ export interface BrokerCounters {
   readonly repliesIgnored: number;
   /** Consumers that the watchdog renewed. */
   readonly healed: number;
+  /** Exchanges and queues that had been deleted while connected, and were declared again. */
+  readonly topologyRestored: number;
 }
 
 /** The counters while they count. */
@@ -38,5 +40,6 @@ export function counters(): Counters {
     answersLost: 0,
     repliesIgnored: 0,
     healed: 0,
+    topologyRestored: 0,
   };
 }

@@ -26,9 +26,13 @@ describe('humanDuration', () => {
   it.each([
     [0, '0ms'],
     [999, '999ms'],
+    [999.7, '1s'],
     [1_500, '1.5s'],
+    [59_960, '1m'],
     [90_000, '1m30s'],
+    [119_600, '2m'],
     [120_000, '2m'],
+    [3_599_999, '1h'],
     [3_600_000, '1h'],
     [5_400_000, '1h30m'],
   ])('%d is %s', (ms, expected) => expect(humanDuration(ms)).toBe(expected));

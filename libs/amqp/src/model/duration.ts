@@ -29,10 +29,12 @@ export function milliseconds(value: Duration, what: string): number {
 
 /** A duration for people: `250ms`, `5s`, `1m30s`. */
 export function humanDuration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)}ms`;
-  if (ms < 60_000) return `${trim(ms / 1_000)}s`;
-  const minutes = Math.floor(ms / 60_000);
-  const seconds = Math.round((ms % 60_000) / 1_000);
+  if (Math.round(ms) < 1_000) return `${Math.round(ms)}ms`;
+  if (Math.round(ms / 100) < 600) return `${trim(ms / 1_000)}s`;
+  // Rounded first: what is almost a minute must not become 60 seconds.
+  const all = Math.round(ms / 1_000);
+  const minutes = Math.floor(all / 60);
+  const seconds = all % 60;
   if (minutes < 60) return seconds ? `${minutes}m${seconds}s` : `${minutes}m`;
   return minutes % 60 ? `${Math.floor(minutes / 60)}h${minutes % 60}m` : `${minutes / 60}h`;
 }

@@ -10,6 +10,8 @@ export interface BrokerInternals {
   readonly name?: string;
   /** What a remote caller may know about an error; undefined leaves it to `rpc.exposeErrors`. */
   readonly remoteError?: (error: unknown) => RemoteErrorFacts | undefined;
+  /** Registers handlers and topology if that was not done yet: asked when somebody publishes before `open`. */
+  readonly register?: () => void;
   /** Shortens waits of retries and delays. */
   readonly shortenWait?: (ms: number) => number;
 }

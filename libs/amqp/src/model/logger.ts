@@ -18,6 +18,23 @@ export const CONSOLE: BrokerLogger = {
   error: (message) => void process.stderr.write(`[warren] ERROR ${message}\n`),
 };
 
+/** A logger whose failures harm nobody: a line that cannot be written is not worth a connection or a deadline. */
+export function guarded(logger: BrokerLogger): BrokerLogger {
+  const write =
+    (level: keyof BrokerLogger) =>
+    (message: string): void => {
+      try {
+        // The method may be asynchronous, and its rejection would end the process.
+        const result: unknown = logger[level]?.(message);
+        if (result instanceof Promise) result.catch(() => undefined);
+      } catch {
+        // Nowhere is left to say it.
+      }
+    };
+  const debug = logger.debug === undefined ? {} : { debug: write('debug') };
+  return { log: write('log'), warn: write('warn'), error: write('error'), ...debug };
+}
+
 // Controls, marks that change the direction or join of text, line separators, lone surrogates, and what no terminal shows.
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 

@@ -145,11 +145,15 @@ export interface BrokerOptions {
   readonly heartbeat?: Duration;
   /** How long one attempt to connect may take. Default 5s. */
   readonly connectTimeout?: Duration;
-  /** Waits between attempts to connect: doubled from `min` to `max`, each cut by chance to between half and all of it. Default 200ms to 5s. */
+  /**
+   * Waits between attempts to connect: doubled from `min` to `max`, each cut by chance to between half and all of it. While
+   * the broker is away one connection tries, and the others follow as soon as it is answered. Default 200ms to 1s.
+   */
   readonly reconnect?: { readonly min?: Duration; readonly max?: Duration };
   /**
    * How often it is asked whether each consumer still has its queue: one that is gone without a word is brought back, and
-   * one that has not been ready for a minute is reported. Default 30s; 0: never.
+   * one that has not been ready for a minute is reported. Exchanges, queues and bindings that somebody deleted are declared
+   * again. Default 10s; 0: never.
    */
   readonly watchdog?: Duration;
   /** Bodies above this are not sent, and dead-lettered unread when they come. Default 16 MiB. */

@@ -18,7 +18,7 @@ describe('settings', () => {
       consumers: true,
       heartbeat: 10_000,
       connectTimeout: 5_000,
-      reconnect: { min: 200, max: 5_000 },
+      reconnect: { min: 200, max: 1_000 },
       maxMessageBytes: 16 * 1024 * 1024,
       maxUnfoldedBytes: 4 * 1024 * 1024,
       maxJsonContainers: 100_000,

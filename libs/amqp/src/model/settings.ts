@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { humanDuration, milliseconds, type Duration } from './duration.js';
 import { ConfigError } from './errors.js';
-import { CONSOLE, type BrokerLogger } from './logger.js';
+import { CONSOLE, guarded, type BrokerLogger } from './logger.js';
 import { checkOptions, BROKER_OPTIONS } from './option-table.js';
 import type { Codec } from './codec.js';
 import type {
@@ -103,14 +103,14 @@ export function settings(options: BrokerOptions = {}): Settings {
     startupTimeout: ms(options.startupTimeout, 30_000, 'startupTimeout'),
     shutdown: ms(options.shutdown, 10_000, 'shutdown'),
     consumers: options.consumers ?? true,
-    logger: options.logger ?? CONSOLE,
+    logger: guarded(options.logger ?? CONSOLE),
     codecs: options.codecs ?? [],
     tls: options.tls,
     credentials: options.credentials,
     heartbeat: ms(options.heartbeat, 10_000, 'heartbeat'),
     connectTimeout: ms(options.connectTimeout, 5_000, 'connectTimeout'),
     reconnect: reconnectWaits(options.reconnect),
-    watchdog: ms(options.watchdog, 30_000, 'watchdog'),
+    watchdog: ms(options.watchdog, 10_000, 'watchdog'),
     maxMessageBytes: options.maxMessageBytes ?? 16 * 1024 * 1024,
     maxUnfoldedBytes: options.maxUnfoldedBytes ?? DECODE_LIMITS.maxUnfoldedBytes,
     maxJsonContainers: options.maxJsonContainers ?? DECODE_LIMITS.maxJsonContainers,
@@ -129,7 +129,7 @@ function reconnectWaits(given: BrokerOptions['reconnect'] = {}): Settings['recon
     );
   }
   // One of the two given: the other one's default must not contradict it.
-  return { min: min ?? Math.min(200, max ?? 200), max: max ?? Math.max(5_000, min ?? 0) };
+  return { min: min ?? Math.min(200, max ?? 200), max: max ?? Math.max(1_000, min ?? 0) };
 }
 
 /** The application's package name without its scope, found from the program that was started; `app` when there is none. */

@@ -36,6 +36,7 @@ const channels: Readonly<Record<BrokerEventKind, Channel>> = {
   returned: channel('warren:returned'),
   'waiting-room-full': channel('warren:waiting-room-full'),
   'reply-ignored': channel('warren:reply-ignored'),
+  'topology-restored': channel('warren:topology-restored'),
   'start-failed': channel('warren:start-failed'),
   closing: channel('warren:closing'),
   closed: channel('warren:closed'),

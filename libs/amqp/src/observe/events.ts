@@ -102,8 +102,16 @@ export type PublishingBrokerEvent =
   /** A reply that nobody waits for (any more): late, repeated, foreign or unreadable. */
   | { readonly kind: 'reply-ignored'; readonly correlationId: string };
 
+/** An exchange or queue that should be there and was not. */
+export interface MissingTopology {
+  readonly what: 'exchange' | 'queue';
+  readonly name: string;
+}
+
 /** What happens to the broker object as a whole. */
 export type LifeBrokerEvent =
+  /** Somebody had deleted exchanges or queues of this process while it was connected; they and all bindings are back. */
+  | { readonly kind: 'topology-restored'; readonly missing: readonly MissingTopology[] }
   /** With `startup: 'background'`: something stands in the way that a person must change. */
   | { readonly kind: 'start-failed'; readonly error: unknown }
   /** The broker object begins to end: nothing new is consumed. */

@@ -22,6 +22,15 @@ export interface DestinationsOptions {
   readonly clock: Clock;
   /** How an exchange is declared, if anybody said. */
   readonly describe: (exchange: string) => ExchangeSpec | undefined;
+  readonly topology: WantedTopology;
+}
+
+/** What this process wants the broker to look like, beside what it publishes to. */
+export interface WantedTopology {
+  /** Declares again what this process binds to an exchange. */
+  bind(connection: DeclaringConnection, exchange: string): Promise<void>;
+  /** Declares what is missing. Never rejects. */
+  look(): Promise<void>;
 }
 
 /** A question to the broker, in a life of the connection. */
@@ -43,6 +52,7 @@ export class Destinations {
   /** Wait queues, and queues that are bound for their retries: when they were declared. */
   private readonly fresh = new Map<string, number>();
   private readonly bound = new Map<string, number>();
+  private looking: Promise<void> = Promise.resolve();
   private readonly underWay = new Map<string, Promise<void>>();
 
   constructor(private readonly options: DestinationsOptions) {}
@@ -60,7 +70,11 @@ export class Destinations {
     if (no && this.options.clock.monotonic() - no.since < FORBIDDEN_FOR) throw no.error;
     await this.once(`exchange ${exchange}`, async (connection, life) => {
       const described = this.options.describe(exchange) ?? lookFor(exchange);
+      // A look that is under way says what was missing before it is there again.
+      await this.looking;
       await connection.withChannel((channel) => declareExchange(channel, described));
+      // Whoever deleted it deleted these as well.
+      await this.options.topology.bind(connection, exchange);
       if (life === this.life) this.known.add(exchange);
     });
   }
@@ -70,6 +84,7 @@ export class Destinations {
     // Other topics of the exchange may be allowed.
     if (topic !== undefined) return;
     this.known.delete(exchange);
+    if (!error) this.looking = this.options.topology.look();
     if (this.forbidden.size >= 1_000) this.forbidden.clear();
     if (error) this.forbidden.set(exchange, { since: this.options.clock.monotonic(), error });
   }

@@ -11,7 +11,7 @@ import { callsExchange } from '../topology/calls.js';
 import type { ExchangeSpec } from '../topology/schema.js';
 import type { Server } from '../model/direct-reply.js';
 import { AnswerLanes } from './answer-lanes.js';
-import { Destinations } from './destinations.js';
+import { Destinations, type WantedTopology } from './destinations.js';
 import { Publisher } from './publisher.js';
 import { Requester } from './requester.js';
 import { Sender } from './sender.js';
@@ -33,6 +33,7 @@ export interface OutboundOptions {
   readonly events: Events;
   /** How an exchange is declared, if anybody said. */
   readonly describe: (exchange: string) => ExchangeSpec | undefined;
+  readonly topology: WantedTopology;
   /** Tests wait shorter. */
   readonly shortenWait: (ms: number) => number;
 }

@@ -25,9 +25,19 @@ export interface StarterOptions {
   readonly moduleRef: ModuleRef;
 }
 
+const starters = new WeakMap<Broker, Starter>();
+
+/** Registers the handlers of a broker object before it is opened: somebody publishes in a hook that runs earlier. */
+export function registerEarly(broker: Broker): void {
+  starters.get(broker)?.register();
+}
+
 /** One per connection. */
 export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
+  private registered: { readonly failure?: unknown } | undefined;
+
   constructor(private readonly parts: StarterOptions) {
+    starters.set(parts.broker, this);
     // Consuming begins when every other module has bootstrapped, and ends before any is destroyed.
     for (const module of parts.modules.values()) {
       if (module.providers.get(RABBIT_CONNECTION)?.instance === parts.name) runHooksLast(module);
@@ -35,6 +45,28 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async onApplicationBootstrap(): Promise<void> {
+    this.register();
+    await this.parts.broker.open();
+  }
+
+  /** Declares features and registers handlers, once. @throws ConfigError, the same each time */
+  register(): void {
+    if (!this.registered) {
+      this.registered = {};
+      try {
+        this.registerAll();
+      } catch (failure) {
+        this.registered = { failure };
+      }
+    }
+    if ('failure' in this.registered) throw this.registered.failure;
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.parts.broker.drain();
+  }
+
+  private registerAll(): void {
     const { name, broker, modules, moduleRef, options } = this.parts;
     const connections = connectionNames(modules);
     const get = <T>(token: unknown): T => moduleRef.get<T>(token as never, { strict: false });
@@ -47,11 +79,6 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
       const handle = invoker(handler, { moduleRef, config });
       broker.register({ kind, patterns, id: handler.id, options: handler.options, handle });
     }
-    await broker.open();
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    await this.parts.broker.drain();
   }
 
   private declareFeatures(connections: readonly string[]): void {
