@@ -1,8 +1,8 @@
-// What the three handler decorators share: they write down on the method what they were told, and
-// nothing else. Several on one method add up. discovery/ is the only reader.
+// What the three handler decorators share: their mark, and the forms of their arguments.
 
 import type { InjectionToken } from '@nestjs/common';
-import { ConfigError, isContract, type Contract, type HandlerOptions } from '@warren/amqp';
+import { isContract, type Contract, type HandlerOptions } from '@warren/amqp';
+import { markMethod } from './mark-method.js';
 
 /** Options of a handler in Nest. */
 export interface NestHandlerOptions extends HandlerOptions {
@@ -25,7 +25,7 @@ export interface HandlerMark {
   readonly contract?: Contract;
 }
 
-/** Under this key the marks stand on the method. */
+/** Under this key the marks stand on the class and on the method. */
 export const HANDLER_KEY = 'warren:handlers';
 
 // Nest's own mark for classes that messages enter by. Without it, request-scoped global guards of a plain
@@ -35,17 +35,7 @@ export const ENTRY_PROVIDER_KEY = '__entryProvider__';
 /** A decorator that adds a mark to its method. @throws ConfigError on anything but a method of instances */
 export function defineHandler(mark: HandlerMark): MethodDecorator {
   return (target, name, descriptor: PropertyDescriptor | undefined) => {
-    const method: unknown = descriptor?.value;
-    if (typeof target === 'function' || typeof method !== 'function') {
-      const host = typeof target === 'function' ? target.name : target.constructor.name;
-      throw new ConfigError(
-        `${host}.${String(name)} cannot handle messages`,
-        'put the decorator on a method that is neither static nor an accessor',
-      );
-    }
-    const marks = (Reflect.getOwnMetadata(HANDLER_KEY, method) ?? []) as HandlerMark[];
-    // Decorators run from the last to the first; the list reads as written.
-    Reflect.defineMetadata(HANDLER_KEY, [mark, ...marks], method);
+    markMethod(HANDLER_KEY, mark, { target, name, method: descriptor?.value }, 'handle messages');
     Reflect.defineMetadata(ENTRY_PROVIDER_KEY, true, target.constructor);
   };
 }

@@ -2,6 +2,7 @@
 // what it was told.
 
 import { BROKER_EVENT_KINDS, ConfigError, type BrokerEventKind, type BrokerEventOf } from '@warren/amqp';
+import { markMethod } from './mark-method.js';
 
 /** Options of `@OnRabbitEvent`. */
 export interface RabbitEventOptions {
@@ -24,7 +25,7 @@ export interface ListenerMark {
   readonly connection: string | undefined;
 }
 
-/** Under this key the marks stand on the method. */
+/** Under this key the marks stand on the class and on the method. */
 export const LISTENER_KEY = 'warren:listeners';
 
 /**
@@ -50,17 +51,8 @@ export function OnRabbitEvent<const K extends BrokerEventKind | '*'>(
     throw new ConfigError(`@OnRabbitEvent: there is no event '${String(one)}'`, known);
   }
   return (target, name, descriptor) => {
-    const method: unknown = descriptor?.value;
-    if (typeof target === 'function' || typeof method !== 'function') {
-      const host = typeof target === 'function' ? target.name : target.constructor.name;
-      throw new ConfigError(
-        `${host}.${String(name)} cannot hear events`,
-        'put the decorator on a method that is neither static nor an accessor',
-      );
-    }
-    const marks = (Reflect.getOwnMetadata(LISTENER_KEY, method) ?? []) as ListenerMark[];
     const mark: ListenerMark = { kinds, connection: options.connection };
-    Reflect.defineMetadata(LISTENER_KEY, [mark, ...marks], method);
+    markMethod(LISTENER_KEY, mark, { target, name, method: descriptor?.value }, 'hear events');
   };
 }
 

@@ -6,11 +6,12 @@ import type { HandlerOptions } from '@warren/amqp';
 import type { Get } from '../decorators/define-handler.js';
 import { DEFAULT_CONNECTION } from '../module-options.js';
 import type { FoundHandler } from './handler-explorer.js';
+import { origin } from './hosts.js';
 
 /** A handler with its options. */
 export interface PlannedHandler {
   readonly found: FoundHandler;
-  /** `OrderHandlers.place` */
+  /** Names it in logs and events: `OrderHandlers.place`. */
   readonly id: string;
   readonly connection: string;
   readonly options: HandlerOptions;
@@ -22,8 +23,8 @@ export function planHandlers(
   get: Get,
   connections: readonly string[],
 ): PlannedHandler[] {
-  return found.map((handler) => {
-    const id = `${handler.host.className}.${handler.method}`;
+  const planned = found.map((handler) => {
+    const { id } = handler;
     const { connection = DEFAULT_CONNECTION, ...given } = resolve(handler, id, get);
     const options = { ...given, ...agreed(handler, id) };
     if (!connections.includes(connection)) {
@@ -34,6 +35,31 @@ export function planHandlers(
     }
     return { found: handler, id, connection, options };
   });
+  refuseSharedNames(planned);
+  return planned;
+}
+
+// Without a queue of its own, @Subscribe names it after class and method.
+function refuseSharedNames(planned: readonly PlannedHandler[]): void {
+  const byName = planned.filter(({ found: { mark, namesakes }, options }) => {
+    return namesakes.length > 0 && mark.kind === 'subscribe' && !options.queue && !options.broadcast;
+  });
+  for (const one of byName) {
+    const other = byName.find(({ found, connection }) => {
+      return (
+        connection === one.connection &&
+        one.found.namesakes.includes(found.host) &&
+        found.method === one.found.method
+      );
+    });
+    if (!other) continue;
+    const name = `${one.found.host.className}.${one.found.method}`;
+    throw new ConfigError(
+      `two classes are called ${one.found.host.className}, one in ${origin(one.found.host)} and one in ${origin(other.found.host)}: ` +
+        `both would get the queue '<service>.${name}', and each event would reach only one of them`,
+      "give each a queue, @Subscribe('...', { queue: 'billing.orders' }), or rename a class; a minifier must keep class names",
+    );
+  }
 }
 
 /** What a contract says about a handler. */

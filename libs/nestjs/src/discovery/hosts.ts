@@ -29,6 +29,39 @@ export function moduleName({ module }: HandlerHost): string {
   return module.metatype?.name ?? 'a module';
 }
 
+/**
+ * Of several that are the same object under different tokens one, the one that Nest made from its class, since only
+ * that has its guards by class. `differ` is told of two objects of one class.
+ */
+export function distinct(
+  all: readonly HandlerHost[],
+  differ: (one: HandlerHost, other: HandlerHost) => void,
+): HandlerHost[] {
+  const known = new Map<object, HandlerHost>();
+  for (const host of all) {
+    const other = known.get(host.prototype);
+    if (other && !isSame(other, host)) differ(other, host);
+    if (!other || isOfClass(host)) known.set(host.prototype, host);
+  }
+  return [...known.values()];
+}
+
+function isSame({ wrapper: one }: HandlerHost, { wrapper: other }: HandlerHost): boolean {
+  const isOne = one.isDependencyTreeStatic() && !one.isTransient;
+  return isOne && one.instance !== undefined && one.instance === other.instance;
+}
+
+function isOfClass({ wrapper, prototype }: HandlerHost): boolean {
+  return (wrapper.metatype as { prototype?: unknown } | null)?.prototype === prototype;
+}
+
+/** Where a host comes from, for messages: its module, and its token when that is not its class. */
+export function origin(host: HandlerHost): string {
+  const { token } = host.wrapper;
+  const named = typeof token === 'function' ? undefined : String(token);
+  return named === undefined ? moduleName(host) : `${moduleName(host)} (as ${named})`;
+}
+
 function hostOf(
   wrapper: Wrapper,
   module: NestModule,

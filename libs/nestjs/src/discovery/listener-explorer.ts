@@ -1,11 +1,11 @@
 // Finds the methods that hear events, in the whole application, and refuses those that could not.
 
-import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import type { ModulesContainer } from '@nestjs/core';
 import { ConfigError } from '@warren/amqp';
 import { LISTENER_KEY, type ListenerMark } from '../decorators/on-rabbit-event.js';
 import { DEFAULT_CONNECTION } from '../module-options.js';
 import { markedMethods } from './handler-metadata.js';
-import { hosts, moduleName, type HandlerHost } from './hosts.js';
+import { distinct, hosts, origin, type HandlerHost } from './hosts.js';
 
 /** One decorator of one method, with the object it is a method of. */
 export interface FoundListener {
@@ -19,27 +19,18 @@ export interface FoundListener {
 
 /** All listeners. @throws ConfigError naming the class that has no instance to tell, or the connection that is not there */
 export function exploreListeners(modules: ModulesContainer, connections: readonly string[]): FoundListener[] {
-  const scanner = new MetadataScanner();
-  const seen = new Map<unknown, string>();
-  return hosts(modules).flatMap((host) => {
-    const methods = markedMethods<ListenerMark>(scanner, host.prototype, LISTENER_KEY);
-    if (methods.length === 0) return [];
-    refuseWithoutInstance(host);
-    refuseTwice(seen, host);
-    return methods.flatMap(({ method, marks }) =>
+  const withMarks = hosts(modules).filter((host) => markedMethods(host, LISTENER_KEY).length > 0);
+  withMarks.forEach(refuseWithoutInstance);
+  return distinct(withMarks, refuseTwice).flatMap((host) =>
+    markedMethods<ListenerMark>(host, LISTENER_KEY).flatMap(({ method, marks }) =>
       marks.map(({ kinds, connection = DEFAULT_CONNECTION }) => {
         const id = `${host.className}.${method}`;
         refuseUnknown(id, connection, connections);
-        return {
-          id,
-          connection,
-          kinds,
-          method,
-          instance: host.wrapper.instance as FoundListener['instance'],
-        };
+        const instance = host.wrapper.instance as FoundListener['instance'];
+        return { id, connection, kinds, method, instance };
       }),
-    );
-  });
+    ),
+  );
 }
 
 function refuseWithoutInstance({ wrapper, className }: HandlerHost): void {
@@ -50,15 +41,11 @@ function refuseWithoutInstance({ wrapper, className }: HandlerHost): void {
   );
 }
 
-function refuseTwice(seen: Map<unknown, string>, host: HandlerHost): void {
-  const other = seen.get(host.prototype);
-  if (other !== undefined) {
-    throw new ConfigError(
-      `${host.className} has @OnRabbitEvent and is provided twice, by ${other} and ${moduleName(host)}: everything would be heard twice`,
-      'provide it in one module and import that module in the other',
-    );
-  }
-  seen.set(host.prototype, moduleName(host));
+function refuseTwice(one: HandlerHost, other: HandlerHost): void {
+  throw new ConfigError(
+    `${one.className} has @OnRabbitEvent and is provided twice, by ${origin(one)} and ${origin(other)}: everything would be heard twice`,
+    'provide it in one module and import that module in the other',
+  );
 }
 
 function refuseUnknown(id: string, connection: string, connections: readonly string[]): void {

@@ -7,6 +7,7 @@ import { RpcException } from '@nestjs/microservices';
 import { DecodeError, OutcomeSignal, Reject, type Delivery, type HandlerRegistration } from '@warren/amqp';
 import { isObservable, lastValueFrom, Observable, takeUntil } from 'rxjs';
 import { RabbitBatchContext, RabbitContext } from '../decorators/rabbit-context.js';
+import { methodOf } from '../discovery/handler-metadata.js';
 import type { PlannedHandler } from '../discovery/handler-plan.js';
 import { assertEnhancersRun } from './enhancers.js';
 import {
@@ -37,7 +38,7 @@ export function invoker(
   handler: PlannedHandler,
   { moduleRef, config }: InvokerOptions,
 ): HandlerRegistration['handle'] {
-  const { host, method, mark } = handler.found;
+  const { host, method, mark, marked } = handler.found;
   assertEnhancersRun(handler);
   const container = containerOf(moduleRef);
   const refusals: Refusals = new WeakMap();
@@ -49,7 +50,7 @@ export function invoker(
   const run = host.wrapper.isDependencyTreeStatic()
     ? (creator.create(
         host.wrapper.instance as object,
-        implementation(host.wrapper.instance, method),
+        methodOf(host.wrapper.instance, method, marked),
         moduleKey(handler),
         method,
       ) as Pipeline)
@@ -80,7 +81,7 @@ export function invoker(
 function isBare(handler: PlannedHandler, container: NestContainer, config: ApplicationConfig): boolean {
   const { wrapper } = handler.found.host;
   if (!wrapper.isDependencyTreeStatic()) return false;
-  const callback = implementation(wrapper.instance, handler.found.method);
+  const callback = methodOf(wrapper.instance, handler.found.method, handler.found.marked);
   const method = { instance: wrapper.instance as object, callback, module: moduleKey(handler) };
   return runsNothing(container, config, method);
 }
@@ -88,11 +89,6 @@ function isBare(handler: PlannedHandler, container: NestContainer, config: Appli
 /** The module under which Nest finds the host's enhancers. */
 export function moduleKey({ found }: PlannedHandler): string {
   return found.host.module.token;
-}
-
-/** The method of an instance, typed as Nest wants it. */
-export function implementation(instance: unknown, method: string): (...args: unknown[]) => never {
-  return (instance as Record<string, (...args: unknown[]) => never>)[method];
 }
 
 function payloadOf(input: Delivery | readonly Delivery[]): unknown {

@@ -77,6 +77,14 @@ export function containerOf(moduleRef: ModuleRef): NestContainer {
 /** Nest runs hooks by distance from the root; zero comes last at start and first at shutdown. */
 export function runHooksLast(module: { distance: number }): void {
   module.distance = 0;
+  last.add(module);
+}
+
+const last = new WeakSet();
+
+/** Whether a module was loaded lazily, by LazyModuleLoader: Nest gives distances only to those that are there at boot. */
+export function isLazy(module: { readonly distance: number }): boolean {
+  return module.distance === 0 && !last.has(module);
 }
 
 /** Nest's pipeline for messages, with our proxy around it. One per handler: its cache is keyed by class name in Nest 11. */

@@ -3,6 +3,7 @@
 
 import { ContextIdFactory } from '@nestjs/core';
 import type { ContextId } from '@nestjs/core';
+import { methodOf } from '../discovery/handler-metadata.js';
 import type { PlannedHandler } from '../discovery/handler-plan.js';
 import {
   filtersContext,
@@ -28,7 +29,7 @@ export interface RequestScopeOptions {
 
 /** A pipeline that makes its instance anew for each message. */
 export function perRequest({ handler, container, config, creator, filtered }: RequestScopeOptions): Pipeline {
-  const { host, method } = handler.found;
+  const { host, method, marked } = handler.found;
   const { wrapper, module, collection, prototype } = host;
   const injector = new Injector();
   const durable = wrapper.isDependencyTreeDurable();
@@ -47,12 +48,12 @@ export function perRequest({ handler, container, config, creator, filtered }: Re
     } catch (error) {
       const filters = filtersContext(container, config).create(
         prototype,
-        (prototype as Record<string, never>)[method],
+        methodOf(prototype, method, marked),
         module.token,
       );
       return filtered(error, [payload, context], (failure, to) => filters.filtered(failure, to));
     }
-    const callback = (instance as Record<string, never>)[method];
+    const callback = methodOf(instance, method, marked);
     const run = creator.create(instance, callback, module.token, method, contextId, wrapper.id);
     return run(payload, context);
   };

@@ -2,19 +2,19 @@
 // before anything that handlers use goes away.
 
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
-import { ApplicationConfig, type ModuleRef, type ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, LazyModuleLoader, type ModuleRef, type ModulesContainer } from '@nestjs/core';
 import { ConfigError, type Broker } from '@warren/amqp';
+import { handlersOf, lateError, refuseLazyHandlers } from '../discovery/application.js';
 import { connectionNames } from '../discovery/connections.js';
-import { exploreHandlers } from '../discovery/handler-explorer.js';
-import { planHandlers } from '../discovery/handler-plan.js';
 import {
+  DEFAULT_CONNECTION,
   RABBIT_CONNECTION,
   RABBIT_FEATURE,
   type RabbitFeatureOptions,
   type RabbitModuleOptions,
 } from '../module-options.js';
 import { invoker } from './handler-invoker.js';
-import { containerOf, runHooksLast } from './nest-internals.js';
+import { containerOf, isLazy, runHooksLast } from './nest-internals.js';
 
 /** What a starter needs. */
 export interface StarterOptions {
@@ -40,7 +40,10 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
     starters.set(parts.broker, this);
     // Consuming begins when every other module has bootstrapped, and ends before any is destroyed.
     for (const module of parts.modules.values()) {
-      if (module.providers.get(RABBIT_CONNECTION)?.instance === parts.name) runHooksLast(module);
+      if (module.providers.get(RABBIT_CONNECTION)?.instance !== parts.name) continue;
+      // Nest runs no hooks of such a module, so the connection would never open.
+      if (isLazy(module)) throw lateError(`RabbitModule.forRoot('${parts.name}')`);
+      runHooksLast(module);
     }
   }
 
@@ -73,7 +76,8 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
     const globals = options.inheritGlobals ? containerOf(moduleRef).applicationConfig : undefined;
     const config = globals ?? new ApplicationConfig();
     this.declareFeatures(connections);
-    for (const handler of planHandlers(exploreHandlers(modules), get, connections)) {
+    refuseLazyHandlers(get(LazyModuleLoader), modules);
+    for (const handler of handlersOf(modules, get)) {
       if (handler.connection !== name) continue;
       const { kind, patterns } = handler.found.mark;
       const handle = invoker(handler, { moduleRef, config });
@@ -86,7 +90,7 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
     for (const module of modules.values()) {
       const feature = module.providers.get(RABBIT_FEATURE)?.instance as RabbitFeatureOptions | undefined;
       if (!feature) continue;
-      const { connection = 'default', ...topology } = feature;
+      const { connection = DEFAULT_CONNECTION, ...topology } = feature;
       if (!connections.includes(connection)) {
         throw new ConfigError(`forFeature names the connection '${connection}', which nobody configured`, '');
       }

@@ -2,8 +2,10 @@
 // own, and questions about what happened.
 
 import type { InjectionToken, ModuleMetadata, Type } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { Test, type TestingModule, type TestingModuleBuilder } from '@nestjs/testing';
 import { SILENT, type Broker } from '@warren/amqp';
+import { handlersOf } from '../discovery/application.js';
 import { RABBIT_OVERRIDE, type RabbitOverride } from '../module-options.js';
 import { Publisher } from '../runtime/publisher.js';
 import { Probe, type DeadLetter, type FailedRun, type Published } from './probe.js';
@@ -99,12 +101,12 @@ export class RabbitTesting {
 
   /** Payloads that a handler finished, in order. */
   handled<T extends object>(host: Type<T>, method: keyof T & string): unknown[] {
-    return this.probe.handled(`${host.name}.${method}`);
+    return this.idsOf(host, method).flatMap((id) => this.probe.handled(id));
   }
 
   /** Runs of a handler that threw, in order. */
   failed<T extends object>(host: Type<T>, method: keyof T & string): FailedRun[] {
-    return this.probe.failed(`${host.name}.${method}`);
+    return this.idsOf(host, method).flatMap((id) => this.probe.failed(id));
   }
 
   /** What was dead-lettered from a queue. */
@@ -121,6 +123,13 @@ export class RabbitTesting {
   stop(): Promise<void> {
     this.stopping ??= this.end();
     return this.stopping;
+  }
+
+  /** How events name the method of this very class; another class may have the same name. */
+  private idsOf(host: Type<unknown>, method: string): string[] {
+    const all = handlersOf(this.get(ModulesContainer), (token) => this.get(token));
+    const own = all.filter(({ found }) => found.host.prototype === host.prototype && found.method === method);
+    return [...new Set(own.map(({ id }) => id))];
   }
 
   private async busy(): Promise<string[]> {
