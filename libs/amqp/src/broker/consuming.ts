@@ -5,6 +5,7 @@ import type { HandlerRoom, Source } from '../inbound/step.js';
 import type { Outbound } from '../outbound/outbound.js';
 import { introduce } from '../topology/describe.js';
 import type { TopologyPlan } from '../topology/plan.js';
+import { routingType } from '../topology/schema.js';
 import type { Blueprint } from './blueprint.js';
 import type { Connections } from './connections.js';
 import type { TopologyKeeper } from './topology-keeper.js';
@@ -52,7 +53,7 @@ export function consumersOf({
     handlers,
     topology: plan,
     declared: () => topology.declared,
-    typeOf: (exchange) => blueprint.exchange(exchange)?.type,
+    typeOf: (exchange) => routingType(blueprint.exchange(exchange)),
     shared: {
       ...shared,
       source,

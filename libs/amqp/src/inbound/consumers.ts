@@ -9,7 +9,7 @@ import { Callers } from './callers.js';
 import { Calls } from './calls.js';
 import { Consumer } from './consumer.js';
 import { Control } from './control.js';
-import { dispatch, type ExchangeTypes } from './dispatch.js';
+import { dispatch, type ExchangesKnown } from './dispatch.js';
 import { groupByQueue } from './groups.js';
 import type { ConsumerStatus } from './readiness.js';
 import type { HandlerRoom } from './step.js';
@@ -24,7 +24,7 @@ export interface ConsumersOptions {
   readonly topology: TopologyPlan;
   /** Whether all of it was declared when the connection opened. */
   readonly declared: () => boolean;
-  readonly typeOf: ExchangeTypes;
+  readonly typeOf: ExchangesKnown['typeOf'];
   readonly shared: Omit<HandlerRoom, 'plan' | 'calls' | 'callers'>;
 }
 
@@ -47,7 +47,7 @@ export class Consumers {
       return new Consumer({
         connection,
         rooms: plans.map((plan) => ({ ...shared, calls, callers: this.callers, plan })),
-        dispatch: dispatch(plans, typeOf),
+        dispatch: dispatch(plans, { typeOf, ...topology }),
         topology: partFor(topology, plans[0].queue.name),
         declared,
       });

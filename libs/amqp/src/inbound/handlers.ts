@@ -12,10 +12,14 @@ import { unmatched, type Dispatch } from './dispatch.js';
 import { pipeline } from './pipeline.js';
 import type { HandlerRoom, Run } from './step.js';
 
+/** So many kinds of unwanted messages are named in the log. */
+const NAMED = 100;
+
 /** See the top of the file. */
 export class Handlers {
   private readonly runs: readonly Run[];
   private readonly batch: (list: readonly Delivery[]) => Promise<Verdict[]>;
+  private readonly unwanted = new Set<string>();
 
   constructor(
     private readonly rooms: readonly HandlerRoom[],
@@ -26,18 +30,18 @@ export class Handlers {
   }
 
   /** Runs the batch handler. The verdicts are in the order of the list. */
-  runBatch(list: readonly Delivery[]): Promise<readonly Verdict[]> {
-    const [room] = this.rooms;
-    for (const delivery of list) delivery.handler = room.plan.id;
-    return this.batch(list);
+  async runBatch(list: readonly Delivery[]): Promise<readonly Verdict[]> {
+    const wanted = list.filter((delivery) => this.roomFor(delivery));
+    const handled = new Map<Delivery, Verdict>();
+    const verdicts = wanted.length > 0 ? await this.batch(wanted) : [];
+    wanted.forEach((delivery, index) => handled.set(delivery, verdicts[index]));
+    return list.map((delivery) => handled.get(delivery) ?? this.nobodys(delivery));
   }
 
   /** Runs the handler of a delivery. */
   run(delivery: Delivery): Soon<Verdict> {
-    const index = this.dispatch(delivery);
-    const room = this.rooms[index];
-    delivery.handler = room?.plan.id ?? `queue '${delivery.queue}'`;
-    return room ? this.runs[index](delivery) : this.nobodys(delivery);
+    const room = this.roomFor(delivery);
+    return room ? this.runs[delivery.run.handler](delivery) : this.nobodys(delivery);
   }
 
   /** What a handler's own decision comes to. */
@@ -52,16 +56,24 @@ export class Handlers {
     return room?.plan.deadQueue;
   }
 
+  private roomFor(delivery: Delivery): HandlerRoom | undefined {
+    delivery.run.handler = this.dispatch(delivery);
+    const room = this.roomOf(delivery);
+    delivery.handler = room?.plan.id ?? `queue '${delivery.queue}'`;
+    return room;
+  }
+
+  // By its place: handlers of one queue may have the same name.
   private roomOf(delivery: Delivery): HandlerRoom | undefined {
-    return this.rooms.find(({ plan }) => plan.id === delivery.handler);
+    return this.rooms[delivery.run.handler];
   }
 
   private nobodys(delivery: Delivery): Verdict {
-    const { events, logger } = this.rooms[0];
+    const { events } = this.rooms[0];
     const { handler, queue } = delivery;
-    const ids = this.rooms.map(({ plan }) => plan.id);
+    const ids = [...new Set(this.rooms.map(({ plan }) => plan.id))];
     const verdict = unmatched(delivery, ids);
-    logger.error(`${describeError(verdict.error)}; dead-lettered`);
+    this.say(delivery, describeError(verdict.error));
     events.emit({ kind: 'handled', handler, queue, delivery, verdict, ms: 0 });
     // A caller that asks for what nobody here does should not wait for its time-out to learn it.
     const answering = this.rooms.find(({ plan }) => plan.rpc);
@@ -69,5 +81,22 @@ export class Handlers {
       answer(answering, delivery, errorReply(answering, verdict.error));
     }
     return verdict;
+  }
+
+  // A binding that was left behind brings messages for ever: each kind is named once.
+  private say(delivery: Delivery, error: string): void {
+    const { logger } = this.rooms[0];
+    const kind = `${delivery.exchange}\0${delivery.routingKey}`;
+    if (this.unwanted.has(kind) || this.unwanted.size > NAMED) return;
+    this.unwanted.add(kind);
+    if (this.unwanted.size > NAMED) {
+      logger.error(
+        `queue '${delivery.queue}' gets ever more messages that no handler wants: they are not named here any more`,
+      );
+      return;
+    }
+    const dead = this.deadQueueOf(delivery);
+    const end = dead ? `goes to '${dead}' (unmatched)` : 'is dropped, since there is no dead-letter queue';
+    logger.error(`${error}; it ${end}, and so do others of this kind`);
   }
 }

@@ -35,6 +35,8 @@ export interface DeliveryRun {
   callerDeadline: number | undefined;
   /** Its delivery tag, of the delivery that is to be settled. */
   tag: number;
+  /** Which of its queue's handlers it is for; -1 for none of them, or as long as nobody looked. */
+  handler: number;
   /** Its place among the unsettled ones of its consumer; -1 when it is not there. */
   place: number;
   /** RPC: its caller reads the answer as a stream of items. */
@@ -70,6 +72,7 @@ export class Delivery<T = unknown> {
     deadline: undefined,
     callerDeadline: undefined,
     tag: 0,
+    handler: -1,
     place: -1,
     streamed: false,
     abortedBy: undefined,

@@ -57,6 +57,13 @@ export function queueTypeOf(queue: QueueSpec): string | undefined {
   return typeof type === 'string' ? type : undefined;
 }
 
+/** As what type an exchange routes: the one that delays routes as the type that it names. */
+export function routingType(exchange: ExchangeSpec | undefined): string | undefined {
+  if (exchange?.type !== 'x-delayed-message') return exchange?.type;
+  const type = exchange.arguments['x-delayed-type'];
+  return typeof type === 'string' ? type : undefined;
+}
+
 /** Whether a type binds with patterns. Exchanges taken as they are count as topic ones. */
 export function usesPatterns(type: string | undefined): boolean {
   return type === undefined || type === 'topic';

@@ -3,12 +3,17 @@
 
 import { BaseRpcContext } from '@nestjs/microservices';
 import { systemClock, type Delivery, type Duration, type Headers, type ReceivedMessage } from '@warren/amqp';
+import { DEFAULT_CONNECTION } from '../module-options.js';
 
 /** The context of one message. */
 export class RabbitContext extends BaseRpcContext<[Delivery]> {
   private readonly delivery: Delivery;
 
-  constructor(delivery: Delivery) {
+  constructor(
+    delivery: Delivery,
+    /** The name of the connection that it came over. */
+    readonly connection: string = DEFAULT_CONNECTION,
+  ) {
     super([delivery]);
     this.delivery = delivery;
   }
@@ -81,9 +86,13 @@ export class RabbitBatchContext extends BaseRpcContext<[readonly Delivery[]]> {
   /** Settle single messages through these; the others follow the outcome of the handler. */
   readonly items: readonly RabbitContext[];
 
-  constructor(deliveries: readonly Delivery[]) {
+  constructor(
+    deliveries: readonly Delivery[],
+    /** The name of the connection that they came over. */
+    readonly connection: string = DEFAULT_CONNECTION,
+  ) {
     super([deliveries]);
-    this.items = deliveries.map((delivery) => new RabbitContext(delivery));
+    this.items = deliveries.map((delivery) => new RabbitContext(delivery, connection));
   }
 
   /** Aborts with the first message's. */

@@ -57,13 +57,16 @@ export function invoker(
     : perRequest({ handler, container, config, creator, filtered });
   const bare = isBare(handler, container, config) ? plainHandler(handler, settled) : undefined;
   if (bare && !handler.options.batch) return bare;
+  const { connection } = handler;
   return (input) =>
-    Array.isArray(input) ? batch(input as Delivery[]) : run(payloadOf(input), contextOf(input));
+    Array.isArray(input)
+      ? batch(input as Delivery[])
+      : run(payloadOf(input), new RabbitContext(input as Delivery, connection));
 
   // One message that does not fit must not take the others of its batch to the dead letters.
   async function batch(deliveries: readonly Delivery[]): Promise<unknown> {
     try {
-      return await run(payloadOf(deliveries), contextOf(deliveries));
+      return await run(payloadOf(deliveries), new RabbitBatchContext(deliveries, connection));
     } catch (error) {
       const cause = error instanceof DecodeError ? error.cause : undefined;
       const bad = typeof cause === 'object' && cause !== null ? (refusals.get(cause)?.items ?? []) : [];
@@ -95,12 +98,6 @@ function payloadOf(input: Delivery | readonly Delivery[]): unknown {
   return Array.isArray(input)
     ? input.map((delivery: Delivery) => delivery.payload)
     : (input as Delivery).payload;
-}
-
-function contextOf(input: Delivery | readonly Delivery[]): RabbitContext | RabbitBatchContext {
-  return Array.isArray(input)
-    ? new RabbitBatchContext(input as Delivery[])
-    : new RabbitContext(input as Delivery);
 }
 
 type Iterating = AsyncIterator<unknown> | Iterator<unknown>;

@@ -24,7 +24,7 @@ type Settled = (result: unknown, context: RabbitContext) => Promise<unknown>;
 
 /** The call of a method, with what its parameters name; undefined when they want more than that. */
 export function plainHandler(
-  { found: { host, method } }: PlannedHandler,
+  { found: { host, method }, connection }: PlannedHandler,
   settled: Settled,
 ): HandlerRegistration['handle'] | undefined {
   const parameters = (Reflect.getMetadata(PARAMETERS_KEY, host.prototype.constructor, method) ?? {
@@ -32,7 +32,7 @@ export function plainHandler(
   }) as Readonly<Record<string, Parameter>>;
   const reads: Read[] = [];
   for (const [key, parameter] of Object.entries(parameters)) {
-    const read = reader(Number(key.split(':')[0]), parameter);
+    const read = reader(Number(key.split(':')[0]), parameter, connection);
     if (!read) return undefined;
     reads[parameter.index] = read;
   }
@@ -47,7 +47,7 @@ export function plainHandler(
     const delivery = input as Delivery;
     const result = call(delivery);
     const last = (value: unknown): unknown =>
-      isObservable(value) ? settled(value, new RabbitContext(delivery)) : value;
+      isObservable(value) ? settled(value, new RabbitContext(delivery, connection)) : value;
     return isThenable(result) ? Promise.resolve(result).then(last) : last(result);
   };
 }
@@ -74,9 +74,13 @@ function caller(
     );
 }
 
-function reader(type: number, { data, pipes, factory, schema }: Parameter): Read | undefined {
+function reader(
+  type: number,
+  { data, pipes, factory, schema }: Parameter,
+  connection: string,
+): Read | undefined {
   if ((pipes?.length ?? 0) > 0 || factory !== undefined || schema !== undefined) return undefined;
-  if (type === Number(RpcParamtype.CONTEXT)) return (delivery) => new RabbitContext(delivery);
+  if (type === Number(RpcParamtype.CONTEXT)) return (delivery) => new RabbitContext(delivery, connection);
   if (type !== Number(RpcParamtype.PAYLOAD)) return undefined;
   if (typeof data !== 'string' || data === '') return data ? undefined : (delivery) => delivery.payload;
   return ({ payload }) => (payload as Record<string, unknown> | null | undefined)?.[data];

@@ -1,6 +1,6 @@
 // What applications inject to send messages.
 
-import { Inject } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type {
   Broker,
   EventContract,
@@ -18,11 +18,13 @@ import type {
   PublishReceipt,
   RequestOptions,
 } from '@warren/amqp';
-import { DEFAULT_CONNECTION } from '../module-options.js';
+import { DEFAULT_CONNECTION, getBrokerToken } from '../module-options.js';
 
 /** Publishes, sends and calls over one connection. Every promise settles, with what really happened. */
+@Injectable()
 export class Publisher {
-  constructor(private readonly broker: Broker) {}
+  /** Nest makes one for each connection. Provided anew in a feature module, it publishes over the default connection. */
+  constructor(@Inject(getBrokerToken()) private readonly broker: Broker) {}
 
   /**
    * Publishes to a topic exchange (the connection's, or `options.exchange`); resolves when the broker has the message.
