@@ -263,8 +263,8 @@ onEachBroker('a handler that fails', (broker) => {
       headers: { 'x-death': [{ queue: 'clean', count: 3 }], 'x-first-death-queue': 'clean', kept: true },
     });
     const [, second] = await seen.take(2);
-    // The wait queue itself dead-letters, so x-death is there again, but with nothing of the sender's.
-    expect(JSON.stringify(second.headers['x-death'])).not.toContain('"queue":"clean"');
+    for (const name of ['x-death', 'CC', 'BCC', 'x-warren-due'])
+      expect(second.headers).not.toHaveProperty([name]);
     const dead = await taken(broker, 'clean.dead');
     expect(Object.keys(dead.properties.headers ?? {})).toEqual(expect.arrayContaining(['kept']));
     for (const name of ['x-death', 'CC', 'BCC', 'x-first-death-queue']) {

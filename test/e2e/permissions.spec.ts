@@ -60,13 +60,13 @@ onRabbitMQ('permissions', (broker) => {
     await channel.assertQueue('given.all', { durable: true });
     await channel.assertQueue('given.all.dead', { durable: true });
     await wayBack(channel);
-    await channel.assertExchange('warren.retry.50.classic', 'fanout');
-    await channel.assertQueue('warren.retry.50.classic', {
+    await channel.assertExchange('test.retry.50', 'fanout', { autoDelete: true });
+    await channel.assertQueue('test.retry.50', {
       durable: true,
-      messageTtl: 50,
+      messageTtl: 30_050,
       deadLetterExchange: 'warren.back',
     });
-    await channel.bindQueue('warren.retry.50.classic', 'warren.retry.50.classic', '');
+    await channel.bindQueue('test.retry.50', 'test.retry.50', '');
     await allow({ configure: '^$' });
     const done = new Collector<unknown>();
     const limited = await warren(url())

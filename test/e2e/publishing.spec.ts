@@ -310,18 +310,30 @@ onEachBroker('publishing', (broker) => {
       });
     });
 
-    it('waits in a queue that goes by itself when nobody uses it any more', async () => {
+    it('waits in a queue of its service that nothing deletes', async () => {
       await declareQueue('target');
       const { broker: rabbit } = warren(broker.url);
       await rabbit.send('target', 1, { delay: '1h' });
       const channel = await (await broker.connect()).createChannel();
-      expect((await channel.checkQueue('warren.wait.3600000')).messageCount).toBe(1);
-      channel.on('error', () => undefined);
-      await expect(
-        channel.assertQueue('warren.wait.3600000', {
-          arguments: { 'x-message-ttl': 3_600_000, 'x-dead-letter-exchange': '', 'x-queue-type': 'classic' },
-        }),
-      ).rejects.toThrow(/x-expires.*3900000/);
+      await channel.assertQueue('test.delay.3600000', {
+        arguments: {
+          'x-queue-type': 'quorum',
+          'x-message-ttl': 3_630_000,
+          'x-dead-letter-exchange': 'warren.back',
+          'x-dead-letter-strategy': 'at-least-once',
+          'x-overflow': 'reject-publish',
+          'x-delivery-limit': 1_000_000_000,
+        },
+      });
+    });
+
+    it('is refused by name when the name of that queue would be too long', async () => {
+      const { broker: rabbit } = warren(broker.url);
+      const exchange = 'e'.repeat(245);
+      await rabbit.publish('key', 1, { exchange: 'amq.topic', delay: 30 });
+      expect(await rejection(rabbit.publish('key', 1, { exchange, delay: 30 }))).toMatchObject({
+        code: 'WARREN_ENCODE',
+      });
     });
 
     it('is declared anew in a new life of the connection, so that a wait queue that was deleted costs nothing', async () => {
@@ -332,7 +344,7 @@ onEachBroker('publishing', (broker) => {
       await rabbit.broker.send('again', 1, { delay: 30 });
       await got.one();
       const channel = await (await broker.connect()).createChannel();
-      await channel.deleteQueue('warren.wait.30');
+      await channel.deleteQueue('test.delay.30');
       await broker.closeConnections();
       await eventOf(rabbit, 'disconnected');
       await rabbit.broker.send('again', 2, { delay: 30 });

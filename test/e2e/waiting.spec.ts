@@ -1,7 +1,7 @@
 // Where messages wait for their next attempt, and how they come back: as safe as their queue, found when
 // that was deleted, and on their way again whatever somebody deletes meanwhile.
 
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Channel } from 'amqplib';
 import { onEachBroker, onRabbitMQ, type TestBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
@@ -25,12 +25,9 @@ async function holds(channel: Channel, queue: string, messages: number): Promise
 }
 
 onEachBroker('a message that waits', (broker) => {
-  it.each([
-    ['quorum', { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }],
-    ['classic', {}],
-  ] as const)(
-    'of a %s queue is in a queue as safe, and comes back through the exchange of its own',
-    async (queueType, extra) => {
+  it.each(['quorum', 'classic'] as const)(
+    'of a %s queue is in a queue that outlives nodes and outages, and comes back to its own by name',
+    async (queueType) => {
       const arrivals = new Collector<[string, string, number]>();
       const rabbit = await warren(broker.url)
         .consume(
@@ -45,18 +42,19 @@ onEachBroker('a message that waits', (broker) => {
       await rabbit.broker.send(`safe.${queueType}`, 1);
       expect(await arrivals.take(2)).toEqual([
         ['', '', 1],
-        ['warren.back', '', 2],
+        ['', '', 2],
       ]);
       const channel = await channelOf(broker);
-      // The same arguments are taken, and others would be refused.
-      await channel.assertQueue(`warren.retry.400.${queueType}`, {
+      // The same arguments are taken, and others would be refused: nothing makes the broker delete it.
+      await channel.assertQueue('test.retry.400', {
         durable: true,
         arguments: {
-          'x-queue-type': queueType,
-          'x-message-ttl': 400,
+          'x-queue-type': 'quorum',
+          'x-message-ttl': 30_400,
           'x-dead-letter-exchange': 'warren.back',
-          'x-expires': 300_400,
-          ...extra,
+          'x-dead-letter-strategy': 'at-least-once',
+          'x-overflow': 'reject-publish',
+          'x-delivery-limit': 1_000_000_000,
         },
       });
     },
@@ -134,7 +132,7 @@ onEachBroker('a message that waits', (broker) => {
 
   describe('given somebody who deletes what it needs', () => {
     it.each<[string, (channel: Channel) => Promise<unknown>]>([
-      ['the wait queue', (channel) => channel.deleteQueue('warren.retry.30.classic')],
+      ['the wait queue', (channel) => channel.deleteQueue('test.retry.30')],
       ['the exchange of the way back', (channel) => channel.deleteExchange('warren.back')],
     ])('%s is there again for the next message', async (what, remove) => {
       const queue = `mended.${what}`;
@@ -225,31 +223,83 @@ onEachBroker('a policy that grows', (broker) => {
 });
 
 onRabbitMQ('the permissions that the documentation names', (broker) => {
-  it('are enough to consume, try again and dead-letter', async () => {
+  const users: string[] = [];
+  /** The URL of a user who may do what is said, and nothing else. */
+  const limited = async (name: string, permissions: object): Promise<string> => {
     const url = new URL(broker.url);
     const vhost = url.pathname.slice(1);
-    const user = `limited-${vhost}`;
+    const user = `${name}-${vhost}`;
     await management('PUT', `/users/${user}`, { password: 'p', tags: '' });
-    await management('PUT', `/permissions/${vhost}/${user}`, {
-      configure: '^(orders|.*\\.dead|warren\\..*)$',
-      write: '^(orders|.*\\.dead|warren\\..*|amq\\.default)$',
-      read: '^(orders|warren\\..*)$',
+    users.push(user);
+    await management('PUT', `/permissions/${vhost}/${user}`, permissions);
+    [url.username, url.password] = [user, 'p'];
+    return url.href;
+  };
+  afterAll(() => Promise.all(users.map((user) => management('DELETE', `/users/${user}`))));
+
+  const failing = { attempts: 2, delays: 20, jitter: false };
+
+  it('are enough to consume, try again and dead-letter', async () => {
+    const url = await limited('whole', {
+      configure: '^(orders(\\.dead)?|billing\\..*|warren\\.(back|orphans))$',
+      write: '^(orders(\\.dead)?|billing\\..*|warren\\.(back|orphans)|amq\\.default)$',
+      read: '^(orders|billing\\..*|warren\\.(back|orphans))$',
     });
-    try {
-      url.username = user;
-      url.password = 'p';
-      const attempts: number[] = [];
-      const rabbit = await warren(url.href, { queueType: 'quorum' })
-        .consume('orders', ({ attempt }) => (attempts.push(attempt), Promise.reject(new Error('no'))), {
-          retry: { attempts: 2, delays: 20, jitter: false },
-        })
-        .open();
-      await rabbit.broker.send('orders', 1);
-      await taken(broker, 'orders.dead');
-      expect(attempts).toEqual([1, 2]);
-      await rabbit.broker.close();
-    } finally {
-      await management('DELETE', `/users/${user}`);
+    const attempts: number[] = [];
+    const rabbit = await warren(url, { service: 'billing' })
+      .consume('orders', ({ attempt }) => (attempts.push(attempt), Promise.reject(new Error('no'))), {
+        retry: failing,
+      })
+      .open();
+    await rabbit.broker.send('orders', 1);
+    await taken(broker, 'orders.dead');
+    expect(attempts).toEqual([1, 2]);
+    await until(
+      () => rabbit.broker.status().waiting.queues.includes('billing.retry.20'),
+      'the queue to be held',
+    );
+  });
+
+  it("are enough within one's own names where an administrator made the rest, and open nobody else's", async () => {
+    const channel = await channelOf(broker);
+    await channel.assertExchange('warren.orphans', 'fanout');
+    await channel.assertQueue('warren.orphans', { arguments: { 'x-queue-type': 'quorum' } });
+    await channel.bindQueue('warren.orphans', 'warren.orphans', '');
+    await channel.assertExchange('warren.back', 'direct', { alternateExchange: 'warren.orphans' });
+    const own = '(bills(\\.dead)?|ledger\\..*)';
+    const url = await limited('confined', {
+      configure: `^${own}$`,
+      write: `^(${own}|warren\\.(back|orphans)|amq\\.default)$`,
+      read: '^(bills|ledger\\..*|warren\\.back)$',
+    });
+    const attempts = new Collector<unknown[]>();
+    const rabbit = await warren(url, { service: 'ledger' })
+      .consume(
+        'bills',
+        ({ attempt, payload }) => {
+          attempts.push([payload, attempt]);
+          if (attempt === 1) throw new Error('no');
+        },
+        { retry: failing },
+      )
+      .open();
+    await rabbit.broker.send('bills', 'now');
+    await rabbit.broker.send('bills', 'later', { delay: 20 });
+    expect((await attempts.take(4)).sort()).toEqual([
+      ['later', 1],
+      ['later', 2],
+      ['now', 1],
+      ['now', 2],
+    ]);
+    const other = await warren(broker.url, { service: 'others' })
+      .consume('theirs', () => Promise.reject(new Error('no')), { retry: { ...failing, delays: '1m' } })
+      .open();
+    await other.broker.send('theirs', 1);
+    await eventOf(other, 'settled');
+    for (const queue of ['others.retry.60000', 'theirs.dead', 'warren.orphans']) {
+      const thief = await (await broker.connect({ url })).createChannel();
+      thief.on('error', () => undefined);
+      await expect(thief.consume(queue, () => undefined)).rejects.toThrow(/403/);
     }
   });
 });

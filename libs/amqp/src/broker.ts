@@ -36,6 +36,7 @@ import type {
 import { agreedCall, publishAgreed, sendAgreed } from './outbound/agreed.js';
 import { settings, type Settings } from './model/settings.js';
 import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './observe/events.js';
+import { LateRetries } from './observe/late-retries.js';
 import { Events } from './observe/listeners.js';
 import { TopologyKeeper } from './broker/topology-keeper.js';
 import type { TopologyPlan } from './topology/plan.js';
@@ -61,6 +62,7 @@ export class Broker {
   private readonly blueprint: Blueprint;
   private readonly topology: TopologyKeeper;
   private begun = false;
+  private readonly late: LateRetries;
   /** For running handlers, then for what is being published. */
   private readonly ending: SharedTime;
   private consumers: Consumers | undefined;
@@ -87,6 +89,7 @@ export class Broker {
       temporary: () => this.consumers?.temporary() ?? NOTHING,
       connection: () => this.links.consume ?? this.links.publish,
     });
+    this.late = new LateRetries({ clock, counters, events, logger: all.logger });
     this.links = new Connections({
       ...{ settings: all, clock, events, counters },
       prepare: (connection, lost) => this.topology.ready(connection, this.isStrict(), lost),
@@ -101,6 +104,7 @@ export class Broker {
       describe: (exchange) => this.blueprint.exchange(exchange),
       topology: this.topology,
       shortenWait: internals.shortenWait ?? ((ms) => ms),
+      ...{ grace: internals.grace, late: this.late },
     });
   }
 
@@ -229,20 +233,22 @@ export class Broker {
 
   /** Messages that are ready in the queues of its handlers, or wait there for a retry or a delay. Asks the broker. */
   async backlog(): Promise<number> {
-    const queues = [...this.status().consumers.map(({ queue }) => queue), ...this.outbound.waitQueues()];
-    return backlogOf(this.links.publish, queues);
+    const { consumers, waiting } = this.status();
+    const ready = backlogOf(this.links.publish, [...consumers.map(({ queue }) => queue), ...waiting.queues]);
+    return (await ready) + waiting.messages;
   }
 
   private async run(): Promise<void> {
     const { settings, clock, links, blueprint } = this;
     const plan = blueprint.draw();
     if (settings.consumers && blueprint.handlers.length > 0) {
-      const { deadlines, events, counters, outbound, internals, topology } = this;
-      const parts = { settings, clock, deadlines, events, counters, outbound, links, blueprint, plan };
+      const { deadlines, events, counters, outbound, internals, topology, late } = this;
+      const parts = { settings, clock, deadlines, events, counters, outbound, links, blueprint, plan, late };
       const { name = 'default', remoteError } = internals;
       this.consumers = consumersOf({ ...parts, topology, name, remoteError });
     }
     this.outbound.sender.start();
+    if (this.consumers) this.outbound.moveRetries(blueprint.handlers);
     const begun = begin({ settings, clock, links, plan, consumers: this.consumers }).then(() => {
       this.begun = true;
     });

@@ -13,11 +13,7 @@ if (process.env.RABBITMQ_URL && canCluster()) {
   describe('a RabbitMQ cluster of three', () => {
     let cluster: RabbitMQCluster;
     beforeAll(async () => {
-      cluster = await startCluster({
-        settings: ['net_ticktime = 8'],
-        // What a waiting queue handed over without a confirm is handed over again: after three minutes by default.
-        erlang: '-rabbit dead_letter_worker_publisher_confirm_timeout 5000',
-      });
+      cluster = await startCluster({ settings: ['net_ticktime = 8'] });
     }, MINUTES);
     afterAll(() => cluster?.stop(), MINUTES);
 

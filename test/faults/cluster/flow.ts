@@ -8,6 +8,7 @@ import { warren, type Warren } from '../../support/warren.js';
 
 const PUBLISHERS = 4;
 const LIMIT = 60_000;
+const WAIT = 2_000;
 
 /** What the book says at the end. */
 export interface Account {
@@ -15,6 +16,8 @@ export interface Account {
   readonly rejected: number;
   readonly duplicates: number;
   readonly lost: readonly number[];
+  /** How much later than its wait the latest retry came, in ms. */
+  readonly latest: number;
   /** Longest time without a confirm, and without a handled message, in ms. */
   readonly silence: { readonly publishing: number; readonly consuming: number };
 }
@@ -33,6 +36,9 @@ export class Flow {
   private publishers: Promise<void>[] = [];
   private next = 0;
   private retried = 0;
+  /** When the wait of a number that failed is over. */
+  private readonly due = new Map<number, number>();
+  private latest = 0;
   private going = true;
 
   constructor(cluster: RabbitMQCluster, queue: string) {
@@ -52,7 +58,7 @@ export class Flow {
       queue,
       ({ payload, attempt }) => this.handle(Number(payload), attempt),
       {
-        retry: { attempts: 5, delays: '2s', jitter: false },
+        retry: { attempts: 5, delays: WAIT, jitter: false },
       },
     );
   }
@@ -91,14 +97,22 @@ export class Flow {
       rejected: this.rejected.length,
       duplicates: runs.reduce((sum, count) => sum + count - 1, 0),
       lost: lost(),
+      latest: Math.round(this.latest),
       silence: { publishing: longest(this.times.publishing), consuming: longest(this.times.consuming) },
     };
   }
 
   private handle(n: number, attempt: number): void {
     if (n % 50 === 7) throw Reject('for good');
-    if (n % 10 === 3 && attempt === 1) throw new Error('once');
-    if (attempt > 1) this.retried++;
+    const now = performance.now();
+    if (n % 10 === 3 && attempt === 1) {
+      this.due.set(n, now + WAIT);
+      throw new Error('once');
+    }
+    if (attempt > 1) {
+      this.retried++;
+      this.latest = Math.max(this.latest, now - (this.due.get(n) ?? now));
+    }
     this.handled.set(n, (this.handled.get(n) ?? 0) + 1);
     this.times.consuming.push(performance.now());
   }

@@ -13,7 +13,7 @@ import type { TopologyKeeper } from './topology-keeper.js';
 /** What they are made from. */
 export interface ConsumingParts extends Pick<
   HandlerRoom,
-  'settings' | 'clock' | 'deadlines' | 'events' | 'counters' | 'remoteError'
+  'settings' | 'clock' | 'deadlines' | 'events' | 'counters' | 'remoteError' | 'late'
 > {
   readonly blueprint: Blueprint;
   readonly plan: TopologyPlan;

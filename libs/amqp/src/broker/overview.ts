@@ -4,6 +4,7 @@ import type { Consumers } from '../inbound/consumers.js';
 import type { Connection } from '../link/connection.js';
 import type { Counters } from '../model/counters.js';
 import type { Deadlines } from '../model/deadlines.js';
+import { explain, replyCode } from '../topology/explain.js';
 import type { Outbound } from '../outbound/outbound.js';
 import type { Connections } from './connections.js';
 import type { BrokerStatus } from './status.js';
@@ -20,13 +21,14 @@ export interface StatusParts {
 
 /** How things stand. */
 export function brokerStatus(parts: StatusParts): BrokerStatus {
-  const { sender, requester } = parts.outbound;
+  const { sender, requester, mover } = parts.outbound;
   const { size, bytes, limit } = sender.waitingRoom;
   return {
     connections: parts.links.status(),
     consumers: parts.consumers?.status() ?? [],
     publishing: sender.pending,
     waitingRoom: { messages: size, bytes, limit },
+    waiting: mover.status(),
     pendingCalls: requester.pending,
     timers: parts.deadlines.size,
     closing: parts.closing,
@@ -34,11 +36,20 @@ export function brokerStatus(parts: StatusParts): BrokerStatus {
   };
 }
 
-/** Messages that are ready in queues. Asks the broker. */
+/** Messages that are ready in queues; one that is gone has none. Asks the broker. */
 export async function backlogOf(connection: Connection, queues: readonly string[]): Promise<number> {
-  if (queues.length === 0) return 0;
-  return connection.withChannel(async (channel) => {
-    const answers = await Promise.all(queues.map((queue) => channel.checkQueue(queue)));
-    return answers.reduce((sum, { messageCount }) => sum + messageCount, 0);
-  });
+  let sum = 0;
+  // A queue that is gone costs the channel: the others are asked on the next one.
+  for (let left = [...new Set(queues)]; left.length > 0;) {
+    await connection.withChannel(async (channel) => {
+      try {
+        for (; left.length > 0; left = left.slice(1)) sum += (await channel.checkQueue(left[0])).messageCount;
+      } catch (error) {
+        if (replyCode(error) !== 404)
+          throw explain(error, { what: 'queue', name: left[0], askedBy: 'backlog()' });
+        left = left.slice(1);
+      }
+    });
+  }
+  return sum;
 }

@@ -4,6 +4,7 @@
 import type { ConsumerStatus } from '../inbound/readiness.js';
 import type { ConnectionState } from '../link/connection.js';
 import type { BrokerCounters } from '../model/counters.js';
+import type { WaitingStatus } from '../outbound/retry-mover.js';
 
 /** One connection to the broker. */
 export interface ConnectionStatus {
@@ -31,6 +32,8 @@ export interface BrokerStatus {
     readonly bytes: number;
     readonly limit: { readonly messages: number; readonly bytes: number };
   };
+  /** Messages that wait for a retry or a delay, as far as this process moves them on. */
+  readonly waiting: WaitingStatus;
   readonly pendingCalls: number;
   /** Deadlines that are set: of publishes, calls and handlers. */
   readonly timers: number;

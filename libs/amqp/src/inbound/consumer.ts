@@ -243,6 +243,7 @@ export class Consumer implements Watchable {
     // Given up with its channel: the broker delivers it again, as it does with what a shutdown does not want any more.
     if ((!channel.alive || this.draining) && !this.forgotten) return;
     if (this.unsettled.takeBack(message, channel)) return;
+    this.room.late.arrived(message);
     const delivery = new Delivery(message, this.queueName, this.outcomes);
     delivery.run.arrivedAt = this.room.clock.monotonic();
     this.unsettled.add(delivery, channel);

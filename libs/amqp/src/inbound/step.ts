@@ -13,6 +13,7 @@ import type { AnswerOutlet, Outlet } from '../model/outlet.js';
 import type { Settings } from '../model/settings.js';
 import type { Soon } from '../model/soon.js';
 import type { Verdict } from '../model/verdict.js';
+import type { LateRetries } from '../observe/late-retries.js';
 import type { Events } from '../observe/listeners.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 
@@ -46,6 +47,7 @@ export interface HandlerRoom {
   readonly counters: Counters;
   readonly events: Events;
   readonly logger: BrokerLogger;
+  readonly late: LateRetries;
   /** Calls that this process answers. */
   readonly calls: Calls;
   /** Whether callers are still there. */

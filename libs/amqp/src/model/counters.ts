@@ -13,6 +13,8 @@ export interface BrokerCounters {
   readonly settledTooLate: number;
   /** Retries and dead letters that could not be sent on: their messages went back to their queues. */
   readonly notSentOn: number;
+  /** Messages whose wait for a retry or a delay ended more than five seconds late. */
+  readonly retriesLate: number;
   /** Messages that were sent again, since the connection was lost before their confirm. One may count more than once. */
   readonly resent: number;
   /** Answers to remote callers that could not be delivered. */
@@ -36,6 +38,7 @@ export function counters(): Counters {
     consumersLost: 0,
     settledTooLate: 0,
     notSentOn: 0,
+    retriesLate: 0,
     resent: 0,
     answersLost: 0,
     repliesIgnored: 0,

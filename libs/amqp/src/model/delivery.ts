@@ -6,7 +6,7 @@ import { countHeader, HEADER, safeHeaders, textHeader } from './headers.js';
 import type { Headers, ReceivedMessage } from './message.js';
 import { Reject, Retry } from './signals.js';
 import { ACK, type Verdict } from './verdict.js';
-import { BACK_EXCHANGE } from './way-back.js';
+import { BACK_EXCHANGE, publishedTo } from './way-back.js';
 
 /** Who turns the outcome into frames, and where warnings go. */
 export interface DeliverySink {
@@ -96,7 +96,7 @@ export class Delivery<T = unknown> {
     // taken along by somebody who handed all headers on.
     const own = message.exchange === '' || message.exchange === BACK_EXCHANGE ? this.headers : NONE;
     this.attempt = 1 + countHeader(own, HEADER.attempt);
-    this.exchange = textHeader(own, HEADER.exchange) ?? message.exchange;
+    this.exchange = textHeader(own, HEADER.exchange) ?? publishedTo(message.exchange);
     this.routingKey = textHeader(own, HEADER.routingKey) ?? message.routingKey;
   }
 

@@ -33,6 +33,10 @@ export const HEADER = {
   end: 'x-warren-end',
   unreadable: 'x-warren-unreadable-headers',
   leftOut: 'x-warren-left-out-headers',
+  /** When the wait of a message is over, in milliseconds since 1970. */
+  due: 'x-warren-due',
+  /** Asks who moves messages on whether a queue is there. */
+  probe: 'x-warren-probe',
   /** How often a message was replayed from its dead-letter queue. */
   replayed: 'x-warren-replayed',
 } as const;
@@ -154,7 +158,7 @@ function shortened(text: string): string {
 }
 
 const NOT_FORWARDED =
-  /^(cc|bcc|x-death|x-first-death-.*|x-last-death-.*|x-delivery-count|x-acquired-count)$/i;
+  /^(cc|bcc|x-death|x-first-death-.*|x-last-death-.*|x-delivery-count|x-acquired-count|x-warren-due)$/i;
 
 // Numbers compare across wire types on the broker; amqplib gives them all as numbers here.
 function equal(wanted: unknown, found: unknown): boolean {

@@ -14,4 +14,6 @@ export interface BrokerInternals {
   readonly register?: () => void;
   /** Shortens waits of retries and delays. */
   readonly shortenWait?: (ms: number) => number;
+  /** How long after its wait a message comes back when no process moves it, in ms. Default 30 000. */
+  readonly grace?: number;
 }

@@ -52,6 +52,13 @@ export function waitsOf({ attempts, delays }: RetryPolicy): readonly number[] {
   return Array.from({ length: attempts - 1 }, (_, index) => delays[Math.min(index, delays.length - 1)]);
 }
 
+/** Every wait that a policy can lead to, jitter included. */
+export function possibleWaits(policy: RetryPolicy): readonly number[] {
+  const spread = policy.jitter ? JITTER : [1];
+  const all = waitsOf(policy).flatMap((wait) => spread.map((factor) => jittered(wait, factor)));
+  return [...new Set(all)];
+}
+
 /** The outcome when attempt number `attempt` threw `thrown`. */
 export function afterFailure(
   policy: RetryPolicy,
@@ -82,10 +89,11 @@ function isRetryable(policy: RetryPolicy, error: unknown): boolean {
 function nextDelay(policy: RetryPolicy, attempt: number, random: () => number): number {
   const delay = policy.delays[Math.min(attempt, policy.delays.length) - 1];
   if (!policy.jitter) return delay;
-  return Math.min(
-    MAX_DURATION,
-    Math.round(delay * JITTER[Math.floor(random() * JITTER.length) % JITTER.length]),
-  );
+  return jittered(delay, JITTER[Math.floor(random() * JITTER.length) % JITTER.length]);
+}
+
+function jittered(delay: number, factor: number): number {
+  return Math.min(MAX_DURATION, Math.round(delay * factor));
 }
 
 function waits(

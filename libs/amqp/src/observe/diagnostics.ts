@@ -34,6 +34,7 @@ const channels: Readonly<Record<BrokerEventKind, Channel>> = {
   'call-skipped': channel('warren:call-skipped'),
   published: channel('warren:published'),
   returned: channel('warren:returned'),
+  'retries-late': channel('warren:retries-late'),
   'waiting-room-full': channel('warren:waiting-room-full'),
   'reply-ignored': channel('warren:reply-ignored'),
   'topology-restored': channel('warren:topology-restored'),

@@ -6,7 +6,7 @@ import { TopologyMissingError } from '../model/topology-errors.js';
 import { describeError } from '../model/logger.js';
 import type { Clock } from '../model/clock.js';
 import type { KeptQueue } from '../model/outlet.js';
-import type { WayBack } from '../model/way-back.js';
+import { GRACE, type WayBack } from '../model/way-back.js';
 import type { Connection } from '../link/connection.js';
 import { declareExchange } from '../topology/declare.js';
 import { declarePermitted, type DeclaringConnection } from '../topology/permitted.js';
@@ -14,7 +14,8 @@ import type { ChannelRefusal } from './channel-refusal.js';
 import { explain } from '../topology/explain.js';
 import type { ExchangeSpec, QueueSpec } from '../topology/schema.js';
 import { wayBackWishes } from '../topology/way-back.js';
-import { WAIT_QUEUE_FRESH, waitExchange, waitTopology } from '../topology/wait-queues.js';
+import { returnTopology, WAIT_QUEUE_FRESH, waitName, waitTopology } from '../topology/wait-queues.js';
+import type { MoveTargets } from './moves.js';
 
 /** What destinations are made from. */
 export interface DestinationsOptions {
@@ -23,6 +24,12 @@ export interface DestinationsOptions {
   /** How an exchange is declared, if anybody said. */
   readonly describe: (exchange: string) => ExchangeSpec | undefined;
   readonly topology: WantedTopology;
+  /** Whose wait queues these are. */
+  readonly service: string;
+  /** See GRACE, which is the default. */
+  readonly grace?: number;
+  /** A wait queue is there. */
+  readonly onWait: (step: number, back: WayBack) => void;
 }
 
 /** What this process wants the broker to look like, beside what it publishes to. */
@@ -44,7 +51,7 @@ const PAUSE = 50;
 const FORBIDDEN_FOR = 5_000;
 
 /** Exchanges, queues and wait queues that publishes go to. */
-export class Destinations {
+export class Destinations implements MoveTargets {
   private life = 0;
   private readonly known = new Set<string>(['']);
   /** Exchanges that the broker keeps from us: since when, and its error. */
@@ -79,6 +86,11 @@ export class Destinations {
     });
   }
 
+  /** The same for what moves retries on; undefined when it is known. */
+  ensureExchange(exchange: string): Promise<void> | undefined {
+    return this.isKnown(exchange) ? undefined : this.ensure(exchange);
+  }
+
   /** A publish cost the channel: the next one to that exchange asks first, or does not go. */
   refused({ exchange, topic, error }: ChannelRefusal): void {
     // Other topics of the exchange may be allowed.
@@ -87,11 +99,6 @@ export class Destinations {
     if (!error) this.looking = this.options.topology.look();
     if (this.forbidden.size >= 1_000) this.forbidden.clear();
     if (error) this.forbidden.set(exchange, { since: this.options.clock.monotonic(), error });
-  }
-
-  /** Wait queues that were used in this life. */
-  waitQueues(): string[] {
-    return [...this.fresh.keys()];
   }
 
   /** @throws TopologyMissingError when there is no such queue */
@@ -106,25 +113,34 @@ export class Destinations {
   }
 
   /** Declares a wait queue and what is behind it, again when the last declaration is getting old. */
-  async ensureWait(step: number, back: WayBack): Promise<void> {
-    if (this.isWaiting(step, back)) return;
-    const name = waitExchange(step, back);
+  async ensureWait(step: number, back: WayBack): Promise<string> {
+    const { service, grace = GRACE, clock, onWait } = this.options;
+    const name = waitName(service, step, back);
+    if (this.isWaiting(step, back)) return name;
     await this.once(`wait ${name}`, async (connection, life) => {
-      const now = this.options.clock.monotonic();
-      await declarePermitted(connection, waitTopology(step, back));
+      const now = clock.monotonic();
+      await declarePermitted(connection, waitTopology(service, step, back, grace));
       if (life === this.life) this.fresh.set(name, now);
+      onWait(step, back);
     });
+    return name;
   }
 
   /** Whether a wait queue was declared lately. */
   isWaiting(step: number, back: WayBack): boolean {
     if (this.life !== this.options.connection.life) this.forget();
-    return this.isFresh(this.fresh.get(waitExchange(step, back)));
+    return this.isFresh(this.fresh.get(waitName(this.options.service, step, back)));
   }
 
   /** A wait queue did not take a message: it is gone. */
   forgetWait(step: number, back: WayBack): void {
-    this.fresh.delete(waitExchange(step, back));
+    this.fresh.delete(waitName(this.options.service, step, back));
+  }
+
+  /** Declares the queue for what finds its own no more. */
+  ensureOrphans(): Promise<void> {
+    const orphans = returnTopology('a message whose queue is gone');
+    return this.once('orphans', (connection) => declarePermitted(connection, orphans));
   }
 
   /** Binds a queue to the exchange through which its retries come back, again when that is getting old. */
@@ -146,6 +162,11 @@ export class Destinations {
   isBack(queue: string): boolean {
     if (this.life !== this.options.connection.life) this.forget();
     return this.isFresh(this.bound.get(queue));
+  }
+
+  /** A queue cannot be bound: it is not asked again for a while. */
+  notOurs(queue: string): void {
+    this.bound.set(queue, this.options.clock.monotonic());
   }
 
   /** Declares a queue of ours that somebody deleted. */

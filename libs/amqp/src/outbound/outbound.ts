@@ -6,13 +6,18 @@ import type { Counters } from '../model/counters.js';
 import type { Deadlines } from '../model/deadlines.js';
 import type { Settings } from '../model/settings.js';
 import type { Connection } from '../link/connection.js';
+import type { LateRetries } from '../observe/late-retries.js';
 import type { Events } from '../observe/listeners.js';
+import { possibleWaits } from '../model/retry-policy.js';
 import { callsExchange } from '../topology/calls.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { ExchangeSpec } from '../topology/schema.js';
 import type { Server } from '../model/direct-reply.js';
 import { AnswerLanes } from './answer-lanes.js';
 import { Destinations, type WantedTopology } from './destinations.js';
+import { waitName, waitStep } from '../topology/wait-queues.js';
 import { Publisher } from './publisher.js';
+import { RetryMover, type Wait } from './retry-mover.js';
 import { Requester } from './requester.js';
 import { Sender } from './sender.js';
 
@@ -36,6 +41,9 @@ export interface OutboundOptions {
   readonly topology: WantedTopology;
   /** Tests wait shorter. */
   readonly shortenWait: (ms: number) => number;
+  /** See BrokerInternals. */
+  readonly grace: number | undefined;
+  readonly late: LateRetries;
 }
 
 /** See the top of the file. */
@@ -44,17 +52,22 @@ export class Outbound {
   readonly publisher: Publisher;
   readonly requester: Requester;
   readonly answers: AnswerLanes;
+  readonly mover: RetryMover;
   private readonly destinations: Destinations;
 
-  constructor(options: OutboundOptions) {
+  constructor(private readonly options: OutboundOptions) {
     const { events, counters } = options;
     events.on(() => counters.repliesIgnored++, ['reply-ignored']);
     events.on(() => counters.notSentOn++, ['not-sent-on']);
     this.sender = new Sender({ ...options, onRefused: (refusal) => this.destinations.refused(refusal) });
     const describe = (name: string): ExchangeSpec | undefined =>
       callsExchange(name) ?? options.describe(name);
-    this.destinations = new Destinations({ ...options, describe });
+    this.destinations = new Destinations({
+      ...{ ...options, describe, service: options.settings.service },
+      onWait: (step, back) => this.mover.hold({ step, back }),
+    });
     const { sender, destinations } = this;
+    this.mover = new RetryMover({ ...options, destinations });
     this.requester = new Requester({ ...options, destinations });
     this.publisher = new Publisher({ ...options, sender, destinations });
     this.answers = new AnswerLanes({
@@ -62,21 +75,30 @@ export class Outbound {
     });
   }
 
-  /** Queues in which messages of this process wait. */
-  waitQueues(): string[] {
-    return this.destinations.waitQueues();
+  /** Moves on what waits for these handlers' retries, also what other lives of the service left. */
+  moveRetries(handlers: readonly Pick<HandlerPlan, 'retry' | 'back'>[]): void {
+    const { shortenWait, settings } = this.options;
+    const waits = new Map<string, Wait>();
+    for (const { retry, back } of handlers) {
+      for (const wait of possibleWaits(retry)) {
+        const step = waitStep(shortenWait(wait));
+        waits.set(waitName(settings.service, step, back), { step, back });
+      }
+    }
+    this.mover.expect([...waits.values()]);
   }
 
   /** The broker takes messages again. */
   flush(): void {
     this.sender.flush();
+    this.mover.flush();
     this.requester.flush();
     this.answers.flush();
   }
 
   /** Lets what is under way settle until `expired`, then ends it. Always settles. */
   async close(expired: Promise<void>): Promise<void> {
-    await Promise.all([this.sender.close(expired), this.answers.close(expired)]);
+    await Promise.all([this.sender.close(expired), this.answers.close(expired), this.mover.close(expired)]);
     await this.requester.close();
   }
 }

@@ -13,7 +13,9 @@ import type { KeptQueue, Outlet } from '../model/outlet.js';
 import type { WayBack } from '../model/way-back.js';
 import type { Settings } from '../model/settings.js';
 import type { Events } from '../observe/listeners.js';
-import { waitExchange, waitStep } from '../topology/wait-queues.js';
+import { waitName, waitStep } from '../topology/wait-queues.js';
+import { HEADER } from '../model/headers.js';
+import { ConnectionLostError, RabbitError } from '../model/errors.js';
 import type { SendLimits } from './attempt.js';
 import type { Destinations } from './destinations.js';
 import { Limits, Publication, unroutable } from './publication.js';
@@ -72,7 +74,7 @@ export class Publisher implements Outlet {
     const { destinations, sender } = this.options;
     const limits = this.limits();
     const { routingKey } = message;
-    if (back.exchange !== '' && !destinations.isBack(routingKey)) {
+    if (back.kind === 'retry' && !destinations.isBack(routingKey)) {
       await sender.hold(message, limits, () => destinations.ensureBack(routingKey));
     }
     const send = async (): Promise<void> =>
@@ -142,14 +144,18 @@ export class Publisher implements Outlet {
     const { sender, destinations } = this.options;
     const { exchange, routingKey, properties } = message;
     const delay = wait === undefined ? 0 : milliseconds(wait, 'delay');
+    // A name that is too long must be known before anything is sent.
+    if (delay > 0) waitName(this.options.settings.service, this.stepOf(delay), { kind: 'delay', exchange });
     if (!destinations.isKnown(exchange)) {
       await sender.hold(message, limits, () => destinations.ensure(exchange));
     }
     if (delay === 0) return message;
-    if (exchange === '' && mustRoute) {
-      await sender.hold(message, limits, () => this.queueThere(routingKey, properties.messageId as string));
+    if (exchange === '') {
+      await sender.hold(message, limits, () => {
+        return this.queueReady(routingKey, mustRoute ? properties.messageId : undefined);
+      });
     }
-    return this.delayed(message, delay, { exchange, replicated: false }, limits);
+    return this.delayed(message, delay, { kind: 'delay', exchange }, limits);
   }
 
   private limits({ timeout, signal, retryUnknown }: PublishOptions = {}): SendLimits {
@@ -168,9 +174,15 @@ export class Publisher implements Outlet {
     const { destinations, sender } = this.options;
     const step = this.stepOf(wait);
     if (!destinations.isWaiting(step, back)) {
-      await sender.hold(message, limits, () => destinations.ensureWait(step, back));
+      await sender.hold(message, limits, async () => void (await destinations.ensureWait(step, back)));
     }
-    return { ...message, exchange: waitExchange(step, back) };
+    const { properties } = message;
+    const headers = { ...properties.headers, [HEADER.due]: this.options.clock.wall() + step };
+    return {
+      ...message,
+      exchange: waitName(this.options.settings.service, step, back),
+      properties: { ...properties, headers },
+    };
   }
 
   private stepOf(wait: number): number {
@@ -190,11 +202,20 @@ export class Publisher implements Outlet {
   }
 
   // A message that waits is routed much later, when nobody can be told that its queue is missing.
-  private async queueThere(queue: string, messageId: string): Promise<void> {
+  private async queueReady(queue: string, messageId: string | undefined): Promise<void> {
+    const { destinations } = this.options;
     try {
-      await this.options.destinations.ensureQueue(queue);
+      if (messageId !== undefined) await destinations.ensureQueue(queue);
     } catch (error) {
-      throw error instanceof TopologyMissingError ? new UnroutableError('', queue, messageId) : error;
+      throw error instanceof TopologyMissingError ? new UnroutableError('', queue, messageId ?? '') : error;
+    }
+    if (destinations.isBack(queue)) return;
+    try {
+      await destinations.ensureBack(queue);
+    } catch (error) {
+      // Somebody else's queue may not be ours to bind: what nobody moves to it ends with the orphans then.
+      if (!(error instanceof RabbitError) || error instanceof ConnectionLostError) throw error;
+      destinations.notOurs(queue);
     }
   }
 

@@ -4,15 +4,15 @@
 import type { Headers } from '../model/message.js';
 import { deadQueueName, queueTypeOf, type BrokerDeadLettering, type QueueSpec } from './schema.js';
 
-/** RabbitMQ 4 drops what a quorum queue handed out twenty times. A look at dead letters must never cost one. */
-const LOOKS = 1_000_000_000;
+/** An `x-delivery-limit` for none. RabbitMQ 4 drops what was handed out twenty times, and a look must never cost one. */
+export const UNLIMITED = 1_000_000_000;
 
 /** As safe as the queue itself: replicated for a quorum queue, and never gone with its consumer. */
 export function deadQueueSpec(queue: QueueSpec): QueueSpec {
   const type = queueTypeOf(queue);
   const args =
     type === 'quorum'
-      ? { 'x-queue-type': 'quorum', 'x-delivery-limit': LOOKS }
+      ? { 'x-queue-type': 'quorum', 'x-delivery-limit': UNLIMITED }
       : type === undefined
         ? {}
         : { 'x-queue-type': 'classic' };

@@ -65,12 +65,21 @@ function asked({ arguments: args, deadLettering }: QueueSpec): object {
 }
 
 async function bind(channel: DeclaringChannel, binding: BindingSpec, destination: string): Promise<void> {
-  const { source, key, askedBy } = binding;
+  const { source, key } = binding;
   const sent =
     binding.destination.kind === 'queue'
       ? channel.bindQueue(destination, source, key, binding.arguments)
       : channel.bindExchange(destination, source, key, binding.arguments);
-  await explained(sent, { what: 'binding', name: `${source} -> ${destination}`, askedBy });
+  await explained(sent, {
+    what: 'binding',
+    name: bindingName(binding, destination),
+    askedBy: binding.askedBy,
+  });
+}
+
+/** A binding as errors name it. */
+export function bindingName({ source, destination }: BindingSpec, name = destination.name): string {
+  return `${source} -> ${name}`;
 }
 
 async function explained(sent: Promise<unknown>, asked: Asked): Promise<void> {

@@ -87,18 +87,17 @@ describe('the way back of retries', () => {
     return { ...back, bound };
   };
 
-  it('is a binding with the name of the queue, behind waits as safe as the queue', () => {
-    expect(wayOf({})).toEqual({ exchange: 'warren.back', replicated: true, bound: ['q'] });
-    expect(wayOf({ queueType: 'classic' })).toMatchObject({ replicated: false, bound: ['q'] });
-    expect(wayOf({ queueType: 'default' })).toMatchObject({ replicated: false, bound: ['q'] });
-    expect(wayOf({ declare: 'check' })).toMatchObject({ replicated: true, bound: ['q'] });
+  it('is a binding with the name of the queue, whatever the type of the queue', () => {
+    expect(wayOf({})).toEqual({ kind: 'retry', bound: ['q'] });
+    expect(wayOf({ queueType: 'classic' })).toEqual({ kind: 'retry', bound: ['q'] });
+    expect(wayOf({ queueType: 'default' })).toEqual({ kind: 'retry', bound: ['q'] });
+    expect(wayOf({ declare: 'check' })).toEqual({ kind: 'retry', bound: ['q'] });
   });
 
   it('is the name alone for queues that are not ours to bind, or go with their process', () => {
-    const byName = { exchange: '', replicated: false, bound: [] };
-    expect(wayOf({ declare: 'skip' })).toEqual(byName);
-    expect(wayOf({ broadcast: true }, 'subscribe')).toEqual(byName);
-    expect(wayOf({ stream: { offset: 'first' } })).toEqual(byName);
+    expect(wayOf({ declare: 'skip' })).toEqual({ kind: 'by-name', bound: [] });
+    expect(wayOf({ broadcast: true }, 'subscribe')).toEqual({ kind: 'broadcast', bound: [] });
+    expect(wayOf({ stream: { offset: 'first' } })).toEqual({ kind: 'by-name', bound: [] });
   });
 });
 

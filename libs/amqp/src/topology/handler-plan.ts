@@ -1,7 +1,7 @@
 // A handler's options worked out: its queue, bindings, how it is consumed and what its failures lead to.
 // All of it before a socket opens, so that a mistake is an error at boot that names the handler.
 
-import { milliseconds } from '../model/duration.js';
+import { MAX_DURATION, milliseconds } from '../model/duration.js';
 import { GATHER_EXCHANGE } from '../model/calls-control.js';
 import { ConfigError } from '../model/errors.js';
 import { isGeneratorFunction } from '../model/items.js';
@@ -18,6 +18,7 @@ import type { QueueSpec, Wishes } from './schema.js';
 import { deadQueueName } from './schema.js';
 import { deadQueueSpec, withBrokerDeadLettering } from './dead-queue.js';
 import { RPC_OPTIONS, rpcPlan, type RpcPlan } from './rpc-plan.js';
+import { waitName, waitStep } from './wait-queues.js';
 import { wayBackTo, wayBackWishes } from './way-back.js';
 import { bindingSpecs, exchangeSpec, queueSpec, temporaryQueue } from './wishes.js';
 
@@ -102,7 +103,17 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
     rpc: kind === 'rpc' ? rpcPlan(options, name) : undefined,
   };
   checkLimits(plan, settings, name);
-  return back.exchange === '' ? plan : { ...plan, wishes: joined(plan.wishes, wayBackWishes(queue)) };
+  checkWaits(settings, back, name);
+  return back.kind === 'retry' ? { ...plan, wishes: joined(plan.wishes, wayBackWishes(queue)) } : plan;
+}
+
+/** The longest name of a queue in which its messages could wait. */
+function checkWaits({ service }: Settings, back: WayBack, name: string): void {
+  try {
+    waitName(service, waitStep(MAX_DURATION), back);
+  } catch (error) {
+    throw new ConfigError(`${name}: ${(error as Error).message}`, 'make the option service shorter', error);
+  }
 }
 
 // Longer than the queue's own name: found out at the first dead letter, it would be too late.

@@ -3,10 +3,12 @@
 // instead, and taken as it is.
 
 import { AccessRefusedError, TopologyMissingError } from '../model/topology-errors.js';
+import { ORPHANS } from '../model/way-back.js';
 import { AcceptedQueues, foundOtherwise, other, type FoundOtherwise } from './accepted.js';
-import { declare, type DeclaringChannel } from './declare.js';
+import { bindingName, declare, type DeclaringChannel } from './declare.js';
 import type { TopologyPlan } from './plan.js';
 import type { QueueSpec } from './schema.js';
+import { isWaitName } from './wait-queues.js';
 
 /** Where channels come from; a refusal costs one. */
 export interface DeclaringConnection {
@@ -69,10 +71,16 @@ function lookedFor(plan: TopologyPlan, resource: string): TopologyPlan | undefin
     ...plan,
     exchanges: check('exchange', plan.exchanges),
     queues: check('queue', plan.queues),
+    // Only an administrator may bind the queue of orphans where services must not read each other's messages.
+    bindings: plan.bindings.filter((binding) => {
+      const refused = binding.source === ORPHANS && resource === `binding '${bindingName(binding)}'`;
+      found ||= refused;
+      return !refused;
+    }),
   };
   return found ? changed : undefined;
 }
 
 function isOurs(name: string): boolean {
-  return name.startsWith('warren.') || name.endsWith('.dead');
+  return name.startsWith('warren.') || name.endsWith('.dead') || isWaitName(name);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { waitExchange, waitStep, waitTopology } from './wait-queues.js';
+import type { WayBack } from '../model/way-back.js';
+import { isWaitName, waitName, waitStep, waitTopology } from './wait-queues.js';
 
 describe('waiting in the broker', () => {
   it.each([
@@ -27,47 +28,69 @@ describe('waiting in the broker', () => {
     expect(steps.size).toBeLessThan(500);
   });
 
-  it('the queue outlives every message that a fresh declaration may still send into it', () => {
-    const { exchanges, queues, bindings } = waitTopology(5_000, { exchange: 'events', replicated: false });
-    expect(exchanges[0]).toMatchObject({ name: 'warren.wait.5000.events', type: 'fanout', durable: true });
-    expect(queues[0].arguments).toEqual({
+  const all: readonly WayBack[] = [
+    { kind: 'retry' },
+    { kind: 'by-name' },
+    { kind: 'broadcast' },
+    { kind: 'delay', exchange: '' },
+    { kind: 'delay', exchange: 'events' },
+  ];
+
+  const waiting = (back: WayBack): Record<string, unknown> => {
+    const { queues } = waitTopology('shop', 5_000, back, 30_000);
+    const name = waitName('shop', 5_000, back);
+    return queues.find((queue) => queue.name === name)?.arguments ?? {};
+  };
+
+  it.each([
+    [{ kind: 'retry' }, 'warren.back'],
+    [{ kind: 'by-name' }, ''],
+    [{ kind: 'delay', exchange: '' }, 'warren.back'],
+    [{ kind: 'delay', exchange: 'events' }, 'shop.delay.to.events'],
+  ] as const)('is replicated, and handed over at least once by the broker alone: %j to %p', (back, to) => {
+    expect(waiting(back)).toEqual({
+      'x-queue-type': 'quorum',
+      'x-message-ttl': 35_000,
+      'x-dead-letter-exchange': to,
+      'x-dead-letter-strategy': 'at-least-once',
+      // Without it RabbitMQ takes at-most-once, silently.
+      'x-overflow': 'reject-publish',
+      'x-delivery-limit': 1_000_000_000,
+    });
+  });
+
+  it('for a queue of one process it is exact, since nobody moves what waits there', () => {
+    expect(waiting({ kind: 'broadcast' })).toEqual({
       'x-queue-type': 'classic',
       'x-message-ttl': 5_000,
-      'x-dead-letter-exchange': 'events',
-      'x-expires': 305_000,
-    });
-    expect(bindings[0]).toMatchObject({
-      source: waitExchange(5_000, { exchange: 'events', replicated: false }),
-      destination: { name: queues[0].name },
+      'x-dead-letter-exchange': '',
     });
   });
 
-  it('for a quorum queue it is one too, and hands over at least once', () => {
-    const { queues, bindings } = waitTopology(5_000, { exchange: 'warren.back', replicated: true });
-    expect(queues).toEqual([
-      expect.objectContaining({
-        name: 'warren.retry.5000.quorum',
-        arguments: {
-          'x-queue-type': 'quorum',
-          'x-message-ttl': 5_000,
-          'x-dead-letter-exchange': 'warren.back',
-          'x-dead-letter-strategy': 'at-least-once',
-          // Without it RabbitMQ takes at-most-once, silently.
-          'x-overflow': 'reject-publish',
-          'x-expires': 305_000,
-        },
-      }),
+  it('nothing in which messages wait is the broker to delete', () => {
+    const queues = all.flatMap((back) => waitTopology('shop', 5_000, back, 30_000).queues);
+    expect(queues.filter((queue) => 'x-expires' in queue.arguments || !queue.durable)).toEqual([]);
+  });
+
+  it('different kinds never share a queue, and all names begin with their service', () => {
+    const names = all.map((back) => waitName('shop', 1_000, back));
+    expect(names).toEqual([
+      'shop.retry.1000',
+      'shop.retry.1000.by-name',
+      'shop.retry.1000.broadcast',
+      'shop.delay.1000',
+      'shop.delay.1000.events',
     ]);
-    expect(bindings).toHaveLength(1);
+    const declared = all.flatMap((back) => waitTopology('shop', 1_000, back, 30_000).queues);
+    const own = declared.map(({ name }) => name).filter((name) => !name.startsWith('warren.'));
+    expect(own).toContain('shop.nowhere');
+    expect(own.every((name) => name.startsWith('shop.') && isWaitName(name))).toBe(true);
   });
 
-  it('retries and delays, replicated or not, never share a queue: their arguments differ', () => {
-    const names = [
-      { exchange: '', replicated: false },
-      { exchange: 'warren.back', replicated: false },
-      { exchange: 'warren.back', replicated: true },
-      { exchange: 'events', replicated: false },
-    ].map((back) => waitExchange(1_000, back));
-    expect(new Set(names).size).toBe(4);
+  it.each([
+    ['s'.repeat(245), { kind: 'retry' }],
+    ['shop', { kind: 'delay', exchange: 'e'.repeat(250) }],
+  ] as const)('a name that would be too long is refused: %s', (service, back) => {
+    expect(() => waitName(service, 1_000, back)).toThrow(/name of the queue in which .* is \d+ bytes/);
   });
 });

@@ -1,16 +1,19 @@
-// Queues in which messages wait: for their next attempt, or for a delayed publish. One fixed TTL each,
-// so that a long wait never blocks a short one; shared by all queues of the virtual host, so that their
-// number stays small; gone by themselves when unused.
+// Queues in which messages wait: for their next attempt, or for a delayed publish. One fixed time to live each, so that
+// a long wait never blocks a short one. They belong to the service that fills them and are never deleted by the broker.
+//
+// The publishing side moves messages on when they are due (outbound/retry-mover.ts). The time to live is a little longer
+// than the wait: it is for messages that nobody moved.
 
-import { BACK_EXCHANGE, type WayBack } from '../model/way-back.js';
+import { checkName } from '../model/outgoing-headers.js';
+import { BACK_EXCHANGE, ORPHANS, returnExchange, type WayBack } from '../model/way-back.js';
 import type { BindingSpec, ExchangeSpec, QueueSpec } from './schema.js';
 import type { TopologyPlan } from './plan.js';
+import { UNLIMITED } from './dead-queue.js';
 
 /** How long a declaration of a wait queue counts as fresh, in ms. */
 export const WAIT_QUEUE_FRESH = 60_000;
 
-/** A wait queue lives this much longer than its TTL after it was last declared. */
-const SPARE_LIFE = 5 * 60_000;
+const ASKED_BY = 'a message that waits';
 
 /**
  * A wait rounded up to two significant digits, at least 10 ms: 1234 becomes 1300. Bounds how many
@@ -22,41 +25,131 @@ export function waitStep(ms: number): number {
   return Math.ceil(ms / unit) * unit;
 }
 
-/** The exchange to publish to so that a message turns up behind the wait with its routing key kept after `step` ms. */
-export function waitExchange(step: number, { exchange, replicated }: WayBack): string {
-  if (exchange === BACK_EXCHANGE) return `warren.retry.${step}.${replicated ? 'quorum' : 'classic'}`;
-  return exchange === '' ? `warren.wait.${step}` : `warren.wait.${step}.${exchange}`;
+/**
+ * Name of the queue in which messages of a service wait `step` ms, and of the exchange before it.
+ *
+ * @throws EncodeError when that is longer than a name may be
+ */
+export function waitName(service: string, step: number, back: WayBack): string {
+  const name = unchecked(service, step, back);
+  checkName('name of the queue in which a message would wait', name);
+  return name;
+}
+
+function unchecked(service: string, step: number, back: WayBack): string {
+  if (back.kind === 'retry') return `${service}.retry.${step}`;
+  if (back.kind !== 'delay') return `${service}.retry.${step}.${back.kind}`;
+  return back.exchange === '' ? `${service}.delay.${step}` : `${service}.delay.${step}.${back.exchange}`;
+}
+
+/** Whether a name is one of the above, or of what is behind them. */
+export function isWaitName(name: string): boolean {
+  return /\.(?:retry|delay)\.(?:\d+|to)(?:\.|$)|\.nowhere$/.test(name);
 }
 
 /**
- * What must exist for that: a fanout exchange (it keeps the routing key) and its queue, which dead-letters to the way
- * back when the TTL is over. A queue that expires counts publishes as no use, hence the spare life.
+ * What must exist for a wait: a fanout exchange, which keeps the routing key, its queue, and what that hands over to.
+ *
+ * @throws EncodeError when a name is too long
  */
-export function waitTopology(step: number, back: WayBack): TopologyPlan {
-  const name = waitExchange(step, back);
-  const askedBy = 'a delayed message';
-  const exchange: ExchangeSpec = {
-    ...{ name, type: 'fanout', durable: true, autoDelete: true, internal: false },
-    ...{ arguments: {}, declare: 'create', askedBy },
+export function waitTopology(service: string, step: number, back: WayBack, grace: number): TopologyPlan {
+  const name = waitName(service, step, back);
+  const behind = behindWait(service, name, back);
+  return {
+    exchanges: [...behind.exchanges, fanout(name, true)],
+    queues: [...behind.queues, durable(name, waitArguments(service, step, back, grace))],
+    bindings: [...behind.bindings, toQueue(name, name)],
   };
-  const queue: QueueSpec = {
-    ...{ name, durable: true, declare: 'create', askedBy, temporary: false },
-    arguments: {
-      ...(back.replicated ? AT_LEAST_ONCE : { 'x-queue-type': 'classic' }),
-      'x-message-ttl': step,
-      'x-dead-letter-exchange': back.exchange,
-      'x-expires': step + SPARE_LIFE,
-    },
-  };
-  const binding: BindingSpec = {
-    ...{ source: name, destination: { kind: 'queue', name }, key: '', arguments: {}, askedBy },
-  };
-  return { exchanges: [exchange], queues: [queue], bindings: [binding] };
 }
 
-// Without reject-publish RabbitMQ silently takes at-most-once.
-const AT_LEAST_ONCE = {
-  'x-queue-type': 'quorum',
-  'x-dead-letter-strategy': 'at-least-once',
-  'x-overflow': 'reject-publish',
-};
+function waitArguments(service: string, step: number, back: WayBack, grace: number): QueueSpec['arguments'] {
+  // Nobody moves these: their queue goes with its process.
+  if (back.kind === 'broadcast') {
+    return { 'x-queue-type': 'classic', 'x-message-ttl': step, 'x-dead-letter-exchange': '' };
+  }
+  return {
+    'x-queue-type': 'quorum',
+    'x-message-ttl': step + grace,
+    'x-dead-letter-exchange': deadLetterExchange(service, back),
+    'x-dead-letter-strategy': 'at-least-once',
+    // Without it RabbitMQ silently takes at-most-once.
+    'x-overflow': 'reject-publish',
+    // Giving a message back counts as a delivery, and RabbitMQ 4 drops it at the twentieth.
+    'x-delivery-limit': UNLIMITED,
+  };
+}
+
+function deadLetterExchange(service: string, back: WayBack): string {
+  if (back.kind === 'delay' && back.exchange !== '') return returnExchange(service, back.exchange);
+  return back.kind === 'by-name' ? '' : BACK_EXCHANGE;
+}
+
+function behindWait(service: string, name: string, back: WayBack): TopologyPlan {
+  if (back.kind === 'retry') return withProbes(service, name);
+  if (back.kind !== 'delay') return { exchanges: [], queues: [], bindings: [] };
+  return back.exchange === '' ? returnTopology(ASKED_BY) : behindDelay(service, back.exchange);
+}
+
+/** What asks whether a wait queue is there (outbound/retry-mover.ts) must not end with the orphans, should nobody take it. */
+function withProbes(service: string, name: string): TopologyPlan {
+  const { exchanges, queues, bindings } = returnTopology(ASKED_BY);
+  const sink = nowhere(service);
+  const probes = { ...toQueue(BACK_EXCHANGE, sink.name), key: name };
+  return { exchanges, queues: [...queues, sink], bindings: [...bindings, probes] };
+}
+
+/**
+ * A delayed publish for which nobody listens any more is no fault, but the broker would keep it and, with 32 of them,
+ * hand over nothing any more. So it goes to a queue that forgets at once, too.
+ */
+function behindDelay(service: string, exchange: string): TopologyPlan {
+  const name = returnExchange(service, exchange);
+  checkName('name of the exchange through which a message would come back', name);
+  const sink = nowhere(service);
+  const on: BindingSpec = {
+    ...{ source: name, destination: { kind: 'exchange', name: exchange } },
+    ...{ key: '', arguments: {}, askedBy: ASKED_BY },
+  };
+  return { exchanges: [fanout(name, false)], queues: [sink], bindings: [toQueue(name, sink.name), on] };
+}
+
+/** Confirms what comes, and forgets it. */
+function nowhere(service: string): QueueSpec {
+  return durable(`${service}.nowhere`, { 'x-queue-type': 'quorum', 'x-message-ttl': 0 });
+}
+
+/** The exchange through which retries come back by themselves, and the queue for what finds its own no more. */
+export function returnTopology(askedBy: string): TopologyPlan {
+  const orphans: ExchangeSpec = { ...fanout(ORPHANS, false), askedBy };
+  const back: ExchangeSpec = {
+    ...orphans,
+    ...{ name: BACK_EXCHANGE, type: 'direct', arguments: { 'alternate-exchange': ORPHANS } },
+  };
+  return {
+    exchanges: [orphans, back],
+    queues: [{ ...durable(ORPHANS, { 'x-queue-type': 'quorum' }), askedBy }],
+    bindings: [{ ...toQueue(ORPHANS, ORPHANS), askedBy }],
+  };
+}
+
+function fanout(name: string, autoDelete: boolean): ExchangeSpec {
+  return {
+    ...{ name, type: 'fanout', durable: true, autoDelete, internal: false },
+    ...{ arguments: {}, declare: 'create', askedBy: ASKED_BY },
+  };
+}
+
+function durable(name: string, args: QueueSpec['arguments']): QueueSpec {
+  return {
+    name,
+    durable: true,
+    arguments: args,
+    declare: 'create',
+    askedBy: ASKED_BY,
+    temporary: false,
+  };
+}
+
+function toQueue(source: string, name: string): BindingSpec {
+  return { source, destination: { kind: 'queue', name }, key: '', arguments: {}, askedBy: ASKED_BY };
+}
