@@ -6,8 +6,7 @@ import { describeError, printable } from '../model/logger.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
 import { Acks } from './acks.js';
 import { ClientTraffic, received } from './client-traffic.js';
-import { userOf } from './dial.js';
-import { channelNumber } from './hot/client.js';
+import { channelNumber, frameMaxOf } from './hot/client.js';
 import type { DataPlane } from './hot/data-plane.js';
 import { HotTraffic } from './hot/hot-traffic.js';
 import type { ConfirmOutcome, ConsumeOptions, Traffic } from './traffic.js';
@@ -64,10 +63,11 @@ export class LiveChannel {
   private closing: Promise<void> | undefined;
   private reason = 'closed';
 
-  /** `plane` if there is one on its connection. */
+  /** `plane` if there is one on its connection, `user` if it is known. */
   constructor(
     private readonly channel: Channel | ConfirmChannel,
     plane?: DataPlane,
+    private readonly user?: string,
   ) {
     let resolve: (reason: string) => void = () => undefined;
     this.closed = new Promise((settle) => (resolve = settle));
@@ -93,6 +93,11 @@ export class LiveChannel {
   /** What declares on this channel; errors are the client library's. */
   get declaring(): Channel {
     return this.channel;
+  }
+
+  /** The largest frame that both sides agreed upon, if it is known. */
+  get frameMax(): number | undefined {
+    return frameMaxOf(this.channel);
   }
 
   /** False while the socket's buffer is full. */
@@ -248,7 +253,7 @@ export class LiveChannel {
   // The broker closes the channel for it, and every publish that is not confirmed yet would be in doubt.
   private checkUser({ properties: { userId } }: OutgoingMessage): void {
     if (userId === undefined) return;
-    const user = userOf(this.channel.connection);
+    const { user } = this;
     if (user === undefined || user === userId) return;
     throw new Error(`userId is '${printable(userId)}', but the user of the connection is another one`);
   }
@@ -263,9 +268,4 @@ export class LiveChannel {
       return false;
     }
   }
-}
-
-/** The largest frame that both sides agreed upon. */
-export function frameMaxOf({ declaring }: LiveChannel): number {
-  return (declaring as unknown as { connection: { frameMax: number } }).connection.frameMax;
 }

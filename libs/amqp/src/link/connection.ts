@@ -10,7 +10,8 @@ import { hintFor } from '../model/reply-code.js';
 import { inTime, type Clock } from '../model/clock.js';
 import { Attempts } from './attempts.js';
 import { LiveChannel } from './channel.js';
-import { dial, propertiesOf, prove } from './dial.js';
+import { dial, prove } from './dial.js';
+import { serverProperties } from './hot/client.js';
 import { DataPlane } from './hot/data-plane.js';
 import { endpoints, notAsked, type Endpoint, type EndpointOptions } from './endpoints.js';
 import { isPermanent, refusal } from './refusal.js';
@@ -64,6 +65,8 @@ export class Connection {
   server: Server = NO_SERVER;
   private model: ChannelModel | undefined;
   private plane: DataPlane | undefined;
+  /** Whom the broker takes us for, if that is known. */
+  private user: string | undefined;
   /** Open channels of the current life. */
   private readonly channels = new Set<LiveChannel>();
   private kill = new AbortController();
@@ -107,7 +110,7 @@ export class Connection {
     const { model } = this;
     if (!model) throw new ConnectionLostError(`${this.name} is not connected`);
     const opened = await (kind === 'confirm' ? model.createConfirmChannel() : model.createChannel());
-    const channel = new LiveChannel(opened, this.plane);
+    const channel = new LiveChannel(opened, this.plane, this.user);
     if (model !== this.model) channel.end('its connection was lost');
     this.channels.add(channel);
     void channel.closed.then(() => this.channels.delete(channel));
@@ -165,6 +168,7 @@ export class Connection {
       const all = await this.endpoints();
       endpoint = all[turn % all.length];
       this.vhost = endpoint.vhost;
+      this.user = endpoint.user;
       const model = await dial(endpoint, this.options, this.kill);
       this.attempts.answered(this);
       if (this.isClosed()) {
@@ -208,7 +212,7 @@ export class Connection {
     model.on('unblocked', () => this.setBlocked(false, ''));
     this.model = model;
     this.plane = DataPlane.on(model);
-    this.server = serverOf(propertiesOf(model));
+    this.server = serverOf(serverProperties(model));
     this.life++;
     await this.prepare(model, ended);
     this.lastError = undefined;
@@ -233,7 +237,10 @@ export class Connection {
       gone.catch(() => undefined);
       const { clock, connectTimeout } = this.options;
       const proven = inTime(clock, connectTimeout, prove(model), () => new Error('connect timeout'));
-      const prepared = proven.then(() => this.options.prepare?.(this, gone));
+      const prepared = proven.then(() => {
+        if (this.plane?.isUsed === false) this.plane = this.plane.release();
+        return this.options.prepare?.(this, gone);
+      });
       const reason = await Promise.race([prepared, ended]);
       if (reason !== undefined) throw new ConnectionLostError(reason);
     } catch (error) {

@@ -13,20 +13,6 @@ export interface DialOptions {
   readonly clock: Clock;
 }
 
-const users = new WeakMap<object, string>();
-
-/** The user of a connection that was dialled here, if it is known. */
-export function userOf(connection: object): string | undefined {
-  return users.get(connection);
-}
-
-/** With which the broker greeted. */
-export function propertiesOf({
-  connection,
-}: ChannelModel): { product?: unknown; version?: unknown } | undefined {
-  return (connection as { serverProperties?: { product?: unknown; version?: unknown } }).serverProperties;
-}
-
 /** Connects. `kill` destroys the socket, now and for as long as the connection lives. */
 export async function dial(
   endpoint: Endpoint,
@@ -52,7 +38,6 @@ export async function dial(
     // At once: closing meanwhile destroys the socket, and that error without a listener would end the process.
     model.on('error', () => undefined);
     readAnyHeaders(model);
-    if (endpoint.user !== undefined) users.set(model.connection, endpoint.user);
     return model;
   } catch (error) {
     throw late ? new Error('connect timeout', { cause: error }) : error;

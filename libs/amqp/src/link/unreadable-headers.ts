@@ -4,16 +4,9 @@
 // to the dead letters.
 
 import type { ChannelModel } from 'amqplib';
+import { receiverOf, type Receiving } from './hot/client.js';
 import { HEADER } from '../model/headers.js';
 import { describeError } from '../model/logger.js';
-
-/** What is used of the client library's connection. */
-interface Receiving {
-  /** Bytes that were not taken for a frame yet. */
-  rest: Buffer;
-  /** The next frame. Takes its bytes off `rest` before it decodes them. */
-  recvFrame: () => unknown;
-}
 
 const FRAME_HEADER = 2;
 const FRAME_OVERHEAD = 8;
@@ -26,9 +19,10 @@ const HEADERS = 0x2000;
 
 /** From now on a connection outlives header tables that cannot be read. */
 export function readAnyHeaders(model: ChannelModel): void {
-  const connection = model.connection as unknown as Receiving;
+  const connection = receiverOf(model);
+  if (!connection) return;
   const receive = connection.recvFrame;
-  connection.recvFrame = function () {
+  connection.recvFrame = function (this: Receiving) {
     const { rest } = this;
     try {
       return receive.call(this);

@@ -8,7 +8,7 @@ import type { Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
 import type { Settings } from '../model/settings.js';
 import type { Events } from '../observe/listeners.js';
-import { frameMaxOf, type LiveChannel } from '../link/channel.js';
+import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
 import { abortError, Attempt, type Forwarder, type SendLimits, type SendResult } from './attempt.js';
@@ -101,7 +101,7 @@ export class Sender {
   /** The largest frame of the connection, as it was agreed upon last. */
   get frameMax(): number {
     const { current } = this.lease;
-    if (current) this.agreed = frameMaxOf(current);
+    if (current) this.agreed = current.frameMax ?? DEFAULT_FRAME_MAX;
     return this.agreed;
   }
 

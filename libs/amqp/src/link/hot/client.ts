@@ -1,8 +1,9 @@
-// What is used of the client library's connection that its documentation does not promise, and the trial that shows
-// whether it still is as we know it. When it is not, everything goes over the library's public functions.
+// The one place that knows what the client library's documentation does not promise: fields of its connection and its
+// channels. Each may be gone in its next version. Then what needs it is done without, and when the fast path cannot be
+// had everything goes over the library's public functions. A trial shows whether it can.
 
 import { Duplex } from 'node:stream';
-import type { ChannelModel } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 
 /** The client library's connection, as far as the hot frames need it. */
 export interface ClientConnection {
@@ -21,12 +22,56 @@ export interface ClientConnection {
   sentSinceLastCheck: boolean;
 }
 
+/** What its connection may have. */
+interface Inside extends ClientConnection {
+  readonly serverProperties: { readonly product?: unknown; readonly version?: unknown };
+  /** As it was agreed upon, in seconds; 0: none. */
+  readonly heartbeat: number;
+  readonly stream: ClientConnection['stream'] & { readonly bytesRead: number };
+}
+
+/** What receives frames. */
+export type Receiving = Pick<ClientConnection, 'rest' | 'recvFrame'>;
+
+function inside(owner: ChannelModel | Channel): Partial<Inside> {
+  const { connection } = owner as unknown as { readonly connection?: unknown };
+  return typeof connection === 'object' && connection !== null ? connection : {};
+}
+
+/** With which the broker greeted. */
+export function serverProperties(model: ChannelModel): Inside['serverProperties'] | undefined {
+  return inside(model).serverProperties;
+}
+
+/** The agreed heartbeat in seconds, and what counts the bytes that came; nothing when there is none or it is not known. */
+export function pulse(model: ChannelModel): { seconds: number; bytesRead: () => number } | undefined {
+  const { heartbeat, stream } = inside(model);
+  if (typeof heartbeat !== 'number' || !(heartbeat > 0)) return undefined;
+  return typeof stream?.bytesRead === 'number'
+    ? { seconds: heartbeat, bytesRead: () => stream.bytesRead }
+    : undefined;
+}
+
+/** The largest frame that both sides agreed upon, if it is known. */
+export function frameMaxOf(channel: Channel): number | undefined {
+  const { frameMax } = inside(channel);
+  return typeof frameMax === 'number' ? frameMax : undefined;
+}
+
+/** What receives the frames of a connection, if that is known. */
+export function receiverOf(model: ChannelModel): Receiving | undefined {
+  const connection = inside(model);
+  return Buffer.isBuffer(connection.rest) && typeof connection.recvFrame === 'function'
+    ? (connection as Receiving)
+    : undefined;
+}
+
 const HEARTBEAT = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 
 /** The connection behind a model, if hot frames can go past the client library, and may. */
 export function clientConnection(model: ChannelModel): ClientConnection | undefined {
   if (process.env.WARREN_DATA_PLANE === 'amqplib') return undefined;
-  const connection = model.connection as unknown as ClientConnection;
+  const connection = inside(model);
   return hasShape(connection) && readsFrames(connection) ? connection : undefined;
 }
 

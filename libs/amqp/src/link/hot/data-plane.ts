@@ -18,11 +18,14 @@ const EMPTY = Buffer.alloc(0);
 export class DataPlane {
   private readonly incoming: (Incoming | undefined)[] = [];
   private readonly outbox: Outbox;
-  private bytes: Buffer;
+  private bytes: Buffer = EMPTY;
   private at = 0;
   private readonly cold: () => unknown;
   private readonly dirty: TrafficListener[] = [];
   private scheduled = false;
+  private readonly giveBack: () => void;
+  /** Whether the client library takes its frames from here. */
+  isUsed = false;
 
   /** On a connection of the client library; nothing when that is not as we know it. */
   static on(model: ChannelModel): DataPlane | undefined {
@@ -36,10 +39,19 @@ export class DataPlane {
       () => this.schedule(),
       () => this.drained(),
     );
-    this.bytes = connection.rest;
-    connection.rest = EMPTY;
-    this.cold = connection.recvFrame.bind(connection);
-    connection.recvFrame = () => this.next();
+    const own = connection.recvFrame;
+    this.cold = own.bind(connection);
+    connection.recvFrame = () => {
+      if (!this.isUsed) this.takeOver();
+      return this.next();
+    };
+    this.giveBack = () => (connection.recvFrame = own);
+  }
+
+  /** Not used by the client library, which reads in another way than the one we know: it goes on without. */
+  release(): undefined {
+    this.giveBack();
+    return undefined;
   }
 
   /** Whether the socket takes more. */
@@ -102,6 +114,12 @@ export class DataPlane {
 
   private drained(): void {
     for (const incoming of this.incoming) incoming?.listener.onDrain();
+  }
+
+  private takeOver(): void {
+    this.isUsed = true;
+    this.bytes = this.connection.rest;
+    this.connection.rest = EMPTY;
   }
 
   /** Takes hot frames until there is one for the client library, or no whole one. */

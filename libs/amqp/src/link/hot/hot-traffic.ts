@@ -2,6 +2,7 @@
 
 import type { Channel } from 'amqplib';
 import type { OutgoingMessage } from '../../model/message.js';
+import { received } from '../client-traffic.js';
 import type { ConsumeOptions, Traffic, TrafficListener } from '../traffic.js';
 import type { DataPlane } from './data-plane.js';
 
@@ -26,9 +27,8 @@ export class HotTraffic implements Traffic {
     this.attached = true;
     const { consumerTag } = await this.channel.consume(
       queue,
-      (message) => {
-        if (message === null) this.listener.onDelivery('cancelled');
-      },
+      // Deliveries come past the client library. If one does not, it is one all the same.
+      (message) => this.listener.onDelivery(message === null ? 'cancelled' : received(message)),
       options,
     );
     return consumerTag;
