@@ -1,0 +1,82 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it, jest } from '@jest/globals';
+import { systemClock } from '../model/clock.js';
+import type { Attempts } from './attempts.js';
+import type { ConnectionEvent } from './connection.js';
+
+/** A connection of the client library that does nothing but live. */
+class Model extends EventEmitter {
+  createChannel = (): Promise<unknown> =>
+    Promise.resolve(Object.assign(new EventEmitter(), { close: () => Promise.resolve() }));
+  close = (): Promise<void> => {
+    this.emit('close');
+    return Promise.resolve();
+  };
+}
+
+const models: Model[] = [];
+let refusals = 0;
+jest.unstable_mockModule('amqplib', () => ({
+  credentials: { plain: () => ({}), external: () => ({}) },
+  connect: () => {
+    if (refusals-- > 0) return Promise.reject(Object.assign(new Error('no'), { code: 'ECONNREFUSED' }));
+    const model = new Model();
+    models.push(model);
+    return Promise.resolve(model);
+  },
+}));
+const { Connection } = await import('./connection.js');
+
+/** A connection whose waits are written down instead of waited. */
+function connection() {
+  const waits: number[] = [];
+  const told: ConnectionEvent['kind'][] = [];
+  const attempts = {
+    turn: 0,
+    wait: (_who: object, ms: number) => Promise.resolve(void waits.push(ms)),
+    answered: () => undefined,
+    failed: () => undefined,
+    leave: () => undefined,
+  } as unknown as Attempts;
+  const made = new Connection({
+    ...{ name: 'test', url: 'amqp://h', credentials: undefined, tls: undefined, heartbeat: 0, attempts },
+    ...{ connectTimeout: 1_000, reconnect: { min: 100, max: 10_000 }, clock: systemClock },
+    onEvent: ({ kind }) => told.push(kind),
+  });
+  /** Opens after `refused` attempts. */
+  const open = async (refused: number): Promise<Model> => {
+    refusals = refused;
+    const { life } = made;
+    if (life === 0) await made.opened();
+    else while (made.life === life || made.state !== 'open') await new Promise(setImmediate);
+    return models.at(-1) as Model;
+  };
+  return { made, waits, told, open };
+}
+
+describe('a connection', () => {
+  it('waits longer after each refusal, and begins small again after it was open', async () => {
+    const { made, waits, open } = connection();
+    const model = await open(6);
+    expect(waits).toHaveLength(6);
+    expect(waits[5]).toBeGreaterThanOrEqual(1_600);
+    refusals = 1;
+    model.emit('close');
+    await open(1);
+    expect(waits).toHaveLength(8);
+    expect(Math.max(...waits.slice(6))).toBeLessThanOrEqual(200);
+    await made.close();
+  });
+
+  it('that is lost while the broker blocks it comes back without being blocked', async () => {
+    const { made, told, open } = connection();
+    const model = await open(0);
+    model.emit('blocked', 'low on memory');
+    expect(made.blocked).toBe(true);
+    model.emit('close');
+    await open(0);
+    expect(made.blocked).toBe(false);
+    expect(told).toEqual(['open', 'blocked', 'lost', 'open']);
+    await made.close();
+  });
+});
