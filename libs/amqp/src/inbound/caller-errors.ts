@@ -1,6 +1,7 @@
 // What a remote caller may know about an error: what was meant for it, what both sides registered, else the class of
 // the error and an id that is in our log. Never a stack.
 
+import { isError } from '../model/is-error.js';
 import { randomUUID } from 'node:crypto';
 import type { RemoteErrorFacts } from '../model/codec.js';
 import { RabbitError } from '../model/errors.js';
@@ -16,7 +17,7 @@ export function callerErrorFacts(room: HandlerRoom, error: unknown): RemoteError
   if (shared) return shared;
   const known = room.remoteError?.(error);
   if (known) return known;
-  const facts = error instanceof Error ? told(thrownFacts(error)) : thrownValue(error);
+  const facts = isError(error) ? told(thrownFacts(error)) : thrownValue(error);
   const code = codeOf(error);
   if (room.settings.rpc.exposeErrors || isForCaller(error)) {
     return { ...facts, ...(code === undefined ? {} : { code }) };

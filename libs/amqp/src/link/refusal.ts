@@ -1,6 +1,7 @@
 // Why a connection could not be opened, in one word and one sentence, from the many shapes in which
 // sockets, TLS and the broker say no.
 
+import { isError } from '../model/is-error.js';
 import { ConnectionLostError, ConnectionRefusedError, RabbitError } from '../model/errors.js';
 import { replyCodeIn } from '../model/reply-code.js';
 import { QueueLockedError } from '../model/topology-errors.js';
@@ -8,7 +9,7 @@ import { QueueLockedError } from '../model/topology-errors.js';
 /** The error of a failed attempt as one of ours. `label` names the endpoint without its secrets. */
 export function refusal(error: unknown, label: string): RabbitError {
   if (error instanceof RabbitError) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = isError(error) ? error.message : String(error);
   const given = (error as { code?: unknown } | undefined)?.code;
   const code = typeof given === 'string' ? given : '';
   const reply = replyCodeIn(text);

@@ -67,6 +67,56 @@ describe('a registered error', () => {
     expect(made.stack).not.toContain('at /home');
   });
 
+  it('keeps the methods and accessors of its class, and those of every object', () => {
+    const data = {
+      toString: 1,
+      valueOf: 2,
+      constructor: 3,
+      toJSON: 4,
+      describe: 5,
+      kind: 'forged',
+      orderId: 7,
+    };
+    class Described extends OrderNotFound {
+      get kind(): string {
+        return 'order';
+      }
+      describe(): string {
+        return `${this.kind} ${this.orderId}`;
+      }
+      toJSON(): unknown {
+        return this.describe();
+      }
+    }
+    const made = rebuiltError(
+      errorClasses([Described], 'x'),
+      { name: 'Described', message: 'gone', data },
+      cause,
+    ) as Described;
+    expect(`${String(made)} ${made.describe()} ${JSON.stringify(made)}`).toBe(
+      'Described: gone order 7 "order 7"',
+    );
+    expect(made.constructor).toBe(Described);
+  });
+
+  it('is no success for an HTTP server, whatever its sender says', () => {
+    class HttpLike extends Error {
+      getStatus(): unknown {
+        return (this as { status?: unknown }).status;
+      }
+    }
+    const http = errorClasses([HttpLike], 'x');
+    for (const [data, status] of [
+      [{ status: 404 }, 404],
+      [{ status: 200, getStatus: 5 }, 500],
+      [{ status: '200' }, 500],
+      [{}, 500],
+    ] as const) {
+      const made = rebuiltError(http, { name: 'HttpLike', message: 'x', data }, cause) as HttpLike;
+      expect(made.getStatus()).toBe(status);
+    }
+  });
+
   it('is not built from a name that nobody registered', () => {
     for (const name of ['Object', '__proto__', 'constructor', 'TypeError']) {
       expect(rebuiltError(known, { name, message: '' }, cause)).toBeUndefined();

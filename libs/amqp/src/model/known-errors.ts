@@ -1,6 +1,7 @@
 // Error classes that both sides of a call know: they travel with their fields, unmasked, and are caught at the
 // caller as what they were. Only what was registered is ever built; a reply cannot name a class of its choice.
 
+import { isError } from './is-error.js';
 import type { RemoteErrorFacts } from './codec.js';
 import { ConfigError } from './errors.js';
 import type { ErrorClass } from './options.js';
@@ -9,8 +10,8 @@ import { approachable, ownFields, thrownFacts } from './thrown.js';
 /** A registered class that makes its errors by itself: `static fromRemote(facts)`. */
 type Rebuilding = ErrorClass & { readonly fromRemote?: (facts: RemoteErrorFacts) => unknown };
 
-/** What an error says about itself elsewhere, and never in `data`. */
-const OWN_WORDS = new Set(['name', 'message', 'stack', 'cause', '__proto__']);
+/** What an error says about itself elsewhere, and what programs would call: never in `data`. */
+const OWN_WORDS = new Set(['name', 'message', 'stack', 'cause', '__proto__', 'toJSON', 'then']);
 
 const NO_CLASSES: ReadonlyMap<string, ErrorClass> = new Map();
 
@@ -42,7 +43,7 @@ export function knownErrorFacts(
   thrown: unknown,
 ): RemoteErrorFacts | undefined {
   const error = approachable(thrown);
-  if (known.size === 0 || !(error instanceof Error)) return undefined;
+  if (known.size === 0 || !isError(error)) return undefined;
   // The closest registered ancestor: a subclass that the caller does not know arrives as what it does know.
   let prototype: unknown = Object.getPrototypeOf(error);
   while (typeof prototype === 'object' && prototype !== null) {
@@ -81,9 +82,22 @@ export function rebuiltError(
   Object.setPrototypeOf(error, type.prototype as object);
   if (error.name === 'Error') define(error, 'name', facts.name);
   for (const [key, value] of fields(facts)) {
-    if (!OWN_WORDS.has(key)) define(error, key, value, true);
+    if (!isReserved(type, key)) define(error, key, value, true);
   }
+  if ('getStatus' in type.prototype) refuseSuccess(error);
   return error;
+}
+
+// What the class does by itself, or any object (`toString`), is not for a remote program to replace.
+function isReserved(type: ErrorClass, key: string): boolean {
+  return OWN_WORDS.has(key) || key in (type.prototype as object);
+}
+
+// An HTTP server of Nest answers with the status in such an error, and with 200 when there is none.
+function refuseSuccess(error: Error & { readonly status?: unknown }): void {
+  const { status } = error;
+  if (typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599) return;
+  define(error, 'status', 500, true);
 }
 
 function fields({ code, data }: RemoteErrorFacts): [string, unknown][] {

@@ -1,5 +1,7 @@
 // Where log lines go. The Nest module passes Nest's Logger; without Nest they go to the console.
 
+import { isError } from './is-error.js';
+
 /** Four methods; Nest's LoggerService fits. */
 export interface BrokerLogger {
   log(message: string): void;
@@ -59,7 +61,7 @@ export function printable(text: unknown, most = 1_000): string {
 /** Name and message of whatever was thrown, also when it is no Error or throws when looked at. */
 export function describeError(error: unknown): string {
   try {
-    if (error instanceof Error) return `${error.name}: ${withHint(error)}`;
+    if (isError(error)) return `${error.name}: ${withHint(error)}`;
     // Text even when toJSON returns nothing.
     return String(typeof error === 'object' && error !== null ? JSON.stringify(error) : error);
   } catch {

@@ -1,5 +1,10 @@
+// Whatever is thrown ends as readable facts.
+import { access } from 'node:fs/promises';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
-import { thrownValue } from './thrown.js';
+import { isError } from './is-error.js';
+import { describeError } from './logger.js';
+import { thrownFacts, thrownValue } from './thrown.js';
 
 const trap = {
   get message(): string {
@@ -40,5 +45,34 @@ describe('what was thrown and is no error', () => {
     ],
   ])('%s becomes a sentence, and keeps its fields', (_case, thrown, facts) => {
     expect(thrownValue(thrown)).toEqual(facts);
+  });
+});
+
+describe('an error of another realm', () => {
+  const foreign = runInNewContext(`
+    class OrderError extends TypeError {}
+    new OrderError('no such order', { cause: new Error('disk full', { cause: new RangeError('too far') }) })
+  `) as Error;
+
+  it('has class, message and stack, and so have its causes', () => {
+    expect(foreign).not.toBeInstanceOf(Error);
+    const { name, message, stack } = thrownFacts(foreign);
+    expect([name, message]).toEqual(['TypeError', 'no such order']);
+    expect(stack).toMatch(/no such order[^]*caused by Error: disk full[^]*caused by RangeError: too far/);
+    expect(describeError(foreign)).toBe('TypeError: no such order');
+  });
+
+  it('is told from what only looks like one', async () => {
+    const missing: unknown = await access('/there/is/no/such/file').catch((error: unknown) => error);
+    expect(describeError(missing)).toMatch(/^Error: ENOENT/);
+    expect(thrownFacts(AbortSignal.abort().reason)).toMatchObject({ name: 'AbortError' });
+    expect(isError({ name: 'Error', message: 'x', stack: 'x' })).toBe(false);
+    expect([null, undefined, 'text', () => 1].some(isError)).toBe(false);
+  });
+
+  it('may be its own cause', () => {
+    const circular = new Error('again');
+    circular.cause = circular;
+    expect(thrownFacts(circular).stack.match(/caused by/g)).toHaveLength(5);
   });
 });

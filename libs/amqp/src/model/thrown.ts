@@ -1,6 +1,7 @@
 // JavaScript can throw anything: text, nothing, an error with an object for a message, a Proxy that throws
 // when it is looked at. Whatever it is must end as a counted failure with readable facts.
 
+import { isError } from './is-error.js';
 import { describeError } from './logger.js';
 
 /** What was thrown, as text. Every field is there. */
@@ -23,14 +24,27 @@ export function approachable(thrown: unknown): unknown {
 
 /** Facts of something approachable. Never throws. */
 export function thrownFacts(thrown: unknown): ThrownFacts {
-  if (!(thrown instanceof Error)) return { name: typeof thrown, message: describeError(thrown), stack: '' };
-  const cause = read(() => thrown.cause);
-  const from = cause instanceof Error ? `\ncaused by ${textOf(() => cause.stack)}` : '';
+  if (!isError(thrown)) return { name: typeof thrown, message: describeError(thrown), stack: '' };
   return {
     name: className(thrown),
     message: textOf(() => thrown.message),
-    stack: `${textOf(() => thrown.stack)}${from}`,
+    stack: stackOf(thrown),
   };
+}
+
+/** So many causes behind an error are told. */
+const CAUSES = 5;
+
+function stackOf(error: Error): string {
+  const stacks = [textOf(() => error.stack)];
+  let cause = read(() => error.cause);
+  // A cause may be its own cause.
+  while (read(() => isError(cause)) === true && stacks.length <= CAUSES) {
+    const present = cause as Error;
+    stacks.push(textOf(() => present.stack));
+    cause = read(() => present.cause);
+  }
+  return stacks.join('\ncaused by ');
 }
 
 /** What was thrown instead of an error, for somebody who has no log to look into. Never throws. */

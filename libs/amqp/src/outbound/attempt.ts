@@ -1,6 +1,7 @@
 // One send under way: its deadline, its signal, and its one result. Whatever happens twice or too late
 // (a confirm after the deadline, an abort after the confirm) changes nothing any more.
 
+import { isError } from '../model/is-error.js';
 import { EncodeError } from '../model/errors.js';
 import {
   PublishNackedError,
@@ -124,7 +125,7 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
       confirms.send(this);
       this.channel = channel;
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = isError(error) ? error.message : String(error);
       this.fail(
         channel.alive
           ? new EncodeError(`the message cannot be sent: ${text}`, '', error)
@@ -188,5 +189,5 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
 
 /** The reason of an aborted signal; whoever aborts may give anything. */
 export function abortError({ reason }: AbortSignal): Error {
-  return reason instanceof Error ? reason : new Error(`aborted: ${String(reason)}`);
+  return isError(reason) ? reason : new Error(`aborted: ${String(reason)}`);
 }

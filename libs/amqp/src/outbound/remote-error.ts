@@ -4,7 +4,7 @@
 import { DecodeError } from '../model/errors.js';
 import { RpcRemoteError } from '../model/rpc-errors.js';
 import { HEADER, refuseUnreadable, safeHeaders } from '../model/headers.js';
-import { describeError } from '../model/logger.js';
+import { describeError, printable, visible } from '../model/logger.js';
 import { rebuiltError } from '../model/known-errors.js';
 import type { Codec, CodecLookup, DecodedReply, RemoteErrorFacts } from '../model/codec.js';
 import type { ErrorClass } from '../model/options.js';
@@ -53,7 +53,7 @@ function decoded<T>(read: () => T): T {
   } catch (error) {
     if (error instanceof DecodeError) throw error;
     throw new DecodeError(
-      `the reply cannot be read: ${describeError(error)}`,
+      `the reply cannot be read: ${printable(describeError(error))}`,
       'does the other side speak this wire?',
       [],
       error,
@@ -62,9 +62,11 @@ function decoded<T>(read: () => T): T {
 }
 
 function remoteError(facts: RemoteErrorFacts, known: ReadonlyMap<string, ErrorClass>): Error {
-  const { name, code, data } = facts;
-  const message = facts.message.slice(0, TEXT_LIMIT);
-  const error = new RpcRemoteError(name.slice(0, TEXT_LIMIT), message, code, data);
+  const { data } = facts;
+  // Errors are logged: line ends, escape sequences and the like must not be obeyed by what shows the log.
+  const message = visible(facts.message.slice(0, TEXT_LIMIT));
+  const code = typeof facts.code === 'string' ? visible(facts.code.slice(0, TEXT_LIMIT)) : facts.code;
+  const error = new RpcRemoteError(visible(facts.name.slice(0, TEXT_LIMIT)), message, code, data);
   return rebuiltError(known, { ...facts, message }, error) ?? error;
 }
 

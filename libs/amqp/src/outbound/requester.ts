@@ -1,6 +1,7 @@
 // The calling side of RPC: one answer, a stream of them, or one from each instance. Makes the request and the call
 // that waits for its end; the line takes both to the broker.
 
+import { isError } from '../model/is-error.js';
 import { currentCall } from '../model/call-scope.js';
 import { GATHER_EXCHANGE } from '../model/calls-control.js';
 import type { Clock } from '../model/clock.js';
@@ -81,7 +82,7 @@ export class Requester {
           const value = readReply(reply, call.reading);
           resolve(options.schema ? validate(options.schema, value) : value);
         } catch (error) {
-          reject(error instanceof Error ? error : new Error(String(error)));
+          reject(isError(error) ? error : new Error(String(error)));
         }
       };
       this.line.begin(new Call(call, this.caller, answered, reject));

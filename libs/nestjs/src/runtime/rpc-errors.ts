@@ -1,6 +1,7 @@
 // What a remote caller may know about an error. RpcException and HttpException were made to be shown;
 // anything else is nobody's business, and the broker masks it.
 
+import { types } from 'node:util';
 import { HttpException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import { DecodeError, RejectSignal, type RemoteErrorFacts } from '@warren/amqp';
@@ -29,7 +30,9 @@ export function remoteError(error: unknown): RemoteErrorFacts | undefined {
  */
 export function filterError(thrown: unknown): unknown {
   const isPayload = typeof thrown === 'string' || (typeof thrown === 'object' && thrown !== null);
-  return isPayload && !(thrown instanceof Error) ? new RpcException(thrown) : thrown;
+  // Node's own errors are of another realm where jest runs.
+  const isError = thrown instanceof Error || types.isNativeError(thrown);
+  return isPayload && !isError ? new RpcException(thrown) : thrown;
 }
 
 function fromPayload(payload: unknown, name: string): RemoteErrorFacts {
