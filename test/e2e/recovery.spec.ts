@@ -119,15 +119,17 @@ onEachBroker('recovery', (broker) => {
     }
   });
 
-  it('a dead-letter queue that was deleted together with its queue comes back with it', async () => {
+  it('what stands behind a queue comes back with it: its dead-letter queue, and the one for lost retries', async () => {
     const rabbit = await warren(broker.url)
       .consume('both', () => Promise.reject(new Error('no')), { retry: false })
       .open();
     await eventOf(rabbit, 'consumer-ready');
     const channel = await (await broker.connect()).createChannel();
-    await channel.deleteQueue('both.dead');
-    await channel.deleteQueue('both');
+    for (const queue of ['both.dead', 'warren.orphans', 'both']) await channel.deleteQueue(queue);
     await eventOf(rabbit, 'consumer-ready');
+    // Before anything needs them.
+    expect(await count(broker, 'both.dead')).toBe(0);
+    expect(await count(broker, 'warren.orphans')).toBe(0);
     await rabbit.broker.send('both', 1);
     await taken(broker, 'both.dead');
   });

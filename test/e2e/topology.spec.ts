@@ -175,6 +175,42 @@ onEachBroker('topology', (broker) => {
       .open();
   });
 
+  it("declare: 'skip' of an exchange binds to what is there, and neither declares nor looks", async () => {
+    const channel = await (await broker.connect()).createChannel();
+    await channel.assertExchange('skipped.exchange', 'fanout');
+    const got = new Collector<unknown>();
+    // As a direct one it would be refused.
+    const exchange = { name: 'skipped.exchange', type: 'direct', declare: 'skip' } as const;
+    const rabbit = await warren(broker.url)
+      .consume('of.skipped', ({ payload }) => got.push(payload), { bindings: [{ exchange, key: 'k' }] })
+      .open();
+    channel.publish('skipped.exchange', 'any', Buffer.from('1'));
+    expect(await got.one()).toBe(1);
+    await rabbit.broker.close();
+    const missing = { name: 'skipped.nowhere', type: 'direct', declare: 'skip' } as const;
+    const lost = warren(broker.url).consume('of.skipped', () => 1, {
+      bindings: [{ exchange: missing, key: 'k' }],
+    });
+    expect(await rejection(lost.open())).toMatchObject({ code: 'WARREN_TOPOLOGY_MISSING' });
+  });
+
+  it('a version that wants less deletes nothing: old queues and bindings stay, with what they get', async () => {
+    const former = await warren(broker.url)
+      .subscribe(['stays.*', 'narrowed.*'], () => 1, { queue: 'stays' })
+      .subscribe('left.*', () => 1, { queue: 'left' })
+      .open();
+    await former.broker.close();
+    const got = new Collector<unknown>();
+    const next = await warren(broker.url)
+      .subscribe('stays.*', ({ payload }) => got.push(payload), { queue: 'stays' })
+      .open();
+    expect((await next.broker.publish('left.over', 'kept')).routed).toBe(true);
+    expect((await next.broker.publish('narrowed.key', 'still bound')).routed).toBe(true);
+    await next.broker.close();
+    expect(await count(broker, 'left')).toBe(1);
+    for (const queue of ['left.dead', 'stays.dead', 'warren.orphans']) await count(broker, queue);
+  });
+
   it('an exchange by name that is not there fails the start and names handler and exchange', async () => {
     const rabbit = warren(broker.url).subscribe('a', () => 1, { exchange: 'not.there', id: 'lonely' });
     expect(await rejection(rabbit.open())).toMatchObject({
