@@ -5,8 +5,9 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { BrokerOptions, ConnectionRefusedError } from '@warren/amqp';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachBroker, onRabbitMQ } from '../support/brokers.js';
 import { Collector, until, within } from '../support/events.js';
+import { management } from '../support/management.js';
 import { eventOf, logged, rejection, warren, type Warren } from '../support/warren.js';
 
 const SECRET = 's3cr3t-pässwörd';
@@ -254,5 +255,48 @@ onEachBroker('opening', (broker) => {
     expect(rabbit.broker.status().consumers).toEqual([]);
     expect(rabbit.broker.status().connections).toHaveLength(1);
     expect(got.size).toBe(0);
+  });
+});
+
+onRabbitMQ('opening', (broker) => {
+  const limit = (path: string, value: number): Promise<unknown> => management('PUT', path, { value });
+
+  it.each(['amqp', 'credentials'])('a limit of connections is said, and waited for (%s)', async (kind) => {
+    const url = new URL(await broker.addVhost());
+    const vhost = url.pathname.slice(1);
+    await limit(`/vhost-limits/${vhost}/max-connections`, 0);
+    const { username, password } = url;
+    const credentials = { username, password: decodeURIComponent(password) };
+    const rabbit = warren(url.href, kind === 'amqp' ? {} : { credentials });
+    const opened = rabbit.open();
+    const { error } = await eventOf(rabbit, 'connect-failed');
+    expect(error).toMatchObject({
+      reason: 'limit',
+      message: expect.stringContaining('connection limit (0)'),
+    });
+    expect(rabbit.lines.join()).not.toContain('no such virtual host');
+    await limit(`/vhost-limits/${vhost}/max-connections`, -1);
+    await opened;
+  });
+
+  it('a virtual host that is not there, and one that the user may not use, are told apart', async () => {
+    const url = new URL(broker.url);
+    url.pathname = '/nowhere';
+    expect((await rejection(warren(url.href).open())).message).toContain('vhost nowhere not found');
+    const other = new URL(await broker.addVhost());
+    await management('DELETE', `/permissions/${other.pathname.slice(1)}/${other.username}`);
+    expect((await rejection(warren(other.href).open())).message).toContain('refused for user');
+  });
+
+  it('a limit of channels is said when no consumer can begin', async () => {
+    const url = new URL(broker.url);
+    await limit(`/user-limits/${url.username}/max-channels`, 1);
+    try {
+      const rabbit = warren(url.href, { startupTimeout: 2_000 });
+      for (const queue of ['one', 'two', 'three']) rabbit.consume(queue, () => 1);
+      expect((await rejection(rabbit.open())).message).toContain('number of channels');
+    } finally {
+      await management('DELETE', `/user-limits/${url.username}/max-channels`);
+    }
   });
 });

@@ -4,7 +4,7 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { backoff } from '../model/backoff.js';
 import { NO_SERVER, serverOf, type Server } from '../model/direct-reply.js';
-import { ConfigError, ConnectionLostError, type RabbitError } from '../model/errors.js';
+import { ConfigError, ConnectionLostError, RabbitError } from '../model/errors.js';
 import { describeError } from '../model/logger.js';
 import { hintFor } from '../model/reply-code.js';
 import { inTime, type Clock } from '../model/clock.js';
@@ -51,6 +51,14 @@ interface Waiter {
 
 const CLOSE_PATIENCE = 1_000;
 
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** What the broker says last comes a moment after what it ends. */
+const soonAfter = (): Promise<undefined> =>
+  turn()
+    .then(turn)
+    .then(() => undefined);
+
 /** In the words of topology/explain.ts, with the hint of its error. */
 const WAS_LOST = / when the connection was lost.*$/s;
 
@@ -67,6 +75,8 @@ export class Connection {
   private plane: DataPlane | undefined;
   /** Whom the broker takes us for, if that is known. */
   private user: string | undefined;
+  /** Why the current life ended, once it has. */
+  private ended: Promise<string | undefined> = Promise.resolve(undefined);
   /** Open channels of the current life. */
   private readonly channels = new Set<LiveChannel>();
   private kill = new AbortController();
@@ -109,7 +119,13 @@ export class Connection {
   async openChannel(kind: 'plain' | 'confirm'): Promise<LiveChannel> {
     const { model } = this;
     if (!model) throw new ConnectionLostError(`${this.name} is not connected`);
-    const opened = await (kind === 'confirm' ? model.createConfirmChannel() : model.createChannel());
+    const { ended } = this;
+    const opening = kind === 'confirm' ? model.createConfirmChannel() : model.createChannel();
+    const opened = await opening.catch(async (error: unknown) => {
+      // The client library only says that there is no answer; the broker said why when it ended the connection.
+      const reason = await Promise.race([ended, soonAfter()]);
+      throw reason === undefined ? error : new ConnectionLostError(reason, error);
+    });
     const channel = new LiveChannel(opened, this.plane, this.user);
     if (model !== this.model) channel.end('its connection was lost');
     this.channels.add(channel);
@@ -211,6 +227,7 @@ export class Connection {
     model.on('blocked', (why: string) => this.setBlocked(true, why));
     model.on('unblocked', () => this.setBlocked(false, ''));
     this.model = model;
+    this.ended = ended;
     this.plane = DataPlane.on(model);
     this.server = serverOf(serverProperties(model));
     this.life++;
@@ -229,9 +246,8 @@ export class Connection {
   }
 
   private async prepare(model: ChannelModel, lost: Promise<string>): Promise<void> {
-    const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
     // What was being declared is in the error of that, which comes a moment after the end of the connection.
-    const ended = lost.then(async (reason) => (await pause(), reason));
+    const ended = lost.then(async (reason) => (await turn(), reason));
     try {
       const gone = ended.then((reason) => Promise.reject(new ConnectionLostError(reason)));
       gone.catch(() => undefined);
@@ -244,9 +260,10 @@ export class Connection {
       const reason = await Promise.race([prepared, ended]);
       if (reason !== undefined) throw new ConnectionLostError(reason);
     } catch (error) {
-      if (!(error instanceof ConnectionLostError)) throw error;
+      if (error instanceof RabbitError && !(error instanceof ConnectionLostError)) throw error;
       // Why the broker minded is in the end of the connection.
-      const reason = await Promise.race([ended, pause().then(pause)]);
+      const reason = await Promise.race([ended, soonAfter()]);
+      if (!(error instanceof ConnectionLostError)) throw reason ? new Error(reason, { cause: error }) : error;
       const hint = reason && hintFor(reason);
       if (!hint) throw error;
       const { message } = error;

@@ -4,6 +4,7 @@
 import { connect, type ChannelModel } from 'amqplib';
 import type { Clock } from '../model/clock.js';
 import type { Endpoint } from './endpoints.js';
+import { openRefusal } from './open-refusal.js';
 import { readAnyHeaders } from './unreadable-headers.js';
 
 /** What an attempt needs to know. */
@@ -40,6 +41,10 @@ export async function dial(
     readAnyHeaders(model);
     return model;
   } catch (error) {
+    // The virtual host was not opened. The same time is for finding out why.
+    const closed = !late && /ConnectionOpenOk; got <ConnectionClose/.test(String(error));
+    const words = closed ? await openRefusal(endpoint, kill.signal) : undefined;
+    if (words) throw new Error(words, { cause: error });
     throw late ? new Error('connect timeout', { cause: error }) : error;
   } finally {
     cancel();

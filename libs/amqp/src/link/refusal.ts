@@ -13,6 +13,13 @@ export function refusal(error: unknown, label: string): RabbitError {
   const given = (error as { code?: unknown } | undefined)?.code;
   const code = typeof given === 'string' ? given : '';
   const reply = replyCodeIn(text);
+  if (/NOT_ALLOWED/.test(text) && /limit/i.test(text)) {
+    return refused(
+      'limit',
+      `${label} is at a limit: ${text}`,
+      'it is tried again; close connections or channels, or raise the limit',
+    );
+  }
   if (/ACCESS.REFUSED/.test(text) || reply === 403) {
     return /vhost|virtual host/i.test(text) && !/Login/i.test(text)
       ? refused('vhost', `the user may not use the virtual host of ${label}`, 'grant it permissions there')
@@ -29,10 +36,10 @@ export function refusal(error: unknown, label: string): RabbitError {
   ) {
     return refused(
       'vhost',
-      /limit/i.test(text)
-        ? `${label} takes no more connections: ${text}`
-        : `${label} has no such virtual host, the user may not use it, or it takes no more connections`,
-      'create it, grant permissions, or raise the limit of the virtual host or user; the log of the broker says which',
+      /not found|refused/.test(text)
+        ? `${label} does not open its virtual host: ${text}`
+        : `${label} has no such virtual host, or the user may not use it`,
+      'create it, or grant permissions',
     );
   }
   if (/^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO)/.test(code)) {

@@ -61,7 +61,7 @@ export class ConnectionLostError extends RabbitError {
 }
 
 /** What kept a connection from being opened. */
-export type RefusalReason = 'host' | 'credentials' | 'vhost' | 'tls' | 'timeout' | 'protocol';
+export type RefusalReason = 'host' | 'credentials' | 'vhost' | 'limit' | 'tls' | 'timeout' | 'protocol';
 
 /** A connection could not be opened; `reason` says whether host, credentials, vhost or TLS is to blame. */
 export class ConnectionRefusedError extends RabbitError {
