@@ -1,36 +1,54 @@
-// A message that ends the process of whoever handles it. The broker counts for a quorum queue, and the
-// message is taken out before it runs a sixth time; nobody counts for a classic one.
+// A message that ends the process of whoever handles it. The broker counts for a quorum queue, and the message is taken out
+// before it runs a sixth time, and no other one with it; nobody counts for a classic one.
 
 import { spawn } from 'node:child_process';
 import { expect, it } from '@jest/globals';
 import { onEachBroker, type TestBroker } from '../support/brokers.js';
-import { within } from '../support/events.js';
-import { count, taken, warren } from '../support/warren.js';
+import { Collector, until, within } from '../support/events.js';
+import { count, eventOf, taken, warren, type Warren } from '../support/warren.js';
 
 /** Handles `QUEUE` until it is killed by a message that says so, or had one verdict. */
 const PROGRAM = `
   import { writeSync } from 'node:fs';
   import { Broker, SILENT } from '@warren/amqp';
-  const { URL, QUEUE, TYPE } = process.env;
-  const rabbit = new Broker({ url: URL, service: 't', queueType: TYPE, prefetch: 1, logger: SILENT });
+  const { URL, QUEUE, TYPE, PREFETCH = '1', QUIET } = process.env;
+  const prefetch = Number(PREFETCH);
+  const rabbit = new Broker({ url: URL, service: 't', queueType: TYPE, prefetch, logger: SILENT });
   rabbit.register({
     kind: 'consume', id: 'deadly', patterns: [QUEUE], options: {},
-    handle: ({ payload, message }) => {
-      writeSync(1, 'run ' + message.redelivered + '\\n');
-      if (payload === 'kill') process.kill(process.pid, 'SIGKILL');
+    handle: async ({ payload }) => {
+      writeSync(1, 'run ' + payload + '\\n');
+      if (payload !== 'kill') return;
+      // Those that were fetched beside it run meanwhile.
+      for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
+      process.kill(process.pid, 'SIGKILL');
     },
   });
   rabbit.on(({ kind, verdict }) => {
     if (kind === 'handled') writeSync(1, verdict.kind + '\\n');
-    if (kind === 'settled') rabbit.close();
+    if (kind === 'settled' && !QUIET) rabbit.close();
   });
+  // It ends when nothing came for a while, or in the middle of it.
+  if (QUIET) {
+    let seen = -1;
+    const idle = setInterval(() => {
+      const { consumers: [{ inFlight }], timers } = rabbit.status();
+      if (inFlight === 0 && seen === 0) { clearInterval(idle); rabbit.close(); }
+      seen = inFlight;
+    }, 1_500);
+  }
   await rabbit.open();
 `;
 
 /** One life of that program: what it said. */
-async function life(broker: TestBroker, queue: string, type: string): Promise<string[]> {
+async function life(
+  broker: TestBroker,
+  queue: string,
+  type: string,
+  more: Record<string, string> = {},
+): Promise<string[]> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM], {
-    env: { ...process.env, URL: broker.url, QUEUE: queue, TYPE: type, NODE_OPTIONS: '' },
+    env: { ...process.env, URL: broker.url, QUEUE: queue, TYPE: type, NODE_OPTIONS: '', ...more },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -42,25 +60,98 @@ async function life(broker: TestBroker, queue: string, type: string): Promise<st
 }
 
 onEachBroker('a message that kills the process', (broker) => {
-  it('of a quorum queue is dead-lettered before it runs a sixth time, and the next one is handled', async () => {
-    const queue = 'deadly.quorum';
-    await warren(broker.url, { consumers: false, queueType: 'quorum' })
+  /** Lives until the dead-letter queue has as many as that; what they said. */
+  const lives = async (queue: string, dead: number, most: number): Promise<string[][]> => {
+    const all: string[][] = [];
+    while ((await count(broker, `${queue}.dead`)) < dead && all.length < most)
+      all.push(await life(broker, queue, 'quorum'));
+    return all;
+  };
+  const declared = (queue: string): Promise<Warren> =>
+    warren(broker.url, { consumers: false, queueType: 'quorum' })
       .consume(queue, () => 1)
       .open();
-    const { broker: publisher } = warren(broker.url);
+
+  it('of a quorum queue is dead-lettered before it runs a sixth time, and the next one is handled', async () => {
+    const queue = 'deadly.quorum';
+    const { broker: publisher } = await declared(queue);
     await publisher.send(queue, 'kill');
     await publisher.send(queue, 'harmless');
-    const lives: string[][] = [];
-    for (let n = 0; n < 5; n++) lives.push(await life(broker, queue, 'quorum'));
-    expect(lives).toEqual([['run false'], ...Array.from({ length: 4 }, () => ['run true'])]);
-
-    expect(await life(broker, queue, 'quorum')).toEqual(['dead-letter']);
+    const said = (await lives(queue, 1, 12)).flat();
+    // Four when the process that closed was just given it to run alone.
+    const runs = said.filter((line) => line.startsWith('run kill')).length;
+    expect([4, 5]).toContain(runs);
     expect((await taken(broker, `${queue}.dead`)).properties.headers).toMatchObject({
       'x-warren-reason': 'poison',
       'x-exception-message': expect.stringContaining('delivered 5 times without an outcome'),
     });
-    expect(await life(broker, queue, 'quorum')).toEqual([expect.stringMatching(/^run/), 'ack']);
+    if (!said.includes('run harmless')) said.push(...(await life(broker, queue, 'quorum')));
+    expect(said).toContain('run harmless');
     expect(await count(broker, queue)).toBe(0);
+  });
+
+  it('takes none of the 61 with it that were fetched beside it', async () => {
+    const queue = 'deadly.neighbours';
+    const { broker: publisher } = await declared(queue);
+    for (let n = 0; n < 62; n++) await publisher.send(queue, n === 20 ? 'kill' : n);
+    const said: string[] = [];
+    const left = async (): Promise<number> => count(broker, queue);
+    for (let n = 0; n < 12 && (n === 0 || (await left()) > 0); n++)
+      said.push(...(await life(broker, queue, 'quorum', { PREFETCH: '62', QUIET: '1' })));
+    expect(said.filter((line) => line.startsWith('run kill'))).toHaveLength(5);
+    expect(new Set(said.filter((line) => /^run \d/.test(line))).size).toBe(61);
+    const dead = await taken(broker, `${queue}.dead`);
+    expect(dead.content.toString()).toBe('kill');
+    expect(await count(broker, `${queue}.dead`)).toBe(0);
+  });
+
+  it('is none of those that were fetched when connections were cut, however often', async () => {
+    const queue = 'deadly.cut';
+    const began = new Collector<number>('runs');
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const rabbit = await warren(broker.url, { queueType: 'quorum' })
+      .consume(queue, ({ payload }) => (began.push(payload as number), released), {
+        prefetch: 40,
+        concurrency: 2,
+      })
+      .open();
+    const { broker: publisher } = warren(broker.url);
+    for (let n = 0; n < 40; n++) await publisher.send(queue, n);
+    const fetched = (): Promise<unknown> =>
+      until(() => rabbit.broker.status().consumers[0].inFlight === 40, 'all to be fetched');
+    await fetched();
+    for (let cut = 0; cut < 7; cut++) {
+      await broker.closeConnections();
+      await eventOf(rabbit, 'consumer-lost');
+      await fetched();
+    }
+    release();
+    await until(() => new Set(began.all).size === 40, 'all to run');
+    await until(() => rabbit.broker.status().consumers[0].inFlight === 0, 'all to be settled');
+    expect(began.size).toBe(40);
+    expect([await count(broker, queue), await count(broker, `${queue}.dead`)]).toEqual([0, 0]);
+  });
+
+  it('is not told by headers that somebody copied: on its first delivery a message runs', async () => {
+    const queue = 'deadly.copied';
+    const runs = new Collector<unknown>('runs');
+    const rabbit = await warren(broker.url, { queueType: 'quorum' })
+      .consume(queue, ({ payload, attempt }) => runs.push([payload, attempt]), { retry: { attempts: 2 } })
+      .open();
+    const copies = [
+      { 'x-delivery-count': 50, 'x-acquired-count': 50 },
+      { 'x-warren-attempt': 9 },
+      { 'x-warren-trial': 9 },
+    ];
+    for (const [n, headers] of copies.entries())
+      (await (await broker.connect()).createChannel()).sendToQueue(queue, Buffer.from(String(n)), {
+        headers,
+      });
+    const got = await runs.take(3);
+    expect(got.sort()).toEqual([0, 1, 2].map((n) => [n, 1]));
+    await until(() => rabbit.broker.status().consumers[0].inFlight === 0, 'all to be settled');
+    expect(await count(broker, `${queue}.dead`)).toBe(0);
   });
 
   it('of a classic queue comes back every time; all that can be known is that it was delivered before', async () => {
@@ -71,7 +162,7 @@ onEachBroker('a message that kills the process', (broker) => {
     await warren(broker.url).broker.send(queue, 'kill');
     const lives: string[][] = [];
     for (let n = 0; n < 7; n++) lives.push(await life(broker, queue, 'classic'));
-    expect(lives).toEqual([['run false'], ...Array.from({ length: 6 }, () => ['run true'])]);
+    expect(lives).toEqual(Array.from({ length: 7 }, () => ['run kill']));
     expect(await count(broker, queue)).toBe(1);
   });
 });

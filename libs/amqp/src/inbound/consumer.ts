@@ -7,6 +7,8 @@ import { patience } from '../model/clock.js';
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
 import { onWall } from '../model/clock.js';
 import { Delivery } from '../model/delivery.js';
+import { countHeader, HEADER } from '../model/headers.js';
+import { printable } from '../model/logger.js';
 import { soon, type Soon } from '../model/soon.js';
 import type { ReceivedMessage } from '../model/message.js';
 import type { LiveChannel } from '../link/channel.js';
@@ -19,6 +21,7 @@ import { explain } from '../topology/explain.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
 import { queueTypeOf, type BindingSpec } from '../topology/schema.js';
+import { Alone } from './alone.js';
 import { Batcher } from './batch.js';
 import type { Dispatch } from './dispatch.js';
 import { giveUp } from './giving-up.js';
@@ -28,6 +31,7 @@ import { Readiness, type ConsumerStatus } from './readiness.js';
 import type { HandlerRoom } from './step.js';
 import { Outcomes } from './outcomes.js';
 import { StreamPosition } from './stream-position.js';
+import { Suspects } from './suspects.js';
 import { Unsettled } from './unsettled.js';
 import type { Watchable, Watched } from './watchdog.js';
 
@@ -57,6 +61,10 @@ export class Consumer implements Watchable {
   private readonly unsettled: Unsettled;
   private readonly outcomes: Outcomes;
   private readonly position: StreamPosition;
+  private readonly suspects = new Suspects();
+  private readonly alone: Alone;
+  /** Nothing comes back of what the broker forgot, of a stream, and of a queue that ends with its process. */
+  private readonly judges: boolean;
   private queueName: string;
   private tag: string | undefined;
   private lives = 0;
@@ -78,6 +86,9 @@ export class Consumer implements Watchable {
     if (batch) {
       this.batcher = new Batcher(batch.size, batch.wait, this.room.clock, (list) => this.work.push(list));
     }
+    this.alone = this.runsAlone();
+    const { stream } = this.plan.registration.options;
+    this.judges = !this.forgotten && stream === undefined && !this.plan.queue.temporary;
     this.lease = new ChannelLease({
       connection: options.connection,
       kind: 'plain',
@@ -166,6 +177,7 @@ export class Consumer implements Watchable {
       // These go back with the channel, which keeps their order: nacked, a quorum queue would move them to its end.
       const notStarted = [...this.work.stop().flat(), ...(this.batcher?.take() ?? [])];
       for (const delivery of notStarted) this.unsettled.remove(delivery);
+      for (const delivery of this.alone.stop()) void this.putBack(delivery);
     }
     const channel = this.lease.current;
     if (channel && this.tag !== undefined && this.mayCancel) {
@@ -218,7 +230,11 @@ export class Consumer implements Watchable {
     // What had not started is delivered again; what runs goes on, and finds its channel gone when it settles.
     this.batcher?.take();
     if (!this.forgotten) {
-      this.work.forget((list) => list.every((delivery) => this.unsettled.cameOn(delivery, channel)));
+      const isGone = (delivery: Delivery): boolean => this.unsettled.cameOn(delivery, channel);
+      this.work.forget((list) => list.every(isGone));
+      this.alone.forget(isGone);
+      for (const delivery of this.unsettled.deliveries())
+        if (isGone(delivery)) this.suspects.excuse(delivery);
     }
     this.position.leave(this.unsettled.deliveries());
     this.unsettled.removeAll(channel);
@@ -241,15 +257,59 @@ export class Consumer implements Watchable {
       return;
     }
     // Given up with its channel: the broker delivers it again, as it does with what a shutdown does not want any more.
-    if ((!channel.alive || this.draining) && !this.forgotten) return;
+    if (!channel.alive && !this.forgotten) return;
     if (this.unsettled.takeBack(message, channel)) return;
     this.room.late.arrived(message);
     const delivery = new Delivery(message, this.queueName, this.outcomes);
     delivery.run.arrivedAt = this.room.clock.monotonic();
     this.unsettled.add(delivery, channel);
     this.position.pass(delivery);
+    if (this.draining && !this.forgotten) this.leave(delivery);
+    else this.take(delivery);
+  }
+
+  private take(delivery: Delivery): void {
+    const suspicion = this.judges ? this.suspects.judge(delivery) : undefined;
+    if (suspicion?.kind === 'suspect') return this.trial(delivery, suspicion.trial);
+    if (suspicion?.kind === 'alone') return this.alone.push(delivery);
+    if (suspicion?.kind === 'guilty') delivery.run.poison = suspicion.error;
     if (this.batcher) this.batcher.add(delivery);
     else this.work.push([delivery]);
+  }
+
+  /** To the end of its queue, where it is to run alone; here, if it cannot be sent there. */
+  private trial(delivery: Delivery, trial: number): void {
+    const { logger } = this.room;
+    logger.warn(`${named(delivery)} came back several times without an outcome; from now on it runs alone`);
+    this.suspects.renewed(delivery);
+    void this.outcomes.suspect(delivery, trial, false).then((sent) => {
+      if (!sent) this.alone.push(delivery);
+    });
+  }
+
+  /** What a shutdown does not begin any more goes back with the channel, unless that would count against it. */
+  private leave(delivery: Delivery): void {
+    if (this.judges && trialOf(delivery) > 0 && !delivery.message.redelivered) void this.putBack(delivery);
+    else this.unsettled.remove(delivery);
+  }
+
+  /** A suspect that was not begun: given back, it would look like one that was. */
+  private async putBack(delivery: Delivery): Promise<void> {
+    if (!(await this.outcomes.suspect(delivery, trialOf(delivery), false))) this.unsettled.remove(delivery);
+  }
+
+  private runsAlone(): Alone {
+    return new Alone({
+      clock: this.room.clock,
+      hold: () => this.work.hold(),
+      release: () => this.work.release(),
+      quiet: () => this.unsettled.quiet(),
+      putAway: async (delivery) => {
+        if (!(await this.outcomes.suspect(delivery, trialOf(delivery), true))) await this.run([delivery]);
+      },
+      leave: (delivery) => void this.putBack(delivery),
+      run: async (delivery) => this.run([delivery]),
+    });
   }
 
   private run(list: readonly Delivery[]): Soon<void> {
@@ -261,4 +321,14 @@ export class Consumer implements Watchable {
     const [delivery] = list;
     return soon(this.handlers.run(delivery), (verdict) => this.outcomes.finish(delivery, verdict));
   }
+}
+
+const trialOf = ({ headers }: Delivery): number => countHeader(headers, HEADER.trial);
+
+/** A message for a log line. */
+function named({ queue, message, routingKey }: Delivery): string {
+  const id = message.properties.messageId;
+  return id === undefined
+    ? `a message without id ('${printable(routingKey)}') of queue '${queue}'`
+    : `message ${printable(id)} of queue '${queue}'`;
 }

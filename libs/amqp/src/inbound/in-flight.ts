@@ -9,6 +9,7 @@ export class InFlight<Job> {
   private running = 0;
   private readonly queue = new Fifo<Job>();
   private stopped = false;
+  private held = false;
   private idleWaiters: (() => void)[] = [];
 
   constructor(
@@ -32,6 +33,16 @@ export class InFlight<Job> {
     this.next();
   }
 
+  /** Starts no more until `release`. */
+  hold(): void {
+    this.held = true;
+  }
+
+  release(): void {
+    this.held = false;
+    this.next();
+  }
+
   /** Starts no more; hands out what had not started. */
   stop(): Job[] {
     this.stopped = true;
@@ -50,7 +61,7 @@ export class InFlight<Job> {
   }
 
   private next(): void {
-    while (!this.stopped && this.running < this.limit && this.queue.size > 0) {
+    while (!this.stopped && !this.held && this.running < this.limit && this.queue.size > 0) {
       const job = this.queue.shift() as Job;
       this.running++;
       const ended = this.run(job);

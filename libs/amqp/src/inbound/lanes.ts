@@ -13,7 +13,7 @@ type List = readonly Delivery[];
 type Run = (list: List) => Soon<void>;
 
 /** What a consumer gives its deliveries to, in lists: of one, or of a batch. */
-export type Work = Pick<InFlight<List>, 'push' | 'stop' | 'forget' | 'idle'>;
+export type Work = Pick<InFlight<List>, 'push' | 'hold' | 'release' | 'stop' | 'forget' | 'idle'>;
 
 /** The room for a handler's work: with an order when it asks for one. `run` must not reject. */
 export function workOf({ concurrency, registration }: HandlerPlan, run: Run): Work {
@@ -58,6 +58,14 @@ export class Lanes implements Work {
     }
     this.lanes.set(turn.key, new Fifo());
     this.ready.push(turn);
+  }
+
+  hold(): void {
+    this.ready.hold();
+  }
+
+  release(): void {
+    this.ready.release();
   }
 
   stop(): List[] {

@@ -5,7 +5,7 @@ import type { Delivery, DeliverySink } from '../model/delivery.js';
 import { describeError } from '../model/logger.js';
 import type { Verdict } from '../model/verdict.js';
 import type { Handlers } from './handlers.js';
-import { sendOn } from './settle.js';
+import { sendOn, sendToTrial } from './settle.js';
 import type { HandlerRoom } from './step.js';
 import type { Unsettled } from './unsettled.js';
 
@@ -33,6 +33,16 @@ export class Outcomes implements DeliverySink {
     const { answer } = delivery.run;
     if (answer) answer.after(() => this.carryOut(delivery, verdict));
     else this.carryOut(delivery, verdict);
+  }
+
+  /** Sends a suspect to the end of its queue. Resolves to whether it was sent; then it is not here any more. */
+  async suspect(delivery: Delivery, trial: number, away: boolean): Promise<boolean> {
+    const { room } = this;
+    const origin = this.unsettled.origin(delivery);
+    const at = { ...room, deadQueue: undefined };
+    const sent = await sendToTrial(delivery, { trial, away }, origin, at).catch(() => false);
+    if (sent || !origin.alive()) this.unsettled.remove(delivery);
+    return sent || !origin.alive();
   }
 
   private carryOut(delivery: Delivery, verdict: Verdict): void {

@@ -28,6 +28,8 @@ export function retryMessage(
 ): OutgoingMessage | undefined {
   const facts = {
     [HEADER.attempt]: verdict.attempt - 1,
+    // Proves, where it comes back, that the count is of this queue.
+    [HEADER.queue]: delivery.queue,
     [HEADER.exchange]: delivery.exchange,
     [HEADER.routingKey]: delivery.routingKey,
     // Its expiration, which may be all that its caller said, would end the wait and does not go along.
@@ -49,6 +51,27 @@ function timeLeft(
   if (callerDeadline === undefined) return {};
   const left = Math.max(0, Math.ceil(callerDeadline - clock.monotonic() - after));
   return { [HEADER.deadline]: onWall(clock, callerDeadline), [HEADER.timeLeft]: left };
+}
+
+/** The message for the end of its queue, as one that is to run alone; undefined when its headers leave no room for that. */
+export function trialMessage(
+  delivery: Delivery,
+  { trial, away }: { readonly trial: number; readonly away: boolean },
+  propertyRoom: number,
+): OutgoingMessage | undefined {
+  const facts = {
+    [HEADER.attempt]: delivery.attempt - 1,
+    [HEADER.queue]: delivery.queue,
+    [HEADER.exchange]: delivery.exchange,
+    [HEADER.routingKey]: delivery.routingKey,
+    [HEADER.trial]: trial,
+  };
+  const { expiration } = delivery.message.properties;
+  // Where it waits it would end the wait.
+  const properties = { ...kept(delivery), ...(away || expiration === undefined ? {} : { expiration }) };
+  const headers = forwardable(delivery.headers, facts, tableRoom(properties, propertyRoom));
+  if (headers[HEADER.leftOut] !== delivery.headers[HEADER.leftOut]) return undefined;
+  return again(delivery, delivery.queue, { ...properties, headers });
 }
 
 /** The message with the facts of its failure. What does not fit a frame is left out, our stack first, and named. */

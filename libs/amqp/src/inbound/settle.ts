@@ -12,7 +12,7 @@ import type { Verdict } from '../model/verdict.js';
 import type { Events } from '../observe/listeners.js';
 import { deadQueueSpec } from '../topology/dead-queue.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
-import { deadMessage, retryMessage } from './republish.js';
+import { deadMessage, retryMessage, trialMessage } from './republish.js';
 
 /** The channel a delivery came on. All say false when it is dead. */
 export interface Origin {
@@ -56,6 +56,23 @@ export async function sendOn(
   // Made inside: a message that cannot be made must go back as well, or it would hold its place for ever.
   const send = (): Promise<void> =>
     outlet.sendTo(deadQueueSpec(plan.queue), deadMessage(delivery, verdict, deadQueue, facts));
+  return confirmed(send, delivery, origin, room);
+}
+
+/** How long a suspect is put away while another one runs, in ms. */
+const AWAY = 1_000;
+
+/** Sends a suspect to the end of its queue, at once or, when it is only put away, a moment later. As `sendOn`. */
+export async function sendToTrial(
+  delivery: Delivery,
+  how: { readonly trial: number; readonly away: boolean },
+  origin: Origin,
+  room: SettleRoom,
+): Promise<boolean> {
+  const { outlet, plan } = room;
+  const copy = trialMessage(delivery, how, outlet.propertyRoom);
+  if (copy === undefined) return false;
+  const send = (): Promise<void> => (how.away ? outlet.sendLater(copy, AWAY, plan.back) : outlet.send(copy));
   return confirmed(send, delivery, origin, room);
 }
 

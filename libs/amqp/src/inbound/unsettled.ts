@@ -18,6 +18,7 @@ export class Unsettled {
   /** Those whose handler runs although their channel died, and whose message has not come back yet. */
   private readonly adrift = new Set<Delivery>();
   private waiters: (() => void)[] = [];
+  private quietWaiters: (() => void)[] = [];
 
   /** `noAck`: the broker forgot the messages at delivery, so there is nothing to settle. */
   constructor(private readonly noAck: boolean) {}
@@ -117,10 +118,21 @@ export class Unsettled {
     last.run.place = place;
   }
 
+  /** Resolves when none of them runs. */
+  quiet(): Promise<void> {
+    if (!this.list.some(isRunning)) return Promise.resolve();
+    return new Promise((resolve) => this.quietWaiters.push(resolve));
+  }
+
   private tell(): void {
+    if (this.quietWaiters.length > 0 && !this.list.some(isRunning)) {
+      for (const resolve of this.quietWaiters.splice(0)) resolve();
+    }
     if (this.list.length === 0) for (const resolve of this.waiters.splice(0)) resolve();
   }
 }
+
+const isRunning = ({ run }: Delivery): boolean => run.beganAt > 0;
 
 /** Whether two deliveries are of one message, as far as can be told: headers are the broker's to change. */
 function isSame(one: ReceivedMessage, other: ReceivedMessage): boolean {

@@ -6,6 +6,7 @@ import { countHeader, HEADER, safeHeaders, textHeader } from './headers.js';
 import type { Headers, ReceivedMessage } from './message.js';
 import { Reject, Retry } from './signals.js';
 import { ACK, type Verdict } from './verdict.js';
+import { isOwnRetry } from './own-retry.js';
 import { BACK_EXCHANGE, publishedTo } from './way-back.js';
 
 /** Who turns the outcome into frames, and where warnings go. */
@@ -45,6 +46,10 @@ export interface DeliveryRun {
   abortedBy: unknown;
   /** RPC: its answer on its way. The request is not settled before that is over. */
   answer: Ending | undefined;
+  /** Why its handler must not be called: it may have killed the process. */
+  poison?: Error;
+  /** How often the broker took it back because its handler took too long. */
+  tookBack?: number;
   /** `orderBy`: why it has no place in the order, when that is so. */
   withoutTurn?: unknown;
 }
@@ -95,7 +100,7 @@ export class Delivery<T = unknown> {
     // Our own headers count where retries and replays arrive: on a message that an exchange routed they are copies,
     // taken along by somebody who handed all headers on.
     const own = message.exchange === '' || message.exchange === BACK_EXCHANGE ? this.headers : NONE;
-    this.attempt = 1 + countHeader(own, HEADER.attempt);
+    this.attempt = isOwnRetry(queue, own) ? 1 + countHeader(own, HEADER.attempt) : 1;
     this.exchange = textHeader(own, HEADER.exchange) ?? publishedTo(message.exchange);
     this.routingKey = textHeader(own, HEADER.routingKey) ?? message.routingKey;
   }

@@ -37,6 +37,8 @@ export const HEADER = {
   due: 'x-warren-due',
   /** Asks who moves messages on whether a queue is there. */
   probe: 'x-warren-probe',
+  /** How often a message that may have killed a process was put at the end of its queue, to run alone. */
+  trial: 'x-warren-trial',
   /** How often a message was replayed from its dead-letter queue. */
   replayed: 'x-warren-replayed',
 } as const;

@@ -24,6 +24,9 @@ export interface LimitedHandler {
 /** A quorum queue counts deliveries that ended without a settle; after this many the handler is not called again. */
 export const POISON_DELIVERIES = 5;
 
+/** After so many of them a message is a suspect, which runs alone. */
+export const SUSPECT_DELIVERIES = 3;
+
 /** @throws ConfigError when limits contradict each other; `name` is the handler's */
 export function checkLimits(plan: LimitedHandler, { consumerTimeout }: Settings, name: string): void {
   const held = longest(plan);

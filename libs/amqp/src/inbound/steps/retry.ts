@@ -1,14 +1,12 @@
 // Turns a throw into what the policy says, and stops what must not reach the handler at all: bodies
 // beyond the limit, and messages that killed the process again and again.
 
-import { countHeader } from '../../model/headers.js';
 import { RabbitError } from '../../model/errors.js';
 import { attempt } from '../../model/soon.js';
 import { afterFailure } from '../../model/retry-policy.js';
 import type { Delivery } from '../../model/delivery.js';
 import type { Settings } from '../../model/settings.js';
 import type { Verdict } from '../../model/verdict.js';
-import { POISON_DELIVERIES } from '../../topology/handler-limits.js';
 import type { Step } from '../step.js';
 
 export const retry: Step = (room) => {
@@ -26,12 +24,6 @@ export function unfit(delivery: Delivery, settings: Settings): Verdict | undefin
     const error = new RabbitError('WARREN_TOO_LARGE', `the body has ${size} bytes`, 'see maxMessageBytes');
     return { kind: 'dead-letter', reason: 'too-large', error };
   }
-  const before = countHeader(delivery.headers, 'x-delivery-count');
-  if (before < POISON_DELIVERIES) return undefined;
-  const error = new RabbitError(
-    'WARREN_POISON',
-    `delivered ${before} times without an outcome`,
-    'it may have killed the process; look at the handler before you replay it',
-  );
-  return { kind: 'dead-letter', reason: 'poison', error };
+  const error = delivery.run.poison;
+  return error === undefined ? undefined : { kind: 'dead-letter', reason: 'poison', error };
 }
