@@ -87,6 +87,7 @@ describe('afterFailure', () => {
       'retry',
       'dead-letter',
     ]);
+    expect(afterFailure(retryPolicy({ attempts: 1 }, 'x'), 4, Retry()).kind).toBe('retry');
     const none = retryPolicy(false, 'x');
     expect([1, 4, 5].map((attempt) => afterFailure(none, attempt, Retry()).kind)).toEqual([
       'retry',

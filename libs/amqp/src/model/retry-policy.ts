@@ -39,7 +39,7 @@ export function retryPolicy(options: RetryOptions | false | undefined, what: str
   const attempts = options?.attempts ?? 5;
   return {
     attempts,
-    asked: attempts,
+    asked: attempts > 1 ? attempts : ASKED_ATTEMPTS,
     delays: waits(options?.delays ?? DELAYS, attempts, `${what} retry.delays`),
     jitter: options?.jitter ?? true,
     on: options?.on,
