@@ -58,6 +58,7 @@ describe('the book of a soak run', () => {
     expect(broken({ lines })).toEqual([expect.stringContaining('handled twice')]);
     expect(broken({ lines, losses: [{ from: 12, to: 13, what: 'a line is cut' }] })).toEqual([]);
     expect(broken({ lines, losses: [{ from: 9_000, to: 9_001, what: 'later' }] })).toHaveLength(1);
+    expect(broken({ lines, losses: [{ from: -9_000, to: -8_000, what: 'before' }] })).toHaveLength(1);
   });
 
   it('complains of a key whose messages change places', () => {
