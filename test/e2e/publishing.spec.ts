@@ -1,7 +1,8 @@
 // What a publish promises: it settles once, with what became of the message, and a bad one harms no other.
 
+import { getEventListeners, getMaxListeners } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
-import { Broker, SILENT, type Codec, type Delivery, type PublishOptions } from '@warren/amqp';
+import { Broker, bytes, SILENT, type Codec, type Delivery, type PublishOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until, within } from '../support/events.js';
 import { count, eventOf, rejection, taken, warren } from '../support/warren.js';
@@ -91,13 +92,58 @@ onEachBroker('publishing', (broker) => {
 
   it('a queue that is full and refuses is a nack, and the message is not in it', async () => {
     await declareQueue('full', { 'x-max-length': 1, 'x-overflow': 'reject-publish' });
-    const { broker: rabbit } = warren(broker.url);
+    const { broker: rabbit } = warren(broker.url, { publish: { retryNacked: 0 } });
     await rabbit.send('full', 1);
     const outcomes = await Promise.allSettled([2, 3, 4].map((n) => rabbit.send('full', n)));
     expect(
       outcomes.map((outcome) => outcome.status === 'rejected' && (outcome.reason as { code: string }).code),
     ).toEqual(Array(3).fill('WARREN_PUBLISH_NACKED'));
     expect(await count(broker, 'full')).toBe(1);
+  });
+
+  it.each([10, 8 * 1024, 64 * 1024, 1024 * 1024])(
+    '%d bytes that are written over after publish() returned arrive as they were, waiting or not',
+    async (size) => {
+      await declareQueue(`reused.${size}`);
+      const rabbit = warren(broker.url);
+      const reused = Buffer.alloc(size, 1);
+      const view = new Uint8Array(reused.buffer, reused.byteOffset, size);
+      // The first ones wait for the connection.
+      const early = [
+        rabbit.broker.send(`reused.${size}`, reused),
+        rabbit.broker.send(`reused.${size}`, view, { codec: bytes }),
+      ];
+      reused.fill(2);
+      await Promise.all(early);
+      const later = rabbit.broker.send(`reused.${size}`, reused);
+      reused.fill(3);
+      await later;
+      const firsts = [];
+      for (let n = 0; n < 3; n++) {
+        const { content } = await taken(broker, `reused.${size}`);
+        firsts.push(...new Set(content));
+      }
+      expect(firsts).toEqual([1, 1, 2]);
+    },
+  );
+
+  it('one signal for many publishes and calls prints no warning, and is as it was afterwards', async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', note);
+    const rabbit = await warren(broker.url)
+      .rpc('shared.signal', ({ payload }) => payload)
+      .open();
+    const { signal } = new AbortController();
+    const under = (n: number): Promise<unknown>[] => [
+      rabbit.broker.send('shared.signal', n, { signal }),
+      rabbit.broker.request('shared.signal', n, { signal }),
+    ];
+    await Promise.all(Array.from({ length: 50 }, (_, n) => under(n)).flat());
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    expect(getMaxListeners(signal)).toBe(getMaxListeners(new AbortController().signal));
   });
 
   it('every property arrives as it was given', async () => {

@@ -77,6 +77,11 @@ export const publishes: readonly BadPublish[] = [
   key('a name with NUL', 'a\0b', /NUL/),
   key('half a character', 'a\ud800', /lone surrogate/),
   option('an exchange that is an object', { exchange: {} }, /exchange must be a string/),
+  option(
+    'a delay to an exchange whose wait queue would have too long a name',
+    { exchange: 'x'.repeat(245), delay: 10 },
+    /wait queue of a delay to exchange 'x+' is 260 bytes long/,
+  ),
   option('an exchange longer than 255 bytes', { exchange: long }, /exchange is 400 bytes/),
   option('headers that are a text', { headers: 'x' }, /headers must be an object/),
   option('headers that are a list', { headers: [1] }, /headers must be an object/),

@@ -19,7 +19,8 @@ class Archive {
 
   async carefully(queue: string, line: string): Promise<string> {
     try {
-      const { messageId } = await this.publisher.send(queue, line, { messageId: line });
+      const options = { messageId: line, retryNacked: 0 };
+      const { messageId } = await this.publisher.send(queue, line, options);
       return `${messageId}: the broker has it`;
     } catch (error) {
       if (error instanceof UnroutableError) return `${error.messageId}: there is no such queue`;

@@ -101,6 +101,7 @@ export type {
 export {
   PublishNackedError,
   PublishOutcomeUnknownError,
+  PublishRefusedError,
   PublishTimeoutError,
   UnroutableError,
   WaitingRoomFullError,

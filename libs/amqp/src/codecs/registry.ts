@@ -1,6 +1,6 @@
 // Chooses the codec of a message: by its content type, or, where a foreign sender gave none, by trying.
 
-import { bytes, toBuffer } from './bytes.js';
+import { bytes } from './bytes.js';
 import { json, parseJson } from './json.js';
 import { text, utf8 } from './text.js';
 import { decompress, unfold } from '../model/content-encoding.js';
@@ -37,6 +37,7 @@ export class CodecRegistry implements CodecLookup {
 
   /**
    * A payload as bytes: with `codec`, else by `contentType`, else text for strings, bytes for Buffers, JSON for the rest.
+   * Bytes are copied: they may be sent later, or once more, and whoever gave them may write over them meanwhile.
    *
    * @throws EncodeError
    */
@@ -49,7 +50,7 @@ export class CodecRegistry implements CodecLookup {
     if (contentType !== undefined) checkName('contentType', contentType);
     // A Buffer under any content type is taken as encoded already.
     if (payload instanceof Uint8Array && !codec) {
-      return { content: toBuffer(payload), contentType: contentType ?? 'application/octet-stream' };
+      return { content: Buffer.from(payload), contentType: contentType ?? 'application/octet-stream' };
     }
     const chosen = codec ?? (contentType === undefined ? natural(payload) : this.forType(contentType));
     if (!chosen) {
@@ -58,7 +59,7 @@ export class CodecRegistry implements CodecLookup {
         'register one with the option codecs, or send a Buffer',
       );
     }
-    const encoded = run(chosen, payload, about);
+    const encoded = own(run(chosen, payload, about), payload);
     return contentType === undefined ? encoded : { ...encoded, contentType };
   }
 
@@ -162,6 +163,12 @@ function fits(type: string, name: string): boolean {
 function natural(payload: unknown): Codec {
   if (typeof payload === 'string') return text;
   return payload instanceof Uint8Array ? bytes : json;
+}
+
+/** Never the memory of the payload. */
+function own(encoded: Encoded, payload: unknown): Encoded {
+  const shared = payload instanceof Uint8Array && encoded.content.buffer === payload.buffer;
+  return shared ? { ...encoded, content: Buffer.from(encoded.content) } : encoded;
 }
 
 function run(codec: Codec, payload: unknown, about: OutgoingFacts): Encoded {

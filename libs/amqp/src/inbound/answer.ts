@@ -8,6 +8,7 @@ import { RabbitError } from '../model/errors.js';
 import { HEADER } from '../model/headers.js';
 import { describeError, printable } from '../model/logger.js';
 import type { Headers, OutgoingMessage } from '../model/message.js';
+import { AccessRefusedError } from '../model/topology-errors.js';
 import { newMessageId } from '../model/message-id.js';
 import type { AnswerWaiter } from '../model/outlet.js';
 import { callerErrorFacts } from './caller-errors.js';
@@ -142,6 +143,8 @@ class SentAnswer implements AnswerWaiter, Ending {
   onLost(error: Error): void {
     const { plan, logger, counters, calls } = this.#room;
     counters.answersLost++;
+    // A missing permission was told when it was found.
+    if (error instanceof AccessRefusedError) return this.end();
     const line = `${plan.id}: the answer for '${printable(this.replyTo)}' was not delivered: ${printable(describeError(error))}`;
     calls.lines.say((text) => logger.warn(text), line);
     this.end();

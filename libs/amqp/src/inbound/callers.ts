@@ -45,9 +45,9 @@ export class Callers {
     return asked;
   }
 
-  /** Always settles. */
-  async close(): Promise<void> {
-    await Promise.all([...this.askers.values()].map(({ asking }) => asking));
+  /** Waits for open questions until `expired`: a frozen broker does not answer. Always settles. */
+  async close(expired: Promise<void>): Promise<void> {
+    await Promise.race([Promise.all([...this.askers.values()].map(({ asking }) => asking)), expired]);
     // Their connections are closed next, in a time that is bounded.
     this.askers.clear();
   }

@@ -77,6 +77,6 @@ export class Consumers {
   async drain(expired: Promise<void>): Promise<void> {
     this.watchdog.stop();
     await Promise.all(this.all.map((consumer) => consumer.drain(expired)));
-    await Promise.all([this.control?.close(), this.callers.close()]);
+    await Promise.all([this.control?.close(), this.callers.close(expired)]);
   }
 }

@@ -5,7 +5,7 @@
 import { describeError, printable } from '../model/logger.js';
 import type { Clock } from '../model/clock.js';
 import type { Delivery } from '../model/delivery.js';
-import { PublishTimeoutError } from '../model/publish-errors.js';
+import { PublishNackedError, PublishTimeoutError } from '../model/publish-errors.js';
 import type { BrokerLogger } from '../model/logger.js';
 import type { Outlet } from '../model/outlet.js';
 import type { Verdict } from '../model/verdict.js';
@@ -102,8 +102,9 @@ async function confirmed(
       await send();
       return origin.ack();
     } catch (error) {
-      // The broker is blocked, or this connection away: the handler has done its part and need not run again for that.
-      const later = error instanceof PublishTimeoutError;
+      // The broker is blocked, this connection away, or a queue full or without its leader: the broker does not have the
+      // message, and the handler has done its part and need not run again for that.
+      const later = error instanceof PublishTimeoutError || error instanceof PublishNackedError;
       const end = later ? 'it is tried again' : 'it goes back to its queue';
       logger.error(
         `a message of queue '${delivery.queue}' could not be sent on (${printable(describeError(error))}); ${end}`,

@@ -34,7 +34,10 @@ export interface Codec {
   readonly contentTypes: readonly string[];
   /** Its bodies are JSON: what has more objects and arrays than `maxJsonContainers` is refused before `decode`. */
   readonly readsJson?: boolean;
-  /** Payload to bytes. Throw for what it cannot carry. */
+  /**
+   * Payload to bytes. Throw for what it cannot carry. The bytes may be sent later or once more, so do not write into them
+   * afterwards; those of the payload itself are copied.
+   */
   encode(payload: unknown, about: OutgoingFacts): Encoded;
   /** Bytes to payload. Throw for what it cannot read: the message is dead-lettered. */
   decode(content: Buffer, properties: MessageProperties): unknown;

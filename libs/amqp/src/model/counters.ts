@@ -17,6 +17,8 @@ export interface BrokerCounters {
   readonly retriesLate: number;
   /** Messages that were sent again, since the connection was lost before their confirm. One may count more than once. */
   readonly resent: number;
+  /** Messages that the broker refused (nack) and that were kept to be sent again. One may count more than once. */
+  readonly nacked: number;
   /** Answers to remote callers that could not be delivered. */
   readonly answersLost: number;
   /** Replies that came for calls nobody waits for (any more): late, repeated, foreign or unreadable. */
@@ -40,6 +42,7 @@ export function counters(): Counters {
     notSentOn: 0,
     retriesLate: 0,
     resent: 0,
+    nacked: 0,
     answersLost: 0,
     repliesIgnored: 0,
     healed: 0,

@@ -104,6 +104,12 @@ export interface PublishDefaults {
    * it may arrive twice then. Default false: such a publish rejects with PublishOutcomeUnknownError.
    */
   readonly retryUnknown?: boolean;
+  /**
+   * How long a publish is sent again, with growing pauses, when the broker refuses it (nack): a quorum queue that elects
+   * its leader does so for a second or two, a full queue with `overflow: reject-publish` until it has room. It ends with
+   * the publish's timeout. 0: PublishNackedError at once. Default 5s.
+   */
+  readonly retryNacked?: Duration;
   /** Default 10000 messages, 64 MiB. */
   readonly waitingRoom?: { readonly messages?: number; readonly bytes?: number };
 }

@@ -13,8 +13,8 @@ export class UnroutableError extends RabbitError {
     super(
       'WARREN_UNROUTABLE',
       exchange === ''
-        ? `no queue '${routingKey}': message ${messageId} came back`
-        : `no queue of exchange '${exchange}' is bound for '${routingKey}': message ${messageId} came back`,
+        ? `no queue '${routingKey}': ${messageOf(messageId)} came back`
+        : `no queue of exchange '${exchange}' is bound for '${routingKey}': ${messageOf(messageId)} came back`,
       exchange === ''
         ? 'start its consumer first or check the name'
         : 'bind a queue, or publish without mandatory',
@@ -22,23 +22,47 @@ export class UnroutableError extends RabbitError {
   }
 }
 
-/** The broker refused the message (basic.nack): for example a full queue with `overflow: reject-publish`. */
+/**
+ * The broker refused the message (basic.nack) and does not have it: for example a full queue with `overflow:
+ * reject-publish`, or a queue without a leader. It was sent again for as long as `publish.retryNacked` says.
+ */
 export class PublishNackedError extends RabbitError {
   constructor(
     readonly exchange: string,
     readonly routingKey: string,
     readonly messageId: string,
+    /** How often the broker refused it. */
+    readonly nacks = 1,
+    /** From the first refusal to the last, in ms. */
+    readonly waitedMs = 0,
   ) {
     super(
       'WARREN_PUBLISH_NACKED',
-      `the broker refused message ${messageId} for ${destination(exchange, routingKey)}`,
+      `the broker refused ${messageOf(messageId)} for ${destination(exchange, routingKey)}${nacks > 1 ? ` ${nacks} times in ${waitedMs} ms` : ''}`,
       'look for a full queue (max-length with reject-publish) or a queue without its leader',
     );
   }
 }
 
-/** The message did not leave this process before its deadline: broker away or blocked. It was not sent. */
+/** The broker closed the channel because of this message, for example since it is larger than the broker allows. */
+export class PublishRefusedError extends RabbitError {
+  constructor(
+    /** What the broker said. */
+    readonly reason: string,
+  ) {
+    super(
+      'WARREN_PUBLISH_REFUSED',
+      `the broker closed the channel because of this message: ${reason}`,
+      'change what it says of the message; sent again as it is, it is refused again',
+    );
+  }
+}
+
+/** The message did not leave this process before its deadline: broker away or blocked. */
 export class PublishTimeoutError extends RabbitError {
+  /** It never left, so sending it again makes no duplicate. */
+  readonly sent = false;
+
   constructor(exchange: string, routingKey: string, waitedMs: number, reason: string) {
     super(
       'WARREN_PUBLISH_TIMEOUT',
@@ -50,6 +74,9 @@ export class PublishTimeoutError extends RabbitError {
 
 /** The message was sent, but connection or deadline went by before its confirm: the broker may have it or not. */
 export class PublishOutcomeUnknownError extends RabbitError {
+  /** It left, so sending it again may make a duplicate. */
+  readonly sent = true;
+
   constructor(
     exchange: string,
     routingKey: string,
@@ -59,7 +86,7 @@ export class PublishOutcomeUnknownError extends RabbitError {
   ) {
     super(
       'WARREN_PUBLISH_UNKNOWN',
-      `message ${messageId} for ${destination(exchange, routingKey)} was sent but not confirmed: ${reason}`,
+      `${messageOf(messageId)} for ${destination(exchange, routingKey)} was sent but not confirmed: ${reason}`,
       'send it again with the same messageId if the consumer can tell duplicates',
       cause,
     );
@@ -68,6 +95,9 @@ export class PublishOutcomeUnknownError extends RabbitError {
 
 /** Too many messages wait for the broker already. This one was not taken. */
 export class WaitingRoomFullError extends RabbitError {
+  /** It never left, so sending it again makes no duplicate. */
+  readonly sent = false;
+
   constructor(limit: string) {
     super(
       'WARREN_WAITING_ROOM_FULL',
@@ -75,4 +105,9 @@ export class WaitingRoomFullError extends RabbitError {
       'the broker is away or slower than this process publishes; slow down, or raise publish.waitingRoom',
     );
   }
+}
+
+/** Messages of other programs may have no id. */
+function messageOf(messageId: string): string {
+  return messageId === '' ? 'a message without id' : `message ${messageId}`;
 }

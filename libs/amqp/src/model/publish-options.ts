@@ -44,6 +44,12 @@ export interface PublishOptions {
    * twice then. `false`: PublishOutcomeUnknownError. Default: the broker's `publish.retryUnknown`, which is false.
    */
   readonly retryUnknown?: boolean;
+  /**
+   * How long it is sent again, with the same messageId and growing pauses, when the broker refuses it (nack): the broker
+   * does not have it then. Others may overtake it. It ends with `timeout`. 0: PublishNackedError at once.
+   * Default: the broker's `publish.retryNacked`, which is 5 s.
+   */
+  readonly retryNacked?: Duration;
   /** Gives up while it waits; once sent it cannot be taken back. */
   readonly signal?: AbortSignal;
   /** Encodes with this codec. Default: by content type, then by the payload's type. */
@@ -53,7 +59,7 @@ export interface PublishOptions {
 /** Options of one `request`. */
 export interface RequestOptions extends Omit<
   PublishOptions,
-  'delay' | 'mandatory' | 'expiration' | 'retryUnknown'
+  'delay' | 'mandatory' | 'expiration' | 'retryUnknown' | 'retryNacked'
 > {
   /** Validates the answer. */
   readonly schema?: StandardSchema;
@@ -86,4 +92,6 @@ export interface PublishReceipt {
   readonly messageId: string;
   /** How often it was sent again, if it was: its confirm had been lost, so it may have arrived before as well. */
   readonly resent?: number;
+  /** How often the broker refused it before it took it, if it did. */
+  readonly nacked?: number;
 }

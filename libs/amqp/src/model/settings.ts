@@ -39,6 +39,7 @@ export interface Settings {
     readonly persistent: boolean;
     readonly timeout: number;
     readonly retryUnknown: boolean;
+    readonly retryNacked: number;
     readonly room: { readonly messages: number; readonly bytes: number };
   };
   readonly startup: 'require' | 'background';
@@ -94,6 +95,7 @@ export function settings(options: BrokerOptions = {}): Settings {
       persistent: options.publish?.persistent ?? true,
       timeout: ms(options.publish?.timeout, 10_000, 'publish.timeout'),
       retryUnknown: options.publish?.retryUnknown ?? false,
+      retryNacked: ms(options.publish?.retryNacked, 5_000, 'publish.retryNacked'),
       room: {
         messages: options.publish?.waitingRoom?.messages ?? 10_000,
         bytes: options.publish?.waitingRoom?.bytes ?? 64 * 1024 * 1024,

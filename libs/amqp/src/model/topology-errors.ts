@@ -57,20 +57,40 @@ export class TopologyMissingError extends RabbitError {
 
 /** The user may not do this on the broker (403). The message names the resource. */
 export class AccessRefusedError extends RabbitError {
+  /** What the user lacks; undefined when the broker did not say. */
+  readonly permission: Permission | undefined;
+  /** What was being declared when that needed another resource: `queue 'orders'`, for its dead-letter exchange. */
+  readonly declaring: string | undefined;
+
   constructor(
     /** `queue 'orders'`. */
     readonly resource: string,
     askedBy: string,
     cause?: unknown,
+    facts: { readonly permission?: Permission; readonly declaring?: string } = {},
   ) {
+    const { permission, declaring } = facts;
+    const access = permission ? `${permission} access` : 'access';
+    const needed = declaring === undefined ? '' : `, which ${declaring} needs`;
     super(
       'WARREN_ACCESS_REFUSED',
-      `the broker refuses ${askedBy} access to ${resource}`,
-      'grant the user configure, write and read permissions on it (rabbitmqctl set_permissions)',
+      `the broker refuses ${askedBy} ${access} to ${resource}${needed}`,
+      permission
+        ? `grant the user the ${permission} permission on it (rabbitmqctl ${commandFor(resource)})`
+        : 'grant the user configure, write and read permissions on it (rabbitmqctl set_permissions)',
       cause,
     );
+    this.permission = permission;
+    this.declaring = declaring;
   }
 }
+
+function commandFor(resource: string): string {
+  return /^key /.test(resource) ? 'set_topic_permissions' : 'set_permissions';
+}
+
+/** The three permissions of RabbitMQ. */
+export type Permission = 'configure' | 'write' | 'read';
 
 /** The queue belongs exclusively to another connection (405). Tried again, since that connection may be an old one of ours. */
 export class QueueLockedError extends RabbitError {

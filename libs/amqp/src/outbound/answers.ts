@@ -26,11 +26,11 @@ export class Answers implements AnswerOutlet {
 
   begin(message: OutgoingMessage, waiter: AnswerWaiter): void {
     const { clock, settings } = this.options;
-    const { timeout } = settings.publish;
+    const { timeout, retryNacked } = settings.publish;
     const end = clock.monotonic() + timeout;
     const result = new FirstAttempt(message, waiter, () => this.alone(message, end));
     // Beside a suspect, an innocent answer would be lost a second time.
-    if (this.suspects === 0) this.sender.send(message, { timeout, given: timeout }, result);
+    if (this.suspects === 0) this.sender.send(message, { timeout, given: timeout, retryNacked }, result);
     else void this.afterSuspects().then(() => this.attempt(message, end, result));
   }
 
@@ -47,7 +47,8 @@ export class Answers implements AnswerOutlet {
   private attempt(message: OutgoingMessage, end: number, result: SendResult): void {
     const { clock, settings } = this.options;
     const timeout = Math.max(0, end - clock.monotonic());
-    this.sender.send(message, { timeout, given: settings.publish.timeout }, result);
+    const { timeout: given, retryNacked } = settings.publish;
+    this.sender.send(message, { timeout, given, retryNacked }, result);
   }
 
   private async afterSuspects(): Promise<void> {

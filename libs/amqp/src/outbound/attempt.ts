@@ -8,11 +8,12 @@ import {
   PublishOutcomeUnknownError,
   PublishTimeoutError,
 } from '../model/publish-errors.js';
+import { offAbort, onAbort } from '../model/abort-signals.js';
 import type { Deadline, Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage } from '../model/message.js';
 import { replyCodeIn } from '../model/reply-code.js';
 import type { LiveChannel } from '../link/channel.js';
-import { channelRefusal, isToBlame } from './channel-refusal.js';
+import { channelRefusal, isSuspect, isToBlame } from './channel-refusal.js';
 import type { Confirms, SendOutcome, Unconfirmed } from './confirms.js';
 import type { Waiting } from './waiting-room.js';
 
@@ -25,13 +26,22 @@ export interface SendLimits {
   readonly signal?: AbortSignal;
   /** Sends it again when the connection was lost before its confirm. Default false. */
   readonly retryUnknown?: boolean;
+  /** How long it is sent again after the broker refused it, in ms. Default 0. */
+  readonly retryNacked?: number;
 }
 
 /** Who waits for a send, and hears of one of the two, once. */
 export interface SendResult {
-  /** The broker has the message: whether a queue wanted it, and how often it was sent again. */
-  onSent(routed: boolean, resent: number): void;
+  /** The broker has the message: whether a queue wanted it, how often it was sent again, how often refused before. */
+  onSent(routed: boolean, resent: number, nacks: number): void;
   onFailed(error: Error): void;
+}
+
+/** How often the broker refused it, and when first and last, by the monotonic clock. */
+export interface Nacks {
+  times: number;
+  first: number;
+  last: number;
 }
 
 /** Who sends it, and hears how it goes on. */
@@ -41,8 +51,10 @@ export interface Forwarder {
   whyWaiting(): string;
   /** Sends it now. */
   go(attempt: Attempt): void;
-  /** Sends it once more, as soon as there is a way. */
-  again(attempt: Attempt): void;
+  /** Sends it once more, as soon as there is a way; among few others when it may be what the broker minds. */
+  again(attempt: Attempt, suspectAmong?: number): void;
+  /** Sends it once more after a pause; false when `within` ms since the first refusal are over. */
+  nacked(attempt: Attempt, nacks: Nacks, within: number): boolean;
   /** The broker refused it, or did not answer in time; told before the result. */
   failing(how: 'nacked' | 'unanswered'): void;
   /** It has its result. */
@@ -54,7 +66,9 @@ export function single(deadlines: Deadlines): Forwarder {
   const nothing = (): void => undefined;
   return {
     ...{ deadlines, whyWaiting: () => 'it was not sent' },
-    ...{ go: nothing, again: nothing, failing: nothing, ended: nothing },
+    ...{ go: nothing, failing: nothing, ended: nothing },
+    again: (attempt) => attempt.giveUp(new Error('the channel was lost')),
+    nacked: () => false,
   };
 }
 
@@ -70,6 +84,7 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
   returned = false;
   private channel: LiveChannel | undefined;
   private resent = 0;
+  private nacks: Nacks | undefined;
   private done = false;
 
   constructor(
@@ -79,7 +94,7 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
     private readonly result: SendResult,
   ) {
     by.deadlines.add(limits.timeout, this);
-    limits.signal?.addEventListener('abort', this, { once: true });
+    if (limits.signal) onAbort(limits.signal, this);
   }
 
   get bytes(): number {
@@ -110,7 +125,7 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
 
   succeed(routed: boolean): void {
     if (!this.finish()) return;
-    this.result.onSent(routed, this.resent);
+    this.result.onSent(routed, this.resent, this.nacks?.times ?? 0);
     this.by.ended(this);
   }
 
@@ -134,27 +149,34 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
     }
   }
 
-  onOutcome(outcome: SendOutcome): void {
+  onOutcome(outcome: SendOutcome, inDoubt = 0): void {
     if (outcome === 'confirmed' || outcome === 'returned') return this.succeed(outcome === 'confirmed');
-    if (outcome === 'lost') return this.lost(this.channel as LiveChannel);
-    const { exchange, routingKey, properties } = this.message;
+    if (outcome === 'lost') return this.lost(this.channel as LiveChannel, inDoubt);
+    if (this.done) return;
+    this.channel = undefined;
+    this.nacks ??= { times: 0, first: 0, last: 0 };
+    this.nacks.times++;
     this.by.failing('nacked');
-    this.giveUp(new PublishNackedError(exchange, routingKey, properties.messageId ?? ''));
+    const again = this.by.nacked(this, this.nacks, this.limits.retryNacked ?? 0);
+    if (!again) this.giveUp(this.nacked(this.nacks));
   }
 
-  private lost(channel: LiveChannel): void {
+  private lost(channel: LiveChannel, inDoubt: number): void {
     void channel.closed.then((reason) => {
       if (this.done) return;
       const refusal = channelRefusal(reason);
-      const toBlame = refusal !== undefined && isToBlame(refusal, this.message);
-      if (toBlame && refusal.error) return this.fail(refusal.error);
-      if (toBlame || !(refusal || this.mayRetry(reason))) {
-        return this.fail(this.unknown(`the channel was lost (${reason})`));
-      }
-      this.channel = undefined;
-      this.resent++;
-      this.by.again(this);
+      if (!refusal) return this.mayRetry(reason) ? this.again() : this.fail(this.unknownLoss(reason));
+      const suspect = isSuspect(refusal, this.message);
+      const toBlame = isToBlame(refusal, this.message) || (suspect && inDoubt === 1);
+      if (toBlame) return this.fail(refusal.error ?? this.unknownLoss(reason));
+      this.again(suspect ? inDoubt : undefined);
     });
+  }
+
+  private again(suspectAmong?: number): void {
+    this.channel = undefined;
+    this.resent++;
+    this.by.again(this, suspectAmong);
   }
 
   // What the broker cannot bear is sent twice at most: it takes the connection along each time.
@@ -165,7 +187,23 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
   private tooLate(): Error {
     const { exchange, routingKey } = this.message;
     if (this.channel || this.resent > 0) return this.unknown(`no confirm within ${this.given} ms`);
+    if (this.nacks) return this.nacked(this.nacks);
     return new PublishTimeoutError(exchange, routingKey, this.given, this.by.whyWaiting());
+  }
+
+  private nacked({ times, first, last }: Nacks): Error {
+    const { exchange, routingKey, properties } = this.message;
+    return new PublishNackedError(
+      exchange,
+      routingKey,
+      properties.messageId ?? '',
+      times,
+      Math.round(last - first),
+    );
+  }
+
+  private unknownLoss(reason: string): Error {
+    return this.unknown(`the channel was lost (${reason})`);
   }
 
   private get given(): number {
@@ -182,7 +220,7 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
     if (this.done) return false;
     this.done = true;
     this.by.deadlines.clear(this);
-    this.limits.signal?.removeEventListener('abort', this);
+    if (this.limits.signal) offAbort(this.limits.signal, this);
     return true;
   }
 }

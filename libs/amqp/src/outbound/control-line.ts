@@ -8,6 +8,7 @@ import type { Clock } from '../model/clock.js';
 import { ConnectionLostError } from '../model/errors.js';
 import { describeError, printable } from '../model/logger.js';
 import type { Settings } from '../model/settings.js';
+import { channelRefusal, type Refusals } from './channel-refusal.js';
 import type { Destinations } from './destinations.js';
 
 /** What it is made from. */
@@ -16,6 +17,7 @@ export interface ControlLineOptions {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly destinations: Destinations;
+  readonly refusals: Refusals;
 }
 
 /** Where a word goes: to the servers of a request, or to the queue of the one that is known. */
@@ -43,7 +45,9 @@ export class ControlLine {
       onLost: (_channel, reason) => {
         // Who waited for these words lost its connection as well, unless the channel alone was refused.
         this.unsent.clear();
-        if (/ACCESS.REFUSED/.test(reason)) this.refused(reason);
+        const refusal = channelRefusal(reason);
+        if (refusal?.error) options.refusals.remember(refusal);
+        if (refusal?.error && refusal.exchange !== '') this.refused(reason);
       },
     });
   }
@@ -81,7 +85,7 @@ export class ControlLine {
   }
 
   private say(control: CallControl, exchange: string, routingKey: string): void {
-    if (this.closed) return;
+    if (this.closed || this.options.refusals.of({ exchange, routingKey })) return;
     this.lease.start();
     const content = writeControl(control);
     const properties = { deliveryMode: 1, contentType: 'application/json' };

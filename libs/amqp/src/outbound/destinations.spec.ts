@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '../model/clock.js';
 import type { Connection } from '../link/connection.js';
 import { exchangeSpec } from '../topology/wishes.js';
+import { Refusals } from './channel-refusal.js';
 import { Destinations } from './destinations.js';
 
 /** Destinations on a connection that declares whatever it is asked for. */
@@ -17,6 +18,11 @@ function destinations() {
   const made = new Destinations({
     connection: connection as unknown as Connection,
     clock: systemClock,
+    refusals: new Refusals({
+      connection: connection as unknown as Connection,
+      clock: systemClock,
+      onForbidden: () => undefined,
+    }),
     service: 'test',
     onWait: () => undefined,
     describe: (name) => exchangeSpec({ name, type: 'topic' }, 'a test'),

@@ -2,7 +2,7 @@
 // before anything is sent. What was found once is not asked again until the connection is a new one.
 
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
-import { TopologyMissingError } from '../model/topology-errors.js';
+import { AccessRefusedError, TopologyMissingError } from '../model/topology-errors.js';
 import { describeError } from '../model/logger.js';
 import type { Clock } from '../model/clock.js';
 import type { KeptQueue } from '../model/outlet.js';
@@ -10,7 +10,7 @@ import { GRACE, type WayBack } from '../model/way-back.js';
 import type { Connection } from '../link/connection.js';
 import { declareExchange } from '../topology/declare.js';
 import { declarePermitted, type DeclaringConnection } from '../topology/permitted.js';
-import type { ChannelRefusal } from './channel-refusal.js';
+import type { ChannelRefusal, Refusals } from './channel-refusal.js';
 import { explain } from '../topology/explain.js';
 import type { ExchangeSpec, QueueSpec } from '../topology/schema.js';
 import { wayBackWishes } from '../topology/way-back.js';
@@ -30,6 +30,7 @@ export interface DestinationsOptions {
   readonly grace?: number;
   /** A wait queue is there. */
   readonly onWait: (step: number, back: WayBack) => void;
+  readonly refusals: Refusals;
 }
 
 /** What this process wants the broker to look like, beside what it publishes to. */
@@ -47,15 +48,10 @@ type Ask = (connection: DeclaringConnection, life: number) => Promise<void>;
 const ATTEMPTS = 10;
 const PAUSE = 50;
 
-/** How long a missing permission is believed, in ms: finding out costs a channel. */
-const FORBIDDEN_FOR = 5_000;
-
 /** Exchanges, queues and wait queues that publishes go to. */
 export class Destinations implements MoveTargets {
   private life = 0;
   private readonly known = new Set<string>(['']);
-  /** Exchanges that the broker keeps from us: since when, and its error. */
-  private readonly forbidden = new Map<string, { readonly since: number; readonly error: RabbitError }>();
   /** Wait queues, and queues that are bound for their retries: when they were declared. */
   private readonly fresh = new Map<string, number>();
   private readonly bound = new Map<string, number>();
@@ -73,13 +69,18 @@ export class Destinations implements MoveTargets {
   /** Declares an exchange that is described, looks for another. @throws TopologyMissingError */
   async ensure(exchange: string): Promise<void> {
     if (this.isKnown(exchange)) return;
-    const no = this.forbidden.get(exchange);
-    if (no && this.options.clock.monotonic() - no.since < FORBIDDEN_FOR) throw no.error;
+    const { describe } = this.options;
     await this.once(`exchange ${exchange}`, async (connection, life) => {
-      const described = this.options.describe(exchange) ?? lookFor(exchange);
+      const described = describe(exchange) ?? lookFor(exchange);
       // A look that is under way says what was missing before it is there again.
       await this.looking;
-      await connection.withChannel((channel) => declareExchange(channel, described));
+      try {
+        await connection.withChannel((channel) => declareExchange(channel, described));
+      } catch (error) {
+        if (!(error instanceof AccessRefusedError)) throw error;
+        // RabbitMQ 4.3 lets only those look who may configure; whoever may not can publish all the same.
+        if (described.declare !== 'check' && described.type !== undefined) throw error;
+      }
       // Whoever deleted it deleted these as well.
       await this.options.topology.bind(connection, exchange);
       if (life === this.life) this.known.add(exchange);
@@ -91,14 +92,11 @@ export class Destinations implements MoveTargets {
     return this.isKnown(exchange) ? undefined : this.ensure(exchange);
   }
 
-  /** A publish cost the channel: the next one to that exchange asks first, or does not go. */
-  refused({ exchange, topic, error }: ChannelRefusal): void {
-    // Other topics of the exchange may be allowed.
-    if (topic !== undefined) return;
+  /** A publish cost the channel, since its exchange is gone: the next one asks first. */
+  refused({ exchange, error }: ChannelRefusal): void {
+    if (exchange === undefined || error) return;
     this.known.delete(exchange);
-    if (!error) this.looking = this.options.topology.look();
-    if (this.forbidden.size >= 1_000) this.forbidden.clear();
-    if (error) this.forbidden.set(exchange, { since: this.options.clock.monotonic(), error });
+    this.looking = this.options.topology.look();
   }
 
   /** @throws TopologyMissingError when there is no such queue */
@@ -107,7 +105,9 @@ export class Destinations implements MoveTargets {
       try {
         await connection.withChannel((channel) => channel.checkQueue(queue));
       } catch (error) {
-        throw explain(error, { what: 'queue', name: queue, askedBy: 'a publish' });
+        const why = explain(error, { what: 'queue', name: queue, askedBy: 'a publish' });
+        // Who may not look can publish all the same.
+        if (!(why instanceof AccessRefusedError)) throw why;
       }
     });
   }
@@ -188,9 +188,16 @@ export class Destinations implements MoveTargets {
   private once(id: string, ask: Ask): Promise<void> {
     const running = this.underWay.get(id);
     if (running) return running;
+    const { refusals } = this.options;
+    const question = { exchange: `\0${id}`, routingKey: '' };
+    const refused = refusals.of(question);
+    if (refused) return Promise.reject(refused);
     const asking = this.ask(ask).finally(() => this.underWay.delete(id));
     // All who asked may have left.
-    asking.catch(() => undefined);
+    asking.catch((error: unknown) => {
+      if (!(error instanceof AccessRefusedError)) return;
+      refusals.remember({ exchange: question.exchange, topic: undefined, error });
+    });
     this.underWay.set(id, asking);
     return asking;
   }
@@ -216,7 +223,6 @@ export class Destinations implements MoveTargets {
     this.life = this.options.connection.life;
     this.known.clear();
     this.known.add('');
-    this.forbidden.clear();
     this.fresh.clear();
     this.bound.clear();
   }

@@ -2,7 +2,7 @@
 // is made, by leaving or by the end of its time. Listens to both without making a signal of two, which would stay
 // with a signal that lives as long as the process.
 
-import { setMaxListeners } from 'node:events';
+import { offAbort, onAbort, type AbortListener } from '../model/abort-signals.js';
 import type { CallScope } from '../model/call-scope.js';
 import type { Clock } from '../model/clock.js';
 import { RpcCancelledError, RpcTimeoutError } from '../model/rpc-errors.js';
@@ -13,9 +13,6 @@ export interface CallNames {
   readonly routingKey: string;
   readonly correlationId: string;
 }
-
-/** A function, or an object with `handleEvent`. */
-type EventListenerOrObject = Parameters<AbortSignal['addEventListener']>[1];
 
 const NONE: readonly AbortSignal[] = [];
 
@@ -45,16 +42,11 @@ export class Leaving {
     return aborted && new RpcCancelledError(exchange, routingKey, aborted.reason);
   }
 
-  listen(onLeft: EventListenerOrObject): void {
-    for (const signal of this.signals) {
-      // Thousands of calls may share one signal; Node would take that for a leak and say so. What is set is not asked
-      // first: Node 20's getMaxListeners throws for a signal that has no limit.
-      setMaxListeners(0, signal);
-      signal.addEventListener('abort', onLeft, { once: true });
-    }
+  listen(onLeft: AbortListener): void {
+    for (const signal of this.signals) onAbort(signal, onLeft);
   }
 
-  forget(onLeft: EventListenerOrObject): void {
-    for (const signal of this.signals) signal.removeEventListener('abort', onLeft);
+  forget(onLeft: AbortListener): void {
+    for (const signal of this.signals) offAbort(signal, onLeft);
   }
 }

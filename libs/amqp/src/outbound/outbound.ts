@@ -19,7 +19,7 @@ import { waitName, waitStep } from '../topology/wait-queues.js';
 import { Publisher } from './publisher.js';
 import { RetryMover, type Wait } from './retry-mover.js';
 import { Requester } from './requester.js';
-import { Sender } from './sender.js';
+import { refusals, Sender } from './sender.js';
 
 /** What the outbound side is made from. */
 export interface OutboundOptions {
@@ -59,16 +59,20 @@ export class Outbound {
     const { events, counters } = options;
     events.on(() => counters.repliesIgnored++, ['reply-ignored']);
     events.on(() => counters.notSentOn++, ['not-sent-on']);
-    this.sender = new Sender({ ...options, onRefused: (refusal) => this.destinations.refused(refusal) });
+    const forbidden = refusals(options);
+    this.sender = new Sender({
+      ...{ ...options, refusals: forbidden },
+      onRefused: (refusal) => this.destinations.refused(refusal),
+    });
     const describe = (name: string): ExchangeSpec | undefined =>
       callsExchange(name) ?? options.describe(name);
     this.destinations = new Destinations({
-      ...{ ...options, describe, service: options.settings.service },
+      ...{ ...options, describe, service: options.settings.service, refusals: forbidden },
       onWait: (step, back) => this.mover.hold({ step, back }),
     });
     const { sender, destinations } = this;
     this.mover = new RetryMover({ ...options, destinations });
-    this.requester = new Requester({ ...options, destinations });
+    this.requester = new Requester({ ...options, destinations, refusals: forbidden });
     this.publisher = new Publisher({ ...options, sender, destinations });
     this.answers = new AnswerLanes({
       ...{ ...options, connection: options.replies, first: options.firstReplies },

@@ -26,12 +26,15 @@ export class Publication implements SendResult {
     private readonly reject: (error: Error) => void,
   ) {}
 
-  onSent(routed: boolean, resent: number): void {
+  onSent(routed: boolean, resent: number, nacks: number): void {
     const { message, mustRoute } = this.published;
     if (!routed && mustRoute) return this.onFailed(unroutable(message));
     const messageId = message.properties.messageId as string;
     this.tell(routed ? 'confirmed' : 'returned');
-    this.resolve(resent > 0 ? { routed, messageId, resent } : { routed, messageId });
+    const receipt: { -readonly [Name in keyof PublishReceipt]: PublishReceipt[Name] } = { routed, messageId };
+    if (resent > 0) receipt.resent = resent;
+    if (nacks > 0) receipt.nacked = nacks;
+    this.resolve(receipt);
   }
 
   onFailed(error: Error): void {
@@ -57,6 +60,7 @@ export class Limits implements SendLimits {
     readonly given: number,
     readonly signal: AbortSignal | undefined,
     readonly retryUnknown: boolean,
+    readonly retryNacked: number,
   ) {
     this.end = clock.monotonic() + given;
   }

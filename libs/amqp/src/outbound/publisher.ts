@@ -158,10 +158,12 @@ export class Publisher implements Outlet {
     return this.delayed(message, delay, { kind: 'delay', exchange }, limits);
   }
 
-  private limits({ timeout, signal, retryUnknown }: PublishOptions = {}): SendLimits {
+  private limits({ timeout, signal, retryUnknown, retryNacked }: PublishOptions = {}): SendLimits {
     const { clock, settings } = this.options;
-    const given = timeout === undefined ? settings.publish.timeout : milliseconds(timeout, 'timeout');
-    return new Limits(clock, given, signal, retryUnknown ?? settings.publish.retryUnknown);
+    const { publish } = settings;
+    const given = timeout === undefined ? publish.timeout : milliseconds(timeout, 'timeout');
+    const nacked = retryNacked === undefined ? publish.retryNacked : milliseconds(retryNacked, 'retryNacked');
+    return new Limits(clock, given, signal, retryUnknown ?? publish.retryUnknown, nacked);
   }
 
   /** The same message by way of a wait queue. */
@@ -223,8 +225,10 @@ export class Publisher implements Outlet {
   private forward(message: OutgoingMessage, timeout: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const onSent = (routed: boolean): void => (routed ? resolve() : reject(unroutable(message)));
-      // Without it the original would come again, and double it as well.
-      this.options.sender.send(message, { timeout, retryUnknown: true }, { onSent, onFailed: reject });
+      // Without retryUnknown the original would come again, and double it as well.
+      const { retryNacked } = this.options.settings.publish;
+      const limits = { timeout, retryUnknown: true, retryNacked };
+      this.options.sender.send(message, limits, { onSent, onFailed: reject });
     });
   }
 }

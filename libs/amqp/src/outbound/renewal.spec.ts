@@ -69,4 +69,21 @@ describe('a channel that fails', () => {
     refused();
     expect(seen.renewed).toBe(2);
   });
+
+  it('is replaced less often for one that refuses longer than an election lasts, and as before after a rest', () => {
+    const { made, seen, pass } = renewal();
+    const refuseFor = (ms: number): number => {
+      const before = seen.renewed;
+      for (let passed = 0; passed < ms; passed += 100) {
+        made.ask(false);
+        made.answered();
+        made.end();
+        pass(100);
+      }
+      return seen.renewed - before;
+    };
+    expect([refuseFor(5_000), refuseFor(60_000)]).toEqual([5, 6]);
+    pass(10_000);
+    expect(refuseFor(5_000)).toBe(5);
+  });
 });

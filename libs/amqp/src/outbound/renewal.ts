@@ -8,6 +8,10 @@ import type { Clock } from '../model/clock.js';
 /** A full queue refuses too, and a new channel is no use there: so much time lies between two, in ms. */
 const REST = 1_000;
 
+/** Longer than an election lasts: who refuses for this time is full, and then so much lies between two, in ms. */
+const FULL_AFTER = 5_000;
+const LONG_REST = 10_000;
+
 /** What is unconfirmed must be answered first, in this time. */
 const PATIENCE = 2_000;
 
@@ -25,6 +29,9 @@ export interface RenewalOptions {
 /** Waits until a channel owes no answer, and has it replaced. */
 export class Renewal {
   private last = -Infinity;
+  /** Since when it has been asked again and again, and when last. */
+  private since = -Infinity;
+  private asked = -Infinity;
   private cancel: (() => void) | undefined;
   private closing = false;
 
@@ -38,8 +45,12 @@ export class Renewal {
   /** The channel does not do its duty. When `forced`, what is not answered in time is given up with it. */
   ask(forced: boolean): void {
     const { clock } = this.options;
-    if (this.pending || clock.monotonic() - this.last < REST) return;
-    this.last = clock.monotonic();
+    const now = clock.monotonic();
+    if (now - this.asked >= LONG_REST) this.since = now;
+    this.asked = now;
+    const rest = now - this.since < FULL_AFTER ? REST : LONG_REST;
+    if (this.pending || now - this.last < rest) return;
+    this.last = now;
     this.cancel = clock.after(PATIENCE, () => {
       if (forced && !this.closing) return this.replace();
       this.end();

@@ -14,6 +14,7 @@ import type { ReceivedMessage } from '../model/message.js';
 import { WaitingRoomFullError } from '../model/publish-errors.js';
 import type { Settings } from '../model/settings.js';
 import type { Events } from '../observe/listeners.js';
+import { channelRefusal, isToBlame, type Refusals } from './channel-refusal.js';
 import { ControlLine, type ControlTarget } from './control-line.js';
 import type { Destinations } from './destinations.js';
 import { Entry, Inbox, type PendingCall } from './inbox.js';
@@ -26,6 +27,7 @@ export interface ReplyLineOptions {
   readonly clock: Clock;
   readonly events: Events;
   readonly destinations: Destinations;
+  readonly refusals: Refusals;
 }
 
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
@@ -47,7 +49,7 @@ export class ReplyLine {
       ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
       setup: (channel) => this.setUp(channel),
       onReady: () => this.flush(),
-      onLost: (_channel, reason) => this.inbox.lost(reason),
+      onLost: (_channel, reason) => this.lost(reason),
       onFailed: (error) =>
         settings.logger.warn(`cannot listen for replies yet: ${printable(describeError(error))}`),
     });
@@ -118,8 +120,24 @@ export class ReplyLine {
     await Promise.all([this.lease.close(), this.control.close()]);
   }
 
+  /** The channel ended. When the broker refused a request, those to blame hear why. */
+  private lost(reason: string): void {
+    const refusal = channelRefusal(reason);
+    if (refusal?.exchange === undefined) return this.inbox.lost(reason);
+    const { destinations, refusals } = this.options;
+    refusals.remember(refusal);
+    destinations.refused(refusal);
+    const { error } = refusal;
+    if (error) {
+      for (const call of this.inbox.calls()) if (isToBlame(refusal, call.message)) call.fail(error);
+    }
+    this.inbox.lost(reason);
+  }
+
   private launch(entry: Entry): void {
     if (entry.call.ended) return;
+    const refused = this.options.refusals.of(entry.call.message);
+    if (refused) return entry.call.fail(refused);
     if (this.isOpen()) return this.send(entry);
     try {
       this.room.enter(entry);

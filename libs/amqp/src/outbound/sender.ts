@@ -5,14 +5,23 @@ import { ConnectionLostError } from '../model/errors.js';
 import type { Clock } from '../model/clock.js';
 import type { Counters } from '../model/counters.js';
 import type { Deadlines } from '../model/deadlines.js';
+import { describeError, printable } from '../model/logger.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
+import { Occasionally } from '../model/occasionally.js';
 import type { Settings } from '../model/settings.js';
 import type { Events } from '../observe/listeners.js';
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
-import { abortError, Attempt, type Forwarder, type SendLimits, type SendResult } from './attempt.js';
-import { channelRefusal, type ChannelRefusal } from './channel-refusal.js';
+import {
+  abortError,
+  Attempt,
+  type Forwarder,
+  type Nacks,
+  type SendLimits,
+  type SendResult,
+} from './attempt.js';
+import { channelRefusal, Refusals, type ChannelRefusal } from './channel-refusal.js';
 import { Confirms } from './confirms.js';
 import { Renewal } from './renewal.js';
 import { WaitingRoom } from './waiting-room.js';
@@ -25,12 +34,21 @@ export interface SenderOptions {
   readonly deadlines: Deadlines;
   /** The broker closed the channel because of a publish to this exchange. */
   readonly onRefused?: (refusal: ChannelRefusal) => void;
+  /** What this connection may not do, if others on it want to know as well. */
+  readonly refusals?: Refusals;
   readonly counters: Counters;
   readonly events: Events;
 }
 
 /** A full room is told once in this time, however many find it full. */
 const REPEAT_AFTER = 1_000;
+
+/** Pauses of a message that the broker refused, in ms: the first, doubled up to the last. */
+const FIRST_PAUSE = 50;
+const LAST_PAUSE = 1_000;
+
+/** This part of what was lost together is sent together again when one of them is the reason. */
+const SUSPECTS_AT_ONCE = 1 / 8;
 
 /** What RabbitMQ and the client library agree upon unless told otherwise. */
 const DEFAULT_FRAME_MAX = 131_072;
@@ -48,9 +66,18 @@ export class Sender {
   private agreed = DEFAULT_FRAME_MAX;
   private idleWaiters: (() => void)[] = [];
   private readonly waiting = new Set<Attempt>();
+  /** Refused messages that wait for their next turn, in their order. */
+  private nacked: Attempt[] = [];
+  /** How many may be unconfirmed: fewer while one of `suspects` may cost the channel again. */
+  private window = Infinity;
+  private readonly suspects = new Set<Attempt>();
+  private readonly refusals: Refusals;
+  private readonly lines: Occasionally;
 
   constructor(private readonly options: SenderOptions) {
     this.room = new WaitingRoom(options.settings.publish.room, () => this.tellFull());
+    this.lines = new Occasionally(options.clock);
+    this.refusals = options.refusals ?? refusals(options);
     this.lease = new ChannelLease({
       connection: options.connection,
       kind: 'confirm',
@@ -65,8 +92,7 @@ export class Sender {
       onLost: (_channel, reason) => {
         this.confirms = undefined;
         this.renewal.end();
-        const refusal = channelRefusal(reason);
-        if (refusal) options.onRefused?.(refusal);
+        this.refused(reason);
       },
     });
     this.forwarder = {
@@ -76,7 +102,8 @@ export class Sender {
         this.waiting.delete(attempt);
         this.go(attempt);
       },
-      again: (attempt) => this.again(attempt),
+      again: (attempt, suspectAmong) => this.again(attempt, suspectAmong),
+      nacked: (attempt, nacks, within) => this.waitNacked(attempt, nacks, within),
       failing: (how) => this.isHeldUp() || this.renewal.ask(how === 'unanswered'),
       ended: (attempt) => this.settledOne(attempt),
     };
@@ -117,7 +144,7 @@ export class Sender {
 
   /** Sends; what comes of it is told to `result`: no promise, since who sends thousands has one for each already. */
   send(message: OutgoingMessage, limits: SendLimits, result: SendResult): void {
-    const refusal = this.refusal(limits);
+    const refusal = this.refusal(limits) ?? this.refusals.of(message);
     if (refusal) return result.onFailed(refusal);
     this.start();
     this.unsettled++;
@@ -188,10 +215,72 @@ export class Sender {
     }
   }
 
-  private again(attempt: Attempt): void {
+  private again(attempt: Attempt, suspectAmong?: number): void {
     this.options.counters.resent++;
+    if (suspectAmong !== undefined) this.suspect(attempt, suspectAmong);
     if (this.closed && !this.isReachable()) attempt.giveUp(closedEarly());
     else this.wait(attempt, true);
+  }
+
+  // Sent together, all would be lost together once more for the one that the broker minds; sent in smaller and smaller
+  // groups, that one is soon alone.
+  private suspect(attempt: Attempt, among: number): void {
+    this.suspects.add(attempt);
+    this.window = Math.min(this.window, Math.max(1, Math.floor(among * SUSPECTS_AT_ONCE)));
+  }
+
+  private widen(attempt: Attempt): void {
+    this.suspects.delete(attempt);
+    if (this.suspects.size === 0) this.window = Infinity;
+    else if (this.confirms?.size === 0) this.window *= 2;
+    this.flush();
+  }
+
+  /** Keeps its place in the room for a pause. False when its time for that is over, or there is no place. */
+  private waitNacked(attempt: Attempt, nacks: Nacks, within: number): boolean {
+    const now = this.options.clock.monotonic();
+    if (nacks.times === 1) nacks.first = now;
+    nacks.last = now;
+    const pause = Math.min(FIRST_PAUSE * 2 ** (nacks.times - 1), LAST_PAUSE);
+    if (now + pause - nacks.first > within) return false;
+    if (this.closed && !this.isReachable()) return false;
+    try {
+      this.room.take(attempt);
+    } catch {
+      return false;
+    }
+    this.options.counters.nacked++;
+    this.waiting.add(attempt);
+    this.nacked.push(attempt);
+    if (this.nacked.length === 1) this.options.deadlines.set(pause, () => this.sendNacked());
+    this.renewal.answered();
+    return true;
+  }
+
+  private sendNacked(): void {
+    const { nacked } = this;
+    this.nacked = [];
+    for (const attempt of nacked) {
+      if (!this.waiting.has(attempt)) continue;
+      this.room.leave(attempt);
+      this.wait(attempt, true);
+    }
+    this.flush();
+  }
+
+  /** The channel ended: why, when the broker said so. */
+  private refused(reason: string): void {
+    const refusal = channelRefusal(reason);
+    if (refusal) {
+      this.refusals.remember(refusal);
+      this.options.onRefused?.(refusal);
+    } else if (/broke the protocol/.test(reason)) {
+      const { logger } = this.options.settings;
+      this.lines.say(
+        (line) => logger.error(line),
+        `the channel for publishing was closed: ${printable(reason)}`,
+      );
+    }
   }
 
   private isReachable(): boolean {
@@ -200,7 +289,8 @@ export class Sender {
 
   private isOpen(): boolean {
     const channel = this.lease.current;
-    return channel !== undefined && channel.alive && channel.writable && !this.isHeldUp();
+    if (channel === undefined || !channel.alive || !channel.writable || this.isHeldUp()) return false;
+    return this.window === Infinity || (this.confirms?.size ?? 0) < this.window;
   }
 
   private isHeldUp(): boolean {
@@ -231,8 +321,19 @@ export class Sender {
     if (this.waiting.size > 0) this.waiting.delete(attempt);
     this.unsettled--;
     this.renewal.answered();
+    if (this.window !== Infinity) this.widen(attempt);
     if (this.unsettled === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
+}
+
+/** The memory of what may not be published, which says each thing once in the log. */
+export function refusals({
+  connection,
+  clock,
+  settings,
+}: Pick<SenderOptions, 'connection' | 'clock' | 'settings'>): Refusals {
+  const onForbidden = (error: Error): void => settings.logger.error(printable(describeError(error)));
+  return new Refusals({ connection, clock, onForbidden });
 }
 
 function closedEarly(): Error {

@@ -40,7 +40,7 @@ describe('WaitingRoom', () => {
       room.enter(one);
       room.leave(one);
     }
-    expect((room as unknown as { queue: unknown[] }).queue.length).toBeLessThan(2_000);
+    expect((room as unknown as { queue: { size: number } }).queue.size).toBeLessThan(2_000);
     went.length = 0;
     room.release(() => true);
     expect(went).toEqual([1]);

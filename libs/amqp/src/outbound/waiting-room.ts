@@ -16,10 +16,11 @@ export interface Waiting {
 
 /** First come, first served. */
 export class WaitingRoom {
-  private queue: Waiting[] = [];
+  private readonly queue = new Line();
   /** Who waits a second time. */
-  private readonly returned: Waiting[] = [];
-  private head = 0;
+  private readonly returned = new Line();
+  /** Who has just come back: before all others, as they were sent before them. */
+  private back: Waiting[] = [];
   private heldBytes = 0;
   private held = 0;
   private inQueue = 0;
@@ -50,7 +51,8 @@ export class WaitingRoom {
     this.take(waiting);
     waiting.queued = true;
     this.inQueue++;
-    (again ? this.returned : this.queue).push(waiting);
+    if (again) this.back.push(waiting);
+    else this.queue.push(waiting);
   }
 
   /** Takes a place without a turn, for something that waits for another thing. @throws WaitingRoomFullError */
@@ -80,13 +82,20 @@ export class WaitingRoom {
     if (!waiting.queued) return;
     this.inQueue--;
     // In a long outage those who gave up must not stay in memory until the broker is back.
-    if (this.queue.length - this.head > 2 * this.inQueue + 1_000) this.tidy();
+    const many = 2 * this.inQueue + 1_000;
+    if (this.queue.size > many) this.queue.tidy();
+    if (this.returned.size > many) this.returned.tidy();
+    if (this.back.length > many) this.back = this.back.filter((one) => !one.gone);
   }
 
   /** Lets them go in order for as long as `open` says so. */
   release(open: () => boolean): void {
+    if (this.back.length > 0) {
+      this.returned.putFirst(this.back);
+      this.back = [];
+    }
     while (open()) {
-      const waiting = this.returned.shift() ?? this.queue[this.head++];
+      const waiting = this.returned.shift() ?? this.queue.shift();
       if (!waiting) break;
       if (waiting.gone) continue;
       waiting.queued = false;
@@ -94,16 +103,43 @@ export class WaitingRoom {
       this.leave(waiting);
       waiting.go();
     }
-    this.head = Math.min(this.head, this.queue.length);
-    // Shortening the list for every message would cost more than sending it.
-    if (this.head === this.queue.length || this.head > 1_000) {
-      this.queue = this.queue.slice(this.head);
-      this.head = 0;
-    }
+  }
+}
+
+/** First in, first out, in a time that does not grow with the number. */
+class Line {
+  private list: Waiting[] = [];
+  private head = 0;
+
+  get size(): number {
+    return this.list.length - this.head;
   }
 
-  private tidy(): void {
-    this.queue = this.queue.slice(this.head).filter((waiting) => !waiting.gone);
+  push(waiting: Waiting): void {
+    this.list.push(waiting);
+  }
+
+  putFirst(waiting: readonly Waiting[]): void {
+    this.list = [...waiting, ...this.list.slice(this.head)];
+    this.head = 0;
+  }
+
+  shift(): Waiting | undefined {
+    const waiting = this.list[this.head];
+    if (waiting) this.head++;
+    // Shortening the list for every message would cost more than sending it.
+    if (this.head === this.list.length) {
+      if (this.head > 0) [this.list, this.head] = [[], 0];
+    } else if (this.head > 1_000 && this.head * 2 > this.list.length) {
+      this.list = this.list.slice(this.head);
+      this.head = 0;
+    }
+    return waiting;
+  }
+
+  /** Without those who gave up. */
+  tidy(): void {
+    this.list = this.list.slice(this.head).filter((waiting) => !waiting.gone);
     this.head = 0;
   }
 }

@@ -20,8 +20,8 @@ export function foundOtherwise(queues: readonly QueueSpec[], error: unknown): Fo
     if (!queue?.deadLettering || !(error.facts.argument in queue.deadLettering.arguments)) return undefined;
     return { queue, why: 'exists', error };
   }
-  if (error instanceof AccessRefusedError && /exchange '(amq\.default)?'/.test(String(error.cause))) {
-    const queue = queues.find(({ name }) => error.resource === `queue '${name}'`);
+  if (error instanceof AccessRefusedError && error.resource === "the default exchange 'amq.default'") {
+    const queue = queues.find(({ name }) => error.declaring === `queue '${name}'`);
     if (queue?.deadLettering?.mode === 'wanted') return { queue, why: 'permission', error };
   }
   return undefined;

@@ -12,6 +12,28 @@ const refusal = (code: number, name: string, text: string): Error =>
 
 describe('what the broker has against a declaration', () => {
   it.each([
+    ['QueueDeclare', '', 'queue', "queue 'orders'", 'configure'],
+    ['QueueDeclare', '', 'queue', "exchange 'amq.default'", 'write'],
+    ['QueueBind', '', 'binding', "exchange 'events'", 'read'],
+    ['QueueBind', '', 'binding', "queue 'orders'", 'write'],
+    ['BasicConsume', '', 'queue', "queue 'orders'", 'read'],
+    ['QueueDeclare', 'read ', 'queue', "queue 'orders'", 'read'],
+  ] as const)(
+    '403: %s, %saccess to a %s, %s: names resource and permission %s',
+    (operation, said, what, resource, permission) => {
+      const text = `ACCESS_REFUSED - ${said}access to ${resource} in vhost '/' refused for user 'u'`;
+      const name = what === 'binding' ? 'events -> orders' : 'orders';
+      const error = explain(
+        new Error(`Operation failed: ${operation}; 403 (ACCESS-REFUSED) with message "${text}"`),
+        { ...asked, what, name },
+      );
+      expect(error).toMatchObject({ code: 'WARREN_ACCESS_REFUSED', permission });
+      expect((error as Error).message).toContain(resource);
+      expect((error as Error).message).toContain(asked.askedBy);
+    },
+  );
+
+  it.each([
     [
       "x-message-ttl' for queue 'orders' in vhost '/': received '2000' but current is '1000'",
       'x-message-ttl',

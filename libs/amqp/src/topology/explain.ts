@@ -9,6 +9,7 @@ import {
   QueueLockedError,
   TopologyMismatchError,
   TopologyMissingError,
+  type Permission,
 } from '../model/topology-errors.js';
 
 /** What was being declared when the broker said no. */
@@ -28,13 +29,15 @@ export function explain(error: unknown, asked: Asked): unknown {
   if (hint !== undefined) return refused(text, asked, hint, error);
   switch (replyCode(error, text)) {
     case 403:
-      return new AccessRefusedError(`${asked.what} '${asked.name}'`, asked.askedBy, error);
+      return accessRefused(text, asked, error);
     case 404:
       return missing(text, asked);
     case 405:
       return new QueueLockedError(asked.name, error);
     case 406:
       return mismatch(text, asked, error);
+    default:
+      break;
   }
   // The client library could not even write it down.
   if (error instanceof TypeError || error instanceof RangeError) {
@@ -66,6 +69,38 @@ function refused(text: string, asked: Asked, hint: string, cause: unknown): Conf
     hint,
     cause,
   );
+}
+
+// "ACCESS_REFUSED - access to queue 'q' in vhost '/' refused for user 'u'"; RabbitMQ 4 says which access.
+const REFUSED = /(?:(configure|write|read) )?access to (queue|exchange) '([^']*)' in vhost/;
+
+function accessRefused(text: string, asked: Asked, cause: unknown): AccessRefusedError {
+  const found = REFUSED.exec(text);
+  if (!found) return new AccessRefusedError(`${asked.what} '${asked.name}'`, asked.askedBy, cause);
+  const [, said, what, name] = found;
+  const permission = (said as Permission | undefined) ?? permissionFor(text, asked, what, name);
+  const resource = name === 'amq.default' ? `the default exchange '${name}'` : `${what} '${name}'`;
+  const other = what !== asked.what || name !== asked.name;
+  const declaring = other ? `${asked.what} '${asked.name}'` : undefined;
+  return new AccessRefusedError(resource, asked.askedBy, cause, { permission, declaring });
+}
+
+/** What an operation needs, as RabbitMQ documents it. */
+function permissionFor(text: string, asked: Asked, what: string, name: string): Permission | undefined {
+  switch (/Operation failed: (\w+)/.exec(text)?.[1]) {
+    case 'QueueDeclare':
+    case 'ExchangeDeclare':
+      // A dead-letter or alternate exchange is written to.
+      return what === asked.what && name === asked.name ? 'configure' : 'write';
+    case 'QueueBind':
+    case 'ExchangeBind':
+      return what === 'exchange' && asked.name.startsWith(`${name} -> `) ? 'read' : 'write';
+    case 'BasicConsume':
+    case 'BasicGet':
+      return 'read';
+    default:
+      return undefined;
+  }
 }
 
 function missing(text: string, asked: Asked): Error {

@@ -40,7 +40,7 @@ export async function declarePermitted(connection: DeclaringConnection, plan: To
       if (error instanceof TopologyMissingError && refusal?.resource === `${error.what} '${error.missing}'`)
         throw refusal;
       if (!(error instanceof AccessRefusedError)) throw error;
-      const without = lookedFor(left, error.resource);
+      const without = lookedFor(left, error);
       if (!without) throw error;
       refusal = error;
       left = without;
@@ -58,7 +58,10 @@ function from(plan: TopologyPlan, queue: QueueSpec, changed: QueueSpec): Topolog
 }
 
 /** The plan with one thing of ours only looked for; undefined when the refusal is about something else. */
-function lookedFor(plan: TopologyPlan, resource: string): TopologyPlan | undefined {
+function lookedFor(
+  plan: TopologyPlan,
+  { resource, declaring }: AccessRefusedError,
+): TopologyPlan | undefined {
   let found = false;
   const check = <T extends { name: string; declare: string }>(what: string, specs: readonly T[]): T[] =>
     specs.map((spec) => {
@@ -73,7 +76,7 @@ function lookedFor(plan: TopologyPlan, resource: string): TopologyPlan | undefin
     queues: check('queue', plan.queues),
     // Only an administrator may bind the queue of orphans where services must not read each other's messages.
     bindings: plan.bindings.filter((binding) => {
-      const refused = binding.source === ORPHANS && resource === `binding '${bindingName(binding)}'`;
+      const refused = binding.source === ORPHANS && declaring === `binding '${bindingName(binding)}'`;
       found ||= refused;
       return !refused;
     }),

@@ -31,8 +31,9 @@ export class Publisher {
    * `routed` says whether any queue got it. Instead of the key, the contract made by `event()`, with `params` for the
    * places of its key.
    *
-   * @throws EncodeError, TopologyMissingError (no such exchange), PublishTimeoutError, PublishOutcomeUnknownError,
-   * PublishNackedError, WaitingRoomFullError; with `mandatory` also UnroutableError
+   * @throws EncodeError, TopologyMissingError (no such exchange), AccessRefusedError, PublishTimeoutError,
+   * PublishOutcomeUnknownError, PublishNackedError, PublishRefusedError, WaitingRoomFullError; with `mandatory` also
+   * UnroutableError
    */
   publish<Target extends string | EventContract>(
     target: Target,

@@ -80,6 +80,21 @@ const deliver = (tag: number, body: string, channel = 1): Buffer =>
 const ack = (tag: number, multiple: boolean): Buffer =>
   defs.encodeMethod(ACK, 1, { deliveryTag: tag, multiple });
 
+/** Where the header frame of a delivery begins: behind the frame of its method. */
+const HEADER_AT = 8 + deliver(1, 'x').readUInt32BE(3);
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const wrong = Buffer.from(bytes);
+  wrong[at] ^= 0x80;
+  return wrong;
+}
+
+/** The same delivery, with three bytes more in its body. */
+function longer(bytes: Buffer): Buffer {
+  const body = Buffer.from([3, 0, 1, 0, 0, 0, 4, 1, 2, 3, 4, 0xce]);
+  return Buffer.concat([bytes.subarray(0, bytes.length - 9), body]);
+}
+
 function readAll(connection: FakeConnection): unknown[] {
   const frames: unknown[] = [];
   for (let frame = connection.recvFrame(); frame; frame = connection.recvFrame()) frames.push(frame);
@@ -141,6 +156,21 @@ describe('a data plane', () => {
       feed(broken);
       expect(() => connection.recvFrame()).toThrow(/Invalid frame|exceeds/);
     }
+  });
+
+  it.each<[string, Buffer, RegExp]>([
+    ['a delivery tag of 0', deliver(0, 'x'), /has the tag 0/],
+    ['a delivery tag that is no exact number', flipped(deliver(1, 'x'), 14), /has the tag \d+/],
+    ['a body that is longer than announced', longer(deliver(1, 'x')), /3 bytes longer than announced/],
+    ['a body of 2^56 bytes', flipped(deliver(1, 'x'), HEADER_AT + 12), /a body of \d+ bytes was announced/],
+  ])('ends the connection for %s, with the reason', (_, bytes, reason) => {
+    const { model, feed, connection } = peer();
+    const plane = DataPlane.on(model) as DataPlane;
+    const { listener, heard } = listening();
+    plane.attach(1, listener, true);
+    feed(bytes);
+    expect(() => readAll(connection)).toThrow(reason);
+    expect(heard).toEqual([]);
   });
 
   it('writes what one turn brings in one piece, and nothing after its end', async () => {

@@ -15,6 +15,8 @@ import {
 const METHOD = 1;
 const HEADER = 2;
 const BODY = 3;
+/** No Buffer of Node is larger; RabbitMQ takes 512 MiB at most. */
+const MAX_BODY = 4 * 1024 * 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 /** See the top of the file. */
@@ -34,14 +36,15 @@ export class Incoming {
     // Headers and bodies belong to the method before them.
     if (!this.fields) return false;
     if (type === HEADER) {
-      // Bodies beyond 4 GiB do not exist.
-      this.missing = bytes.readUInt32BE(from + 8);
+      this.missing = readTag(bytes, from + 4);
+      if (this.missing > MAX_BODY) throw new RangeError(`a body of ${this.missing} bytes was announced`);
       this.properties = readProperties(bytes, from + 12, end);
       if (this.missing === 0) this.deliver(NOTHING);
       return true;
     }
     if (type !== BODY) return false;
     this.missing -= end - from;
+    if (this.missing < 0) throw new RangeError(`a body is ${-this.missing} bytes longer than announced`);
     const part = bytes.subarray(from, end);
     if (this.missing > 0) (this.parts ??= []).push(part);
     else this.deliver(this.parts ? Buffer.concat([...this.parts, part]) : part);
@@ -53,6 +56,9 @@ export class Incoming {
       case DELIVER:
         if (!this.consuming) return false;
         this.fields = readDeliver(bytes, from + 4);
+        if (this.fields.deliveryTag < 1 || this.fields.deliveryTag > Number.MAX_SAFE_INTEGER) {
+          throw new RangeError(`a delivery has the tag ${this.fields.deliveryTag}`);
+        }
         return true;
       case ACK:
       case NACK: {

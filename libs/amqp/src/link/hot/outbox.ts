@@ -11,7 +11,7 @@ const PIECE = 256 * 1024;
 /** More than this in the socket's own buffer, and publishers wait. */
 const HIGH_WATER = 1024 * 1024;
 
-/** Bodies from here on are not copied. */
+/** Bodies from here on are not copied: nobody writes into a message once it is made. */
 const LARGE = 8 * 1024;
 
 /** So much moves to a new slab, since to write two pieces costs more than to copy one. */

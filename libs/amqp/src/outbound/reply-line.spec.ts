@@ -1,0 +1,69 @@
+// Calls that wait for the way to be open, and what becomes of them when the channel ends.
+
+import { describe, expect, it } from '@jest/globals';
+import type { Connection } from '../link/connection.js';
+import { systemClock } from '../model/clock.js';
+import { SILENT } from '../model/logger.js';
+import type { OutgoingMessage } from '../model/message.js';
+import { settings } from '../model/settings.js';
+import { Events } from '../observe/listeners.js';
+import { Refusals } from './channel-refusal.js';
+import { Destinations } from './destinations.js';
+import { Entry, Inbox, type PendingCall } from './inbox.js';
+import { ReplyLine } from './reply-line.js';
+
+function call(id: string): PendingCall & { readonly heard: string[] } {
+  const heard: string[] = [];
+  return {
+    id,
+    heard,
+    message: { exchange: '', routingKey: 'q', content: Buffer.from('x'), properties: {} } as OutgoingMessage,
+    ended: false,
+    onReply: () => heard.push('reply'),
+    onReturned: () => heard.push('returned'),
+    onLost: (reason) => heard.push(`lost: ${reason}`),
+    fail: ({ message }) => heard.push(message),
+  };
+}
+
+describe('calls that wait to be sent', () => {
+  it('give their places in the room back when they end', () => {
+    const connection = {
+      life: 0,
+      blocked: false,
+      opened: () => new Promise(() => undefined),
+    } as unknown as Connection;
+    const refusals = new Refusals({ connection, clock: systemClock, onForbidden: () => undefined });
+    const shared = { connection, clock: systemClock, refusals };
+    const line = new ReplyLine({
+      ...shared,
+      settings: settings({ rpc: { maxPending: 5 }, logger: SILENT }),
+      events: new Events(SILENT, 'test'),
+      destinations: new Destinations({
+        ...shared,
+        describe: () => undefined,
+        ...{
+          topology: { bind: () => Promise.resolve(), look: () => Promise.resolve() },
+          service: 'test',
+          onWait: () => undefined,
+        },
+      }),
+    });
+    for (let round = 0; round < 3; round++) {
+      const calls = Array.from({ length: 5 }, (_, n) => call(`${round}.${n}`));
+      for (const one of calls) line.begin(one);
+      expect([line.pending, calls.flatMap(({ heard }) => heard)]).toEqual([5, []]);
+      for (const { id } of calls) expect(line.end(id)).toBe(false);
+    }
+    expect(line.pending).toBe(0);
+  });
+
+  it('outlive the channel on which others were sent', () => {
+    const inbox = new Inbox();
+    const [sent, waits] = [call('sent'), call('waits')];
+    for (const one of [sent, waits]) inbox.add(new Entry(one, () => undefined));
+    (inbox.get('sent') as Entry).sent = true;
+    inbox.lost('gone');
+    expect([sent.heard, waits.heard]).toEqual([['lost: gone'], []]);
+  });
+});
