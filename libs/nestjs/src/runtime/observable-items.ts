@@ -2,6 +2,7 @@
 // takes them at his own pace. By hand: a generator that waits for a value could not be left before the next one comes,
 // which may be never.
 
+import { AsyncResource } from 'node:async_hooks';
 import { concatMap, isObservable, Observable, of, type Subscription } from 'rxjs';
 
 /** An Observable cannot be told to wait. Beyond so many unread items it is faster than its caller for good. */
@@ -66,13 +67,15 @@ export function observed(value: unknown, demand: Demand): unknown {
 function inItems(value: unknown, demand: Demand): Observable<unknown> | undefined {
   const iterator = iteratorOf(value);
   if (!iterator) return undefined;
+  // What interceptors store for one message (AsyncLocalStorage) is there for every item, whoever asks for it.
+  const scope = new AsyncResource('warren:items');
   return new Observable((subscriber) => {
     let over = false;
     const run = async (): Promise<void> => {
       for (let count = 1; ; count++) {
         await demand.granted();
         if (subscriber.closed) return;
-        const item: IteratorResult<unknown> = await iterator.next();
+        const item: IteratorResult<unknown> = await scope.runInAsyncScope(() => iterator.next());
         over ||= item.done === true;
         if (item.done) return subscriber.complete();
         subscriber.next(await item.value);
@@ -85,7 +88,7 @@ function inItems(value: unknown, demand: Demand): Observable<unknown> | undefine
       subscriber.error(error);
     });
     return () => {
-      if (!over) letGo(iterator);
+      if (!over) scope.runInAsyncScope(letGo, undefined, iterator);
     };
   });
 }
