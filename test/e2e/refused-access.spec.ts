@@ -77,7 +77,7 @@ onRabbitMQ('access that is refused', (broker) => {
     [
       'delayed publish',
       { configure: '^$' },
-      "'test.delay.10",
+      "exchange 'test.delay.to.open.events'",
       ({ broker }) => broker.publish('k', 1, { exchange: 'open.events', delay: 10 }),
     ],
     ['request to a queue', noDefault, "'amq.default'", ({ broker }) => broker.request('refused.open', 1)],
@@ -91,10 +91,8 @@ onRabbitMQ('access that is refused', (broker) => {
     await allow(some);
     const rabbit = await warren(url()).open();
     const error = await beside(rabbit, () => refused(rabbit));
-    expect(error).toMatchObject({
-      code: 'WARREN_ACCESS_REFUSED',
-      message: expect.stringContaining(resource),
-    });
+    expect(error.code).toBe('WARREN_ACCESS_REFUSED');
+    expect(error.message).toContain(resource);
     expect(error.permission).toBe('configure' in some ? 'configure' : 'write');
     expect(error.message).not.toContain(`${user}@`);
     const { counters } = rabbit.broker.status();
