@@ -113,6 +113,7 @@ export {
   RpcNoServerError,
   RpcProtocolError,
   RpcRemoteError,
+  RpcNotSentError,
   RpcTimeoutError,
 } from './model/rpc-errors.js';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './model/schema.js';

@@ -43,6 +43,18 @@ export function parseJson(text: string): unknown {
   return JSON.parse(text);
 }
 
+/** Whether a body has more opening brackets than that, those inside of texts too. */
+export function holdsMoreThan(limit: number, content: Buffer): boolean {
+  // Each container takes two bytes at least.
+  if (content.length <= 2 * limit) return false;
+  let found = 0;
+  for (const bracket of [0x5b, 0x7b]) {
+    let at = content.indexOf(bracket);
+    for (; at >= 0 && found <= limit; at = content.indexOf(bracket, at + 1)) found++;
+  }
+  return found > limit;
+}
+
 function stringify(payload: unknown): string | undefined {
   try {
     return JSON.stringify(payload);

@@ -1,8 +1,9 @@
 // The wire of Nest's own RabbitMQ transport: `{ pattern, data, id }` there, `{ response | err, isDisposed }`
 // back. With `codec: nest` a handler serves Nest's ClientProxy, and a request reaches a Nest microservice.
 
-import { json, parseJson } from './json.js';
+import { holdsMoreThan, json, parseJson } from './json.js';
 import { utf8 } from './text.js';
+import { DECODE_LIMITS } from '../model/settings.js';
 import type { Codec, DecodedReply, Encoded, OutgoingFacts, RemoteErrorFacts } from '../model/codec.js';
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -69,7 +70,7 @@ function patternOf(content: Buffer): string {
   if (known !== undefined) return known;
   let packet: unknown;
   try {
-    packet = parseJson(utf8(content));
+    if (!holdsMoreThan(DECODE_LIMITS.maxJsonContainers, content)) packet = parseJson(utf8(content));
   } catch {
     // No packet, then.
   }

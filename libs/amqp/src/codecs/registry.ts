@@ -1,7 +1,7 @@
 // Chooses the codec of a message: by its content type, or, where a foreign sender gave none, by trying.
 
 import { bytes } from './bytes.js';
-import { json, parseJson } from './json.js';
+import { holdsMoreThan, json, parseJson } from './json.js';
 import { text, utf8 } from './text.js';
 import { decompress, unfold } from '../model/content-encoding.js';
 import { DecodeError, EncodeError } from '../model/errors.js';
@@ -108,16 +108,16 @@ export class CodecRegistry implements CodecLookup {
     }
   }
 
-  decompress(content: Buffer, { contentEncoding }: MessageProperties): Buffer {
-    return decompress(content, contentEncoding, this.limits.maxUnfoldedBytes);
+  decompress(body: Buffer, { contentEncoding }: MessageProperties, codec?: Codec): Buffer {
+    const content = decompress(body, contentEncoding, this.limits.maxUnfoldedBytes);
+    if (codec?.readsJson) this.refuseMany(content);
+    return content;
   }
 
   // A body of brackets alone takes seconds to parse, and a hundred times its size in memory.
   private refuseMany(content: Buffer): void {
     const { maxJsonContainers } = this.limits;
-    // Each takes two bytes at least.
-    if (content.length <= 2 * maxJsonContainers || count(content, maxJsonContainers) <= maxJsonContainers)
-      return;
+    if (!holdsMoreThan(maxJsonContainers, content)) return;
     throw new DecodeError(
       `the body has more than ${maxJsonContainers} brackets`,
       'send several messages, or see maxJsonContainers',
@@ -143,18 +143,6 @@ export class CodecRegistry implements CodecLookup {
     return found;
   }
 }
-
-/** Opening brackets, those inside of texts too; stops beyond the limit. */
-function count(content: Buffer, limit: number): number {
-  let found = 0;
-  for (const bracket of BRACKETS) {
-    let at = content.indexOf(bracket);
-    for (; at >= 0 && found <= limit; at = content.indexOf(bracket, at + 1)) found++;
-  }
-  return found;
-}
-
-const BRACKETS = [0x5b, 0x7b];
 
 function fits(type: string, name: string): boolean {
   return type.endsWith('*') ? name.startsWith(type.slice(0, -1)) : type === name;

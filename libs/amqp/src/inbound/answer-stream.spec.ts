@@ -1,7 +1,7 @@
 // The sending end of a stream: credit, the generator's `finally`, signs of life.
 import { describe, expect, it } from '@jest/globals';
 import type { Clock } from '../model/clock.js';
-import { Credit, KEEP_ALIVE, streamOut, type StreamOutlet } from './answer-stream.js';
+import { Credit, KEEP_ALIVE, READER_IDLE, streamOut, type StreamOutlet } from './answer-stream.js';
 
 /** A clock that moves when it is told to. */
 function movedClock(): Clock & { move(ms: number): void } {
@@ -178,5 +178,22 @@ describe('the sending end of a stream', () => {
     await expect(result).rejects.toThrow('enough');
     room.clock.move(10 * KEEP_ALIVE);
     expect(sent).toHaveLength(3);
+  });
+
+  it('ends when its reader does not get on for a minute, and lives as long as it does', async () => {
+    const stopped: string[] = [];
+    const { sent, room, result } = streaming(numbers(10, stopped), 1);
+    const settle = () => new Promise((resolve) => setImmediate(resolve));
+    await settle();
+    for (const read of [1, 2, 3]) {
+      room.clock.move(READER_IDLE - 1);
+      room.credit.read(read);
+      await settle();
+    }
+    expect(sent.filter((what) => what !== 'alive')).toEqual(['1=1', '2=2', '3=3', '4=4']);
+    room.clock.move(READER_IDLE);
+    await expect(result).rejects.toMatchObject({ code: 'WARREN_READER_IDLE' });
+    await settle();
+    expect(stopped).toHaveLength(1);
   });
 });

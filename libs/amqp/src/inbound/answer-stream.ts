@@ -2,6 +2,7 @@
 // and stops the generator, its `finally` included, when nobody wants more.
 
 import type { Clock } from '../model/clock.js';
+import { RabbitError } from '../model/errors.js';
 import { letGo, Stopping } from './stopping.js';
 import { Underway } from './underway.js';
 
@@ -77,6 +78,9 @@ export interface StreamRoom {
   readonly keepAlive: number | undefined;
 }
 
+/** How long a reader may take for one item while its stream waits, in ms. */
+export const READER_IDLE = 60_000;
+
 /** The longest silence without a sign of life, in ms. */
 export const KEEP_ALIVE = 10_000;
 
@@ -85,7 +89,7 @@ export const KEEP_ALIVE = 10_000;
  * generator threw, or with the signal's reason when the caller left.
  */
 export async function streamOut(items: AsyncIterable<unknown>, room: StreamRoom): Promise<number> {
-  const { credit, outlet, signal } = room;
+  const { clock, credit, outlet, signal } = room;
   const iterator = items[Symbol.asyncIterator]();
   const life = keepAlive(room);
   const stopping = new Stopping(signal);
@@ -94,7 +98,7 @@ export async function streamOut(items: AsyncIterable<unknown>, room: StreamRoom)
   let done = false;
   try {
     for (;;) {
-      while (credit && !credit.left) await stopping.or(credit.more());
+      while (credit && !credit.left) await stopping.or(granted(credit, clock));
       while (underway.full) await stopping.or(underway.room());
       const next = await stopping.or(iterator.next());
       if (next.done) break;
@@ -111,6 +115,25 @@ export async function streamOut(items: AsyncIterable<unknown>, room: StreamRoom)
     life.stop();
     stopping.forget();
     if (!done) letGo(iterator);
+  }
+}
+
+/** Resolves when the reader has got on; rejects when it has not in all that time. A stream holds one of few places. */
+async function granted(credit: Credit, clock: Clock): Promise<void> {
+  let cancel = noop;
+  const idle = new Promise<never>((_resolve, reject) => {
+    cancel = clock.after(READER_IDLE, () => reject(new ReaderIdleError()));
+  });
+  await Promise.race([credit.more(), idle]).finally(() => cancel());
+}
+
+class ReaderIdleError extends RabbitError {
+  constructor() {
+    super(
+      'WARREN_READER_IDLE',
+      `nothing was read for ${READER_IDLE / 1_000} s of a stream that waits for its reader`,
+      'read on, or ask for the rest later',
+    );
   }
 }
 

@@ -66,6 +66,13 @@ export class Calls {
     this.running.remove(call);
   }
 
+  /** The application ends: streams may have no end of their own. */
+  stopStreams(): void {
+    for (const { delivery } of this.running.values()) {
+      if (delivery.run.streamed) delivery.abort(new ShuttingDownError());
+    }
+  }
+
   /** Whether the answer of a call is being streamed by an earlier delivery of the same request. */
   isStreaming({ message }: Delivery): boolean {
     return this.running.get(message.properties.correlationId ?? '')?.credit !== undefined;

@@ -34,11 +34,14 @@ export class Consumers {
   private readonly callers: Callers;
   private readonly control: Control | undefined;
   private readonly watchdog: Watchdog;
+  /** Gives streams half of the time, which those without an end would use up. Returns what calls that off. */
+  private readonly stopStreams: () => () => void;
 
   /** @throws ConfigError when handlers of one queue do not fit together */
   constructor({ connection, replies, handlers, topology, declared, typeOf, shared }: ConsumersOptions) {
     const { settings, clock } = shared;
-    const calls = new Calls();
+    const calls = new Calls(clock);
+    this.stopStreams = () => clock.after(settings.shutdown / 2, () => calls.stopStreams());
     this.callers = new Callers({ connection: replies, clock });
     if (handlers.some(({ rpc }) => rpc)) {
       this.control = new Control({ connection, settings, clock, calls, handlers });
@@ -76,7 +79,9 @@ export class Consumers {
   /** Ends their work, bounded by `expired`. Always settles. */
   async drain(expired: Promise<void>): Promise<void> {
     this.watchdog.stop();
+    const ended = this.stopStreams();
     await Promise.all(this.all.map((consumer) => consumer.drain(expired)));
+    ended();
     await Promise.all([this.control?.close(), this.callers.close(expired)]);
   }
 }

@@ -225,6 +225,15 @@ const UNBIND =
   'if a former version left the binding, remove it: rabbitmqctl list_bindings shows those of the queue, the management ' +
   'UI unbinds; if the message is meant to come, declare its binding in the handler or in forFeature()';
 
+/** What its caller is told: which handlers there are is not its business. */
+export function unmatchedCall({ queue, routingKey }: Delivery): Error {
+  return new RabbitError(
+    'WARREN_NO_HANDLER',
+    `no handler of queue '${queue}' wants '${printable(routingKey)}'`,
+    'check the routing key; the log of the service names its handlers',
+  );
+}
+
 /** The verdict of a delivery that no handler of its queue wants. */
 export function unmatched(
   delivery: Delivery,

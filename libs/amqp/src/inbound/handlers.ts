@@ -8,7 +8,7 @@ import type { Soon } from '../model/soon.js';
 import type { Verdict } from '../model/verdict.js';
 import { answer, errorReply } from './answer.js';
 import { batchPipeline } from './batch.js';
-import { unmatched, type Dispatch } from './dispatch.js';
+import { unmatched, unmatchedCall, type Dispatch } from './dispatch.js';
 import { pipeline } from './pipeline.js';
 import type { HandlerRoom, Run } from './step.js';
 
@@ -78,7 +78,7 @@ export class Handlers {
     // A caller that asks for what nobody here does should not wait for its time-out to learn it.
     const answering = this.rooms.find(({ plan }) => plan.rpc);
     if (answering && delivery.message.properties.replyTo) {
-      answer(answering, delivery, errorReply(answering, verdict.error));
+      answer(answering, delivery, errorReply(answering, unmatchedCall(delivery)));
     }
     return verdict;
   }

@@ -73,6 +73,6 @@ export interface CodecLookup {
   decode(content: Buffer, properties: MessageProperties, codec?: Codec): unknown;
   /** The same, beside the event loop where that takes long. @throws DecodeError */
   decodeSoon(content: Buffer, properties: MessageProperties, codec?: Codec): Soon<unknown>;
-  /** A body without its content-encoding. @throws DecodeError */
-  decompress(content: Buffer, properties: MessageProperties): Buffer;
+  /** A body without its content-encoding, within the limits of what `codec` reads. @throws DecodeError */
+  decompress(content: Buffer, properties: MessageProperties, codec?: Codec): Buffer;
 }

@@ -18,6 +18,17 @@ export class RpcTimeoutError extends RabbitError {
   }
 }
 
+/** A call whose time was over before its request could leave: nothing has run, and it can be made again without harm. */
+export class RpcNotSentError extends RpcTimeoutError {
+  override readonly code = 'WARREN_RPC_NOT_SENT';
+
+  constructor(exchange: string, routingKey: string, waitedMs: number, correlationId: string, reason: string) {
+    super(exchange, routingKey, waitedMs, correlationId);
+    const what = `the call to ${destination(exchange, routingKey)} was not sent within ${waitedMs} ms: ${reason}`;
+    this.message = `${what} (nothing has run; make it again when the broker is back)`;
+  }
+}
+
 /** The handler at the other side failed. `remoteName` is the class of what it threw; its stack stays there. */
 export class RpcRemoteError extends RabbitError {
   constructor(

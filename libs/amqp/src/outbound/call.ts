@@ -3,8 +3,8 @@
 
 import type { Deadline, Deadlines } from '../model/deadlines.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
-import { RpcConnectionLostError, RpcNoServerError, RpcTimeoutError } from '../model/rpc-errors.js';
-import type { PendingCall } from './inbox.js';
+import { RpcConnectionLostError, RpcNoServerError } from '../model/rpc-errors.js';
+import { timedOut, type PendingCall, type WhyUnsent } from './inbox.js';
 import type { Leaving } from './leaving.js';
 import { readPart, type ReplyReading } from './remote-error.js';
 
@@ -21,6 +21,7 @@ export interface CallOptions {
 /** Who makes calls and hears how they end. */
 export interface Caller {
   readonly deadlines: Deadlines;
+  readonly whyUnsent: WhyUnsent;
   /** Sends it once more. */
   again(call: Call): void;
   /** It is over. `left`: its server may still be at work for nobody. */
@@ -34,6 +35,8 @@ export class Call implements PendingCall, Deadline {
   place = 0;
   ended = false;
   private resends: number;
+  /** And lost: what waits now is a second one. */
+  private wasSent = false;
   /** Of an answer in several parts: the last one with a value. */
   private last: ReceivedMessage | undefined;
 
@@ -64,6 +67,7 @@ export class Call implements PendingCall, Deadline {
   }
 
   onLost(reason: string): void {
+    this.wasSent = true;
     if (this.resends-- > 0) return this.by.again(this);
     this.fail(new RpcConnectionLostError(this.message.exchange, this.message.routingKey, new Error(reason)));
   }
@@ -74,8 +78,8 @@ export class Call implements PendingCall, Deadline {
 
   /** Its time is over. */
   onExpired(): void {
-    const { exchange, routingKey } = this.message;
-    this.leave(new RpcTimeoutError(exchange, routingKey, this.options.timeout, this.id));
+    const unsent = this.wasSent ? undefined : this.by.whyUnsent(this.id);
+    this.leave(timedOut(this.message, this.options.timeout, this.id, unsent));
   }
 
   /** A signal aborted. */

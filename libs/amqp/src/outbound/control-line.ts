@@ -4,7 +4,7 @@
 import type { Connection } from '../link/connection.js';
 import { ChannelLease } from '../link/lease.js';
 import { CALLS_EXCHANGE, callsKey, writeControl, type CallControl } from '../model/calls-control.js';
-import type { Clock } from '../model/clock.js';
+import { patience, type Clock } from '../model/clock.js';
 import { ConnectionLostError } from '../model/errors.js';
 import { describeError, printable } from '../model/logger.js';
 import type { Settings } from '../model/settings.js';
@@ -27,6 +27,9 @@ export type ControlTarget =
 /** How many calls may have something to say while nothing can be sent. The oldest words are about calls that are over. */
 const UNSENT_LIMIT = 10_000;
 
+/** How long closing waits for a channel on which the last words can leave, in ms. */
+const LAST_WORDS = 500;
+
 /** See the top of the file. */
 export class ControlLine {
   private readonly lease: ChannelLease;
@@ -35,6 +38,7 @@ export class ControlLine {
   /** Whether this user may speak to servers that are not known by their queue. */
   private allowed = true;
   private closed = false;
+  private onSaid = (): void => undefined;
 
   constructor(private readonly options: ControlLineOptions) {
     const { connection, clock, settings } = options;
@@ -75,10 +79,16 @@ export class ControlLine {
       this.unsent.delete(id);
       send();
     }
+    this.onSaid();
   }
 
-  /** Always settles. */
+  /** Says what is to be said, for a moment. Always settles. */
   async close(): Promise<void> {
+    const { clock, connection } = this.options;
+    if (this.unsent.size > 0 && connection.state === 'open') {
+      const said = new Promise<void>((resolve) => (this.onSaid = resolve));
+      await patience(clock, LAST_WORDS, (over) => Promise.race([said, over]));
+    }
     this.closed = true;
     this.unsent.clear();
     await this.lease.close();

@@ -3,8 +3,8 @@
 import type { Deadline, Deadlines } from '../model/deadlines.js';
 import { HEADER, safeHeaders, textHeader } from '../model/headers.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
-import { RpcConnectionLostError, RpcNoServerError } from '../model/rpc-errors.js';
-import type { PendingCall } from './inbox.js';
+import { RpcConnectionLostError, RpcNoServerError, RpcProtocolError } from '../model/rpc-errors.js';
+import { timedOut, type PendingCall, type WhyUnsent } from './inbox.js';
 import type { Leaving } from './leaving.js';
 
 /** What it is made from. */
@@ -13,8 +13,12 @@ export interface GatherCallOptions {
   readonly timeout: number;
   /** Enough answers. */
   readonly expect: number;
+  /** What all answers together may have. */
+  readonly maxBytes: number;
   readonly leaving: Leaving;
   readonly deadlines: Deadlines;
+  /** Why the request has not left; undefined when it has. */
+  readonly whyUnsent: WhyUnsent;
   readonly onEnd: (result: GatherResult) => void;
 }
 
@@ -32,12 +36,17 @@ export class GatherCall implements PendingCall {
   ended = false;
   private readonly deadline: Deadline;
   private readonly replies = new Map<string, ReceivedMessage>();
+  private bytes = 0;
 
   constructor(private readonly options: GatherCallOptions) {
     const { message, timeout, leaving, deadlines } = options;
     this.id = message.properties.correlationId as string;
     // Whoever did not answer by now is not counted; that is no error. Its time was over as well.
-    this.deadline = deadlines.set(timeout, () => this.answered(false));
+    this.deadline = deadlines.set(timeout, () => {
+      const unsent = options.whyUnsent(this.id);
+      if (unsent === undefined) this.answered(false);
+      else this.fail(timedOut(message, timeout, this.id, unsent));
+    });
     leaving.listen(this.onLeft);
   }
 
@@ -49,7 +58,15 @@ export class GatherCall implements PendingCall {
     const instance = textHeader(safeHeaders(reply.properties.headers), HEADER.run);
     // An instance that got the request twice answers twice.
     const from = instance ?? `?${this.replies.size}`;
-    if (!this.replies.has(from)) this.replies.set(from, reply);
+    if (!this.replies.has(from)) {
+      this.replies.set(from, reply);
+      this.bytes += reply.content.length;
+    }
+    const { maxBytes } = this.options;
+    if (this.bytes > maxBytes) {
+      const error = new RpcProtocolError(`the gathered answers have more than ${maxBytes} bytes`);
+      return this.end({ error, left: true });
+    }
     if (this.replies.size >= Math.min(this.options.expect, REPLIES_LIMIT)) this.answered(true);
   }
 

@@ -3,6 +3,7 @@
 
 import { Directory, type Listed } from '../model/directory.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
+import { RpcNotSentError, RpcTimeoutError } from '../model/rpc-errors.js';
 import type { Waiting } from './waiting-room.js';
 
 /** A call under way: it ends by its reply, deadline, signal, return, or the loss of the channel. */
@@ -10,6 +11,8 @@ export interface PendingCall {
   readonly id: string;
   readonly message: OutgoingMessage;
   readonly ended: boolean;
+  /** Where the server of a stream listens, once that is known. */
+  readonly controlQueue?: string;
   /** One of possibly many replies. */
   onReply(message: ReceivedMessage): void;
   /** Nobody listens. */
@@ -18,6 +21,20 @@ export interface PendingCall {
   onLost(reason: string): void;
   /** It could not even be sent. */
   fail(error: Error): void;
+}
+
+/** Why the request of a call has not left; undefined when it has. */
+export type WhyUnsent = (id: string) => string | undefined;
+
+/** How a call ends whose time is over. */
+export function timedOut(
+  { exchange, routingKey }: OutgoingMessage,
+  timeout: number,
+  id: string,
+  unsent: string | undefined,
+): RpcTimeoutError {
+  if (unsent !== undefined) return new RpcNotSentError(exchange, routingKey, timeout, id, unsent);
+  return new RpcTimeoutError(exchange, routingKey, timeout, id);
 }
 
 /** A call, its place in the waiting room, and whether it has left. */
@@ -82,6 +99,11 @@ export class Inbox {
       entry.sent = false;
       entry.call.onLost(reason);
     }
+  }
+
+  /** Those whose request has left. */
+  sentCalls(): PendingCall[] {
+    return this.entries.values().flatMap(({ call, sent }) => (sent ? [call] : []));
   }
 
   /** All of them. */

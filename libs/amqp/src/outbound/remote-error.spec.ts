@@ -13,7 +13,7 @@ function thrown(body: object): Error & Record<string, unknown> {
   const content = Buffer.from(JSON.stringify(body));
   const properties = { contentType: 'application/json', headers: { 'x-rpc-error': 1 } };
   try {
-    readReply({ content, properties } as never, { codecs, codec: undefined, known });
+    readReply({ content, properties } as never, { codecs, codec: undefined, known, maxBytes: 1_000_000 });
   } catch (error) {
     return error as Error & Record<string, unknown>;
   }

@@ -22,6 +22,8 @@ export interface ReplyReading {
   readonly codec: Codec | undefined;
   /** Errors that are rebuilt here. */
   readonly known: ReadonlyMap<string, ErrorClass>;
+  /** What one reply may have. */
+  readonly maxBytes: number;
 }
 
 /** The value of a reply. @throws RpcRemoteError or the error it stands for, DecodeError */
@@ -31,12 +33,21 @@ export function readReply(message: ReceivedMessage, reading: ReplyReading): unkn
 }
 
 /** What one of several replies says. @throws RpcRemoteError or the error it stands for, DecodeError */
-export function readPart(message: ReceivedMessage, { codecs, codec, known }: ReplyReading): ReplyPart {
+export function readPart(message: ReceivedMessage, reading: ReplyReading): ReplyPart {
+  const { codecs, codec, known, maxBytes } = reading;
   const { content, properties } = message;
+  if (content.length > maxBytes) {
+    throw new DecodeError(
+      `the reply has ${content.length} bytes, but maxMessageBytes is ${maxBytes}`,
+      'raise the limit on both sides, or answer with a reference',
+    );
+  }
   const headers = safeHeaders(properties.headers);
   refuseUnreadable(headers);
   if (codec?.decodeReply) {
-    const reply = decoded(() => codec.decodeReply?.(codecs.decompress(content, properties), properties));
+    const reply = decoded(() =>
+      codec.decodeReply?.(codecs.decompress(content, properties, codec), properties),
+    );
     if (reply?.kind === 'error') throw remoteError(reply.error, known);
     return reply ?? { kind: 'end' };
   }

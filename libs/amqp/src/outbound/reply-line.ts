@@ -110,8 +110,21 @@ export class ReplyLine {
     if (!this.closed) this.control.tell(control, target);
   }
 
+  /** Why the request of a call has not left; undefined when it has. */
+  whyUnsent(id: string): string | undefined {
+    if (this.isSent(id)) return undefined;
+    const { connection } = this.options;
+    if (connection.blocked) return 'the broker blocks publishing (memory or disk alarm)';
+    if (connection.state !== 'open') return 'there is no connection';
+    return this.isOpen() ? 'its exchange could not be looked up' : 'the broker takes messages too slowly';
+  }
+
   /** Ends every call with ConnectionLostError. */
   async close(): Promise<void> {
+    // Nobody will hear what servers are at work on, streams that never end among it.
+    for (const { id, message, controlQueue } of this.inbox.sentCalls()) {
+      this.tell({ kind: 'cancel', id }, controlQueue === undefined ? message : { queue: controlQueue });
+    }
     this.closed = true;
     this.inbox.lost('closed');
     for (const call of this.inbox.calls()) {

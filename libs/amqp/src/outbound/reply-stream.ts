@@ -25,6 +25,9 @@ interface Reader<T> {
 /** See the top of the file. Iterate it once. */
 export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
   private readonly items: T[] = [];
+  /** Of each, in bytes. */
+  private readonly sizes: number[] = [];
+  private bytes = 0;
   private readonly readers: Reader<T>[] = [];
   private ending: { readonly error?: Error } | undefined;
   private run: string | undefined;
@@ -33,11 +36,15 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
   /** How many its sender knows to be read. */
   private told = 0;
 
-  /** @param lost makes the error for a stream that broke in the middle */
+  /**
+   * @param lost makes the error for a stream that broke in the middle
+   * @param maxBytes what unread items may have together
+   */
   constructor(
     private readonly credit: number,
     private readonly sender: StreamSender,
     private readonly lost: (reason: string) => Error,
+    private readonly maxBytes = Infinity,
   ) {}
 
   /** Whether nothing more can come. */
@@ -49,22 +56,28 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
     return this;
   }
 
-  /** An item arrived. Repeated ones are ignored. */
-  push(item: T, { run, sequence }: StreamPosition): void {
+  /** An item arrived. Repeated ones are ignored. `limit`: how many unread ones its sender may bring about. */
+  push(item: T, { run, sequence }: StreamPosition, bytes = 0, limit = this.credit): void {
     if (this.ending || !this.follows(run)) return;
     if (sequence <= this.last) return;
     if (sequence !== this.last + 1) {
       this.breakOff(this.lost(`items ${this.last + 1} to ${sequence - 1} did not arrive`));
       return;
     }
-    if (this.items.length >= 2 * this.credit) {
+    if (this.items.length >= limit) {
       this.breakOff(new RpcProtocolError(`a stream sent more than its credit of ${this.credit} items`));
+      return;
+    }
+    if (this.bytes + bytes > this.maxBytes) {
+      this.breakOff(new RpcProtocolError(`unread items of a stream have more than ${this.maxBytes} bytes`));
       return;
     }
     this.last = sequence;
     const reader = this.readers.shift();
-    if (!reader) this.items.push(item);
-    else this.hand(reader, item);
+    if (reader) return this.hand(reader, item);
+    this.items.push(item);
+    this.sizes.push(bytes);
+    this.bytes += bytes;
   }
 
   /** The sender said that this was all, `count` items. */
@@ -84,20 +97,22 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
   cancel(error: Error): void {
     if (this.ending && this.items.length === 0) return;
     const running = !this.ending;
-    this.items.length = 0;
+    this.forget();
     this.finish({ error });
     if (running) this.sender.stop();
   }
 
-  /** Says again how far the reader is, should that have been lost. */
+  /** Says how far the reader is: what was said may have been lost, and who reads slowly is not gone. */
   remind(): void {
-    if (!this.ending && this.told > 0) this.sender.read(this.told);
+    if (this.ending || this.consumed === 0) return;
+    this.told = this.consumed;
+    this.sender.read(this.told);
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
     return new Promise((resolve, reject) => {
       const reader = { resolve, reject };
-      if (this.items.length > 0) this.hand(reader, this.items.shift() as T);
+      if (this.items.length > 0) this.hand(reader, this.take());
       else if (this.ending) this.tell(reader);
       else this.readers.push(reader);
     });
@@ -106,9 +121,18 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
   /** `break` of a loop comes here: the sender stops. */
   return(): Promise<IteratorResult<T, undefined>> {
     if (!this.ending) this.sender.stop();
-    this.items.length = 0;
+    this.forget();
     this.finish({});
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  private take(): T {
+    this.bytes -= this.sizes.shift() as number;
+    return this.items.shift() as T;
+  }
+
+  private forget(): void {
+    this.items.length = this.sizes.length = this.bytes = 0;
   }
 
   private hand(reader: Reader<T>, value: T): void {
@@ -126,7 +150,7 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
     if (this.run === undefined || this.consumed === 0) {
       this.run = run;
       this.last = 0;
-      this.items.length = 0;
+      this.forget();
       return true;
     }
     this.breakOff(this.lost('its server was lost, and another one began anew'));

@@ -41,6 +41,9 @@ type Prepared = CallOptions;
 
 const CREDIT = 64;
 
+/** Replies of the largest size that one call may hold at once: unread items of a stream, answers that are gathered. */
+const HELD = 4;
+
 /** See the top of the file. */
 export class Requester {
   private readonly line: ReplyLine;
@@ -50,6 +53,7 @@ export class Requester {
     this.line = new ReplyLine(options);
     this.caller = {
       deadlines: options.deadlines,
+      whyUnsent: this.whyUnsent,
       again: (call) => {
         this.line.end(call.id);
         this.line.begin(call);
@@ -109,7 +113,8 @@ export class Requester {
     if (wrong) throw new EncodeError(`expect of a gather must be ${wrong}`, '');
     const replies = await new Promise<readonly ReceivedMessage[]>((resolve, reject) => {
       const pending = new GatherCall({
-        ...{ ...call, expect, deadlines: this.options.deadlines },
+        ...{ ...call, expect, deadlines: this.options.deadlines, whyUnsent: this.whyUnsent },
+        maxBytes: HELD * this.options.settings.maxMessageBytes,
         onEnd: (result) => {
           this.finish(pending, result.left);
           if ('error' in result) reject(result.error);
@@ -132,7 +137,8 @@ export class Requester {
 
   private streamed({ reading, ...call }: Prepared, credit: number): StreamCall {
     const pending: StreamCall = new StreamCall({
-      ...{ ...call, credit, deadlines: this.options.deadlines },
+      ...{ ...call, credit, deadlines: this.options.deadlines, whyUnsent: this.whyUnsent },
+      maxBytes: HELD * this.options.settings.maxMessageBytes,
       read: (reply) => readPart(reply, reading),
       tell: (control, queue) => {
         const target = queue === undefined ? call.message : { queue };
@@ -190,9 +196,11 @@ export class Requester {
       options,
     );
     const known = errorClasses(options.errors, 'a call');
-    const reading = { codecs, codec: options.codec, known };
+    const reading = { codecs, codec: options.codec, known, maxBytes: settings.maxMessageBytes };
     return { message, timeout, leaving, reading, resends: options.idempotent === true ? 1 : 0 };
   }
+
+  private readonly whyUnsent = (id: string): string | undefined => this.line.whyUnsent(id);
 
   /** Whoever works for a caller that left should know. */
   private finish({ id, message }: Call | GatherCall, left: boolean): void {

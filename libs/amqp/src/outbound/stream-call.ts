@@ -6,8 +6,8 @@ import type { Deadline, Deadlines } from '../model/deadlines.js';
 import { countHeader, HEADER, safeHeaders, textHeader } from '../model/headers.js';
 import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
 import { DecodeError } from '../model/errors.js';
-import { RpcConnectionLostError, RpcNoServerError, RpcTimeoutError } from '../model/rpc-errors.js';
-import type { PendingCall } from './inbox.js';
+import { RpcConnectionLostError, RpcNoServerError } from '../model/rpc-errors.js';
+import { timedOut, type PendingCall, type WhyUnsent } from './inbox.js';
 import type { Leaving } from './leaving.js';
 import type { ReplyPart } from './remote-error.js';
 import { ReplyStream } from './reply-stream.js';
@@ -18,11 +18,15 @@ export interface StreamCallOptions {
   /** The longest silence. */
   readonly timeout: number;
   readonly credit: number;
+  /** What unread items may have together. */
+  readonly maxBytes: number;
   readonly leaving: Leaving;
   readonly deadlines: Deadlines;
   readonly read: (reply: ReceivedMessage) => ReplyPart;
   /** Tells its server something, at its own queue when that is known. */
   readonly tell: (control: CallControl, controlQueue: string | undefined) => void;
+  /** Why the request has not left; undefined when it has. */
+  readonly whyUnsent: WhyUnsent;
   readonly onEnd: () => void;
 }
 
@@ -31,7 +35,8 @@ export class StreamCall implements PendingCall {
   readonly id: string;
   readonly stream: ReplyStream<unknown>;
   ended = false;
-  private controlQueue: string | undefined;
+  /** Where its server listens, once that is known. */
+  controlQueue: string | undefined;
   private silence: Deadline;
   private parts = 0;
 
@@ -48,6 +53,7 @@ export class StreamCall implements PendingCall {
         },
       },
       (reason) => this.lost(reason),
+      options.maxBytes,
     );
     this.silence = this.listen();
     leaving.listen(this.onLeft);
@@ -104,16 +110,19 @@ export class StreamCall implements PendingCall {
     const position = { run, sequence: sequence === 0 ? this.parts + 1 : sequence };
     if (part.kind === 'value') {
       this.parts++;
-      this.stream.push(part.value, position);
+      // They know nothing of credit either.
+      const limit = sequence === 0 ? 2 * this.options.credit : this.options.credit;
+      this.stream.push(part.value, position, reply.content.length, limit);
     }
     if (sequence === 0 && (part.kind === 'end' || !part.more)) this.stream.end(this.parts, run);
   }
 
   private listen(): Deadline {
-    const { deadlines, timeout, message } = this.options;
+    const { deadlines, timeout, message, whyUnsent } = this.options;
     return deadlines.set(timeout, () => {
+      const reason = whyUnsent(this.id);
       this.tell({ kind: 'cancel', id: this.id });
-      this.fail(new RpcTimeoutError(message.exchange, message.routingKey, timeout, this.id));
+      this.fail(timedOut(message, timeout, this.id, reason));
     });
   }
 
