@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { nestPattern, type HandlerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector } from '../support/events.js';
-import { logged, rejection, taken, warren, type Warren } from '../support/warren.js';
+import { eventOf, logged, rejection, taken, warren, type Warren } from '../support/warren.js';
 
 const events = { name: 'dispatch.events', type: 'topic' } as const;
 
@@ -74,6 +74,22 @@ onEachBroker('handlers that share a queue', (broker) => {
     expect(await publish('dispatch.direct', 'same')).toBe('direct');
     expect(await publish('dispatch.fanout', 'anything')).toBe('fanout');
     expect(await publish('', 'exchanges')).toBe('sent');
+  });
+
+  it('a message that came straight to the queue is for no other handler, whatever its headers say', async () => {
+    const rabbit = await shared('forged', {
+      topic: { bindings: [{ exchange: events, key: 'pay' }] },
+      sent: {},
+    }).open();
+    const headers = {
+      'x-warren-exchange': events.name,
+      'x-warren-routing-key': 'pay',
+      'x-warren-attempt': 3,
+    };
+    await rabbit.broker.send('forged', 1, { headers });
+    expect(await handled.one()).toBe('sent');
+    const { delivery } = await eventOf(rabbit, 'handled');
+    expect(delivery).toMatchObject({ exchange: '', routingKey: 'forged', attempt: 1 });
   });
 
   it('a codec whose wire names the handler in the body decides before keys do', async () => {

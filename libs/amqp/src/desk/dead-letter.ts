@@ -1,6 +1,7 @@
 // One dead letter as a person looks at it: the facts of the failure, read from the headers with care, and
 // which of them somebody wants.
 
+import { isOwnRetry } from '../model/own-retry.js';
 import { BACK_EXCHANGE } from '../model/way-back.js';
 import { milliseconds, type Duration } from '../model/duration.js';
 import { countHeader, HEADER, safeHeaders, textHeader } from '../model/headers.js';
@@ -132,7 +133,7 @@ function latestDeath(headers: Headers): Death | undefined {
 
 function ofTheBroker({ queue, reason, exchange, routingKey, time }: Death, headers: Headers): Facts {
   // On its way back from a wait it carries headers of ours; on any other way they are what its sender wrote.
-  const came = exchange === BACK_EXCHANGE;
+  const came = exchange === BACK_EXCHANGE || (exchange === '' && isOwnRetry(queue, headers));
   return {
     ...{ queue, reason, failedAt: time },
     ...{ error: undefined, errorMessage: undefined, errorStack: undefined, handler: undefined },

@@ -11,9 +11,6 @@ import type { OutgoingMessage } from '../model/message.js';
 import { UnroutableError } from '../model/publish-errors.js';
 import { checkName } from '../model/outgoing-headers.js';
 import type { LiveChannel } from '../link/channel.js';
-import type { Connection } from '../link/connection.js';
-import { BACK_EXCHANGE } from '../model/way-back.js';
-import { replyCode } from '../topology/explain.js';
 import { deadQueueName } from '../topology/schema.js';
 import { chosen, choosy, ownQueue, type DeadLetter, type DeadLetterFilter } from './dead-letter.js';
 import { deadQueues, type DeadQueue } from './management.js';
@@ -132,13 +129,11 @@ export class DeadLetters {
         'give the queue with to',
       );
     }
-    let exchange: string | undefined;
     const deadlines = new Deadlines(systemClock);
     let confirms: Confirms | undefined;
-    return rounds(this.options, name, options, async (letters, { channel, connection }) => {
+    return rounds(this.options, name, options, async (letters, { channel }) => {
       confirms ??= new Confirms(channel);
-      exchange ??= to === undefined ? await exchangeTo(target, connection) : '';
-      const way = { channel, confirms, deadlines, exchange };
+      const way = { channel, confirms, deadlines };
       const errors = await Promise.all(
         letters.map((letter) => {
           const astray = to === undefined ? strayed(letter, target) : undefined;
@@ -175,21 +170,6 @@ interface Way {
   readonly channel: LiveChannel;
   readonly confirms: Confirms;
   readonly deadlines: Deadlines;
-  /** '' or the one through which retries come back. */
-  readonly exchange: string;
-}
-
-// Consumers believe what our headers say about the first publish of a message when it comes through the exchange of
-// retries, to which not everybody may write. The queue of a consumer is bound to it; here that is made sure of.
-async function exchangeTo(queue: string, connection: Connection): Promise<string> {
-  try {
-    await connection.withChannel((channel) => channel.bindQueue(queue, BACK_EXCHANGE, queue));
-    return BACK_EXCHANGE;
-  } catch (error) {
-    // No such exchange or queue, or no permission. A connection that is gone ends the replay by itself.
-    if (replyCode(error) === undefined) throw error;
-    return '';
-  }
 }
 
 /** A letter of another queue, which somebody moved here or whose queue dead-letters to here. */
@@ -206,7 +186,7 @@ function strayed({ queue, position, deadQueue }: DeadLetter, target: string): Er
 function sendOne(letter: DeadLetter, queue: string, way: Way): Promise<Error | undefined> {
   let message: OutgoingMessage;
   try {
-    message = replayedMessage(letter, queue, way.exchange);
+    message = replayedMessage(letter, queue);
   } catch (error) {
     return Promise.resolve(error instanceof Error ? error : new Error(String(error)));
   }

@@ -24,8 +24,8 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set([
   HEADER.timeLeft,
 ]);
 
-/** The message for `queue`, through an exchange that hands it to no other one. */
-export function replayedMessage(letter: DeadLetter, queue: string, exchange = ''): OutgoingMessage {
+/** The message for `queue`, through the default exchange. */
+export function replayedMessage(letter: DeadLetter, queue: string): OutgoingMessage {
   const { expiration, userId, headers, ...kept } = letter.properties;
   // The one would end it early, the other is checked by the broker.
   void expiration;
@@ -35,10 +35,12 @@ export function replayedMessage(letter: DeadLetter, queue: string, exchange = ''
   const facts = {
     ...(letter.exchange !== undefined && { [HEADER.exchange]: letter.exchange }),
     ...(letter.routingKey !== undefined && { [HEADER.routingKey]: letter.routingKey }),
+    // With it the two above are believed there: see model/own-retry.ts.
+    [HEADER.queue]: queue,
     [HEADER.replayed]: letter.replayed + 1,
   };
   return {
-    exchange,
+    exchange: '',
     routingKey: queue,
     content: letter.content,
     properties: { ...forwardableProperties(kept), headers: forwardable(Object.fromEntries(own), facts) },

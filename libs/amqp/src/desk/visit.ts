@@ -85,7 +85,6 @@ export class Visit {
   private constructor(
     /** A confirm channel. */
     readonly channel: LiveChannel,
-    readonly connection: Connection,
     /** Letters that were there when it began. */
     readonly total: number,
     private readonly window: Window,
@@ -99,7 +98,7 @@ export class Visit {
     const size = Math.max(1, Math.min(total, options.window, MOST_HELD));
     const window = new Window(channel, options.queue, options.clock ?? systemClock, total, size);
     if (total > 0) await explained(options.queue, () => window.open());
-    return new Visit(channel, connection, total, window, options);
+    return new Visit(channel, total, window, options);
   }
 
   /** Looked at so far. */

@@ -98,8 +98,10 @@ export class Delivery<T = unknown> {
     this.#sink = sink;
     this.headers = safeHeaders(message.properties.headers);
     // Our own headers count where retries and replays arrive: on a message that an exchange routed they are copies,
-    // taken along by somebody who handed all headers on.
-    const own = message.exchange === '' || message.exchange === BACK_EXCHANGE ? this.headers : NONE;
+    // taken along by somebody who handed all headers on, or written to have another handler run.
+    const came =
+      message.exchange === BACK_EXCHANGE || (message.exchange === '' && isOwnRetry(queue, this.headers));
+    const own = came ? this.headers : NONE;
     this.attempt = isOwnRetry(queue, own) ? 1 + countHeader(own, HEADER.attempt) : 1;
     this.exchange = textHeader(own, HEADER.exchange) ?? publishedTo(message.exchange);
     this.routingKey = textHeader(own, HEADER.routingKey) ?? message.routingKey;
