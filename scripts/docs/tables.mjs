@@ -66,7 +66,7 @@ function memberTable(file, name) {
     const comments = ts.getJSDocCommentsAndTags(member).map((each) => ts.getTextOfJSDocComment(each.comment));
     const meaning = flat(comments.join(' ')) || plain[member.name.getText()];
     if (!meaning) throw new Error(`${file}: ${name}.${member.name.getText()} has no comment`);
-    return [code(member.name.getText()), code(flat(member.type.getText())), meaning];
+    return [code(member.name.getText()), code(typeText(member.type.getText())), meaning];
   });
   return table(['option', 'type', 'meaning'], rows);
 }
@@ -140,4 +140,10 @@ function transpile(file, folder, done) {
     const next = relative(root, join(root, dirname(file), fileName)).replace(/\.js$/, '.ts');
     transpile(next, folder, done);
   }
+}
+
+// That undefined may be written for what is left out says the question mark already.
+function typeText(text) {
+  const short = flat(text.replace(/\s*\| undefined\b/g, '')).replace(/^\| /, '');
+  return /^\(.*=>.*\)$/.test(short) ? short.slice(1, -1) : short;
 }

@@ -11,7 +11,35 @@ function anyRule(files: readonly Source[]): string[] {
   );
 }
 
+/** With exactOptionalPropertyTypes, `url: process.env.URL` is an error unless the option takes undefined. */
+function optionsRule(files: readonly Source[]): string[] {
+  return files.flatMap((source) =>
+    nodes(source)
+      .filter((node) => ts.isInterfaceDeclaration(node))
+      .filter(({ name }) => name.text.endsWith('Options'))
+      .flatMap(({ name, members }) =>
+        members
+          .filter((member) => ts.isPropertySignature(member) && member.questionToken !== undefined)
+          .filter((member) => !/\bundefined$/.test((member as ts.PropertySignature).type?.getText() ?? ''))
+          .map(
+            (member) =>
+              `${source.path}: ${name.text}.${member.name?.getText() ?? ''} does not take undefined`,
+          ),
+      ),
+  );
+}
+
 describe('types', () => {
+  it('options take undefined for what is left out', () => {
+    const places =
+      /amqp\/src\/model\/[\w-]*options|topology\/wishes|nestjs\/src\/(module-options|decorators|testing)/;
+    const published = librarySources().filter(({ path }) => places.test(path));
+    expect(published.length).toBeGreaterThan(8);
+    expect(optionsRule(published)).toEqual([]);
+    const bad = 'interface AOptions { readonly a?: string; b?: number | undefined; c: string }';
+    expect(optionsRule([sample('a.ts', bad)])).toEqual(['a.ts: AOptions.a does not take undefined']);
+  });
+
   it('no library source says any', () => {
     expect(anyRule(librarySources())).toEqual([]);
   });

@@ -51,7 +51,7 @@ export class RabbitCoreModule {
       const { inheritGlobals, ...rest } = wanted;
       void inheritGlobals;
       const made: Broker = new Broker(
-        { logger: new Logger('Rabbit'), ...rest },
+        { ...rest, logger: rest.logger ?? new Logger('Rabbit') },
         { name, remoteError, register: () => registerEarly(made), ...override?.internals },
       );
       override?.onBroker(name, made);

@@ -10,7 +10,7 @@ export const DEFAULT_CONNECTION = 'default';
 /** Options of one connection. All have defaults; see docs/options.md. */
 export interface RabbitModuleOptions extends BrokerOptions {
   /** Whether the application's global guards, pipes, interceptors and filters also run on messages. Default false. */
-  readonly inheritGlobals?: boolean;
+  readonly inheritGlobals?: boolean | undefined;
 }
 
 /** For `useClass` and `useExisting`. */
@@ -21,19 +21,20 @@ export interface RabbitOptionsFactory {
 /** Options from a factory, a class, or what `registerAs(...).asProvider()` returns. */
 export interface RabbitModuleAsyncOptions {
   /** The connection's name. Default: the default connection. */
-  readonly name?: string;
-  readonly imports?: ModuleMetadata['imports'];
-  readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
+  readonly name?: string | undefined;
+  readonly imports?: ModuleMetadata['imports'] | undefined;
+  readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[] | undefined;
   // The factory's parameters are whatever `inject` names.
-  readonly useFactory?: (...args: never[]) => RabbitModuleOptions | Promise<RabbitModuleOptions>;
-  readonly useClass?: Type<RabbitOptionsFactory>;
-  readonly useExisting?: InjectionToken;
+  readonly useFactory?:
+    ((...args: never[]) => RabbitModuleOptions | Promise<RabbitModuleOptions>) | undefined;
+  readonly useClass?: Type<RabbitOptionsFactory> | undefined;
+  readonly useExisting?: InjectionToken | undefined;
 }
 
 /** Topology without handlers, for one connection. */
 export interface RabbitFeatureOptions extends TopologyOptions {
   /** Default: the default connection. */
-  readonly connection?: string;
+  readonly connection?: string | undefined;
 }
 
 /** What a test puts in the way of every connection. */

@@ -18,9 +18,9 @@ import { usesPatterns, type BindingSpec, type ExchangeSpec, type QueueSpec, type
 
 /** Topology without handlers, for `declare` and `forFeature`. */
 export interface TopologyOptions {
-  readonly exchanges?: readonly ExchangeOptions[];
-  readonly queues?: readonly QueueOptions[];
-  readonly bindings?: readonly FreeBindingOptions[];
+  readonly exchanges?: readonly ExchangeOptions[] | undefined;
+  readonly queues?: readonly QueueOptions[] | undefined;
+  readonly bindings?: readonly FreeBindingOptions[] | undefined;
 }
 
 /** Wishes of `declare(...)`. */

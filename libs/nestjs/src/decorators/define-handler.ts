@@ -7,7 +7,7 @@ import { markMethod } from './mark-method.js';
 /** Options of a handler in Nest. */
 export interface NestHandlerOptions extends HandlerOptions {
   /** Which connection it consumes from. Default: the default connection. */
-  readonly connection?: string;
+  readonly connection?: string | undefined;
 }
 
 /** Finds a provider, for options that depend on configuration. */
@@ -22,7 +22,7 @@ export interface HandlerMark {
   readonly patterns: readonly string[];
   readonly options: OptionsOrFactory;
   /** What was given instead of patterns; its schemas win over those of the options. */
-  readonly contract?: Contract;
+  readonly contract?: Contract | undefined;
 }
 
 /** Under this key the marks stand on the class and on the method. */

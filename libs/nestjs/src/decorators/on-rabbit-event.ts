@@ -7,7 +7,7 @@ import { markMethod } from './mark-method.js';
 /** Options of `@OnRabbitEvent`. */
 export interface RabbitEventOptions {
   /** Which connection it listens to. Default: the default connection. */
-  readonly connection?: string;
+  readonly connection?: string | undefined;
 }
 
 /** A decorator for methods whose first parameter, if they have one, takes the event. */

@@ -14,11 +14,11 @@ import { startTestBroker, type TestBroker } from './test-broker.js';
 /** What to test. */
 export interface RabbitTestingOptions extends Pick<ModuleMetadata, 'imports' | 'providers' | 'controllers'> {
   /** The place for `overrideProvider`, `overrideGuard`, `useMocker` and the like. */
-  readonly configure?: (builder: TestingModuleBuilder) => TestingModuleBuilder;
+  readonly configure?: ((builder: TestingModuleBuilder) => TestingModuleBuilder) | undefined;
   /** `short`: waits of retries and delays last 10 ms. Default `short`. */
-  readonly waits?: 'short' | 'real';
+  readonly waits?: 'short' | 'real' | undefined;
   /** Whether the application's log lines are printed. Default false. */
-  readonly logs?: boolean;
+  readonly logs?: boolean | undefined;
 }
 
 const POLL = 10;
