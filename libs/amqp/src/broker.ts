@@ -16,6 +16,7 @@ import { ConfigError, ConnectionLostError } from './model/errors.js';
 import { isContract } from './model/contract.js';
 import type { BrokerInternals } from './model/internals.js';
 import { describeError, printable } from './model/logger.js';
+import { printsAs } from './model/printing.js';
 import type { BrokerOptions } from './model/options.js';
 import type {
   EventContract,
@@ -288,5 +289,10 @@ export class Broker {
 
   private beforeOpen(what: string): void {
     if (this.opening) throw new ConfigError(`${what} was called after open()`, 'say everything before');
+  }
+
+  static {
+    // Its parts hold the URL, credentials and keys.
+    printsAs(Broker, ({ settings, links }) => ({ service: settings.service, connections: links.status() }));
   }
 }

@@ -59,17 +59,22 @@ const CONFIRM_TIMEOUT = 30_000;
  * `ConnectionLostError` (on the way; what was not done yet is in its place).
  */
 export class DeadLetters {
-  constructor(private readonly options: DeadLettersOptions = {}) {}
+  // Hard private: whoever prints this must not print the URL.
+  readonly #options: DeadLettersOptions;
+
+  constructor(options: DeadLettersOptions = {}) {
+    this.#options = options;
+  }
 
   /** How many messages are in the dead-letter queue of `queue`, leaving out what somebody looks at just now. */
   async count(queue: string): Promise<number> {
     const name = this.deadQueue(queue);
-    return connected(this.options, (connection) => ready(connection, name));
+    return connected(this.#options, (connection) => ready(connection, name));
   }
 
   /** All dead-letter queues of the virtual host with their counts; asks the management API, since AMQP cannot list. */
   async queues(): Promise<readonly DeadQueue[]> {
-    return deadQueues(this.options);
+    return deadQueues(this.#options);
   }
 
   /**
@@ -86,7 +91,7 @@ export class DeadLetters {
     const left = new Promise<void>((resolve) => (leave = resolve));
     let visiting: Promise<void> = Promise.resolve();
     const visit = await new Promise<Visit>((resolve, reject) => {
-      visiting = connected(this.options, async (connection) => {
+      visiting = connected(this.#options, async (connection) => {
         const begun = await Visit.begin(connection, { queue: name, window, signal: options.signal });
         resolve(begun);
         await left;
@@ -131,7 +136,7 @@ export class DeadLetters {
     }
     const deadlines = new Deadlines(systemClock);
     let confirms: Confirms | undefined;
-    return rounds(this.options, name, options, async (letters, { channel }) => {
+    return rounds(this.#options, name, options, async (letters, { channel }) => {
       confirms ??= new Confirms(channel);
       const way = { channel, confirms, deadlines };
       const errors = await Promise.all(
@@ -147,7 +152,7 @@ export class DeadLetters {
 
   /** Takes letters out of the queue for good, after `save` has them. There is no way back. */
   async drop(queue: string, options: DropOptions = {}): Promise<DeadLetterResult> {
-    return rounds(this.options, this.deadQueue(queue), options, async (letters) => {
+    return rounds(this.#options, this.deadQueue(queue), options, async (letters) => {
       await options.save?.(letters);
       return { done: letters };
     });
@@ -160,7 +165,7 @@ export class DeadLetters {
 
   /** The queue that is meant by a name: `orders.dead` for `orders` and for itself. */
   deadQueue(queue: string): string {
-    const name = this.options.exact || queue.endsWith('.dead') ? queue : deadQueueName(queue);
+    const name = this.#options.exact || queue.endsWith('.dead') ? queue : deadQueueName(queue);
     checkName('queue', name);
     return name;
   }

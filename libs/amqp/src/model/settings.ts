@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { humanDuration, milliseconds, type Duration } from './duration.js';
 import { ConfigError } from './errors.js';
 import { CONSOLE, guarded, type BrokerLogger } from './logger.js';
+import { hiding } from './printing.js';
 import { checkOptions, BROKER_OPTIONS } from './option-table.js';
 import type { Codec } from './codec.js';
 import type {
@@ -74,7 +75,7 @@ export function settings(options: BrokerOptions = {}): Settings {
   checkOptions('the connection options', options, BROKER_OPTIONS);
   const ms = (value: BrokerOptions['shutdown'], fallback: number, what: string): number =>
     value === undefined ? fallback : milliseconds(value, what);
-  return {
+  const complete: Settings = {
     // An empty variable is one that is not set.
     url: options.url ?? (process.env.RABBITMQ_URL || 'amqp://guest:guest@localhost:5672'),
     service: options.service ?? packageName(),
@@ -118,6 +119,7 @@ export function settings(options: BrokerOptions = {}): Settings {
     maxJsonContainers: options.maxJsonContainers ?? DECODE_LIMITS.maxJsonContainers,
     consumerTimeout: ms(options.consumerTimeout, 30 * 60_000, 'consumerTimeout'),
   };
+  return hiding(complete, ['url', 'credentials', 'tls']);
 }
 
 function reconnectWaits(given: BrokerOptions['reconnect'] = {}): Settings['reconnect'] {

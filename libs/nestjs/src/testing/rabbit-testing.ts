@@ -28,12 +28,19 @@ const PATIENCE = 10_000;
 export class RabbitTesting {
   private stopping: Promise<void> | undefined;
 
+  // Hard private: whoever prints this must not print the broker's URL.
+  readonly #probe: Probe;
+  readonly #broker: TestBroker;
+
   private constructor(
     /** The running application. */
     readonly app: TestingModule,
-    private readonly probe: Probe,
-    private readonly broker: TestBroker,
-  ) {}
+    probe: Probe,
+    broker: TestBroker,
+  ) {
+    this.#probe = probe;
+    this.#broker = broker;
+  }
 
   /** Starts a broker, and the application on it. */
   static async start(options: RabbitTestingOptions): Promise<RabbitTesting> {
@@ -72,7 +79,7 @@ export class RabbitTesting {
 
   /** URL of the broker, for a client of the test's own. */
   get url(): string {
-    return this.broker.url;
+    return this.#broker.url;
   }
 
   /** The application's publisher. */
@@ -101,22 +108,22 @@ export class RabbitTesting {
 
   /** Payloads that a handler finished, in order. */
   handled<T extends object>(host: Type<T>, method: keyof T & string): unknown[] {
-    return this.idsOf(host, method).flatMap((id) => this.probe.handled(id));
+    return this.idsOf(host, method).flatMap((id) => this.#probe.handled(id));
   }
 
   /** Runs of a handler that threw, in order. */
   failed<T extends object>(host: Type<T>, method: keyof T & string): FailedRun[] {
-    return this.idsOf(host, method).flatMap((id) => this.probe.failed(id));
+    return this.idsOf(host, method).flatMap((id) => this.#probe.failed(id));
   }
 
   /** What was dead-lettered from a queue. */
   dead(queue: string): DeadLetter[] {
-    return this.probe.dead(queue);
+    return this.#probe.dead(queue);
   }
 
   /** Everything the application published, with how it ended. */
   published(): Published[] {
-    return this.probe.published();
+    return this.#probe.published();
   }
 
   /** Closes the application and its broker. @throws Error when something of it is left open */
@@ -133,17 +140,17 @@ export class RabbitTesting {
   }
 
   private async busy(): Promise<string[]> {
-    const busy = this.probe.busy();
+    const busy = this.#probe.busy();
     if (busy.length > 0) return busy;
-    const counts = await Promise.all(this.probe.brokers.map((broker) => broker.backlog()));
+    const counts = await Promise.all(this.#probe.brokers.map((broker) => broker.backlog()));
     const waiting = counts.reduce((sum, count) => sum + count, 0);
-    return waiting > 0 ? [`${waiting} messages in queues`] : this.probe.busy();
+    return waiting > 0 ? [`${waiting} messages in queues`] : this.#probe.busy();
   }
 
   private async end(): Promise<void> {
     try {
       await this.app.close();
-      const leaked = this.probe.brokers.flatMap((broker) => {
+      const leaked = this.#probe.brokers.flatMap((broker) => {
         const { connections, timers } = broker.status();
         const open = connections.filter(({ state }) => state !== 'closed' && state !== 'idle');
         return [
@@ -151,11 +158,11 @@ export class RabbitTesting {
           ...(timers > 0 ? [`${timers} timers`] : []),
         ];
       });
-      const open = await this.broker.openConnections();
+      const open = await this.#broker.openConnections();
       if (open > 0) leaked.push(`${open} connections that are not the application's`);
       if (leaked.length > 0) throw new Error(`left open after closing: ${leaked.join(', ')}`);
     } finally {
-      await this.broker.stop();
+      await this.#broker.stop();
     }
   }
 }
