@@ -32,8 +32,9 @@ onEachBroker('calls in trouble', (broker) => {
     await channel.assertQueue('swallowed');
     const tap = await Tap.open(broker.url);
     const { broker: client } = warren(tap.url);
-    const calls = Array.from({ length: CALLS }, () =>
-      rejection(client.request('swallowed', 1, { timeout: '25s' })),
+    // One timer for all of them: when they fail to settle, that is one report and not thousands.
+    const calls = Promise.allSettled(
+      Array.from({ length: CALLS }, () => client.request('swallowed', 1, { timeout: '25s' })),
     );
     await until(
       async () => (await channel.checkQueue('swallowed')).messageCount === CALLS,
@@ -42,9 +43,12 @@ onEachBroker('calls in trouble', (broker) => {
     );
     const began = performance.now();
     tap.reset();
-    const codes = (await within(Promise.all(calls), 'all to fail')).map(({ code }) => code);
+    const ends = await within(calls, 'all to fail');
+    const took = performance.now() - began;
+    const codes = ends.map((end) => end.status === 'rejected' && (end.reason as { code: string }).code);
     expect(new Set(codes)).toEqual(new Set(['WARREN_RPC_CONNECTION_LOST']));
-    expect(performance.now() - began).toBeLessThan(3_000);
+    // Far below their time-outs: they end with the connection.
+    expect(took).toBeLessThan(8_000);
     expect(client.status()).toMatchObject({ pendingCalls: 0, timers: 0 });
     tap.cut();
   });

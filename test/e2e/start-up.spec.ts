@@ -103,6 +103,19 @@ describe('opening without a broker', () => {
     },
   );
 
+  it('what never left says so, and why', async () => {
+    const rabbit = await warren('amqp://127.0.0.1:1', { startup: 'background' }).open();
+    await eventOf(rabbit, 'connect-failed');
+    const [sent, called] = await Promise.all([
+      rejection(rabbit.broker.send('somewhere', 1, { timeout: 100 })),
+      rejection(rabbit.broker.request('somewhere', 1, { timeout: 100 })),
+    ]);
+    const why = 'there is no connection: cannot reach amqp://127.0.0.1:1/ (ECONNREFUSED)';
+    expect([sent.code, called.code]).toEqual(['WARREN_PUBLISH_TIMEOUT', 'WARREN_RPC_NOT_SENT']);
+    expect(sent.message).toContain(why);
+    expect(called.message).toContain(`was not sent within 100 ms: ${why}`);
+  });
+
   it('closing while it connects ends the attempt and leaves nothing open', async () => {
     const connected = new Collector<Socket>();
     const rabbit = warren(await listener(connected.push), { connectTimeout: '20s' });

@@ -115,6 +115,11 @@ export class Connection {
     return inTime(this.options.clock, patience, waiting, () => this.notOpened(patience));
   }
 
+  /** Why it is not open, as far as that is known. */
+  get trouble(): string | undefined {
+    return this.state === 'open' ? undefined : this.lastError?.message;
+  }
+
   /** Opens a channel of the current life. Rejects when there is none. */
   async openChannel(kind: 'plain' | 'confirm'): Promise<LiveChannel> {
     const { model } = this;
@@ -223,7 +228,7 @@ export class Connection {
       // Whoever destroys the socket does not wait for events that may have come before we listened.
       this.kill.signal.addEventListener('abort', () => resolve(reason), { once: true });
     });
-    onSilence(model, this.kill.signal, (why) => ((reason = why), this.kill.abort()));
+    const blocked = onSilence(model, this.kill.signal, (why) => ((reason = why), this.kill.abort()));
     model.on('blocked', (why: string) => this.setBlocked(true, why));
     model.on('unblocked', () => this.setBlocked(false, ''));
     this.model = model;
@@ -239,7 +244,7 @@ export class Connection {
       this.options.onEvent({ kind: 'open', endpoint: label, life: this.life, direct });
       for (const waiter of this.waiters.splice(0)) waiter.resolve();
     }
-    const why = await ended;
+    const why = blocked(await ended);
     this.endLife(why);
     if (!this.isClosed()) this.options.onEvent({ kind: 'lost', reason: why });
     return 'was-open';

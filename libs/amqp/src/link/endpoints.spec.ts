@@ -77,6 +77,18 @@ describe('endpoints', () => {
 });
 
 describe('refusal', () => {
+  it.each([
+    ['ENOTFOUND', 'no such host name'],
+    ['EAI_AGAIN', 'DNS'],
+    ['ECONNREFUSED', 'nothing listens on that port'],
+    ['ECONNRESET', 'accepts connections and ends them'],
+    ['EHOSTUNREACH', 'no route'],
+  ])('%s is said as what it is', (code, hint) => {
+    const error = refusal(Object.assign(new Error('x'), { code }), 'amqp://h:5672/');
+    expect(error).toMatchObject({ reason: 'host', hint: expect.stringContaining(hint) });
+    expect(error.message).toContain(`cannot reach amqp://h:5672/ (${code})`);
+  });
+
   const failed = (message: string, code?: string | number): Error =>
     Object.assign(new Error(message), { code });
   it.each([

@@ -57,10 +57,26 @@ export function refusal(error: unknown, label: string): RabbitError {
     );
   }
   if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE)$/.test(code)) {
-    return refused('host', `cannot reach ${label} (${code})`, 'is RabbitMQ running there?');
+    return refused(
+      'host',
+      `cannot reach ${label} (${code})`,
+      HOST_HINTS[code] ?? 'is RabbitMQ running there?',
+    );
   }
   return refused('protocol', `${label} ended the handshake: ${text}`, 'does it speak AMQP 0-9-1?');
 }
+
+/** What each of the codes of a socket means. */
+const HOST_HINTS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'no such host name: check its spelling, and the DNS of this machine',
+  EAI_AGAIN: 'the DNS of this machine does not answer',
+  EHOSTUNREACH: 'no route leads there from this machine',
+  ENETUNREACH: 'no route leads there from this machine',
+  ECONNREFUSED: 'nothing listens on that port: is RabbitMQ running there?',
+  ECONNRESET:
+    'something there accepts connections and ends them: is RabbitMQ starting, or does it expect TLS?',
+  EPIPE: 'something there accepts connections and ends them: is RabbitMQ starting, or does it expect TLS?',
+};
 
 function refused(
   reason: ConnectionRefusedError['reason'],

@@ -31,6 +31,8 @@ export function keyOf(orderBy: OrderBy): KeyOf {
     if (key === undefined || key === null) return undefined;
     if (typeof key === 'string') return key;
     if (typeof key === 'number' || typeof key === 'bigint') return String(key);
+    // Where it is a promise, its rejection would end the process.
+    if (key instanceof Promise) key.catch(() => undefined);
     throw noKey(`${what} is neither text nor a number, but ${kindOf(key)}`);
   };
 }

@@ -16,7 +16,7 @@ export class UnroutableError extends RabbitError {
         ? `no queue '${routingKey}': ${messageOf(messageId)} came back`
         : `no queue of exchange '${exchange}' is bound for '${routingKey}': ${messageOf(messageId)} came back`,
       exchange === ''
-        ? 'start its consumer first or check the name'
+        ? 'start its consumer first or check the name; the log of a process that consumes it says what the broker refused'
         : 'bind a queue, or publish without mandatory',
     );
   }

@@ -19,7 +19,7 @@ function destinations() {
     connection: connection as unknown as Connection,
     clock: systemClock,
     refusals: new Refusals({
-      connection: connection as unknown as Connection,
+      connection: connection,
       clock: systemClock,
       onForbidden: () => undefined,
     }),

@@ -18,6 +18,7 @@ import { channelRefusal, isToBlame, type Refusals } from './channel-refusal.js';
 import { ControlLine, type ControlTarget } from './control-line.js';
 import type { Destinations } from './destinations.js';
 import { Entry, Inbox, type PendingCall } from './inbox.js';
+import { noConnection } from './sender.js';
 import { WaitingRoom } from './waiting-room.js';
 
 /** What a reply line is made from. */
@@ -115,7 +116,7 @@ export class ReplyLine {
     if (this.isSent(id)) return undefined;
     const { connection } = this.options;
     if (connection.blocked) return 'the broker blocks publishing (memory or disk alarm)';
-    if (connection.state !== 'open') return 'there is no connection';
+    if (connection.state !== 'open') return noConnection(connection);
     return this.isOpen() ? 'its exchange could not be looked up' : 'the broker takes messages too slowly';
   }
 

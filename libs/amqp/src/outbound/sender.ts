@@ -300,7 +300,8 @@ export class Sender {
   private whyClosed(): string {
     const { connection } = this.options;
     if (connection.blocked) return 'the broker blocks publishing (memory or disk alarm)';
-    return connection.state === 'open' ? 'the broker takes messages too slowly' : 'there is no connection';
+    if (connection.state === 'open') return 'the broker takes messages too slowly';
+    return noConnection(connection);
   }
 
   private tellFull(): void {
@@ -334,6 +335,11 @@ export function refusals({
 }: Pick<SenderOptions, 'connection' | 'clock' | 'settings'>): Refusals {
   const onForbidden = (error: Error): void => settings.logger.error(printable(describeError(error)));
   return new Refusals({ connection, clock, onForbidden });
+}
+
+/** For what could not even be sent. */
+export function noConnection({ trouble }: Connection): string {
+  return trouble === undefined ? 'there is no connection' : `there is no connection: ${trouble}`;
 }
 
 function closedEarly(): Error {

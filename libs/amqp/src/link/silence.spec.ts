@@ -1,0 +1,37 @@
+import { EventEmitter } from 'node:events';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import type { ChannelModel } from 'amqplib';
+import { onSilence } from './silence.js';
+
+afterEach(() => void jest.restoreAllMocks());
+
+/** What a silent peer's connection says of its end, `ms` after it was last looked at. */
+function end(...ms: number[]): string[] {
+  let now = 1_000;
+  jest.spyOn(performance, 'now').mockImplementation(() => now);
+  const connection = { heartbeat: 10, stream: { bytesRead: 5 } };
+  const model = Object.assign(new EventEmitter(), { connection }) as unknown as ChannelModel;
+  const over = new AbortController();
+  const reason = onSilence(model, over.signal, () => undefined);
+  const said = ms.map((each) => {
+    now += each;
+    return reason('closed');
+  });
+  over.abort();
+  return said;
+}
+
+describe('the end of a connection', () => {
+  it('of a process that was busy for long is told as that', () => {
+    expect(end(500, 35_500)).toEqual([
+      'closed',
+      "no heartbeat; this process's event loop was blocked for 35s (closed)",
+    ]);
+  });
+
+  it('long after that, or without it, is only what it is', () => {
+    const calm = Array.from({ length: 30 }, () => 500);
+    expect(end(35_500, ...calm).at(-1)).toBe('closed');
+    expect(end(...calm)).toEqual(calm.map(() => 'closed'));
+  });
+});
