@@ -152,4 +152,33 @@ onEachBroker('a call that never left', (broker) => {
     });
     (await handled.one()).abort(new Error('over'));
   });
+
+  it('gives its place to the next one', async () => {
+    const { broker: client } = warren('amqp://127.0.0.1:1', { rpc: { maxPending: 2 } });
+    for (let n = 0; n < 3; n++) {
+      const calls = [1, 2].map(() => rejection(client.request('nobody', 1, { timeout: '50ms' })));
+      for (const error of await Promise.all(calls)) expect(error.code).toBe('WARREN_RPC_NOT_SENT');
+    }
+  });
+});
+
+onEachBroker('a request that is tried again', (broker) => {
+  it('is answered with the error when the next wait would end after the time of its caller', async () => {
+    const attempts = new Collector<number>();
+    const fail = (delivery: Delivery): string => {
+      attempts.push(delivery.attempt);
+      if (delivery.attempt === 1) throw new Error('not yet');
+      return 'done';
+    };
+    const { broker: rabbit } = await warren(broker.url)
+      .rpc('soon', fail, { retry: { attempts: 2, delays: ['50ms'] } })
+      .rpc('too.late', fail, { retry: { attempts: 2, delays: ['1m'] } })
+      .open();
+    expect(await rabbit.request('soon', 1)).toBe('done');
+    const began = performance.now();
+    const error = await rejection(rabbit.request('too.late', 1, { timeout: '8s' }));
+    expect(error).toMatchObject({ code: 'WARREN_RPC_REMOTE' });
+    expect(performance.now() - began).toBeLessThan(7_000);
+    expect(attempts.all).toEqual([1, 2, 1]);
+  });
 });

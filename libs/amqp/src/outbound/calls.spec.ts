@@ -1,0 +1,96 @@
+// Calls under way: what ends them, what they hold, and what they leave behind.
+import { getEventListeners } from 'node:events';
+import { describe, expect, it } from '@jest/globals';
+import { systemClock } from '../model/clock.js';
+import { Deadlines } from '../model/deadlines.js';
+import type { OutgoingMessage, ReceivedMessage } from '../model/message.js';
+import { Call } from './call.js';
+import { GatherCall, type GatherResult } from './gather-call.js';
+import { Entry, Inbox } from './inbox.js';
+import { Leaving } from './leaving.js';
+
+const message = {
+  ...{ exchange: '', routingKey: 'q', content: Buffer.alloc(0), mandatory: true },
+  properties: { correlationId: 'c' },
+} as OutgoingMessage;
+
+const reply = (run: string | undefined, bytes = 1): ReceivedMessage =>
+  ({
+    content: Buffer.alloc(bytes),
+    properties: { correlationId: 'c', headers: run === undefined ? {} : { 'x-warren-run': run } },
+  }) as unknown as ReceivedMessage;
+
+function calling(signal: AbortSignal, settled: unknown[] = []): Call {
+  const deadlines = new Deadlines(systemClock);
+  const by = { deadlines, whyUnsent: () => undefined, again: () => undefined, ended: () => undefined };
+  const reading = { codecs: undefined as never, codec: undefined, known: new Map(), maxBytes: 1_000 };
+  const leaving = new Leaving(signal, undefined, systemClock);
+  const options = { message, timeout: 60_000, leaving, reading, resends: 0 };
+  return new Call(
+    options,
+    by,
+    (value) => settled.push(value),
+    (error) => settled.push(error),
+  );
+}
+
+function gathering(expect: number, maxBytes = 1_000_000): { call: GatherCall; results: GatherResult[] } {
+  const results: GatherResult[] = [];
+  const call = new GatherCall({
+    ...{ message, timeout: 60_000, expect, maxBytes, whyUnsent: () => undefined },
+    leaving: new Leaving(undefined, undefined, systemClock),
+    deadlines: new Deadlines(systemClock),
+    onEnd: (result) => results.push(result),
+  });
+  return { call, results };
+}
+
+describe('a call', () => {
+  it('leaves no listener on a signal that lives longer', () => {
+    const { signal } = new AbortController();
+    const call = calling(signal);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    call.onReply(reply(undefined));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  it('that waits to be sent outlives the loss of the channel; one that was sent does not', () => {
+    const inbox = new Inbox();
+    const settled: unknown[] = [];
+    const { signal } = new AbortController();
+    const entry = new Entry(calling(signal, settled), () => undefined);
+    inbox.add(entry);
+    inbox.lost('gone');
+    expect(settled).toEqual([]);
+    entry.sent = true;
+    inbox.lost('gone');
+    expect(settled).toMatchObject([{ code: 'WARREN_RPC_CONNECTION_LOST' }]);
+  });
+});
+
+describe('a gathering call', () => {
+  it('counts each instance once', () => {
+    const { call, results } = gathering(2);
+    call.onReply(reply('a'));
+    call.onReply(reply('a'));
+    expect(results).toEqual([]);
+    call.onReply(reply('b'));
+    expect(results).toMatchObject([{ replies: [{}, {}] }]);
+  });
+
+  it('takes 10 000 answers at most, whatever is expected', () => {
+    const { call, results } = gathering(Infinity);
+    for (let n = 1; n < 10_000; n++) call.onReply(reply(`${n}`));
+    expect(results).toEqual([]);
+    call.onReply(reply('last'));
+    expect(results).toHaveLength(1);
+  });
+
+  it('holds so many bytes at most', () => {
+    const { call, results } = gathering(Infinity, 10);
+    call.onReply(reply('a', 10));
+    expect(results).toEqual([]);
+    call.onReply(reply('b', 1));
+    expect(results).toMatchObject([{ error: { code: 'WARREN_RPC_PROTOCOL' }, left: true }]);
+  });
+});
