@@ -1,9 +1,9 @@
 // Direct and fanout routing, and bindings as such: how many copies, which key, what a refused binding says.
 import { expect, it } from '@jest/globals';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { channelRefusal, Session } from './session.js';
 
-onEachBroker('Bindings', (broker) => {
+onEachVersion('Bindings', (broker) => {
   it('of a direct exchange take messages whose key is the same, letter by letter', async () => {
     const session = await Session.open(broker);
     const exchange = await session.exchange('direct');
@@ -152,7 +152,7 @@ onEachBroker('Bindings', (broker) => {
     const exchange = await session.exchange('fanout');
     const queue = await session.bound(exchange, ['']);
     await session.channel.deleteQueue(queue);
-    await session.channel.assertQueue(queue, { durable: false });
+    await session.channel.assertQueue(queue);
     await session.publish(exchange, '', 'to nobody');
     expect(await session.drain(queue)).toEqual([]);
   });

@@ -1,10 +1,11 @@
 // Publisher confirms and mandatory returns: every publish gets one answer, and which.
 import { expect, it } from '@jest/globals';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
+import { within } from '../support/events.js';
 import { collector } from '../support/events.js';
 import { channelRefusal, fresh, Session } from './session.js';
 
-onEachBroker('Confirms', (broker) => {
+onEachVersion('Confirms', (broker) => {
   it('come for every message', async () => {
     const session = await Session.open(broker);
     const queue = await session.queue();
@@ -53,7 +54,7 @@ onEachBroker('Confirms', (broker) => {
   });
 });
 
-onEachBroker('A mandatory message', (broker) => {
+onEachVersion('A mandatory message', (broker) => {
   it('that no queue takes comes back whole, with 312', async () => {
     const session = await Session.open(broker);
     const exchange = await session.exchange('topic');
@@ -121,4 +122,21 @@ onEachBroker('A mandatory message', (broker) => {
     await expect(session.publish('', queue, 'x', { mandatory: true })).rejects.toThrow('message nacked');
     expect(returned.all).toEqual([]);
   });
+
+  it.each([
+    [10, 30],
+    [500, 1_000],
+    [40, 200_000],
+    [1, 5_000_000],
+  ])(
+    'are not waited for by a close right behind %d publishes of %d bytes, which ends well',
+    async (count, size) => {
+      const { connection, channel } = await Session.open(broker);
+      const errors: unknown[] = [];
+      connection.on('error', (error) => errors.push(error));
+      for (let n = 0; n < count; n++) channel.publish('', 'nobody', Buffer.alloc(size), {}, () => undefined);
+      await within(connection.close(), 'the connection to close');
+      expect(errors).toEqual([]);
+    },
+  );
 });

@@ -1,9 +1,9 @@
 // Consumers: tags, exclusivity, cancelling, and how messages are shared out.
 import { expect, it } from '@jest/globals';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { channelRefusal, connectionRefusal, Session } from './session.js';
 
-onEachBroker('A consumer', (broker) => {
+onEachVersion('A consumer', (broker) => {
   it('without a tag gets one from the broker', async () => {
     const session = await Session.open(broker);
     expect((await session.consume(await session.queue())).tag).toMatch(/^amq\.ctag-[A-Za-z0-9_-]{22}$/);
@@ -114,7 +114,7 @@ onEachBroker('A consumer', (broker) => {
   });
 });
 
-onEachBroker('Consumers of one queue', (broker) => {
+onEachVersion('Consumers of one queue', (broker) => {
   it('take turns', async () => {
     const session = await Session.open(broker);
     const queue = await session.queue();

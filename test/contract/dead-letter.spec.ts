@@ -1,7 +1,7 @@
 // Dead letters: when, whereto, and what the broker writes on them.
 import { expect, it } from '@jest/globals';
 import type { ConsumeMessage, GetMessage, Options } from 'amqplib';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { fresh, Session } from './session.js';
 
 interface Death {
@@ -17,7 +17,7 @@ interface Death {
 const deaths = (message: ConsumeMessage | GetMessage): Death[] =>
   message.properties.headers?.['x-death'] ?? [];
 
-onEachBroker('Dead letters', (broker) => {
+onEachVersion('Dead letters', (broker) => {
   const declare = async (
     session: Session,
     options: Options.AssertQueue = {},
@@ -158,19 +158,62 @@ onEachBroker('Dead letters', (broker) => {
     expect(message.properties.headers).toMatchObject({ 'x-first-death-reason': reason });
   });
 
-  it('that die again in the same queue for the same reason count up', async () => {
+  it('that a client publishes again with their headers count on, and since 4.0 begin at one', async () => {
     const session = await Session.open(broker);
     const { queue, dead } = await declare(session);
     await session.send(queue, ['x']);
     for (let round = 0; round < 2; round++) {
       await kill(session, queue);
       const message = await (await session.consume(dead, { noAck: true })).message();
-      expect(deaths(message)).toMatchObject([{ count: round + 1 }]);
+      expect(deaths(message)).toMatchObject([{ count: broker.since('4.0') ? 1 : round + 1 }]);
       const options = { headers: message.properties.headers };
       await session.publish('', queue, 'x', options);
       await session.channel.deleteQueue(dead);
-      await session.channel.assertQueue(dead, { durable: false });
+      await session.channel.assertQueue(dead);
     }
+  });
+
+  it('tell their last death since 4.0, and forget what a client claims', async () => {
+    const session = await Session.open(broker);
+    const { queue, dead } = await declare(session);
+    const claimed = {
+      'x-death': [{ queue, reason: 'rejected', count: 7 }],
+      'x-first-death-queue': 'elsewhere',
+    };
+    await session.send(queue, ['x'], { headers: claimed });
+    await kill(session, queue);
+    const message = await (await session.consume(dead)).message();
+    const last = {
+      'x-last-death-reason': 'rejected',
+      'x-last-death-queue': queue,
+      'x-last-death-exchange': '',
+    };
+    if (broker.since('4.0')) {
+      expect(message.properties.headers).toMatchObject({ ...last, 'x-first-death-queue': queue });
+      expect(deaths(message)).toMatchObject([{ count: 1 }]);
+    } else {
+      expect(Object.keys(message.properties.headers ?? {})).not.toContain('x-last-death-queue');
+      expect(message.properties.headers).toMatchObject({ 'x-first-death-queue': 'elsewhere' });
+      expect(deaths(message)).toMatchObject([{ count: 8 }]);
+    }
+  });
+
+  it('that go in a circle of the broker count on in every version', async () => {
+    const session = await Session.open(broker);
+    const [one, two] = [fresh('queue'), fresh('queue')];
+    const to = (key: string): object => ({ deadLetterExchange: '', deadLetterRoutingKey: key });
+    await session.channel.assertQueue(one, to(two));
+    await session.channel.assertQueue(two, { ...to(one), messageTtl: 10 });
+    await session.send(one, ['x']);
+    const consumer = await session.consume(one);
+    for (let n = 0; n < 2; n++) session.channel.reject(await consumer.message(), false);
+    const message = await consumer.message();
+    expect(deaths(message)).toMatchObject([
+      { queue: two, reason: 'expired', count: 2 },
+      { queue: one, reason: 'rejected', count: 2 },
+    ]);
+    expect(message.properties.headers).toMatchObject({ 'x-first-death-queue': one });
+    if (broker.since('4.0')) expect(message.properties.headers).toMatchObject({ 'x-last-death-queue': two });
   });
 
   it('that die elsewhere list their latest death first and remember the first one', async () => {
@@ -201,7 +244,6 @@ onEachBroker('Dead letters', (broker) => {
     const exchange = await session.exchange('fanout');
     const witness = await session.bound(exchange, ['']);
     const options = (next: string): Options.AssertQueue => ({
-      durable: false,
       messageTtl: 10,
       deadLetterExchange: next === two ? exchange : '',
       deadLetterRoutingKey: next,
@@ -231,7 +273,6 @@ onEachBroker('Dead letters', (broker) => {
     const session = await Session.open(broker);
     const queue = fresh('queue');
     await session.channel.assertQueue(queue, {
-      durable: false,
       deadLetterExchange: '',
       deadLetterRoutingKey: queue,
     });

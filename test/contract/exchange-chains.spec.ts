@@ -1,10 +1,10 @@
 // Messages that pass through more than one exchange: exchange-to-exchange bindings, alternate exchanges,
 // and the sender's own CC and BCC.
 import { expect, it } from '@jest/globals';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { channelRefusal, fresh, Session } from './session.js';
 
-onEachBroker('Exchange-to-exchange bindings', (broker) => {
+onEachVersion('Exchange-to-exchange bindings', (broker) => {
   it('pass on what matches, with the exchange and key that the publisher used', async () => {
     const session = await Session.open(broker);
     const [source, target] = [await session.exchange('topic'), await session.exchange('fanout')];
@@ -94,7 +94,7 @@ onEachBroker('Exchange-to-exchange bindings', (broker) => {
   });
 });
 
-onEachBroker('An alternate exchange', (broker) => {
+onEachVersion('An alternate exchange', (broker) => {
   it('gets what the exchange cannot route, and only that', async () => {
     const session = await Session.open(broker);
     const spare = await session.exchange('fanout');
@@ -156,7 +156,7 @@ onEachBroker('An alternate exchange', (broker) => {
   });
 });
 
-onEachBroker('CC and BCC', (broker) => {
+onEachVersion('CC and BCC', (broker) => {
   it('add routing keys; CC stays visible, BCC does not', async () => {
     const session = await Session.open(broker);
     const queues = [await session.queue(), await session.queue(), await session.queue()] as const;

@@ -1,6 +1,6 @@
 // Exchanges as things that are declared, compared, used up and deleted; what they route is in other files.
 import { expect, it } from '@jest/globals';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { channelRefusal, connectionRefusal, fresh, Session } from './session.js';
 
 const predeclared = [
@@ -12,7 +12,7 @@ const predeclared = [
   'amq.rabbitmq.trace',
 ];
 
-onEachBroker('Exchanges', (broker) => {
+onEachVersion('Exchanges', (broker) => {
   it.each(predeclared)('are there from the start: %s', async (name) => {
     const { channel } = await Session.open(broker);
     await expect(channel.checkExchange(name)).resolves.toBeDefined();
@@ -87,11 +87,17 @@ onEachBroker('Exchanges', (broker) => {
     );
   });
 
-  it('of an unknown type are refused with 503, which ends the connection', async () => {
+  it('of an unknown type are refused: 406, until 4.0 503, which ends the connection', async () => {
     const { channel, connection } = await Session.open(broker);
-    expect(
-      await connectionRefusal(connection, () => channel.assertExchange(fresh('exchange'), 'no-such-type')),
-    ).toBe("503 COMMAND_INVALID - unknown exchange type 'no-such-type'");
+    const declare = (): unknown => channel.assertExchange(fresh('exchange'), 'no-such-type');
+    if (broker.since('4.0'))
+      expect(await channelRefusal(channel, declare)).toBe(
+        "406 PRECONDITION_FAILED - unknown exchange type 'no-such-type'",
+      );
+    else
+      expect(await connectionRefusal(connection, declare)).toBe(
+        "503 COMMAND_INVALID - unknown exchange type 'no-such-type'",
+      );
   });
 
   it('that do not exist fail a passive declare with 404', async () => {

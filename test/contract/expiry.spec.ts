@@ -1,14 +1,14 @@
 // Messages and queues that expire. Nothing here compares times: a dead-letter queue, a consumer or the order of
 // two expiries says what happened.
 import { expect, it } from '@jest/globals';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { until } from '../support/events.js';
 import { channelRefusal, Session } from './session.js';
 
 const SOON = 30;
 const NEVER = 3_600_000;
 
-onEachBroker('Expiry', (broker) => {
+onEachVersion('Expiry', (broker) => {
   const withDeadLetters = async (
     session: Session,
     args: object = {},

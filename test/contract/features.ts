@@ -40,6 +40,12 @@ export const features = {
   requeueByConsumer: missing(
     'What several consumers or gets of one channel held and gave back at once returns in one step, by age; RabbitMQ returns it consumer by consumer, which can show in what a full priority queue drops first.',
   ),
+  deepTables: missing(
+    'A field table nested more than 64 levels deep is refused with 502, which closes the connection; RabbitMQ takes it.',
+  ),
+  countsOfDeadLetters: missing(
+    'A dead letter begins its delivery count anew in the next quorum queue; RabbitMQ 4 carries the count on.',
+  ),
 } as const satisfies Record<string, BrokerFeature>;
 
 /** Name of a difference. */

@@ -1,9 +1,9 @@
 // The protocol below any client library: headers, frames and methods that are wrong, and what the broker replies.
 import { afterEach, expect, it } from '@jest/globals';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { RawClient, shortString } from './raw-client.js';
 
-onEachBroker('Frames', (broker) => {
+onEachVersion('Frames', (broker) => {
   const open: RawClient[] = [];
   const ready = async (options?: { heartbeat?: number; frameMax?: number }): Promise<RawClient> => {
     const client = await RawClient.ready(broker.url, options);
@@ -19,24 +19,43 @@ onEachBroker('Frames', (broker) => {
     for (const client of open.splice(0)) client.destroy();
   });
 
+  const MINE = 'AMQP\x00\x00\x09\x01';
+  const VERSION_1 = 'AMQP\x03\x01\x00\x00';
+
   it.each([
-    ['another version', 'AMQP\x00\x00\x09\x09'],
-    ['another protocol', 'GET / HT'],
-  ])('of %s are answered with the header that the broker speaks, then the end', async (_, header) => {
+    ['another revision', 'AMQP\x00\x00\x09\x09', MINE],
+    ['version 0-10', 'AMQP\x01\x01\x00\x0a', VERSION_1],
+    ['another protocol', 'GET / HT', VERSION_1],
+  ])('of %s are answered with a header that the broker speaks, then the end', async (_, header, since4) => {
     const client = socket();
     client.bytes(Buffer.from(header, 'latin1'));
     await client.ended();
-    expect(client.rest.toString('latin1')).toBe('AMQP\x00\x00\x09\x01');
+    expect(client.rest.toString('latin1')).toBe(broker.since('4.0') ? since4 : MINE);
   });
 
-  it('begin with version 0-9, PLAIN and AMQPLAIN, and the locale en_US', async () => {
+  it.each([
+    ['0-9 as its specification has it', 'AMQP\x01\x01\x00\x09', true],
+    ['0-8', 'AMQP\x01\x01\x08\x00', false],
+    ['0-9 as QPid has it', 'AMQP\x01\x01\x09\x01', false],
+  ])('of version %s may begin', async (_, header, since4) => {
+    const client = socket();
+    client.bytes(Buffer.from(header, 'latin1'));
+    if (since4 || !broker.since('4.0')) await client.expect('10.10');
+    else await client.ended();
+  });
+
+  it('begin with version 0-9, PLAIN and AMQPLAIN, since 4.0 ANONYMOUS, and the locale en_US', async () => {
     const client = socket();
     client.bytes(Buffer.from('AMQP\x00\x00\x09\x01', 'latin1'));
     const { payload } = await client.expect('10.10');
     expect([payload.readUInt8(0), payload.readUInt8(1)]).toEqual([0, 9]);
     const afterTable = payload.subarray(6 + payload.readUInt32BE(2));
     const mechanisms = afterTable.toString('utf8', 4, 4 + afterTable.readUInt32BE(0));
-    expect(mechanisms.split(' ').sort()).toEqual(['AMQPLAIN', 'PLAIN']);
+    expect(mechanisms.split(' ').sort()).toEqual([
+      'AMQPLAIN',
+      ...(broker.since('4.0') ? ['ANONYMOUS'] : []),
+      'PLAIN',
+    ]);
     expect(afterTable.toString('utf8')).toMatch(/en_US$/);
   });
 
@@ -77,9 +96,20 @@ onEachBroker('Frames', (broker) => {
   });
 
   it('larger than agreed are a frame error: 501', async () => {
-    const client = await ready({ frameMax: 4096 });
-    client.frame(3, 1, Buffer.alloc(5000));
+    const client = await ready({ frameMax: 8192 });
+    client.frame(3, 1, Buffer.alloc(9000));
     expect(await client.closeReply()).toMatch(/^501 FRAME_ERROR - .*frame/i);
+  });
+
+  it('may be agreed to be as small as 4096 bytes, since 4.3 as 8192', async () => {
+    const vhost = decodeURIComponent(new URL(broker.url).pathname.slice(1)) || '/';
+    for (const frameMax of broker.since('4.3') ? [8192] : [8192, 8191, 4096]) {
+      const client = socket();
+      await client.startOk(broker.url);
+      await client.tuneOk({ frameMax });
+      client.openVhost(vhost);
+      await client.expect('10.41');
+    }
   });
 
   it('with a body that nobody announced are unexpected: 505', async () => {

@@ -1,10 +1,10 @@
 // basic.get: one message at a time, for tools and peeking.
 import { expect, it } from '@jest/globals';
 import type { GetMessage } from 'amqplib';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { channelRefusal, Session, text } from './session.js';
 
-onEachBroker('Getting a message', (broker) => {
+onEachVersion('Getting a message', (broker) => {
   it('from an empty queue gives none', async () => {
     const session = await Session.open(broker);
     expect(await session.channel.get(await session.queue())).toBe(false);

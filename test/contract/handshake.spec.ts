@@ -1,14 +1,14 @@
 // How a connection begins: what the broker says of itself, whom it lets in, and what it says to the others.
 import { expect, it } from '@jest/globals';
 import { credentials } from 'amqplib';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { nextEvent } from '../support/events.js';
 import { handshakeRefusal, Session } from './session.js';
 
 const REFUSED = (mechanism: string): string =>
   `403 ACCESS_REFUSED - Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`;
 
-onEachBroker('A connection', (broker) => {
+onEachVersion('A connection', (broker) => {
   const changed = (change: (url: URL) => void): string => {
     const url = new URL(broker.url);
     change(url);
@@ -72,11 +72,11 @@ onEachBroker('A connection', (broker) => {
     expect((connection.connection as unknown as { heartbeat: number }).heartbeat).toBe(7);
   });
 
-  it.each([0, 1, 4088, 4089, 100_000])(
-    'with frames of 4096 bytes carries a body of %d bytes whole',
+  it.each([0, 1, 8184, 8185, 100_000])(
+    'with frames of 8192 bytes carries a body of %d bytes whole',
     async (size) => {
       const session = await Session.open(broker, {
-        url: changed((url) => url.searchParams.set('frameMax', '4096')),
+        url: changed((url) => url.searchParams.set('frameMax', '8192')),
       });
       const queue = await session.queue();
       const body = Buffer.alloc(size, 'abcdefg');

@@ -1,9 +1,9 @@
 // Queues with a length: who has to go, and who is told.
 import { expect, it } from '@jest/globals';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { Session } from './session.js';
 
-onEachBroker('A queue with a length', (broker) => {
+onEachVersion('A queue with a length', (broker) => {
   it('drops from its head', async () => {
     const session = await Session.open(broker);
     const queue = await session.queue({ maxLength: 2 });

@@ -1,9 +1,9 @@
 // Prefetch: how many unsettled messages a consumer or a channel may hold, and what does not count.
 import { expect, it } from '@jest/globals';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { fresh, Session } from './session.js';
 
-onEachBroker('Prefetch', (broker) => {
+onEachVersion('Prefetch', (broker) => {
   it('holds back what is more than the limit until an ack', async () => {
     const session = await Session.open(broker);
     const queue = await session.queue();
@@ -26,19 +26,22 @@ onEachBroker('Prefetch', (broker) => {
     expect(await session.channel.checkQueue(queue)).toMatchObject({ messageCount: 1 });
   });
 
-  it('counts for the whole channel when it is global', async () => {
+  it('counts for the whole channel when it is global, and since 4.3 for each consumer all the same', async () => {
     const session = await Session.open(broker);
     const queue = await session.queue();
     await session.channel.prefetch(1, true);
     const [one, two] = [await session.consume(queue), await session.consume(queue)];
     await session.send(queue, ['a', 'b']);
     const first = await one.message();
-    expect(await session.channel.checkQueue(queue)).toMatchObject({ messageCount: 1 });
+    const { messageCount } = await session.channel.checkQueue(queue);
+    // 4.0 does the one or the other, as it is set up.
+    const expected = broker.since('4.3') ? [0] : broker.since('4.0') ? [0, 1] : [1];
+    expect(expected).toContain(messageCount);
     session.channel.ack(first);
     expect(await two.bodies(1)).toEqual(['b']);
   });
 
-  it('that is raised for the channel lets the rest through at once', async () => {
+  it('that is raised for the channel lets the rest through at once, until 4.0', async () => {
     const session = await Session.open(broker);
     const queue = await session.queue();
     await session.channel.prefetch(1, true);
@@ -46,7 +49,10 @@ onEachBroker('Prefetch', (broker) => {
     await session.send(queue, ['a', 'b', 'c']);
     await consumer.bodies(1);
     await session.channel.prefetch(3, true);
-    expect(await consumer.bodies(2)).toEqual(['b', 'c']);
+    if (!broker.since('4.0')) expect(await consumer.bodies(2)).toEqual(['b', 'c']);
+    // For a consumer it counts from its start.
+    if (broker.since('4.3'))
+      expect(await session.channel.checkQueue(queue)).toMatchObject({ messageCount: 2 });
   });
 
   it('that is changed later counts for new consumers only', async () => {

@@ -1,10 +1,10 @@
 // Queues with priorities: the order in which messages leave.
 import { expect, it } from '@jest/globals';
 import type { GetMessage, Options } from 'amqplib';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { Session } from './session.js';
 
-onEachBroker('A priority queue', (broker) => {
+onEachVersion('A priority queue', (broker) => {
   const filled = async (
     session: Session,
     messages: readonly (readonly [string, number | undefined])[],

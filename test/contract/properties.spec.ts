@@ -1,7 +1,7 @@
 // What a message carries besides its body must arrive as it was sent, down to the type on the wire.
 import { expect, it } from '@jest/globals';
 import type { Options } from 'amqplib';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { channelRefusal, Session } from './session.js';
 
 const properties: readonly (readonly [string, Options.Publish, object])[] = [
@@ -54,7 +54,7 @@ const values: readonly (readonly [string, unknown, unknown])[] = [
   ['a float', { '!': 'float', value: 0.5 }, 0.5],
 ];
 
-onEachBroker('A message keeps', (broker) => {
+onEachVersion('A message keeps', (broker) => {
   it.each(properties)('its %s', async (_, options, expected) => {
     const session = await Session.open(broker);
     const queue = await session.queue();

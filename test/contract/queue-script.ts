@@ -47,7 +47,7 @@ export function queueScript(chance: Random, length: number, consumers: boolean):
     args['x-overflow'] = chance.pick(['drop-head', 'reject-publish', 'reject-publish-dlx']);
   const limited = 'x-max-length' in args || 'x-max-length-bytes' in args;
   return {
-    queue: { durable: false, arguments: args },
+    queue: { arguments: args },
     steps: times(length, (n) => step(chance, n, consumers, consumers || limited)),
   };
 }
@@ -105,7 +105,7 @@ class ScriptRun {
   }
 
   async declare(options: Options.AssertQueue): Promise<void> {
-    await this.#session.channel.assertQueue(this.#dead, { durable: false });
+    await this.#session.channel.assertQueue(this.#dead);
     const deadLetters = { deadLetterExchange: '', deadLetterRoutingKey: this.#dead };
     await this.#session.channel.assertQueue(this.#queue, { ...options, ...deadLetters });
     this.#session = await this.#connection.sibling();

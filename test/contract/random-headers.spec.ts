@@ -14,6 +14,7 @@ const values: readonly unknown[] = [
   5,
   -5,
   300,
+  5000,
   70_000,
   2 ** 40,
   5.5,
@@ -85,10 +86,13 @@ onBothBrokers('Random headers', (embedded, rabbitmq) => {
 });
 
 onEmbedded('Random headers', (embedded) => {
+  // Since 4.0 a time in a header is a number of milliseconds, in a binding one of seconds.
+  const isTime = (value: unknown): boolean => JSON.stringify(value).startsWith('{"!":"timestamp"');
+
   it('let through what equals the binding, whatever its type', async () => {
     const bindings = values.map((value) => ({ value }));
     const answer = await decide(embedded, bindings, bindings);
     // Nothing in a binding asks for presence only, and nothing in a message is no value of another binding.
-    for (const [n, set] of answer.entries()) expect(set).toContain(n);
+    for (const [n, set] of answer.entries()) expect(set.has(n)).toBe(!isTime(values[n]));
   });
 });

@@ -11,6 +11,8 @@ const MANY = 250;
 const words = (chance: Random, from: readonly string[]): string =>
   times(chance.below(6), () => chance.pick(from)).join('.');
 const pattern = (chance: Random): string => words(chance, ['a', 'b', '', '*', '*', '#', '#', 'a*', '##']);
+// RabbitMQ refuses more than two # since 4.3, which the embedded broker does as well.
+const allowed = (one: string): boolean => one.split('.').filter((word) => word === '#').length <= 2;
 const key = (chance: Random): string => words(chance, ['a', 'b', 'a', 'b', 'c', '', '*', '#']);
 
 const decide = (
@@ -28,7 +30,10 @@ const decide = (
 onBothBrokers('Random topics', (embedded, rabbitmq) => {
   it('are decided alike', () =>
     seeded(async (chance) => {
-      const [patterns, keys] = [times(MANY, () => pattern(chance)), times(MANY, () => key(chance))];
+      const [patterns, keys] = [
+        times(MANY, () => pattern(chance)).filter((one) => !rabbitmq.since('4.0') || allowed(one)),
+        times(MANY, () => key(chance)),
+      ];
       const [truth, answer] = [
         await decide(rabbitmq, patterns, keys),
         await decide(embedded, patterns, keys),
@@ -41,7 +46,10 @@ onBothBrokers('Random topics', (embedded, rabbitmq) => {
 onEmbedded('Random topics', (embedded) => {
   it('are decided like the library decides them', () =>
     seeded(async (chance) => {
-      const [patterns, keys] = [times(MANY, () => pattern(chance)), times(MANY, () => key(chance))];
+      const [patterns, keys] = [
+        times(MANY, () => pattern(chance)).filter(allowed),
+        times(MANY, () => key(chance)),
+      ];
       const library = patterns.map(
         (each) => new Set(keys.flatMap((one, n) => (matchesRoutingKey(each, one) ? [n] : []))),
       );

@@ -18,6 +18,7 @@ let names = 0;
 export const fresh = (kind: string): string => `${kind}-${++names}`;
 
 export interface TestConsumer {
+  readonly queue: string;
   readonly tag: string;
   /** Deliveries; null stands for the broker's cancel. */
   readonly got: Collector<ConsumeMessage | null>;
@@ -43,9 +44,9 @@ export class Session {
     return new Session(this.connection, await confirmChannel(this.connection));
   }
 
-  /** Declares a queue with a fresh name; not durable unless told. */
+  /** Declares a queue with a fresh name; durable, because RabbitMQ 4 may refuse others that are not exclusive. */
   async queue(options: Options.AssertQueue = {}): Promise<string> {
-    return (await this.channel.assertQueue(fresh('queue'), { durable: false, ...options })).queue;
+    return (await this.channel.assertQueue(fresh('queue'), options)).queue;
   }
 
   /** Declares an exchange with a fresh name; not durable unless told. */
@@ -92,6 +93,7 @@ export class Session {
     const got = collector<ConsumeMessage | null>(`deliveries from '${queue}'`);
     const { consumerTag } = await this.channel.consume(queue, got.push, options);
     return {
+      queue,
       tag: consumerTag,
       got,
       bodies: async (count) => (await got.take(count)).map(text),

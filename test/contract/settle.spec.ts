@@ -1,12 +1,12 @@
 // Ack, nack, reject, recover: which messages they settle, where requeued ones go, what redelivered says.
 import { expect, it } from '@jest/globals';
 import type { ConsumeMessage, GetMessage } from 'amqplib';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { channelRefusal, Session, text } from './session.js';
 
 const letters = ['a', 'b', 'c', 'd', 'e'];
 
-onEachBroker('Settling', (broker) => {
+onEachVersion('Settling', (broker) => {
   // Five messages, all delivered and held on a channel of their own; what comes back is read through the other.
   const held = async (): Promise<{
     reader: Session;

@@ -1,9 +1,9 @@
 // Single active consumer: one gets everything, the next takes over when it leaves.
 import { expect, it } from '@jest/globals';
-import { onEachBroker } from '../support/brokers.js';
+import { onEachVersion } from '../support/brokers.js';
 import { channelRefusal, Session, text } from './session.js';
 
-onEachBroker('A queue with a single active consumer', (broker) => {
+onEachVersion('A queue with a single active consumer', (broker) => {
   const declare = (session: Session): Promise<string> =>
     session.queue({ arguments: { 'x-single-active-consumer': true } });
 

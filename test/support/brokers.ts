@@ -14,6 +14,10 @@ export type BrokerKind = 'embedded' | 'rabbitmq';
 /** What a test sees of the broker that it runs on. */
 export interface TestBroker {
   readonly kind: BrokerKind;
+  /** Version of RabbitMQ that it is, or imitates: `4.3`. Like `url`, only there while tests run. */
+  readonly line: string;
+  /** Whether it is of that line or a later one. */
+  since(line: string): boolean;
   /** URL of this file's vhost. Only there while tests run, not while they are registered. */
   readonly url: string;
   /** A connection with an error listener, closed after the test. */
@@ -39,6 +43,12 @@ export function onEachBroker(title: string, body: (broker: TestBroker) => void):
   onRabbitMQ(title, body);
 }
 
+/** Registers what is true of RabbitMQ itself: on it, and on the embedded broker in each version that it imitates. */
+export function onEachVersion(title: string, body: (broker: TestBroker) => void): void {
+  onEachBroker(title, body);
+  if (!process.env.WARREN_ONLY_RABBITMQ) register(title, new Embedded('3.10'), body);
+}
+
 /** Registers tests that only make sense on the embedded broker. */
 export function onEmbedded(title: string, body: (broker: TestBroker) => void): void {
   if (!process.env.WARREN_ONLY_RABBITMQ) register(title, new Embedded(), body);
@@ -49,21 +59,22 @@ export function onRabbitMQ(title: string, body: (broker: TestBroker) => void): v
   if (process.env.RABBITMQ_URL) register(title, new RabbitMQ(), body);
 }
 
-/** Registers tests that compare the two; like onRabbitMQ. */
+/** Registers tests that compare the two, the embedded one in the version of the other; like onRabbitMQ. */
 export function onBothBrokers(
   title: string,
   body: (embedded: TestBroker, rabbitmq: TestBroker) => void,
 ): void {
   if (!process.env.RABBITMQ_URL) return;
-  const brokers = [new Embedded(), new RabbitMQ()] as const;
+  const rabbitmq = new RabbitMQ();
+  const embedded = new Embedded(() => rabbitmq.line);
   describe(`${title} (embedded against RabbitMQ)`, () => {
-    for (const broker of brokers) live(broker);
-    body(...brokers);
+    for (const broker of [rabbitmq, embedded]) live(broker);
+    body(embedded, rabbitmq);
   });
 }
 
 function register(title: string, broker: Embedded | RabbitMQ, body: (broker: TestBroker) => void): void {
-  describe(`${title} (${broker.kind === 'embedded' ? 'embedded' : 'RabbitMQ'})`, () => {
+  describe(`${title} (${broker.title})`, () => {
     live(broker);
     body(broker);
   });
@@ -96,11 +107,34 @@ class Connections {
   }
 }
 
+/** Lines as numbers: `3.10` comes before `4.0`. */
+function isSince(line: string, wanted: string): boolean {
+  const [[major = 0, minor = 0], [asked = 0, least = 0]] = [line, wanted].map((each) =>
+    each.split('.').map(Number),
+  );
+  return major === asked ? minor >= least : major > asked;
+}
+
 class Embedded implements TestBroker {
   readonly kind = 'embedded';
+  readonly title: string;
   readonly connections = new Connections();
+  readonly #wanted: () => string;
   #broker: EmbeddedBroker | undefined;
   #vhosts = 0;
+
+  constructor(wanted: string | (() => string) = '4.3') {
+    this.title = wanted === '3.10' ? 'embedded as 3.10' : 'embedded';
+    this.#wanted = typeof wanted === 'string' ? () => wanted : wanted;
+  }
+
+  get line(): string {
+    return this.since('4.0') ? '4.3' : '3.10';
+  }
+
+  since(line: string): boolean {
+    return isSince(this.#wanted(), line) || (isSince(this.#wanted(), '4.0') && isSince('4.3', line));
+  }
 
   get url(): string {
     return started(this.#broker).url;
@@ -108,7 +142,8 @@ class Embedded implements TestBroker {
 
   async start(): Promise<void> {
     const { EmbeddedBroker } = await import('@warren/embedded');
-    this.#broker = await EmbeddedBroker.start({ port: 0 });
+    const version = this.since('4.0') ? '4' : '3.10';
+    this.#broker = await EmbeddedBroker.start({ port: 0, version });
   }
 
   async stop(): Promise<void> {
@@ -137,17 +172,29 @@ class Embedded implements TestBroker {
 // A user of its own as well as a vhost: the management API closes all connections of one user at once.
 class RabbitMQ implements TestBroker {
   readonly kind = 'rabbitmq';
+  readonly title = 'RabbitMQ';
   readonly connections = new Connections();
   readonly #user = `warren-test-${randomBytes(6).toString('hex')}`;
   readonly #password = randomBytes(12).toString('hex');
   readonly #vhosts: string[] = [];
   #url: string | undefined;
+  #line: string | undefined;
 
   get url(): string {
     return started(this.#url);
   }
 
+  get line(): string {
+    return started(this.#line);
+  }
+
+  since(line: string): boolean {
+    return isSince(this.line, line);
+  }
+
   async start(): Promise<void> {
+    const { rabbitmq_version } = (await management('GET', '/overview')) as { rabbitmq_version: string };
+    this.#line = rabbitmq_version.split('.').slice(0, 2).join('.');
     await management('PUT', `/users/${this.#user}`, { password: this.#password, tags: '' });
     this.#url = await this.addVhost();
   }

@@ -41,6 +41,15 @@ describe('warren-broker', () => {
     await stop(running);
   });
 
+  it('imitates the RabbitMQ it is told to, and refuses to imitate another', async () => {
+    const { running } = await run('--port', '0', '--version', '3.10');
+    const connection = await connect((running.kind === 'running' && running.broker.url) || '');
+    expect(connection.connection.serverProperties.version).toBe('3.10.8');
+    await connection.close();
+    await stop(running);
+    expect((await run('--version', '3.9')).err).toContain('--version must be 3.10 or 4');
+  });
+
   it.each(['0.0.0.0:5672', '[::]:5672', '192.0.2.1:5672'])(
     'refuses to listen on %s without --host',
     async (port) => {

@@ -14,14 +14,15 @@ export type Running =
   | { readonly kind: 'ended'; readonly code: number };
 
 const USAGE = `Usage: warren-broker [--port 5672] [--host address] [--user name:password]... [--vhost name]...
-                     [--memory-limit bytes]
+                     [--memory-limit bytes] [--version 3.10|4]
 
   --port          port to listen on, 0 for a free one (5672)
   --host          address to listen on (127.0.0.1); without it only this machine can connect
   --user          name:password, may be repeated (guest:guest, from this machine only); other users of this machine see
                   it in the list of processes: WARREN_BROKER_USERS="name:password ..." in the environment says the same
   --vhost         a virtual host besides /, may be repeated
-  --memory-limit  bytes of held messages from which publishers are blocked (512 MiB)`;
+  --memory-limit  bytes of held messages from which publishers are blocked (512 MiB)
+  --version       the RabbitMQ to imitate, 3.10 or 4 (4)`;
 
 /** Starts what the arguments say. Never rejects: what goes wrong is written to `err`, with exit code 1 or 2. */
 export async function runCommand(
@@ -61,6 +62,7 @@ function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | un
       user: { type: 'string', multiple: true, default: [] },
       vhost: { type: 'string', multiple: true, default: [] },
       'memory-limit': { type: 'string' },
+      version: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -72,6 +74,7 @@ function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | un
     port: port(values.port),
     vhosts: values.vhost,
     ...(values.host !== undefined && { host: values.host }),
+    ...(values.version !== undefined && { version: version(values.version) }),
     ...(users.length > 0 && { users: Object.fromEntries(users) }),
     ...(memory !== undefined && { memoryLimit: whole('--memory-limit', memory, Number.MAX_SAFE_INTEGER) }),
   };
@@ -90,6 +93,11 @@ function port(text: string): number {
 function whole(name: string, text: string, most: number): number {
   if (/^[0-9]+$/.test(text) && Number(text) <= most) return Number(text);
   throw new Error(`${name} must be a whole number from 0 to ${most}`);
+}
+
+function version(text: string): '3.10' | '4' {
+  if (text === '3.10' || text === '4') return text;
+  throw new Error('--version must be 3.10 or 4');
 }
 
 function user(text: string): readonly [string, string] {

@@ -110,6 +110,8 @@ describe('An embedded broker', () => {
   it('refuses options out of range', async () => {
     await expect(EmbeddedBroker.start({ frameMax: 100 })).rejects.toThrow(RangeError);
     await expect(EmbeddedBroker.start({ heartbeat: -1 })).rejects.toThrow(RangeError);
+    const version = '3.12' as '4';
+    await expect(EmbeddedBroker.start({ version })).rejects.toThrow("version must be '4' or '3.10'");
   });
 
   it('says that a port is taken', async () => {
@@ -119,7 +121,7 @@ describe('An embedded broker', () => {
 });
 
 const garbage: readonly (readonly [string, Buffer, RegExp])[] = [
-  ['another protocol', Buffer.from('GET / HTTP/1.1\r\n\r\n'), /^AMQP\0\0\t\u0001$/],
+  ['another protocol', Buffer.from('GET / HTTP/1.1\r\n\r\n'), /^AMQP\x03\x01\0\0$/],
   [
     'an enormous frame',
     Buffer.concat([PROTOCOL_HEADER, Buffer.from([1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0])]),
@@ -133,7 +135,7 @@ const garbage: readonly (readonly [string, Buffer, RegExp])[] = [
   [
     'a method that is too short',
     Buffer.concat([PROTOCOL_HEADER, Buffer.from([1, 0, 0, 0, 0, 0, 1, 0, 0xce])]),
-    /SYNTAX_ERROR/,
+    /FRAME_ERROR/,
   ],
   [
     'a missing frame end',

@@ -2,10 +2,12 @@
 import { LocalHost, WorkerHost, type Host } from './host.js';
 import type { BrokerLogger, Limits } from './server/house.js';
 import type { BrokerSnapshot } from './server/inspect.js';
-import { MIN_FRAME } from './server/handshake.js';
+import { type RabbitMQVersion, VERSIONS } from './model/version.js';
 
 /** How to start an embedded broker. Everything has a default. */
 export interface EmbeddedBrokerOptions {
+  /** Which RabbitMQ it imitates: `'3.10'`, or `'4'`, which is 4.3. Default `'4'`. */
+  readonly version?: RabbitMQVersion;
   /** Address to listen on. Default `127.0.0.1`; anything else lets other machines in, though never as `guest`. */
   readonly host?: string;
   /** Port to listen on. Default 0: a free one. */
@@ -14,9 +16,9 @@ export interface EmbeddedBrokerOptions {
   readonly users?: Readonly<Record<string, string>>;
   /** Virtual hosts besides `/`, which is always there. */
   readonly vhosts?: readonly string[];
-  /** Largest message body in bytes. Default 128 MiB, like RabbitMQ. */
+  /** Largest message body in bytes. Default 16 MiB, as version 3.10 128 MiB, like RabbitMQ. */
   readonly maxMessageSize?: number;
-  /** Largest frame in bytes, at least 4096. Default 131072, like RabbitMQ. */
+  /** Largest frame in bytes, at least 8192, as version 3.10 4096. Default 131072, like RabbitMQ. */
   readonly frameMax?: number;
   /** Bytes of held messages from which publishers are blocked. Default 512 MiB. */
   readonly memoryLimit?: number;
@@ -43,12 +45,13 @@ export class EmbeddedBroker {
 
   /**
    * Starts a broker. Resolves when it accepts connections.
-   * Rejects with a RangeError for an option out of range and with the socket's error when the port is taken.
+   * Rejects with a RangeError for an option out of range or a version that is not there, and with the socket's error when the port is taken.
    */
   static async start(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
     const { host = '127.0.0.1', port = 0, users = { guest: 'guest' }, vhosts = [] } = options;
     const { logger = SILENT, worker = false } = options;
-    const settings = { host, port, users, vhosts, limits: limits(options) };
+    const version = versionOf(options);
+    const settings = { host, port, users, vhosts, version, limits: limits(options, version) };
     const running = await (worker
       ? WorkerHost.start(settings, logger)
       : LocalHost.start({ ...settings, logger }));
@@ -106,10 +109,18 @@ export class EmbeddedBroker {
   }
 }
 
-function limits(options: EmbeddedBrokerOptions): Limits {
-  const { maxMessageSize = 128 * MIB, frameMax = 131_072, memoryLimit = 512 * MIB, heartbeat = 60 } = options;
+function versionOf({ version = '4' }: EmbeddedBrokerOptions): RabbitMQVersion {
+  if (Object.hasOwn(VERSIONS, version)) return version;
+  const known = Object.keys(VERSIONS).map((each) => `'${each}'`);
+  throw new RangeError(`version must be ${known.join(' or ')}, was '${String(version)}'`);
+}
+
+function limits(options: EmbeddedBrokerOptions, version: RabbitMQVersion): Limits {
+  const traits = VERSIONS[version];
+  const { maxMessageSize = traits.maxMessageSize, frameMax = 131_072 } = options;
+  const { memoryLimit = 512 * MIB, heartbeat = 60 } = options;
   inRange('maxMessageSize', maxMessageSize, 0, Number.MAX_SAFE_INTEGER);
-  inRange('frameMax', frameMax, MIN_FRAME, 0x7fff_ffff);
+  inRange('frameMax', frameMax, traits.minFrame, 0x7fff_ffff);
   inRange('heartbeat', heartbeat, 0, 0xffff);
   if (memoryLimit !== Infinity) inRange('memoryLimit', memoryLimit, 0, Number.MAX_SAFE_INTEGER);
   return { maxMessageSize, frameMax, memoryLimit, heartbeat, channelMax: 2047 };

@@ -1,5 +1,6 @@
 // The door of @warren/embedded.
 export { EmbeddedBroker, type EmbeddedBrokerOptions } from './embedded-broker.js';
+export type { RabbitMQVersion } from './model/version.js';
 export type { BrokerLogger } from './server/house.js';
 export type {
   BindingSnapshot,

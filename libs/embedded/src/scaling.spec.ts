@@ -7,6 +7,7 @@ import type { Consumer } from './model/consumers.js';
 import { MemoryMeter } from './model/memory-meter.js';
 import { type Held, Message } from './model/message.js';
 import type { Queue } from './model/queue.js';
+import { VERSIONS } from './model/version.js';
 import { VirtualHost } from './model/virtual-host.js';
 import type { Channel } from './server/channel.js';
 import { Channels } from './server/channels.js';
@@ -86,7 +87,7 @@ class Stand {
       },
       cancel: () => undefined,
     };
-    this.vhost = new VirtualHost('/', clock, new MemoryMeter(Infinity, () => undefined));
+    this.vhost = new VirtualHost('/', clock, new MemoryMeter(Infinity, () => undefined), VERSIONS['4']);
   }
 
   queue(name: string, table: { readonly [name: string]: Plain } = {}, exclusive = false): Queue {
@@ -129,7 +130,7 @@ describe('A message costs the same with 100 and with 100 000 waiting', () => {
       return (n) => {
         stand.publish('q', properties(n));
         const [one, two] = [queue.take(), queue.take()] as [Held, Held];
-        queue.requeue([two, one]);
+        queue.requeue([two, one], 'nack');
         queue.settle(queue.take() as Held, 'done');
       };
     });

@@ -1,9 +1,11 @@
-// Dead letters as RabbitMQ 3.10 writes them: a copy with x-death (one entry per queue and reason, newest first, with a
-// count), the x-first-death headers, no expiration, and no CC when the queue names another routing key.
+// Dead letters as RabbitMQ writes them: a copy with x-death (one entry per queue and reason, newest first, with a count),
+// the x-first-death headers, since 4.0 x-last-death headers, no expiration, and no CC when the queue names another routing
+// key. Until 4.0 the history of a message is what its headers say, whoever wrote them; since then the broker keeps it.
 import { encodeTable, type Field, type Table } from '../wire/field-table.js';
 import { changeProperties, tableProperty } from '../wire/properties.js';
-import { Message } from './message.js';
+import { type Death, type History, Message } from './message.js';
 import type { DeathReason, Queue } from './queue.js';
+import type { VersionTraits } from './version.js';
 
 const longstr = (value: string): Field => ({ type: 'longstr', value });
 
@@ -14,6 +16,7 @@ export function deadLetter(
   reason: DeathReason,
   exchange: string,
   wallSeconds: number,
+  { remembersDeaths }: VersionTraits,
 ): Message {
   const key = queue.settings.deadLetterKey;
   const headers = new Map(message.headers);
@@ -27,13 +30,43 @@ export function deadLetter(
   ]);
   const expiration = message.text('expiration');
   if (expiration !== undefined) event.set('original-expiration', longstr(expiration));
-  recordDeath(headers, event, queue.name, reason, message.exchange);
+  let history: History | undefined;
+  if (remembersDeaths) {
+    const death = { queue: queue.name, reason, exchange: message.exchange, count: 1, facts: event };
+    history = remembered(message.history, death);
+    tellHistory(headers, history);
+  } else recordDeath(headers, event, queue.name, reason, message.exchange);
   if (key !== undefined) headers.delete('CC');
   const properties = changeProperties(message.properties, [
     ['headers', tableProperty(encodeTable(headers))],
     ['expiration', undefined],
   ]);
-  return new Message(exchange, key === undefined ? message.routingKeys : [key], properties, message.body);
+  const keys = key === undefined ? message.routingKeys : [key];
+  return new Message(exchange, keys, properties, message.body, history);
+}
+
+function remembered(before: History | undefined, death: Death): History {
+  if (!before) return { first: death, deaths: [death] };
+  const same = ({ queue, reason }: Death): boolean => queue === death.queue && reason === death.reason;
+  const earlier = before.deaths.find(same);
+  const latest = earlier ? { ...earlier, count: earlier.count + 1 } : death;
+  return { first: before.first, deaths: [latest, ...before.deaths.filter((one) => !same(one))] };
+}
+
+/** Whatever a client wrote into these headers is gone. */
+function tellHistory(headers: Map<string, Field>, { first, deaths }: History): void {
+  for (const [which, { queue, reason, exchange }] of [
+    ['first', first],
+    ['last', deaths[0]],
+  ] as const) {
+    headers.set(`x-${which}-death-reason`, longstr(reason));
+    headers.set(`x-${which}-death-queue`, longstr(queue));
+    headers.set(`x-${which}-death-exchange`, longstr(exchange));
+  }
+  const entries = deaths.map(({ count, facts }): Field => {
+    return { type: 'table', value: new Map([['count', { type: 'long', value: count }], ...facts]) };
+  });
+  headers.set('x-death', { type: 'array', value: entries });
 }
 
 function recordDeath(
@@ -81,6 +114,13 @@ export function copies(headers: Table, name: 'CC' | 'BCC'): string[] {
 
 /** Whether a message went round without any client rejecting it; such a loop would never end. */
 export function isCycle(message: Message, queue: Queue): boolean {
+  if (message.history) {
+    const { deaths } = message.history;
+    const rejected = deaths.findIndex(({ reason }) => reason === 'rejected');
+    return deaths
+      .slice(0, rejected === -1 ? undefined : rejected)
+      .some((death) => death.queue === queue.name);
+  }
   const deaths = message.headers.get('x-death');
   if (deaths?.type !== 'array') return false;
   for (const death of deaths.value) {

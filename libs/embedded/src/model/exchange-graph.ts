@@ -7,6 +7,7 @@ import { Exchange, type ExchangeSettings, knownType } from './exchange.js';
 import { AmqpFailure, called, notFound, precondition, refused } from './failure.js';
 import type { Message } from './message.js';
 import type { Queue } from './queue.js';
+import type { VersionTraits } from './version.js';
 
 const PREDECLARED: readonly (readonly [string, string])[] = [
   ['amq.direct', 'direct'],
@@ -23,11 +24,12 @@ export class ExchangeGraph {
   constructor(
     private readonly vhost: string,
     private readonly queueNamed: (name: string) => Queue | undefined,
+    private readonly traits: VersionTraits,
   ) {
     for (const [name, type] of PREDECLARED) {
       const internal = name === 'amq.rabbitmq.trace';
       const settings = { type, durable: true, autoDelete: false, internal, arguments: EMPTY_TABLE };
-      this.exchanges.set(name, new Exchange(name, settings));
+      this.exchanges.set(name, new Exchange(name, settings, traits));
     }
   }
 
@@ -48,7 +50,9 @@ export class ExchangeGraph {
   }
 
   declare(name: string, settings: ExchangeSettings): void {
-    if (!knownType(settings.type)) throw new AmqpFailure(503, `unknown exchange type '${settings.type}'`);
+    if (!knownType(settings.type)) {
+      throw new AmqpFailure(this.traits.unknownType, `unknown exchange type '${settings.type}'`);
+    }
     if (name === '') throw refused('operation not permitted on the default exchange');
     const existing = this.exchanges.get(name);
     if (existing) {
@@ -63,7 +67,7 @@ export class ExchangeGraph {
       const where = called('exchange', name, this.vhost);
       throw precondition(`invalid type '${alternate.type}' for arg 'alternate-exchange' in ${where}`);
     }
-    this.exchanges.set(name, new Exchange(name, settings));
+    this.exchanges.set(name, new Exchange(name, settings, this.traits));
   }
 
   private assertEquivalent({ name, settings: current }: Exchange, received: ExchangeSettings): void {

@@ -2,11 +2,12 @@
 // here; topic, headers and consistent hash have rooms of their own.
 import type { Table } from '../wire/field-table.js';
 import type { Binding } from './binding.js';
-import { AmqpFailure } from './failure.js';
+import { AmqpFailure, precondition } from './failure.js';
 import { checkWeight, HashRing } from './hash-ring.js';
 import { checkHeadersArguments, HeadersIndex } from './headers-index.js';
 import type { Message } from './message.js';
 import { TopicTrie } from './topic-trie.js';
+import type { VersionTraits } from './version.js';
 
 /** Finds the bindings that want a message. */
 export interface Router {
@@ -59,11 +60,11 @@ class FanoutRouter implements Router {
   }
 }
 
-const ROUTERS: Readonly<Record<string, (options: Table) => Router>> = {
+const ROUTERS: Readonly<Record<string, (options: Table, traits: VersionTraits) => Router>> = {
   direct: () => new DirectRouter(),
   fanout: () => new FanoutRouter(),
   topic: () => new TopicTrie(),
-  headers: () => new HeadersIndex(),
+  headers: (_, { typedHeaders }) => new HeadersIndex(typedHeaders),
   'x-consistent-hash': (options) => new HashRing(options),
 };
 
@@ -83,10 +84,11 @@ export class Exchange {
   constructor(
     readonly name: string,
     readonly settings: ExchangeSettings,
+    private readonly traits: VersionTraits,
   ) {
     const create = knownType(settings.type) ? ROUTERS[settings.type] : undefined;
-    if (!create) throw new AmqpFailure(503, `unknown exchange type '${settings.type}'`);
-    this.router = create(settings.arguments);
+    if (!create) throw new AmqpFailure(traits.unknownType, `unknown exchange type '${settings.type}'`);
+    this.router = create(settings.arguments, traits);
   }
 
   /** Where messages go that no binding wants. */
@@ -99,6 +101,16 @@ export class Exchange {
   check(key: string, table: Table): void {
     if (this.settings.type === 'headers') checkHeadersArguments(table);
     if (this.settings.type === 'x-consistent-hash') checkWeight(key);
+    if (this.settings.type === 'topic') this.checkPattern(key);
+  }
+
+  private checkPattern(key: string): void {
+    const most = this.traits.maxHashes;
+    const hashes = key.split('.').filter((word) => word === '#').length;
+    if (hashes <= most) return;
+    throw precondition(
+      `Topic binding key '${key}' uses ${hashes} '#' wildcards, at most ${most} are allowed`,
+    );
   }
 
   add(binding: Binding): void {

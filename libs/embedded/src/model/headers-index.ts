@@ -4,7 +4,7 @@
 import type { Table } from '../wire/field-table.js';
 import { shownField } from '../wire/plain.js';
 import type { Binding } from './binding.js';
-import { canonicalValue } from './canonical.js';
+import { canonicalHeader, canonicalValue } from './canonical.js';
 import type { Router } from './exchange.js';
 import { precondition } from './failure.js';
 import type { Message } from './message.js';
@@ -37,18 +37,21 @@ export function checkHeadersArguments(table: Table): void {
   );
 }
 
-function wantedPairs(binding: Binding): { all: boolean; pairs: Pair[] } {
+function wantedPairs(binding: Binding, typed: boolean): { all: boolean; pairs: Pair[] } {
   const match = binding.arguments.get('x-match');
   const kind = match?.type === 'longstr' ? match.value : 'all';
   const withX = kind.endsWith('-with-x');
   const pairs = [...binding.arguments]
     .filter(([name]) => name !== 'x-match' && (withX || !name.startsWith('x-')))
-    .map(([name, field]): Pair => [name, field.type === 'void' ? undefined : canonicalValue(field)])
+    .map(([name, field]): Pair => [name, field.type === 'void' ? undefined : canonicalValue(field, typed)])
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return { all: kind.startsWith('all'), pairs };
 }
 
 export class HeadersIndex implements Router {
+  /** `typed`: 5 is not 5.0. */
+  constructor(private readonly typed: boolean) {}
+
   /** `any` bindings by header name and value. */
   private readonly anyOf = new Map<string, Map<string, Binding>>();
   private readonly shapes = new Map<string, Shape>();
@@ -58,14 +61,14 @@ export class HeadersIndex implements Router {
   private readonly everything = new Map<string, Binding>();
 
   add(binding: Binding): void {
-    const { all, pairs } = wantedPairs(binding);
+    const { all, pairs } = wantedPairs(binding, this.typed);
     if (!all) for (const pair of pairs) put(this.anyOf, pairKey(pair), binding);
     else if (pairs.length === 0) this.everything.set(binding.id, binding);
     else put(this.shape(pairs).byValues, valuesKey(pairs), binding);
   }
 
   remove(binding: Binding): void {
-    const { all, pairs } = wantedPairs(binding);
+    const { all, pairs } = wantedPairs(binding, this.typed);
     if (!all) {
       for (const pair of pairs) take(this.anyOf, pairKey(pair), binding);
       return;
@@ -86,9 +89,9 @@ export class HeadersIndex implements Router {
     if (this.anyOf.size === 0 && this.shapes.size === 0) return;
     for (const [name, field] of headers) {
       this.anyOf.get(pairKey([name, undefined]))?.forEach(found);
-      this.anyOf.get(pairKey([name, canonicalValue(field)]))?.forEach(found);
+      this.anyOf.get(pairKey([name, canonicalHeader(field, this.typed)]))?.forEach(found);
       for (const shape of this.shelves.get(name) ?? []) {
-        const values = valuesOf(headers, shape);
+        const values = valuesOf(headers, shape, this.typed);
         if (values !== undefined) shape.byValues.get(values)?.forEach(found);
       }
     }
@@ -145,12 +148,12 @@ function valueKey(value: string): string {
 }
 
 /** What a message has under the names of a shape; undefined when one of them is not there. */
-function valuesOf(headers: Table, { pairs }: Shape): string | undefined {
+function valuesOf(headers: Table, { pairs }: Shape, typed: boolean): string | undefined {
   let key = '';
   for (const [name, anyValue] of pairs) {
     const field = headers.get(name);
     if (!field) return undefined;
-    if (!anyValue) key += valueKey(canonicalValue(field));
+    if (!anyValue) key += valueKey(canonicalHeader(field, typed));
   }
   return key;
 }

@@ -7,6 +7,22 @@ import { findProperty } from '../wire/properties.js';
 /** Rough cost of the objects around a message, so that many tiny messages count for what they take. */
 const OBJECT_COST = 512;
 
+/** Where and why a message died, and how often. */
+export interface Death {
+  readonly queue: string;
+  readonly reason: string;
+  readonly exchange: string;
+  readonly count: number;
+  /** What x-death tells of it, but for the count. */
+  readonly facts: Table;
+}
+
+export interface History {
+  readonly first: Death;
+  /** One for each queue and reason, the latest first. */
+  readonly deaths: readonly Death[];
+}
+
 export class Message {
   /** How many queues hold it, ready or unacked. */
   holders = 0;
@@ -18,6 +34,8 @@ export class Message {
     readonly routingKeys: readonly string[],
     readonly properties: Buffer,
     readonly body: Buffer,
+    /** Its deaths, where the broker remembers them. */
+    readonly history?: History,
   ) {}
 
   get routingKey(): string {
@@ -37,15 +55,15 @@ export class Message {
     return this.table;
   }
 
-  /** 0 when the publisher gave none. */
-  get priority(): number {
-    return findProperty(this.properties, 'priority')?.[0] ?? 0;
+  /** Undefined when the publisher gave none. */
+  get priority(): number | undefined {
+    return findProperty(this.properties, 'priority')?.[0];
   }
 
   /** A property that is a short string. */
   text(name: 'expiration' | 'userId' | 'replyTo' | 'correlationId' | 'messageId'): string | undefined {
     const raw = findProperty(this.properties, name);
-    return raw ? new Cursor(raw).shortstr() : undefined;
+    return raw ? new Cursor(raw).looseShortstr() : undefined;
   }
 
   get timestamp(): bigint | undefined {
@@ -60,8 +78,11 @@ export interface Held {
   position: number;
   /** On the queue's clock; Infinity when it does not expire. */
   readonly expiresAt: number;
-  readonly priority: number;
+  /** Its level; Infinity once it came back to a quorum queue. */
+  priority: number;
   redelivered: boolean;
-  /** How often it came back (quorum queues count and limit this). */
+  /** How often it came back in a way that counts (quorum queues tell and limit this). */
   returns: number;
+  /** How often it came back in any way. */
+  acquired: number;
 }

@@ -2,6 +2,7 @@
 // Refusals have RabbitMQ's texts, because people search for them.
 import type { Field, Table } from '../wire/field-table.js';
 import { AmqpFailure, called, precondition } from './failure.js';
+import type { VersionTraits } from './version.js';
 
 export interface QueueSettings {
   readonly durable: boolean;
@@ -17,6 +18,8 @@ export interface QueueSettings {
   readonly maxBytes: number;
   readonly overflow: 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
   readonly maxPriority: number;
+  /** Of a message that has none. */
+  readonly usualPriority: number;
   readonly single: boolean;
   readonly deadLetterExchange: string | undefined;
   readonly deadLetterKey: string | undefined;
@@ -126,10 +129,16 @@ const QUORUM = [
 ];
 
 /** Checks a declaration. Throws 406 (or 540 for streams) as RabbitMQ does. */
-export function queueSettings(name: string, vhost: string, flags: QueueFlags, table: Table): QueueSettings {
+export function queueSettings(
+  name: string,
+  vhost: string,
+  flags: QueueFlags,
+  table: Table,
+  traits: VersionTraits,
+): QueueSettings {
   const where = called('queue', name, vhost);
   const quorum = queueType(table, where) === 'quorum';
-  checkArguments(where, table, quorum);
+  checkArguments(where, table, quorum, traits);
   if (table.has('x-dead-letter-routing-key') && !table.has('x-dead-letter-exchange')) {
     throw precondition(
       `invalid arg 'x-dead-letter-routing-key' for ${where}: routing_key_but_no_dlx_defined`,
@@ -145,11 +154,12 @@ export function queueSettings(name: string, vhost: string, flags: QueueFlags, ta
     maxLength: number(table, 'x-max-length') ?? Infinity,
     maxBytes: number(table, 'x-max-length-bytes') ?? Infinity,
     overflow: (text(table, 'x-overflow') ?? 'drop-head') as QueueSettings['overflow'],
-    maxPriority: number(table, 'x-max-priority') ?? 0,
+    maxPriority: quorum ? traits.quorumPriorities.most : (number(table, 'x-max-priority') ?? 0),
+    usualPriority: quorum ? traits.quorumPriorities.usual : 0,
     single: table.get('x-single-active-consumer')?.value === true,
     deadLetterExchange: text(table, 'x-dead-letter-exchange'),
     deadLetterKey: text(table, 'x-dead-letter-routing-key'),
-    deliveryLimit: deliveryLimit(table),
+    deliveryLimit: quorum ? deliveryLimit(table, traits) : Infinity,
   };
 }
 
@@ -162,7 +172,7 @@ function queueType(table: Table, where: string): string {
   throw new AmqpFailure(540, `the embedded broker has no streams (${where}), use RabbitMQ for them`);
 }
 
-function checkArguments(where: string, table: Table, quorum: boolean): void {
+function checkArguments(where: string, table: Table, quorum: boolean, traits: VersionTraits): void {
   const allowed = quorum ? QUORUM : CLASSIC;
   for (const argument of QUEUE_ARGUMENTS) {
     if (!table.has(argument) || allowed.includes(argument)) continue;
@@ -174,6 +184,7 @@ function checkArguments(where: string, table: Table, quorum: boolean): void {
       const queue = where.replace('queue ', 'in queue ');
       throw precondition(`invalid type '${field.type}' for arg '${argument}' ${queue}`);
     }
+    if (argument === 'x-queue-mode' && !traits.checksModes) continue;
     const wrong = CHECKS[argument]?.(field);
     if (wrong) throw precondition(`invalid arg '${argument}' for ${where}: ${wrong}`);
   }
@@ -193,9 +204,10 @@ function checkQuorum(name: string, where: string, flags: QueueFlags): void {
   if (property) throw precondition(`invalid property '${property}' for ${where}`);
 }
 
-function deliveryLimit(table: Table): number {
+function deliveryLimit(table: Table, { deliveryLimit: { usual, negative } }: VersionTraits): number {
   const field = table.get('x-delivery-limit');
-  return field && isInteger(field) && Number(field.value) >= 0 ? Number(field.value) : Infinity;
+  if (!field || !isInteger(field)) return usual;
+  return Number(field.value) >= 0 ? Number(field.value) : negative;
 }
 
 function number(table: Table, name: string): number | undefined {

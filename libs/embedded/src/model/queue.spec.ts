@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { toTable } from '../wire/plain.js';
 import { changeProperties, NO_PROPERTIES, textProperty } from '../wire/properties.js';
+import { type RabbitMQVersion, VERSIONS } from './version.js';
 import type { Clock, Timer } from './clock.js';
 import type { Consumer } from './consumers.js';
 import { type Held, Message } from './message.js';
@@ -54,10 +55,12 @@ class Bench {
   removed = false;
   readonly queue: Queue;
 
-  constructor(args: Parameters<typeof toTable>[0] = {}) {
+  constructor(args: Parameters<typeof toTable>[0] = {}, version: RabbitMQVersion = '4') {
+    const traits = VERSIONS[version];
     const flags = { durable: true, exclusive: false, autoDelete: false };
-    this.queue = new Queue('q', queueSettings('q', '/', flags, toTable(args)), undefined, {
+    this.queue = new Queue('q', queueSettings('q', '/', flags, toTable(args), traits), undefined, {
       clock: this.clock,
+      traits,
       hold: () => (this.held += 1),
       release: () => (this.held -= 1),
       deadLetter: (_, message, reason) => this.dead.push(`${String(message.body)} ${reason}`),
@@ -119,9 +122,9 @@ describe('The order of a queue', () => {
     const bench = new Bench();
     bench.publish('a', 'b', 'c', 'd', 'e');
     const [a, b, c] = bench.take(3) as [Held, Held, Held];
-    bench.queue.requeue([c]);
-    bench.queue.requeue([a]);
-    bench.queue.requeue([b]);
+    bench.queue.requeue([c], 'closed');
+    bench.queue.requeue([a], 'closed');
+    bench.queue.requeue([b], 'closed');
     expect(bench.drain()).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
@@ -129,7 +132,7 @@ describe('The order of a queue', () => {
     const bench = new Bench({ 'x-queue-type': 'quorum' });
     bench.publish('a', 'b', 'c', 'd');
     const [a, b, c] = bench.take(3) as [Held, Held, Held];
-    for (const held of [c, b, a]) bench.queue.requeue([held]);
+    for (const held of [c, b, a]) bench.queue.requeue([held], 'closed');
     expect(bench.drain()).toEqual(['c', 'b', 'a', 'd']);
   });
 
@@ -149,7 +152,7 @@ describe('The order of a queue', () => {
   it('survives a hundred thousand messages requeued one by one', () => {
     const bench = new Bench();
     for (let n = 0; n < 100_000; n += 1) bench.publish(String(n));
-    for (const held of bench.take(100_000)) bench.queue.requeue([held]);
+    for (const held of bench.take(100_000)) bench.queue.requeue([held], 'closed');
     expect(bench.drain()).toEqual(Array.from({ length: 100_000 }, (_, n) => String(n)));
   });
 });
@@ -215,8 +218,8 @@ describe('Limits of a queue', () => {
   it('bury a message that came back once too often', () => {
     const bench = new Bench({ 'x-queue-type': 'quorum', 'x-delivery-limit': 1 });
     bench.publish('poison');
-    bench.queue.requeue(bench.take());
-    bench.queue.requeue(bench.take());
+    bench.queue.requeue(bench.take(), 'closed');
+    bench.queue.requeue(bench.take(), 'closed');
     expect([bench.dead, bench.drain()]).toEqual([['poison delivery_limit'], []]);
   });
 });
@@ -252,7 +255,7 @@ describe('Expiry', () => {
     const taken = bench.take();
     bench.clock.move(20);
     expect(bench.dead).toEqual([]);
-    bench.queue.requeue(taken);
+    bench.queue.requeue(taken, 'closed');
     expect(bench.dead).toEqual(['a expired']);
   });
 

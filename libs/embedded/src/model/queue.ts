@@ -7,12 +7,17 @@ import { Expiry } from './expiry.js';
 import type { Held, Message } from './message.js';
 import { PriorityList } from './priority-list.js';
 import type { QueueSettings } from './queue-settings.js';
+import type { VersionTraits } from './version.js';
+
+/** How an unacked message comes back: by nack or recover, by reject, or because its channel has ended. */
+export type Return = 'nack' | 'reject' | 'closed';
 
 export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
 
 /** What a queue needs of the virtual host it is in. */
 export interface Surroundings {
   readonly clock: Clock;
+  readonly traits: VersionTraits;
   /** A message is held by one more or one less queue; counts towards the memory limit. */
   hold(message: Message): void;
   release(message: Message): void;
@@ -58,8 +63,12 @@ export class Queue {
     return this.ready.size;
   }
 
-  /** Declared again or read from: the queue is in use. */
-  touch(): void {
+  /** Asked for by name. To a quorum queue only reading from it is use. */
+  named(): void {
+    if (!this.settings.quorum) this.touch();
+  }
+
+  private touch(): void {
     this.expiry.touch(this.consumers.count > 0);
   }
 
@@ -74,9 +83,10 @@ export class Queue {
       message,
       position: (this.arrivals += 1),
       expiresAt: this.expiry.deadline(settings.messageTtl, message.text('expiration')),
-      priority: Math.min(message.priority, settings.maxPriority),
+      priority: Math.min(message.priority ?? settings.usualPriority, settings.maxPriority),
       redelivered: false,
       returns: 0,
+      acquired: 0,
     };
     this.around.hold(message);
     if (this.ready.size === 0) {
@@ -122,22 +132,33 @@ export class Queue {
   }
 
   /** Puts unacked messages back where they were; the caller pumps afterwards. */
-  requeue(returned: readonly Held[]): void {
+  requeue(returned: readonly Held[], how: Return): void {
     if (this.deleted) return;
     const spent: Held[] = [];
     for (const held of returned) {
       this.unacked -= 1;
       held.redelivered = true;
-      held.returns += 1;
-      if (held.returns > this.settings.deliveryLimit) {
-        spent.push(held);
-        continue;
-      }
-      if (this.settings.quorum) held.position = RETURNED + (this.returns += 1);
-      this.ready.putBack(held);
+      held.acquired += 1;
+      if (how !== 'nack' || !this.around.traits.countsAcquired) held.returns += 1;
+      if (held.returns > this.settings.deliveryLimit) spent.push(held);
+      else this.giveBack(held, how);
     }
     for (const held of spent) this.bury(held, 'delivery_limit');
     this.settleDown();
+  }
+
+  private giveBack(held: Held, how: Return): void {
+    const { quorum, deliveryLimit } = this.settings;
+    if (quorum && this.around.traits.returnsToTail && deliveryLimit === Infinity && how !== 'closed') {
+      held.position = this.arrivals += 1;
+      this.ready.push(held);
+      return;
+    }
+    if (quorum) {
+      held.position = RETURNED + (this.returns += 1);
+      held.priority = Infinity;
+    }
+    this.ready.putBack(held);
   }
 
   addConsumer(consumer: Consumer): void {

@@ -11,6 +11,9 @@ import type { MemoryMeter } from './memory-meter.js';
 import type { Message } from './message.js';
 import { type DeathReason, Queue, type Surroundings } from './queue.js';
 import { QUEUE_ARGUMENTS, type QueueFlags, queueSettings } from './queue-settings.js';
+import type { VersionTraits } from './version.js';
+
+const TYPE = 'x-queue-type';
 
 /** Where a message went. */
 export interface Routed {
@@ -31,10 +34,12 @@ export class VirtualHost {
     readonly name: string,
     clock: Clock,
     meter: MemoryMeter,
+    private readonly traits: VersionTraits,
   ) {
-    this.exchanges = new ExchangeGraph(name, (queue) => this.queues.get(queue));
+    this.exchanges = new ExchangeGraph(name, (queue) => this.queues.get(queue), traits);
     this.around = {
       clock,
+      traits,
       hold: (message) => meter.hold(message),
       release: (message) => meter.release(message),
       deadLetter: (queue, message, reason) => this.bury(queue, message, reason),
@@ -64,7 +69,7 @@ export class VirtualHost {
     const existing = this.queues.get(name);
     if (existing) return this.redeclared(existing, flags, table, connection);
     if (wanted.startsWith('amq.')) throw refused(`queue name '${name}' contains reserved prefix 'amq.*'`);
-    const settings = queueSettings(name, this.name, flags, table);
+    const settings = queueSettings(name, this.name, flags, table, this.traits);
     const queue = new Queue(name, settings, flags.exclusive ? connection : undefined, this.around);
     this.queues.set(name, queue);
     if (queue.owner) this.own(queue.owner, queue);
@@ -90,8 +95,12 @@ export class VirtualHost {
     if (queue.owner !== owner) throw locked(name, this.name);
     assertSame('durable', thing, flags.durable, settings.durable);
     assertSame('auto_delete', thing, flags.autoDelete, settings.autoDelete);
-    assertSameArguments(thing, QUEUE_ARGUMENTS, table, settings.arguments);
-    queue.touch();
+    const names = this.traits.comparesTypes
+      ? QUEUE_ARGUMENTS.filter((name) => name !== TYPE)
+      : QUEUE_ARGUMENTS;
+    if (this.traits.comparesTypes) assertSame(TYPE, thing, typeOf(table), typeOf(settings.arguments));
+    assertSameArguments(thing, names, table, settings.arguments);
+    queue.named();
     return queue;
   }
 
@@ -139,12 +148,18 @@ export class VirtualHost {
   private bury(queue: Queue, message: Message, reason: DeathReason): void {
     const exchange = queue.settings.deadLetterExchange;
     if (exchange === undefined) return;
-    const letter = deadLetter(queue, message, reason, exchange, this.around.clock.wallSeconds());
+    const wallSeconds = this.around.clock.wallSeconds();
+    const letter = deadLetter(queue, message, reason, exchange, wallSeconds, this.traits);
     for (const target of this.exchanges.route(exchange, letter)) {
       if (reason !== 'rejected' && isCycle(letter, target)) continue;
       target.publish(letter);
     }
   }
+}
+
+function typeOf(table: Table): string {
+  const field = table.get(TYPE);
+  return field?.type === 'longstr' ? field.value : 'classic';
 }
 
 /** Names as RabbitMQ makes them: hard to guess, easy to recognise. */

@@ -50,6 +50,6 @@ const answers: Answers = {
 export function dispatch(channel: Channel, method: Method): void {
   // The table guarantees that the arguments belong to the name; TypeScript cannot follow that through the lookup.
   const answer = answers[method.name] as ((channel: Channel, args: Method['args']) => void) | undefined;
-  if (!answer) throw new AmqpFailure(503, `${method.name} is not a method that a client sends on a channel`);
+  if (!answer) throw new AmqpFailure(503, 'unimplemented method');
   answer(channel, method.args);
 }

@@ -13,6 +13,9 @@ import { type ReplyConsumer } from './reply-desk.js';
 import type { Subscription } from './subscription.js';
 import { requeue, Unacked } from './unacked.js';
 
+/** More than this no header may announce, whatever the limit for messages. */
+const MAX_ANNOUNCED = 512 * 1024 * 1024;
+
 interface Assembly {
   readonly args: Args<'basic.publish'>;
   properties: Buffer | undefined;
@@ -102,7 +105,7 @@ export class Channel {
 
   /** Gives back what was not settled. */
   release(): void {
-    requeue(this.unacked.takeAll());
+    requeue(this.unacked.takeAll(), 'closed');
   }
 
   unsubscribe(subscription: Subscription): void {
@@ -112,9 +115,22 @@ export class Channel {
 
   private header(assembly: Assembly, payload: Buffer): void {
     if (payload.length < 14) throw new AmqpFailure(502, 'a content header is too short');
-    if (payload.readUInt16BE(0) !== 60) throw new AmqpFailure(505, 'expected content header for class 60');
+    const classId = payload.readUInt16BE(0);
+    if (classId !== 60) {
+      throw new AmqpFailure(
+        505,
+        `expected content header for class 60, got one for class ${classId} instead`,
+      );
+    }
     const size = payload.readUInt32BE(4) * 0x1_0000_0000 + payload.readUInt32BE(8);
     const { maxMessageSize } = this.connection.house.limits;
+    if (size > MAX_ANNOUNCED) {
+      const announced = payload.readBigUInt64BE(4);
+      throw new AmqpFailure(
+        501,
+        `content body size ${announced} exceeds maximum allowed size ${MAX_ANNOUNCED}`,
+      );
+    }
     if (size > maxMessageSize) {
       const text = `message size ${size} is larger than configured max size ${maxMessageSize}`;
       this.fail(new AmqpFailure(406, text), 'basic.publish');
@@ -128,7 +144,7 @@ export class Channel {
 
   private body(assembly: Assembly, payload: Buffer): void {
     assembly.missing -= payload.length;
-    if (assembly.missing < 0) throw new AmqpFailure(501, 'more body than the content header announced');
+    if (assembly.missing < 0) throw new AmqpFailure(501, 'content body frame exceeds remaining content size');
     assembly.parts.push(Buffer.from(payload));
     if (assembly.missing === 0) this.complete(assembly, assembly.properties as Buffer);
   }

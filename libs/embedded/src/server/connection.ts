@@ -4,13 +4,13 @@ import type { Socket } from 'node:net';
 import { AmqpFailure } from '../model/failure.js';
 import type { VirtualHost } from '../model/virtual-host.js';
 import {
+  described,
   type Frame,
   FRAME_BODY,
   FRAME_HEADER,
   FRAME_HEARTBEAT,
   FRAME_METHOD,
   FrameReader,
-  PROTOCOL_HEADER,
   type Verdict,
 } from '../wire/frames.js';
 import { decodeMethod, methodIds } from '../wire/method-codec.js';
@@ -74,6 +74,11 @@ export class Connection {
 
   get vhost(): VirtualHost {
     return this.opened.vhost;
+  }
+
+  /** False also while it waits for the client to end the socket. */
+  get open(): boolean {
+    return this.state === 'open';
   }
 
   get agreed(): Session | undefined {
@@ -162,16 +167,20 @@ export class Connection {
   }
 
   private greet(header: Buffer): boolean {
-    if (header.equals(PROTOCOL_HEADER)) {
+    const { greetings, refusal } = this.house.traits;
+    const said = header.toString('latin1');
+    if (greetings.includes(said)) {
       this.handshake.start();
       return true;
     }
-    this.socket.end(PROTOCOL_HEADER, () => this.gone());
+    // RabbitMQ knows the family by its first bytes and answers another revision of it with the right one.
+    const answer = said.startsWith(greetings[0].slice(0, 7)) ? greetings[0] : refusal;
+    this.socket.end(Buffer.from(answer, 'latin1'), () => this.gone());
     return false;
   }
 
   private frame(frame: Frame): Verdict {
-    if (frame.type === FRAME_METHOD) {
+    if (frame.type === FRAME_METHOD && frame.payload.length >= 4) {
       const method = decodeMethod(frame.payload);
       if (method.name === 'basic.publish' && this.mustWait()) return 'again';
       try {
@@ -182,9 +191,9 @@ export class Connection {
     } else if (frame.type === FRAME_HEADER || frame.type === FRAME_BODY) {
       if (this.state === 'handshake') throw new AmqpFailure(503, 'content before the connection is open');
       if (this.state === 'open') this.channels.content(frame);
-    } else if (frame.type !== FRAME_HEARTBEAT) {
-      throw new AmqpFailure(501, `frame of unknown type ${frame.type}`);
-    }
+    } else if (frame.type !== FRAME_HEARTBEAT || frame.payload.length > 0) {
+      throw new AmqpFailure(501, `${described(frame)}: unknown_frame`);
+    } else if (frame.channel !== 0) throw new AmqpFailure(505, described(frame));
     return this.state === 'gone' ? 'stop' : 'next';
   }
 
@@ -203,7 +212,7 @@ export class Connection {
     } else if (this.state === 'handshake') this.negotiate(method);
     else if (channel !== 0) this.channels.method(channel, method);
     else if (method.name !== 'connection.update-secret') {
-      throw new AmqpFailure(503, `${method.name} is not a method for channel 0`);
+      throw new AmqpFailure(504, 'unexpected method in connection state running');
     } else this.outbox.method(0, 'connection.update-secret-ok', {});
   }
 
@@ -225,13 +234,16 @@ export class Connection {
     else this.outbox.method(0, 'connection.blocked', { reason });
   }
 
-  /** The client leaves: everything it held is free before it hears that it may go. */
+  /**
+   * The client leaves: everything it held is free before it hears that it may go. It ends the socket itself, because it
+   * may still be writing what it published before, which is read and dropped.
+   */
   private bye(): void {
     this.state = 'closing';
     this.release();
+    this.throttle.open();
     this.outbox.method(0, 'connection.close-ok', {});
     this.outbox.flush();
-    this.socket.end(() => this.gone());
     this.deadline.start();
   }
 

@@ -14,8 +14,8 @@ import { deliveredProperties, Subscription } from './subscription.js';
 export const consumeMethods: Answers = {
   'basic.qos': (channel, { prefetchSize, prefetchCount, global }) => {
     if (prefetchSize !== 0) throw new AmqpFailure(540, `prefetch_size!=0 (${prefetchSize})`);
-    if (!global) channel.prefetch = prefetchCount;
-    else channel.unacked.limit = prefetchCount;
+    if (global && channel.connection.house.traits.channelPrefetch) channel.unacked.limit = prefetchCount;
+    else channel.prefetch = prefetchCount;
     channel.reply('basic.qos-ok', {});
     channel.unacked.goOn();
   },
@@ -51,7 +51,7 @@ export const consumeMethods: Answers = {
       channel.number,
       'basic.get-ok',
       { deliveryTag, redelivered, exchange, routingKey, messages: queue.length },
-      deliveredProperties(queue, held),
+      deliveredProperties(queue, held, channel.connection.house.traits, true),
       message.body,
     );
     if (args.noAck) queue.settle(held, 'done');

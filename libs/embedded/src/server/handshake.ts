@@ -8,29 +8,28 @@ import type { Args, Method, MethodName } from '../wire/methods.js';
 import { toTable } from '../wire/plain.js';
 import type { House } from './house.js';
 
-export const MIN_FRAME = 4096;
-
-const SERVER_PROPERTIES = encodeTable(
-  toTable({
-    product: 'Warren embedded broker',
-    version: '3.10.8',
-    platform: `Node.js ${process.version}`,
-    information: 'A small AMQP 0-9-1 broker for development, demos and tests. Keeps nothing on disk.',
-    copyright: 'MIT licence',
-    cluster_name: 'embedded',
-    capabilities: {
-      publisher_confirms: true,
-      exchange_exchange_bindings: true,
-      'basic.nack': true,
-      consumer_cancel_notify: true,
-      'connection.blocked': true,
-      consumer_priorities: true,
-      authentication_failure_close: true,
-      per_consumer_qos: true,
-      direct_reply_to: true,
-    },
-  }),
-);
+const serverProperties = (version: string): Buffer =>
+  encodeTable(
+    toTable({
+      product: 'Warren embedded broker',
+      version,
+      platform: `Node.js ${process.version}`,
+      information: 'A small AMQP 0-9-1 broker for development, demos and tests. Keeps nothing on disk.',
+      copyright: 'MIT licence',
+      cluster_name: 'embedded',
+      capabilities: {
+        publisher_confirms: true,
+        exchange_exchange_bindings: true,
+        'basic.nack': true,
+        consumer_cancel_notify: true,
+        'connection.blocked': true,
+        consumer_priorities: true,
+        authentication_failure_close: true,
+        per_consumer_qos: true,
+        direct_reply_to: true,
+      },
+    }),
+  );
 
 /** What client and broker agreed on. */
 export interface Session {
@@ -64,8 +63,8 @@ export class Handshake {
     this.reply('connection.start', {
       major: 0,
       minor: 9,
-      properties: SERVER_PROPERTIES,
-      mechanisms: Buffer.from('AMQPLAIN PLAIN'),
+      properties: serverProperties(this.house.traits.number),
+      mechanisms: Buffer.from(this.house.traits.mechanisms),
       locales: Buffer.from('en_US'),
     });
   }
@@ -82,6 +81,8 @@ export class Handshake {
   private login(args: Args<'connection.start-ok'>): void {
     this.properties = decodeTable(args.properties);
     const { mechanism } = args;
+    const known = this.house.traits.mechanisms.split(' ').includes(mechanism);
+    if (!known) throw new AmqpFailure(503, `unknown authentication mechanism '${mechanism}'`);
     const login = credentials(mechanism, args.response);
     if (!login || !this.known(login)) {
       const text =
@@ -109,7 +110,7 @@ export class Handshake {
   private tune(args: Args<'connection.tune-ok'>): void {
     const { channelMax, frameMax } = this.house.limits;
     within('channel_max', args.channelMax, 0, channelMax);
-    within('frame_max', args.frameMax, MIN_FRAME, frameMax);
+    within('frame_max', args.frameMax, this.house.traits.minFrame, frameMax);
     this.tuned = args;
   }
 
@@ -160,7 +161,8 @@ function credentials(mechanism: string, response: Buffer): Login | undefined {
     if (name?.type !== 'longstr' || password?.type !== 'longstr') return undefined;
     return { name: name.value, password: password.value };
   }
-  throw new AmqpFailure(503, `unknown authentication mechanism '${mechanism}'`);
+  // ANONYMOUS is guest, from this machine.
+  return { name: 'guest', password: 'guest' };
 }
 
 function isLoopback(address: string): boolean {

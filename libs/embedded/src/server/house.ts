@@ -1,6 +1,7 @@
 // What all connections of one broker share: users, virtual hosts, limits, the desk for direct replies.
 import { systemClock } from '../model/clock.js';
 import { MemoryMeter } from '../model/memory-meter.js';
+import type { VersionTraits } from '../model/version.js';
 import { VirtualHost } from '../model/virtual-host.js';
 import { ReplyDesk } from './reply-desk.js';
 
@@ -33,6 +34,7 @@ export class House {
 
   constructor(
     readonly limits: Limits,
+    readonly traits: VersionTraits,
     readonly logger: BrokerLogger,
     onAlarm: (alarmed: boolean) => void,
   ) {
@@ -40,7 +42,8 @@ export class House {
   }
 
   addVhost(name: string): void {
-    if (!this.vhosts.has(name)) this.vhosts.set(name, new VirtualHost(name, systemClock, this.meter));
+    if (this.vhosts.has(name)) return;
+    this.vhosts.set(name, new VirtualHost(name, systemClock, this.meter, this.traits));
   }
 
   close(): void {

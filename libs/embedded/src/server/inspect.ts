@@ -131,7 +131,7 @@ function exchanges(house: House): ExchangeSnapshot[] {
 
 function describe(connection: Connection): ConnectionSnapshot[] {
   const { agreed, id, peer, channels } = connection;
-  if (!agreed) return [];
+  if (!agreed || !connection.open) return [];
   const name = agreed.clientProperties.get('connection_name');
   return [
     {

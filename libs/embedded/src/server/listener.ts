@@ -2,6 +2,7 @@
 // without leaving anything open.
 import { createServer, type Server, type Socket } from 'node:net';
 import { AmqpFailure } from '../model/failure.js';
+import { type RabbitMQVersion, VERSIONS } from '../model/version.js';
 import { Connection } from './connection.js';
 import { type BrokerLogger, House, type Limits } from './house.js';
 import { inspect, type BrokerSnapshot } from './inspect.js';
@@ -18,6 +19,7 @@ export interface ListenerOptions {
   readonly users: Readonly<Record<string, string>>;
   readonly vhosts: readonly string[];
   readonly limits: Limits;
+  readonly version: RabbitMQVersion;
   readonly logger: BrokerLogger;
 }
 
@@ -40,7 +42,7 @@ export class Listener {
   private ending: Promise<void> | undefined;
 
   private constructor(private readonly options: ListenerOptions) {
-    this.house = new House(options.limits, options.logger, (alarmed) => {
+    this.house = new House(options.limits, VERSIONS[options.version], options.logger, (alarmed) => {
       this.memoryAlarm = alarmed;
       this.alarm();
     });

@@ -38,9 +38,10 @@ export function publish(
 function send(channel: Channel, message: Message): Routed {
   const { connection } = channel;
   if (message.exchange !== '' || !isReplyName(message.routingKey)) return connection.vhost.publish(message);
-  connection.house.replyDesk.find(message.routingKey)?.deliver(message);
-  // It is no queue, so that a mandatory message comes back also when it was delivered.
-  return { queues: 0, accepted: true };
+  const found = connection.house.replyDesk.find(message.routingKey);
+  found?.deliver(message);
+  // It is no queue: until 4.3 a mandatory message comes back also when it was delivered.
+  return { queues: found && !connection.house.traits.returnsReplies ? 1 : 0, accepted: true };
 }
 
 /** The message as it goes on: checked, BCC taken out, the reply address made real. Throws 406 for a bad property. */

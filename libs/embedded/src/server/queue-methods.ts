@@ -7,8 +7,12 @@ import type { Channel } from './channel.js';
 import type { Answers } from './channel-methods.js';
 import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
 
+/** RabbitMQ takes line ends out of the names that are declared, bound and deleted. */
+export const oneLine = (name: string): string => (/[\r\n]/.test(name) ? name.replace(/[\r\n]/g, '') : name);
+
 export const queueMethods: Answers = {
-  'queue.declare': (channel, args) => {
+  'queue.declare': (channel, declared) => {
+    const args = { ...declared, queue: oneLine(declared.queue) };
     if (args.queue === REPLY_QUEUE || isReplyName(args.queue)) {
       checkReplyName(channel, args.queue);
       if (!args.nowait) channel.reply('queue.declare-ok', { queue: args.queue, messages: 0, consumers: 1 });
@@ -23,9 +27,9 @@ export const queueMethods: Answers = {
 
   'queue.bind': (channel, args) => {
     const { exchanges } = channel.connection.vhost;
-    const queue = namedQueue(channel, args.queue);
+    const queue = namedQueue(channel, oneLine(args.queue));
     exchanges.bind(
-      exchanges.get(args.exchange),
+      exchanges.get(oneLine(args.exchange)),
       queue,
       bindingKey(args, queue.name),
       decodeTable(args.arguments),
@@ -35,9 +39,14 @@ export const queueMethods: Answers = {
 
   'queue.unbind': (channel, args) => {
     const { vhost } = channel.connection;
-    const name = queueName(channel, args.queue);
+    const name = queueName(channel, oneLine(args.queue));
     const queue = vhost.has(name) ? vhost.queue(name, channel.connection) : undefined;
-    vhost.exchanges.unbind(args.exchange, queue, bindingKey(args, name), decodeTable(args.arguments));
+    vhost.exchanges.unbind(
+      oneLine(args.exchange),
+      queue,
+      bindingKey(args, name),
+      decodeTable(args.arguments),
+    );
     channel.reply('queue.unbind-ok', {});
   },
 
@@ -48,7 +57,7 @@ export const queueMethods: Answers = {
 
   'queue.delete': (channel, args) => {
     const { vhost } = channel.connection;
-    const name = queueName(channel, args.queue);
+    const name = queueName(channel, oneLine(args.queue));
     const messages = vhost.delete(name, args.ifUnused, args.ifEmpty, channel.connection);
     if (!args.nowait) channel.reply('queue.delete-ok', { messages });
   },
@@ -63,7 +72,7 @@ function declare(channel: Channel, args: Args<'queue.declare'>): Queue {
   const { connection } = channel;
   if (args.passive) {
     const queue = connection.vhost.queue(args.queue, connection);
-    queue.touch();
+    queue.named();
     return queue;
   }
   return connection.vhost.declare(args.queue, args, decodeTable(args.arguments), connection);

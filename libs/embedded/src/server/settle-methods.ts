@@ -1,5 +1,6 @@
 // basic.ack, nack, reject, recover and confirm.select: what becomes of what was delivered or published.
 import { AmqpFailure } from '../model/failure.js';
+import type { Return } from '../model/queue.js';
 import type { Channel } from './channel.js';
 import type { Answers } from './channel-methods.js';
 import { Confirms } from './confirms.js';
@@ -20,11 +21,11 @@ export const settleMethods: Answers = {
   },
 
   'basic.nack': (channel, { deliveryTag, multiple, requeue: again }) => {
-    refuse(channel, channel.unacked.settle(deliveryTag, multiple), again);
+    refuse(channel, channel.unacked.settle(deliveryTag, multiple), again && 'nack');
   },
 
   'basic.reject': (channel, { deliveryTag, requeue: again }) => {
-    refuse(channel, channel.unacked.settle(deliveryTag, false), again);
+    refuse(channel, channel.unacked.settle(deliveryTag, false), again && 'reject');
   },
 
   'basic.recover': (channel, { requeue: again }) => {
@@ -40,8 +41,8 @@ export const settleMethods: Answers = {
   },
 };
 
-function refuse(channel: Channel, deliveries: readonly Delivery[], again: boolean): void {
-  if (again) requeue(deliveries);
+function refuse(channel: Channel, deliveries: readonly Delivery[], again: Return | false): void {
+  if (again) requeue(deliveries, again);
   else for (const { queue, held } of deliveries) queue.settle(held, 'rejected');
   goOn(channel, deliveries);
 }
@@ -49,7 +50,7 @@ function refuse(channel: Channel, deliveries: readonly Delivery[], again: boolea
 function recover(channel: Channel, again: boolean): void {
   if (!again) throw new AmqpFailure(540, 'requeue=false');
   const deliveries = channel.unacked.takeAll();
-  requeue(deliveries);
+  requeue(deliveries, 'nack');
   goOn(channel, deliveries);
 }
 

@@ -2,6 +2,7 @@
 import type { Consumer } from '../model/consumers.js';
 import type { Held } from '../model/message.js';
 import type { Queue } from '../model/queue.js';
+import type { VersionTraits } from '../model/version.js';
 import { encodeTable, type Field } from '../wire/field-table.js';
 import { changeProperties, tableProperty } from '../wire/properties.js';
 import type { Channel } from './channel.js';
@@ -75,7 +76,7 @@ export class Subscription implements Consumer {
         exchange: message.exchange,
         routingKey: message.routingKey,
       },
-      deliveredProperties(queue, held),
+      deliveredProperties(queue, held, channel.connection.house.traits),
       message.body,
     );
   }
@@ -92,10 +93,21 @@ export class Subscription implements Consumer {
   }
 }
 
-/** Quorum queues tell how often a message came back. */
-export function deliveredProperties(queue: Queue, { message, returns }: Held): Buffer {
-  if (!queue.settings.quorum || returns === 0) return message.properties;
-  const count: Field = { type: 'long', value: returns };
-  const headers = encodeTable(new Map([...message.headers, ['x-delivery-count', count]]));
+/** Quorum queues tell how often a message came back; to `basic.get`, when it is `got`, some tell more. */
+export function deliveredProperties(
+  queue: Queue,
+  { message, returns, acquired }: Held,
+  traits: VersionTraits,
+  got = false,
+): Buffer {
+  if (!queue.settings.quorum) return message.properties;
+  const counts = new Map<string, Field>();
+  if (traits.countsAcquired && acquired > 0)
+    counts.set('x-acquired-count', { type: 'long', value: acquired });
+  if (returns > 0 || (got && traits.tellsNoDeliveries)) {
+    counts.set('x-delivery-count', { type: 'long', value: returns });
+  }
+  if (counts.size === 0) return message.properties;
+  const headers = encodeTable(new Map([...message.headers, ...counts]));
   return changeProperties(message.properties, [['headers', tableProperty(headers)]]);
 }

@@ -1,7 +1,7 @@
 // What a channel has delivered and not heard of again, by delivery tag, oldest first.
 import { precondition } from '../model/failure.js';
 import type { Held } from '../model/message.js';
-import type { Queue } from '../model/queue.js';
+import type { Queue, Return } from '../model/queue.js';
 import type { Subscription } from './subscription.js';
 
 export interface Delivery {
@@ -121,13 +121,13 @@ export class Unacked {
 }
 
 /** Puts deliveries back into their queues, each queue once, and lets the queues go on. */
-export function requeue(deliveries: readonly Delivery[]): void {
+export function requeue(deliveries: readonly Delivery[], how: Return): void {
   const byQueue = new Map<Queue, Held[]>();
   for (const { queue, held } of deliveries) {
     const list = byQueue.get(queue);
     if (list) list.push(held);
     else byQueue.set(queue, [held]);
   }
-  for (const [queue, held] of byQueue) queue.requeue(held);
+  for (const [queue, held] of byQueue) queue.requeue(held, how);
   for (const queue of byQueue.keys()) queue.pump();
 }

@@ -1,5 +1,6 @@
 // Reads AMQP's primitive types from a buffer, checking every length against what is really there: the bytes come
 // from whoever opened the socket, so a length field is a claim and not a fact.
+import { isUtf8 } from 'node:buffer';
 import { AmqpFailure } from '../model/failure.js';
 
 const TWO_32 = 0x1_0000_0000;
@@ -72,7 +73,17 @@ export class Cursor {
     return this.bytes.readDoubleBE(this.claim(8));
   }
 
+  /** A name in a method, which must be UTF-8; elsewhere it is `looseShortstr`. */
   shortstr(): string {
+    const from = this.at + 1;
+    const text = this.looseShortstr();
+    if (text.includes('\ufffd') && !isUtf8(this.bytes.subarray(from, this.at))) {
+      throw new AmqpFailure(501, 'Malformed UTF-8 in shortstr');
+    }
+    return text;
+  }
+
+  looseShortstr(): string {
     const size = this.octet();
     const at = this.claim(size);
     return this.bytes.toString('utf8', at, at + size);

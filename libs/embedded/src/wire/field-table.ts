@@ -37,7 +37,7 @@ export function decodeTable(bytes: Buffer, depth = 0): Table {
   if (bytes.length === 0) return EMPTY_TABLE;
   const cursor = new Cursor(bytes);
   const table = new Map<string, Field>();
-  while (cursor.left > 0) table.set(cursor.shortstr(), readField(cursor, depth));
+  while (cursor.left > 0) table.set(cursor.looseShortstr(), readField(cursor, depth));
   return table;
 }
 

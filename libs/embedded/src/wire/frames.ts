@@ -10,13 +10,16 @@ export const FRAME_END = 0xce;
 /** Type, channel, size before the payload and the end octet after it. */
 export const FRAME_OVERHEAD = 8;
 
+/** Octets of a frame that an error tells. */
+const SHOWN = 16;
+
 export interface Frame {
   readonly type: number;
   readonly channel: number;
   readonly payload: Buffer;
 }
 
-/** What opens a connection; anything else is answered with this and a closed socket. */
+/** What opens a connection. */
 export const PROTOCOL_HEADER = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
 
 /** What a frame's receiver says: go on, hear nothing more, or bring me this frame again with the next push. */
@@ -92,11 +95,26 @@ export class FrameReader {
       return 'more';
     }
     const end = at + 7 + size;
-    if (bytes[end] !== FRAME_END) throw new AmqpFailure(501, 'a frame does not end with the frame-end octet');
     const frame = { type, channel: bytes.readUInt16BE(at + 1), payload: bytes.subarray(at + 7, end) };
+    if (bytes[end] !== FRAME_END) {
+      throw new AmqpFailure(501, `${described(frame)}: {invalid_frame_end_marker,${bytes[end]}}`);
+    }
     const verdict = this.onFrame(frame);
     this.wanted = verdict === 'again' ? whole : FRAME_OVERHEAD;
     if (verdict === 'next') return end + 1;
     return verdict === 'again' ? 'more' : 'stop';
   }
+}
+
+/** A frame in RabbitMQ's words. */
+export function described({ type, payload }: Frame): string {
+  const few = payload.length <= SHOWN;
+  return `type ${type}, ${few ? 'all' : `first ${SHOWN}`} octets = ${binary(payload.subarray(0, SHOWN))}`;
+}
+
+/** Bytes as Erlang writes them: as text when they are, else as numbers. */
+export function binary(bytes: Buffer): string {
+  const isText =
+    bytes.length > 0 && bytes.every((byte) => (byte >= 0x20 && byte < 0x7f) || byte === 10 || byte === 13);
+  return `<<${isText ? JSON.stringify(bytes.toString('latin1')) : [...bytes].join(',')}>>`;
 }

@@ -12,8 +12,9 @@ export function readFrequent(id: number, cursor: Cursor): Method | undefined {
   if (id === PUBLISH) {
     const args: Args<'basic.publish'> = {
       ticket: cursor.short(),
-      exchange: cursor.shortstr(),
-      routingKey: cursor.shortstr(),
+      // RabbitMQ takes any bytes here.
+      exchange: cursor.looseShortstr(),
+      routingKey: cursor.looseShortstr(),
       mandatory: cursor.bit(),
       immediate: cursor.bit(),
     };

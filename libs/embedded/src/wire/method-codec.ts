@@ -1,6 +1,7 @@
 // Turns methods into bytes and back by walking the method table. One loop for all sixty methods.
 import { AmqpFailure } from '../model/failure.js';
 import { Cursor } from './cursor.js';
+import { binary } from './frames.js';
 import {
   readFrequent,
   writeAck,
@@ -58,12 +59,20 @@ export function methodIds(name: MethodName): readonly [number, number] {
   return [classId, methodId];
 }
 
-/** Decodes the payload of a method frame. Throws a 503 failure for a method that AMQP does not have. */
+/** Decodes the payload of a method frame. Throws 503 for a method that AMQP does not have, 501 for broken bytes. */
 export function decodeMethod(payload: Buffer): Method {
   const cursor = new Cursor(payload);
   const id = cursor.long();
-  const frequent = readFrequent(id, cursor);
-  if (frequent) return frequent;
+  try {
+    const method = readFrequent(id, cursor) ?? readMethod(id, payload, cursor);
+    if (cursor.left === 0) return method;
+  } catch (error) {
+    if (!(error instanceof AmqpFailure) || error.code !== 502) throw error;
+  }
+  throw new AmqpFailure(501, `cannot decode ${binary(payload.subarray(4))}`);
+}
+
+function readMethod(id: number, payload: Buffer, cursor: Cursor): Method {
   const shape = byId.get(id);
   if (!shape)
     throw new AmqpFailure(503, `unknown method ${payload.readUInt16BE(0)}.${payload.readUInt16BE(2)}`);
