@@ -18,6 +18,8 @@ const sources = {
   '^@warren/nestjs/(testing|terminus)$': '<rootDir>/libs/nestjs/src/$1/index.ts',
   '^@warren/(amqp|nestjs|embedded)$': '<rootDir>/libs/$1/src/index.ts',
   '^(\\.{1,2}/.*)\\.js$': '$1',
+  // `npm run matrix` tries the newest one.
+  ...(process.env.WARREN_AMQPLIB && { '^amqplib(/.*)?$': `${process.env.WARREN_AMQPLIB}$1` }),
 };
 
 // Nest 11 lives in a folder of its own; the same test files run on it when their imports are pointed there.
@@ -57,7 +59,7 @@ function aboutRabbitMQ(folder) {
   const files = readdirSync(join(import.meta.dirname, folder)).filter((name) => name.endsWith('.spec.ts'));
   return files
     .map((name) => `${folder}/${name}`)
-    .filter((path) => /\bon(EachBroker|RabbitMQ|BothBrokers)\(/.test(read(path)));
+    .filter((path) => /\bon(EachBroker|EachVersion|RabbitMQ|BothBrokers)\(/.test(read(path)));
 }
 
 function read(path) {

@@ -6,6 +6,7 @@
 //   -- --calls [words]           what becomes of calls, for all of them on both brokers; writes their table
 //   -- --quick                   a selection, and half a minute of faults at random: what `npm test` runs
 //   -- --liar                    a system that lies about everything: the judge must find it out
+//   -- --rabbitmq 3.10          that RabbitMQ (4.3, 4.0, 3.10), instead of this machine's
 //   -- --random [--seed 7] [--minutes 2]      faults at random over a stream of messages; the seed repeats them
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -13,7 +14,8 @@ import { join } from 'node:path';
 import { build } from './build.mjs';
 import { install } from './install.mjs';
 import { sentenceOf } from './docs/reliability.mjs';
-import { onSignal, root, runNode } from './run.mjs';
+import { obtainRabbitMQ } from './rabbitmq-program.mjs';
+import { fail, onSignal, root, runNode } from './run.mjs';
 
 const args = process.argv.slice(2);
 const given = (flag) => args.includes(flag);
@@ -31,6 +33,11 @@ const LIAR = { key: 'liar', name: 'liar', title: 'A liar', settings: {}, declare
 
 await install();
 await build({ ifNeeded: true });
+if (given('--rabbitmq')) {
+  const { home, reason } = await obtainRabbitMQ(value('--rabbitmq'));
+  if (reason !== undefined) fail(`RabbitMQ ${value('--rabbitmq')} is not to be had: ${reason}`);
+  process.env.WARREN_RABBITMQ = home ?? '';
+}
 if (given('--peers')) {
   const { sideBySide } = await import(join(peers, 'run.mjs'));
   await sideBySide({});

@@ -1,14 +1,21 @@
-// `npm run matrix`: the tests and the demo with the other supported versions of Node, which come from npm into a
-// folder outside the tree. What does not depend on Node (lint, types, house rules) is left to `npm run check`.
-//   --node 22   only that one         --quick   demo and packages only
+// `npm run matrix`: the tests and the demo with the other supported versions of Node, the tests that talk to a broker on
+// each version of RabbitMQ, and with the newest amqplib. Node and amqplib come from npm into folders outside the tree. What does not depend on Node (lint, types, house rules) is left to `npm run check`.
+//   --node 22   only that Node        --quick   demo and packages only
+//   --rabbitmq 4.0   only that RabbitMQ         --amqplib   only the newest amqplib
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { build } from './build.mjs';
+import { suites } from './rabbitmq-suite.mjs';
 import { fail, onSignal, root, run } from './run.mjs';
 
-const [chosen, quick] = [process.argv[process.argv.indexOf('--node') + 1], process.argv.includes('--quick')];
-const versions = process.argv.includes('--node') ? [chosen] : ['22', '24'];
+const given = (flag) => process.argv.includes(flag);
+const value = (flag) => (given(flag) ? process.argv[process.argv.indexOf(flag) + 1] : undefined);
+const quick = given('--quick');
+const all = !['--node', '--rabbitmq', '--amqplib'].some(given);
+const versions = given('--node') ? [value('--node')] : all ? ['22', '24'] : [];
+const lines = given('--rabbitmq') ? [value('--rabbitmq')] : all && !quick ? [...suites.keys()] : [];
+const talking = 'contract,e2e,nest11,client,interop';
 const projects = quick ? 'package' : 'unit,contract,e2e,nest11,interop,package';
 
 onSignal(() => {});
@@ -19,10 +26,21 @@ for (const version of versions) {
   rows.push(await take(version, node, 'tests', ['scripts/test.mjs', '--project', projects]));
   rows.push(await take(version, node, 'demo', ['scripts/demo.mjs']));
 }
-console.log('\nOther versions of Node');
+for (const line of lines) {
+  const args = ['scripts/test.mjs', '--project', talking, '--rabbitmq', line];
+  rows.push(await take(process.versions.node, process.execPath, `on RabbitMQ ${line}`, args));
+}
+if (given('--amqplib') || (all && !quick)) {
+  const home = await newestAmqplib();
+  const args = ['scripts/test.mjs', '--project', talking];
+  rows.push(
+    await take(process.versions.node, process.execPath, 'newest amqplib', args, { WARREN_AMQPLIB: home }),
+  );
+}
+console.log('\nOther versions');
 for (const { version, name, code, seconds } of rows) {
   console.log(
-    `  ${code === 0 ? 'ok    ' : 'FAILED'}  Node ${version}  ${name.padEnd(6)} ${seconds.toFixed(0).padStart(4)} s`,
+    `  ${code === 0 ? 'ok    ' : 'FAILED'}  Node ${version}  ${name.padEnd(16)} ${seconds.toFixed(0).padStart(4)} s`,
   );
 }
 process.exitCode = rows.every(({ code }) => code === 0) ? 0 : 1;
@@ -43,9 +61,19 @@ async function get(version) {
   return node;
 }
 
-async function take(version, node, name, args) {
+/** Folder of the newest amqplib, fetched each time. */
+async function newestAmqplib() {
+  const folder = join(tmpdir(), 'warren-matrix', 'amqplib');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+  const { code, output } = await run('npm', ['install', 'amqplib@latest'], { cwd: folder, quiet: true });
+  if (code !== 0) fail(`npm install amqplib@latest failed:\n${output}`);
+  return join(folder, 'node_modules', 'amqplib');
+}
+
+async function take(version, node, name, args, more = {}) {
   // First on the PATH, so that programs started on the way use it as well.
-  const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
+  const env = { ...process.env, ...more, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
   const number = (await run(node, ['--version'], { quiet: true })).output.trim().slice(1);
   console.log(`\n== Node ${number}: ${args.join(' ')}`);
   const { code, seconds } = await run(node, args, { cwd: root, env });

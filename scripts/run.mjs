@@ -2,12 +2,16 @@
 // Only built-in modules, because scripts start before anything is installed.
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Programs still running: they are told to stop when this process is. */
 const running = new Set();
+/** Whether this process tells them itself, their own children included; else the terminal does. */
+let leads = false;
+const GRACE = 5_000;
 
 /**
  * Runs a program and resolves with `{ code, output, seconds }`. `quiet` collects the output instead of showing it,
@@ -19,9 +23,11 @@ export function run(command, args, { cwd = root, env = process.env, quiet = fals
   return new Promise((resolve, reject) => {
     const shell = process.platform === 'win32' && command === 'npm';
     const stdio = quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'];
-    const child = spawn(command, args, { cwd, env, shell, stdio });
+    const detached = leads && process.platform !== 'win32';
+    const child = spawn(command, args, { cwd, env, shell, stdio, detached });
+    child.leads = detached;
     running.add(child);
-    const timer = limit === undefined ? undefined : setTimeout(() => child.kill('SIGTERM'), limit);
+    const timer = limit === undefined ? undefined : setTimeout(() => tell(child, 'SIGTERM'), limit);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
     child.once('error', (error) => {
@@ -41,8 +47,26 @@ export function run(command, args, { cwd = root, env = process.env, quiet = fals
 /** Runs a script of this folder, or a program of node_modules, with this very Node. */
 export const runNode = (args, options) => run(process.execPath, args, options);
 
-/** On SIGINT and SIGTERM: tells the running programs, waits for `cleanup`, exits as the signal demands. */
+/** A program that leads a group of its own is told together with all it has started. */
+function tell(child, signal) {
+  try {
+    if (child.leads) process.kill(-child.pid, signal);
+    else child.kill(signal);
+  } catch {
+    // The whole group has ended already.
+  }
+}
+
+/** Resolves when the programs that were told have ended; after the grace they are killed. */
+async function ended() {
+  const end = performance.now() + GRACE;
+  while (running.size > 0 && performance.now() < end) await pause(50);
+  for (const child of running) tell(child, 'SIGKILL');
+}
+
+/** On SIGINT and SIGTERM: tells the running programs, waits for them and for `cleanup`, exits as the signal demands. */
 export function onSignal(cleanup) {
+  leads = true;
   let stopping = false;
   for (const [signal, code] of [
     ['SIGINT', 130],
@@ -51,8 +75,9 @@ export function onSignal(cleanup) {
     process.on(signal, () => {
       if (stopping) return;
       stopping = true;
-      for (const child of running) child.kill(signal);
-      Promise.resolve(cleanup())
+      for (const child of running) tell(child, signal);
+      ended()
+        .then(cleanup)
         .catch((error) => console.error(error.message))
         .finally(() => process.exit(code));
     });

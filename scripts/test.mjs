@@ -1,7 +1,7 @@
 // `npm test`: everything that can be tested here. Gets RabbitMQ and the foreign clients when the machine allows it,
 // runs jest, and ends with one block that says what ran where and what did not run and why.
 //   --only <part of a path>   --project <name>   --no-rabbitmq   --rabbitmq <4.3, 4.0, 3.10 or 4>, more than once
-//   all other flags go to jest
+//   --strict: no second try for a test that fails         all other flags go to jest
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { rabbitMQs } from './broker.mjs';
 import { foreignClients } from './foreign.mjs';
 import { build } from './build.mjs';
 import { install } from './install.mjs';
+import { endLeftBehind, MARK } from './left-behind.mjs';
 import { summary } from './summary.mjs';
 import { onSignal, root, runNode } from './run.mjs';
 
@@ -22,10 +23,14 @@ const brokerTests = {
   migration: ['nest11'],
 };
 
-const { only, projects, noRabbitMQ, lines, rest } = parse(process.argv.slice(2));
+const { only, projects, noRabbitMQ, strict, lines, rest } = parse(process.argv.slice(2));
 let nodes = [];
 const stopNodes = () => Promise.all(nodes.map((node) => node.stop?.()));
-onSignal(stopNodes);
+const thisRun = `${process.pid}-${Date.now()}`;
+onSignal(async () => {
+  endLeftBehind(thisRun);
+  await stopNodes();
+});
 
 await install();
 // Tests that start processes of their own need what is built; before jest, so that no two of them build at once.
@@ -42,8 +47,10 @@ const clients = folders.includes('interop') ? await foreignClients() : { env: {}
 missing.push(...clients.missing);
 
 const { code, seconds } = await jest();
+const left = endLeftBehind(thisRun);
 await stopNodes();
 console.log(summary({ results: read(results), missing, nodes, seconds }));
+if (left > 0) console.log(`Processes that tests left behind, ended now: ${left}`);
 const incomplete = process.env.CI === 'true' && !noRabbitMQ && missing.length > 0;
 if (incomplete) console.error('CI is set: what could not be run counts as failed.');
 process.exitCode = code !== 0 ? code : incomplete ? 1 : 0;
@@ -75,7 +82,8 @@ function jest() {
   if (only !== undefined) args.push(`--testPathPatterns=${only}`);
   // After a flag that takes a list, the next word would belong to the list: the one that takes a number goes last.
   args.push('--maxWorkers=2', ...rest);
-  const env = { ...process.env, ...clients.env, TEST_RESULTS: results };
+  const env = { ...process.env, ...clients.env, TEST_RESULTS: results, [MARK]: thisRun };
+  if (strict) env.WARREN_STRICT = '1';
   for (const name of ['RABBITMQ_URL', 'RABBITMQ_MANAGEMENT_URL', 'WARREN_RABBITMQ']) delete env[name];
   if (first?.url !== undefined) env.RABBITMQ_URL = first.url;
   if (first?.managementUrl !== undefined) env.RABBITMQ_MANAGEMENT_URL = first.managementUrl;
@@ -85,12 +93,13 @@ function jest() {
 }
 
 function parse(args) {
-  const parsed = { only: undefined, projects: [], noRabbitMQ: false, lines: [], rest: [] };
+  const parsed = { only: undefined, projects: [], noRabbitMQ: false, strict: false, lines: [], rest: [] };
   while (args.length > 0) {
     const flag = args.shift();
     if (flag === '--only') parsed.only = args.shift();
     else if (flag === '--project') parsed.projects.push(...args.shift().split(','));
     else if (flag === '--rabbitmq') parsed.lines.push(args.shift());
+    else if (flag === '--strict') parsed.strict = true;
     else if (flag === '--no-rabbitmq') parsed.noRabbitMQ = true;
     else parsed.rest.push(flag);
   }
