@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { printable, visible } from './logger.js';
+import { ConfigError } from './errors.js';
+import { describeError, printable, visible } from './logger.js';
 
 /** What a terminal or a log viewer obeys, or does not show. */
 const UNSEEN: readonly (readonly [name: string, code: number])[] = [
@@ -41,5 +42,19 @@ describe('text from the wire', () => {
     expect(printable('\n'.repeat(2_000), 100)).toHaveLength(100);
     expect(printable('x'.repeat(100), 100)).toBe('x'.repeat(100));
     expect(printable('x'.repeat(101), 100)).toBe(`${'x'.repeat(99)}…`);
+  });
+});
+
+describe('an error in one line', () => {
+  it('is cut before its hint, which says what to do', () => {
+    const hint = `use declare: 'check' to take it as it is, or ${'x'.repeat(100)}`;
+    const line = printable(describeError(new ConfigError('q'.repeat(5_000), hint)));
+    expect(line).toContain('ConfigError: qqq');
+    expect(line).toMatch(new RegExp(`… \\(use declare: 'check' .*x{100}\\)$`));
+  });
+
+  it('is whole when it fits', () => {
+    expect(describeError(new ConfigError('short', 'do this'))).toBe('ConfigError: short (do this)');
+    expect(describeError(new Error('plain'))).toBe('Error: plain');
   });
 });
