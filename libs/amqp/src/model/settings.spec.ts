@@ -10,7 +10,7 @@ describe('settings', () => {
       queueType: 'quorum',
       prefetch: 32,
       concurrency: undefined,
-      rpc: { timeout: 10_000, reply: 'direct', exposeErrors: false, maxPending: 10_000, replyTo: undefined },
+      rpc: { timeout: 10_000, reply: 'direct', exposeErrors: false, maxPending: 10_000, replyTo: [] },
       publish: { persistent: true, timeout: 10_000, room: { messages: 10_000, bytes: 64 * 1024 * 1024 } },
       startup: 'require',
       startupTimeout: 30_000,
