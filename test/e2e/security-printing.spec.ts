@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { DeadLetters, Publisher, RabbitModule, type BrokerEvent } from '@warren/nestjs';
 import { NestFactory } from '@nestjs/core';
 import { Module } from '@nestjs/common';
+import { EmbeddedBroker } from '@warren/embedded';
 import { onEmbedded } from '../support/brokers.js';
 import { warren } from '../support/warren.js';
 
@@ -29,6 +30,14 @@ onEmbedded('what is printed', (broker) => {
     for (const value of [rabbit.broker, rabbit.broker.settings, rabbit.broker.status(), desk, ...events])
       expect(printed(value)).not.toContain(SECRET);
     expect(inspect(rabbit.broker)).toMatch(/^Broker \{\s*service: 'test'/);
+  });
+
+  it('holds none of those that the embedded broker knows', async () => {
+    const embedded = await EmbeddedBroker.start({ users: { u: SECRET } });
+    const asked = embedded.url;
+    expect(asked).toContain(SECRET);
+    expect(inspect(embedded, { depth: Infinity }) + JSON.stringify(embedded)).not.toContain(SECRET);
+    await embedded.close();
   });
 
   it('holds none where Nest hands it out', async () => {

@@ -37,11 +37,16 @@ const MIB = 1024 * 1024;
 export class EmbeddedBroker {
   private ending: Promise<void> | undefined;
 
-  private constructor(
-    private readonly host: Host,
-    private readonly users: Map<string, string>,
-    private readonly address: string,
-  ) {}
+  // Hard private: whoever prints this must not print passwords.
+  readonly #host: Host;
+  readonly #users: Map<string, string>;
+  readonly #address: string;
+
+  private constructor(host: Host, users: Map<string, string>, address: string) {
+    this.#host = host;
+    this.#users = users;
+    this.#address = address;
+  }
 
   /**
    * Starts a broker. Resolves when it accepts connections.
@@ -61,50 +66,50 @@ export class EmbeddedBroker {
 
   /** The port it listens on. */
   get port(): number {
-    return this.host.port;
+    return this.#host.port;
   }
 
   /** What to connect to, with the first user's name and password: `amqp://guest:guest@127.0.0.1:PORT`. */
   get url(): string {
-    const [name, password] = [...this.users][0] ?? ['guest', 'guest'];
-    const host = this.address.includes(':') ? `[${this.address}]` : this.address;
+    const [name, password] = [...this.#users][0] ?? ['guest', 'guest'];
+    const host = this.#address.includes(':') ? `[${this.#address}]` : this.#address;
     return `amqp://${encodeURIComponent(name)}:${encodeURIComponent(password)}@${host}:${this.port}`;
   }
 
   /** Adds a virtual host; one that is there already stays as it is. */
   async addVhost(name: string): Promise<void> {
-    await this.host.perform({ kind: 'addVhost', name });
+    await this.#host.perform({ kind: 'addVhost', name });
   }
 
   /** Adds a user, or changes a password. */
   async addUser(name: string, password: string): Promise<void> {
-    await this.host.perform({ kind: 'addUser', name, password });
-    this.users.set(name, password);
+    await this.#host.perform({ kind: 'addUser', name, password });
+    this.#users.set(name, password);
   }
 
   /** Queues with their counts and consumers, exchanges with their bindings, connections; as plain data. */
   async inspect(): Promise<BrokerSnapshot> {
-    return (await this.host.perform({ kind: 'inspect' })) as BrokerSnapshot;
+    return (await this.#host.perform({ kind: 'inspect' })) as BrokerSnapshot;
   }
 
   /** Closes every client's connection with 320, as an operator would; the broker goes on. */
   async closeConnections(reason = 'closed by the operator'): Promise<void> {
-    await this.host.perform({ kind: 'closeConnections', reason });
+    await this.#host.perform({ kind: 'closeConnections', reason });
   }
 
   /** Blocks publishers (`connection.blocked`) until `unblock`. */
   async block(reason = 'blocked by the operator'): Promise<void> {
-    await this.host.perform({ kind: 'block', reason });
+    await this.#host.perform({ kind: 'block', reason });
   }
 
   /** Lets publishers go on, unless the memory limit still holds them. */
   async unblock(): Promise<void> {
-    await this.host.perform({ kind: 'unblock' });
+    await this.#host.perform({ kind: 'unblock' });
   }
 
   /** Closes all clients properly, then stops. May be called again; always settles, within about a second. */
   close(): Promise<void> {
-    this.ending ??= this.host.close();
+    this.ending ??= this.#host.close();
     return this.ending;
   }
 }
