@@ -68,7 +68,7 @@ async function bench() {
       return Promise.resolve(channels.at(-1) as unknown as LiveChannel);
     },
   };
-  const refused: string[] = [];
+  const refused: unknown[] = [];
   const sender = new MoveSender({
     connection: connection as unknown as Connection,
     ...{ clock, reconnect: { min: 10, max: 10 } },

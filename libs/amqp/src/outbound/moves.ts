@@ -65,12 +65,16 @@ interface Moving {
   readonly began: number;
   /** Counted as late. */
   late: boolean;
+  /** Its queue was not there. */
+  returned: boolean;
 }
 
 /** See the top of the file. */
 export class Moves {
   /** Targets that did not take messages: when that was. */
   private readonly givenUp = new Map<string, number>();
+  /** Queues that were not there twice: when that was. */
+  private readonly gone = new Map<string, number>();
   private readonly said = new Map<string, number>();
   /** In the order in which they began. */
   private readonly underWay = new Set<Moving>();
@@ -80,7 +84,13 @@ export class Moves {
 
   /** Moves a message whose wait is over. Tells `held` when that is done; until then it is tried again and again. */
   move(held: Held, back: WayBack): void {
-    const moving: Moving = { held, back, began: this.options.clock.monotonic(), late: false };
+    const moving: Moving = {
+      held,
+      back,
+      began: this.options.clock.monotonic(),
+      late: false,
+      returned: false,
+    };
     this.underWay.add(moving);
     if (held.lateBy > LATE) this.late(moving);
     this.watch();
@@ -110,7 +120,7 @@ export class Moves {
       (outcome) => {
         if (outcome === 'confirmed') return this.arrived(moving);
         if (!held.alive) return;
-        if (outcome === 'returned') return this.orphan(moving);
+        if (outcome === 'returned') return this.returned(moving);
         if (outcome === 'nacked' || outcome === 'lost') return this.failed(moving, outcome);
         // The user of this connection may be another one than that of the publish, which the broker checked.
         if (withUser && message.properties.userId !== undefined) return this.publish(moving, false);
@@ -146,8 +156,7 @@ export class Moves {
 
   private giveUp(moving: Moving, why: string): void {
     const target = targetOf(moving);
-    if (this.givenUp.size >= TARGETS_MOST) this.givenUp.clear();
-    this.givenUp.set(target, this.options.clock.monotonic());
+    this.note(this.givenUp, target, this.options.clock.monotonic());
     this.say(`what waited for ${target} waits on (${printable(why)})`);
     this.setAside(moving);
   }
@@ -172,6 +181,16 @@ export class Moves {
         },
       );
     }, again);
+  }
+
+  /** A consumer whose queue was deleted declares it again within moments. */
+  private returned(moving: Moving): void {
+    const now = this.options.clock.monotonic();
+    const target = targetOf(moving);
+    if (moving.returned) this.note(this.gone, target, now);
+    if (now - (this.gone.get(target) ?? -Infinity) < NOT_TRIED) return this.orphan(moving);
+    moving.returned = true;
+    this.options.clock.after(PAUSE, () => this.attempt(moving));
   }
 
   private orphan(moving: Moving): void {
@@ -226,9 +245,13 @@ export class Moves {
     const now = this.options.clock.monotonic();
     const before = this.said.get(line);
     if (before !== undefined && now - before < SAID) return;
-    if (this.said.size >= TARGETS_MOST) this.said.clear();
-    this.said.set(line, now);
+    this.note(this.said, line, now);
     this.options.logger.warn(line);
+  }
+
+  private note(map: Map<string, number>, key: string, now: number): void {
+    if (map.size >= TARGETS_MOST) map.clear();
+    map.set(key, now);
   }
 }
 
