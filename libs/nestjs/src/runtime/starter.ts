@@ -15,6 +15,7 @@ import {
 } from '../module-options.js';
 import { invoker } from './handler-invoker.js';
 import { containerOf, isLazy, runHooksLast } from './nest-internals.js';
+import { getPublisherToken, Publisher } from './publisher.js';
 
 /** What a starter needs. */
 export interface StarterOptions {
@@ -49,7 +50,7 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
 
   async onApplicationBootstrap(): Promise<void> {
     this.register();
-    await this.parts.broker.open();
+    if (this.isNeeded()) await this.parts.broker.open();
   }
 
   /** Declares features and registers handlers, once. @throws ConfigError, the same each time */
@@ -69,10 +70,25 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
     await this.parts.broker.drain();
   }
 
+  // A test that puts something else in the place of the publisher, and consumes nothing, talks to no broker.
+  private isNeeded(): boolean {
+    const { name, broker, options, modules } = this.parts;
+    if (this.get(getPublisherToken(name)) instanceof Publisher) return true;
+    const consumes = handlersOf(modules, this.get).some(({ connection }) => connection === name);
+    if (consumes && options.consumers !== false) return true;
+    broker.settings.logger.warn(
+      `the publisher of '${name}' was replaced and nothing is consumed: the connection stays closed`,
+    );
+    return false;
+  }
+
+  private readonly get = <T>(token: unknown): T =>
+    this.parts.moduleRef.get<T>(token as never, { strict: false });
+
   private registerAll(): void {
+    const { get } = this;
     const { name, broker, modules, moduleRef, options } = this.parts;
     const connections = connectionNames(modules);
-    const get = <T>(token: unknown): T => moduleRef.get<T>(token as never, { strict: false });
     const globals = options.inheritGlobals ? containerOf(moduleRef).applicationConfig : undefined;
     const config = globals ?? new ApplicationConfig();
     this.declareFeatures(connections);
