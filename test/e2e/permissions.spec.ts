@@ -60,6 +60,7 @@ onRabbitMQ('permissions', (broker) => {
     await channel.assertQueue('given.all', { durable: true });
     await channel.assertQueue('given.all.dead', { durable: true });
     await wayBack(channel);
+    await channel.assertQueue('test.nowhere', { messageTtl: 0 });
     await channel.assertExchange('test.retry.50', 'fanout', { autoDelete: true });
     await channel.assertQueue('test.retry.50', {
       durable: true,
