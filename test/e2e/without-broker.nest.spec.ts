@@ -54,7 +54,7 @@ describe('an application whose publisher was replaced', () => {
 
   it('still wants its broker for handlers', async () => {
     const app = await compile(true);
-    apps.push(app);
+    // Not closed afterwards: what could not be opened has closed itself, and Nest 11 repeats its error.
     await expect(app.init()).rejects.toMatchObject({ name: 'ConnectionRefusedError' });
   });
 });
