@@ -184,7 +184,7 @@ onEachBroker('topology', (broker) => {
     const rabbit = await warren(broker.url)
       .consume('of.skipped', ({ payload }) => got.push(payload), { bindings: [{ exchange, key: 'k' }] })
       .open();
-    channel.publish('skipped.exchange', 'any', Buffer.from('1'));
+    channel.publish('skipped.exchange', 'k', Buffer.from('1'));
     expect(await got.one()).toBe(1);
     await rabbit.broker.close();
     const missing = { name: 'skipped.nowhere', type: 'direct', declare: 'skip' } as const;
