@@ -84,7 +84,8 @@ onEachBroker('a message that waits', (broker) => {
     async (queueType) => {
       const [gone, kept] = [`gone.${queueType}`, `kept.${queueType}`];
       const retried = new Collector<unknown>();
-      const options = { queueType, retry: once };
+      // Long enough for the queue to be gone before any of them comes back.
+      const options = { queueType, retry: { ...once, delays: 3_000 } };
       const fails = (): never => {
         throw new Error('later');
       };
