@@ -55,6 +55,7 @@ export {
   ConnectionRefusedError,
   DecodeError,
   EncodeError,
+  ConsumerTimeoutError,
   HandlerTimeoutError,
   RabbitError,
   type DecodeIssue,

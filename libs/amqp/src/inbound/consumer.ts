@@ -7,7 +7,7 @@ import { patience } from '../model/clock.js';
 import { ConnectionLostError, RabbitError } from '../model/errors.js';
 import { onWall } from '../model/clock.js';
 import { Delivery } from '../model/delivery.js';
-import { countHeader, HEADER } from '../model/headers.js';
+import { countHeader, HEADER, safeHeaders } from '../model/headers.js';
 import { printable } from '../model/logger.js';
 import { soon, type Soon } from '../model/soon.js';
 import type { ReceivedMessage } from '../model/message.js';
@@ -18,11 +18,13 @@ import { ChannelLease } from '../link/lease.js';
 import { declareTemporary } from '../topology/declare.js';
 import { declarePermitted } from '../topology/permitted.js';
 import { explain } from '../topology/explain.js';
+import { POISON_DELIVERIES } from '../topology/handler-limits.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
 import { queueTypeOf, type BindingSpec } from '../topology/schema.js';
 import { Alone } from './alone.js';
 import { Batcher } from './batch.js';
+import { cancelReason, heldTooLong, lossReason, stopLate, timesTakenBack } from './consumer-timeout.js';
 import type { Dispatch } from './dispatch.js';
 import { giveUp } from './giving-up.js';
 import { Handlers } from './handlers.js';
@@ -31,7 +33,7 @@ import { Readiness, type ConsumerStatus } from './readiness.js';
 import type { HandlerRoom } from './step.js';
 import { Outcomes } from './outcomes.js';
 import { StreamPosition } from './stream-position.js';
-import { Suspects } from './suspects.js';
+import { poison, Suspects } from './suspects.js';
 import { Unsettled } from './unsettled.js';
 import type { Watchable, Watched } from './watchdog.js';
 
@@ -226,7 +228,9 @@ export class Consumer implements Watchable {
     if (!this.draining) this.readiness.ready(this.queueName);
   }
 
-  private onLost(channel: LiveChannel, reason: string): void {
+  private onLost(channel: LiveChannel, why: string): void {
+    const reason = lossReason(why);
+    const late = this.heldTooLong(channel, reason);
     // What had not started is delivered again; what runs goes on, and finds its channel gone when it settles.
     this.batcher?.take();
     if (!this.forgotten) {
@@ -234,7 +238,7 @@ export class Consumer implements Watchable {
       this.work.forget((list) => list.every(isGone));
       this.alone.forget(isGone);
       for (const delivery of this.unsettled.deliveries())
-        if (isGone(delivery)) this.suspects.excuse(delivery);
+        if (isGone(delivery) && !late.includes(delivery)) this.suspects.excuse(delivery);
     }
     this.position.leave(this.unsettled.deliveries());
     this.unsettled.removeAll(channel);
@@ -253,12 +257,16 @@ export class Consumer implements Watchable {
 
   private onMessage(message: ReceivedMessage | 'cancelled', channel: LiveChannel): void {
     if (message === 'cancelled') {
-      this.lease.renew();
+      const { consumerTimeout } = this.room.settings;
+      const own = this.plan.queue.arguments['x-consumer-timeout'];
+      const limit = typeof own === 'number' ? own : consumerTimeout;
+      this.lease.renew(cancelReason([...this.unsettled.deliveries()], this.room.clock.monotonic(), limit));
       return;
     }
     // Given up with its channel: the broker delivers it again, as it does with what a shutdown does not want any more.
     if (!channel.alive && !this.forgotten) return;
-    if (this.unsettled.takeBack(message, channel)) return;
+    const running = this.unsettled.takeBack(message, channel);
+    if (running) return this.tookBack(running, message);
     this.room.late.arrived(message);
     const delivery = new Delivery(message, this.queueName, this.outcomes);
     delivery.run.arrivedAt = this.room.clock.monotonic();
@@ -266,6 +274,34 @@ export class Consumer implements Watchable {
     this.position.pass(delivery);
     if (this.draining && !this.forgotten) this.leave(delivery);
     else this.take(delivery);
+  }
+
+  /** Those that cost the channel; their handlers are told to stop. */
+  private heldTooLong(channel: LiveChannel, reason: string): readonly Delivery[] {
+    const { clock, logger } = this.room;
+    const held = [...this.unsettled.deliveries()].filter((each) => this.unsettled.cameOn(each, channel));
+    const late = heldTooLong(reason, held, clock.monotonic());
+    for (const delivery of late) {
+      delivery.run.tookBack = (delivery.run.tookBack ?? 0) + 1;
+      stopLate(delivery, this.queueName, clock.monotonic(), logger);
+    }
+    return late;
+  }
+
+  /** A message came back whose handler still runs here: that run settles it, unless it hangs for good. */
+  private tookBack(delivery: Delivery, message: ReceivedMessage): void {
+    const { clock, logger } = this.room;
+    const { run, handler } = delivery;
+    const times = timesTakenBack(delivery.headers, safeHeaders(message.properties.headers));
+    if (times > (run.tookBack ?? 0)) {
+      run.tookBack = times;
+      stopLate(delivery, this.queueName, clock.monotonic(), logger);
+    }
+    run.arrivedAt = clock.monotonic();
+    if ((run.tookBack ?? 0) < POISON_DELIVERIES) return;
+    const error = poison(run.tookBack ?? 0);
+    logger.error(`${handler} never ended for ${named(delivery)}: ${error.message}`);
+    this.outcomes.finish(delivery, { kind: 'dead-letter', reason: 'poison', error });
   }
 
   private take(delivery: Delivery): void {

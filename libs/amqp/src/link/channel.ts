@@ -182,9 +182,10 @@ export class LiveChannel {
     return ++this.published;
   }
 
-  /** Closes it. May never settle on a frozen peer: bound the wait. */
-  close(): Promise<void> {
+  /** Closes it; `reason` is what `closed` says. May never settle on a frozen peer: bound the wait. */
+  close(reason?: string): Promise<void> {
     if (this.alive) {
+      if (reason !== undefined) this.reason = reason;
       this.flushAcks();
       this.alive = false;
       this.traffic.end();

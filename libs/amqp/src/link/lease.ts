@@ -43,10 +43,10 @@ export class ChannelLease {
     this.loop = this.run();
   }
 
-  /** Gives up the current channel so that a new one is made: for a consumer that was cancelled. */
-  renew(): void {
+  /** Gives up the current channel, for that reason, so that a new one is made: for a consumer that was cancelled. */
+  renew(reason?: string): void {
     // A cancel may come in one packet with the consume-ok, before the channel counts as ready.
-    void this.closeBounded(this.current ?? this.opening);
+    void this.closeBounded(this.current ?? this.opening, reason);
   }
 
   /** Ends the lease. Always settles. */
@@ -102,13 +102,13 @@ export class ChannelLease {
   }
 
   // channel.close() never answers on a frozen peer; the connection's own end comes to the rescue then.
-  private async closeBounded(channel: LiveChannel | undefined): Promise<void> {
+  private async closeBounded(channel: LiveChannel | undefined, reason?: string): Promise<void> {
     if (!channel?.alive) return;
     let cancel = (): void => undefined;
     const patience = new Promise<void>((resolve) => {
       cancel = this.options.clock.after(CLOSE_PATIENCE, resolve, true);
     });
-    await Promise.race([channel.close(), patience]);
+    await Promise.race([channel.close(reason), patience]);
     cancel();
     // Whoever waits for this channel goes on, also when its end is never confirmed.
     channel.end('its end was not confirmed in time');

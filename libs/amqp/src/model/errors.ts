@@ -86,6 +86,17 @@ export class HandlerTimeoutError extends RabbitError {
   }
 }
 
+/** The reason of a handler's `signal`: the broker took its message back, since it held it longer than `consumer_timeout`. */
+export class ConsumerTimeoutError extends RabbitError {
+  constructor(handler: string, queue: string) {
+    super(
+      'WARREN_CONSUMER_TIMEOUT',
+      `${handler} held a message of '${queue}' longer than the broker's consumer timeout`,
+      'give the handler a timeout that is shorter, or raise consumer_timeout of the broker and the option consumerTimeout',
+    );
+  }
+}
+
 /** An address as it reads best in a sentence. */
 export function destination(exchange: string, routingKey: string): string {
   return exchange === '' ? `queue '${routingKey}'` : `'${routingKey}' on exchange '${exchange}'`;
