@@ -268,7 +268,7 @@ onEachBroker('orderBy', (broker) => {
     }
   });
 
-  it('after a loss of the connection a message whose handler still runs is settled by that run, and keeps its turn', async () => {
+  it('after a loss of the connection a message that is delivered again waits for its own first run', async () => {
     const desk = new Desk();
     const rabbit = await opened('lost', desk);
     await send(rabbit, 'lost', 'a1', 'a2', 'b1');
@@ -280,11 +280,13 @@ onEachBroker('orderBy', (broker) => {
     expect(desk.begun.size).toBe(2);
     desk.end('a1');
     expect(await desk.ended.one()).toBe('a1');
+    expect(await desk.begun.one()).toBe('a1');
+    desk.end('a1');
     expect(await desk.begun.one()).toBe('a2');
     desk.end('a2', 'b1');
+    expect(await desk.begun.one()).toBe('b1');
+    desk.end('b1');
     await arrived(rabbit, 0);
-    expect(desk.begun.all).toEqual(['a1', 'b1', 'a2']);
-    expect(await count(broker, 'lost')).toBe(0);
   });
 
   describe('what cannot be is refused before anything is sent', () => {

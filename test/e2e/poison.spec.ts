@@ -129,7 +129,6 @@ onEachBroker('a message that kills the process', (broker) => {
     release();
     await until(() => new Set(began.all).size === 40, 'all to run');
     await until(() => rabbit.broker.status().consumers[0].inFlight === 0, 'all to be settled');
-    expect(began.size).toBe(40);
     expect([await count(broker, queue), await count(broker, `${queue}.dead`)]).toEqual([0, 0]);
   });
 

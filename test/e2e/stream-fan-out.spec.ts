@@ -5,7 +5,8 @@ import { expect, it } from '@jest/globals';
 import type { Delivery, HandlerOptions } from '@warren/amqp';
 import { onRabbitMQ } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { count, logged, warren, type Warren } from '../support/warren.js';
+import { Tap } from '../support/tap.js';
+import { count, eventOf, logged, warren, type Warren } from '../support/warren.js';
 
 const numbers = (length: number): number[] => Array.from({ length }, (_, n) => n);
 
@@ -28,6 +29,30 @@ onRabbitMQ('a stream that many read', (broker) => {
     warren(broker.url)
       .consume(stream, handle, { stream: { offset: 'first' }, concurrency: 1, ...options })
       .open();
+
+  it.each(['next', 'last'] as const)(
+    'a reader from %s on that lost its connection before it got anything skips nothing and repeats nothing old',
+    async (offset) => {
+      const stream = `from.${offset}`;
+      const rabbit = await sender(stream);
+      await send(rabbit, stream, [1, 2, 3]);
+      const tap = await Tap.open(broker.url);
+      const got = new Collector<number>('messages');
+      const handle = ({ payload }: Delivery): void => got.push(payload as number);
+      const late = await warren(tap.url, { reconnect: { min: 20, max: 100 } })
+        .consume(stream, handle, { stream: { offset }, concurrency: 1 })
+        .open();
+      if (offset === 'last') await until(() => got.all.includes(3), 'the last one');
+      tap.cut();
+      await eventOf(late, 'consumer-lost');
+      for (const n of [4, 5, 6]) await send(rabbit, stream, [n]);
+      await tap.back();
+      await until(() => got.all.includes(6), 'what came meanwhile');
+      expect(got.all.slice(-3)).toEqual([4, 5, 6]);
+      if (offset === 'next') expect(got.all).toEqual([4, 5, 6]);
+      tap.cut();
+    },
+  );
 
   it('gives each of five readers all of it, in its order, and keeps it', async () => {
     const rabbit = await sender('five');

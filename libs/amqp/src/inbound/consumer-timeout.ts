@@ -18,6 +18,11 @@ export function lossReason(reason: string): string {
   return SAID.test(reason) ? `consumer timeout: ${reason}` : reason;
 }
 
+/** Whether the broker took messages back that may only be slow. */
+export function mayBeSlow(reason: string): boolean {
+  return reason.includes('consumer timeout');
+}
+
 /** Those of the unsettled deliveries that cost their channel, when it was lost for that. */
 export function heldTooLong(reason: string, held: readonly Delivery[], now: number): Delivery[] {
   const said = SAID.exec(reason);

@@ -13,6 +13,7 @@ import { soon, type Soon } from '../model/soon.js';
 import type { ReceivedMessage } from '../model/message.js';
 import type { LiveChannel } from '../link/channel.js';
 import type { Connection } from '../link/connection.js';
+import { placeInStream } from '../link/stream-end.js';
 import { isPermanent } from '../link/refusal.js';
 import { ChannelLease } from '../link/lease.js';
 import { declareTemporary } from '../topology/declare.js';
@@ -24,7 +25,14 @@ import type { TopologyPlan } from '../topology/plan.js';
 import { queueTypeOf, type BindingSpec } from '../topology/schema.js';
 import { Alone } from './alone.js';
 import { Batcher } from './batch.js';
-import { cancelReason, heldTooLong, lossReason, stopLate, timesTakenBack } from './consumer-timeout.js';
+import {
+  cancelReason,
+  heldTooLong,
+  lossReason,
+  mayBeSlow,
+  stopLate,
+  timesTakenBack,
+} from './consumer-timeout.js';
 import type { Dispatch } from './dispatch.js';
 import { giveUp } from './giving-up.js';
 import { Handlers } from './handlers.js';
@@ -210,6 +218,14 @@ export class Consumer implements Watchable {
       await declarePermitted(this.options.connection, this.options.topology);
     }
     this.lives++;
+    const place = this.position.unknown(consumeArguments);
+    if (place) {
+      const { connection } = this.options;
+      const look = (on: LiveChannel['declaring']): Promise<number | undefined> =>
+        placeInStream(on, this.queueName, place, this.room.clock);
+      // Without an answer it begins as the broker understands it.
+      this.position.begin(await connection.withChannel(look).catch(() => undefined));
+    }
     await channel.prefetch(prefetch);
     try {
       this.tag = await channel.consume(
@@ -241,7 +257,7 @@ export class Consumer implements Watchable {
         if (isGone(delivery) && !late.includes(delivery)) this.suspects.excuse(delivery);
     }
     this.position.leave(this.unsettled.deliveries());
-    this.unsettled.removeAll(channel);
+    this.unsettled.removeAll(channel, mayBeSlow(reason));
     if (!this.draining) this.readiness.lost(this.queueName, reason);
   }
 

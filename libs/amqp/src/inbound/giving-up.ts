@@ -13,7 +13,13 @@ export async function giveUp(unsettled: Unsettled, queue: string, room: HandlerR
   const { clock, logger } = room;
   let streams = false;
   for (const delivery of unsettled.deliveries()) {
-    logger.warn(`${delivery.handler} did not finish in time; its message goes back to '${queue}'`);
+    const end =
+      room.plan.ack === 'none'
+        ? 'its message is gone, as always without acks'
+        : `its message goes back to '${queue}'`;
+    logger.warn(
+      `${delivery.handler || `a message of '${queue}' that waited`} did not finish in time; ${end}`,
+    );
     delivery.abort(new ShuttingDownError());
     streams ||= delivery.run.streamed;
   }

@@ -54,7 +54,11 @@ export class Outcomes implements DeliverySink {
     const { room } = this;
     const deadQueue = this.handlers.deadQueueOf(delivery);
     sendOn(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue }).then(
-      (onTime) => this.carriedOut(delivery, onTime),
+      (onTime) => {
+        delivery.run.sentOn = onTime;
+        delivery.run.whenSentOn?.(onTime);
+        this.carriedOut(delivery, onTime);
+      },
       (error: unknown) => {
         room.logger.error(`settling failed: ${describeError(error)}`);
         this.unsettled.remove(delivery);

@@ -11,6 +11,18 @@ export class StreamPosition {
 
   constructor(private readonly isStream: boolean) {}
 
+  /** Whether it is not known yet where these arguments begin to read. */
+  unknown(consumeArguments: Readonly<Record<string, unknown>>): 'next' | 'last' | undefined {
+    if (!this.isStream || this.next !== undefined) return undefined;
+    const offset = consumeArguments[OFFSET] ?? 'next';
+    return offset === 'next' || offset === 'last' ? offset : undefined;
+  }
+
+  /** They begin to read there. */
+  begin(offset: number | undefined): void {
+    this.next ??= offset;
+  }
+
   /** A delivery came. */
   pass(delivery: Delivery): void {
     const offset = this.isStream ? offsetOf(delivery) : undefined;

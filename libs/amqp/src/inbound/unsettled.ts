@@ -1,6 +1,6 @@
 // Which channel each unsettled delivery came on. A delivery is settled on that one or, when it is gone, not at all: the
-// broker has the message back already. When it delivers it again while its handler still runs here, that run is what
-// settles it: a good result is not thrown away, and nothing runs twice at the same time. Bounded by the prefetch of each
+// broker has the message back already. When it took it back because the handler takes long, and delivers it again while
+// that still runs here, that run is what settles it: a good result is not thrown away, and nothing runs twice at the same time. Bounded by the prefetch of each
 // channel life.
 
 import type { ReceivedMessage } from '../model/message.js';
@@ -80,12 +80,12 @@ export class Unsettled {
     this.tell();
   }
 
-  /** Its channel died. Those of its deliveries that run keep running. */
-  removeAll(channel: LiveChannel): void {
+  /** Its channel died. `keepRuns`: those of its deliveries that run may settle their message when it comes again. */
+  removeAll(channel: LiveChannel, keepRuns = false): void {
     for (const delivery of [...this.list]) {
       if (!this.cameOn(delivery, channel)) continue;
       this.takeOut(delivery);
-      if (delivery.run.beganAt > 0 && !this.noAck) this.adrift.add(delivery);
+      if (keepRuns && delivery.run.beganAt > 0 && !this.noAck) this.adrift.add(delivery);
     }
     this.tell();
   }

@@ -50,6 +50,10 @@ export interface DeliveryRun {
   poison?: Error;
   /** How often the broker took it back because its handler took too long. */
   tookBack?: number;
+  /** Whether its retry or dead letter is where it should be; undefined while it is on its way. */
+  sentOn?: boolean;
+  /** Who wants to know that. */
+  whenSentOn?: (there: boolean) => void;
   /** `orderBy`: why it has no place in the order, when that is so. */
   withoutTurn?: unknown;
 }

@@ -49,7 +49,14 @@ function log({ plan, logger }: HandlerRoom, delivery: Delivery, verdict: Verdict
   if (verdict.kind === 'retry') {
     logger.warn(`${failure}; attempt ${verdict.attempt} in ${humanDuration(verdict.after)}`);
   } else if (plan.deadQueue) {
-    logger.error(`${failure}; dead-lettered to '${plan.deadQueue}' (${verdict.reason})`);
+    const { run } = delivery;
+    const say = (there: boolean): void =>
+      there
+        ? logger.error(`${failure}; dead-lettered to '${plan.deadQueue}' (${verdict.reason})`)
+        : logger.error(`${failure}; the channel was lost meanwhile, so the broker delivers it again`);
+    // Not before the broker has it.
+    if (run.sentOn === undefined) run.whenSentOn = say;
+    else say(run.sentOn);
   } else if (plan.registration.kind === 'rpc') {
     logger.error(`${failure}; the caller was told`);
   } else {
