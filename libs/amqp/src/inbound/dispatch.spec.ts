@@ -43,6 +43,14 @@ describe('dispatch among several', () => {
     ).toEqual([0, 1, 2, 3]);
   });
 
+  it('refuses two that want the same', () => {
+    const bound = (key: string): HandlerOptions => ({ bindings: [{ exchange: TOPIC, key }] });
+    expect(() => choosing({ one: bound('a.*'), other: bound('a.*') })).toThrow(
+      /one and other both want 'a\.\*'/,
+    );
+    expect(() => choosing({ one: {}, other: {} })).toThrow(/both want every message/);
+  });
+
   it('remembers decisions up to a bound', () => {
     const remembered = new Remembered(2);
     const choose: Dispatch = ({ routingKey }) => routingKey.length;

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it, jest } from '@jest/globals';
-import { systemClock } from '../model/clock.js';
+import { systemClock, type Clock } from '../model/clock.js';
+import type { UrlOption } from '../model/options.js';
 import type { Attempts } from './attempts.js';
 import type { ConnectionEvent } from './connection.js';
 
@@ -27,8 +28,19 @@ jest.unstable_mockModule('amqplib', () => ({
 }));
 const { Connection } = await import('./connection.js');
 
+interface Given {
+  /** Timers of these times go off at once. */
+  readonly immediate?: readonly number[];
+  readonly url?: UrlOption;
+  readonly connectTimeout?: number;
+}
+
 /** A connection whose waits are written down instead of waited. */
-function connection() {
+function connection({ immediate = [], url = 'amqp://h', connectTimeout = 60_000 }: Given = {}) {
+  const clock: Clock = {
+    ...systemClock,
+    after: (ms, call, keepAlive) => systemClock.after(immediate.includes(ms) ? 0 : ms, call, keepAlive),
+  };
   const waits: number[] = [];
   const told: ConnectionEvent['kind'][] = [];
   const attempts = {
@@ -39,8 +51,8 @@ function connection() {
     leave: () => undefined,
   } as unknown as Attempts;
   const made = new Connection({
-    ...{ name: 'test', url: 'amqp://h', credentials: undefined, tls: undefined, heartbeat: 0, attempts },
-    ...{ connectTimeout: 1_000, reconnect: { min: 100, max: 10_000 }, clock: systemClock },
+    ...{ name: 'test', url, credentials: undefined, tls: undefined, heartbeat: 0, attempts },
+    ...{ connectTimeout, reconnect: { min: 100, max: 10_000 }, clock },
     onEvent: ({ kind }) => told.push(kind),
   });
   /** Opens after `refused` attempts. */
@@ -55,6 +67,34 @@ function connection() {
 }
 
 describe('a connection', () => {
+  it('takes its channels along when it is lost', async () => {
+    const { made, open } = connection();
+    const model = await open(0);
+    const channel = await made.openChannel('plain');
+    model.emit('close', new Error('cut'));
+    expect(await channel.closed).toContain('cut');
+    expect(channel.alive).toBe(false);
+    await made.close();
+  });
+
+  it('closes within a second although the broker does not answer', async () => {
+    const { made, open } = connection({ immediate: [1_000] });
+    const model = await open(0);
+    model.close = () => new Promise(() => undefined);
+    await made.close();
+    expect(made.state).toBe('closed');
+  });
+
+  it('asks again for a url that does not come in time', async () => {
+    let asked = 0;
+    const url = (): Promise<string> =>
+      asked++ === 0 ? new Promise(() => undefined) : Promise.resolve('amqp://h');
+    const { made, told, open } = connection({ immediate: [1_000], url, connectTimeout: 1_000 });
+    await open(0);
+    expect([asked, told]).toEqual([2, ['refused', 'open']]);
+    await made.close();
+  });
+
   it('waits longer after each refusal, and begins small again after it was open', async () => {
     const { made, waits, open } = connection();
     const model = await open(6);

@@ -74,6 +74,20 @@ describe('a channel that comes back', () => {
     expect(waits[6]).toBeLessThanOrEqual(100);
   });
 
+  it('is replaced when it is to be renewed before it is ready: a cancel may come with the consume-ok', async () => {
+    const channels = [channel(), channel()];
+    let ready = (): void => undefined;
+    const second = new Promise<void>((resolve) => (ready = resolve));
+    let set = 0;
+    const { made } = lease(channels, {
+      setup: () => Promise.resolve(set++ === 0 ? made.renew() : undefined),
+      onReady: (one) => one === (channels[1] as unknown) && ready(),
+    });
+    made.start();
+    await second;
+    expect(channels.map(({ alive }) => alive)).toEqual([false, true]);
+  });
+
   it('is given up when its close is never answered', async () => {
     const channels = [channel(true), channel()];
     let ready = (): void => undefined;

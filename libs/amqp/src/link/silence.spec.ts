@@ -35,3 +35,35 @@ describe('the end of a connection', () => {
     expect(end(...calm)).toEqual(calm.map(() => 'closed'));
   });
 });
+
+describe('a peer', () => {
+  afterEach(() => void jest.useRealTimers());
+
+  /** Its connection, with a heartbeat of ten seconds, after `ms` in which it sent so many bytes each second. */
+  function after(ms: number, bytesPerSecond: number, closed = false) {
+    jest.useFakeTimers();
+    const stream = { bytesRead: 0 };
+    const model = Object.assign(new EventEmitter(), { connection: { heartbeat: 10, stream } });
+    const said: string[] = [];
+    onSilence(model as unknown as ChannelModel, new AbortController().signal, (why) => said.push(why));
+    if (closed) model.emit('close');
+    for (let passed = 0; passed < ms; passed += 500) {
+      stream.bytesRead += bytesPerSecond / 2;
+      jest.advanceTimersByTime(500);
+    }
+    return { said, timers: jest.getTimerCount() };
+  }
+
+  it('that says nothing is given up after two heartbeats', () => {
+    expect(after(19_500, 0)).toEqual({ said: [], timers: 1 });
+    expect(after(20_000, 0)).toEqual({ said: ['Heartbeat timeout: nothing came for 20 s'], timers: 0 });
+  });
+
+  it('that says anything is not', () => {
+    expect(after(60_000, 2).said).toEqual([]);
+  });
+
+  it('whose connection has ended is not looked at any more', () => {
+    expect(after(60_000, 0, true)).toEqual({ said: [], timers: 0 });
+  });
+});

@@ -20,12 +20,17 @@ const reply = (run: string | undefined, bytes = 1): ReceivedMessage =>
     properties: { correlationId: 'c', headers: run === undefined ? {} : { 'x-warren-run': run } },
   }) as unknown as ReceivedMessage;
 
-function calling(signal: AbortSignal, settled: unknown[] = []): Call {
+function calling(
+  signal?: AbortSignal,
+  settled: unknown[] = [],
+  resends = 0,
+  again: () => void = () => undefined,
+): Call {
   const deadlines = new Deadlines(systemClock);
-  const by = { deadlines, whyUnsent: () => undefined, again: () => undefined, ended: () => undefined };
+  const by = { deadlines, whyUnsent: () => undefined, again, ended: () => undefined };
   const reading = { codecs: undefined as never, codec: undefined, known: new Map(), maxBytes: 1_000 };
   const leaving = new Leaving(signal, undefined, systemClock);
-  const options = { message, timeout: 60_000, leaving, reading, resends: 0 };
+  const options = { message, timeout: 60_000, leaving, reading, resends };
   return new Call(
     options,
     by,
@@ -34,11 +39,15 @@ function calling(signal: AbortSignal, settled: unknown[] = []): Call {
   );
 }
 
-function gathering(expect: number, maxBytes = 1_000_000): { call: GatherCall; results: GatherResult[] } {
+function gathering(
+  expect: number,
+  maxBytes = 1_000_000,
+  signal?: AbortSignal,
+): { call: GatherCall; results: GatherResult[] } {
   const results: GatherResult[] = [];
   const call = new GatherCall({
     ...{ message, timeout: 60_000, expect, maxBytes, whyUnsent: () => undefined },
-    leaving: new Leaving(undefined, undefined, systemClock),
+    leaving: new Leaving(signal, undefined, systemClock),
     deadlines: new Deadlines(systemClock),
     onEnd: (result) => results.push(result),
   });
@@ -52,6 +61,17 @@ describe('a call', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
     call.onReply(reply(undefined));
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  it.each([
+    [0, 'that is not idempotent is not sent twice'],
+    [1, 'that is idempotent is sent twice at most'],
+  ])('(sent again %d times) %s', (resends) => {
+    const settled: unknown[] = [];
+    let again = 0;
+    const call = calling(undefined, settled, resends, () => again++);
+    for (let n = 0; n <= resends; n++) call.onLost('gone');
+    expect([again, settled]).toMatchObject([resends, [{ code: 'WARREN_RPC_CONNECTION_LOST' }]]);
   });
 
   it('that waits to be sent outlives the loss of the channel; one that was sent does not', () => {
@@ -69,6 +89,14 @@ describe('a call', () => {
 });
 
 describe('a gathering call', () => {
+  it('leaves no listener on a signal that lives longer', () => {
+    const { signal } = new AbortController();
+    const { call } = gathering(1, 1_000, signal);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    call.onReply(reply('a'));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
   it('counts each instance once', () => {
     const { call, results } = gathering(2);
     call.onReply(reply('a'));

@@ -144,6 +144,16 @@ describe('returns', () => {
     expect(new Set(outcomes)).toEqual(new Set(['1confirmed', '0returned']));
   });
 
+  it('before a loss say nothing about the same message when it was sent again', async () => {
+    const one = publish('m');
+    const [lost, next] = [channel(), channel()];
+    lost.confirms.send(one.entry);
+    lost.broker.hand(one.message);
+    next.confirms.send(one.entry);
+    next.broker.confirm(1);
+    expect(one.outcomes).toEqual(['confirmed']);
+  });
+
   it('of nobody change nothing', () => {
     const { broker, outcomes } = many(2, (n) => publish(`m${n}`));
     broker.hand(publish('other').message);

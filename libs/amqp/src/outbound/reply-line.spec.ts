@@ -26,6 +26,40 @@ function call(id: string): PendingCall & { readonly heard: string[] } {
   };
 }
 
+/** A line without a connection. */
+function line(): ReplyLine {
+  const connection = {
+    ...{ life: 0, blocked: false, opened: () => new Promise(() => undefined) },
+  } as unknown as Connection;
+  const refusals = new Refusals({ connection, clock: systemClock, onForbidden: () => undefined });
+  return new ReplyLine({
+    ...{ connection, clock: systemClock, refusals, events: new Events(SILENT, 'test') },
+    settings: settings({ rpc: { maxPending: 5 }, logger: SILENT }),
+    destinations: { isKnown: () => true } as unknown as Destinations,
+  });
+}
+
+describe('calls under way', () => {
+  it('are as many as rpc.maxPending, and no more', () => {
+    const made = line();
+    for (const id of ['1', '2', '3', '4']) made.begin(call(id));
+    expect(made.refusal(undefined)).toBeUndefined();
+    made.begin(call('5'));
+    expect(made.refusal(undefined)).toMatchObject({ code: 'WARREN_WAITING_ROOM_FULL' });
+    made.end('3');
+    expect(made.refusal(undefined)).toBeUndefined();
+  });
+
+  it('have each an id of its own', () => {
+    const made = line();
+    made.begin(call('1'));
+    expect(made.refusal('1')).toMatchObject({ code: 'WARREN_ENCODE' });
+    expect(made.refusal('2')).toBeUndefined();
+    made.end('1');
+    expect(made.refusal('1')).toBeUndefined();
+  });
+});
+
 describe('calls that wait to be sent', () => {
   it('give their places in the room back when they end', () => {
     const connection = {

@@ -164,6 +164,25 @@ describe('a sender', () => {
     ]);
   });
 
+  it.each([
+    ['when its time is over', (made: ReturnType<typeof sending>) => made.clock.pass(2_000)],
+    ['when the sender closes', (made: ReturnType<typeof sending>) => made.sender.close(Promise.resolve())],
+  ])('says of what was sent and waits to be sent again that its outcome is unknown, %s', async (_, end) => {
+    const made = sending();
+    const { send, channel, connection, outcomes } = made;
+    send('sent', { timeout: 1_000, retryUnknown: true });
+    const open = await channel();
+    connection.blocked = true;
+    open.end('lost');
+    send('waits', { timeout: 1_000 });
+    await turn();
+    expect(made.sender.pending).toEqual({ unconfirmed: 0, waiting: 2 });
+    await end(made);
+    await turn();
+    expect(outcomes.get('sent')).toBe('WARREN_PUBLISH_UNKNOWN');
+    expect(outcomes.get('waits')).not.toBe('WARREN_PUBLISH_UNKNOWN');
+  });
+
   it('keeps publishes while the broker blocks, tells those why whose time is over, and lets the rest go', async () => {
     const { send, channel, ids, connection, sender, outcomes, clock } = sending();
     sender.start();
@@ -307,6 +326,18 @@ describe('a publish that the broker refuses for its user', () => {
     expect(made.counts.resent).toBeLessThan(2_500);
   });
 
+  it('is found, and then all others are sent at once again', async () => {
+    const made = sending();
+    made.sender.start();
+    await made.channel();
+    for (let n = 0; n < 20; n++) made.send(`${n}`, { timeout: 600_000 });
+    await answerAll(made, (id) => (id === '7' ? TOO_LARGE : undefined));
+    const open = await made.channel();
+    const before = open.published.length;
+    for (let n = 0; n < 20; n++) made.send(`more ${n}`);
+    expect(open.published.length - before).toBe(20);
+  });
+
   it('without a name is found by sending fewer and fewer together, and fails alone', async () => {
     const made = sending();
     made.sender.start();
@@ -322,6 +353,27 @@ describe('a publish that the broker refuses for its user', () => {
 });
 
 describe('a publish that the broker nacks', () => {
+  it('waits twice as long each time, up to a second', async () => {
+    const { send, channel, channels, clock, outcomes } = sending();
+    send('m', { retryNacked: 60_000, timeout: 100_000 });
+    await channel();
+    const pauses: number[] = [];
+    const sent = (): number => channels.reduce((sum, { published }) => sum + published.length, 0);
+    for (let nacks = 1; nacks <= 7; nacks++) {
+      while (sent() < nacks) await clock.pass(20);
+      const last = channels.findLast(({ published }) => published.length > 0) as FakeChannel;
+      last.answer(last.published.length, 'nacked');
+      const began = clock.monotonic();
+      while (sent() === nacks) await clock.pass(20);
+      pauses.push(clock.monotonic() - began);
+    }
+    [50, 100, 200, 400, 800, 1_000, 1_000].forEach((least, n) => {
+      expect(pauses[n]).toBeGreaterThanOrEqual(least);
+      expect(pauses[n]).toBeLessThan(least + 300);
+    });
+    expect(outcomes.size).toBe(0);
+  });
+
   it('goes again after growing pauses until the broker takes it, and the receipt says how often', async () => {
     const { send, channel, sender, outcomes, counts, clock } = sending();
     sender.start();

@@ -74,6 +74,9 @@ describe('a handler worked out', () => {
     ['consume', 'q', { bindings: [{ exchange: 'e', key: 'x', keys: ['y'] }] }, /key and keys/],
     ['consume', 'q', { stream: { offset: 'first' }, queueType: 'classic' }, /stream reads a stream queue/],
     ['consume', 'x'.repeat(256), {}, /the queue is 256 bytes/],
+    ['consume', 'x'.repeat(251), {}, /dead-letter queue .* is 256 bytes/],
+    ['consume', 'q', { orderBy: 'routingKey', ack: 'none' }, /orderBy needs acks/],
+    ['subscribe', 'order.*paid', {}, /'\*paid' in the pattern 'order\.\*paid' is no wildcard/],
   ])('%s with %p: %p is refused by name', (kind, pattern, options, message) => {
     expect(() => plan(kind, pattern, options)).toThrow(message);
     expect(() => plan(kind, pattern, options)).toThrow(/Orders\.place/);
@@ -113,6 +116,23 @@ describe('the plan', () => {
     ]);
     expect(merged.exchanges[0]).toMatchObject({ name: 'e', type: 'direct', declare: 'create' });
     expect(merged.bindings.filter(({ source }) => source === 'e')).toHaveLength(1);
+  });
+
+  it('names both sides of a conflict about an exchange', () => {
+    const wishes = (type: 'topic' | 'fanout', askedBy: string) =>
+      topologyWishes({ exchanges: [{ name: 'e', type }] }, 'quorum', askedBy);
+    expect(() => planTopology([wishes('topic', 'One'), wishes('fanout', 'Other')])).toThrow(
+      /One and Other want exchange 'e' differently: type is "topic" for the one and "fanout"/,
+    );
+  });
+
+  it.each([
+    [true, false],
+    [false, true],
+  ])('leaves the arguments of a queue alone when one of its handlers says so (%p, %p)', (one, other) => {
+    const wishes = [one, other].map((broker) => plan('consume', 'q', { deadLetter: { broker } }).wishes);
+    const { queues } = planTopology(wishes);
+    expect(queues.find(({ name }) => name === 'q')?.deadLettering?.mode).toBe('unwanted');
   });
 
   it('names both sides of a conflict', () => {
