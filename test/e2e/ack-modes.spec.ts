@@ -1,8 +1,9 @@
 // Who acks, when, and that a message is settled once.
 
-import { expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Delivery } from '@warren/amqp';
-import { onEachBroker } from '../support/brokers.js';
+import { EmbeddedBroker } from '@warren/embedded';
+import { onEachBroker, onEmbedded } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
 import { count, eventOf, logged, taken, warren, type Warren } from '../support/warren.js';
 
@@ -184,5 +185,36 @@ onEachBroker('acknowledging', (broker) => {
     const { verdict } = await eventOf(rabbit, 'handled');
     expect(verdict).toMatchObject({ kind: 'dead-letter', reason: 'rejected' });
     await logged(rabbit, "no such customer; dead-lettered to 'decided.dead'");
+  });
+});
+
+onEmbedded('a broker that blocks publishers', () => {
+  let own: EmbeddedBroker;
+  beforeAll(async () => {
+    own = await EmbeddedBroker.start({ port: 0 });
+  });
+  afterAll(() => own.close());
+
+  it('still gets the acks, and hands out what comes after them', async () => {
+    const [started, finish] = [new Collector<unknown>(), new Collector<() => void>()];
+    const handle = ({ payload }: Delivery): Promise<void> => {
+      started.push(payload);
+      return new Promise<void>((resolve) => finish.push(resolve));
+    };
+    const rabbit = await warren(own.url).consume('through', handle, { prefetch: 1 }).open();
+    await rabbit.broker.send('through', 1);
+    await rabbit.broker.send('through', 2);
+    expect(await started.one()).toBe(1);
+    await own.block('memory');
+    const third = rabbit.broker.send('through', 3);
+    await eventOf(rabbit, 'blocked');
+    (await finish.one())();
+    // The second one comes only when the broker has the ack of the first.
+    expect(await started.one()).toBe(2);
+    (await finish.one())();
+    await own.unblock();
+    expect((await third).routed).toBe(true);
+    expect(await started.one()).toBe(3);
+    (await finish.one())();
   });
 });

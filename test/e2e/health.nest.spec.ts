@@ -1,6 +1,8 @@
 // Health endpoints over HTTP, with Terminus and without: live and ready are two answers, and both are true while the
 // broker goes away and comes back.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
   Controller,
@@ -127,6 +129,32 @@ onEachBroker('health of an application that runs', (broker) => {
     });
     const live = await ask(url, 'live');
     expect([live.code, live.body.details.rabbit.status]).toEqual([200, 'up']);
+  });
+
+  it('sends nothing to the broker, however often it is asked', async () => {
+    const sockets: Socket[] = [];
+    const opened = (message: unknown): void => void sockets.push((message as { socket: Socket }).socket);
+    subscribe('net.client.socket', opened);
+    try {
+      const quiet = { heartbeat: '1h', watchdog: '1h', retry: false } as const;
+      const { app } = await start(module({ url: broker.url, ...quiet }));
+      const indicator = app.get(RabbitHealthIndicator);
+      const sent = (): number[] => sockets.map(({ bytesWritten }) => bytesWritten);
+      const atRest = async (): Promise<number[]> => {
+        const looks: string[] = [];
+        const same = (): boolean => looks.push(String(sent())) > 5 && new Set(looks.slice(-5)).size === 1;
+        await until(same, 'all that was written to leave');
+        return sent();
+      };
+      const before = await atRest();
+      expect(before).toHaveLength(2);
+      for (let n = 0; n < 100; n++) {
+        expect([indicator.live().rabbit.status, indicator.ready().rabbit.status]).toEqual(['up', 'up']);
+      }
+      expect(await atRest()).toEqual(before);
+    } finally {
+      unsubscribe('net.client.socket', opened);
+    }
   });
 
   it('is ready again after the broker closed its connections', async () => {
