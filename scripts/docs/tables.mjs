@@ -8,6 +8,7 @@ import { root } from '../run.mjs';
 import { callTables } from './calls.mjs';
 import { mistakeRows } from './mistakes.mjs';
 import { performanceTables } from './performance.mjs';
+import { promiseTable } from './promises.mjs';
 import { reliabilityTables } from './reliability.mjs';
 
 const model = 'libs/amqp/src/model';
@@ -40,6 +41,7 @@ export async function tables() {
     'embedded-options': memberTable('libs/embedded/src/embedded-broker.ts', 'EmbeddedBrokerOptions'),
     events: table(['event', 'what it says', 'fields'], eventRows('libs/amqp/src/observe/events.ts')),
     'contract-mistakes': table(['wrong use', 'the message holds'], mistakeRows()),
+    promises: promiseTable(table),
     ...reliabilityTables(table),
     ...callTables(table),
     ...performanceTables(table),

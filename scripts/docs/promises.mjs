@@ -1,0 +1,15 @@
+// The table of promises in docs/reliability.md, from docs/reliability/promises.json. That each promise stands in its
+// page and each test in its file is held by test/house/promises.spec.ts.
+import { readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { root } from '../run.mjs';
+
+/** One row for each promise, under a row that links its page. */
+export function promiseTable(table) {
+  const promises = JSON.parse(readFileSync(join(root, 'docs/reliability/promises.json'), 'utf8'));
+  const rows = Object.entries(promises).flatMap(([page, promised]) => [
+    [`**[${page}](${relative('docs', page)})**`, ''],
+    ...promised.map(({ promise, test }) => [promise, `\`${test}\``]),
+  ]);
+  return table(['promise', 'test'], rows);
+}
