@@ -14,7 +14,7 @@ const failed = { kind: 'dead-letter', reason: 'rejected', error: new Error('x') 
 const again = { kind: 'retry', attempt: 2, after: 1_000, error: new Error('x') } as const;
 
 /** `send` is what the broker makes of each message that is sent on. */
-function settling(send: (message: OutgoingMessage) => Promise<void>, headers: object = {}, properties = {}) {
+function settling(send: (message: OutgoingMessage) => Promise<void>, headers: object = {}) {
   const events = new Events(SILENT, 'test');
   const told: BrokerEvent[] = [];
   events.on((event) => void told.push(event));
@@ -35,7 +35,7 @@ function settling(send: (message: OutgoingMessage) => Promise<void>, headers: ob
   } as unknown as SettleRoom;
   const message = {
     ...{ content: Buffer.from('1'), exchange: '', routingKey: 'orders' },
-    properties: { ...properties, headers },
+    properties: { headers },
   };
   const delivery = new Delivery(message as never, 'orders', { settle() {}, warn() {} });
   const done = { acked: 0, requeued: 0, alive: true };
@@ -69,20 +69,6 @@ describe('settling', () => {
       expect(done).toMatchObject({ acked: 0, requeued: 0 });
       confirm();
       expect([await settled, done.acked, done.requeued]).toEqual([true, 1, 0]);
-    },
-  );
-
-  it.each([failed, again])(
-    'expiration and user stay behind: one would end a wait, the broker checks the other ($kind)',
-    async (verdict) => {
-      const sent: OutgoingMessage[] = [];
-      const send = (message: OutgoingMessage): Promise<void> => (sent.push(message), Promise.resolve());
-      const properties = { expiration: '60000', userId: 'me', type: 'kept' };
-      const { room, delivery, origin } = settling(send, {}, properties);
-      await sendOn(delivery, verdict, origin, room);
-      expect(sent[0].properties.type).toBe('kept');
-      expect(sent[0].properties).not.toHaveProperty('expiration');
-      expect(sent[0].properties).not.toHaveProperty('userId');
     },
   );
 
