@@ -19,7 +19,7 @@ const options: [string, unknown, RegExp][] = [
   ['startupTimeout', {}, /duration/],
   ['reconnect', { min: -5 }, /min is a duration/],
   ['retry', { attempts: 0 }, /attempts/],
-  ['retry', { attempt: 3 }, /there is no 'attempt'/],
+  ['retry', { attempt: 3 }, /unknown key 'attempt'/],
   ['rpc', { timeout: -1 }, /timeout is a duration/],
   ['rpc', { reply: 'pigeon' }, /'direct' or 'queue'/],
   ['publish', { waitingRoom: { messages: 'many' } }, /messages/],
@@ -32,7 +32,7 @@ const options: [string, unknown, RegExp][] = [
   ['service', 'a\r\nb', /line breaks/],
   ['exchange', 'a\nb', /line breaks/],
   ['deadLetter', false, /object/],
-  ['deadLetter', { brocker: true }, /there is no 'brocker'/],
+  ['deadLetter', { brocker: true }, /unknown key 'brocker'/],
   ['reconnect', { min: '10s', max: '1s' }, /above reconnect.max/],
   ['exchange', 5, /255 bytes/],
   ['queueType', 'quantum', /'quorum' or/],
@@ -66,7 +66,7 @@ const handlers: [string, (rabbit: Warren) => unknown, RegExp][] = [
   [
     'a pattern with half a word',
     (rabbit) => rabbit.subscribe('order.*created', () => 1, { id: 'x' }),
-    /is no wildcard/,
+    /is not a wildcard/,
   ],
   [
     'an option with a typing error',

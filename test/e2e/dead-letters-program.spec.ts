@@ -75,7 +75,7 @@ describe('the program warren', () => {
     [['dead', 'show'], 'takes the name of one queue'],
     [['dead', 'list'], 'needs a queue, or --management'],
     [['dead', 'show', 'q', '--yes'], "--yes is not for 'dead show'"],
-    [['dead', 'replay', 'q', '--limit', '0'], '--limit must be a whole number'],
+    [['dead', 'replay', 'q', '--limit', '0'], '--limit must be an integer'],
     [['dead', 'replay', 'q', '--older', 'long'], '--older must be a duration'],
     [['dead', 'replay', 'q', '--wrong'], "'--wrong'"],
   ])('%j is wrong usage, and it says why', async (args, complaint) => {

@@ -242,7 +242,7 @@ onEachBroker('handlers that share a queue', (broker) => {
       [
         'different prefetch',
         { one: { prefetch: 1, bindings: [{ exchange: events, key: 'a' }] }, two: { prefetch: 2 } },
-        /one and two share queue '.*' but prefetch is 1 for the one and 2 for the other/,
+        /one and two share queue '.*' but prefetch is 1 for the first and 2 for the second/,
       ],
       [
         'a batch beside another',

@@ -196,7 +196,7 @@ describe('health while the broker goes away and comes back (embedded)', () => {
     expect(away.body.details.queues.status).toBe('down');
     expect(away.body.details.queues.problems).toEqual(
       expect.arrayContaining([
-        expect.stringMatching(/^shop:publish is (connecting|not connected, and tries again): .*ECONNREFUSED/),
+        expect.stringMatching(/^shop:publish is (connecting|not connected; trying again): .*ECONNREFUSED/),
         expect.stringMatching(/^'health\.orders' is not consumed: /),
       ]),
     );
@@ -248,7 +248,7 @@ describe('health while the broker goes away and comes back (embedded)', () => {
     await until(() => !indicator.check().ready, 'the loss to be noticed');
     const sending = [1, 2, 3].map((n) => app.get(Publisher).publish('waits', n));
     const settled = Promise.allSettled(sending);
-    const full = '3 publishes wait, and 75 % of their room are taken';
+    const full = '3 publishes are waiting; 75 % of publish.waitingRoom is used';
     await until(() => indicator.check({ waitingRoom: 0.5 }).problems.includes(full), full);
     expect(indicator.check({ waitingRoom: 0.75 }).problems.join()).not.toContain('publishes wait');
     await app.close();

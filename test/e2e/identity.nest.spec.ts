@@ -241,7 +241,7 @@ onEachBroker('what is a handler', (broker) => {
           Object.defineProperty(Gone.prototype, 'take', { value: 'text' });
           return [Gone];
         },
-        /Gone\.take was decorated as a method and is none any more/,
+        /Gone\.take was decorated as a method and is no longer one/,
       ],
     ])('%s', async (_what, providers, message) => {
       await expect(start(providers())).rejects.toThrow(message);

@@ -246,7 +246,7 @@ onEachBroker('orderBy', (broker) => {
       const rabbit = await opened('list', desk);
       await rabbit.broker.send('list', 1, { headers: { customer: ['a'] } });
       expect((await taken(broker, 'list.dead')).content.toString()).toBe('1');
-      await logged(rabbit, "the header 'customer' is neither text nor a number, but a list");
+      await logged(rabbit, "the header 'customer' is neither a string nor a number, but an array");
       expect(desk.begun.size).toBe(0);
     });
   });

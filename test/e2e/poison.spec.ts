@@ -83,7 +83,7 @@ onEachBroker('a message that kills the process', (broker) => {
     expect([4, 5]).toContain(runs);
     expect((await taken(broker, `${queue}.dead`)).properties.headers).toMatchObject({
       'x-warren-reason': 'poison',
-      'x-exception-message': expect.stringContaining('delivered 5 times without an outcome'),
+      'x-exception-message': expect.stringContaining('delivered 5 times without being acked'),
     });
     if (!said.includes('run harmless')) said.push(...(await life(broker, queue, 'quorum')));
     expect(said).toContain('run harmless');

@@ -249,8 +249,8 @@ onEachBroker('publishing', (broker) => {
     const cases: [string, string, unknown, object, RegExp][] = [
       ['a circular object', 'q', circular, {}, /cannot be written as JSON/],
       ['a BigInt', 'q', 1n, {}, /BigInt/],
-      ['a function', 'q', () => 1, {}, /function is no message/],
-      ['a symbol', 'q', Symbol('x'), {}, /symbol is no message/],
+      ['a function', 'q', () => 1, {}, /type function as JSON/],
+      ['a symbol', 'q', Symbol('x'), {}, /type symbol as JSON/],
       [
         'a toJSON that throws text',
         'q',
@@ -273,7 +273,13 @@ onEachBroker('publishing', (broker) => {
         {},
         /getter/,
       ],
-      ['a content type that no codec writes', 'q', {}, { contentType: 'application/xml' }, /no codec writes/],
+      [
+        'a content type that no codec can encode',
+        'q',
+        {},
+        { contentType: 'application/xml' },
+        /no codec can encode/,
+      ],
       ['a routing key over 255 bytes', long, 1, {}, /routing key is 400 bytes/],
       ['a routing key that is a number', 5 as unknown as string, 1, {}, /routing key must be a string/],
       ['a NUL in a name', 'a\0b', 1, {}, /NUL/],

@@ -390,7 +390,7 @@ onRabbitMQ('streams of a service that may not have a queue for what its callers 
         ),
       )
       .open();
-    await logged(rabbit, 'callers cannot tell this process');
+    await logged(rabbit, 'cancellations by callers do not reach this process');
     expect(await rejection(all(rabbit.broker.stream('alone', 5)))).toMatchObject({
       remoteCode: 'WARREN_RPC_PROTOCOL',
     });

@@ -291,7 +291,7 @@ onEachBroker('calling', (broker) => {
       const { broker: rabbit } = warren('amqp://127.0.0.1:1');
       const first = rejection(rabbit.request('q', 1, { correlationId: 'same', timeout: 200 }));
       expect((await rejection(rabbit.request('q', 1, { correlationId: 'same' }))).message).toMatch(
-        /under way already/,
+        /is pending already/,
       );
       expect((await first).code).toBe('WARREN_RPC_TIMEOUT');
       expect(rabbit.status().pendingCalls).toBe(0);

@@ -86,7 +86,7 @@ onEachBroker('shutting down', (broker) => {
     await within(rabbit.broker.close(), 'close()', 5_000);
     expect(performance.now() - began).toBeGreaterThan(150);
     expect(delivery.signal.aborted).toBe(true);
-    await logged(rabbit, 'did not finish in time');
+    await logged(rabbit, 'did not finish message');
     await until(async () => (await count(broker, 'stuck')) === 1, 'the message to be back');
   });
 

@@ -112,6 +112,18 @@ onEachBroker('topology before messages', (broker) => {
     expect(await outcomes(rabbit)).toEqual(['routed', 'sent']);
     await logged(rabbit, 'made.otherwise');
   });
+
+  it('names the log when the own queue is the refused part, and does not ask to start its consumer', async () => {
+    const rabbit = warren(await broker.addVhost(), { startup: 'background' });
+    rabbit.consume('own.refused', () => 1, { arguments: { 'x-expires': 0 } });
+    await rabbit.open();
+    const error = await rejection(rabbit.broker.send('own.refused', 1));
+    expect(error).toMatchObject({ code: 'WARREN_UNROUTABLE' });
+    expect((error as Error).message).toMatch(/^no queue 'own\.refused': message \S+ came back/);
+    expect((error as Error).message).toContain('its log says what the broker refused');
+    expect((error as Error).message).not.toMatch(/start its consumer/);
+    await logged(rabbit, "the broker refuses queue 'own.refused'");
+  });
 });
 
 onEachBroker('what somebody deletes', (broker) => {

@@ -258,7 +258,7 @@ onEachBroker('topology', (broker) => {
     expect(await rejection(rabbit.open())).toMatchObject({
       code: 'WARREN_CONFIG',
       message: expect.stringMatching(
-        /BillingModule and @Consume twice want queue 'twice' differently: x-max-length is 1 for the one/,
+        /BillingModule and @Consume twice want queue 'twice' differently: x-max-length is 1 for the first/,
       ),
     });
     // It ends without ever having tried to connect.

@@ -211,7 +211,7 @@ onEachBroker('a policy that grows', (broker) => {
       /an object with first, factor, max, or an object with first, step, max/,
     ],
     [{ delays: { first: '1s', factor: 1, max: '1m' } }, /an object whose factor is a number above 1/],
-    [{ delays: { first: '1s', factor: 2, step: '1s', max: '1m' } }, /there is no 'step'/],
+    [{ delays: { first: '1s', factor: 2, step: '1s', max: '1m' } }, /unknown key 'step'/],
     [{ delays: { first: '2m', step: '1s', max: '1m' } }, /first is 120000 ms and max is 60000 ms/],
     [{ delays: '30d' }, /a duration such as/],
     [{ on: ['Error'] }, /on is a list of error classes/],

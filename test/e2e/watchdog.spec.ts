@@ -64,7 +64,7 @@ onEachBroker('the watchdog', (broker) => {
     await channel.deleteQueue('silent.end');
     await channel.assertQueue('silent.end', { durable: true });
     channel.sendToQueue('silent.end', Buffer.from('1'), { contentType: 'application/json' });
-    expect((await eventOf(rabbit, 'watchdog')).finding).toContain('nobody consumes it');
+    expect((await eventOf(rabbit, 'watchdog')).finding).toContain('the broker reports no consumer');
     expect(await got.one()).toBe(1);
     expect(rabbit.broker.status().counters.healed).toBe(1);
   });

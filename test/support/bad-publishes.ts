@@ -48,8 +48,8 @@ export const publishes: readonly BadPublish[] = [
   body('circular', circular, /cannot be written as JSON/),
   body('a BigInt', 1n, /BigInt/),
   body('a BigInt deep inside', { a: [{ b: 1n }] }, /BigInt/),
-  body('a function', () => 1, /function is no message/),
-  body('a symbol', Symbol('x'), /symbol is no message/),
+  body('a function', () => 1, /type function as JSON/),
+  body('a symbol', Symbol('x'), /type symbol as JSON/),
   body('an object whose toJSON throws', { toJSON: throws }, /own error/),
   body(
     'an object whose getter throws',
@@ -65,7 +65,7 @@ export const publishes: readonly BadPublish[] = [
   body('no bytes under application/octet-stream', {}, /no Buffer/, {
     contentType: 'application/octet-stream',
   }),
-  body('of a type that nothing writes', {}, /no codec writes/, { contentType: 'application/xml' }),
+  body('of a type that nothing writes', {}, /no codec can encode/, { contentType: 'application/xml' }),
   body('over the limit', Buffer.alloc(2_000), /2000 bytes/),
   body('over the limit, and small when compressed', Buffer.alloc(2_000), /2000 bytes/, {
     contentEncoding: 'gzip',

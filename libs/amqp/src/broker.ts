@@ -288,7 +288,7 @@ export class Broker {
   }
 
   private beforeOpen(what: string): void {
-    if (this.opening) throw new ConfigError(`${what} was called after open()`, 'say everything before');
+    if (this.opening) throw new ConfigError(`${what} was called after open()`, 'call it before open()');
   }
 
   static {

@@ -66,7 +66,7 @@ describe('warren-broker', () => {
   });
 
   it.each([
-    [['--port', 'http'], '--port must be a whole number'],
+    [['--port', 'http'], '--port must be an integer'],
     [['--user', 'ann'], '--user and WARREN_BROKER_USERS must be name:password'],
     [['--memory-limit', 'much'], '--memory-limit must be'],
     [['--disk'], "Unknown option '--disk'"],

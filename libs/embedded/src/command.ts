@@ -92,7 +92,7 @@ function port(text: string): number {
 
 function whole(name: string, text: string, most: number): number {
   if (/^[0-9]+$/.test(text) && Number(text) <= most) return Number(text);
-  throw new Error(`${name} must be a whole number from 0 to ${most}`);
+  throw new Error(`${name} must be an integer between 0 and ${most}`);
 }
 
 function version(text: string): '3.10' | '4' {

@@ -133,5 +133,5 @@ function limits(options: EmbeddedBrokerOptions, version: RabbitMQVersion): Limit
 
 function inRange(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new RangeError(`${name} must be a whole number from ${least} to ${most}, was ${value}`);
+  throw new RangeError(`${name} must be an integer between ${least} and ${most}, but is ${value}`);
 }

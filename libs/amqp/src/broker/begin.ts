@@ -38,5 +38,9 @@ function notReady(consumers: Consumers): Error {
       ready ? [] : [lastError === undefined ? queue : `${queue} (${lastError})`],
     );
   const what = missing.length > 0 ? missing.join(', ') : 'the queue in which callers say that they left';
-  return new ConnectionLostError(`no consume-ok in time for ${what}`);
+  return new ConnectionLostError(
+    `the broker did not confirm in time (startupTimeout) that this process consumes ${what}`,
+    undefined,
+    "raise startupTimeout, or use startup: 'background' to go on trying",
+  );
 }

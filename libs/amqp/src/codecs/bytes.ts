@@ -9,7 +9,10 @@ export const bytes: Codec = {
   contentTypes: ['application/octet-stream'],
   encode(payload) {
     if (!(payload instanceof Uint8Array)) {
-      throw new EncodeError(`a ${typeof payload} is no Buffer`, 'send a Buffer, or another contentType');
+      throw new EncodeError(
+        `cannot send a value of type ${typeof payload} as bytes`,
+        'send a Buffer, or set another contentType',
+      );
     }
     return { content: toBuffer(payload), contentType: 'application/octet-stream' };
   },

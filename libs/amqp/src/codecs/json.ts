@@ -21,8 +21,8 @@ export const json: Codec = {
     const text = stringify(payload);
     if (text === undefined) {
       throw new EncodeError(
-        `a ${typeof payload} is no message`,
-        'send data: an object, text, number, Buffer',
+        `cannot encode a value of type ${typeof payload} as JSON`,
+        'send an object, an array, a string, a number, a boolean, null or a Buffer',
       );
     }
     return { content: Buffer.from(text), contentType: 'application/json' };

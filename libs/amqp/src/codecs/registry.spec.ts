@@ -28,9 +28,9 @@ describe('encoding', () => {
   });
 
   it('a type that does not fit the payload is refused', () => {
-    expect(() => encode({}, 'text/plain')).toThrow(/no text/);
-    expect(() => encode({}, 'application/octet-stream')).toThrow(/no Buffer/);
-    expect(() => encode({}, 'image/png')).toThrow(/no codec writes 'image\/png'/);
+    expect(() => encode({}, 'text/plain')).toThrow(/as text/);
+    expect(() => encode({}, 'application/octet-stream')).toThrow(/as bytes/);
+    expect(() => encode({}, 'image/png')).toThrow(/no codec can encode 'image\/png'/);
   });
 });
 

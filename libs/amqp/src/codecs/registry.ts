@@ -55,7 +55,7 @@ export class CodecRegistry implements CodecLookup {
     const chosen = codec ?? (contentType === undefined ? natural(payload) : this.forType(contentType));
     if (!chosen) {
       throw new EncodeError(
-        `no codec writes '${contentType}'`,
+        `no codec can encode '${contentType}'`,
         'register one with the option codecs, or send a Buffer',
       );
     }
@@ -90,7 +90,7 @@ export class CodecRegistry implements CodecLookup {
     const chosen = codec ?? this.forType(contentType as string);
     if (!chosen) {
       throw new DecodeError(
-        `no codec reads '${printable(contentType)}'`,
+        `no codec can decode '${printable(contentType)}'`,
         'register one with the option codecs, or give the handler codec: bytes',
       );
     }
@@ -100,7 +100,7 @@ export class CodecRegistry implements CodecLookup {
     } catch (error) {
       if (error instanceof DecodeError) throw error;
       throw new DecodeError(
-        `${content.length} bytes of '${printable(contentType ?? 'no content type')}' are not readable as ${chosen.name}: ${printable(describeError(error))}`,
+        `the body (${content.length} bytes of '${printable(contentType ?? 'no content type')}') cannot be decoded as ${chosen.name}: ${printable(describeError(error))}`,
         'the sender must send what its content type says',
         [],
         error,
@@ -119,8 +119,8 @@ export class CodecRegistry implements CodecLookup {
     const { maxJsonContainers } = this.limits;
     if (!holdsMoreThan(maxJsonContainers, content)) return;
     throw new DecodeError(
-      `the body has more than ${maxJsonContainers} brackets`,
-      'send several messages, or see maxJsonContainers',
+      `the JSON body has more than ${maxJsonContainers} objects and arrays`,
+      'split it into several messages, or raise maxJsonContainers',
     );
   }
 

@@ -11,7 +11,10 @@ export const text: Codec = {
   contentTypes: ['text/*'],
   encode(payload) {
     if (typeof payload !== 'string') {
-      throw new EncodeError(`a ${typeof payload} is no text`, 'send a string, or another contentType');
+      throw new EncodeError(
+        `cannot send a value of type ${typeof payload} as text`,
+        'send a string, or set another contentType',
+      );
     }
     return { content: Buffer.from(payload, 'utf8'), contentType: 'text/plain' };
   },

@@ -126,12 +126,13 @@ export class DeadLetters {
     const { to } = options;
     if (to !== undefined) checkName('queue', to);
     const name = this.deadQueue(queue);
-    if (to === name) throw new ConfigError(`a replay from '${name}' to itself`, 'name another queue');
+    if (to === name)
+      throw new ConfigError(`cannot replay '${name}' into itself`, 'give another target queue with to');
     const target = to ?? ownQueue(name);
     if (target === undefined) {
       throw new ConfigError(
-        `the name '${name}' does not say whose dead letters it holds`,
-        'give the queue with to',
+        `the target queue cannot be told from the name '${name}', which does not end in .dead`,
+        'give the target queue with to',
       );
     }
     const deadlines = new Deadlines(systemClock);
@@ -183,7 +184,7 @@ function strayed({ queue, position, deadQueue }: DeadLetter, target: string): Er
   if (queue === undefined || queue === target || queue.startsWith(`${target}.`)) return undefined;
   return new ConfigError(
     `letter ${position} of '${deadQueue}' failed in queue '${printable(queue)}', not in '${target}'`,
-    'choose others, or say with to where they go',
+    'leave it out with a filter, or give the target queue with to',
   );
 }
 

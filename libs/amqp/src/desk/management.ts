@@ -49,7 +49,7 @@ async function ask(management: string, path: string): Promise<Answer> {
     target = new URL(management);
   } catch {
     throw new ConfigError(
-      'the URL of the management API cannot be read',
+      'the URL of the management API is invalid',
       'write http://user:password@host:15672',
     );
   }
@@ -80,7 +80,7 @@ async function ask(management: string, path: string): Promise<Answer> {
     throw new ConnectionRefusedError(
       'protocol',
       `${label} answers ${response.status}`,
-      'is it RabbitMQ there?',
+      'is this the management API of RabbitMQ?',
     );
   }
   return (await response.json()) as Answer;

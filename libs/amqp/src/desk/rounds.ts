@@ -97,5 +97,5 @@ async function collect(
 /** @throws ConfigError */
 export function whole(name: string, value: number, most = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
-  throw new ConfigError(`${name} must be a whole number from 1 to ${most}, but is ${value}`, '');
+  throw new ConfigError(`${name} must be an integer between 1 and ${most}, but is ${value}`, '');
 }

@@ -131,8 +131,8 @@ class ReaderIdleError extends RabbitError {
   constructor() {
     super(
       'WARREN_READER_IDLE',
-      `nothing was read for ${READER_IDLE / 1_000} s of a stream that waits for its reader`,
-      'read on, or ask for the rest later',
+      `the caller read nothing from the stream for ${READER_IDLE / 1_000} s`,
+      'read faster, or request the rest later',
     );
   }
 }

@@ -12,6 +12,7 @@ import { AccessRefusedError } from '../model/topology-errors.js';
 import { newMessageId } from '../model/message-id.js';
 import type { AnswerWaiter } from '../model/outlet.js';
 import { callerErrorFacts } from './caller-errors.js';
+import { named } from './named.js';
 import { mayReplyTo } from './reply-address.js';
 import type { HandlerRoom } from './step.js';
 
@@ -61,11 +62,14 @@ export function replyAddress(
   const { replyTo } = delivery.message.properties;
   const warn = (line: string): void => logger.warn(line);
   if (!replyTo) {
-    calls.lines.say(warn, `${plan.id} answered a request without reply-to; the answer was dropped`);
+    calls.lines.say(
+      warn,
+      `${plan.id} answered ${named(delivery)}, a request without reply-to; the answer was dropped`,
+    );
     return undefined;
   }
   if (mayReplyTo(replyTo, delivery.queue, settings.rpc.replyTo, source.server)) return replyTo;
-  const line = `${plan.id} got a request whose reply-to '${printable(replyTo)}' is refused; no answer was sent (see rpc.replyTo)`;
+  const line = `${plan.id}: no answer to ${named(delivery)}: its reply-to '${printable(replyTo)}' is refused; allow it with rpc.replyTo if it is a queue of the caller`;
   calls.lines.say((text) => logger.error(text), line);
   return undefined;
 }

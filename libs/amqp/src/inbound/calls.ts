@@ -110,13 +110,13 @@ export class Calls {
 /** Why a handler's `signal` aborted: nobody waits for the answer any more. */
 export class CallerLeftError extends RabbitError {
   constructor() {
-    super('WARREN_CALLER_LEFT', 'the caller does not wait for the answer any more', 'stop the work');
+    super('WARREN_CALLER_LEFT', 'the caller no longer waits for the answer', 'stop the work');
   }
 }
 
 /** Why a handler's `signal` aborted: the application ends, and has waited as long as it may. */
 export class ShuttingDownError extends RabbitError {
   constructor() {
-    super('WARREN_SHUTTING_DOWN', 'the application that works on this is shutting down', 'ask again');
+    super('WARREN_SHUTTING_DOWN', 'the service that handles this is shutting down', 'make the call again');
   }
 }

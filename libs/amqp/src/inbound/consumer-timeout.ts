@@ -60,12 +60,12 @@ export function stopLate(delivery: Delivery, queue: string, now: number, logger:
   const which = id === undefined ? 'a message without id' : `message ${printable(id)}`;
   if (run.beganAt === 0) {
     logger.warn(
-      `the broker took ${which} of '${queue}' back after its consumer timeout: it waited ${held} for its turn; lower the prefetch`,
+      `the broker took ${which} of '${queue}' back after its consumer timeout: it was held here for ${held} before its handler could start; lower the prefetch`,
     );
     return;
   }
   logger.warn(
-    `the broker took ${which} of '${queue}' back after its consumer timeout: ${handler} runs for ${held}, and its signal aborts; give the handler a timeout that is shorter, or raise consumer_timeout of the broker and say so with the option consumerTimeout`,
+    `the broker took ${which} of '${queue}' back after its consumer timeout: ${handler} has been running for ${held}, and its signal aborts now; give the handler a shorter timeout, or raise consumer_timeout on the broker and set the option consumerTimeout to match`,
   );
   delivery.abort(new ConsumerTimeoutError(handler, queue));
 }

@@ -8,7 +8,6 @@ import { ConnectionLostError, RabbitError } from '../model/errors.js';
 import { onWall } from '../model/clock.js';
 import { Delivery } from '../model/delivery.js';
 import { countHeader, HEADER, safeHeaders } from '../model/headers.js';
-import { printable } from '../model/logger.js';
 import { soon, type Soon } from '../model/soon.js';
 import type { ReceivedMessage } from '../model/message.js';
 import type { LiveChannel } from '../link/channel.js';
@@ -39,6 +38,7 @@ import { Handlers } from './handlers.js';
 import { workOf, type Work } from './lanes.js';
 import { Readiness, type ConsumerStatus } from './readiness.js';
 import type { HandlerRoom } from './step.js';
+import { named } from './named.js';
 import { Outcomes } from './outcomes.js';
 import { StreamPosition } from './stream-position.js';
 import { poison, Suspects } from './suspects.js';
@@ -181,7 +181,11 @@ export class Consumer implements Watchable {
     if (this.draining) return;
     this.draining = true;
     this.readiness.ended();
-    this.started?.reject(new ConnectionLostError(`closed before '${this.queueName}' was consumed`));
+    this.started?.reject(
+      new ConnectionLostError(
+        `the broker object was closed before the consumer of '${this.queueName}' was ready`,
+      ),
+    );
     this.started = undefined;
     if (!this.forgotten) {
       // These go back with the channel, which keeps their order: nacked, a quorum queue would move them to its end.
@@ -316,7 +320,7 @@ export class Consumer implements Watchable {
     run.arrivedAt = clock.monotonic();
     if ((run.tookBack ?? 0) < POISON_DELIVERIES) return;
     const error = poison(run.tookBack ?? 0);
-    logger.error(`${handler} never ended for ${named(delivery)}: ${error.message}`);
+    logger.error(`${handler} did not finish ${named(delivery)}, which is dead-lettered: ${error.message}`);
     this.outcomes.finish(delivery, { kind: 'dead-letter', reason: 'poison', error });
   }
 
@@ -332,7 +336,9 @@ export class Consumer implements Watchable {
   /** To the end of its queue, where it is to run alone; here, if it cannot be sent there. */
   private trial(delivery: Delivery, trial: number): void {
     const { logger } = this.room;
-    logger.warn(`${named(delivery)} came back several times without an outcome; from now on it runs alone`);
+    logger.warn(
+      `${named(delivery)} was redelivered several times without being acked (a process may have crashed on it); from now on it runs alone`,
+    );
     this.suspects.renewed(delivery);
     void this.outcomes.suspect(delivery, trial, false).then((sent) => {
       if (!sent) this.alone.push(delivery);
@@ -376,11 +382,3 @@ export class Consumer implements Watchable {
 }
 
 const trialOf = ({ headers }: Delivery): number => countHeader(headers, HEADER.trial);
-
-/** A message for a log line. */
-function named({ queue, message, routingKey }: Delivery): string {
-  const id = message.properties.messageId;
-  return id === undefined
-    ? `a message without id ('${printable(routingKey)}') of queue '${queue}'`
-    : `message ${printable(id)} of queue '${queue}'`;
-}

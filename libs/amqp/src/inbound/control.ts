@@ -106,7 +106,7 @@ export class Control {
     if (this.warned) return;
     this.warned = true;
     this.options.settings.logger.warn(
-      `callers cannot tell this process that they left: ${printable(describeError(error))}`,
+      `cancellations by callers do not reach this process: ${printable(describeError(error))}`,
     );
   }
 }

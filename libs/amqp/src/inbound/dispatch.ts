@@ -214,7 +214,7 @@ function refuseEqual(candidates: readonly Candidate[], handlers: readonly Handle
       const what = route ? `'${route.key}' of exchange '${route.exchange}'` : 'every message';
       throw new ConfigError(
         `${handlers[other].id} and ${handlers[handler].id} both want ${what} from queue '${handlers[handler].queue.name}'`,
-        'give them different keys, or queues of their own',
+        'give them different keys, or give each its own queue',
       );
     }
     seen.set(id, handler);

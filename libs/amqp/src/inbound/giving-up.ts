@@ -1,7 +1,9 @@
 // The end of a shutdown's patience: handlers that still run are told to stop, and their messages go back to the queue.
 
 import { patience } from '../model/clock.js';
+import { humanDuration } from '../model/duration.js';
 import { ShuttingDownError } from './calls.js';
+import { named } from './named.js';
 import type { HandlerRoom } from './step.js';
 import type { Unsettled } from './unsettled.js';
 
@@ -10,16 +12,16 @@ const FAREWELL = 500;
 
 /** Never rejects; settles soon. */
 export async function giveUp(unsettled: Unsettled, queue: string, room: HandlerRoom): Promise<void> {
-  const { clock, logger } = room;
+  const { clock, logger, settings } = room;
   let streams = false;
   for (const delivery of unsettled.deliveries()) {
     const end =
-      room.plan.ack === 'none'
-        ? 'its message is gone, as always without acks'
-        : `its message goes back to '${queue}'`;
-    logger.warn(
-      `${delivery.handler || `a message of '${queue}' that waited`} did not finish in time; ${end}`,
-    );
+      room.plan.ack === 'none' ? "its message is gone (ack: 'none')" : `its message goes back to '${queue}'`;
+    const what =
+      delivery.handler === ''
+        ? `${named(delivery)} was not handled`
+        : `${delivery.handler} did not finish ${named(delivery)}`;
+    logger.warn(`${what} in time (shutdown: ${humanDuration(settings.shutdown)}); ${end}`);
     delivery.abort(new ShuttingDownError());
     streams ||= delivery.run.streamed;
   }

@@ -23,7 +23,7 @@ function checkGroup(group: readonly HandlerPlan[]): void {
     const refuse = (what: string): never => {
       throw new ConfigError(
         `${first.id} and ${other.id} share queue '${first.queue.name}' but ${what}`,
-        'say it alike in both, or give them queues of their own',
+        'give both the same options, or give each its own queue',
       );
     };
     // Where bodies name their handler, events and requests may come by the same queue, as Nest's own transport does it.
@@ -35,7 +35,7 @@ function checkGroup(group: readonly HandlerPlan[]): void {
       refuse('orderBy is not the same');
     for (const option of ['prefetch', 'concurrency', 'ack', 'consumeArguments'] as const) {
       const [one, two] = [JSON.stringify(first[option]), JSON.stringify(other[option])];
-      if (one !== two) refuse(`${option} is ${one} for the one and ${two} for the other`);
+      if (one !== two) refuse(`${option} is ${one} for the first and ${two} for the second`);
     }
   }
 }

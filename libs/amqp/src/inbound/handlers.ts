@@ -91,12 +91,12 @@ export class Handlers {
     this.unwanted.add(kind);
     if (this.unwanted.size > NAMED) {
       logger.error(
-        `queue '${delivery.queue}' gets ever more messages that no handler wants: they are not named here any more`,
+        `queue '${delivery.queue}' keeps receiving messages that no handler wants; further routing keys are not logged (rabbitmqctl list_bindings shows what brings them)`,
       );
       return;
     }
     const dead = this.deadQueueOf(delivery);
     const end = dead ? `goes to '${dead}' (unmatched)` : 'is dropped, since there is no dead-letter queue';
-    logger.error(`${error}; it ${end}, and so do others of this kind`);
+    logger.error(`${error}; it ${end}, like all others with this routing key`);
   }
 }

@@ -2,9 +2,10 @@
 // has it. What a handler decides by itself ends here as well.
 
 import type { Delivery, DeliverySink } from '../model/delivery.js';
-import { describeError } from '../model/logger.js';
+import { describeError, printable } from '../model/logger.js';
 import type { Verdict } from '../model/verdict.js';
 import type { Handlers } from './handlers.js';
+import { named } from './named.js';
 import { sendOn, sendToTrial } from './settle.js';
 import type { HandlerRoom } from './step.js';
 import type { Unsettled } from './unsettled.js';
@@ -60,7 +61,9 @@ export class Outcomes implements DeliverySink {
         this.carriedOut(delivery, onTime);
       },
       (error: unknown) => {
-        room.logger.error(`settling failed: ${describeError(error)}`);
+        room.logger.error(
+          `settling ${named(delivery)} failed, so the broker delivers it again: ${printable(describeError(error))}`,
+        );
         this.unsettled.remove(delivery);
       },
     );

@@ -41,7 +41,7 @@ export function assertDone({ id, rpc }: HandlerPlan, value: unknown): void {
   const what = unrun(value);
   // That a function cannot be an answer, its caller learns from the codec.
   if (what === undefined || (rpc && typeof value === 'function')) return;
-  throw Reject(`${id} returned ${what}, which nobody runs: its work was not done`);
+  throw Reject(`${id} returned ${what}, which was never run: its work was not done`);
 }
 
 // Handlers may return promises of any library.

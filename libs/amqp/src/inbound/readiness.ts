@@ -53,7 +53,7 @@ export class Readiness {
     counters.consumersLost++;
     this.since = clock.monotonic();
     this.lastError = printable(reason);
-    logger.warn(`the consumer of '${queue}' was lost (${this.lastError}); it is brought back`);
+    logger.warn(`the consumer of '${queue}' was lost (${this.lastError}); restarting it`);
     events.emit({ kind: 'consumer-lost', queue, reason });
   }
 
@@ -63,7 +63,7 @@ export class Readiness {
     const text = printable(describeError(error));
     if (!quiet && (text !== this.lastError || clock.monotonic() - this.saidAt >= REPEAT_AFTER)) {
       this.saidAt = clock.monotonic();
-      logger.warn(`cannot consume '${queue}' yet: ${text}; it is tried again`);
+      logger.warn(`cannot consume '${queue}' yet: ${text}; trying again`);
     }
     this.lastError = text;
     events.emit({ kind: 'consumer-failed', queue, error });

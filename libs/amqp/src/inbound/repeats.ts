@@ -39,7 +39,7 @@ export function repeats(
       return await work();
     } catch (error) {
       const text = printable(describeError(error));
-      room.logger.error(`${room.plan.id}: the reply store could not ${what}: ${text}; going on without it`);
+      room.logger.error(`${room.plan.id}: the reply store could not ${what}: ${text}; continuing without it`);
       return undefined;
     }
   };
@@ -103,8 +103,8 @@ function readable(kept: StoredReply | undefined): StoredReply | undefined {
 function reused(room: HandlerRoom): Outcome {
   const error = new RabbitError(
     'WARREN_MESSAGE_ID_REUSED',
-    'another request with this message id was here before',
-    'give each request an id of its own, which nobody can guess',
+    'a different request with this message id was handled before',
+    'give each request a unique id that cannot be guessed',
   );
   return {
     verdict: { kind: 'dead-letter', reason: 'not-retryable', error },

@@ -12,6 +12,7 @@ import type { Verdict } from '../model/verdict.js';
 import type { Events } from '../observe/listeners.js';
 import { deadQueueSpec } from '../topology/dead-queue.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
+import { named } from './named.js';
 import { deadMessage, retryMessage, trialMessage } from './republish.js';
 
 /** The channel a delivery came on. All say false when it is dead. */
@@ -84,9 +85,7 @@ function tooLarge(
   room: SettleRoom,
 ): Promise<boolean> {
   const end = room.deadQueue === undefined ? 'it is dropped' : `it goes to '${room.deadQueue}'`;
-  room.logger.error(
-    `a message of queue '${delivery.queue}' has so many headers that it cannot be tried again; ${end}`,
-  );
+  room.logger.error(`${named(delivery)} has so many headers that it cannot be tried again; ${end}`);
   return sendOn(delivery, { kind: 'dead-letter', reason: 'too-large', error }, origin, room);
 }
 
@@ -107,7 +106,7 @@ async function confirmed(
       const later = error instanceof PublishTimeoutError || error instanceof PublishNackedError;
       const end = later ? 'it is tried again' : 'it goes back to its queue';
       logger.error(
-        `a message of queue '${delivery.queue}' could not be sent on (${printable(describeError(error))}); ${end}`,
+        `${delivery.handler}: ${named(delivery)} could not be sent on to its retry or dead-letter queue (${printable(describeError(error))}); ${end}`,
       );
       if (!later) events.emit({ kind: 'not-sent-on', queue: delivery.queue, delivery, error });
       await new Promise<void>((resolve) => void clock.after(PAUSE, resolve));

@@ -78,8 +78,8 @@ export class Suspects {
 export function poison(times: number): RabbitError {
   return new RabbitError(
     'WARREN_POISON',
-    `delivered ${times} times without an outcome`,
-    'it may have killed the process; look at the handler before you replay it',
+    `delivered ${times} times without being acked`,
+    'it may have crashed the process; check the handler before you replay it',
   );
 }
 

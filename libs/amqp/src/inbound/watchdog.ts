@@ -91,7 +91,7 @@ export class Watchdog {
     // What was under way during the first answer is over before the second.
     const gone = first.consumers === 0 && (await this.ask(queue)).consumers === 0;
     if (this.stopped || consumer.watched().life !== life) return;
-    if (gone) return this.heal(consumer, queue, 'the broker says that nobody consumes it');
+    if (gone) return this.heal(consumer, queue, 'the broker reports no consumer on the queue');
     const now = consumer.watched();
     if (first.messages === 0 || now.mayIdle || !now.free) return;
     if (before?.life === life && before.delivered === now.delivered) {
@@ -102,8 +102,8 @@ export class Watchdog {
   private heal(consumer: Watchable, queue: string, finding: string): void {
     const { counters, events, logger } = this.options;
     counters.healed++;
-    logger.warn(`the consumer of '${queue}' is renewed: ${finding}`);
-    events.emit({ kind: 'watchdog', queue, finding: `${finding}; it is renewed` });
+    logger.warn(`restarting the consumer of '${queue}': ${finding}`);
+    events.emit({ kind: 'watchdog', queue, finding: `${finding}; restarting it` });
     consumer.renew();
   }
 

@@ -64,7 +64,7 @@ describe('endpoints', () => {
       channelMax: 7,
     });
     await expect(one('amqp://h?frame_max=1')).rejects.toThrow(
-      "url has an unknown parameter 'frame_max' (do you mean frameMax?",
+      "url has an unknown parameter 'frame_max' (did you mean frameMax?",
     );
   });
 
@@ -81,7 +81,7 @@ describe('refusal', () => {
     ['ENOTFOUND', 'no such host name'],
     ['EAI_AGAIN', 'DNS'],
     ['ECONNREFUSED', 'nothing listens on that port'],
-    ['ECONNRESET', 'accepts connections and ends them'],
+    ['ECONNRESET', 'accepts connections and closes them'],
     ['EHOSTUNREACH', 'no route'],
   ])('%s is said as what it is', (code, hint) => {
     const error = refusal(Object.assign(new Error('x'), { code }), 'amqp://h:5672/');

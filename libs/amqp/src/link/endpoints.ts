@@ -32,7 +32,7 @@ export interface EndpointOptions {
 export async function endpoints(options: EndpointOptions): Promise<readonly Endpoint[]> {
   const given = typeof options.url === 'function' ? await asked('url', options.url) : options.url;
   const urls = typeof given === 'string' ? [given] : given;
-  if (urls.length === 0) throw new ConfigError('url is an empty list', 'give at least one amqp:// URL');
+  if (urls.length === 0) throw new ConfigError('url is an empty array', 'give at least one amqp:// URL');
   const credentials =
     typeof options.credentials === 'function'
       ? await asked('credentials', options.credentials)
@@ -47,14 +47,18 @@ async function asked<T>(what: string, ask: () => T | Promise<T>): Promise<T> {
     return await ask();
   } catch (error) {
     const text = describeError(error).replace(/:\/\/\S*@/g, '://…@');
-    throw new ConnectionRefusedError('host', `the function ${what} failed: ${text}`, 'it is asked again');
+    throw new ConnectionRefusedError(
+      'host',
+      `the function ${what} failed: ${text}`,
+      'it is called again at the next attempt to connect',
+    );
   }
 }
 
 /** A function of the application did not answer in time. */
 export function notAsked(ms: number): Error {
   const text = `the function url or credentials did not answer within ${ms} ms`;
-  return new ConnectionRefusedError('timeout', text, 'it is asked again');
+  return new ConnectionRefusedError('timeout', text, 'it is called again at the next attempt to connect');
 }
 
 function endpoint(url: string, credentials: Credentials | undefined, options: EndpointOptions): Endpoint {
@@ -97,14 +101,14 @@ function parse(url: unknown): URL {
     parsed = new URL(String(url));
   } catch {
     // The text may hold a password, so it is not repeated here.
-    throw new ConfigError('url cannot be read', hint);
+    throw new ConfigError('url cannot be parsed', hint);
   }
   // `amqp:host` is a path without a host, which would stand for localhost.
   if (!/^[a-z]+:\/\//i.test(String(url).trim()))
     throw new ConfigError('url lacks the // before its host', hint);
   // A password with / ? or # in it ends the host too early; its rest would be taken for a virtual host, and logged.
   if (/@/.test(parsed.pathname + parsed.search + parsed.hash))
-    throw new ConfigError('url cannot be read', hint);
+    throw new ConfigError('url cannot be parsed', hint);
   if (parsed.protocol !== 'amqp:' && parsed.protocol !== 'amqps:') {
     throw new ConfigError(`url begins with '${parsed.protocol}'`, hint);
   }
@@ -121,7 +125,7 @@ function checkParameters(given: URLSearchParams): void {
     const meant = nearest(name, PARAMETERS);
     throw new ConfigError(
       `url has an unknown parameter '${visible(name.slice(0, 40))}'`,
-      `${meant ? `do you mean ${meant}? ` : ''}known: ${PARAMETERS.join(', ')}; all else is an option of the connection`,
+      `${meant ? `did you mean ${meant}? ` : ''}known: ${PARAMETERS.join(', ')}; everything else is an option of the connection`,
     );
   }
 }
@@ -131,7 +135,7 @@ function wholeNumbers(given: URLSearchParams): Pick<Options.Connect, 'frameMax' 
     const text = given.get(name);
     if (text === null) return undefined;
     if (/^\d{1,9}$/.test(text)) return Number(text);
-    throw new ConfigError(`the ${name} of the url is no whole number`, `write ?${name}=2047`);
+    throw new ConfigError(`the ${name} of the url must be an integer`, `write ?${name}=2047`);
   };
   return { frameMax: read('frameMax'), channelMax: read('channelMax') };
 }
@@ -140,7 +144,10 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new ConfigError('url has a % that stands for nothing', 'write %25 for a percent sign');
+    throw new ConfigError(
+      'url has a % that is not followed by two hexadecimal digits',
+      'write %25 for a percent sign',
+    );
   }
 }
 
@@ -148,7 +155,7 @@ function decode(text: string): string {
 function heartbeatSeconds(fromUrl: string | null, option: number): number {
   if (fromUrl !== null) {
     if (/^\d{1,5}$/.test(fromUrl)) return Number(fromUrl);
-    throw new ConfigError('the heartbeat of the url is no number of seconds', 'write ?heartbeat=10');
+    throw new ConfigError('the heartbeat of the url must be an integer (seconds)', 'write ?heartbeat=10');
   }
   const ms = milliseconds(option, 'heartbeat');
   return ms === 0 ? 0 : Math.max(1, Math.round(ms / 1_000));

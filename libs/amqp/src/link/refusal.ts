@@ -17,7 +17,7 @@ export function refusal(error: unknown, label: string): RabbitError {
     return refused(
       'limit',
       `${label} is at a limit: ${text}`,
-      'it is tried again; close connections or channels, or raise the limit',
+      'trying again; close connections or channels, or raise the limit',
     );
   }
   if (/ACCESS.REFUSED/.test(text) || reply === 403) {
@@ -26,7 +26,7 @@ export function refusal(error: unknown, label: string): RabbitError {
       : refused(
           'credentials',
           `${label} does not accept user or password`,
-          'look at the URL or the credentials option',
+          'check the URL or the option credentials',
         );
   }
   // The last step of the handshake only opens the virtual host; amqplib drops the broker's words there.
@@ -70,12 +70,11 @@ export function refusal(error: unknown, label: string): RabbitError {
 const HOST_HINTS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'no such host name: check its spelling, and the DNS of this machine',
   EAI_AGAIN: 'the DNS of this machine does not answer',
-  EHOSTUNREACH: 'no route leads there from this machine',
-  ENETUNREACH: 'no route leads there from this machine',
+  EHOSTUNREACH: 'there is no route to it from this machine',
+  ENETUNREACH: 'there is no route to it from this machine',
   ECONNREFUSED: 'nothing listens on that port: is RabbitMQ running there?',
-  ECONNRESET:
-    'something there accepts connections and ends them: is RabbitMQ starting, or does it expect TLS?',
-  EPIPE: 'something there accepts connections and ends them: is RabbitMQ starting, or does it expect TLS?',
+  ECONNRESET: 'the port accepts connections and closes them: is RabbitMQ starting, or does it expect TLS?',
+  EPIPE: 'the port accepts connections and closes them: is RabbitMQ starting, or does it expect TLS?',
 };
 
 function refused(

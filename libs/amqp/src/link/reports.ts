@@ -45,7 +45,7 @@ export function connectionReports(
         events.emit({ kind: 'blocked', connection, reason: event.reason });
         return;
       case 'unblocked':
-        logger.log(`${connection} is not blocked any more`);
+        logger.log(`${connection} is unblocked; publishing again`);
         events.emit({ kind: 'unblocked', connection });
     }
   };

@@ -68,7 +68,9 @@ export class Window {
       empty = (await this.channel.checkQueue(this.queue)).messageCount === 0 ? empty + 1 : 0;
       if (empty === 2) return undefined;
       if (this.clock.monotonic() > until) {
-        throw new ConnectionLostError(`queue '${this.queue}' has messages, but gives none to this consumer`);
+        throw new ConnectionLostError(
+          `queue '${this.queue}' has messages, but the broker delivers none: another consumer may hold them`,
+        );
       }
     }
     return undefined;

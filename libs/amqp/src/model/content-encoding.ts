@@ -135,9 +135,11 @@ function unfoldError(error: unknown, encoding: string | undefined, limit: number
   const tooLarge = isTooLarge(error);
   return new DecodeError(
     tooLarge
-      ? `the body unfolds to more than ${limit} bytes`
+      ? `the body decompresses to more than ${limit} bytes`
       : `the body is not what its content-encoding '${printable(encoding)}' says`,
-    tooLarge ? 'see maxUnfoldedBytes' : 'the sender must compress it, or leave the property out',
+    tooLarge
+      ? 'send it smaller, or raise maxUnfoldedBytes'
+      : 'the sender must compress it, or leave the property out',
     [],
     error,
   );

@@ -108,8 +108,8 @@ export function event<const Key extends string, Payload extends MaybeSchema = un
     if (name === undefined && !/[{}*#]/.test(word)) return word;
     if (name === undefined || places.has(name)) {
       throw new ConfigError(
-        `event('${key}'): '${word}' is no word and no place`,
-        'a place is a word of its own with a name of its own, as in order.{id}.created',
+        `event('${key}'): '${word}' is neither a literal word nor a {placeholder}`,
+        'a placeholder is a whole word with a unique name, as in order.{id}.created',
       );
     }
     places.add(name);

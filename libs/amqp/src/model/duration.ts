@@ -21,7 +21,7 @@ export function milliseconds(value: Duration, what: string): number {
   if (ms === undefined || !Number.isFinite(ms) || ms < 0 || ms > MAX_DURATION) {
     throw new ConfigError(
       `${what} must be a duration, but is ${describe(value)}`,
-      `write milliseconds (5000) or a text such as '5s', '250ms', '2m'; at most ${MAX_DURATION} ms`,
+      `write milliseconds (5000) or a string such as '5s', '250ms', '2m'; at most ${MAX_DURATION} ms`,
     );
   }
   return Math.round(ms);

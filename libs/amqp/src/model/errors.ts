@@ -48,15 +48,12 @@ export interface DecodeIssue {
   readonly message: string;
 }
 
+const RECONNECTS = 'it reconnects by itself unless the application is shutting down';
+
 /** There is no connection (any more) and what was asked needs one; also: the broker object was closed. */
 export class ConnectionLostError extends RabbitError {
-  constructor(message: string, cause?: unknown) {
-    super(
-      'WARREN_CONNECTION_LOST',
-      message,
-      'it comes back by itself unless the application is shutting down',
-      cause,
-    );
+  constructor(message: string, cause?: unknown, hint = RECONNECTS) {
+    super('WARREN_CONNECTION_LOST', message, hint, cause);
   }
 }
 
@@ -92,7 +89,7 @@ export class ConsumerTimeoutError extends RabbitError {
     super(
       'WARREN_CONSUMER_TIMEOUT',
       `${handler} held a message of '${queue}' longer than the broker's consumer timeout`,
-      'give the handler a timeout that is shorter, or raise consumer_timeout of the broker and the option consumerTimeout',
+      'give the handler a shorter timeout, or raise consumer_timeout on the broker and set the option consumerTimeout to match',
     );
   }
 }

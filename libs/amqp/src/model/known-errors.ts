@@ -24,7 +24,10 @@ export function errorClasses(
   const known = new Map<string, ErrorClass>();
   for (const one of classes) {
     if (typeof one !== 'function' || !(one.prototype instanceof Error)) {
-      throw new ConfigError(`${what}: errors holds what is no error class`, 'list classes that extend Error');
+      throw new ConfigError(
+        `${what}: errors contains something that is no error class`,
+        'list classes that extend Error',
+      );
     }
     if (known.has(one.name)) {
       throw new ConfigError(

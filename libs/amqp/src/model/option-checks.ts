@@ -8,13 +8,13 @@ export type Check = (value: unknown) => string | undefined;
 
 export const bool: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
 export const text: Check = (value) =>
-  typeof value === 'string' && value !== '' ? undefined : 'a text that is not empty';
+  typeof value === 'string' && value !== '' ? undefined : 'a non-empty string';
 /** What AMQP takes for a name. */
 export const name: Check = (value) =>
-  isName(value, 255) ? undefined : 'a text of 1 to 255 bytes without line breaks';
+  isName(value, 255) ? undefined : 'a string of 1 to 255 bytes without line breaks';
 /** Names of queues begin with it. */
 export const serviceName: Check = (value) =>
-  isName(value, 200) ? undefined : 'a text of 1 to 200 bytes without line breaks';
+  isName(value, 200) ? undefined : 'a string of 1 to 200 bytes without line breaks';
 // RabbitMQ leaves line breaks out of names: others would find another queue.
 function isName(value: unknown, most: number): boolean {
   return (
@@ -30,17 +30,17 @@ export const streamOffset: Check = (value) => {
     (Number.isSafeInteger(value) && (value as number) >= 0);
   return known
     ? undefined
-    : "'first', 'last', 'next', a whole number from 0, a Date, or an interval such as '30s', '5m', '1h', '7D', '1M' (months), '1Y'";
+    : "'first', 'last', 'next', an integer from 0, a Date, or an interval such as '30s', '5m', '1h', '7D', '1M' (months), '1Y'";
 };
 export const object: Check = (value) =>
   typeof value === 'object' && value !== null ? undefined : 'an object';
-export const list: Check = (value) => (Array.isArray(value) ? undefined : 'a list');
+export const list: Check = (value) => (Array.isArray(value) ? undefined : 'an array');
 /** A list of at least so many, each of which passes. */
 export const listOf = (check: Check, of: string, least = 1): Check => {
   return (value) =>
     Array.isArray(value) && value.length >= least && value.every((one) => check(one) === undefined)
       ? undefined
-      : `a list of ${of}`;
+      : `an array of ${of}`;
 };
 export const above = (least: number): Check => {
   return (value) =>
@@ -54,7 +54,7 @@ export const whole = (min: number, max: number): Check => {
   return (value) =>
     Number.isInteger(value) && (value as number) >= min && (value as number) <= max
       ? undefined
-      : `a whole number from ${min} to ${max}`;
+      : `an integer between ${min} and ${max}`;
 };
 export const duration: Check = (value) => {
   try {
@@ -88,7 +88,7 @@ export const inside = (rows: Readonly<Record<string, Check>>): Check => {
   return (value) => {
     if (object(value)) return 'an object';
     for (const [name, inner] of Object.entries(value as object)) {
-      if (!rows[name]) return `an object with ${Object.keys(rows).join(', ')} (there is no '${name}')`;
+      if (!rows[name]) return `an object with ${Object.keys(rows).join(', ')} (unknown key '${name}')`;
       const wrong = inner === undefined ? undefined : rows[name](inner);
       if (wrong) return `an object whose ${name} is ${wrong}`;
     }

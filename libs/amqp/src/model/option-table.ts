@@ -145,7 +145,7 @@ function meant(name: string, table: readonly OptionRow[]): string {
     name,
     table.map((one) => one.name),
   );
-  return found === undefined ? '' : `do you mean ${found}? `;
+  return found === undefined ? '' : `did you mean ${found}? `;
 }
 
 const SECRET = new Set(['url', 'credentials', 'tls']);
@@ -153,7 +153,7 @@ const SECRET = new Set(['url', 'credentials', 'tls']);
 // A URL or credentials may hold a password: their values are never shown.
 function show(name: string, value: unknown): string {
   if (typeof value === 'string') {
-    return SECRET.has(name) || value.includes('://') ? 'another text' : `'${value.slice(0, 60)}'`;
+    return SECRET.has(name) || value.includes('://') ? 'a different string' : `'${value.slice(0, 60)}'`;
   }
-  return typeof value === 'object' && value !== null ? 'another object' : String(value);
+  return typeof value === 'object' && value !== null ? 'a different object' : String(value);
 }

@@ -7,7 +7,7 @@ describe('orderBy', () => {
     const note = (reason: unknown): void => void rejected.push(reason);
     process.on('unhandledRejection', note);
     const key = keyOf((() => Promise.reject(new Error('later'))) as never);
-    expect(() => key({} as never)).toThrow('neither text nor a number, but a promise');
+    expect(() => key({} as never)).toThrow('neither a string nor a number, but a promise');
     // Rejections that nobody handles are told after the microtasks.
     await new Promise((resolve) => setImmediate(resolve));
     process.off('unhandledRejection', note);

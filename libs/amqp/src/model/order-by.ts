@@ -33,7 +33,7 @@ export function keyOf(orderBy: OrderBy): KeyOf {
     if (typeof key === 'number' || typeof key === 'bigint') return String(key);
     // Where it is a promise, its rejection would end the process.
     if (key instanceof Promise) key.catch(() => undefined);
-    throw noKey(`${what} is neither text nor a number, but ${kindOf(key)}`);
+    throw noKey(`${what} is neither a string nor a number, but ${kindOf(key)}`);
   };
 }
 
@@ -47,7 +47,7 @@ function noKey(message: string, cause?: unknown): RabbitError {
   return new RabbitError(
     'WARREN_ORDER_KEY',
     message,
-    'fix the sender, or make orderBy bear such messages',
+    'fix the sender, or make orderBy handle such messages',
     cause,
   );
 }
@@ -62,5 +62,5 @@ function called(read: (message: ArrivedMessage) => unknown, message: ArrivedMess
 
 function kindOf(value: unknown): string {
   if (value instanceof Promise) return 'a promise';
-  return Array.isArray(value) ? 'a list' : `a value of type ${typeof value}`;
+  return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
 }

@@ -27,7 +27,7 @@ export function checkName(what: string, value: unknown): asserts value is string
     throw new EncodeError(`the ${what} is ${Buffer.byteLength(value)} bytes long`, 'AMQP allows 255 bytes');
   }
   if (Buffer.from(value).toString() !== value) {
-    throw new EncodeError(`the ${what} contains half a character (a lone surrogate)`, '');
+    throw new EncodeError(`the ${what} contains a lone surrogate (half a character)`, '');
   }
   if (value.includes('\0')) throw new EncodeError(`the ${what} contains a NUL character`, '');
 }
@@ -83,7 +83,7 @@ function checkCopies(name: string, value: unknown): void {
   if (name !== 'CC' && name !== 'BCC') return;
   if (!Array.isArray(value) || !value.every((key) => typeof key === 'string')) {
     throw new EncodeError(
-      `header '${name}' must be a list of routing keys`,
+      `header '${name}' must be an array of routing keys`,
       'the broker sends copies to them',
     );
   }
@@ -106,7 +106,7 @@ function converted(name: string, value: unknown, depth: number): unknown {
     default:
       throw new EncodeError(
         `header '${name}' is or holds ${kindOf(value)}, which AMQP cannot carry`,
-        'send text or a number',
+        'send a string or a number',
       );
   }
 }
@@ -122,7 +122,7 @@ function convertedObject(name: string, value: object, depth: number): unknown {
   if (value instanceof Map || value instanceof Set || value instanceof Promise || value instanceof RegExp) {
     throw new EncodeError(
       `header '${name}' is or holds ${kindOf(value)}, which AMQP cannot carry`,
-      'send a plain object or a list',
+      'send a plain object or an array',
     );
   }
   const copy: Record<string, unknown> = {};

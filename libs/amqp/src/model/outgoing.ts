@@ -40,7 +40,7 @@ export function outgoing(
 ): OutgoingMessage {
   if (options.delay !== undefined && (options.expiration ?? defaults.expiration) !== undefined) {
     throw new EncodeError(
-      'delay and expiration cannot be had together: the wait ends with the first of the two, and the broker forgets the other',
+      'delay and expiration cannot be combined: the message would leave its wait queue with the shorter of the two',
       'leave one of them out',
     );
   }
@@ -107,7 +107,7 @@ function shortText(what: string, value: string | undefined): string | undefined 
 
 function checkPriority(value: unknown): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 255) return value;
-  throw new EncodeError(`priority must be a whole number from 0 to 255, but is ${String(value)}`, '');
+  throw new EncodeError(`priority must be an integer between 0 and 255, but is ${String(value)}`, '');
 }
 
 function expirationOf(ms: number | undefined, given: PublishOptions['expiration']): string | undefined {

@@ -16,8 +16,8 @@ export class UnroutableError extends RabbitError {
         ? `no queue '${routingKey}': ${messageOf(messageId)} came back`
         : `no queue of exchange '${exchange}' is bound for '${routingKey}': ${messageOf(messageId)} came back`,
       exchange === ''
-        ? 'start its consumer first or check the name; the log of a process that consumes it says what the broker refused'
-        : 'bind a queue, or publish without mandatory',
+        ? 'check the name; the process that consumes the queue declares it, and its log says what the broker refused'
+        : 'check the routing key, bind a queue, or publish without mandatory',
     );
   }
 }
@@ -39,7 +39,7 @@ export class PublishNackedError extends RabbitError {
     super(
       'WARREN_PUBLISH_NACKED',
       `the broker refused ${messageOf(messageId)} for ${destination(exchange, routingKey)}${nacks > 1 ? ` ${nacks} times in ${waitedMs} ms` : ''}`,
-      'look for a full queue (max-length with reject-publish) or a queue without its leader',
+      'check for a full queue (max-length with reject-publish), or a quorum queue without a leader',
     );
   }
 }
@@ -53,7 +53,7 @@ export class PublishRefusedError extends RabbitError {
     super(
       'WARREN_PUBLISH_REFUSED',
       `the broker closed the channel because of this message: ${reason}`,
-      'change what it says of the message; sent again as it is, it is refused again',
+      'fix what the broker objects to; sent again unchanged, it is refused again',
     );
   }
 }
@@ -63,10 +63,10 @@ export class PublishTimeoutError extends RabbitError {
   /** It never left, so sending it again makes no duplicate. */
   readonly sent = false;
 
-  constructor(exchange: string, routingKey: string, waitedMs: number, reason: string) {
+  constructor(exchange: string, routingKey: string, waitedMs: number, reason: string, messageId?: string) {
     super(
       'WARREN_PUBLISH_TIMEOUT',
-      `message for ${destination(exchange, routingKey)} was not sent within ${waitedMs} ms: ${reason}`,
+      `${messageId ? `message ${messageId}` : 'message'} for ${destination(exchange, routingKey)} was not sent within ${waitedMs} ms: ${reason}`,
       'it never left this process, so sending it again makes no duplicate',
     );
   }
@@ -98,11 +98,13 @@ export class WaitingRoomFullError extends RabbitError {
   /** It never left, so sending it again makes no duplicate. */
   readonly sent = false;
 
-  constructor(limit: string) {
+  constructor(limit: string, of: 'publishes' | 'calls' = 'publishes') {
     super(
       'WARREN_WAITING_ROOM_FULL',
-      `the waiting room for publishes is full (${limit})`,
-      'the broker is away or slower than this process publishes; slow down, or raise publish.waitingRoom',
+      of === 'calls' ? `too many calls are pending (${limit})` : `the publish buffer is full (${limit} wait)`,
+      of === 'calls'
+        ? 'their servers or the broker are slower than this process calls; slow down, or raise rpc.maxPending'
+        : 'the broker is away or slower than this process publishes; slow down, or raise publish.waitingRoom',
     );
   }
 }

@@ -13,7 +13,7 @@ export class RpcTimeoutError extends RabbitError {
     super(
       'WARREN_RPC_TIMEOUT',
       `no answer from ${destination(exchange, routingKey)} within ${waitedMs} ms (correlation id ${correlationId})`,
-      'raise timeout, or look whether its handlers are busy',
+      'check whether its handlers are running and keep up, or raise timeout',
     );
   }
 }
@@ -72,11 +72,7 @@ export class RpcConnectionLostError extends RabbitError {
 /** The other side of a stream broke the rules that both agreed on. */
 export class RpcProtocolError extends RabbitError {
   constructor(message: string) {
-    super(
-      'WARREN_RPC_PROTOCOL',
-      message,
-      'is the other side a service that answers streams as this library does?',
-    );
+    super('WARREN_RPC_PROTOCOL', message, 'does the other side run a compatible version of this library?');
   }
 }
 

@@ -63,10 +63,10 @@ describe('the option table', () => {
 
   it('names what is wrong, what it should be and what there is', () => {
     expect(() => checkOptions('@Consume x', { prefetch: 0 }, HANDLER_OPTIONS)).toThrow(
-      /^@Consume x: 'prefetch' must be a whole number from 1 to 65535, but is 0/,
+      /^@Consume x: 'prefetch' must be an integer between 1 and 65535, but is 0/,
     );
     expect(() => checkOptions('@Consume x', { prefech: 1 }, HANDLER_OPTIONS)).toThrow(
-      /there is no option 'prefech' \(do you mean prefetch\? known: queue/,
+      /there is no option 'prefech' \(did you mean prefetch\? known: queue/,
     );
     expect(() => checkOptions('x', { rpc: { reply: 'x' } }, BROKER_OPTIONS)).toThrow(/rpc/);
     expect(() => checkOptions('x', { publish: { waitingRoom: { items: 1 } } }, BROKER_OPTIONS)).toThrow(

@@ -18,7 +18,7 @@ export function approachable(thrown: unknown): unknown {
     void (thrown instanceof Error);
     return thrown;
   } catch {
-    return new Error('something was thrown that cannot be looked at');
+    return new Error('a value that cannot be inspected was thrown');
   }
 }
 

@@ -49,8 +49,8 @@ export class TopologyMissingError extends RabbitError {
       'WARREN_TOPOLOGY_MISSING',
       `there is no ${what} '${missing}', which ${askedBy} needs`,
       what === 'exchange'
-        ? 'give it as { name, type } without declare to have it declared, or start what declares it'
-        : "have it declared (declare: 'create', the default), or start what declares it",
+        ? 'give it as { name, type } without declare to have it declared, or start the application that declares it'
+        : "have it declared (declare: 'create', the default), or start the application that declares it",
     );
   }
 }
@@ -101,7 +101,7 @@ export class QueueLockedError extends RabbitError {
     super(
       'WARREN_QUEUE_LOCKED',
       `queue '${queue}' is exclusive to another connection`,
-      'it is tried again',
+      'trying again; close the other connection if it does not end',
       cause,
     );
   }

@@ -97,7 +97,7 @@ export type PublishingBrokerEvent =
       readonly routingKey: string;
       readonly messageId: string | undefined;
     }
-  /** So many messages came back late from their wait, by up to `ms`: told when it begins and when it is over. */
+  /** So many retried or delayed messages were late, by up to `ms`: told when it begins and when it is over. */
   | { readonly kind: 'retries-late'; readonly messages: number; readonly ms: number; readonly over: boolean }
   /** A publish was refused, because this many messages wait already. Told at most once a second. */
   | { readonly kind: 'waiting-room-full'; readonly waiting: number; readonly bytes: number }

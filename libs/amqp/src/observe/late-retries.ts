@@ -59,7 +59,7 @@ export class LateRetries {
   }
 
   private begun(): void {
-    this.tell('messages come back late from their wait', false);
+    this.tell('retried or delayed messages are late', false);
     this.said = this.messages;
     this.waitForQuiet();
   }
@@ -67,7 +67,7 @@ export class LateRetries {
   private waitForQuiet(): void {
     this.cancel?.();
     this.cancel = this.options.clock.after(QUIET, () => {
-      if (this.messages > this.said) this.tell('messages came back late from their wait', true);
+      if (this.messages > this.said) this.tell('retried or delayed messages were late', true);
       this.messages = this.most = this.said = 0;
     });
   }

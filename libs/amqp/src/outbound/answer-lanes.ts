@@ -123,7 +123,7 @@ function shrink(list: Set<string> | Map<string, unknown>): void {
 function refused(why: string): Error {
   return new RabbitError(
     'WARREN_REPLY_ADDRESS',
-    `this reply address may cost the connection: ${why}`,
+    `no reply is sent to this address, which may close the connection: ${why}`,
     'is a caller sending requests with forged addresses?',
   );
 }

@@ -185,10 +185,16 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
   }
 
   private tooLate(): Error {
-    const { exchange, routingKey } = this.message;
+    const { exchange, routingKey, properties } = this.message;
     if (this.channel || this.resent > 0) return this.unknown(`no confirm within ${this.given} ms`);
     if (this.nacks) return this.nacked(this.nacks);
-    return new PublishTimeoutError(exchange, routingKey, this.given, this.by.whyWaiting());
+    return new PublishTimeoutError(
+      exchange,
+      routingKey,
+      this.given,
+      this.by.whyWaiting(),
+      properties.messageId,
+    );
   }
 
   private nacked({ times, first, last }: Nacks): Error {

@@ -117,7 +117,7 @@ export class ControlLine {
     if (!this.allowed || this.closed) return;
     this.allowed = false;
     this.options.settings.logger.warn(
-      `servers are not told when this process gives a call up: ${printable(reason)}`,
+      `calls that this process cancels go on running on their servers, which cannot be told: ${printable(reason)}`,
     );
   }
 

@@ -126,7 +126,9 @@ describe('a message whose wait is over', () => {
       expect([...both, third].map(({ moved }) => moved)).toEqual([true, true, true]);
       expect(addresses(sent).filter((each) => each === 'warren.back/q')).toHaveLength(3);
       expect(sent).toHaveLength(8);
-      expect(lines).toEqual(["queue 'q' is gone: what waited for it is in 'warren.orphans'"]);
+      expect(lines).toEqual([
+        "queue 'q' does not exist: its retried and delayed messages go to 'warren.orphans'; declare it and move them back",
+      ]);
     },
   );
 
@@ -155,7 +157,9 @@ describe('a message whose wait is over', () => {
       own: 1,
       'x-warren-due': clock.wall() + 10_000 - 1_000,
     });
-    expect(lines).toContain("what waited for queue 'full' waits on (publishes to it are nacked)");
+    expect(lines).toContain(
+      "retried or delayed messages for queue 'full' cannot be delivered (publishes to it are nacked); trying again every 10 s",
+    );
     const before = sent.length;
     const second = move('full');
     await clock.pass(1);
@@ -171,7 +175,9 @@ describe('a message whose wait is over', () => {
     const held = move('key', { kind: 'delay', exchange: 'gone' });
     await clock.pass(1);
     expect([held.moved, ...addresses(sent)]).toEqual([true, 'delay 10000/key']);
-    expect(lines).toEqual(["what waited for exchange 'gone' waits on (Error: no exchange)"]);
+    expect(lines).toEqual([
+      "retried or delayed messages for exchange 'gone' cannot be delivered (Error: no exchange); trying again every 10 s",
+    ]);
   });
 
   it('loses its user rather than its way when the connection is that of another user', () => {
@@ -198,7 +204,7 @@ describe('what is late', () => {
     const { clock, lines, told, count, sent, move } = bench();
     for (let n = 0; n < 100; n++) move(`q${n % 3}`);
     await clock.pass(8_000);
-    expect(lines).toEqual([expect.stringMatching(/^100 messages come back late from their wait, by up to/)]);
+    expect(lines).toEqual([expect.stringMatching(/^100 retried or delayed messages are late, by up to/)]);
     expect(count.retriesLate).toBe(100);
     for (const { tell } of sent) tell('confirmed');
     move('q0');

@@ -157,7 +157,9 @@ export class Moves {
   private giveUp(moving: Moving, why: string): void {
     const target = targetOf(moving);
     this.note(this.givenUp, target, this.options.clock.monotonic());
-    this.say(`what waited for ${target} waits on (${printable(why)})`);
+    this.say(
+      `retried or delayed messages for ${target} cannot be delivered (${printable(why)}); trying again every ${ASIDE / 1_000} s`,
+    );
     this.setAside(moving);
   }
 
@@ -205,7 +207,7 @@ export class Moves {
         (outcome) => {
           if (outcome === 'confirmed') {
             this.say(
-              `queue '${printable(held.message.routingKey)}' is gone: what waited for it is in '${ORPHANS}'`,
+              `queue '${printable(held.message.routingKey)}' does not exist: its retried and delayed messages go to '${ORPHANS}'; declare it and move them back`,
             );
             this.done(moving);
           } else if (held.alive) again();

@@ -65,7 +65,7 @@ function decoded<T>(read: () => T): T {
     if (error instanceof DecodeError) throw error;
     throw new DecodeError(
       `the reply cannot be read: ${printable(describeError(error))}`,
-      'does the other side speak this wire?',
+      'does the other side send what its content type says?',
       [],
       error,
     );

@@ -44,7 +44,8 @@ export class ReplyLine {
 
   constructor(private readonly options: ReplyLineOptions) {
     const { connection, clock, settings } = options;
-    this.room = new WaitingRoom({ messages: settings.rpc.maxPending, bytes: settings.publish.room.bytes });
+    const limit = { messages: settings.rpc.maxPending, bytes: settings.publish.room.bytes };
+    this.room = new WaitingRoom(limit, undefined, 'calls');
     this.control = new ControlLine(options);
     this.lease = new ChannelLease({
       ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
@@ -52,7 +53,9 @@ export class ReplyLine {
       onReady: () => this.flush(),
       onLost: (_channel, reason) => this.lost(reason),
       onFailed: (error) =>
-        settings.logger.warn(`cannot listen for replies yet: ${printable(describeError(error))}`),
+        settings.logger.warn(
+          `cannot listen for replies yet: ${printable(describeError(error))}; trying again`,
+        ),
     });
   }
 
@@ -70,10 +73,10 @@ export class ReplyLine {
   /** Why a call with this id cannot even begin, if so. */
   refusal(id: string | undefined): Error | undefined {
     const { maxPending } = this.options.settings.rpc;
-    if (this.closed) return new ConnectionLostError('calling is over: the broker object was closed');
-    if (this.pending >= maxPending) return new WaitingRoomFullError(`${maxPending} calls under way`);
+    if (this.closed) return new ConnectionLostError('cannot call: the broker object was closed');
+    if (this.pending >= maxPending) return new WaitingRoomFullError(`${maxPending} calls`, 'calls');
     if (id === undefined || !this.inbox.get(id)) return undefined;
-    const text = `a call with the correlation id '${printable(id)}' is under way already`;
+    const text = `a call with the correlation id '${printable(id)}' is pending already`;
     return new EncodeError(text, 'leave correlationId out, or make it unique');
   }
 
@@ -117,7 +120,7 @@ export class ReplyLine {
     const { connection } = this.options;
     if (connection.blocked) return 'the broker blocks publishing (memory or disk alarm)';
     if (connection.state !== 'open') return noConnection(connection);
-    return this.isOpen() ? 'its exchange could not be looked up' : 'the broker takes messages too slowly';
+    return this.isOpen() ? 'its exchange could not be checked' : 'the broker takes messages too slowly';
   }
 
   /** Ends every call with ConnectionLostError. */
@@ -129,7 +132,7 @@ export class ReplyLine {
     this.closed = true;
     this.inbox.lost('closed');
     for (const call of this.inbox.calls()) {
-      call.fail(new ConnectionLostError('closed before the call could be sent'));
+      call.fail(new ConnectionLostError('the broker object was closed before the call could be sent'));
     }
     await Promise.all([this.lease.close(), this.control.close()]);
   }

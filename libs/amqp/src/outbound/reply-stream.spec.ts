@@ -111,7 +111,7 @@ describe('the reading end of a stream', () => {
     push(1, 'a');
     await stream.next();
     push(1, 'b');
-    expect(await all(stream)).toEqual(['lost: its server was lost, and another one began anew']);
+    expect(await all(stream)).toEqual(['lost: the server was lost, and another one began the stream again']);
     expect(stopped()).toBe(1);
   });
 

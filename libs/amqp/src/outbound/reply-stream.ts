@@ -153,7 +153,7 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
       this.forget();
       return true;
     }
-    this.breakOff(this.lost('its server was lost, and another one began anew'));
+    this.breakOff(this.lost('the server was lost, and another one began the stream again'));
     return false;
   }
 

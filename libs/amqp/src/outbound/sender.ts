@@ -198,7 +198,7 @@ export class Sender {
   }
 
   private refusal({ signal }: SendLimits): Error | undefined {
-    if (this.closed) return new ConnectionLostError('publishing is over: the broker object was closed');
+    if (this.closed) return new ConnectionLostError('cannot publish: the broker object was closed');
     return signal?.aborted ? abortError(signal) : undefined;
   }
 
@@ -343,5 +343,5 @@ export function noConnection({ trouble }: Connection): string {
 }
 
 function closedEarly(): Error {
-  return new ConnectionLostError('closed before the message could be sent');
+  return new ConnectionLostError('the broker object was closed before the message could be sent');
 }

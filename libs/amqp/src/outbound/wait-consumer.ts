@@ -56,7 +56,7 @@ export function waitConsumer(
       const refused = error instanceof AccessRefusedError;
       if (refused) {
         const text = printable(describeError(error));
-        options.logger.warn(`what waits in '${queue}' comes back late, by the broker alone: ${text}`);
+        options.logger.warn(`messages in '${queue}' will be delivered late, by the broker alone: ${text}`);
       }
       if (refused || error instanceof TopologyMissingError) options.onGone(!refused);
     },

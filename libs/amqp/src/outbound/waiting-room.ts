@@ -29,6 +29,7 @@ export class WaitingRoom {
   constructor(
     readonly limit: { readonly messages: number; readonly bytes: number },
     private readonly onFull: () => void = () => undefined,
+    private readonly of: 'publishes' | 'calls' = 'publishes',
   ) {}
 
   /** How many wait. */
@@ -66,7 +67,7 @@ export class WaitingRoom {
           : undefined;
     if (lacking !== undefined) {
       this.onFull();
-      throw new WaitingRoomFullError(lacking);
+      throw new WaitingRoomFullError(lacking, this.of);
     }
     waiting.gone = false;
     this.held++;

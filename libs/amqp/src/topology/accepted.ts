@@ -65,7 +65,7 @@ function warning(queue: QueueSpec, why: FoundOtherwise['why']): string {
     `queue '${queue.name}' of ${queue.askedBy} ${found}.`,
     `What it drops is lost: on RabbitMQ 4 a message of a quorum queue that came back 20 times, as from a process that ends whenever it starts; what expires; the oldest of a full queue.`,
     why === 'exists'
-      ? `A policy brings it, merged with the one that the queue has, if any: ${policyCommand(queue)} Without a policy: stop its consumers, delete it when it is empty, start again.`
+      ? `Set a policy (merge it with the one that the queue has, if any): ${policyCommand(queue)} Without a policy: stop its consumers, delete it when it is empty, start again.`
       : `Grant that, and start again.`,
     `Once a policy does it, deadLetter: { broker: false } ends this warning.`,
   ].join(' ');

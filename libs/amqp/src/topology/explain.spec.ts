@@ -55,7 +55,7 @@ describe('what the broker has against a declaration', () => {
     [
       "x-message-ttl' for queue 'orders' in vhost '/': received '60000' but current is '60000'",
       'x-message-ttl',
-      "'60000' (a text)",
+      "'60000' (a string)",
       "'60000' (a number)",
     ],
     [

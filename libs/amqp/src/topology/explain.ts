@@ -49,8 +49,9 @@ export function explain(error: unknown, asked: Asked): unknown {
   }
   // Worse sins cost the whole connection, which then says why; who was asking is known here alone.
   return new ConnectionLostError(
-    `${asked.askedBy} was declaring ${asked.what} '${asked.name}' when the connection was lost`,
+    `${asked.askedBy} was declaring ${asked.what} '${asked.name}' when its channel was lost: ${brief(text)}`,
     error,
+    'it is declared again with the next channel; the log says whether the connection was lost, and why',
   );
 }
 
@@ -115,15 +116,15 @@ const INEQUIVALENT =
 
 function mismatch(text: string, asked: Asked, cause: unknown): Error {
   const found = INEQUIVALENT.exec(text.trim());
-  if (!found) return refused(text, asked, 'see the options of this handler', cause);
+  if (!found) return refused(text, asked, 'check the options of this handler', cause);
   const [, argument, what, name, ...sides] = found;
   let [wanted, current] = sides.map(value);
   if (wanted === current) {
     // RabbitMQ shows a number and a text alike. It takes only one of the two when a queue is made.
     const text = typeof asked.arguments?.[argument] === 'string';
     [wanted, current] = text
-      ? [`${wanted} (a text)`, `${current} (a number)`]
-      : [`${wanted} (a number)`, `${current} (a text)`];
+      ? [`${wanted} (a string)`, `${current} (a number)`]
+      : [`${wanted} (a number)`, `${current} (a string)`];
   }
   return new TopologyMismatchError({
     what: what as 'queue' | 'exchange',

@@ -34,7 +34,7 @@ export function checkLimits(plan: LimitedHandler, { consumerTimeout }: Settings,
   if (held > 0 && until > 0 && held >= until && plan.ack !== 'none') {
     throw new ConfigError(
       `${name} may hold a message for ${described(plan, held)}, but the broker takes it back after ${humanDuration(until)}`,
-      `lower ${plan.timeout === undefined ? 'batch.wait' : 'timeout'}, or raise consumer_timeout of the broker and say so with the connection option consumerTimeout (0: it has none)`,
+      `lower ${plan.timeout === undefined ? 'batch.wait' : 'timeout'}, or raise consumer_timeout on the broker and set the connection option consumerTimeout to match (0: it has none)`,
     );
   }
   const limit = plan.queue.arguments['x-delivery-limit'];

@@ -64,8 +64,8 @@ describe('a handler worked out', () => {
   });
 
   it.each<[HandlerRegistration['kind'], string, HandlerOptions, RegExp]>([
-    ['consume', '', {}, /does not say its queue/],
-    ['subscribe', '', {}, /neither a topic nor bindings/],
+    ['consume', '', {}, /needs the name of its queue/],
+    ['subscribe', '', {}, /needs a topic or bindings/],
     ['consume', 'q', { broadcast: true }, /broadcast is for @Subscribe/],
     ['rpc', 'q', { ack: 'manual' }, /answer settles a request/],
     ['consume', 'q', { batch: { size: 2 }, ack: 'none' }, /batch needs acks/],

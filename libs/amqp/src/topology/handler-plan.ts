@@ -145,7 +145,7 @@ function checkCombinations({ kind, options, handle }: HandlerRegistration, name:
   };
   if (kind !== 'rpc' && isGeneratorFunction(handle))
     refuse(
-      'it is a generator, and nobody would run it',
+      'it is a generator function, whose body would never run',
       'make it an async function; only @RpcHandler answers with items',
     );
   if (options.broadcast && kind === 'consume')
@@ -183,7 +183,7 @@ function bindingsOf(registration: HandlerRegistration, settings: Settings, name:
   const listed = [...(options.bindings ?? [])];
   if (kind === 'subscribe') {
     if (patterns.length === 0 && listed.length === 0) {
-      throw new ConfigError(`${name} says neither a topic nor bindings`, "write @Subscribe('order.*')");
+      throw new ConfigError(`${name} needs a topic or bindings`, "write @Subscribe('order.*')");
     }
     const exchange = options.exchange ?? { name: settings.exchange, type: 'topic' };
     return patterns.length > 0 ? [{ exchange, keys: patterns }, ...listed] : listed;
@@ -206,7 +206,7 @@ function queueOf(registration: HandlerRegistration, settings: Settings, name: st
   const named = options.queue ?? (kind === 'subscribe' ? `${settings.service}.${id}` : patterns[0]);
   if (!named)
     throw new ConfigError(
-      `${name} does not say its queue`,
+      `${name} needs the name of its queue`,
       "write @Consume('orders') or { queue: 'orders' }",
     );
   const queueType = options.stream ? 'stream' : options.queueType;

@@ -110,7 +110,7 @@ function firstDifference(
 function conflict(what: string, name: string, first: string, second: string, difference: Difference): never {
   const { name: option, one, other } = difference;
   throw new ConfigError(
-    `${first} and ${second} want ${what} '${name}' differently: ${option} is ${JSON.stringify(one)} for the one and ${JSON.stringify(other)} for the other`,
+    `${first} and ${second} want ${what} '${name}' differently: ${option} is ${JSON.stringify(one)} for the first and ${JSON.stringify(other)} for the second`,
     'give both the same options, or use two names',
   );
 }

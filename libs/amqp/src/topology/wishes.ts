@@ -187,8 +187,8 @@ function checkPattern(pattern: string, askedBy: string): void {
   const word = pattern.split('.').find((each) => each.length > 1 && /[*#]/.test(each));
   if (word === undefined) return;
   throw new ConfigError(
-    `${askedBy}: '${word}' in the pattern '${pattern}' is no wildcard`,
-    "between dots stands a word, '*' for one word, or '#' for any number of them",
+    `${askedBy}: '${word}' in the pattern '${pattern}' is not a wildcard`,
+    "each part between dots is a word, '*' for one word, or '#' for any number of words",
   );
 }
 

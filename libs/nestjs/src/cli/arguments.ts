@@ -106,7 +106,7 @@ function read(args: readonly string[]) {
 function whole(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (/^[1-9][0-9]{0,14}$/.test(value)) return Number(value);
-  throw new UsageError(`${name} must be a whole number from 1`);
+  throw new UsageError(`${name} must be an integer above 0`);
 }
 
 function duration(name: string, value: string): Duration {

@@ -69,7 +69,9 @@ async function show({ desk, queues, filter, limit = 10, json, save }: Arguments,
 async function replay({ desk, queues, filter, limit, batch, to, json }: Arguments, terminal: Terminal) {
   const target = to ?? desk.ownQueue(queues[0]);
   if (target === undefined)
-    throw new UsageError(`'${queues[0]}' does not say whose dead letters it holds: add --to`);
+    throw new UsageError(
+      `the target queue cannot be told from the name '${queues[0]}', which does not end in .dead: give it with --to`,
+    );
   terminal.err(`To queue '${safe(target)}'.`);
   const told = progress('replayed', json, terminal);
   const options = { ...filter, limit, batch, to, signal: terminal.signal, onProgress: told.onProgress };

@@ -15,11 +15,11 @@ Which letters (all conditions must hold):
   --id <message id>    may be repeated
   --older <duration>   failed at least that long ago: 90s, 30m, 2h, 7d
   --newer <duration>   failed at most that long ago
-  --limit <n>          so many at most (list 50, show 10, replay and drop: all that are there when it begins)
+  --limit <n>          maximum number of letters (list 50, show 10, replay and drop: all that are there when it begins)
 
 What to do with them:
   --to <queue>         replay: to another queue; needed when the name does not end in .dead
-  --batch <n>          replay, drop: so many at a time (100)
+  --batch <n>          replay, drop: letters per batch (100)
   --save <file.jsonl>  show, drop: a JSON object per letter into this new file; drop: before it leaves the queue
   --yes                drop: do it
 

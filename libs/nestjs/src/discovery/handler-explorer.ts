@@ -74,7 +74,7 @@ function refuseGenerator({ host, method, marked, mark: { kind }, id }: FoundHand
   const functions = [marked, methodOf(host.prototype, method, marked)];
   if (!functions.some((one) => /Generator/.test(Object.prototype.toString.call(one)))) return;
   throw new ConfigError(
-    `${id} is a generator, and nobody would run it`,
+    `${id} is a generator function, whose body would never run`,
     'make it an async function; only @RpcHandler answers with items',
   );
 }

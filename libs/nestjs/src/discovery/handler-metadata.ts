@@ -35,8 +35,8 @@ export function markedMethods<Mark>(
   for (const { method, marked } of found.values()) {
     if (typeof methodOf(prototype, method, marked) === 'function') continue;
     throw new ConfigError(
-      `${className}.${method} was decorated as a method and is none any more`,
-      'something replaced it: a decorator above, or a subclass',
+      `${className}.${method} was decorated as a method and is no longer one`,
+      'another decorator or a subclass replaced it',
     );
   }
   return [...found.values()];

@@ -144,7 +144,7 @@ function problemsOf(
     }),
     ...(waitingRoom.taken > limits.waitingRoom
       ? [
-          `${waitingRoom.messages} publishes wait, and ${Math.round(100 * waitingRoom.taken)} % of their room are taken`,
+          `${waitingRoom.messages} publishes are waiting; ${Math.round(100 * waitingRoom.taken)} % of publish.waitingRoom is used`,
         ]
       : []),
   ];
@@ -153,11 +153,14 @@ function problemsOf(
 const SAYING = {
   idle: 'not connected yet',
   connecting: 'connecting',
-  waiting: 'not connected, and tries again',
+  waiting: 'not connected; trying again',
   closed: 'closed',
 } as const;
 
 function share(value: number): number {
   if (value >= 0 && value <= 1) return value;
-  throw new ConfigError(`waitingRoom is ${value}`, 'a share of the waiting room, from 0 to 1');
+  throw new ConfigError(
+    `waitingRoom is ${value}`,
+    'give a number between 0 and 1, a share of publish.waitingRoom',
+  );
 }

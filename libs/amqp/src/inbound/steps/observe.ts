@@ -6,6 +6,7 @@ import { describeError, printable } from '../../model/logger.js';
 import { attempt } from '../../model/soon.js';
 import type { Delivery } from '../../model/delivery.js';
 import type { Verdict } from '../../model/verdict.js';
+import { named } from '../named.js';
 import type { HandlerRoom, Step } from '../step.js';
 
 /** Log lines and events for one handler. */
@@ -27,7 +28,9 @@ export const observe: Step = (room) => {
 export function report(room: HandlerRoom, delivery: Delivery, result: Verdict): void {
   if (delivery.settled && isFailure(result)) {
     const text = printable(describeError(result.error));
-    room.logger.warn(`${room.plan.id} settled a message and failed afterwards: ${text}`);
+    room.logger.warn(
+      `${room.plan.id} settled ${named(delivery)} and failed afterwards, which changes nothing: ${text}`,
+    );
   }
   const verdict = delivery.decided ?? result;
   log(room, delivery, verdict);
@@ -45,7 +48,7 @@ export function report(room: HandlerRoom, delivery: Delivery, result: Verdict): 
 
 function log({ plan, logger }: HandlerRoom, delivery: Delivery, verdict: Verdict): void {
   if (!isFailure(verdict)) return;
-  const failure = `${plan.id} failed on '${printable(delivery.routingKey)}' (attempt ${delivery.attempt}): ${printable(describeError(verdict.error))}`;
+  const failure = `${plan.id} failed on ${named(delivery)} (attempt ${delivery.attempt}): ${printable(describeError(verdict.error))}`;
   if (verdict.kind === 'retry') {
     logger.warn(`${failure}; attempt ${verdict.attempt} in ${humanDuration(verdict.after)}`);
   } else if (plan.deadQueue) {

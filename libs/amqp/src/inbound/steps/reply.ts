@@ -80,7 +80,9 @@ async function streamed(
 ): Promise<Verdict> {
   if (credit && room.calls.unreachable) {
     letGo(items[Symbol.asyncIterator]());
-    const error = new RpcProtocolError(`${room.plan.id} cannot stream: the broker keeps its callers from it`);
+    const error = new RpcProtocolError(
+      `${room.plan.id} cannot stream: the broker refuses the queue through which callers ask for more items (see the log of the service)`,
+    );
     return finish(room, delivery, { verdict: DROP, reply: errorReply(room, error) });
   }
   const broken = await answerStream(room, delivery, items, credit);
@@ -200,8 +202,8 @@ class LateRequestError extends RabbitError {
   constructor() {
     super(
       'WARREN_CALLER_LEFT',
-      'the request came too late and was not run',
-      'are the clocks of both sides right?',
+      'the time-out of the call had passed before a handler was free; it was not run',
+      'raise the timeout, or add instances of the service',
     );
   }
 }

@@ -21,7 +21,11 @@ const same = (verdict: Verdict): Verdict => verdict;
 export function unfit(delivery: Delivery, settings: Settings): Verdict | undefined {
   const size = delivery.message.content.length;
   if (size > settings.maxMessageBytes) {
-    const error = new RabbitError('WARREN_TOO_LARGE', `the body has ${size} bytes`, 'see maxMessageBytes');
+    const error = new RabbitError(
+      'WARREN_TOO_LARGE',
+      `the body has ${size} bytes`,
+      'send a reference to it instead, or raise maxMessageBytes',
+    );
     return { kind: 'dead-letter', reason: 'too-large', error };
   }
   const error = delivery.run.poison;

@@ -5,6 +5,7 @@ import { HandlerTimeoutError } from '../../model/errors.js';
 import { describeError, printable } from '../../model/logger.js';
 import type { Delivery } from '../../model/delivery.js';
 import type { Soon } from '../../model/soon.js';
+import { named } from '../named.js';
 import type { HandlerRoom, Step } from '../step.js';
 
 export const timeout: Step = (room) => (next) => {
@@ -31,7 +32,11 @@ export function limited<T>(room: HandlerRoom, deliveries: readonly Delivery[], w
     const ended = (how: string): void => {
       deadlines.clear(deadline);
       if (!late) return;
-      logger.warn(`${plan.id} ${how} after its timeout of ${limit} ms; the result was not used`);
+      const what =
+        deliveries.length === 1
+          ? named(deliveries[0])
+          : `${deliveries.length} messages of queue '${plan.queue.name}'`;
+      logger.warn(`${plan.id} ${how} after its timeout of ${limit} ms; the result was not used (${what})`);
       tellLate(room, deliveries, { timeout: limit, ms: Math.round(clock.monotonic() - began) });
     };
     startedNow(work).then(
