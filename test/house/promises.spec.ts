@@ -59,10 +59,10 @@ describe('promises', () => {
     expect(promised.flatMap((each) => wrong(page, text, each))).toEqual([]);
   });
 
-  it('stand in the table once each', () => {
+  it('stand in the table once with each test', () => {
     for (const [page, promised] of Object.entries(promises)) {
-      const said = promised.map(({ promise }) => promise);
-      expect([page, new Set(said).size]).toEqual([page, said.length]);
+      const rows = promised.map(({ promise, test }) => `${promise} | ${test}`);
+      expect([page, new Set(rows).size]).toEqual([page, rows.length]);
     }
   });
 
