@@ -104,7 +104,7 @@ const handlers: [string, (rabbit: Warren) => unknown, RegExp][] = [
   ],
   ...['newest', '1d', '7', '1.5h', '0s', new Date(NaN), -1, {}].map(
     (offset): [string, (rabbit: Warren) => unknown, RegExp] => [
-      `the offset ${String(offset)} of a stream`,
+      `the offset ${JSON.stringify(offset)} of a stream`,
       (rabbit) => rabbit.consume('q', () => 1, { stream: { offset: offset as 'first' } }),
       /@Consume q: 'stream' must be an object whose offset is 'first', 'last', 'next'/,
     ],

@@ -191,12 +191,14 @@ describe('health while the broker goes away and comes back (embedded)', () => {
     const away = await until(async () => {
       const answer = await ask(url, 'ready');
       const problems = String(answer.body.details.queues.problems);
-      return answer.code === 503 && problems.split('ECONNREFUSED').length === 3 && answer;
+      return answer.code === 503 && problems.includes('ECONNREFUSED') && answer;
     }, 'readiness to say that the broker is away');
     expect(away.body.details.queues.status).toBe('down');
     expect(away.body.details.queues.problems).toEqual(
       expect.arrayContaining([
-        expect.stringMatching(/^shop:publish is (connecting|not connected; trying again): .*ECONNREFUSED/),
+        expect.stringMatching(
+          /^shop:(consume|publish) is (connecting|not connected; trying again): .*ECONNREFUSED/,
+        ),
         expect.stringMatching(/^'health\.orders' is not consumed: /),
       ]),
     );

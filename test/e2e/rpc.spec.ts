@@ -293,7 +293,7 @@ onEachBroker('calling', (broker) => {
       expect((await rejection(rabbit.request('q', 1, { correlationId: 'same' }))).message).toMatch(
         /is pending already/,
       );
-      expect((await first).code).toBe('WARREN_RPC_TIMEOUT');
+      expect((await first).code).toBe('WARREN_RPC_NOT_SENT');
       expect(rabbit.status().pendingCalls).toBe(0);
     });
 

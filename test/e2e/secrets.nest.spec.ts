@@ -97,7 +97,7 @@ async function run(options: RabbitModuleOptions): Promise<Run> {
       RabbitModule.forRoot({
         service: 'secrets',
         queueType: 'classic',
-        startupTimeout: '400ms',
+        startupTimeout: '3s',
         reconnect: { min: 10, max: 40 },
         logger: told,
         ...options,

@@ -70,7 +70,7 @@ if (process.env.RABBITMQ_URL && findRabbitMQ()) {
           .subscribe(`${service}.key`, take, { queueType: 'quorum' })
           .open();
         const { broker } = rabbit;
-        const delayed = async (n: unknown, delay: number): Promise<void> => {
+        const delayed = async (n: string | number, delay: number): Promise<void> => {
           await Promise.all([
             broker.send(`${service}.quorum`, `quorum ${n}`, { delay }),
             broker.send(`${service}.classic`, `classic ${n}`, { delay }),

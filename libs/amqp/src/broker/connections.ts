@@ -91,7 +91,8 @@ export class Connections {
   /** Closes all. Always settles. */
   async close(): Promise<void> {
     const { consume, publish, reply, firstReply } = this;
-    await Promise.all([consume, publish, reply, firstReply].map((one) => one?.close()));
+    const open = [consume, publish, reply, firstReply].filter((one) => one !== undefined);
+    await Promise.all(open.map((one) => one.close()));
     // Whoever was told only now how a publish ended gets to act on it before the process may end.
     await new Promise((resolve) => setImmediate(resolve));
   }

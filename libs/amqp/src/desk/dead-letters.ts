@@ -141,7 +141,7 @@ export class DeadLetters {
       confirms ??= new Confirms(channel);
       const way = { channel, confirms, deadlines };
       const errors = await Promise.all(
-        letters.map((letter) => {
+        letters.map(async (letter) => {
           const astray = to === undefined ? strayed(letter, target) : undefined;
           return astray ?? sendOne(letter, target, way);
         }),

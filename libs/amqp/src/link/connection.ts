@@ -1,6 +1,7 @@
 // One connection that comes back. States: connecting, open, waiting (for the next attempt), closed. Each
 // time it opens is a new life with a number of its own; whoever holds something of an old life can tell.
 
+import { humanDuration } from '../model/duration.js';
 import type { Channel, ChannelModel } from 'amqplib';
 import { backoff } from '../model/backoff.js';
 import { NO_SERVER, serverOf, type Server } from '../model/direct-reply.js';
@@ -304,7 +305,10 @@ export class Connection {
   }
 
   private notOpened(patience: number): Error {
-    return this.lastError ?? new ConnectionLostError(`${this.name} did not connect within ${patience} ms`);
+    return (
+      this.lastError ??
+      new ConnectionLostError(`${this.name} did not connect within ${humanDuration(Math.ceil(patience))}`)
+    );
   }
 
   private closedError(): ConnectionLostError {

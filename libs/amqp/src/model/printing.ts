@@ -10,16 +10,14 @@ export function printsAs<T extends object>(
   type: { readonly name: string; readonly prototype: T },
   facts: (of: T) => object,
 ): void {
-  const methods = {
-    [CUSTOM](this: T, _depth: number, options: object, inspect: Inspect): string {
-      return `${type.name} ${inspect(facts(this), options)}`;
-    },
-    toJSON(this: T): object {
-      return facts(this);
-    },
+  const inspected = function (this: T, _depth: number, options: object, inspect: Inspect): string {
+    return `${type.name} ${inspect(facts(this), options)}`;
   };
-  for (const key of [CUSTOM, 'toJSON'] as const)
-    Object.defineProperty(type.prototype, key, { value: methods[key as 'toJSON'], enumerable: false });
+  const asJson = function (this: T): object {
+    return facts(this);
+  };
+  Object.defineProperty(type.prototype, CUSTOM, { value: inspected });
+  Object.defineProperty(type.prototype, 'toJSON', { value: asJson });
 }
 
 /** The object with some properties that are there when asked for by name, and in no print, spread or JSON of it. */

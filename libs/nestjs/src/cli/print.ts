@@ -68,15 +68,12 @@ export function jsonLine(letter: DeadLetter): string {
 
 /** JSON with nothing that a terminal obeys or hides, and the same value for whoever parses it. */
 export function json(value: unknown): string {
-  return JSON.stringify(value).replace(
-    UNSEEN_IN_JSON,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  // Each half of a pair by itself, as JSON wants it.
+  return JSON.stringify(value).replace(UNSEEN, (character) => character.split('').map(escaped).join(''));
 }
 
-// Without the u flag each half of a pair is escaped by itself, as JSON wants it.
-const UNSEEN_IN_JSON =
-  /[\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]/g;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 const published = (exchange: string, key: string): string =>
   exchange === '' ? `queue ${key}` : `${exchange} with key ${key}`;
