@@ -15,8 +15,7 @@ export async function giveUp(unsettled: Unsettled, queue: string, room: HandlerR
   const { clock, logger, settings } = room;
   let streams = false;
   for (const delivery of unsettled.deliveries()) {
-    const end =
-      room.plan.ack === 'none' ? "its message is gone (ack: 'none')" : `its message goes back to '${queue}'`;
+    const end = room.plan.ack === 'none' ? "it is gone (ack: 'none')" : `it goes back to '${queue}'`;
     const what =
       delivery.handler === ''
         ? `${named(delivery)} was not handled`

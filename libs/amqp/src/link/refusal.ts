@@ -11,7 +11,15 @@ export function refusal(error: unknown, label: string): RabbitError {
   if (error instanceof RabbitError) return error;
   const text = isError(error) ? error.message : String(error);
   const given = (error as { code?: unknown } | undefined)?.code;
-  const code = typeof given === 'string' ? given : '';
+  return (
+    fromBroker(text, label) ??
+    fromSocket(typeof given === 'string' ? given : '', text, label) ??
+    refused('protocol', `${label} ended the handshake: ${text}`, 'does it speak AMQP 0-9-1?')
+  );
+}
+
+/** What the broker answered, if it was the broker. */
+function fromBroker(text: string, label: string): ConnectionRefusedError | undefined {
   const reply = replyCodeIn(text);
   if (/NOT_ALLOWED/.test(text) && /limit/i.test(text)) {
     return refused(
@@ -22,7 +30,11 @@ export function refusal(error: unknown, label: string): RabbitError {
   }
   if (/ACCESS.REFUSED/.test(text) || reply === 403) {
     return /vhost|virtual host/i.test(text) && !/Login/i.test(text)
-      ? refused('vhost', `the user may not use the virtual host of ${label}`, 'grant it permissions there')
+      ? refused(
+          'vhost',
+          `the user may not use the virtual host of ${label}`,
+          'grant it permissions there (rabbitmqctl set_permissions)',
+        )
       : refused(
           'credentials',
           `${label} does not accept user or password`,
@@ -39,9 +51,14 @@ export function refusal(error: unknown, label: string): RabbitError {
       /not found|refused/.test(text)
         ? `${label} does not open its virtual host: ${text}`
         : `${label} has no such virtual host, or the user may not use it`,
-      'create it, or grant permissions',
+      'create it (rabbitmqctl add_vhost), or grant the user permissions there (rabbitmqctl set_permissions)',
     );
   }
+  return undefined;
+}
+
+/** What the socket or TLS reported. */
+function fromSocket(code: string, text: string, label: string): ConnectionRefusedError | undefined {
   if (/^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO)/.test(code)) {
     return refused(
       'tls',
@@ -63,7 +80,7 @@ export function refusal(error: unknown, label: string): RabbitError {
       HOST_HINTS[code] ?? 'is RabbitMQ running there?',
     );
   }
-  return refused('protocol', `${label} ended the handshake: ${text}`, 'does it speak AMQP 0-9-1?');
+  return undefined;
 }
 
 /** What each of the codes of a socket means. */

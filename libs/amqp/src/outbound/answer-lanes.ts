@@ -124,6 +124,6 @@ function refused(why: string): Error {
   return new RabbitError(
     'WARREN_REPLY_ADDRESS',
     `no reply is sent to this address, which may close the connection: ${why}`,
-    'is a caller sending requests with forged addresses?',
+    'if requests come from forged addresses, find their sender; an honest caller may call again in a minute',
   );
 }
