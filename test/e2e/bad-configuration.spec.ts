@@ -8,10 +8,10 @@ const NOWHERE = 'amqp://user:s3cr3t@127.0.0.1:1';
 const long = 'é'.repeat(200);
 
 const options: [string, unknown, RegExp][] = [
-  ['prefetch', 70_000, /whole number from 1 to 65535/],
-  ['prefetch', 'x', /whole number/],
-  ['prefetch', 0, /whole number/],
-  ['concurrency', -1, /whole number/],
+  ['prefetch', 70_000, /integer between 1 and 65535/],
+  ['prefetch', 'x', /an integer between/],
+  ['prefetch', 0, /an integer between/],
+  ['concurrency', -1, /an integer between/],
   ['heartbeat', -1, /duration/],
   ['heartbeat', 'soon', /duration/],
   ['shutdown', NaN, /duration/],
@@ -23,7 +23,7 @@ const options: [string, unknown, RegExp][] = [
   ['rpc', { timeout: -1 }, /timeout is a duration/],
   ['rpc', { reply: 'pigeon' }, /'direct' or 'queue'/],
   ['publish', { waitingRoom: { messages: 'many' } }, /messages/],
-  ['url', '', /not empty/],
+  ['url', '', /non-empty/],
   ['url', 5, /'url'/],
   ['service', '', /200 bytes/],
   ['service', long, /200 bytes/],
@@ -38,7 +38,7 @@ const options: [string, unknown, RegExp][] = [
   ['queueType', 'quantum', /'quorum' or/],
   ['startup', 'maybe', /'require' or 'background'/],
   ['consumers', 'no', /true or false/],
-  ['maxMessageBytes', 0, /whole number/],
+  ['maxMessageBytes', 0, /an integer between/],
   ['logger', 'loud', /object/],
   ['nonsense', 1, /there is no option 'nonsense'/],
 ];

@@ -142,7 +142,7 @@ onEachBroker('what a process of the service moves on', (broker) => {
     await channel.deleteQueue('foreign');
     const { fields, content } = await taken(broker, 'warren.orphans');
     expect([fields.routingKey, String(content)]).toEqual(['foreign', 'mine']);
-    await logged(rabbit, "queue 'foreign' is gone");
+    await logged(rabbit, "queue 'foreign' does not exist: its");
   });
 
   it('is a delayed message for a queue that was deleted, too', async () => {

@@ -204,8 +204,8 @@ onEachBroker('a policy that grows', (broker) => {
   });
 
   it.each<[object, RegExp]>([
-    [{ delays: [] }, /'retry' must be false, or an object whose delays is .*a list of durations/],
-    [{ delays: ['1s', 'soon'] }, /a list of durations/],
+    [{ delays: [] }, /'retry' must be false, or an object whose delays is .*an array of durations/],
+    [{ delays: ['1s', 'soon'] }, /an array of durations/],
     [
       { delays: { first: '1s', max: '1m' } },
       /an object with first, factor, max, or an object with first, step, max/,
@@ -214,8 +214,8 @@ onEachBroker('a policy that grows', (broker) => {
     [{ delays: { first: '1s', factor: 2, step: '1s', max: '1m' } }, /unknown key 'step'/],
     [{ delays: { first: '2m', step: '1s', max: '1m' } }, /first is 120000 ms and max is 60000 ms/],
     [{ delays: '30d' }, /a duration such as/],
-    [{ on: ['Error'] }, /on is a list of error classes/],
-    [{ attempts: 0 }, /attempts is a whole number from 1 to 1000/],
+    [{ on: ['Error'] }, /on is an array of error classes/],
+    [{ attempts: 0 }, /attempts is an integer between 1 and 1000/],
   ])('%p is refused at boot, by name', (retry, message) => {
     const refused = (): unknown => warren(broker.url).consume('refused', () => 1, { retry: retry as never });
     expect(refused).toThrow(message);

@@ -7,7 +7,7 @@ import { backoff } from '../model/backoff.js';
 import { NO_SERVER, serverOf, type Server } from '../model/direct-reply.js';
 import { ConfigError, ConnectionLostError, RabbitError } from '../model/errors.js';
 import { describeError } from '../model/logger.js';
-import { hintFor } from '../model/reply-code.js';
+import { CHANNEL_LOST, hintFor } from '../model/reply-code.js';
 import { inTime, type Clock } from '../model/clock.js';
 import { Attempts } from './attempts.js';
 import { LiveChannel } from './channel.js';
@@ -59,9 +59,6 @@ const soonAfter = (): Promise<undefined> =>
   turn()
     .then(turn)
     .then(() => undefined);
-
-/** In the words of topology/explain.ts, with the hint of its error. */
-const WAS_LOST = / when the connection was lost.*$/s;
 
 /** A connection with its own retry loop. */
 export class Connection {
@@ -275,7 +272,7 @@ export class Connection {
       const { message } = error;
       // The connection was not lost: the broker ended it, for this.
       throw new ConfigError(
-        `${message.replace(WAS_LOST, ' when the broker ended the connection')}: ${reason}`,
+        `${message.split(CHANNEL_LOST)[0]} when the broker ended the connection: ${reason}`,
         hint,
         error,
       );

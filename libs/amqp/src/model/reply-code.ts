@@ -10,6 +10,9 @@ export function replyCodeIn(text: string): number | undefined {
   return found ? Number(found[1]) : undefined;
 }
 
+/** How the error of a declaration ends, followed by a reason, when the broker said nothing about the declaration itself. */
+export const CHANNEL_LOST = ' when its channel was lost: ';
+
 /** What to do when the broker refuses for good to do something; undefined when trying again may help. */
 export function hintFor(text: string): string | undefined {
   if (/unknown exchange type/.test(text)) {

@@ -57,13 +57,14 @@ export class RpcNoServerError extends RabbitError {
   }
 }
 
-/** The connection went away while the call was under way. The handler may have run. */
+/** The connection, or the channel for calls, went away while the call was under way. The handler may have run. */
 export class RpcConnectionLostError extends RabbitError {
   constructor(exchange: string, routingKey: string, cause?: unknown) {
+    const why = cause instanceof Error ? `: ${cause.message}` : '';
     super(
       'WARREN_RPC_CONNECTION_LOST',
-      `the connection was lost while ${destination(exchange, routingKey)} was being called`,
-      'call again if the handler may run twice',
+      `the connection for calls was lost while ${destination(exchange, routingKey)} was being called${why}`,
+      'it reconnects by itself; call again if the handler may run twice',
       cause,
     );
   }

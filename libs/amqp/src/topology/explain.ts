@@ -3,7 +3,7 @@
 
 import { ConfigError, ConnectionLostError, RabbitError } from '../model/errors.js';
 import type { Headers } from '../model/message.js';
-import { hintFor, replyCodeIn } from '../model/reply-code.js';
+import { CHANNEL_LOST, hintFor, replyCodeIn } from '../model/reply-code.js';
 import {
   AccessRefusedError,
   QueueLockedError,
@@ -49,7 +49,7 @@ export function explain(error: unknown, asked: Asked): unknown {
   }
   // Worse sins cost the whole connection, which then says why; who was asking is known here alone.
   return new ConnectionLostError(
-    `${asked.askedBy} was declaring ${asked.what} '${asked.name}' when its channel was lost: ${brief(text)}`,
+    `${asked.askedBy} was declaring ${asked.what} '${asked.name}'${CHANNEL_LOST}${brief(text)}`,
     error,
     'it is declared again with the next channel; the log says whether the connection was lost, and why',
   );
