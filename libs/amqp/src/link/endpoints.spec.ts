@@ -68,6 +68,14 @@ describe('endpoints', () => {
     );
   });
 
+  it('what a function says of its failure is told without the password in it', async () => {
+    const url = (): Promise<string> =>
+      Promise.reject(new Error('cannot read amqp://u:s3cret@h/v: no such host'));
+    const failed = endpoints({ ...options, url }).catch((error: Error) => error.message);
+    expect(await failed).toMatch(/cannot read amqp:\/\/….*no such host/);
+    expect(await failed).not.toContain('s3cret');
+  });
+
   it('a function that fails is a refusal that is tried again', async () => {
     await expect(
       endpoints({ ...options, url: () => Promise.reject(new Error('vault')) }),

@@ -63,6 +63,12 @@ describe('queues that exist otherwise than they would be made', () => {
     );
   });
 
+  it('are said once, by whichever connection they are found first', () => {
+    const { plan, lines } = planOf();
+    for (let n = 0; n < 2; n++) plan.accepted?.add({ queue: wanted('q'), why: 'exists', error: undefined });
+    expect(lines).toHaveLength(1);
+  });
+
   it('are taken with the arguments where nobody asked, without a word', async () => {
     const args = { ...QUORUM, ...wanted('q').deadLettering?.arguments };
     const { plan, lines } = planOf(withBrokerDeadLettering(quorum('q'), 'accepted'));
@@ -84,8 +90,12 @@ describe('queues that exist otherwise than they would be made', () => {
 
   it('are refused when something else differs as well', async () => {
     const { plan } = planOf(wanted('q'));
-    const rejected = declarePermitted(new Broker({ q: { ...QUORUM, 'x-message-ttl': 1 } }), plan);
-    await expect(rejected).rejects.toMatchObject({ facts: { argument: 'x-message-ttl' } });
+    const broker = new Broker({ q: { ...QUORUM, 'x-message-ttl': 1 } });
+    await expect(declarePermitted(broker, plan)).rejects.toMatchObject({
+      facts: { argument: 'x-message-ttl' },
+    });
+    // Without the arguments it would be refused as well.
+    expect(broker.channels).toBe(1);
   });
 
   it('are declared without the arguments by a user who may not write to the default exchange', async () => {

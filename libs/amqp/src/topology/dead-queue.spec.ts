@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { BrokerOptions, HandlerOptions } from '../model/options.js';
 import { settings } from '../model/settings.js';
-import { withBrokerDeadLettering } from './dead-queue.js';
+import { deadQueueSpec, withBrokerDeadLettering } from './dead-queue.js';
 import { planHandler } from './handler-plan.js';
 
 const QUORUM = { queueType: 'quorum' } as const;
@@ -58,6 +58,12 @@ describe('what makes the broker dead-letter what it drops', () => {
     [{ deadLetter: { broker: true } }, { deadLetter: { broker: false } }, 'wanted'],
   ])('%j of a handler and %j of its connection', (options, connection, mode) => {
     expect(queueOf('consume', options, connection).deadLettering?.mode).toBe(mode);
+  });
+
+  it('a look at dead letters never costs one: their queue has no limit of deliveries', () => {
+    const args = deadQueueSpec(queueOf('consume', QUORUM)).arguments;
+    expect(args).toEqual({ 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000_000_000 });
+    expect(deadQueueSpec(queueOf('consume', CLASSIC)).arguments).toEqual({ 'x-queue-type': 'classic' });
   });
 
   it('keeps the arguments of the queue as the user gave them', () => {
