@@ -72,8 +72,9 @@ describe('a connection', () => {
     const model = await open(0);
     const channel = await made.openChannel('plain');
     model.emit('close', new Error('cut'));
-    expect(await channel.closed).toContain('cut');
+    for (let n = 0; channel.alive && n < 20; n++) await new Promise(setImmediate);
     expect(channel.alive).toBe(false);
+    expect(await channel.closed).toContain('cut');
     await made.close();
   });
 
