@@ -19,6 +19,7 @@ function settling(send: (message: OutgoingMessage) => Promise<void>, headers: ob
   const told: BrokerEvent[] = [];
   events.on((event) => void told.push(event));
   const waits: (() => void)[] = [];
+  const pauses: number[] = [];
   const room = {
     outlet: {
       propertyRoom: 10_000,
@@ -27,7 +28,7 @@ function settling(send: (message: OutgoingMessage) => Promise<void>, headers: ob
     },
     clock: {
       ...{ wall: () => 0, monotonic: () => 0 },
-      after: (_ms: number, wake: () => void) => (waits.push(wake), () => undefined),
+      after: (ms: number, wake: () => void) => (pauses.push(ms), waits.push(wake), () => undefined),
     },
     ...{ logger: SILENT, events },
     plan: { queue: { name: 'orders', durable: true, arguments: {} }, back: { kind: 'retry' } },
@@ -44,17 +45,17 @@ function settling(send: (message: OutgoingMessage) => Promise<void>, headers: ob
     ack: () => (done.acked++, done.alive),
     requeue: () => (done.requeued++, done.alive),
   };
-  return { room, delivery, origin, done, waits, told };
+  return { room, delivery, origin, done, waits, pauses, told };
 }
 
 describe('settling', () => {
   it('a dead letter that cannot be sent on is told with its error, and the message goes back later', async () => {
     const error = new Error('no way out');
-    const { room, delivery, origin, done, waits, told } = settling(() => Promise.reject(error));
+    const { room, delivery, origin, done, waits, pauses, told } = settling(() => Promise.reject(error));
     const settled = sendOn(delivery, failed, origin, room);
     await turn();
     expect(told).toEqual([{ kind: 'not-sent-on', queue: 'orders', delivery, error }]);
-    expect(done.requeued).toBe(0);
+    expect([done.requeued, pauses]).toEqual([0, [5_000]]);
     waits[0]();
     expect([await settled, done.requeued, done.acked]).toEqual([true, 1, 0]);
   });
