@@ -83,8 +83,8 @@ export default [
   {
     id: 'sender-publish-after-close',
     file: 'libs/amqp/src/outbound/sender.ts',
-    from: `if (this.closed) return new ConnectionLostError('publishing is over: the broker object was closed');`,
-    to: '',
+    from: 'if (this.closed) return new ConnectionLostError(',
+    to: 'if (signal === null) return new ConnectionLostError(',
     promise: 'after close() a publish is refused at once',
     tests: ['e2e/publishing.spec'],
   },

@@ -50,6 +50,15 @@ describe('acks of a turn', () => {
     expect(all.remembered).toBeLessThan(2_500);
   });
 
+  it('are remembered no longer than they need be where one is always open', () => {
+    const { acks: all, turn } = acks(1);
+    for (let tag = 1; tag <= 8_000; tag++) {
+      all.delivered(tag + 1);
+      expect(turn(tag)).toEqual([`..${tag}`]);
+    }
+    expect(all.remembered).toBeLessThan(2_500);
+  });
+
   it('behind some that run for hours need neither more memory nor more time each', () => {
     let frames = 0;
     const names: string[] = [];

@@ -76,7 +76,7 @@ describe('a handler worked out', () => {
     ['consume', 'x'.repeat(256), {}, /the queue is 256 bytes/],
     ['consume', 'x'.repeat(251), {}, /dead-letter queue .* is 256 bytes/],
     ['consume', 'q', { orderBy: 'routingKey', ack: 'none' }, /orderBy needs acks/],
-    ['subscribe', 'order.*paid', {}, /'\*paid' in the pattern 'order\.\*paid' is no wildcard/],
+    ['subscribe', 'order.*paid', {}, /'\*paid' in the pattern 'order\.\*paid'/],
   ])('%s with %p: %p is refused by name', (kind, pattern, options, message) => {
     expect(() => plan(kind, pattern, options)).toThrow(message);
     expect(() => plan(kind, pattern, options)).toThrow(/Orders\.place/);
@@ -122,7 +122,7 @@ describe('the plan', () => {
     const wishes = (type: 'topic' | 'fanout', askedBy: string) =>
       topologyWishes({ exchanges: [{ name: 'e', type }] }, 'quorum', askedBy);
     expect(() => planTopology([wishes('topic', 'One'), wishes('fanout', 'Other')])).toThrow(
-      /One and Other want exchange 'e' differently: type is "topic" for the one and "fanout"/,
+      /One and Other want exchange 'e' differently: type is "topic"/,
     );
   });
 
