@@ -3,8 +3,17 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable, Module } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { Consume, Publisher, RabbitModule, Reject, Subscribe } from '@warren/nestjs';
+import {
+  type Broker,
+  Consume,
+  getBrokerToken,
+  Publisher,
+  RabbitModule,
+  Reject,
+  Subscribe,
+} from '@warren/nestjs';
 import { RabbitTesting } from '@warren/nestjs/testing';
+import { until } from '../support/events.js';
 
 @Injectable()
 class Ledger {
@@ -70,6 +79,64 @@ describe('RabbitTesting', () => {
     expect(rabbit.dead('orders')).toMatchObject([
       { payload: { id: 8 }, reason: 'attempts-exhausted', attempts: 5 },
     ]);
+  });
+
+  it('says what is still under way when that does not end in time', async () => {
+    let finish = (): void => undefined;
+    @Injectable()
+    class Slow {
+      @Consume('slow')
+      wait(): Promise<void> {
+        return new Promise((resolve) => (finish = resolve));
+      }
+    }
+    rabbit = await RabbitTesting.start({ imports: [AppModule], providers: [Slow] });
+    await rabbit.publisher.send('slow', 1);
+    await until(
+      () =>
+        rabbit
+          .get<Broker>(getBrokerToken())
+          .status()
+          .consumers.some(({ inFlight }) => inFlight),
+      'the run',
+    );
+    await expect(rabbit.idle({ timeout: 50 })).rejects.toThrow(
+      "not idle after 50 ms: 1 unsettled from 'slow'",
+    );
+    finish();
+    await rabbit.idle();
+  });
+
+  it('keeps the real waits where it is asked to', async () => {
+    const waited: number[] = [];
+    @Injectable()
+    class Later {
+      @Consume('later', { retry: { attempts: 2, delays: '300ms', jitter: false } })
+      run(): void {
+        waited.push(performance.now());
+        if (waited.length === 1) throw new Error('again');
+      }
+    }
+    rabbit = await RabbitTesting.start({ imports: [AppModule], providers: [Later], waits: 'real' });
+    await rabbit.publisher.send('later', 1);
+    await rabbit.idle();
+    expect(waited[1] - waited[0]).toBeGreaterThanOrEqual(290);
+  });
+
+  it('gives all named connections its broker', async () => {
+    @Injectable()
+    class Elsewhere {
+      @Consume('elsewhere', { connection: 'legacy' })
+      take(): void {}
+    }
+    const legacy = RabbitModule.forRoot('legacy', {
+      url: 'amqp://unreachable.invalid',
+      queueType: 'classic',
+    });
+    rabbit = await RabbitTesting.start({ imports: [AppModule, legacy], providers: [Elsewhere] });
+    await rabbit.publisher.send('elsewhere', 1);
+    await rabbit.idle();
+    expect(rabbit.handled(Elsewhere, 'take')).toEqual([1]);
   });
 
   it('lets providers be replaced', async () => {
