@@ -181,7 +181,7 @@ onEachBroker('handlers that share a queue', (broker) => {
     const dead = await taken(broker, 'strict.dead');
     expect(dead.content.toString()).toBe('stray');
     expect(dead.properties.headers).toMatchObject({ 'x-warren-reason': 'unmatched', 'x-warren-attempt': 0 });
-    await logged(rabbit, "wants 'strict' of exchange ''; there are created, deleted");
+    await logged(rabbit, "wants 'strict' of the default exchange; its handlers are created, deleted");
     expect(rabbit.events.all).toContainEqual(
       expect.objectContaining({
         kind: 'handled',

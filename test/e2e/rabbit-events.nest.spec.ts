@@ -271,7 +271,7 @@ onEachBroker('@OnRabbitEvent', (broker) => {
         hear(): void {}
       }
       expect(await refused({ providers: [Lost] })).toMatch(
-        /^Lost\.hear listens to the connection 'nowhere', which nobody configured/,
+        /^Lost\.hear listens to the connection 'nowhere', which is not configured/,
       );
     });
   });

@@ -239,10 +239,12 @@ export function unmatched(
   delivery: Delivery,
   handlers: readonly string[],
 ): Verdict & { kind: 'dead-letter' } {
-  const key = `'${printable(delivery.routingKey)}' of exchange '${printable(delivery.exchange)}'`;
+  const from =
+    delivery.exchange === '' ? 'the default exchange' : `exchange '${printable(delivery.exchange)}'`;
+  const key = `'${printable(delivery.routingKey)}' of ${from}`;
   const error = new RabbitError(
     'WARREN_NO_HANDLER',
-    `no handler of queue '${delivery.queue}' wants ${key}; there are ${handlers.join(', ')}`,
+    `no handler of queue '${delivery.queue}' wants ${key}; its handlers are ${handlers.join(', ')}`,
     UNBIND,
   );
   return { kind: 'dead-letter', reason: 'unmatched', error };

@@ -29,7 +29,7 @@ export function planHandlers(
     const options = { ...given, ...agreed(handler, id) };
     if (!connections.includes(connection)) {
       throw new ConfigError(
-        `${id} wants the connection '${connection}', which nobody configured`,
+        `${id} wants the connection '${connection}', which is not configured`,
         `there are ${connections.map((name) => `'${name}'`).join(', ')}; add RabbitModule.forRoot('${connection}', ...)`,
       );
     }

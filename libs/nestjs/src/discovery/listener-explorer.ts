@@ -51,7 +51,7 @@ function refuseTwice(one: HandlerHost, other: HandlerHost): void {
 function refuseUnknown(id: string, connection: string, connections: readonly string[]): void {
   if (connections.includes(connection)) return;
   throw new ConfigError(
-    `${id} listens to the connection '${connection}', which nobody configured`,
+    `${id} listens to the connection '${connection}', which is not configured`,
     `there are ${connections.map((name) => `'${name}'`).join(', ')}; add RabbitModule.forRoot('${connection}', ...)`,
   );
 }

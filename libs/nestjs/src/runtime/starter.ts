@@ -108,7 +108,7 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
       if (!feature) continue;
       const { connection = DEFAULT_CONNECTION, ...topology } = feature;
       if (!connections.includes(connection)) {
-        throw new ConfigError(`forFeature names the connection '${connection}', which nobody configured`, '');
+        throw new ConfigError(`forFeature names the connection '${connection}', which is not configured`, '');
       }
       if (connection === name) broker.declare(topology, 'forFeature()');
     }

@@ -47,7 +47,7 @@ export function writeShort(to: Target, value: string): void {
     return;
   }
   const bytes = length > 255 ? length : slab.write(value, at + 1, 'utf8');
-  if (bytes > 255) throw new RangeError('a text of more than 255 bytes cannot be a name or a property');
+  if (bytes > 255) throw new RangeError('a string of more than 255 bytes cannot be a name or a property');
   slab[at] = bytes;
   to.at = at + 1 + bytes;
 }
