@@ -14,7 +14,7 @@ export default [
     from: 'throw refused(error, refusals) ?? error;',
     to: 'if (value !== undefined) throw refused(error, refusals) ?? error;\n  return undefined;',
     promise: 'a filter that swallows an error makes no success of a failed message',
-    tests: ['e2e/filters-scopes.nest.spec', 'e2e/pipeline.nest.spec'],
+    tests: ['e2e/pipeline.nest.spec'],
   },
   {
     id: 'nest-guard-retried',
@@ -30,7 +30,7 @@ export default [
     from: 'if (!refusal || !isVerdict) return undefined;',
     to: 'if (!refusal || !(error instanceof Error)) return undefined;',
     promise: 'a guard or pipe that fails for reasons of its own is a failure like any other',
-    tests: ['e2e/pipeline.nest.spec', 'e2e/enhancers.nest.spec'],
+    tests: ['e2e/pipeline.nest.spec'],
   },
   {
     id: 'nest-batch-all-dead',
@@ -38,7 +38,7 @@ export default [
     from: 'if (bad.length === 0 || bad.length === deliveries.length) throw error;',
     to: 'throw error;',
     promise: 'one message that does not fit does not take the others of its batch to the dead letters',
-    tests: ['e2e/pipeline.nest.spec', 'e2e/enhancers.nest.spec', 'e2e/module.nest.spec'],
+    tests: ['e2e/edges.nest.spec'],
   },
   {
     id: 'nest-observable-abort-leak',
@@ -54,7 +54,7 @@ export default [
     from: `signal.addEventListener('abort', fail, { once: true });`,
     to: '',
     promise: 'the subscription of an Observable ends when nobody waits for it any longer',
-    tests: ['e2e/pipeline.nest.spec', 'e2e/filters-scopes.nest.spec', 'e2e/edges.nest.spec'],
+    tests: ['e2e/edges.nest.spec'],
   },
   {
     id: 'nest-items-kept-running',
@@ -81,14 +81,6 @@ export default [
     tests: ['e2e/filters-scopes.nest.spec'],
   },
   {
-    id: 'nest-durable-payload',
-    file: 'libs/nestjs/src/runtime/request-scope.ts',
-    from: 'durable ? (contextId as { payload?: unknown }).payload : request',
-    to: 'request',
-    promise: 'a durable provider gets what its strategy says, and never a message',
-    tests: ['e2e/filters-scopes.nest.spec'],
-  },
-  {
     id: 'nest-scope-shared-instance',
     file: 'libs/nestjs/src/runtime/request-scope.ts',
     from: `    let instance: object;
@@ -98,7 +90,7 @@ export default [
     try {
       instance = (host as { kept?: object }).kept ??= await`,
     promise: 'a request-scoped class has an instance per message',
-    tests: ['e2e/pipeline.nest.spec', 'e2e/filters-scopes.nest.spec'],
+    tests: ['e2e/pipeline.nest.spec'],
   },
   {
     id: 'nest-plain-pipes-skipped',
@@ -106,7 +98,7 @@ export default [
     from: 'if ((pipes?.length ?? 0) > 0 || factory !== undefined',
     to: 'if (factory !== undefined',
     promise: 'pipes of parameters run',
-    tests: ['e2e/pipeline.nest.spec', 'e2e/enhancers.nest.spec'],
+    tests: ['e2e/pipeline.nest.spec'],
   },
   {
     id: 'nest-plain-factory-skipped',
@@ -122,7 +114,7 @@ export default [
     from: 'return isThenable(result) ? Promise.resolve(result).then(last) : last(result);',
     to: 'return isThenable(result) ? result : last(result);',
     promise: 'a promise of an Observable is waited for to its last value',
-    tests: ['e2e/pipeline.nest.spec', 'e2e/edges.nest.spec', 'e2e/filters-scopes.nest.spec'],
+    tests: ['e2e/pipeline.nest.spec', 'e2e/edges.nest.spec'],
   },
   {
     id: 'nest-bare-despite-guards',
@@ -194,7 +186,7 @@ export default [
     from: `if (typeof enhancer !== 'function' || module.injectables.has(enhancer)) return;`,
     to: `if (enhancer !== undefined) return;`,
     promise: 'a guard that Nest would skip is an error at boot',
-    tests: ['e2e/module.nest.spec', 'e2e/identity.nest.spec', 'e2e/enhancers.nest.spec'],
+    tests: ['runtime/enhancers.spec'],
   },
   {
     id: 'nest-parameter-pipe-unchecked',
@@ -202,7 +194,7 @@ export default [
     from: `for (const pipe of parameter.pipes ?? []) check('pipe', pipe);`,
     to: `void parameter;`,
     promise: 'a pipe of a parameter that Nest would skip is an error at boot',
-    tests: ['e2e/module.nest.spec', 'e2e/identity.nest.spec', 'e2e/enhancers.nest.spec'],
+    tests: ['runtime/enhancers.spec'],
   },
   {
     id: 'nest-replaced-method-open',
@@ -226,7 +218,7 @@ export default [
     from: 'if (!wrapper.isTransient) return;',
     to: 'if (wrapper) return;',
     promise: 'a transient class with handlers is an error at boot',
-    tests: ['e2e/identity.nest.spec', 'e2e/module.nest.spec'],
+    tests: ['e2e/edges.nest.spec'],
   },
   {
     id: 'nest-generator-consumer',
