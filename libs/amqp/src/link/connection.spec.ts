@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it, jest } from '@jest/globals';
 import { systemClock, type Clock } from '../model/clock.js';
+import { ConnectionLostError } from '../model/errors.js';
+import { CHANNEL_LOST } from '../model/reply-code.js';
 import type { UrlOption } from '../model/options.js';
 import type { Attempts } from './attempts.js';
 import type { ConnectionEvent } from './connection.js';
@@ -33,10 +35,11 @@ interface Given {
   readonly immediate?: readonly number[];
   readonly url?: UrlOption;
   readonly connectTimeout?: number;
+  readonly prepare?: () => Promise<void>;
 }
 
 /** A connection whose waits are written down instead of waited. */
-function connection({ immediate = [], url = 'amqp://h', connectTimeout = 60_000 }: Given = {}) {
+function connection({ immediate = [], url = 'amqp://h', connectTimeout = 60_000, prepare }: Given = {}) {
   const clock: Clock = {
     ...systemClock,
     after: (ms, call, keepAlive) => systemClock.after(immediate.includes(ms) ? 0 : ms, call, keepAlive),
@@ -54,6 +57,7 @@ function connection({ immediate = [], url = 'amqp://h', connectTimeout = 60_000 
     ...{ name: 'test', url, credentials: undefined, tls: undefined, heartbeat: 0, attempts },
     ...{ connectTimeout, reconnect: { min: 100, max: 10_000 }, clock },
     onEvent: ({ kind }) => told.push(kind),
+    prepare,
   });
   /** Opens after `refused` attempts. */
   const open = async (refused: number): Promise<Model> => {
@@ -118,6 +122,27 @@ describe('a connection', () => {
     await open(0);
     expect(made.blocked).toBe(false);
     expect(told).toEqual(['open', 'blocked', 'lost', 'open']);
+    await made.close();
+  });
+
+  it('is not called lost when the broker ended it for what was being declared', async () => {
+    const prepare = (): Promise<void> => {
+      const model = models.at(-1);
+      model?.emit(
+        'error',
+        new Error('Connection closed: 541 (INTERNAL-ERROR) with message "Feature `x` is deprecated"'),
+      );
+      model?.emit('close');
+      const text = `@Consume a was declaring queue 'q'${CHANNEL_LOST}Channel closed`;
+      return Promise.reject(new ConnectionLostError(text));
+    };
+    const { made } = connection({ prepare });
+    await expect(made.opened(10_000)).rejects.toMatchObject({
+      code: 'WARREN_CONFIG',
+      message: expect.stringMatching(
+        /^@Consume a was declaring queue 'q' when the broker ended the connection: .*541.*\(the broker does not permit it/,
+      ),
+    });
     await made.close();
   });
 });
