@@ -11,13 +11,15 @@ import { count, eventOf, taken, warren, type Warren } from '../support/warren.js
 const PROGRAM = `
   import { writeSync } from 'node:fs';
   import { Broker, SILENT } from '@warren/amqp';
-  const { URL, QUEUE, TYPE, PREFETCH = '1', QUIET } = process.env;
+  const { URL, QUEUE, TYPE, PREFETCH = '1', QUIET, RETRY } = process.env;
   const prefetch = Number(PREFETCH);
   const rabbit = new Broker({ url: URL, service: 't', queueType: TYPE, prefetch, logger: SILENT });
   rabbit.register({
-    kind: 'consume', id: 'deadly', patterns: [QUEUE], options: {},
-    handle: async ({ payload }) => {
+    kind: 'consume', id: 'deadly', patterns: [QUEUE], options: RETRY ? { retry: { delays: '100ms' } } : {},
+    handle: async ({ payload, attempt }) => {
+      if (RETRY && attempt === 1) throw new Error('again');
       writeSync(1, 'run ' + payload + '\\n');
+      if (RETRY && payload === 'kill') process.kill(process.pid, 'SIGKILL');
       if (payload !== 'kill') return;
       // Those that were fetched beside it run meanwhile.
       for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
@@ -71,6 +73,21 @@ onEachBroker('a message that kills the process', (broker) => {
     warren(broker.url, { consumers: false, queueType: 'quorum' })
       .consume(queue, () => 1)
       .open();
+
+  it('in the first moment of an attempt that it waited for ends as well, and leaves one dead letter', async () => {
+    const queue = 'deadly.waited';
+    const { broker: publisher } = await declared(queue);
+    await publisher.send(queue, 'kill');
+    const runs: string[] = [];
+    for (let n = 0; n < 12 && (await count(broker, `${queue}.dead`)) === 0; n++)
+      runs.push(
+        ...(await life(broker, queue, 'quorum', { RETRY: '1' })).filter((line) => line === 'run kill'),
+      );
+    expect(runs.length).toBeGreaterThanOrEqual(4);
+    expect(runs.length).toBeLessThanOrEqual(5);
+    expect(await count(broker, `${queue}.dead`)).toBe(1);
+    expect(await count(broker, queue)).toBe(0);
+  }, 60_000);
 
   it('of a quorum queue is dead-lettered before it runs a sixth time, and the next one is handled', async () => {
     const queue = 'deadly.quorum';

@@ -1,10 +1,10 @@
-// Rooms one can look over: a file of at most 400 lines, a function of at most 50, a class of at most 15 public
+// Rooms one can look over: a file of at most 400 lines, a function of at most 50, a class of at most 20 public
 // members. The numbers are less important than that there are some.
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
 import { type Source, librarySources, lineOf, nodes, sample, shippedSources } from './sources.js';
 
-const limits = { file: 400, function: 50, members: 15 };
+const limits = { file: 400, function: 50, members: 20 };
 
 function fileRule(files: readonly Source[]): string[] {
   return files.flatMap(({ path, text }) => {
@@ -87,10 +87,10 @@ describe('size', () => {
     expect(functionRule([sample('a.ts', `function f() {${'\n'.repeat(49)}}`)])).toEqual([]);
   });
 
-  it('a class with 16 public members shows too much; private ones and overloads do not count', () => {
-    const many = Array.from({ length: 16 }, (_, i) => `m${i}() {}`);
+  it('a class with 21 public members shows too much; private ones and overloads do not count', () => {
+    const many = Array.from({ length: 21 }, (_, i) => `m${i}() {}`);
     expect(memberRule([sample('a.ts', `class C { ${many.join(' ')} }`)])).toHaveLength(1);
-    const hidden = [...many.slice(0, 15), '#a = 1;', 'private b = 2;', 'm0(): void;'];
+    const hidden = [...many.slice(0, 20), '#a = 1;', 'private b = 2;', 'm0(): void;'];
     expect(memberRule([sample('a.ts', `class C { ${hidden.join(' ')} }`)])).toEqual([]);
   });
 });

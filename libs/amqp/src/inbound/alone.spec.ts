@@ -27,6 +27,7 @@ function started(): {
     release: () => say('release'),
     quiet: () => wait('quiet'),
     putAway: (delivery) => (say(`away ${named(delivery)}`), wait('put')),
+    settled: () => Promise.resolve(),
     leave: (delivery) => say(`leave ${named(delivery)}`),
     run: (delivery) => (say(`run ${named(delivery)}`), wait('end')),
   });

@@ -15,6 +15,8 @@ export interface AloneRoom {
   quiet(): Promise<void>;
   /** Gives a suspect to the broker for a while, unchanged. Never rejects. */
   putAway(delivery: Delivery): Promise<void>;
+  /** Resolves when the broker has taken all acks up to now. Never rejects. */
+  settled(): Promise<void>;
   /** It goes back with its channel. */
   leave(delivery: Delivery): void;
   /** Never rejects. */
@@ -23,6 +25,9 @@ export interface AloneRoom {
 
 /** Others of the queue wait no longer than this for one suspect: what ends a process does so sooner. */
 const LONGEST = 30_000;
+
+/** Others may come while some are put away: how often those are put away before one runs all the same. */
+const CLEARED = 5;
 
 /** See the top of the file. */
 export class Alone {
@@ -59,7 +64,12 @@ export class Alone {
     for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
       // Until none is left here, since more may come meanwhile.
       this.running = true;
-      await this.clear();
+      // What was put away must not come back with it: until the broker has read that, it would.
+      for (let times = 0; times < CLEARED; times++) {
+        await this.clear();
+        await this.atMost(this.room.settled());
+        if (this.waiting.length === 0) break;
+      }
       if (this.stopped) this.room.leave(next);
       else await this.atMost(this.room.run(next));
       this.running = false;

@@ -60,6 +60,9 @@ export interface ConsumerOptions {
 /** How long the broker may take to say that it has the acks before the channel closes, in ms. */
 const ACKS_PATIENCE = 1_000;
 
+/** How long the ack of a wait may take before what came from it runs all the same, in ms. */
+const MOVE_PATIENCE = 5_000;
+
 /** See the top of the file. */
 export class Consumer implements Watchable {
   private readonly plan: HandlerPlan;
@@ -292,8 +295,9 @@ export class Consumer implements Watchable {
     delivery.run.arrivedAt = this.room.clock.monotonic();
     this.unsettled.add(delivery, channel);
     this.position.pass(delivery);
-    if (this.draining && !this.forgotten) this.leave(delivery);
-    else this.take(delivery);
+    const moved = this.room.late.moves.settled(message);
+    if (moved) void this.takeWhen(moved, delivery, channel);
+    else this.takeOrLeave(delivery);
   }
 
   /** Those that cost the channel; their handlers are told to stop. */
@@ -322,6 +326,17 @@ export class Consumer implements Watchable {
     const error = poison(run.tookBack ?? 0);
     logger.error(`${handler} did not finish ${named(delivery)}, which is dead-lettered: ${error.message}`);
     this.outcomes.finish(delivery, { kind: 'dead-letter', reason: 'poison', error });
+  }
+
+  /** Its copy of the wait is not acked yet: a handler that ends the process now would leave both. */
+  private async takeWhen(moved: Promise<void>, delivery: Delivery, channel: LiveChannel): Promise<void> {
+    await patience(this.room.clock, MOVE_PATIENCE, (over) => Promise.race([moved, over]));
+    if (channel.alive || this.forgotten) this.takeOrLeave(delivery);
+  }
+
+  private takeOrLeave(delivery: Delivery): void {
+    if (this.draining && !this.forgotten) this.leave(delivery);
+    else this.take(delivery);
   }
 
   private take(delivery: Delivery): void {
@@ -365,6 +380,7 @@ export class Consumer implements Watchable {
       putAway: async (delivery) => {
         if (!(await this.outcomes.suspect(delivery, trialOf(delivery), true))) await this.run([delivery]);
       },
+      settled: async () => this.lease.current?.acksAnswered().catch(() => undefined),
       leave: (delivery) => void this.putBack(delivery),
       run: async (delivery) => this.run([delivery]),
     });

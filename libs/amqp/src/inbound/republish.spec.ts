@@ -56,6 +56,12 @@ describe('what is sent on', () => {
     expect([back.attempt, back.exchange, back.routingKey]).toEqual([3, 'shop', 'placed']);
   });
 
+  it('counts them as well when it was a dead letter that somebody put back as it is', () => {
+    const put = delivered({ headers: { [HEADER.reason]: 'attempts-exhausted', [HEADER.attempt]: 4 } });
+    for (const made of [retried(put), tried(put)])
+      expect(made?.properties.headers).not.toHaveProperty(HEADER.reason);
+  });
+
   it('carries what is left of the time of its caller when its wait is over', () => {
     const call = delivered();
     call.run.callerDeadline = 15_000;

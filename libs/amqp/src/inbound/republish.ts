@@ -6,7 +6,7 @@ import { tableBytes, TABLE_BYTES } from '../model/header-table.js';
 import { forwardable, forwardableProperties, HEADER } from '../model/headers.js';
 import { onWall, type Clock } from '../model/clock.js';
 import type { Delivery } from '../model/delivery.js';
-import type { MessageProperties, OutgoingMessage } from '../model/message.js';
+import type { Headers, MessageProperties, OutgoingMessage } from '../model/message.js';
 import type { Verdict } from '../model/verdict.js';
 
 type RetryVerdict = Extract<Verdict, { kind: 'retry' }>;
@@ -36,10 +36,21 @@ export function retryMessage(
     ...timeLeft(delivery, verdict, clock),
   };
   const properties = kept(delivery);
-  const headers = forwardable(delivery.headers, facts, tableRoom(properties, propertyRoom));
+  const headers = forwardable(unfailed(delivery), facts, tableRoom(properties, propertyRoom));
   // A handler must not see another message at its second attempt than at its first.
   if (headers[HEADER.leftOut] !== delivery.headers[HEADER.leftOut]) return undefined;
   return again(delivery, delivery.queue, { ...properties, headers });
+}
+
+/**
+ * Its headers without what only a dead letter says. A message may carry that when it is put back by hand, and its own
+ * attempts would not count then: see `isOwnRetry`.
+ */
+function unfailed({ headers }: Delivery): Headers {
+  if (headers[HEADER.reason] === undefined) return headers;
+  const { [HEADER.reason]: reason, ...rest } = headers;
+  void reason;
+  return rest;
 }
 
 /** How long its caller still waits when the wait for the next attempt is over. */
@@ -69,7 +80,7 @@ export function trialMessage(
   const { expiration } = delivery.message.properties;
   // Where it waits it would end the wait.
   const properties = { ...kept(delivery), ...(away || expiration === undefined ? {} : { expiration }) };
-  const headers = forwardable(delivery.headers, facts, tableRoom(properties, propertyRoom));
+  const headers = forwardable(unfailed(delivery), facts, tableRoom(properties, propertyRoom));
   if (headers[HEADER.leftOut] !== delivery.headers[HEADER.leftOut]) return undefined;
   return again(delivery, delivery.queue, { ...properties, headers });
 }

@@ -1,5 +1,6 @@
 // What is sent on is confirmed first and acked then; what cannot be sent on goes back to its queue after a while, and
 // whoever listens is told.
+import { AccessRefusedError } from '../model/topology-errors.js';
 import { describe, expect, it } from '@jest/globals';
 import { Delivery } from '../model/delivery.js';
 import { SILENT } from '../model/logger.js';
@@ -90,6 +91,7 @@ describe('settling', () => {
   it.each([
     new PublishNackedError('', 'orders.dead', '1', 1, 0),
     new PublishTimeoutError('', 'orders.dead', 1, 'the broker is away'),
+    new AccessRefusedError(`exchange 'amq.default'`, 'a retry'),
   ])(
     'what the broker does not take now ($name) is sent again, and its handler does not run for that',
     async (no) => {

@@ -6,6 +6,7 @@ import { describeError, printable } from '../model/logger.js';
 import type { Clock } from '../model/clock.js';
 import type { Delivery } from '../model/delivery.js';
 import { PublishNackedError, PublishTimeoutError } from '../model/publish-errors.js';
+import { AccessRefusedError } from '../model/topology-errors.js';
 import type { BrokerLogger } from '../model/logger.js';
 import type { Outlet } from '../model/outlet.js';
 import type { Verdict } from '../model/verdict.js';
@@ -102,8 +103,10 @@ async function confirmed(
       return origin.ack();
     } catch (error) {
       // The broker is blocked, this connection away, or a queue full or without its leader: the broker does not have the
-      // message, and the handler has done its part and need not run again for that.
-      const later = error instanceof PublishTimeoutError || error instanceof PublishNackedError;
+      // message; or a permission is missing. The handler has done its part and need not run again for that.
+      const later = [PublishTimeoutError, PublishNackedError, AccessRefusedError].some(
+        (each) => error instanceof each,
+      );
       const end = later ? 'it is tried again' : 'it goes back to its queue';
       logger.error(
         `${delivery.handler}: ${named(delivery)} could not be sent on to its retry or dead-letter queue (${printable(describeError(error))}); ${end}`,

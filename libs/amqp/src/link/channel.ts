@@ -62,6 +62,7 @@ export class LiveChannel {
   private ackedAt = -Infinity;
   private closing: Promise<void> | undefined;
   private reason = 'closed';
+  private fetched = 1;
 
   /** `plane` if there is one on its connection, `user` if it is known. */
   constructor(
@@ -112,6 +113,7 @@ export class LiveChannel {
   async prefetch(count: number): Promise<void> {
     // With a small prefetch the broker would wait for each of them.
     this.enough = count < 20 ? 1 : Math.floor(count / 2);
+    this.fetched = count;
     await this.channel.prefetch(count, false);
   }
 
@@ -147,6 +149,13 @@ export class LiveChannel {
     await this.channel.prefetch(1, false);
     const options = { consumerTag: `warren-last-${++this.last}`, arguments: { 'x-priority': -1_000 } };
     await this.channel.consume(queue, () => undefined, options);
+  }
+
+  /** Resolves when the broker has read all acks up to now: it answers what is asked behind them. Rejects when it dies. */
+  async acksAnswered(): Promise<void> {
+    if (!this.alive) return;
+    this.flushAcks();
+    await this.channel.prefetch(this.fetched, false);
   }
 
   /** Soon, together with others. False when the channel is dead and the broker will deliver the message again anyway. */

@@ -35,6 +35,8 @@ export const HEADER = {
   leftOut: 'x-warren-left-out-headers',
   /** When the wait of a message is over, in milliseconds since 1970. */
   due: 'x-warren-due',
+  /** Names the move from its wait that a message came with. */
+  move: 'x-warren-move',
   /** Asks who moves messages on whether a queue is there. */
   probe: 'x-warren-probe',
   /** How often a message that may have killed a process was put at the end of its queue, to run alone. */
@@ -160,7 +162,7 @@ function shortened(text: string): string {
 }
 
 const NOT_FORWARDED =
-  /^(cc|bcc|x-death|x-first-death-.*|x-last-death-.*|x-delivery-count|x-acquired-count|x-warren-due)$/i;
+  /^(cc|bcc|x-death|x-first-death-.*|x-last-death-.*|x-delivery-count|x-acquired-count|x-warren-due|x-warren-move)$/i;
 
 // Numbers compare across wire types on the broker; amqplib gives them all as numbers here.
 function equal(wanted: unknown, found: unknown): boolean {

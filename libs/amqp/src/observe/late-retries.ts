@@ -3,6 +3,7 @@
 
 import { humanDuration } from '../model/duration.js';
 import type { Clock } from '../model/clock.js';
+import { MovesUnderWay } from '../model/moves-under-way.js';
 import type { Counters } from '../model/counters.js';
 import { HEADER } from '../model/headers.js';
 import type { BrokerLogger } from '../model/logger.js';
@@ -29,6 +30,8 @@ export interface LateRetriesOptions {
 
 /** See the top of the file. */
 export class LateRetries {
+  /** Shared by what moves retries on and what consumes them. */
+  readonly moves = new MovesUnderWay();
   private messages = 0;
   private most = 0;
   private said = 0;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { MovesUnderWay } from '../model/moves-under-way.js';
 import type { Clock } from '../model/clock.js';
 import { counters } from '../model/counters.js';
 import type { OutgoingMessage, MessageProperties } from '../model/message.js';
@@ -52,7 +53,7 @@ function bench(answer?: (message: OutgoingMessage) => MoveOutcome | undefined) {
   const sent: Sent[] = [];
   let doubts = 0;
   const moves = new Moves({
-    ...{ clock, logger },
+    ...{ clock, logger, underWay: new MovesUnderWay() },
     late: new LateRetries({ clock, counters: count, events, logger }),
     sender: {
       send: (message, wanted, tell) => {
@@ -80,6 +81,7 @@ function bench(answer?: (message: OutgoingMessage) => MoveOutcome | undefined) {
       },
       ...{ due: clock.time, lateBy: 0, alive: true, moved: false },
       done: () => void (held.moved = true),
+      taken: () => Promise.resolve(),
     };
     made.push(held);
     moves.move(held, back);
@@ -97,7 +99,12 @@ describe('a message whose wait is over', () => {
     const held = move('q', { kind: 'retry' }, { type: 't', userId: 'me' });
     expect(sent[0].message).toEqual({
       ...{ exchange: '', routingKey: 'q', content: Buffer.from('q'), mandatory: true },
-      properties: { messageId: 'm', type: 't', userId: 'me', headers: { own: 1 } },
+      properties: {
+        messageId: 'm',
+        type: 't',
+        userId: 'me',
+        headers: { own: 1, 'x-warren-move': expect.any(String) },
+      },
     });
     expect(held.moved).toBe(false);
     sent[0].tell('confirmed');

@@ -10,6 +10,7 @@ import { describeError, printable, type BrokerLogger } from '../model/logger.js'
 import type { OutgoingMessage } from '../model/message.js';
 import { LATE, type LateRetries } from '../observe/late-retries.js';
 import type { Held } from './wait-holder.js';
+import type { MovesUnderWay } from '../model/moves-under-way.js';
 
 /** What became of a publish. `refused`: it will never be taken as it is. */
 export type MoveOutcome =
@@ -38,6 +39,7 @@ export interface MovesOptions {
   readonly sender: MovingSender;
   readonly targets: MoveTargets;
   readonly late: LateRetries;
+  readonly underWay: MovesUnderWay;
   readonly logger: BrokerLogger;
 }
 
@@ -62,6 +64,8 @@ const SAID = 30_000;
 interface Moving {
   readonly held: Held;
   readonly back: WayBack;
+  /** Tells its copy where that arrives. */
+  readonly id: string;
   readonly began: number;
   /** Counted as late. */
   late: boolean;
@@ -87,6 +91,7 @@ export class Moves {
     const moving: Moving = {
       held,
       back,
+      id: this.options.underWay.begin(),
       began: this.options.clock.monotonic(),
       late: false,
       returned: false,
@@ -112,8 +117,8 @@ export class Moves {
   }
 
   private publish(moving: Moving, withUser = true): void {
-    const { held, back } = moving;
-    const message = movedMessage(held, back, withUser);
+    const { held, back, id } = moving;
+    const message = movedMessage(held, back, withUser, id);
     this.options.sender.send(
       message,
       () => held.alive,
@@ -140,6 +145,7 @@ export class Moves {
     else this.options.late.note(ms);
     this.underWay.delete(moving);
     moving.held.done();
+    this.options.underWay.acked(moving.id, moving.held.taken);
   }
 
   private failed(moving: Moving, outcome: 'nacked' | 'lost'): void {
@@ -268,17 +274,23 @@ function targetOf({ held, back }: Moving): string {
 }
 
 /** The message as it was published, without what its wait left on it. */
-function movedMessage({ message }: Held, back: WayBack, withUser: boolean): OutgoingMessage {
+function movedMessage({ message }: Held, back: WayBack, withUser: boolean, id?: string): OutgoingMessage {
   const { content, routingKey, properties } = message;
   const exchange = exchangeOf(back);
   const headers: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(safeHeaders(properties.headers))) {
     if (!OF_THE_WAIT.has(name)) headers[name] = writable(value);
   }
+  if (id !== undefined) headers[HEADER.move] = id;
   const { userId, ...rest } = forwardableProperties(properties);
   const kept = withUser && userId !== undefined ? { ...rest, userId } : rest;
   // That nobody listens to an exchange is no fault.
   return { exchange, routingKey, content, properties: { ...kept, headers }, mandatory: exchange === '' };
 }
 
-const OF_THE_WAIT: ReadonlySet<string> = new Set([HEADER.due, 'x-delivery-count', 'x-acquired-count']);
+const OF_THE_WAIT: ReadonlySet<string> = new Set([
+  HEADER.due,
+  HEADER.move,
+  'x-delivery-count',
+  'x-acquired-count',
+]);

@@ -84,7 +84,11 @@ export class RetryMover {
       ...{ connection, clock, reconnect },
       onRefused: (refusal) => destinations.refused(refusal),
     });
-    this.moves = new Moves({ ...{ clock, late, logger }, sender: this.sender, targets: destinations });
+    this.moves = new Moves({
+      ...{ clock, late, logger, underWay: late.moves },
+      sender: this.sender,
+      targets: destinations,
+    });
   }
 
   /** How things stand. */

@@ -76,6 +76,7 @@ class Queue {
     this.opened++;
     this.channel = {
       alive: true,
+      acksAnswered: () => Promise.resolve(),
       ack: (tag) => {
         this.unacked.delete(tag);
         // The broker has it a moment later.

@@ -24,6 +24,8 @@ const LOOK_AGAIN = 1_000;
 export interface Acking {
   readonly alive: boolean;
   ack(deliveryTag: number): boolean;
+  /** Resolves when the broker has taken all acks up to now. */
+  acksAnswered(): Promise<void>;
 }
 
 /** What the consumer of a wait queue tells. */
@@ -55,6 +57,8 @@ export interface Held {
   readonly alive: boolean;
   /** It has been moved. */
   done(): void;
+  /** Resolves when the broker has taken the ack that `done` wrote. */
+  readonly taken: () => Promise<void>;
 }
 
 /** What a holder is made from. */
@@ -71,6 +75,7 @@ export interface WaitHolderOptions {
 
 class HeldMessage implements Held {
   moving = false;
+  readonly taken: () => Promise<void>;
 
   constructor(
     readonly message: ReceivedMessage,
@@ -79,7 +84,9 @@ class HeldMessage implements Held {
     readonly takenAt: number,
     readonly channel: Acking,
     private readonly onDone: (held: HeldMessage) => void,
-  ) {}
+  ) {
+    this.taken = acksAnswered(channel);
+  }
 
   get alive(): boolean {
     return this.channel.alive;
@@ -89,6 +96,9 @@ class HeldMessage implements Held {
     this.onDone(this);
   }
 }
+
+/** Keeps the channel alone, not the message. */
+const acksAnswered = (channel: Acking) => (): Promise<void> => channel.acksAnswered();
 
 /** See the top of the file. */
 export class WaitHolder implements WaitConsumerEvents {
