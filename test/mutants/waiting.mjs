@@ -49,14 +49,6 @@ export default [
     tests: ['outbound/wait-holder.spec'],
   },
   {
-    id: 'holder-known-unbounded',
-    file: 'libs/amqp/src/outbound/wait-holder.ts',
-    from: 'if (this.known.size > 2 * HELD_MOST) this.known.clear();',
-    to: '',
-    promise: 'every map has a bound: what was given back',
-    tests: ['outbound/wait-holder.spec'],
-  },
-  {
     id: 'moves-lost-is-arrived',
     file: 'libs/amqp/src/outbound/moves.ts',
     from: `if (outcome === 'confirmed') return this.arrived(moving);`,

@@ -26,6 +26,8 @@ function destinations(answer: (asked: string) => Promise<unknown>, spec?: Exchan
     checkExchange: (name: string) => ask(`look for ${name}`),
     assertExchange: (name: string) => ask(`declare ${name}`),
     checkQueue: (name: string) => ask(`look for queue ${name}`),
+    assertQueue: (name: string) => ask(`declare queue ${name}`),
+    bindQueue: (name: string, source: string) => ask(`bind ${name} to ${source}`),
   };
   const connection = {
     life: 1,
@@ -104,6 +106,36 @@ describe('destinations', () => {
     await made.ensure('x');
     await made.ensureQueue('x');
     expect([made.isKnown('x'), asked]).toEqual([true, ['look for x', 'look for queue x']]);
+  });
+
+  it('believe what an answer says of its own life of the connection only', async () => {
+    let answer: () => void = () => undefined;
+    const { made, connection } = destinations(() => new Promise<void>((resolve) => (answer = resolve)));
+    const asked = made.ensure('x');
+    await new Promise((resolve) => setImmediate(resolve));
+    connection.life++;
+    expect(made.isKnown('x')).toBe(false);
+    answer();
+    await asked;
+    expect(made.isKnown('x')).toBe(false);
+  });
+
+  it('declare what retries need again after a minute, and in each life of the connection', async () => {
+    const { made, connection, time } = destinations(() => Promise.resolve());
+    const declared = (): boolean[] => [made.isWaiting(1_000, { kind: 'retry' }), made.isBack('q')];
+    const declare = async (): Promise<void> => {
+      await made.ensureWait(1_000, { kind: 'retry' });
+      await made.ensureBack('q');
+    };
+    await declare();
+    time.now = 59_999;
+    expect(declared()).toEqual([true, true]);
+    time.now = 60_000;
+    expect(declared()).toEqual([false, false]);
+    await declare();
+    expect(declared()).toEqual([true, true]);
+    connection.life++;
+    expect(declared()).toEqual([false, false]);
   });
 
   it('forget an exchange that a publish did not find, and that one only', async () => {
