@@ -22,8 +22,8 @@ export default [
   {
     id: 'settle-handler-again-for-a-nack',
     file: 'libs/amqp/src/inbound/settle.ts',
-    from: 'error instanceof PublishTimeoutError || error instanceof PublishNackedError;',
-    to: 'error instanceof PublishTimeoutError;',
+    from: '[PublishTimeoutError, PublishNackedError, AccessRefusedError]',
+    to: '[PublishTimeoutError, AccessRefusedError]',
     promise: 'a retry that the broker nacks is sent again; the handler does not run again for that',
     tests: ['inbound/settle.spec'],
   },
