@@ -101,14 +101,6 @@ export default [
     tests: ['e2e/pipeline.nest.spec'],
   },
   {
-    id: 'nest-plain-factory-skipped',
-    file: 'libs/nestjs/src/runtime/plain-handler.ts',
-    from: '|| factory !== undefined || schema',
-    to: '|| schema',
-    promise: "an application's own parameter decorators give their values",
-    tests: ['e2e/pipeline.nest.spec'],
-  },
-  {
     id: 'nest-plain-promise-of-observable',
     file: 'libs/nestjs/src/runtime/plain-handler.ts',
     from: 'return isThenable(result) ? Promise.resolve(result).then(last) : last(result);',
