@@ -163,7 +163,7 @@ onEachBroker('what is a handler', (broker) => {
         return false;
       }
     }
-    const heard: string[] = [];
+    const heard: object[] = [];
     @Injectable()
     class One {
       @RpcHandler('one')
@@ -172,8 +172,8 @@ onEachBroker('what is a handler', (broker) => {
         return 'NOT DENIED';
       }
       @OnRabbitEvent('connected')
-      onConnected(): void {
-        heard.push('connected');
+      onConnected(event: object): void {
+        heard.push(event);
       }
     }
     const again = { provide: 'again', useFactory: (one: One) => one, inject: [One] };
@@ -184,9 +184,8 @@ onEachBroker('what is a handler', (broker) => {
       heard.length = 0;
       const publisher = await start([Denying, ...providers]);
       await expect(publisher.request('one', 1)).rejects.toThrow('Forbidden resource');
-      expect(heard.length).toBe(
-        publisher.status().connections.filter(({ state }) => state === 'open').length,
-      );
+      expect(heard.length).toBeGreaterThan(0);
+      expect(new Set(heard).size).toBe(heard.length);
       await apps.splice(0)[0].close();
     }
   });

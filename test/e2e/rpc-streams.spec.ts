@@ -400,8 +400,8 @@ onRabbitMQ('streams of a service that may not have a queue for what its callers 
     await started.take(3);
     controller.abort();
     expect((await cancelled).code).toBe('WARREN_RPC_CANCELLED');
-    await logged(rabbit, 'servers are not told');
+    await logged(rabbit, 'go on running on their servers');
     expect(await rabbit.broker.request('alone', 0)).toBeUndefined();
-    expect(complaints(rabbit).filter((line) => line.includes('callers cannot'))).toHaveLength(1);
+    expect(complaints(rabbit).filter((line) => line.includes('cancellations by callers'))).toHaveLength(1);
   });
 });
