@@ -9,14 +9,14 @@ import { giveUp } from './giving-up.js';
 import { named } from './named.js';
 import { report } from './steps/observe.js';
 import type { HandlerRoom } from './step.js';
-import { Unsettled } from './unsettled.js';
+import { type Unsettled } from './unsettled.js';
 
 const sink = { settle() {}, warn() {} };
 
 function delivery(messageId?: string, routingKey = 'order.created'): Delivery {
   const fields = { deliveryTag: 1, redelivered: false, exchange: 'e', routingKey };
   const message = { content: Buffer.from('1'), properties: { messageId }, ...fields };
-  const made = new Delivery(message as never, 'orders', sink);
+  const made = new Delivery(message, 'orders', sink);
   made.handler = 'Orders.place';
   return made;
 }

@@ -16,7 +16,7 @@ const sink = { settle() {}, warn() {} };
 
 function delivery(deliveryTag = 1, properties: object = {}, redelivered = false): Delivery {
   const fields = { deliveryTag, redelivered, exchange: 'e', routingKey: 'k' };
-  return new Delivery({ content: Buffer.from('1'), properties, ...fields } as never, 'orders', sink);
+  return new Delivery({ content: Buffer.from('1'), properties, ...fields }, 'orders', sink);
 }
 
 function channel(): { live: LiveChannel; acked: number[]; die: () => void } {

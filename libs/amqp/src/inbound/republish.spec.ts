@@ -11,7 +11,7 @@ const clock = { wall: () => 1_000_000, monotonic: () => 5_000 } as unknown as Cl
 function delivered(properties: object = {}): Delivery {
   const message = { content: Buffer.from('1'), exchange: 'shop', routingKey: 'placed', redelivered: false };
   const all = { messageId: 'm', expiration: '60000', userId: 'u', headers: { mine: 1 }, ...properties };
-  return new Delivery({ ...message, deliveryTag: 1, properties: all } as never, 'orders', {
+  return new Delivery({ ...message, deliveryTag: 1, properties: all }, 'orders', {
     ...{ settle: () => undefined, warn: () => undefined },
   });
 }
@@ -49,7 +49,7 @@ describe('what is sent on', () => {
     expect(headers).toMatchObject({ [HEADER.attempt]: 2, [HEADER.queue]: 'orders' });
     expect(headers).toMatchObject({ [HEADER.exchange]: 'shop', [HEADER.routingKey]: 'placed' });
     const back = new Delivery(
-      { ...delivered().message, exchange: '', routingKey: 'orders', properties: { headers } } as never,
+      { ...delivered().message, exchange: '', routingKey: 'orders', properties: { headers } },
       'orders',
       { settle: () => undefined, warn: () => undefined },
     );
