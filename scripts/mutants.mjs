@@ -96,7 +96,7 @@ function jest(tree, tests, limit) {
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', program];
   args.push('--selectProjects', 'unit', 'e2e', '--bail', '--silent', '--maxWorkers=1');
   args.push(`--testPathPatterns=${tests.join('|')}`);
-  const env = { ...process.env, WARREN_SECOND_TRY: 'no' };
+  const env = { ...process.env, WARREN_STRICT: '1' };
   delete env.RABBITMQ_URL;
   return runNode(args, { cwd: tree, env, quiet: true, limit });
 }
