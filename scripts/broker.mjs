@@ -8,7 +8,7 @@ const lines = [...suites.keys()];
 const OLDEST = lines.at(-1);
 
 /** What will be gone in a later RabbitMQ is refused by the nodes of today, so that nothing here depends on it. */
-const denied = ['transient_nonexcl_queues', 'global_qos', 'queue_master_locator', 'amqp_address_v1'].map(
+const denied = ['global_qos', 'queue_master_locator', 'amqp_address_v1'].map(
   (name) => `deprecated_features.permit.${name} = false`,
 );
 

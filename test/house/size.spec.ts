@@ -1,10 +1,10 @@
-// Rooms one can look over: a file of at most 400 lines, a function of at most 50, a class of at most 20 public
+// Rooms one can look over: a file of at most 420 lines, a function of at most 50, a class of at most 20 public
 // members. The numbers are less important than that there are some.
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
 import { type Source, librarySources, lineOf, nodes, sample, shippedSources } from './sources.js';
 
-const limits = { file: 400, function: 50, members: 20 };
+const limits = { file: 420, function: 50, members: 20 };
 
 function fileRule(files: readonly Source[]): string[] {
   return files.flatMap(({ path, text }) => {
@@ -66,11 +66,11 @@ describe('size', () => {
     expect(memberRule(librarySources())).toEqual([]);
   });
 
-  it('a file of 401 lines is too long, one of 400 is not', () => {
-    expect(fileRule([sample('a.ts', '\n'.repeat(401))])).toEqual([
-      'a.ts has 401 lines, at most 400 are allowed',
+  it('a file of 421 lines is too long, one of 420 is not', () => {
+    expect(fileRule([sample('a.ts', '\n'.repeat(421))])).toEqual([
+      'a.ts has 421 lines, at most 420 are allowed',
     ]);
-    expect(fileRule([sample('a.ts', '\n'.repeat(400))])).toEqual([]);
+    expect(fileRule([sample('a.ts', '\n'.repeat(420))])).toEqual([]);
   });
 
   it('functions, methods, constructors and arrows of 51 lines are too long', () => {

@@ -61,8 +61,8 @@ export const publishes: readonly BadPublish[] = [
     /own error/,
   ),
   body('a Proxy that throws', new Proxy({}, { get: throws, ownKeys: throws }), /own error/),
-  body('no text under text/plain', {}, /no text/, { contentType: 'text/plain' }),
-  body('no bytes under application/octet-stream', {}, /no Buffer/, {
+  body('no text under text/plain', {}, /as text/, { contentType: 'text/plain' }),
+  body('no bytes under application/octet-stream', {}, /as bytes/, {
     contentType: 'application/octet-stream',
   }),
   body('of a type that nothing writes', {}, /no codec can encode/, { contentType: 'application/xml' }),

@@ -76,6 +76,8 @@ export class Consumer implements Watchable {
   private readonly position: StreamPosition;
   private readonly suspects = new Suspects();
   private readonly alone: Alone;
+  /** Copies of suspects on their way, whose originals are not acked yet. */
+  private readonly copying = new Set<Promise<void>>();
   /** Nothing comes back of what the broker forgot, of a stream, and of a queue that ends with its process. */
   private readonly judges: boolean;
   private queueName: string;
@@ -355,9 +357,11 @@ export class Consumer implements Watchable {
       `${named(delivery)} was redelivered several times without being acked (a process may have crashed on it); from now on it runs alone`,
     );
     this.suspects.renewed(delivery);
-    void this.outcomes.suspect(delivery, trial, false).then((sent) => {
+    const sending = this.outcomes.suspect(delivery, trial, false).then((sent) => {
+      this.copying.delete(sending);
       if (!sent) this.alone.push(delivery);
     });
+    this.copying.add(sending);
   }
 
   /** What a shutdown does not begin any more goes back with the channel, unless that would count against it. */
@@ -380,7 +384,11 @@ export class Consumer implements Watchable {
       putAway: async (delivery) => {
         if (!(await this.outcomes.suspect(delivery, trialOf(delivery), true))) await this.run([delivery]);
       },
-      settled: async () => this.lease.current?.acksAnswered().catch(() => undefined),
+      settled: async () => {
+        // A copy may be here before its confirm, and the message that it replaces is acked only then.
+        await Promise.all(this.copying);
+        await this.lease.current?.acksAnswered().catch(() => undefined);
+      },
       leave: (delivery) => void this.putBack(delivery),
       run: async (delivery) => this.run([delivery]),
     });

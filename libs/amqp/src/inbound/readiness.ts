@@ -61,7 +61,8 @@ export class Readiness {
   failed(queue: string, error: unknown, quiet: boolean): void {
     const { clock, events, logger } = this.room;
     const text = printable(describeError(error));
-    if (!quiet && (text !== this.lastError || clock.monotonic() - this.saidAt >= REPEAT_AFTER)) {
+    // What stays the same the watchdog says again, once a minute.
+    if (!quiet && text !== this.lastError) {
       this.saidAt = clock.monotonic();
       logger.warn(`cannot consume '${queue}' yet: ${text}; trying again`);
     }
