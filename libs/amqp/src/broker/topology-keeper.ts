@@ -151,10 +151,12 @@ export class TopologyKeeper {
       ...part,
       queues: [...new Set([...part.queues, ...temporary])],
     });
-    this.declared = refused.length === 0;
+    // A look at a part of it cannot make good what was refused when all was declared.
+    const whole = part === plan;
+    this.declared = refused.length === 0 && (whole || this.declared);
     const texts = refused.map((error) => printable(describeError(error)));
     for (const text of texts) if (!this.refused.has(text)) this.options.logger.error(text);
-    this.refused = new Set(texts);
+    this.refused = new Set(whole ? texts : [...this.refused, ...texts]);
   }
 
   /** No queue took a message. When one of ours should have, something is missing. */
