@@ -47,6 +47,11 @@ export async function given({ url, management, restart }) {
   return broker;
 }
 
+/** In which the retries of the consumers wait (300 and 600 ms, a fifth less or more), and what is behind them. */
+const WAITS = [300, 600]
+  .flatMap((delay) => [0.8, 1, 1.2].map((part) => `retry.${Math.round(delay * part)}`))
+  .concat('nowhere');
+
 class Broker {
   kind;
   url;
@@ -70,6 +75,11 @@ class Broker {
     const name = this.kind === 'embedded' ? where : `${this.#prefix}.${where}`;
     this.#names.add(name);
     return name;
+  }
+
+  /** The options that give the consumers a service of their own on a broker that others use, too. */
+  service() {
+    return this.kind === 'embedded' ? [] : ['--service', this.#prefix];
   }
 
   /** A text with the tutorials' names in it again. */
@@ -134,6 +144,10 @@ class Broker {
       await this.#ask(async (channel) => {
         for (const name of this.#names) {
           for (const queue of [name, `${name}.dead`]) await channel.deleteQueue(queue);
+          await channel.deleteExchange(name);
+        }
+        for (const name of WAITS.map((wait) => `${this.#prefix}.${wait}`)) {
+          await channel.deleteQueue(name);
           await channel.deleteExchange(name);
         }
       }).catch((error) => console.error(`Could not remove what the demo declared: ${error.message}`));

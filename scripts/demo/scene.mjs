@@ -45,7 +45,13 @@ export class Scene {
 
   /** Starts a consumer and waits until it listens. `where` is the queue or exchange as the tutorials call it. */
   async consumer(label, pattern, where, args = [], url = this.broker.url) {
-    const child = this.#start('consumer', label, pattern, [...args, '--name', this.name(where)], url);
+    const child = this.#start(
+      'consumer',
+      label,
+      pattern,
+      [...args, ...this.broker.service(), '--name', this.name(where)],
+      url,
+    );
     await child.wait('ready');
     return child;
   }

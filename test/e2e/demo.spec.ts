@@ -167,7 +167,7 @@ if (process.env.RABBITMQ_URL && findRabbitMQ()) {
   });
 }
 
-/** What the demo left there, besides what all applications of a vhost share (wait queues expire by themselves). */
+/** What the demo left there, besides what all applications of a vhost share. */
 async function leftovers(node: RabbitMQNode): Promise<string[]> {
   // A connection proves that the node answers; what it lists is asked of its management API.
   await (await connect(node.url)).close();

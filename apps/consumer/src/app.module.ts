@@ -15,7 +15,7 @@ export class AppModule {
         RabbitModule.forRoot({
           // Without a URL: the environment's RABBITMQ_URL, else amqp://guest:guest@localhost:5672.
           url: commandLine.url,
-          service: 'consumer',
+          service: commandLine.service,
           // Somebody sits in front of this terminal. A service would rather go on trying (the default is 30 s).
           startupTimeout: '3s',
           shutdown: commandLine.shutdown,

@@ -23,6 +23,7 @@ export type Reading =
 const options = {
   url: { type: 'string' },
   name: { type: 'string' },
+  service: { type: 'string' },
   prefetch: { type: 'string' },
   concurrency: { type: 'string' },
   shutdown: { type: 'string' },
@@ -52,6 +53,8 @@ type Values = ReturnType<typeof parse>['values'];
 export class CommandLine {
   /** The queue or exchange to listen to. */
   readonly name: string;
+  /** What the service is called: the queues in which its retries wait begin with it. */
+  readonly service: string;
   readonly url: string | undefined;
   readonly prefetch: number | undefined;
   /** How many tasks run at once. */
@@ -74,6 +77,7 @@ export class CommandLine {
     values: Values,
   ) {
     this.name = values.name ?? patterns[pattern].name;
+    this.service = values.service ?? 'consumer';
     this.url = values.url;
     this.prefetch = whole(values, 'prefetch', 1);
     this.concurrency = whole(values, 'concurrency', 1) ?? 1;

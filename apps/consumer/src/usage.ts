@@ -13,6 +13,7 @@ export const usage = `Receives messages from RabbitMQ, in one of its seven patte
 
   --url <url>         amqp://user:password@host:5672/vhost; default RABBITMQ_URL, else guest on localhost
   --name <name>       another queue or exchange than the one above
+  --service <name>    another name of the service, default consumer; its wait queues begin with it
   --prefetch <n>      work: unfinished tasks that this worker may hold at once; 1 is fair dispatch
   --concurrency <n>   work: how many tasks run at once, default 1
   --ack none          work: the broker forgets a task when it hands it out; a crash loses it
