@@ -6,6 +6,7 @@ import {
   BadRequestException,
   Controller,
   Injectable,
+  InternalServerErrorException,
   Module,
   ParseIntPipe,
   Scope,
@@ -70,6 +71,14 @@ class RoleGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const role = this.reflector.get<string>('role', context.getHandler());
     return context.getType() === 'rpc' && role === context.switchToRpc().getData<{ role?: string }>().role;
+  }
+}
+
+@Injectable()
+class Ailing implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    if (context.switchToRpc().getData() === 'known') throw new InternalServerErrorException('no database');
+    throw new Error('no database');
   }
 }
 
@@ -170,6 +179,11 @@ function handlers(
       return of(1, 2, 3);
     }
 
+    @RpcHandler('promised')
+    async promised(): Promise<Observable<number>> {
+      return Promise.resolve(of(1, 2, 3));
+    }
+
     @RpcHandler('empty')
     empty(): Observable<never> {
       return EMPTY;
@@ -234,6 +248,10 @@ function handlers(
     @Consume('denied')
     @UseGuards(Deny)
     denied(): void {}
+
+    @Consume('unguarded', { retry: false })
+    @UseGuards(Ailing)
+    unguarded(): void {}
 
     @Consume('invalid')
     invalid(@Payload(new ValidationPipe()) _order: Order): void {}
@@ -324,6 +342,7 @@ onEachBroker('the pipeline', (broker) => {
       ['a validated DTO', 'valid', { id: 7 }, 7],
       ['a validated DTO without decorator', 'undecorated', { id: 7 }, 7],
       ['the last value of an Observable', 'observable', {}, 3],
+      ['the last value of a promised Observable', 'promised', {}, 3],
       ['an empty Observable', 'empty', {}, undefined],
       ['a filter for a late error', 'late-error', {}, 'caught late'],
       ['a filter that answers', 'filtered', {}, 'caught early'],
@@ -376,11 +395,13 @@ onEachBroker('the pipeline', (broker) => {
     it('makes a request-scoped instance per message', async () => {
       const { publisher } = await start(broker.url, classes, areControllers);
       const answers = await Promise.all([1, 2].map((n) => publisher.request<string>('scoped', { n })));
-      const [one, two] = answers.map(
+      answers.push(await publisher.request<string>('scoped', { n: 3 }));
+      const made = answers.map(
         (text) => JSON.parse(text.replace(/!$/, '')) as [number, unknown, unknown, string],
       );
+      const [one] = made;
       expect(answers.every((text) => text.endsWith('!'))).toBe(true);
-      expect(one[0]).not.toBe(two[0]);
+      expect(new Set(made.map(([instance]) => instance)).size).toBe(3);
       expect([one[1], one[2]]).toEqual([{ n: 1 }, { n: 1 }]);
       expect(one[3]).toBe('PerMessage.scoped');
     });
@@ -394,6 +415,18 @@ onEachBroker('the pipeline', (broker) => {
       ],
       ['a filter may drop', 'dropped', {}, { kind: 'drop' }],
       ['a returned Reject counts', 'rejected', {}, { kind: 'dead-letter', reason: 'rejected' }],
+      [
+        'a guard that fails is no refusal',
+        'unguarded',
+        {},
+        { kind: 'dead-letter', reason: 'attempts-exhausted' },
+      ],
+      [
+        'a guard that fails in the words of HTTP is no refusal',
+        'unguarded',
+        'known',
+        { kind: 'dead-letter', reason: 'attempts-exhausted' },
+      ],
       ['a guard refusal is final', 'denied', {}, { kind: 'dead-letter', reason: 'rejected' }],
       [
         'a validation failure is final',

@@ -250,6 +250,14 @@ onEachBroker('opening', (broker) => {
     await until(reached, 'the queue to be declared');
   });
 
+  it('what is declared after the first publish is there when open() resolves', async () => {
+    const rabbit = warren(broker.url);
+    expect((await rabbit.broker.publish('early', 1)).routed).toBe(false);
+    rabbit.broker.declare({ queues: [{ name: 'declared.later' }] });
+    await rabbit.open();
+    await expect(rabbit.broker.send('declared.later', 1)).resolves.toMatchObject({ routed: true });
+  });
+
   it('a consumer that is refused for good fails the start with the broker’s reason', async () => {
     const missing = warren(broker.url).consume('absent', () => 1, { declare: 'skip' });
     expect(await rejection(missing.open())).toMatchObject({

@@ -231,7 +231,7 @@ export default [
     from: 'if (early) await declarePermitted(links.publish, plan);',
     to: '',
     promise: 'what was declared is there also for those who published before open()',
-    tests: ['e2e/topology-first.spec', 'e2e/start-up.spec'],
+    tests: ['e2e/start-up.spec'],
   },
   {
     id: 'begin-consumers-not-awaited',
@@ -247,7 +247,7 @@ export default [
     from: 'patient ? undefined : Math.max',
     to: 'Math.max',
     promise: "startup: 'background' waits for the broker however long it takes",
-    tests: ['e2e/start-up.spec'],
+    tests: ['broker/begin.spec'],
   },
   {
     id: 'keeper-declares-twice',

@@ -106,7 +106,7 @@ export default [
     from: 'return isThenable(result) ? Promise.resolve(result).then(last) : last(result);',
     to: 'return isThenable(result) ? result : last(result);',
     promise: 'a promise of an Observable is waited for to its last value',
-    tests: ['e2e/pipeline.nest.spec', 'e2e/edges.nest.spec'],
+    tests: ['e2e/pipeline.nest.spec'],
   },
   {
     id: 'nest-bare-despite-guards',

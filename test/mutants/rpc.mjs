@@ -6,7 +6,7 @@ export default [
     from: 'if (clock.monotonic() + verdict.after < callerDeadline) return verdict;',
     to: 'if (callerDeadline > 0) return verdict;',
     promise: "when the next wait would end after the caller's time it gets the error now",
-    tests: ['e2e/rpc-deadlines.spec', 'e2e/rpc-promises.spec'],
+    tests: ['inbound/steps/steps.spec'],
   },
   {
     id: 'reply-late-run',

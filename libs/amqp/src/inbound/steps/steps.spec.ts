@@ -2,10 +2,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { Deadlines } from '../../model/deadlines.js';
 import { Delivery } from '../../model/delivery.js';
+import { HEADER } from '../../model/headers.js';
 import { SILENT } from '../../model/logger.js';
 import { settings } from '../../model/settings.js';
 import { Events } from '../../observe/listeners.js';
 import type { HandlerRoom } from '../step.js';
+import { Calls } from '../calls.js';
+import { reply } from './reply.js';
 import { unfit } from './retry.js';
 import { limited } from './timeout.js';
 
@@ -68,5 +71,25 @@ describe('a handler', () => {
     const delivery = delivered();
     delivery.run.poison = new Error('it kills');
     expect(unfit(delivery, settings({}))).toMatchObject({ kind: 'dead-letter', reason: 'poison' });
+  });
+});
+
+describe('a request whose handler failed', () => {
+  it.each([
+    ['is retried when its caller still waits then', 999, 'retry'],
+    ['is not when the time of its caller ends before', 1_000, 'dead-letter'],
+    ['is retried, however late, when its caller gave no time', 3_600_000, 'retry', {}],
+  ])('%s', (_, after, kind, headers: Record<string, unknown> = { [HEADER.timeLeft]: 1_000 }) => {
+    const { room, deadlines } = withTimeout(0);
+    const plan = { id: 'h', rpc: { known: new Map() }, queue: { name: 'q' } };
+    const properties = { correlationId: 'c', headers };
+    const message = { exchange: '', routingKey: 'q', content: Buffer.alloc(0), properties };
+    const delivery = new Delivery(message as never, 'q', { settle: () => undefined, warn: () => undefined });
+    delivery.run.arrivedAt = delivery.run.beganAt = 0;
+    const calls = new Calls();
+    const failed = { kind: 'retry' as const, after, attempt: 2, error: new Error('not yet') };
+    const handler = { ...room, plan, calls, deadlines, settings: settings({}) } as unknown as HandlerRoom;
+    const run = reply(handler)(() => failed);
+    expect(run(delivery)).toMatchObject({ kind, error: failed.error });
   });
 });
