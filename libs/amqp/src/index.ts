@@ -1,7 +1,8 @@
 // The door of @warren/amqp: everything an application or a framework may use, and nothing else.
 
 export { Broker } from './broker.js';
-export type { BrokerStatus, ConnectionStatus } from './broker/status.js';
+export type { BrokerStatus } from './broker/status.js';
+export type { ConnectionStatus } from './broker/connections.js';
 export { bytes } from './codecs/bytes.js';
 export { json } from './codecs/json.js';
 export { nest, nestPattern } from './codecs/nest.js';
@@ -61,7 +62,7 @@ export {
   type DecodeIssue,
   type RefusalReason,
 } from './model/errors.js';
-export { HEADER } from './model/headers.js';
+export { HEADER, type HeaderMatch } from './model/headers.js';
 export type { BrokerInternals } from './model/internals.js';
 export { CONSOLE, SILENT, visible, type BrokerLogger } from './model/logger.js';
 export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './model/message.js';
@@ -78,7 +79,6 @@ export type {
   FreeBindingOptions,
   GrowingDelays,
   HandlerOptions,
-  HeaderMatch,
   IdempotentOptions,
   PublishDefaults,
   QueueOptions,

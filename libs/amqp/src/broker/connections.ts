@@ -4,7 +4,7 @@
 // so there it has a fourth one, for first answers, from the first such answer on.
 
 import { Attempts } from '../link/attempts.js';
-import { Connection, type ConnectionEvent } from '../link/connection.js';
+import { Connection, type ConnectionEvent, type ConnectionState } from '../link/connection.js';
 import { connectionReports } from '../link/reports.js';
 import { onWall, type Clock } from '../model/clock.js';
 import type { Counters } from '../model/counters.js';
@@ -12,10 +12,24 @@ import { NO_SERVER, type Server } from '../model/direct-reply.js';
 import { describeError, printable } from '../model/logger.js';
 import type { Settings } from '../model/settings.js';
 import type { Events } from '../observe/listeners.js';
-import type { ConnectionStatus } from './status.js';
 
 /** What a connection is for; the second half of its name. */
 type Role = 'publish' | 'consume' | 'reply' | 'first-reply';
+
+/** One connection to the broker. */
+export interface ConnectionStatus {
+  /** Its name on the broker: `billing:publish`, `billing:consume`, `billing:reply`. */
+  readonly name: string;
+  readonly state: ConnectionState;
+  /** Whether the broker takes no messages for now (an alarm of memory or disk). */
+  readonly blocked: boolean;
+  /** Since when, in milliseconds since 1970; undefined when it is not blocked. */
+  readonly blockedSince: number | undefined;
+  /** Since when it is not open, in milliseconds since 1970; undefined while it is. */
+  readonly notOpenSince: number | undefined;
+  /** Why it was lost or could not be opened last, without secrets; undefined while it is open. */
+  readonly lastError: string | undefined;
+}
 
 /** What connections are made from. */
 export interface ConnectionsOptions {

@@ -2,24 +2,9 @@
 // whoever looks at a process that does not do what it should.
 
 import type { ConsumerStatus } from '../inbound/readiness.js';
-import type { ConnectionState } from '../link/connection.js';
+import type { ConnectionStatus } from './connections.js';
 import type { BrokerCounters } from '../model/counters.js';
 import type { WaitingStatus } from '../outbound/retry-mover.js';
-
-/** One connection to the broker. */
-export interface ConnectionStatus {
-  /** Its name on the broker: `billing:publish`, `billing:consume`, `billing:reply`. */
-  readonly name: string;
-  readonly state: ConnectionState;
-  /** Whether the broker takes no messages for now (an alarm of memory or disk). */
-  readonly blocked: boolean;
-  /** Since when, in milliseconds since 1970; undefined when it is not blocked. */
-  readonly blockedSince: number | undefined;
-  /** Since when it is not open, in milliseconds since 1970; undefined while it is. */
-  readonly notOpenSince: number | undefined;
-  /** Why it was lost or could not be opened last, without secrets; undefined while it is open. */
-  readonly lastError: string | undefined;
-}
 
 /** How a broker object is doing. */
 export interface BrokerStatus {

@@ -4,7 +4,6 @@
 import { DecodeError } from './errors.js';
 import { tableBytes, takenOver, TABLE_BYTES, writable } from './header-table.js';
 import { printable } from './logger.js';
-import type { HeaderMatch } from './options.js';
 import type { Headers, MessageProperties } from './message.js';
 
 /** Header names of this library. Part of the wire contract: they change with a major version only. */
@@ -87,6 +86,9 @@ export function textHeader(headers: Headers, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'string' && value.length <= 255 ? value : undefined;
 }
+
+/** Headers a message must carry. */
+export type HeaderMatch = { readonly all: Headers } | { readonly any: Headers };
 
 /** Whether a headers exchange would deliver a message with these headers to a binding with this match. */
 export function matchesHeaders(match: HeaderMatch, headers: Headers): boolean {

@@ -3,6 +3,7 @@
 
 import type { Codec } from './codec.js';
 import type { Duration } from './duration.js';
+import type { HeaderMatch } from './headers.js';
 import type { Headers } from './message.js';
 import type { OrderBy } from './order-by.js';
 import type { ErrorClass, RetryOptions } from './retry-options.js';
@@ -222,9 +223,6 @@ export interface BindingOptions {
   /** For headers exchanges: all or any of these headers. */
   readonly match?: HeaderMatch | undefined;
 }
-
-/** Headers a message must carry. */
-export type HeaderMatch = { readonly all: Headers } | { readonly any: Headers };
 
 /** A binding between two things named elsewhere (`forFeature`). */
 export interface FreeBindingOptions extends BindingOptions {

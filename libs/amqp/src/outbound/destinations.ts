@@ -15,7 +15,6 @@ import { explain } from '../topology/explain.js';
 import type { ExchangeSpec, QueueSpec } from '../topology/schema.js';
 import { wayBackWishes } from '../topology/way-back.js';
 import { returnTopology, WAIT_QUEUE_FRESH, waitName, waitTopology } from '../topology/wait-queues.js';
-import type { MoveTargets } from './moves.js';
 
 /** What destinations are made from. */
 export interface DestinationsOptions {
@@ -49,7 +48,7 @@ const ATTEMPTS = 10;
 const PAUSE = 50;
 
 /** Exchanges, queues and wait queues that publishes go to. */
-export class Destinations implements MoveTargets {
+export class Destinations {
   private life = 0;
   private readonly known = new Set<string>(['']);
   /** Wait queues, and queues that are bound for their retries: when they were declared. */

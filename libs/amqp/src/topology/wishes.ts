@@ -2,6 +2,7 @@
 
 import { ConfigError } from '../model/errors.js';
 import { milliseconds } from '../model/duration.js';
+import type { HeaderMatch } from '../model/headers.js';
 import type { Headers } from '../model/message.js';
 import { checkName } from '../model/outgoing-headers.js';
 import type {
@@ -9,7 +10,6 @@ import type {
   ExchangeOption,
   ExchangeOptions,
   FreeBindingOptions,
-  HeaderMatch,
   QueueOptions,
   QueueType,
 } from '../model/options.js';
