@@ -39,7 +39,7 @@ export async function tables() {
     'exchange-options': memberTable(`${model}/options.ts`, 'ExchangeOptions'),
     'binding-options': memberTable(`${model}/options.ts`, 'BindingOptions'),
     'embedded-options': memberTable('libs/embedded/src/embedded-broker.ts', 'EmbeddedBrokerOptions'),
-    events: table(['event', 'what it says', 'fields'], eventRows('libs/amqp/src/observe/events.ts')),
+    events: table(['event', 'what it says', 'fields'], eventRows('libs/amqp/src/events/events.ts')),
     'contract-mistakes': table(['wrong use', 'the message holds'], mistakeRows()),
     promises: promiseTable(table),
     ...reliabilityTables(table),

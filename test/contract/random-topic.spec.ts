@@ -1,7 +1,7 @@
 // Random topic patterns and keys over a small alphabet, empty words included: the embedded broker decides like
 // RabbitMQ, and the library's own matcher like both.
 import { expect, it } from '@jest/globals';
-import { matchesRoutingKey } from '../../libs/amqp/src/model/routing-key.js';
+import { matchesRoutingKey } from '../../libs/amqp/src/message/routing-key.js';
 import { onBothBrokers, onEmbedded, type TestBroker } from '../support/brokers.js';
 import { random, seeded, times, type Random } from './random.js';
 import { differences, routeTable } from './route-table.js';

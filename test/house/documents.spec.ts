@@ -54,7 +54,7 @@ describe('documents', () => {
   });
 
   it('the steps of a delivery are drawn in the order in which they run', () => {
-    const path = 'libs/amqp/src/inbound/order.ts';
+    const path = 'libs/amqp/src/consume/pipeline-steps.ts';
     expect(orderRule(stepsOf(sample(path, page(path))), page('docs/lifecycle.md'))).toEqual([]);
   });
 

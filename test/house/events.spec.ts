@@ -1,4 +1,4 @@
-// An event that nobody tells is a promise that is not kept: each kind of observe/events.ts is emitted somewhere.
+// An event that nobody tells is a promise that is not kept: each kind of events/events.ts is emitted somewhere.
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
 import { type Source, librarySources, nodes, sample } from './sources.js';
@@ -38,7 +38,7 @@ function kinds(source: Source): string[] {
 describe('events', () => {
   it('every kind is told by somebody', () => {
     const files = librarySources();
-    const types = files.find(({ path }) => path === 'libs/amqp/src/observe/events.ts') as Source;
+    const types = files.find(({ path }) => path === 'libs/amqp/src/events/events.ts') as Source;
     const all = told(files);
     expect(kinds(types).length).toBeGreaterThan(15);
     expect(kinds(types).filter((kind) => !all.has(kind))).toEqual([]);

@@ -1,5 +1,6 @@
-// Who may import whom. Arrows go down only: words, then the rooms that know the broker's parts, then the two
-// directions a message can go, then the one file where they meet, then the door.
+// Which folder may import which. Imports point down only: messages, options, errors, events and the runtime know
+// nothing above them; connection and topology come next, then consuming and publishing, which never import each other,
+// then calls, then the dead-letter client, then the broker object, then the public API.
 import { describe, expect, it } from '@jest/globals';
 import { type Import, type Source, imports, librarySources, sample, sources } from './sources.js';
 
@@ -10,21 +11,31 @@ interface Floors {
   readonly friends: readonly string[];
 }
 
+/** Every pair of these. */
+function pairs(rooms: readonly string[]): string[] {
+  return rooms.flatMap((one) => rooms.map((other) => `${one} -> ${other}`));
+}
+
 const house: Readonly<Record<string, Floors>> = {
   amqp: {
     heights: {
-      model: 0,
-      topology: 1,
-      link: 1,
-      codecs: 1,
-      observe: 1,
-      inbound: 2,
-      outbound: 2,
-      broker: 3,
-      desk: 3,
-      index: 4,
+      message: 0,
+      options: 0,
+      errors: 0,
+      events: 0,
+      runtime: 0,
+      connection: 1,
+      topology: 2,
+      consume: 3,
+      publish: 3,
+      delay: 4,
+      rpc: 5,
+      'dead-letters': 6,
+      broker: 7,
+      index: 8,
     },
-    friends: ['topology -> link', 'topology -> observe', 'link -> observe', 'codecs -> observe'],
+    // consume -> rpc: the pipeline still names the step of calls and what belongs to it.
+    friends: [...pairs(['message', 'options', 'errors', 'events', 'runtime']), 'consume -> rpc'],
   },
   nestjs: {
     heights: {
@@ -51,8 +62,8 @@ const house: Readonly<Record<string, Floors>> = {
 const outside: readonly { readonly name: RegExp; readonly allowed: RegExp; readonly why: string }[] = [
   {
     name: /^amqplib(\/|$)/,
-    allowed: /^libs\/amqp\/src\/link\//,
-    why: 'only libs/amqp/src/link names amqplib',
+    allowed: /^libs\/amqp\/src\/connection\//,
+    why: 'only libs/amqp/src/connection names amqplib',
   },
   {
     name: /^@nestjs\/[^/]+\/./,
@@ -71,7 +82,11 @@ const outside: readonly { readonly name: RegExp; readonly allowed: RegExp; reado
   },
   { name: /^@warren\/amqp$/, allowed: /^libs\/nestjs\//, why: 'the applications use @warren/nestjs' },
   { name: /^@warren\/nestjs/, allowed: /^apps\//, why: 'the library does not import itself by name' },
-  { name: /^(?!\.|node:)/, allowed: /^(libs\/amqp\/src\/link|libs\/nestjs|apps)\//, why: 'no packages here' },
+  {
+    name: /^(?!\.|node:)/,
+    allowed: /^(libs\/amqp\/src\/connection|libs\/nestjs|apps)\//,
+    why: 'no packages here',
+  },
 ];
 
 function packageRule(files: readonly Source[]): string[] {
@@ -110,6 +125,7 @@ function room(library: string, path: string): string {
   if (second !== undefined) return first;
   const name = first.replace(/\.ts$/, '');
   if (library === 'nestjs' && name.endsWith('.module')) return 'modules';
+  if (library === 'amqp' && name !== 'index') return 'broker';
   if (library === 'embedded' && name !== 'index') return 'program';
   return name;
 }
@@ -127,11 +143,15 @@ describe('layers', () => {
   });
 
   it.each([
-    ['libs/amqp/src/model/verdict.ts', '../link/channel.js', 'model may not know link'],
-    ['libs/amqp/src/inbound/consumer.ts', '../outbound/publisher.js', 'inbound may not know outbound'],
-    ['libs/amqp/src/outbound/inbox.ts', '../inbound/settle.js', 'outbound may not know inbound'],
-    ['libs/amqp/src/inbound/consumer.ts', '../broker.js', 'inbound may not know broker'],
-    ['libs/amqp/src/link/lease.ts', '../topology/plan.js', 'link may not know topology'],
+    ['libs/amqp/src/message/verdict.ts', '../connection/channel.js', 'message may not know connection'],
+    ['libs/amqp/src/consume/consumer.ts', '../publish/publisher.js', 'consume may not know publish'],
+    ['libs/amqp/src/publish/publisher.ts', '../consume/settlement.js', 'publish may not know consume'],
+    ['libs/amqp/src/consume/consumer.ts', '../broker.js', 'consume may not know broker'],
+    [
+      'libs/amqp/src/connection/recovering-channel.ts',
+      '../topology/plan.js',
+      'connection may not know topology',
+    ],
     ['libs/nestjs/src/decorators/consume.ts', '../runtime/lifecycle.js', 'decorators may not know runtime'],
     [
       'libs/nestjs/src/discovery/handler-plan.ts',
@@ -142,7 +162,7 @@ describe('layers', () => {
     ['libs/embedded/src/server/channel.ts', '../embedded-broker.js', 'server may not know program'],
     ['libs/amqp/src/broker.ts', './index.js', 'an index of its own package'],
     ['libs/nestjs/src/core.module.ts', '../../amqp/src/broker.js', 'another package, by its path'],
-    ['libs/amqp/src/attic/box.ts', '../model/verdict.js', 'room "attic" is not in the table'],
+    ['libs/amqp/src/attic/box.ts', '../message/verdict.js', 'room "attic" is not in the table'],
   ])('%s may not import %s', (from, name, complaint) => {
     expect(floorRule([sample(from, `import { x } from '${name}';`)])).toEqual([
       `${from}:1 imports "${name}": ${complaint}`,
@@ -150,8 +170,8 @@ describe('layers', () => {
   });
 
   it.each([
-    ['libs/amqp/src/inbound/consumer.ts', `import type { Channel } from 'amqplib';`],
-    ['libs/amqp/src/inbound/consumer.ts', `let c: import('amqplib').Channel;`],
+    ['libs/amqp/src/consume/consumer.ts', `import type { Channel } from 'amqplib';`],
+    ['libs/amqp/src/consume/consumer.ts', `let c: import('amqplib').Channel;`],
     ['libs/nestjs/src/runtime/lifecycle.ts', `export { x } from '@nestjs/core/guards/guards-consumer.js';`],
     ['libs/amqp/src/broker.ts', `import { Injectable } from '@nestjs/common';`],
     ['libs/nestjs/src/rabbit.module.ts', `const { EmbeddedBroker } = await import('@warren/embedded');`],
@@ -164,10 +184,10 @@ describe('layers', () => {
   it('what the table allows passes', () => {
     const good = [
       sample(
-        'libs/amqp/src/inbound/consumer.ts',
-        `import { a } from '../link/channel.js'; import 'node:events';`,
+        'libs/amqp/src/consume/consumer.ts',
+        `import { a } from '../connection/channel.js'; import 'node:events';`,
       ),
-      sample('libs/amqp/src/link/channel.ts', `import { connect } from 'amqplib';`),
+      sample('libs/amqp/src/connection/channel.ts', `import { connect } from 'amqplib';`),
       sample('libs/nestjs/src/runtime/nest-internals.ts', `import '@nestjs/core/guards/guards-consumer.js';`),
     ];
     expect([...floorRule(good), ...packageRule(good)]).toEqual([]);

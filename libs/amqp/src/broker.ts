@@ -1,23 +1,23 @@
 // The one place where consuming and publishing meet: opens two connections, makes the plan true on the
 // broker, starts the consumers, and ends everything in the right order.
 
-import { CodecRegistry } from './codecs/registry.js';
-import { begin } from './broker/begin.js';
-import { Blueprint } from './broker/blueprint.js';
-import { Connections } from './broker/connections.js';
-import { backlogOf, brokerStatus } from './broker/overview.js';
-import type { BrokerStatus } from './broker/status.js';
-import { consumersOf } from './broker/consuming.js';
-import type { Consumers } from './inbound/consumers.js';
-import { SharedTime, systemClock, type Clock } from './model/clock.js';
-import { counters } from './model/counters.js';
-import { Deadlines } from './model/deadlines.js';
-import { ConfigError, ConnectionLostError } from './model/errors.js';
-import { isContract } from './model/contract.js';
-import type { BrokerInternals } from './model/internals.js';
-import { describeError, printable } from './model/logger.js';
-import { printsAs } from './model/printing.js';
-import type { BrokerOptions } from './model/options.js';
+import { CodecRegistry } from './message/codecs/registry.js';
+import { begin } from './lifecycle.js';
+import { Blueprint } from './topology/topology-builder.js';
+import { Connections } from './connection/connection-pool.js';
+import { backlogOf, brokerStatus } from './read-status.js';
+import type { BrokerStatus } from './status.js';
+import { consumersOf } from './start-consumers.js';
+import type { Consumers } from './consume/consumers.js';
+import { SharedTime, systemClock, type Clock } from './runtime/clock.js';
+import { counters } from './events/counters.js';
+import { Deadlines } from './runtime/deadlines.js';
+import { ConfigError, ConnectionLostError } from './errors/errors.js';
+import { isContract } from './message/contract.js';
+import type { BrokerInternals } from './options/hooks.js';
+import { describeError, printable } from './runtime/logger.js';
+import { printsAs } from './runtime/printing.js';
+import type { BrokerOptions } from './options/options.js';
 import type {
   EventContract,
   PayloadOf,
@@ -25,7 +25,7 @@ import type {
   QueueContract,
   RpcContract,
   SchemaOutput,
-} from './model/contract.js';
+} from './message/contract.js';
 import type {
   Gathered,
   GatherOptions,
@@ -33,17 +33,17 @@ import type {
   PublishReceipt,
   RequestOptions,
   StreamOptions,
-} from './model/publish-options.js';
-import { agreedCall, publishAgreed, sendAgreed } from './outbound/agreed.js';
-import { settings, type Settings } from './model/settings.js';
-import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './observe/events.js';
-import { LateRetries } from './observe/late-retries.js';
-import { Events } from './observe/listeners.js';
-import { TopologyKeeper } from './broker/topology-keeper.js';
+} from './options/publish-options.js';
+import { agreedCall, publishAgreed, sendAgreed } from './publish/contract-publish.js';
+import { settings, type Settings } from './options/settings.js';
+import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './events/events.js';
+import { LateRetries } from './events/late-retries.js';
+import { Events } from './events/emitter.js';
+import { TopologyKeeper } from './topology/reconciler.js';
 import type { TopologyPlan } from './topology/plan.js';
-import { Outbound } from './outbound/outbound.js';
+import { Outbound } from './publishing.js';
 import type { HandlerRegistration } from './topology/handler-plan.js';
-import type { TopologyOptions } from './topology/wishes.js';
+import type { TopologyOptions } from './topology/declarations.js';
 
 /** What was published is confirmed within milliseconds by a broker that is well, whatever handlers took before. */
 const LEAST_FLUSH = 1_000;

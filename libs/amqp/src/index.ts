@@ -1,28 +1,28 @@
 // The door of @warren/amqp: everything an application or a framework may use, and nothing else.
 
 export { Broker } from './broker.js';
-export type { BrokerStatus } from './broker/status.js';
-export type { ConnectionStatus } from './broker/connections.js';
-export { bytes } from './codecs/bytes.js';
-export { json } from './codecs/json.js';
-export { nest, nestPattern } from './codecs/nest.js';
-export { text } from './codecs/text.js';
-export { CallerLeftError } from './inbound/calls.js';
+export type { BrokerStatus } from './status.js';
+export type { ConnectionStatus } from './connection/connection-pool.js';
+export { bytes } from './message/codecs/bytes.js';
+export { json } from './message/codecs/json.js';
+export { nest, nestPattern } from './message/codecs/nest.js';
+export { text } from './message/codecs/text.js';
+export { CallerLeftError } from './rpc/server/active-calls.js';
 export {
   DeadLetters,
   type DeadLettersOptions,
   type DropOptions,
   type LookOptions,
   type ReplayOptions,
-} from './desk/dead-letters.js';
-export type { DeadLetter, DeadLetterFilter } from './desk/dead-letter.js';
-export type { DeadQueue } from './desk/management.js';
-export type { DeadLetterProgress, DeadLetterResult, DeadLetterWork } from './desk/rounds.js';
-export type { DeskConnection } from './desk/visit.js';
-export type { ConsumerStatus } from './inbound/readiness.js';
-export type { ConnectionState } from './link/connection.js';
-export { systemClock, type Clock } from './model/clock.js';
-export type { BrokerCounters } from './model/counters.js';
+} from './dead-letters/dead-letters.js';
+export type { DeadLetter, DeadLetterFilter } from './dead-letters/dead-letter.js';
+export type { DeadQueue } from './dead-letters/management.js';
+export type { DeadLetterProgress, DeadLetterResult, DeadLetterWork } from './dead-letters/batches.js';
+export type { DeskConnection } from './dead-letters/browse-session.js';
+export type { ConsumerStatus } from './consume/readiness.js';
+export type { ConnectionState } from './connection/connection.js';
+export { systemClock, type Clock } from './runtime/clock.js';
+export type { BrokerCounters } from './events/counters.js';
 export type {
   Codec,
   CodecLookup,
@@ -30,7 +30,7 @@ export type {
   Encoded,
   OutgoingFacts,
   RemoteErrorFacts,
-} from './model/codec.js';
+} from './message/codecs/codec.js';
 export {
   event,
   eventKey,
@@ -47,9 +47,9 @@ export {
   type RpcContract,
   type SchemaInput,
   type SchemaOutput,
-} from './model/contract.js';
-export { Delivery, type DeliveryRun, type DeliverySink } from './model/delivery.js';
-export { humanDuration, milliseconds, type Duration } from './model/duration.js';
+} from './message/contract.js';
+export { Delivery, type DeliveryRun, type DeliverySink } from './message/delivery.js';
+export { humanDuration, milliseconds, type Duration } from './options/duration.js';
 export {
   ConfigError,
   ConnectionLostError,
@@ -61,12 +61,12 @@ export {
   RabbitError,
   type DecodeIssue,
   type RefusalReason,
-} from './model/errors.js';
-export { HEADER, type HeaderMatch } from './model/headers.js';
-export type { BrokerInternals } from './model/internals.js';
-export { CONSOLE, SILENT, visible, type BrokerLogger } from './model/logger.js';
-export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './model/message.js';
-export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './model/option-table.js';
+} from './errors/errors.js';
+export { HEADER, type HeaderMatch } from './message/headers.js';
+export type { BrokerInternals } from './options/hooks.js';
+export { CONSOLE, SILENT, visible, type BrokerLogger } from './runtime/logger.js';
+export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './message/message.js';
+export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './options/option-table.js';
 export type {
   BindingOptions,
   BrokerOptions,
@@ -89,8 +89,8 @@ export type {
   StoredReply,
   TlsOptions,
   UrlOption,
-} from './model/options.js';
-export type { ArrivedMessage, OrderBy } from './model/order-by.js';
+} from './options/options.js';
+export type { ArrivedMessage, OrderBy } from './options/order-by.js';
 export type {
   Gathered,
   GatherOptions,
@@ -98,7 +98,7 @@ export type {
   PublishReceipt,
   RequestOptions,
   StreamOptions,
-} from './model/publish-options.js';
+} from './options/publish-options.js';
 export {
   PublishNackedError,
   PublishOutcomeUnknownError,
@@ -106,8 +106,8 @@ export {
   PublishTimeoutError,
   UnroutableError,
   WaitingRoomFullError,
-} from './model/publish-errors.js';
-export { matchesRoutingKey } from './model/routing-key.js';
+} from './errors/publish-errors.js';
+export { matchesRoutingKey } from './message/routing-key.js';
 export {
   RpcCancelledError,
   RpcConnectionLostError,
@@ -116,9 +116,9 @@ export {
   RpcRemoteError,
   RpcNotSentError,
   RpcTimeoutError,
-} from './model/rpc-errors.js';
-export type { SchemaIssue, SchemaResult, StandardSchema } from './model/schema.js';
-export { packageName, type Settings } from './model/settings.js';
+} from './errors/rpc-errors.js';
+export type { SchemaIssue, SchemaResult, StandardSchema } from './message/schema.js';
+export { packageName, type Settings } from './options/settings.js';
 export {
   Drop,
   DropSignal,
@@ -127,17 +127,17 @@ export {
   RejectSignal,
   Retry,
   RetrySignal,
-} from './model/signals.js';
+} from './errors/signals.js';
 export {
   AccessRefusedError,
   QueueLockedError,
   TopologyMismatchError,
   TopologyMissingError,
   type TopologyMismatch,
-} from './model/topology-errors.js';
-export type { DeadLetterReason, Verdict } from './model/verdict.js';
-export { BROKER_EVENT_KINDS, type DiagnosticsMessage } from './observe/diagnostics.js';
-export type { BrokerEvent, BrokerEventKind, BrokerEventOf, PublishOutcome } from './observe/events.js';
+} from './errors/topology-errors.js';
+export type { DeadLetterReason, Verdict } from './message/verdict.js';
+export { BROKER_EVENT_KINDS, type DiagnosticsMessage } from './events/diagnostics.js';
+export type { BrokerEvent, BrokerEventKind, BrokerEventOf, PublishOutcome } from './events/events.js';
 export type { HandlerRegistration } from './topology/handler-plan.js';
-export { deadQueueName } from './topology/schema.js';
-export type { TopologyOptions } from './topology/wishes.js';
+export { deadQueueName } from './topology/specs.js';
+export type { TopologyOptions } from './topology/declarations.js';

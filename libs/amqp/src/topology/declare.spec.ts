@@ -1,10 +1,10 @@
 // What is declared, only looked for, or left alone, and what a user may be refused.
 import { describe, expect, it } from '@jest/globals';
 import { declare, type DeclaringChannel } from './declare.js';
-import { withBrokerDeadLettering } from './dead-queue.js';
-import { declarePermitted } from './permitted.js';
+import { withBrokerDeadLettering } from './dead-letter-queue.js';
+import { declarePermitted } from './passive-declare.js';
 import type { TopologyPlan } from './plan.js';
-import type { ExchangeSpec, QueueSpec } from './schema.js';
+import type { ExchangeSpec, QueueSpec } from './specs.js';
 
 const exchange = (name: string, more: Partial<ExchangeSpec> = {}): ExchangeSpec => ({
   ...{ name, type: 'topic', durable: true, autoDelete: false, internal: false },

@@ -1,9 +1,9 @@
 // Sends a plan to the broker: exchanges, queues, bindings, in that order. Declaring what is there
 // already changes nothing, so the whole plan is sent again after every reconnect.
 
-import { explain, type Asked } from './explain.js';
+import { explain, type Asked } from './declare-error.js';
 import type { TopologyPlan } from './plan.js';
-import type { BindingSpec, ExchangeSpec, QueueSpec } from './schema.js';
+import type { BindingSpec, ExchangeSpec, QueueSpec } from './specs.js';
 
 /** The part of a channel that declares. */
 export interface DeclaringChannel {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConfigError } from '../model/errors.js';
-import type { BrokerOptions, HandlerOptions } from '../model/options.js';
-import { settings } from '../model/settings.js';
-import { describeHandler } from './describe.js';
+import { ConfigError } from '../errors/errors.js';
+import type { BrokerOptions, HandlerOptions } from '../options/options.js';
+import { settings } from '../options/settings.js';
+import { describeHandler } from './describe-handler.js';
 import { suspicions } from './handler-limits.js';
 import { planHandler, type HandlerPlan } from './handler-plan.js';
 

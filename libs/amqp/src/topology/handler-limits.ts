@@ -2,11 +2,11 @@
 // the broker lets it, and how often the broker counts against how often we do. What cannot work is an error
 // that names the handler; what only looks wrong is a sentence for the log.
 
-import { humanDuration } from '../model/duration.js';
-import { ConfigError } from '../model/errors.js';
-import { waitsOf, type RetryPolicy } from '../model/retry-policy.js';
-import type { Settings } from '../model/settings.js';
-import type { QueueSpec } from './schema.js';
+import { humanDuration } from '../options/duration.js';
+import { ConfigError } from '../errors/errors.js';
+import { waitsOf, type RetryPolicy } from '../options/retry-policy.js';
+import type { Settings } from '../options/settings.js';
+import type { QueueSpec } from './specs.js';
 
 /** What of a handler has to do with limits. */
 export interface LimitedHandler {

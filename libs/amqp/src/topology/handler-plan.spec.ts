@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import type { HandlerOptions } from '../model/options.js';
-import { settings } from '../model/settings.js';
+import type { HandlerOptions } from '../options/options.js';
+import { settings } from '../options/settings.js';
 import { planHandler, type HandlerPlan, type HandlerRegistration } from './handler-plan.js';
 import { partFor, planTopology } from './plan.js';
-import { topologyWishes } from './wishes.js';
+import { topologyWishes } from './declarations.js';
 
 const defaults = settings({ url: 'amqp://h', service: 'billing' });
 const plan = (

@@ -1,27 +1,27 @@
 // A handler's options worked out: its queue, bindings, how it is consumed and what its failures lead to.
 // All of it before a socket opens, so that a mistake is an error at boot that names the handler.
 
-import { MAX_DURATION, milliseconds } from '../model/duration.js';
-import { GATHER_EXCHANGE } from '../model/calls-control.js';
-import { ConfigError } from '../model/errors.js';
-import { isGeneratorFunction } from '../model/items.js';
-import { checkOptions, HANDLER_OPTIONS } from '../model/option-table.js';
-import { retryPolicy, type RetryPolicy } from '../model/retry-policy.js';
-import type { Codec } from '../model/codec.js';
-import type { Delivery } from '../model/delivery.js';
-import type { HeaderMatch } from '../model/headers.js';
-import type { BindingOptions, HandlerOptions } from '../model/options.js';
-import type { StandardSchema } from '../model/schema.js';
-import type { Settings } from '../model/settings.js';
-import type { WayBack } from '../model/way-back.js';
+import { MAX_DURATION, milliseconds } from '../options/duration.js';
+import { GATHER_EXCHANGE } from '../message/call-control.js';
+import { ConfigError } from '../errors/errors.js';
+import { isGeneratorFunction } from '../message/items.js';
+import { checkOptions, HANDLER_OPTIONS } from '../options/option-table.js';
+import { retryPolicy, type RetryPolicy } from '../options/retry-policy.js';
+import type { Codec } from '../message/codecs/codec.js';
+import type { Delivery } from '../message/delivery.js';
+import type { HeaderMatch } from '../message/headers.js';
+import type { BindingOptions, HandlerOptions } from '../options/options.js';
+import type { StandardSchema } from '../message/schema.js';
+import type { Settings } from '../options/settings.js';
+import type { WayBack } from '../message/retry-return.js';
 import { checkLimits } from './handler-limits.js';
-import type { QueueSpec, Wishes } from './schema.js';
-import { deadQueueName } from './schema.js';
-import { deadQueueSpec, withBrokerDeadLettering } from './dead-queue.js';
+import type { QueueSpec, Wishes } from './specs.js';
+import { deadQueueName } from './specs.js';
+import { deadQueueSpec, withBrokerDeadLettering } from './dead-letter-queue.js';
 import { RPC_OPTIONS, rpcPlan, type RpcPlan } from './rpc-plan.js';
 import { waitName, waitStep } from './wait-queues.js';
-import { wayBackTo, wayBackWishes } from './way-back.js';
-import { bindingSpecs, exchangeSpec, queueSpec, temporaryQueue } from './wishes.js';
+import { wayBackTo, wayBackWishes } from './retry-return-topology.js';
+import { bindingSpecs, exchangeSpec, queueSpec, temporaryQueue } from './declarations.js';
 
 /** A handler as it is registered. */
 export interface HandlerRegistration {

@@ -1,11 +1,11 @@
 // Everybody's wishes merged into one picture of the broker. Where two of them cannot both be had, the
 // error names both; nothing is sent before that is settled.
 
-import type { AcceptedQueues } from './accepted.js';
-import { ConfigError } from '../model/errors.js';
-import { BACK_EXCHANGE, ORPHANS } from '../model/way-back.js';
-import { deadQueueName } from './schema.js';
-import type { BindingSpec, ExchangeSpec, QueueSpec, Wishes } from './schema.js';
+import type { AcceptedQueues } from './existing-queues.js';
+import { ConfigError } from '../errors/errors.js';
+import { BACK_EXCHANGE, ORPHANS } from '../message/retry-return.js';
+import { deadQueueName } from './specs.js';
+import type { BindingSpec, ExchangeSpec, QueueSpec, Wishes } from './specs.js';
 
 /** What the broker should look like. Each thing once. */
 export interface TopologyPlan {

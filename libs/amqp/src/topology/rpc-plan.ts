@@ -1,11 +1,11 @@
 // What an RPC handler's own options come to: which errors it shares with its callers, what its answers must be, and
 // what becomes of requests that come twice or whose callers are gone.
 
-import { milliseconds } from '../model/duration.js';
-import { ConfigError } from '../model/errors.js';
-import { errorClasses } from '../model/known-errors.js';
-import type { ErrorClass, HandlerOptions, ReplyStore } from '../model/options.js';
-import type { StandardSchema } from '../model/schema.js';
+import { milliseconds } from '../options/duration.js';
+import { ConfigError } from '../errors/errors.js';
+import { errorClasses } from '../errors/known-errors.js';
+import type { ErrorClass, HandlerOptions, ReplyStore } from '../options/options.js';
+import type { StandardSchema } from '../message/schema.js';
 
 /** See the top of the file. */
 export interface RpcPlan {

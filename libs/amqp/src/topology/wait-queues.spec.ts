@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { WayBack } from '../model/way-back.js';
+import type { WayBack } from '../message/retry-return.js';
 import { isWaitName, waitName, waitStep, waitTopology } from './wait-queues.js';
 
 describe('waiting in the broker', () => {

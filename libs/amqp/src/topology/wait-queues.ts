@@ -1,14 +1,14 @@
 // Queues in which messages wait: for their next attempt, or for a delayed publish. One fixed time to live each, so that
 // a long wait never blocks a short one. They belong to the service that fills them and are never deleted by the broker.
 //
-// The publishing side moves messages on when they are due (outbound/retry-mover.ts). The time to live is a little longer
+// The publishing side moves messages on when they are due (delay/retry-mover.ts). The time to live is a little longer
 // than the wait: it is for messages that nobody moved.
 
-import { checkName } from '../model/outgoing-headers.js';
-import { BACK_EXCHANGE, ORPHANS, returnExchange, type WayBack } from '../model/way-back.js';
-import type { BindingSpec, ExchangeSpec, QueueSpec } from './schema.js';
+import { checkName } from '../message/outgoing-headers.js';
+import { BACK_EXCHANGE, ORPHANS, returnExchange, type WayBack } from '../message/retry-return.js';
+import type { BindingSpec, ExchangeSpec, QueueSpec } from './specs.js';
 import type { TopologyPlan } from './plan.js';
-import { UNLIMITED } from './dead-queue.js';
+import { UNLIMITED } from './dead-letter-queue.js';
 
 /** How long a declaration of a wait queue counts as fresh, in ms. */
 export const WAIT_QUEUE_FRESH = 60_000;
@@ -90,7 +90,7 @@ function behindWait(service: string, name: string, back: WayBack): TopologyPlan 
   return back.exchange === '' ? returnTopology(ASKED_BY) : behindDelay(service, back.exchange);
 }
 
-/** What asks whether a wait queue is there (outbound/retry-mover.ts) must not end with the orphans, should nobody take it. */
+/** What asks whether a wait queue is there (delay/retry-mover.ts) must not end with the orphans, should nobody take it. */
 function withProbes(service: string, name: string): TopologyPlan {
   const { exchanges, queues, bindings } = returnTopology(ASKED_BY);
   const sink = nowhere(service);

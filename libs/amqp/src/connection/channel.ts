@@ -1,0 +1,281 @@
+// A channel of one life. Settling on it after it died does nothing and says so, instead of throwing or,
+// worse, hitting another message on a younger channel that has the same delivery tag.
+
+import type { Channel, ConfirmChannel, Message } from 'amqplib';
+import { describeError, printable } from '../runtime/logger.js';
+import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
+import { Acks } from './ack-batcher.js';
+import { ClientTraffic, received } from './fast-path/public-path.js';
+import { channelNumber, frameMaxOf } from './fast-path/amqplib-internals.js';
+import type { DataPlane } from './fast-path/fast-path.js';
+import { HotTraffic } from './fast-path/fast-channel.js';
+import type { ConfirmOutcome, ConsumeOptions, Traffic } from './fast-path/channel-traffic.js';
+
+/** How many acks a quorum queue surely takes from a channel that closes, */
+const ACKS_AHEAD = 16;
+
+/** and after how many ms it has taken all. */
+const ACKS_APPLIED = 2_000;
+
+/** How long an ack waits for others, in ms. */
+const ACK_PATIENCE = 2;
+
+/** What a consumer hears: a message, or that the broker cancelled it (queue deleted, node gone). */
+export type OnDelivery = (message: ReceivedMessage | 'cancelled') => void;
+
+/** What the owner of a channel may want to hear. */
+export interface ChannelListener {
+  /** Nobody wanted a message. */
+  readonly onReturn?: (message: ReceivedMessage) => void;
+  /** The publish with this number, or all up to it. */
+  readonly onConfirm?: (number: number, multiple: boolean, outcome: ConfirmOutcome) => void;
+  /** There is room for more publishes. */
+  readonly onDrain?: () => void;
+}
+
+/** A channel with its listeners on. */
+export class LiveChannel {
+  /** Settles once with the reason when the channel is gone; never rejects. */
+  readonly closed: Promise<string>;
+  /** Whether it can be used: its end has not begun. */
+  alive = true;
+  /** The channel is dead, whatever events of the client library were missed. Calling it again does nothing. */
+  readonly end: (reason: string) => void;
+  private readonly traffic: Traffic;
+  private readonly acks = new Acks((tag, multiple) => {
+    this.frames++;
+    this.write(() => this.traffic.ack(tag, multiple));
+  });
+  private readonly listeners: ChannelListener[] = [];
+  private onDelivery: OnDelivery = () => undefined;
+  private acked = false;
+  private published = 0;
+  private last = 0;
+  /** Acks that were sent without a pause between. */
+  private frames = 0;
+  /** Acks wait for the end of a turn, */
+  private turn = false;
+  /** and until there are so many, */
+  private enough = 1;
+  /** or their time is over since the last ones left. */
+  private patience: NodeJS.Timeout | undefined;
+  private ackedAt = -Infinity;
+  private closing: Promise<void> | undefined;
+  private reason = 'closed';
+  private fetched = 1;
+
+  /** `plane` if there is one on its connection, `user` if it is known. */
+  constructor(
+    private readonly channel: Channel | ConfirmChannel,
+    plane?: DataPlane,
+    private readonly user?: string,
+  ) {
+    let resolve: (reason: string) => void = () => undefined;
+    this.closed = new Promise((settle) => (resolve = settle));
+    this.end = (why) => {
+      this.alive = false;
+      clearTimeout(this.patience);
+      this.traffic.end();
+      resolve(why);
+    };
+    this.traffic = this.trafficOn(plane);
+    const note = (error: Error): void => void (this.reason = describeError(error));
+    // A channel error without a listener would tear down the whole connection.
+    channel.on('error', note);
+    // First of all listeners: the client library's own one ends every unconfirmed publish, and those must
+    // see that the channel is dead rather than take it for a refusal.
+    channel.prependListener('close', () => this.end(this.reason));
+    channel.on('handler-error', note);
+    channel.on('return', (message: Message) => {
+      for (const { onReturn } of this.listeners) onReturn?.(received(message));
+    });
+  }
+
+  /** What declares on this channel; errors are the client library's. */
+  get declaring(): Channel {
+    return this.channel;
+  }
+
+  /** The largest frame that both sides agreed upon, if it is known. */
+  get frameMax(): number | undefined {
+    return frameMaxOf(this.channel);
+  }
+
+  /** False while the socket's buffer is full. */
+  get writable(): boolean {
+    return this.traffic.writable;
+  }
+
+  listen(listener: ChannelListener): void {
+    this.listeners.push(listener);
+  }
+
+  async prefetch(count: number): Promise<void> {
+    // With a small prefetch the broker would wait for each of them.
+    this.enough = count < 20 ? 1 : Math.floor(count / 2);
+    this.fetched = count;
+    await this.channel.prefetch(count, false);
+  }
+
+  /** Begins to consume, once in its life; resolves with the consumer tag at consume-ok. */
+  async consume(queue: string, options: ConsumeOptions, onDelivery: OnDelivery): Promise<string> {
+    const early: (ReceivedMessage | 'cancelled')[] = [];
+    this.onDelivery = (message) => early.push(message);
+    this.acked = !options.noAck;
+    const consumerTag = await this.traffic.consume(queue, options);
+    // Messages may come in one packet with the consume-ok. Whoever waits for that hears of it first.
+    setImmediate(() => {
+      this.onDelivery = onDelivery;
+      for (const message of early) this.pass(message);
+    });
+    return consumerTag;
+  }
+
+  /** No delivery comes after it resolved. */
+  async cancel(consumerTag: string): Promise<void> {
+    if (this.alive) await this.channel.cancel(consumerTag);
+  }
+
+  /**
+   * Resolves when a quorum queue has taken the acks so far. Of more than 32 in a row those that are still on their way
+   * are forgotten when the channel closes, and their messages delivered again. A new consumer is answered after them; one
+   * of the lowest priority, with a tag that sorts after the first one's, is given what goes back after what that one holds.
+   */
+  async acksTaken(queue: string): Promise<void> {
+    this.flushAcks();
+    if (this.frames < ACKS_AHEAD || !this.alive) return;
+    // Time for what waits behind the first 32: the fewer are on their way, the less the first consumer is given meanwhile.
+    for (let times = 0; times < 3; times++) await this.channel.checkQueue(queue);
+    await this.channel.prefetch(1, false);
+    const options = { consumerTag: `warren-last-${++this.last}`, arguments: { 'x-priority': -1_000 } };
+    await this.channel.consume(queue, () => undefined, options);
+  }
+
+  /** Resolves when the broker has read all acks up to now: it answers what is asked behind them. Rejects when it dies. */
+  async acksAnswered(): Promise<void> {
+    if (!this.alive) return;
+    this.flushAcks();
+    await this.channel.prefetch(this.fetched, false);
+  }
+
+  /** Soon, together with others. False when the channel is dead and the broker will deliver the message again anyway. */
+  ack(deliveryTag: number): boolean {
+    if (!this.alive) return false;
+    this.acks.add(deliveryTag);
+    if (!this.turn) {
+      this.turn = true;
+      this.traffic.settling();
+    }
+    return true;
+  }
+
+  /** Hands a message back. False when the channel is dead, which hands it back as well. */
+  requeue(deliveryTag: number): boolean {
+    if (!this.alive) return false;
+    this.acks.gone(deliveryTag);
+    return this.write(() => this.traffic.requeue(deliveryTag));
+  }
+
+  /** Publishes without a confirm. Throws when the channel is dead or the message cannot be encoded. */
+  publish(message: OutgoingMessage, replyTo?: string): void {
+    this.checkAlive();
+    this.checkUser(message);
+    this.traffic.publish(message, replyTo);
+  }
+
+  /** Publishes on a confirm channel; the number that its confirm will have. Throws when dead or not encodable. */
+  publishConfirmed(message: OutgoingMessage): number {
+    this.checkAlive();
+    this.checkUser(message);
+    this.traffic.publishConfirmed(message, this.published + 1);
+    return ++this.published;
+  }
+
+  /** Closes it; `reason` is what `closed` says. May never settle on a frozen peer: bound the wait. */
+  close(reason?: string): Promise<void> {
+    if (this.alive) {
+      if (reason !== undefined) this.reason = reason;
+      this.flushAcks();
+      this.alive = false;
+      this.traffic.end();
+      this.closing = this.channel.close().catch(() => undefined);
+    }
+    return this.closing ?? Promise.resolve();
+  }
+
+  private trafficOn(plane: DataPlane | undefined): Traffic {
+    const listener = {
+      onDelivery: (message: ReceivedMessage | 'cancelled') => this.deliver(message),
+      onConfirm: (number: number, multiple: boolean, outcome: ConfirmOutcome) => {
+        // What the client library says of publishes when the channel ends is not the broker's word.
+        if (!this.alive) return;
+        for (const { onConfirm } of this.listeners) onConfirm?.(number, multiple, outcome);
+      },
+      atTurnsEnd: () => this.atTurnsEnd(),
+      onDrain: () => {
+        for (const { onDrain } of this.listeners) onDrain?.();
+      },
+    };
+    const number = plane && channelNumber(this.channel);
+    return plane && number !== undefined
+      ? new HotTraffic(plane, number, this.channel, listener)
+      : new ClientTraffic(this.channel, listener);
+  }
+
+  private deliver(message: ReceivedMessage | 'cancelled'): void {
+    if (this.acked && message !== 'cancelled') this.acks.delivered(message.deliveryTag);
+    this.pass(message);
+  }
+
+  private pass(message: ReceivedMessage | 'cancelled'): void {
+    try {
+      this.onDelivery(message);
+    } catch (error) {
+      // What cannot even be taken costs its channel, not the connection.
+      this.reason = describeError(error);
+      void this.close();
+    }
+  }
+
+  // One ack for many messages costs as much as for one, here and at the broker. The first one after a pause leaves at
+  // once; those that follow on its heels wait for each other, but never so long that the broker, which delivers only so
+  // many without an ack, would have to wait for them.
+  private atTurnsEnd(): void {
+    this.turn = false;
+    const rested = performance.now() - this.ackedAt >= ACK_PATIENCE;
+    if (rested || this.acks.size >= this.enough || !this.alive) this.flushAcks();
+    else this.patience ??= setTimeout(() => this.flushAcks(), ACK_PATIENCE);
+  }
+
+  private flushAcks(): void {
+    clearTimeout(this.patience);
+    this.patience = undefined;
+    const now = performance.now();
+    if (now - this.ackedAt > ACKS_APPLIED) this.frames = 0;
+    this.ackedAt = now;
+    this.acks.flush();
+  }
+
+  private checkAlive(): void {
+    if (!this.alive) throw new Error(`the channel is closed (${this.reason})`);
+  }
+
+  // The broker closes the channel for it, and every publish that is not confirmed yet would be in doubt.
+  private checkUser({ properties: { userId } }: OutgoingMessage): void {
+    if (userId === undefined) return;
+    const { user } = this;
+    if (user === undefined || user === userId) return;
+    throw new Error(`userId is '${printable(userId)}', but the user of the connection is another one`);
+  }
+
+  private write(send: () => void): boolean {
+    if (!this.alive) return false;
+    try {
+      send();
+      return true;
+    } catch {
+      // Closing has begun, but the event is still to come.
+      return false;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// Why a connection could not be opened, in one word and one sentence, from the many shapes in which
+// sockets, TLS and the broker say no.
+
+import { isError } from '../errors/is-error.js';
+import { ConnectionLostError, ConnectionRefusedError, RabbitError } from '../errors/errors.js';
+import { replyCodeIn } from '../errors/reply-code.js';
+import { QueueLockedError } from '../errors/topology-errors.js';
+
+/** The error of a failed attempt as one of ours. `label` names the endpoint without its secrets. */
+export function refusal(error: unknown, label: string): RabbitError {
+  if (error instanceof RabbitError) return error;
+  const text = isError(error) ? error.message : String(error);
+  const given = (error as { code?: unknown } | undefined)?.code;
+  return (
+    fromBroker(text, label) ??
+    fromSocket(typeof given === 'string' ? given : '', text, label) ??
+    refused('protocol', `${label} ended the handshake: ${text}`, 'does it speak AMQP 0-9-1?')
+  );
+}
+
+/** What the broker answered, if it was the broker. */
+function fromBroker(text: string, label: string): ConnectionRefusedError | undefined {
+  const reply = replyCodeIn(text);
+  if (/NOT_ALLOWED/.test(text) && /limit/i.test(text)) {
+    return refused(
+      'limit',
+      `${label} is at a limit: ${text}`,
+      'trying again; close connections or channels, or raise the limit',
+    );
+  }
+  if (/ACCESS.REFUSED/.test(text) || reply === 403) {
+    return /vhost|virtual host/i.test(text) && !/Login/i.test(text)
+      ? refused(
+          'vhost',
+          `the user may not use the virtual host of ${label}`,
+          'grant it permissions there (rabbitmqctl set_permissions)',
+        )
+      : refused(
+          'credentials',
+          `${label} does not accept user or password`,
+          'check the URL or the option credentials',
+        );
+  }
+  // The last step of the handshake only opens the virtual host; amqplib drops the broker's words there.
+  if (
+    /NOT_ALLOWED|vhost .* not found|Expected ConnectionOpenOk; got <ConnectionClose/i.test(text) ||
+    reply === 530
+  ) {
+    return refused(
+      'vhost',
+      /not found|refused/.test(text)
+        ? `${label} does not open its virtual host: ${text}`
+        : `${label} has no such virtual host, or the user may not use it`,
+      'create it (rabbitmqctl add_vhost), or grant the user permissions there (rabbitmqctl set_permissions)',
+    );
+  }
+  return undefined;
+}
+
+/** What the socket or TLS reported. */
+function fromSocket(code: string, text: string, label: string): ConnectionRefusedError | undefined {
+  if (/^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO)/.test(code)) {
+    return refused(
+      'tls',
+      `TLS with ${label} failed: ${text}`,
+      'give the CA with tls: { ca }, or check the host name',
+    );
+  }
+  if (/ETIMEDOUT|timeout/i.test(`${code} ${text}`)) {
+    return refused(
+      'timeout',
+      `${label} did not answer in time`,
+      'is something else listening there, or a firewall in between?',
+    );
+  }
+  if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE)$/.test(code)) {
+    return refused(
+      'host',
+      `cannot reach ${label} (${code})`,
+      HOST_HINTS[code] ?? 'is RabbitMQ running there?',
+    );
+  }
+  return undefined;
+}
+
+/** What each of the codes of a socket means. */
+const HOST_HINTS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'no such host name: check its spelling, and the DNS of this machine',
+  EAI_AGAIN: 'the DNS of this machine does not answer',
+  EHOSTUNREACH: 'there is no route to it from this machine',
+  ENETUNREACH: 'there is no route to it from this machine',
+  ECONNREFUSED: 'nothing listens on that port: is RabbitMQ running there?',
+  ECONNRESET: 'the port accepts connections and closes them: is RabbitMQ starting, or does it expect TLS?',
+  EPIPE: 'the port accepts connections and closes them: is RabbitMQ starting, or does it expect TLS?',
+};
+
+function refused(
+  reason: ConnectionRefusedError['reason'],
+  message: string,
+  hint: string,
+): ConnectionRefusedError {
+  return new ConnectionRefusedError(reason, message, hint);
+}
+
+/** Whether trying again without a person's help can succeed: a wrong password stays wrong. */
+export function isPermanent(error: unknown): boolean {
+  if (error instanceof ConnectionLostError || error instanceof QueueLockedError) return false;
+  if (!(error instanceof ConnectionRefusedError)) return error instanceof RabbitError;
+  return error.reason === 'credentials' || error.reason === 'vhost' || error.reason === 'tls';
+}

@@ -1,0 +1,162 @@
+// The connections of a broker object: one that publishes and calls, one that consumes when there are handlers, and one
+// for answers when there are handlers that answer. An answer goes where its request says, and RabbitMQ before 4.3 closes
+// the connection for some addresses that look right; publishes, consumers and answers to others must not suffer for that,
+// so there it has a fourth one, for first answers, from the first such answer on.
+
+import { Attempts } from './connect-attempts.js';
+import { Connection, type ConnectionEvent, type ConnectionState } from './connection.js';
+import { connectionReports } from './connection-log.js';
+import { onWall, type Clock } from '../runtime/clock.js';
+import type { Counters } from '../events/counters.js';
+import { NO_SERVER, type Server } from '../message/direct-reply.js';
+import { describeError, printable } from '../runtime/logger.js';
+import type { Settings } from '../options/settings.js';
+import type { Events } from '../events/emitter.js';
+
+/** What a connection is for; the second half of its name. */
+type Role = 'publish' | 'consume' | 'reply' | 'first-reply';
+
+/** One connection to the broker. */
+export interface ConnectionStatus {
+  /** Its name on the broker: `billing:publish`, `billing:consume`, `billing:reply`. */
+  readonly name: string;
+  readonly state: ConnectionState;
+  /** Whether the broker takes no messages for now (an alarm of memory or disk). */
+  readonly blocked: boolean;
+  /** Since when, in milliseconds since 1970; undefined when it is not blocked. */
+  readonly blockedSince: number | undefined;
+  /** Since when it is not open, in milliseconds since 1970; undefined while it is. */
+  readonly notOpenSince: number | undefined;
+  /** Why it was lost or could not be opened last, without secrets; undefined while it is open. */
+  readonly lastError: string | undefined;
+}
+
+/** What connections are made from. */
+export interface ConnectionsOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly counters: Counters;
+  /** Declares what is wanted in a new life of a connection, before anything else happens there. */
+  readonly prepare: (connection: Connection, lost: Promise<never>) => Promise<void>;
+  /** The broker takes messages again. */
+  readonly onUnblocked: () => void;
+}
+
+/** What happened to a connection that it does not keep itself. Times are of the monotonic clock. */
+interface Past {
+  blockedSince?: number;
+  notOpenSince?: number;
+  lastError?: string;
+  opened: boolean;
+}
+
+/** See the top of the file. */
+export class Connections {
+  readonly publish: Connection;
+  consume: Connection | undefined;
+  /** Also made for publishers: it connects when it is first used. */
+  readonly reply: Connection;
+  /** Connects when it is first used. Its losses are those of strangers, so its state says nothing about health. */
+  readonly firstReply: Connection;
+  private readonly attempts = new Attempts();
+  private answers = false;
+  private readonly past = new Map<Connection, Past>();
+
+  constructor(private readonly options: ConnectionsOptions) {
+    this.publish = this.make('publish', options.prepare);
+    // Answers go where their requests say, to nothing of ours.
+    this.reply = this.make('reply');
+    this.firstReply = this.make('first-reply');
+  }
+
+  /** The broker at the other end, as far as any connection was open. */
+  get server(): Server {
+    const { consume, publish, reply } = this;
+    return [consume, reply, publish].find((one) => one?.server !== NO_SERVER)?.server ?? NO_SERVER;
+  }
+
+  /** From now on there is one for consuming, and when `answers`, one for answers. */
+  forConsuming(answers: boolean): Connection {
+    this.answers = answers;
+    this.consume = this.make('consume', this.options.prepare);
+    return this.consume;
+  }
+
+  /** Resolves when all that are needed are open; see Connection.opened. */
+  async opened(patience: number | undefined): Promise<void> {
+    await Promise.all(this.needed().map((one) => one.opened(patience)));
+  }
+
+  status(): ConnectionStatus[] {
+    return this.needed().map((one) => {
+      const { blockedSince, notOpenSince, lastError } = this.past.get(one) as Past;
+      const { name, state, blocked } = one;
+      const shown = (moment: number | undefined): number | undefined =>
+        moment === undefined ? undefined : onWall(this.options.clock, moment);
+      return {
+        ...{ name, state, blocked, lastError },
+        blockedSince: shown(blockedSince),
+        notOpenSince: shown(notOpenSince),
+      };
+    });
+  }
+
+  /** Closes all. Always settles. */
+  async close(): Promise<void> {
+    const { consume, publish, reply, firstReply } = this;
+    const open = [consume, publish, reply, firstReply].filter((one) => one !== undefined);
+    await Promise.all(open.map((one) => one.close()));
+    // Whoever was told only now how a publish ended gets to act on it before the process may end.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  private needed(): Connection[] {
+    const { consume, publish, reply, answers } = this;
+    return [...(consume ? [consume] : []), publish, ...(answers ? [reply] : [])];
+  }
+
+  private make(role: Role, prepare?: ConnectionsOptions['prepare']): Connection {
+    const { settings, clock, events } = this.options;
+    const { service, connectTimeout, reconnect, url, credentials, tls, heartbeat, logger } = settings;
+    const name = `${service}:${role}`;
+    const report = connectionReports(name, logger, events, clock);
+    const past: Past = { notOpenSince: clock.monotonic(), opened: false };
+    const made = new Connection({
+      ...{ prepare, attempts: this.attempts },
+      ...{ name, connectTimeout, reconnect, url, credentials, tls, heartbeat, clock },
+      onEvent: (event) => {
+        this.note(past, event);
+        report(event);
+        if (event.kind === 'unblocked') this.options.onUnblocked();
+      },
+    });
+    this.past.set(made, past);
+    return made;
+  }
+
+  private note(past: Past, event: ConnectionEvent): void {
+    const { clock, counters } = this.options;
+    switch (event.kind) {
+      case 'open':
+        if (past.opened) counters.reconnects++;
+        past.opened = true;
+        past.notOpenSince = past.lastError = undefined;
+        return;
+      case 'lost':
+        counters.connectionsLost++;
+        past.notOpenSince = clock.monotonic();
+        past.blockedSince = undefined;
+        past.lastError = printable(event.reason);
+        return;
+      case 'refused':
+        past.lastError = printable(describeError(event.error));
+        return;
+      case 'blocked':
+        past.blockedSince ??= clock.monotonic();
+        return;
+      case 'unblocked':
+        past.blockedSince = undefined;
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+import { endpoints, type EndpointOptions } from './endpoints.js';
+import { refusal } from './connect-error.js';
+
+const options = { credentials: undefined, tls: undefined, heartbeat: 10_000 };
+const one = async (url: string, more: Partial<EndpointOptions> = {}) =>
+  (await endpoints({ ...options, url, ...more }))[0];
+
+describe('endpoints', () => {
+  it.each([
+    ['amqp://h', 'amqp://h:5672/', 'h', 5_672, '/', 'guest', 'guest'],
+    ['amqps://h', 'amqps://h:5671/', 'h', 5_671, '/', 'guest', 'guest'],
+    ['amqp://u:p%40%3A%2F@h:1/a%2Fb', 'amqp://h:1/a%2Fb', 'h', 1, 'a/b', 'u', 'p@:/'],
+    ['amqp://u@[::1]/%2f', 'amqp://[::1]:5672/', '::1', 5_672, '/', 'u', ''],
+  ])('%s', async (url, label, hostname, port, vhost, username, password) => {
+    const endpoint = await one(url);
+    expect(endpoint.label).toBe(label);
+    expect(endpoint.connect).toMatchObject({
+      hostname,
+      port,
+      username,
+      password,
+      vhost: encodeURIComponent(vhost),
+      heartbeat: 10,
+    });
+  });
+
+  it('credentials given apart win, and the heartbeat of the URL as well', async () => {
+    const endpoint = await one('amqp://u:p@h?heartbeat=3', {
+      credentials: () => ({ username: 'x', password: 'y' }),
+    });
+    expect(endpoint.connect).toMatchObject({ username: 'x', password: 'y', heartbeat: 3 });
+    expect((await one('amqp://h', { heartbeat: 200 })).connect.heartbeat).toBe(1);
+    expect((await one('amqp://h', { heartbeat: 0 })).connect.heartbeat).toBe(0);
+  });
+
+  it.each([
+    'http://u:s3cr3t@h',
+    'amqp://u:s3cr3t@h:x',
+    'amqp://u:1/s3cr3t@h',
+    'amqp://u:1?s3cr3t@h',
+    'amqp://h/%',
+    'amqp://h?heartbeat=x',
+    'amqp://h?frameMax=big',
+    'amqp://h?hartbeat=5',
+    'amqp://h?frame_max=4096',
+    'amqp:h',
+    'amqp:u:s3cr3t@h',
+    'amqps:/h',
+    '',
+  ])('%s is refused without repeating it', async (url) => {
+    const error = await one(url).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ code: 'WARREN_CONFIG' });
+    expect(inspect(error, { depth: 10 })).not.toContain('s3cr3t');
+  });
+
+  it('takes the limits of the URL, and names the parameter that was meant', async () => {
+    expect((await one('amqp://h/v?frameMax=8192&channelMax=7')).connect).toMatchObject({
+      frameMax: 8_192,
+      channelMax: 7,
+    });
+    await expect(one('amqp://h?frame_max=1')).rejects.toThrow(
+      "url has an unknown parameter 'frame_max' (did you mean frameMax?",
+    );
+  });
+
+  it('what a function says of its failure is told without the password in it', async () => {
+    const url = (): Promise<string> =>
+      Promise.reject(new Error('cannot read amqp://u:s3cret@h/v: no such host'));
+    const failed = endpoints({ ...options, url }).catch((error: Error) => error.message);
+    expect(await failed).toMatch(/cannot read amqp:\/\/….*no such host/);
+    expect(await failed).not.toContain('s3cret');
+  });
+
+  it('a function that fails is a refusal that is tried again', async () => {
+    await expect(
+      endpoints({ ...options, url: () => Promise.reject(new Error('vault')) }),
+    ).rejects.toMatchObject({ reason: 'host' });
+    await expect(endpoints({ ...options, url: [] })).rejects.toMatchObject({ code: 'WARREN_CONFIG' });
+  });
+});
+
+describe('refusal', () => {
+  it.each([
+    ['ENOTFOUND', 'no such host name'],
+    ['EAI_AGAIN', 'DNS'],
+    ['ECONNREFUSED', 'nothing listens on that port'],
+    ['ECONNRESET', 'accepts connections and closes them'],
+    ['EHOSTUNREACH', 'no route'],
+  ])('%s is said as what it is', (code, hint) => {
+    const error = refusal(Object.assign(new Error('x'), { code }), 'amqp://h:5672/');
+    expect(error).toMatchObject({ reason: 'host', hint: expect.stringContaining(hint) });
+    expect(error.message).toContain(`cannot reach amqp://h:5672/ (${code})`);
+  });
+
+  const failed = (message: string, code?: string | number): Error =>
+    Object.assign(new Error(message), { code });
+  it.each([
+    [
+      'credentials',
+      failed(
+        'Handshake terminated by server: 403 (ACCESS-REFUSED) with message "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN."',
+      ),
+    ],
+    [
+      'vhost',
+      failed('Connection closed: 530 (NOT-ALLOWED) with message "NOT_ALLOWED - vhost nope not found"'),
+    ],
+    ['host', failed('connect ECONNREFUSED 127.0.0.1:1', 'ECONNREFUSED')],
+    ['host', failed('getaddrinfo ENOTFOUND x', 'ENOTFOUND')],
+    ['timeout', failed('connect ETIMEDOUT')],
+    ['timeout', failed('connect timeout')],
+    ['tls', failed('self-signed certificate', 'DEPTH_ZERO_SELF_SIGNED_CERT')],
+    ['protocol', failed('Expected ConnectionStart')],
+    ['protocol', failed('Expected ConnectionStart from host403 in 530')],
+  ])('%s', (reason, error) => {
+    expect(refusal(error, 'amqp://h:1/')).toMatchObject({
+      code: 'WARREN_CONNECTION_REFUSED',
+      reason,
+      message: expect.stringContaining('amqp://h:1/'),
+    });
+  });
+});

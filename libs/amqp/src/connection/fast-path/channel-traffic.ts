@@ -1,0 +1,42 @@
+// What goes over a channel for every message, and the two ways it can go: past the client library (hot/), or through
+// its public functions when it is not as we know it.
+
+import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
+
+/** How the broker answered a publish. */
+export type ConfirmOutcome = 'confirmed' | 'nacked';
+
+/** How a consumer is asked for. */
+export interface ConsumeOptions {
+  readonly noAck: boolean;
+  readonly exclusive?: boolean;
+  readonly arguments?: object;
+}
+
+/** Who hears what comes. */
+export interface TrafficListener {
+  /** A message, or that the broker cancelled the consumer. */
+  onDelivery(message: ReceivedMessage | 'cancelled'): void;
+  /** The publish with this number, or all up to it. */
+  onConfirm(number: number, multiple: boolean, outcome: ConfirmOutcome): void;
+  /** The turn ends: what settles its messages is written now. */
+  atTurnsEnd(): void;
+  /** There is room again. */
+  onDrain(): void;
+}
+
+/** The traffic of one channel. What cannot be encoded throws, with nothing sent. */
+export interface Traffic {
+  /** False while the socket's buffer is full. */
+  readonly writable: boolean;
+  consume(queue: string, options: ConsumeOptions): Promise<string>;
+  publish(message: OutgoingMessage, replyTo?: string): void;
+  /** On a confirm channel; `number` counts its publishes from 1. */
+  publishConfirmed(message: OutgoingMessage, number: number): void;
+  ack(deliveryTag: number, multiple: boolean): void;
+  requeue(deliveryTag: number): void;
+  /** Asks for one `atTurnsEnd`. */
+  settling(): void;
+  /** Everything that was written leaves, and nothing comes any more. */
+  end(): void;
+}

@@ -1,0 +1,70 @@
+// The traffic of a channel past the client library, which only asks for the consumer and hears of its cancel.
+
+import type { Channel } from 'amqplib';
+import type { OutgoingMessage } from '../../message/message.js';
+import { received } from './public-path.js';
+import type { ConsumeOptions, Traffic, TrafficListener } from './channel-traffic.js';
+import type { DataPlane } from './fast-path.js';
+
+/** See the top of the file. */
+export class HotTraffic implements Traffic {
+  private attached = false;
+  private ended = false;
+
+  constructor(
+    private readonly plane: DataPlane,
+    private readonly number: number,
+    private readonly channel: Channel,
+    private readonly listener: TrafficListener,
+  ) {}
+
+  get writable(): boolean {
+    return this.plane.writable;
+  }
+
+  async consume(queue: string, options: ConsumeOptions): Promise<string> {
+    if (!this.ended) this.plane.attach(this.number, this.listener, true);
+    this.attached = true;
+    const { consumerTag } = await this.channel.consume(
+      queue,
+      // Deliveries come past the client library. If one does not, it is one all the same.
+      (message) => this.listener.onDelivery(message === null ? 'cancelled' : received(message)),
+      options,
+    );
+    return consumerTag;
+  }
+
+  publish(message: OutgoingMessage, replyTo?: string): void {
+    this.attach();
+    this.plane.publish(this.number, message, replyTo);
+  }
+
+  publishConfirmed(message: OutgoingMessage): void {
+    this.publish(message);
+  }
+
+  ack(deliveryTag: number, multiple: boolean): void {
+    this.plane.ack(this.number, deliveryTag, multiple);
+  }
+
+  requeue(deliveryTag: number): void {
+    this.plane.requeue(this.number, deliveryTag);
+  }
+
+  settling(): void {
+    this.plane.settling(this.listener);
+  }
+
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.plane.detach(this.number);
+  }
+
+  // Not before there is something to hear: whoever declares or looks into queues does that with the client library.
+  private attach(): void {
+    if (this.attached) return;
+    this.attached = true;
+    if (!this.ended) this.plane.attach(this.number, this.listener, false);
+  }
+}

@@ -1,0 +1,223 @@
+import { Duplex } from 'node:stream';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { ChannelModel } from 'amqplib';
+import type { ReceivedMessage } from '../../message/message.js';
+import type { TrafficListener } from './channel-traffic.js';
+import { DataPlane } from './fast-path.js';
+
+const require = createRequire(import.meta.url);
+const library = dirname(require.resolve('amqplib'));
+const { Connection } = require(join(library, 'lib', 'connection.js')) as {
+  Connection: new (stream: Duplex) => FakeConnection;
+};
+const defs = require(join(library, 'lib', 'defs.js')) as {
+  encodeMethod(method: number, channel: number, fields: object): Buffer;
+  encodeProperties(kind: number, channel: number, size: number, fields: object): Buffer;
+};
+
+interface FakeConnection {
+  rest: Buffer;
+  recvFrame(): unknown;
+  stream: unknown;
+}
+
+const DELIVER = 60 * 0x10000 + 60;
+const RETURN = 60 * 0x10000 + 50;
+const ACK = 60 * 0x10000 + 80;
+
+/** The client library's own connection over a stream that the test feeds. */
+function peer(): {
+  model: ChannelModel;
+  feed: (bytes: Buffer) => void;
+  connection: FakeConnection;
+  written: Buffer[];
+} {
+  const written: Buffer[] = [];
+  const stream = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => (written.push(chunk), done()),
+  });
+  const connection = new Connection(stream);
+  return { model: { connection } as never, feed: (bytes) => stream.push(bytes), connection, written };
+}
+
+function listening(): { listener: TrafficListener; heard: unknown[] } {
+  const heard: unknown[] = [];
+  return {
+    heard,
+    listener: {
+      onDelivery: (message) => heard.push(`${(message as ReceivedMessage).content.toString('latin1')}`),
+      onConfirm: (...args) => heard.push(args),
+      atTurnsEnd: () => undefined,
+      onDrain: () => undefined,
+    },
+  };
+}
+
+function content(method: number, channel: number, fields: object, body: string, cut = 1_000): Buffer {
+  const bytes = Buffer.from(body, 'latin1');
+  const frames = [
+    defs.encodeMethod(method, channel, fields),
+    defs.encodeProperties(60, channel, bytes.length, { contentType: 'text/plain', headers: { n: 1 } }),
+  ];
+  for (let at = 0; at < bytes.length; at += cut) {
+    const part = bytes.subarray(at, at + cut);
+    const head = Buffer.from([3, 0, channel, 0, 0, part.length >> 8, part.length & 0xff]);
+    frames.push(head, part, Buffer.from([0xce]));
+  }
+  return Buffer.concat(frames);
+}
+
+const deliver = (tag: number, body: string, channel = 1): Buffer =>
+  content(
+    DELIVER,
+    channel,
+    { consumerTag: 'c', deliveryTag: tag, redelivered: false, exchange: 'e', routingKey: 'k' },
+    body,
+  );
+const ack = (tag: number, multiple: boolean): Buffer =>
+  defs.encodeMethod(ACK, 1, { deliveryTag: tag, multiple });
+
+/** Where the header frame of a delivery begins: behind the frame of its method. */
+const HEADER_AT = 8 + deliver(1, 'x').readUInt32BE(3);
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const wrong = Buffer.from(bytes);
+  wrong[at] ^= 0x80;
+  return wrong;
+}
+
+/** The same delivery, with three bytes more in its body. */
+function longer(bytes: Buffer): Buffer {
+  const body = Buffer.from([3, 0, 1, 0, 0, 0, 4, 1, 2, 3, 4, 0xce]);
+  return Buffer.concat([bytes.subarray(0, bytes.length - 9), body]);
+}
+
+function readAll(connection: FakeConnection): unknown[] {
+  const frames: unknown[] = [];
+  for (let frame = connection.recvFrame(); frame; frame = connection.recvFrame()) frames.push(frame);
+  return frames;
+}
+
+describe('a data plane', () => {
+  afterEach(() => void delete process.env.WARREN_DATA_PLANE);
+
+  it('takes hot frames and leaves all others to the client library, wherever the bytes are cut', () => {
+    const bytes = Buffer.concat([
+      deliver(1, 'one'),
+      deliver(2, ''),
+      ack(3, true),
+      Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]),
+      content(RETURN, 1, { replyCode: 312, replyText: 'x', exchange: 'e', routingKey: 'k' }, 'back'),
+      deliver(3, 'x'.repeat(2_500)),
+      deliver(1, 'of another channel', 2),
+      deliver(4, 'last'),
+      ack(4, false),
+    ]);
+    for (let size = 1; size <= bytes.length; size += size < 40 ? 1 : 97) {
+      const { model, feed, connection } = peer();
+      const plane = DataPlane.on(model) as DataPlane;
+      const { listener, heard } = listening();
+      plane.attach(1, listener, true);
+      const cold: unknown[] = [];
+      for (let at = 0; at < bytes.length; at += size) {
+        feed(bytes.subarray(at, at + size));
+        cold.push(...readAll(connection));
+      }
+      expect(heard).toEqual([
+        ...['one', '', [3, true, 'confirmed'], 'x'.repeat(2_500), 'last'],
+        [4, false, 'confirmed'],
+      ]);
+      const kinds = cold.map((frame) => (frame as { id?: number; channel: number }).id ?? 'other');
+      expect(kinds).toEqual(['other', RETURN, 60, 'other', DELIVER, 60, 'other']);
+    }
+  });
+
+  it('leaves the deliveries of a channel that only publishes to whoever consumes there', () => {
+    const { model, feed, connection } = peer();
+    const plane = DataPlane.on(model) as DataPlane;
+    const { listener, heard } = listening();
+    plane.attach(1, listener, false);
+    feed(Buffer.concat([deliver(1, 'mine'), ack(1, false)]));
+    expect(readAll(connection)).toHaveLength(3);
+    expect(heard).toEqual([[1, false, 'confirmed']]);
+  });
+
+  it('hands broken and oversized frames to the client library, which says what is wrong', () => {
+    for (const broken of [
+      Buffer.from([1, 0, 1, 0, 0, 0, 1, 0, 0]),
+      Buffer.from([1, 0, 1, 0x7f, 0xff, 0xff, 0xff, 0]),
+    ]) {
+      const { model, feed, connection } = peer();
+      const plane = DataPlane.on(model) as DataPlane;
+      plane.attach(1, listening().listener, true);
+      feed(broken);
+      expect(() => connection.recvFrame()).toThrow(/Invalid frame|exceeds/);
+    }
+  });
+
+  it.each<[string, Buffer, RegExp]>([
+    ['a delivery tag of 0', deliver(0, 'x'), /has the tag 0/],
+    ['a delivery tag that is no exact number', flipped(deliver(1, 'x'), 14), /has the tag \d+/],
+    ['a body that is longer than announced', longer(deliver(1, 'x')), /3 bytes longer than announced/],
+    ['a body of 2^56 bytes', flipped(deliver(1, 'x'), HEADER_AT + 12), /a body of \d+ bytes was announced/],
+  ])('ends the connection for %s, with the reason', (_, bytes, reason) => {
+    const { model, feed, connection } = peer();
+    const plane = DataPlane.on(model) as DataPlane;
+    const { listener, heard } = listening();
+    plane.attach(1, listener, true);
+    feed(bytes);
+    expect(() => readAll(connection)).toThrow(reason);
+    expect(heard).toEqual([]);
+  });
+
+  it('writes what one turn brings in one piece, and nothing after its end', async () => {
+    const { model, written } = peer();
+    const plane = DataPlane.on(model) as DataPlane;
+    const message = {
+      exchange: '',
+      routingKey: 'q',
+      content: Buffer.from('1'),
+      mandatory: false,
+      properties: {},
+    };
+    for (let n = 0; n < 10; n++) plane.publish(1, message, undefined);
+    plane.ack(1, 5, true);
+    expect(written).toHaveLength(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(written).toHaveLength(1);
+    plane.end();
+    plane.publish(1, message, undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(written).toHaveLength(1);
+  });
+
+  it('is not there when the client library is not as we know it, or when it is switched off', () => {
+    const changes: ((connection: Record<string, unknown>) => void)[] = [
+      (connection) => (connection.rest = 'text'),
+      (connection) => (connection.stream = {}),
+      (connection) => (connection.recvFrame = undefined),
+      (connection) => (connection.recvFrame = () => false),
+      (connection) => (connection.recvFrame = () => ({ channel: 0 })),
+      (connection) =>
+        (connection.recvFrame = () => {
+          throw new Error('changed');
+        }),
+      (connection) => (connection.frameMax = undefined),
+      (connection) => (connection.recvSinceLastCheck = undefined),
+    ];
+    for (const change of changes) {
+      const { model, connection } = peer();
+      change(connection as never);
+      const before = connection.recvFrame;
+      expect(DataPlane.on(model)).toBeUndefined();
+      expect(connection.recvFrame).toBe(before);
+    }
+    process.env.WARREN_DATA_PLANE = 'amqplib';
+    expect(DataPlane.on(peer().model)).toBeUndefined();
+    delete process.env.WARREN_DATA_PLANE;
+    expect(DataPlane.on(peer().model)).toBeDefined();
+  });
+});

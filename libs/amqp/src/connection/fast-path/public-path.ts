@@ -1,0 +1,85 @@
+// The traffic of a channel through the client library's public functions: slower, and right whatever its version.
+
+import type { Channel, ConfirmChannel, ConsumeMessage, Message } from 'amqplib';
+import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
+import type { ConsumeOptions, Traffic, TrafficListener } from './channel-traffic.js';
+
+/** See the top of the file. */
+export class ClientTraffic implements Traffic {
+  writable = true;
+  private turn: NodeJS.Immediate | undefined;
+
+  constructor(
+    private readonly channel: Channel | ConfirmChannel,
+    private readonly listener: TrafficListener,
+  ) {
+    channel.on('drain', () => {
+      this.writable = true;
+      listener.onDrain();
+    });
+  }
+
+  async consume(queue: string, options: ConsumeOptions): Promise<string> {
+    const { consumerTag } = await this.channel.consume(
+      queue,
+      (message) => this.listener.onDelivery(message === null ? 'cancelled' : received(message)),
+      options,
+    );
+    return consumerTag;
+  }
+
+  publish(message: OutgoingMessage, replyTo?: string): void {
+    const { exchange, routingKey, content } = message;
+    this.writable = this.channel.publish(exchange, routingKey, content, publishOptions(message, replyTo));
+  }
+
+  publishConfirmed(message: OutgoingMessage, number: number): void {
+    const { exchange, routingKey, content } = message;
+    const channel = this.channel as ConfirmChannel;
+    const onAnswer = (error: unknown): void =>
+      this.listener.onConfirm(number, false, error ? 'nacked' : 'confirmed');
+    this.writable = channel.publish(exchange, routingKey, content, publishOptions(message), onAnswer);
+  }
+
+  ack(deliveryTag: number, multiple: boolean): void {
+    this.channel.ack(withTag(deliveryTag), multiple);
+  }
+
+  requeue(deliveryTag: number): void {
+    this.channel.nack(withTag(deliveryTag), false, true);
+  }
+
+  settling(): void {
+    this.turn ??= setImmediate(() => {
+      this.turn = undefined;
+      this.listener.atTurnsEnd();
+    });
+  }
+
+  end(): void {
+    if (!this.turn) return;
+    clearImmediate(this.turn);
+    this.turn = undefined;
+    this.listener.atTurnsEnd();
+  }
+}
+
+/** A message of the client library as ours. */
+export function received({ fields, properties, content }: Message | ConsumeMessage): ReceivedMessage {
+  const { exchange, routingKey, redelivered = false, deliveryTag } = fields;
+  return { content, exchange, routingKey, redelivered, deliveryTag, properties };
+}
+
+function withTag(deliveryTag: number): Message {
+  return { fields: { deliveryTag } } as Message;
+}
+
+function publishOptions({ properties, mandatory }: OutgoingMessage, replyTo?: string): object {
+  return {
+    ...properties,
+    headers: properties.headers ?? {},
+    persistent: undefined,
+    mandatory,
+    ...(replyTo === undefined ? {} : { replyTo }),
+  };
+}

@@ -1,0 +1,172 @@
+// A look into a queue that disturbs nothing: so many messages at most are taken, held unsettled, and go back when
+// the channel closes. Measured, that is the one way back that keeps their order on a quorum queue: a nack moves
+// them to its end, and what basic.get took comes back mixed up. What was handed back once stands in a line of its
+// own there, before all others, and whoever hands back a part of it moves that to its end: so all of it is taken.
+
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { ConnectionLostError } from '../errors/errors.js';
+import { inTime, type Clock } from '../runtime/clock.js';
+import type { ReceivedMessage } from '../message/message.js';
+import type { LiveChannel } from './channel.js';
+
+/** RabbitMQ takes messages back consumer by consumer, in the order of their tags. */
+const TAG = 'warren-window-';
+/** Of several consumers together. What a line of returned messages has beyond that loses its order. */
+const MOST = 20_000;
+/** Silence after which the broker is asked whether the queue is empty. */
+const SILENCE = 250;
+const PATIENCE = 15_000;
+const CLOSE_PATIENCE = 5_000;
+
+/** Messages of one queue, in order, held on one channel. Errors of consume and declare are the client library's. */
+export class Window {
+  /** Taken with next() so far. */
+  taken = 0;
+  private readonly arrived: ReceivedMessage[] = [];
+  private readonly channel: Channel;
+  private end: Error | undefined;
+  private wake: () => void = () => undefined;
+  private settledSingly = false;
+  private closing = false;
+  private capacity = 0;
+  private consumers = 0;
+  private unsettled = 0;
+  /** Whether the message that came last was handed back before. */
+  private returned = false;
+
+  /** `total` are given at most, of which at most `size` are unsettled at any time. */
+  constructor(
+    readonly live: LiveChannel,
+    private readonly queue: string,
+    private readonly clock: Clock,
+    private readonly total: number,
+    readonly size: number,
+  ) {
+    this.channel = live.declaring;
+  }
+
+  /** Begins to take. */
+  async open(): Promise<void> {
+    void this.live.closed.then((reason) =>
+      this.stop(new ConnectionLostError(`the channel was lost: ${reason}`)),
+    );
+    await this.widen(this.size);
+  }
+
+  /** The next message; undefined when all were given, or the queue has no more. Rejects when the channel is lost. */
+  async next(held: number): Promise<ReceivedMessage | undefined> {
+    const until = this.clock.monotonic() + PATIENCE;
+    for (let empty = 0; this.taken < this.total && (this.arrived.length > 0 || held < this.size);) {
+      if (this.end) throw this.end;
+      const message = this.arrived.shift();
+      if (message) {
+        this.taken++;
+        return message;
+      }
+      if (await this.arrival()) continue;
+      // Twice: what was on its way during the first answer is here before the second.
+      empty = (await this.channel.checkQueue(this.queue)).messageCount === 0 ? empty + 1 : 0;
+      if (empty === 2) return undefined;
+      if (this.clock.monotonic() > until) {
+        throw new ConnectionLostError(
+          `queue '${this.queue}' has messages, but the broker delivers none: another consumer may hold them`,
+        );
+      }
+    }
+    return undefined;
+  }
+
+  /** Settles all that were taken up to this one, `count` of them: one frame, one step for the broker. */
+  ackUpTo(deliveryTag: number, count: number): void {
+    this.settle(deliveryTag, count);
+  }
+
+  /** Settles one among others that stay. */
+  ack(deliveryTag: number): void {
+    this.settledSingly = true;
+    this.settle(deliveryTag, 1);
+  }
+
+  /** Hands back what is not settled. Never rejects. */
+  async close(): Promise<void> {
+    if (!this.live.alive) return;
+    this.closing = true;
+    const orderly = inTime(this.clock, CLOSE_PATIENCE, this.hand(), () => new Error('late'));
+    await orderly.catch(() => undefined);
+    // Order is worth some patience, a frozen broker is not.
+    await inTime(this.clock, CLOSE_PATIENCE, this.live.close(), () => new Error('late')).catch(
+      () => undefined,
+    );
+  }
+
+  // A quorum queue takes 32 acks of a channel at a time and forgets the rest if the channel closes meanwhile, so
+  // confirmed messages would come back. A new consumer is answered after all of them.
+  private async hand(): Promise<void> {
+    if (this.capacity === 0 || (this.unsettled === 0 && !this.settledSingly)) return;
+    for (let barrier = this.settledSingly; this.capacity < MOST; barrier = false) {
+      await this.filled();
+      const more = this.returned && this.unsettled === this.capacity;
+      if (!more && !barrier) return;
+      await this.widen(more ? this.capacity : 1);
+    }
+  }
+
+  /** Waits until every consumer has what it may have, or the queue has no more. */
+  private async filled(): Promise<void> {
+    for (let empty = 0; empty < 2 && this.unsettled < this.capacity && !this.end;) {
+      const before = this.unsettled;
+      const { messageCount } = await this.channel.checkQueue(this.queue);
+      empty = messageCount === 0 && this.unsettled === before ? empty + 1 : 0;
+    }
+  }
+
+  private async widen(by: number): Promise<void> {
+    await this.channel.prefetch(by, false);
+    this.capacity += by;
+    const consumerTag = `${TAG}${String.fromCharCode(97 + this.consumers++)}`;
+    await this.channel.consume(this.queue, (message) => this.arrive(message), { noAck: false, consumerTag });
+  }
+
+  private arrive(message: ConsumeMessage | null): void {
+    if (message === null) {
+      this.stop(
+        new ConnectionLostError(`queue '${this.queue}' was deleted, or the node that has it went away`),
+      );
+      return;
+    }
+    const { fields, properties, content } = message;
+    const { exchange, routingKey, redelivered, deliveryTag } = fields;
+    this.unsettled++;
+    this.returned = Number(properties.headers?.['x-delivery-count'] ?? 0) > 0;
+    if (this.closing) return;
+    this.arrived.push({ content, exchange, routingKey, redelivered, deliveryTag, properties });
+    this.wake();
+  }
+
+  private settle(deliveryTag: number, count: number): void {
+    // A dead channel has handed it back already.
+    if (!this.live.alive) return;
+    this.unsettled -= count;
+    const upTo = count > 1;
+    this.channel.ack({ fields: { deliveryTag } } as Parameters<Channel['ack']>[0], upTo);
+  }
+
+  private stop(error: Error): void {
+    this.end ??= error;
+    this.wake();
+  }
+
+  private async arrival(): Promise<boolean> {
+    const came = new Promise<true>((resolve) => (this.wake = () => resolve(true)));
+    let cancel = (): void => undefined;
+    const silence = new Promise<false>((resolve) => {
+      cancel = this.clock.after(SILENCE, () => resolve(false), true);
+    });
+    try {
+      return await Promise.race([came, silence]);
+    } finally {
+      cancel();
+      this.wake = () => undefined;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Clock } from '../runtime/clock.js';
+import type { LiveChannel } from './channel.js';
+import type { Connection } from './connection.js';
+import { ChannelLease, type LeaseOptions } from './recovering-channel.js';
+
+/** A channel; `frozen`: its close is never answered. */
+function channel(frozen = false) {
+  let resolve: (reason: string) => void = () => undefined;
+  const closed = new Promise<string>((settle) => (resolve = settle));
+  const made = {
+    alive: true,
+    closed,
+    end: (reason: string) => {
+      made.alive = false;
+      resolve(reason);
+    },
+    close: () => {
+      if (!frozen) made.end('closed');
+      return frozen ? new Promise<void>(() => undefined) : Promise.resolve();
+    },
+  };
+  return made;
+}
+
+/** A lease whose waits are over as soon as they are asked for, and written down. */
+function lease(channels: ReturnType<typeof channel>[], options: Partial<LeaseOptions> = {}) {
+  const waits: number[] = [];
+  const opened: ReturnType<typeof channel>[] = [];
+  let asked = (): void => undefined;
+  const clock: Clock = {
+    wall: () => 0,
+    monotonic: () => 0,
+    after: (ms, call) => {
+      waits.push(ms);
+      setImmediate(call);
+      return () => undefined;
+    },
+  };
+  const connection = {
+    opened: () => Promise.resolve(),
+    openChannel: () => {
+      const next = channels[opened.length];
+      if (!next) return new Promise(() => asked());
+      opened.push(next);
+      return Promise.resolve(next as unknown as LiveChannel);
+    },
+  } as unknown as Connection;
+  const reconnect = { min: 100, max: 10_000 };
+  const made = new ChannelLease({ connection, kind: 'plain', clock, reconnect, ...options });
+  const used = new Promise<void>((resolve) => (asked = resolve));
+  return { made, waits, opened, used };
+}
+
+describe('a channel that comes back', () => {
+  it('is waited for longer each time that it cannot be set up, and shortly again after it was ready', async () => {
+    const channels = Array.from({ length: 7 }, () => channel());
+    let set = 0;
+    const failing = lease(channels, {
+      // The sixth one gets ready, and dies.
+      setup: () => (++set === 6 ? Promise.resolve() : Promise.reject(new Error('no'))),
+      onReady: (ready) => ready.end('lost'),
+    });
+    failing.made.start();
+    await failing.used;
+    // Closing a channel has a timer too, of 500 ms.
+    const waits = failing.waits.filter((ms) => ms !== 500);
+    expect(waits).toHaveLength(7);
+    waits.slice(0, 5).forEach((ms, n) => {
+      expect(ms).toBeGreaterThanOrEqual(50 * 2 ** n);
+      expect(ms).toBeLessThanOrEqual(100 * 2 ** n);
+    });
+    expect(waits[5]).toBeLessThanOrEqual(50);
+    expect(waits[6]).toBeLessThanOrEqual(100);
+  });
+
+  it('is replaced when it is to be renewed before it is ready: a cancel may come with the consume-ok', async () => {
+    const channels = [channel(), channel()];
+    let ready = (): void => undefined;
+    const second = new Promise<void>((resolve) => (ready = resolve));
+    let set = 0;
+    const { made } = lease(channels, {
+      setup: () => Promise.resolve(set++ === 0 ? made.renew() : undefined),
+      onReady: (one) => one === (channels[1] as unknown) && ready(),
+    });
+    made.start();
+    await second;
+    expect(channels.map(({ alive }) => alive)).toEqual([false, true]);
+  });
+
+  it('is given up when its close is never answered', async () => {
+    const channels = [channel(true), channel()];
+    let ready = (): void => undefined;
+    const both = new Promise<void>((resolve) => (ready = resolve));
+    const { made, opened, waits } = lease(channels, {
+      onReady: (one) => {
+        if (one === (channels[0] as unknown)) made.renew();
+        else ready();
+      },
+    });
+    made.start();
+    await both;
+    expect(opened).toEqual(channels);
+    expect(channels[0].alive).toBe(false);
+    expect(waits).toContain(500);
+    expect(await channels[0].closed).toBe('its end was not confirmed in time');
+  });
+});

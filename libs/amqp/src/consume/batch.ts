@@ -1,0 +1,99 @@
+// Collects deliveries into lists for a handler that works on many at once. A list is complete when it has
+// `size`, or `wait` after its first message; each message still gets an outcome of its own.
+
+import { afterFailure } from '../options/retry-policy.js';
+import { ACK, OPEN, type Verdict } from '../message/verdict.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Delivery } from '../message/delivery.js';
+import type { HandlerRoom } from './step.js';
+import { assertDone } from './pipeline.js';
+import { decodePayload } from './steps/decode.js';
+import { report } from './steps/observe.js';
+import { unfit } from './steps/retry.js';
+import { limited } from './steps/timeout.js';
+
+/** Fills lists. */
+export class Batcher {
+  private list: Delivery[] = [];
+  private cancel: (() => void) | undefined;
+
+  constructor(
+    private readonly size: number,
+    private readonly wait: number,
+    private readonly clock: Clock,
+    private readonly onFull: (list: Delivery[]) => void,
+  ) {}
+
+  add(delivery: Delivery): void {
+    this.list.push(delivery);
+    if (this.list.length >= this.size) this.flush();
+    else this.cancel ??= this.clock.after(this.wait, () => this.flush());
+  }
+
+  /** What was collected so far and not handed out; forgets it. */
+  take(): Delivery[] {
+    this.cancel?.();
+    this.cancel = undefined;
+    return this.list.splice(0);
+  }
+
+  private flush(): void {
+    const list = this.take();
+    if (list.length > 0) this.onFull(list);
+  }
+}
+
+/**
+ * Runs a batch handler on a list: the same checks as the pipeline, each delivery on its own, then one call with those
+ * that can be read. The verdicts are in the order of the list.
+ */
+export function batchPipeline(room: HandlerRoom): (list: readonly Delivery[]) => Promise<Verdict[]> {
+  return async (list) => {
+    const began = room.clock.monotonic();
+    for (const { run } of list) run.beganAt = began;
+    const refused = await Promise.all(list.map((delivery) => admit(room, delivery)));
+    const readable = list.filter((_, index) => refused[index] === undefined);
+    const outcome = await outcomeOf(room, readable);
+    return list.map((delivery, index) => {
+      const verdict = refused[index] ?? outcome(delivery);
+      report(room, delivery, verdict);
+      return verdict;
+    });
+  };
+}
+
+/** Decodes; the verdict when the handler must not see it. */
+async function admit(
+  { plan, settings, outlet }: HandlerRoom,
+  delivery: Delivery,
+): Promise<Verdict | undefined> {
+  const verdict = unfit(delivery, settings);
+  if (verdict) return verdict;
+  try {
+    delivery.payload = await decodePayload(delivery, outlet.codecs, plan.codec, plan.schema);
+    return undefined;
+  } catch (error) {
+    return { kind: 'dead-letter', reason: 'undecodable', error };
+  }
+}
+
+/** Calls the handler; what that means for each of its deliveries that it did not settle itself. */
+async function outcomeOf(
+  room: HandlerRoom,
+  list: readonly Delivery[],
+): Promise<(delivery: Delivery) => Verdict> {
+  if (list.length === 0) return () => ACK;
+  try {
+    const verdict = await call(room, list);
+    return () => verdict;
+  } catch (error) {
+    return (delivery) => afterFailure(room.plan.retry, delivery.attempt, error);
+  }
+}
+
+async function call(room: HandlerRoom, deliveries: readonly Delivery[]): Promise<Verdict> {
+  const { plan } = room;
+  const value = await limited(room, deliveries, async () => plan.registration.handle(deliveries));
+  assertDone(plan, value);
+  return plan.ack === 'manual' ? OPEN : ACK;
+}

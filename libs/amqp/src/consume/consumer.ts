@@ -1,0 +1,408 @@
+// The consumer of one queue, for all its handlers: takes deliveries from its channel, lets so many run at
+// once, and settles each on the channel it came on. It comes back after every loss, with its queue
+// declared again if somebody deleted it.
+
+import { randomUUID } from 'node:crypto';
+import { patience } from '../runtime/clock.js';
+import { ConnectionLostError, RabbitError } from '../errors/errors.js';
+import { onWall } from '../runtime/clock.js';
+import { Delivery } from '../message/delivery.js';
+import { countHeader, HEADER, safeHeaders } from '../message/headers.js';
+import { soon, type Soon } from '../runtime/maybe-promise.js';
+import type { ReceivedMessage } from '../message/message.js';
+import type { LiveChannel } from '../connection/channel.js';
+import type { Connection } from '../connection/connection.js';
+import { placeInStream } from '../connection/stream-end.js';
+import { isPermanent } from '../connection/connect-error.js';
+import { ChannelLease } from '../connection/recovering-channel.js';
+import { declareTemporary } from '../topology/declare.js';
+import { declarePermitted } from '../topology/passive-declare.js';
+import { explain } from '../topology/declare-error.js';
+import { POISON_DELIVERIES } from '../topology/handler-limits.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
+import type { TopologyPlan } from '../topology/plan.js';
+import { queueTypeOf, type BindingSpec } from '../topology/specs.js';
+import { Alone } from './suspect-isolation.js';
+import { Batcher } from './batch.js';
+import {
+  cancelReason,
+  heldTooLong,
+  lossReason,
+  mayBeSlow,
+  stopLate,
+  timesTakenBack,
+} from './consumer-timeout.js';
+import type { Dispatch } from './dispatch.js';
+import { giveUp } from './abort-at-shutdown.js';
+import { Handlers } from './handlers.js';
+import { workOf, type Work } from './keyed-executor.js';
+import { Readiness, type ConsumerStatus } from './readiness.js';
+import type { HandlerRoom } from './step.js';
+import { named } from '../message/message-label.js';
+import { Outcomes } from './outcomes.js';
+import { StreamPosition } from './stream-offset.js';
+import { poison, Suspects } from './suspects.js';
+import { Unsettled } from './unacked.js';
+import type { Watchable, Watched } from './watchdog.js';
+
+/** What a consumer is made from. */
+export interface ConsumerOptions {
+  readonly connection: Connection;
+  /** One per handler, all of the same queue; consumer options are equal in all. */
+  readonly rooms: readonly HandlerRoom[];
+  readonly dispatch: Dispatch;
+  /** What its queue needs on the broker. */
+  readonly topology: TopologyPlan;
+  /** Whether the connection declared everything when it opened. */
+  readonly declared: () => boolean;
+}
+
+/** How long the broker may take to say that it has the acks before the channel closes, in ms. */
+const ACKS_PATIENCE = 1_000;
+
+/** How long the ack of a wait may take before what came from it runs all the same, in ms. */
+const MOVE_PATIENCE = 5_000;
+
+/** See the top of the file. */
+export class Consumer implements Watchable {
+  private readonly plan: HandlerPlan;
+  private readonly room: HandlerRoom;
+  private readonly lease: ChannelLease;
+  private readonly handlers: Handlers;
+  private readonly work: Work;
+  private readonly batcher: Batcher | undefined;
+  private readonly unsettled: Unsettled;
+  private readonly outcomes: Outcomes;
+  private readonly position: StreamPosition;
+  private readonly suspects = new Suspects();
+  private readonly alone: Alone;
+  /** Copies of suspects on their way, whose originals are not acked yet. */
+  private readonly copying = new Set<Promise<void>>();
+  /** Nothing comes back of what the broker forgot, of a stream, and of a queue that ends with its process. */
+  private readonly judges: boolean;
+  private queueName: string;
+  private tag: string | undefined;
+  private lives = 0;
+  private draining = false;
+  private readonly readiness: Readiness;
+  private started: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+
+  constructor(private readonly options: ConsumerOptions) {
+    this.room = options.rooms[0];
+    this.plan = this.room.plan;
+    this.readiness = new Readiness(this.room);
+    this.queueName = this.plan.queue.name;
+    this.handlers = new Handlers(options.rooms, options.dispatch);
+    this.unsettled = new Unsettled(this.forgotten);
+    this.outcomes = new Outcomes(this.room, this.handlers, this.unsettled);
+    this.position = new StreamPosition(this.plan.registration.options.stream !== undefined);
+    this.work = workOf(this.plan, (list) => this.run(list));
+    const { batch } = this.plan;
+    if (batch) {
+      this.batcher = new Batcher(batch.size, batch.wait, this.room.clock, (list) => this.work.push(list));
+    }
+    this.alone = this.runsAlone();
+    const { stream } = this.plan.registration.options;
+    this.judges = !this.forgotten && stream === undefined && !this.plan.queue.temporary;
+    this.lease = new ChannelLease({
+      connection: options.connection,
+      kind: 'plain',
+      clock: this.room.clock,
+      reconnect: this.room.settings.reconnect,
+      setup: (channel) => this.setUp(channel),
+      onReady: () => this.onReady(),
+      onLost: (channel, reason) => this.onLost(channel, reason),
+      onFailed: (error) => this.onFailed(error),
+    });
+  }
+
+  /** Resolves at the first consume-ok; rejects when the broker refuses for good. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.started = { resolve, reject };
+      this.lease.start();
+    });
+  }
+
+  status(): ConsumerStatus {
+    const { queueName: queue } = this;
+    const { since, lastError } = this.readiness;
+    const notReadySince = since === undefined ? undefined : onWall(this.room.clock, since);
+    const ready = this.lease.current !== undefined && !this.draining;
+    const handlers = this.options.rooms.map(({ plan }) => plan.id);
+    return { queue, handlers, ready, notReadySince, lastError, inFlight: this.unsettled.size };
+  }
+
+  watched(): Watched {
+    const { queue, prefetch, registration } = this.plan;
+    const { singleActive, priority, stream } = registration.options;
+    const standby = singleActive === true || queue.arguments['x-single-active-consumer'] === true;
+    return {
+      queue: this.queueName,
+      life: this.status().ready ? this.lives : undefined,
+      delivered: this.unsettled.taken,
+      free: this.unsettled.size < prefetch,
+      mayIdle: standby || priority !== undefined || stream !== undefined,
+      since: this.draining ? undefined : this.readiness.since,
+    };
+  }
+
+  /** Bindings of a queue that goes with this consumer, while it has one. */
+  temporary(): BindingSpec[] {
+    const { queue } = this.plan;
+    if (!queue.temporary || this.lease.current === undefined) return [];
+    const destination = { kind: 'queue' as const, name: this.queueName };
+    return this.options.topology.bindings
+      .filter((binding) => binding.destination.name === queue.name)
+      .map((binding) => ({ ...binding, destination }));
+  }
+
+  overdue(): string | undefined {
+    return this.draining ? undefined : this.readiness.overdue();
+  }
+
+  renew(): void {
+    if (!this.draining) this.lease.renew();
+  }
+
+  /** The broker forgot the messages at delivery: nobody would deliver again what is given up here. */
+  private get forgotten(): boolean {
+    return this.plan.ack === 'none';
+  }
+
+  /**
+   * Whether to say first that nothing more is wanted. A quorum queue loses the order of what it was about to deliver then;
+   * and one with a single active consumer would go on with the next one while messages before those still run here.
+   */
+  private get mayCancel(): boolean {
+    const { queue } = this.plan;
+    if (this.forgotten) return true;
+    if (queue.arguments['x-single-active-consumer'] === true) return false;
+    return queue.temporary || ['classic', 'stream'].includes(queueTypeOf(queue) ?? '');
+  }
+
+  /** No new work; hands back what has not started; waits for the rest until `expired`. Always settles. */
+  async drain(expired: Promise<void>): Promise<void> {
+    if (this.draining) return;
+    this.draining = true;
+    this.readiness.ended();
+    this.started?.reject(
+      new ConnectionLostError(
+        `the broker object was closed before the consumer of '${this.queueName}' was ready`,
+      ),
+    );
+    this.started = undefined;
+    if (!this.forgotten) {
+      // These go back with the channel, which keeps their order: nacked, a quorum queue would move them to its end.
+      const notStarted = [...this.work.stop().flat(), ...(this.batcher?.take() ?? [])];
+      for (const delivery of notStarted) this.unsettled.remove(delivery);
+      for (const delivery of this.alone.stop()) void this.putBack(delivery);
+    }
+    const channel = this.lease.current;
+    if (channel && this.tag !== undefined && this.mayCancel) {
+      await Promise.race([channel.cancel(this.tag).catch(() => undefined), expired]);
+    }
+    await Promise.race([Promise.all([this.work.idle(), this.unsettled.none()]), expired]);
+    await giveUp(this.unsettled, this.queueName, this.room);
+    if (channel && !this.forgotten) await this.acksTaken(channel);
+    await this.lease.close();
+  }
+
+  /** A quorum queue may forget the last acks of a channel that closes: waits until it has them. Bounded. */
+  private async acksTaken(channel: LiveChannel): Promise<void> {
+    const type = queueTypeOf(this.plan.queue);
+    if (type === 'classic' || type === 'stream' || this.plan.queue.temporary) return;
+    await patience(this.room.clock, ACKS_PATIENCE, (over) => {
+      return Promise.race([channel.acksTaken(this.queueName).catch(() => undefined), over]);
+    });
+  }
+
+  private async setUp(channel: LiveChannel): Promise<void> {
+    const { queue, ack, prefetch, consumeArguments } = this.plan;
+    // The connection declared everything when it opened; later lives of the channel may have lost their queue.
+    if (queue.temporary) {
+      this.queueName = `${queue.name}.${randomUUID().slice(0, 8)}`;
+      await declareTemporary(channel.declaring, queue, this.queueName, this.options.topology.bindings);
+    } else if (this.lives > 0 || !this.options.declared()) {
+      await declarePermitted(this.options.connection, this.options.topology);
+    }
+    this.lives++;
+    const place = this.position.unknown(consumeArguments);
+    if (place) {
+      const { connection } = this.options;
+      const look = (on: LiveChannel['declaring']): Promise<number | undefined> =>
+        placeInStream(on, this.queueName, place, this.room.clock);
+      // Without an answer it begins as the broker understands it.
+      this.position.begin(await connection.withChannel(look).catch(() => undefined));
+    }
+    await channel.prefetch(prefetch);
+    try {
+      this.tag = await channel.consume(
+        this.queueName,
+        { noAck: ack === 'none', arguments: this.position.from(consumeArguments) },
+        (message) => this.onMessage(message, channel),
+      );
+    } catch (error) {
+      throw explain(error, { what: 'queue', name: this.queueName, askedBy: queue.askedBy });
+    }
+  }
+
+  private onReady(): void {
+    this.started?.resolve();
+    this.started = undefined;
+    if (!this.draining) this.readiness.ready(this.queueName);
+  }
+
+  private onLost(channel: LiveChannel, why: string): void {
+    const reason = lossReason(why);
+    const late = this.heldTooLong(channel, reason);
+    // What had not started is delivered again; what runs goes on, and finds its channel gone when it settles.
+    this.batcher?.take();
+    if (!this.forgotten) {
+      const isGone = (delivery: Delivery): boolean => this.unsettled.cameOn(delivery, channel);
+      this.work.forget((list) => list.every(isGone));
+      this.alone.forget(isGone);
+      for (const delivery of this.unsettled.deliveries())
+        if (isGone(delivery) && !late.includes(delivery)) this.suspects.excuse(delivery);
+    }
+    this.position.leave(this.unsettled.deliveries());
+    this.unsettled.removeAll(channel, mayBeSlow(reason));
+    if (!this.draining) this.readiness.lost(this.queueName, reason);
+  }
+
+  private onFailed(error: unknown): void {
+    // Only an answer of the broker is final; a connection or channel that went away comes back.
+    const answered = error instanceof RabbitError && isPermanent(error);
+    const final = answered && this.started !== undefined && this.options.connection.state === 'open';
+    this.readiness.failed(this.queueName, error, final);
+    if (!final) return;
+    this.started?.reject(error);
+    this.started = undefined;
+  }
+
+  private onMessage(message: ReceivedMessage | 'cancelled', channel: LiveChannel): void {
+    if (message === 'cancelled') {
+      const { consumerTimeout } = this.room.settings;
+      const own = this.plan.queue.arguments['x-consumer-timeout'];
+      const limit = typeof own === 'number' ? own : consumerTimeout;
+      this.lease.renew(cancelReason([...this.unsettled.deliveries()], this.room.clock.monotonic(), limit));
+      return;
+    }
+    // Given up with its channel: the broker delivers it again, as it does with what a shutdown does not want any more.
+    if (!channel.alive && !this.forgotten) return;
+    const running = this.unsettled.takeBack(message, channel);
+    if (running) return this.tookBack(running, message);
+    this.room.late.arrived(message);
+    const delivery = new Delivery(message, this.queueName, this.outcomes);
+    delivery.run.arrivedAt = this.room.clock.monotonic();
+    this.unsettled.add(delivery, channel);
+    this.position.pass(delivery);
+    const moved = this.room.late.moves.settled(message);
+    if (moved) void this.takeWhen(moved, delivery, channel);
+    else this.takeOrLeave(delivery);
+  }
+
+  /** Those that cost the channel; their handlers are told to stop. */
+  private heldTooLong(channel: LiveChannel, reason: string): readonly Delivery[] {
+    const { clock, logger } = this.room;
+    const held = [...this.unsettled.deliveries()].filter((each) => this.unsettled.cameOn(each, channel));
+    const late = heldTooLong(reason, held, clock.monotonic());
+    for (const delivery of late) {
+      delivery.run.tookBack = (delivery.run.tookBack ?? 0) + 1;
+      stopLate(delivery, this.queueName, clock.monotonic(), logger);
+    }
+    return late;
+  }
+
+  /** A message came back whose handler still runs here: that run settles it, unless it hangs for good. */
+  private tookBack(delivery: Delivery, message: ReceivedMessage): void {
+    const { clock, logger } = this.room;
+    const { run, handler } = delivery;
+    const times = timesTakenBack(delivery.headers, safeHeaders(message.properties.headers));
+    if (times > (run.tookBack ?? 0)) {
+      run.tookBack = times;
+      stopLate(delivery, this.queueName, clock.monotonic(), logger);
+    }
+    run.arrivedAt = clock.monotonic();
+    if ((run.tookBack ?? 0) < POISON_DELIVERIES) return;
+    const error = poison(run.tookBack ?? 0);
+    logger.error(`${handler} did not finish ${named(delivery)}, which is dead-lettered: ${error.message}`);
+    this.outcomes.finish(delivery, { kind: 'dead-letter', reason: 'poison', error });
+  }
+
+  /** Its copy of the wait is not acked yet: a handler that ends the process now would leave both. */
+  private async takeWhen(moved: Promise<void>, delivery: Delivery, channel: LiveChannel): Promise<void> {
+    await patience(this.room.clock, MOVE_PATIENCE, (over) => Promise.race([moved, over]));
+    if (channel.alive || this.forgotten) this.takeOrLeave(delivery);
+  }
+
+  private takeOrLeave(delivery: Delivery): void {
+    if (this.draining && !this.forgotten) this.leave(delivery);
+    else this.take(delivery);
+  }
+
+  private take(delivery: Delivery): void {
+    const suspicion = this.judges ? this.suspects.judge(delivery) : undefined;
+    if (suspicion?.kind === 'suspect') return this.trial(delivery, suspicion.trial);
+    if (suspicion?.kind === 'alone') return this.alone.push(delivery);
+    if (suspicion?.kind === 'guilty') delivery.run.poison = suspicion.error;
+    if (this.batcher) this.batcher.add(delivery);
+    else this.work.push([delivery]);
+  }
+
+  /** To the end of its queue, where it is to run alone; here, if it cannot be sent there. */
+  private trial(delivery: Delivery, trial: number): void {
+    const { logger } = this.room;
+    logger.warn(
+      `${named(delivery)} was redelivered several times without being acked (a process may have crashed on it); from now on it runs alone`,
+    );
+    this.suspects.renewed(delivery);
+    const sending = this.outcomes.suspect(delivery, trial, false).then((sent) => {
+      this.copying.delete(sending);
+      if (!sent) this.alone.push(delivery);
+    });
+    this.copying.add(sending);
+  }
+
+  /** What a shutdown does not begin any more goes back with the channel, unless that would count against it. */
+  private leave(delivery: Delivery): void {
+    if (this.judges && trialOf(delivery) > 0 && !delivery.message.redelivered) void this.putBack(delivery);
+    else this.unsettled.remove(delivery);
+  }
+
+  /** A suspect that was not begun: given back, it would look like one that was. */
+  private async putBack(delivery: Delivery): Promise<void> {
+    if (!(await this.outcomes.suspect(delivery, trialOf(delivery), false))) this.unsettled.remove(delivery);
+  }
+
+  private runsAlone(): Alone {
+    return new Alone({
+      clock: this.room.clock,
+      hold: () => this.work.hold(),
+      release: () => this.work.release(),
+      quiet: () => this.unsettled.quiet(),
+      putAway: async (delivery) => {
+        if (!(await this.outcomes.suspect(delivery, trialOf(delivery), true))) await this.run([delivery]);
+      },
+      settled: async () => {
+        // A copy may be here before its confirm, and the message that it replaces is acked only then.
+        await Promise.all(this.copying);
+        await this.lease.current?.acksAnswered().catch(() => undefined);
+      },
+      leave: (delivery) => void this.putBack(delivery),
+      run: async (delivery) => this.run([delivery]),
+    });
+  }
+
+  private run(list: readonly Delivery[]): Soon<void> {
+    if (this.batcher) {
+      return this.handlers
+        .runBatch(list)
+        .then((verdicts) => list.forEach((each, index) => this.outcomes.finish(each, verdicts[index])));
+    }
+    const [delivery] = list;
+    return soon(this.handlers.run(delivery), (verdict) => this.outcomes.finish(delivery, verdict));
+  }
+}
+
+const trialOf = ({ headers }: Delivery): number => countHeader(headers, HEADER.trial);

@@ -1,0 +1,119 @@
+// `orderBy`: messages with the same key run one after the other, in the order they arrived, those with other keys at
+// the same time. A message takes a place among those that run at once only when its turn has come, so one busy key
+// does not keep the others waiting. Bounded by the prefetch, as everything that waits here.
+
+import type { Delivery } from '../message/delivery.js';
+import { keyOf, type KeyOf } from '../options/order-by.js';
+import { Fifo } from '../runtime/fifo.js';
+import { soon, type Soon } from '../runtime/maybe-promise.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
+import { InFlight } from './concurrency-limiter.js';
+
+type List = readonly Delivery[];
+type Run = (list: List) => Soon<void>;
+
+/** What a consumer gives its deliveries to, in lists: of one, or of a batch. */
+export type Work = Pick<InFlight<List>, 'push' | 'hold' | 'release' | 'stop' | 'forget' | 'idle'>;
+
+/** The room for a handler's work: with an order when it asks for one. `run` must not reject. */
+export function workOf({ concurrency, registration }: HandlerPlan, run: Run): Work {
+  const { orderBy } = registration.options;
+  return orderBy === undefined ? new InFlight(concurrency, run) : new Lanes(concurrency, keyOf(orderBy), run);
+}
+
+interface Turn {
+  readonly key: string | undefined;
+  readonly delivery: Delivery;
+}
+
+/** See the top of the file. Its lists have one delivery each. */
+export class Lanes implements Work {
+  private readonly ready: InFlight<Turn>;
+  /** By key, as long as one of it runs or is about to: those that wait behind it. */
+  private readonly lanes = new Map<string, Fifo<Turn>>();
+  /** Whose turn has come while another one's was being given. */
+  private readonly called = new Fifo<Turn>();
+  private calling = false;
+
+  constructor(
+    limit: number,
+    private readonly keyOf: KeyOf,
+    run: Run,
+  ) {
+    this.ready = new InFlight(limit, ({ key, delivery }) => soon(run([delivery]), () => this.passOn(key)));
+  }
+
+  /** How many keys are under way. */
+  get size(): number {
+    return this.lanes.size;
+  }
+
+  push([delivery]: List): void {
+    const turn = { key: this.read(delivery), delivery };
+    if (turn.key === undefined) return this.ready.push(turn);
+    const behind = this.lanes.get(turn.key);
+    if (behind) {
+      behind.push(turn);
+      return;
+    }
+    this.lanes.set(turn.key, new Fifo());
+    this.ready.push(turn);
+  }
+
+  hold(): void {
+    this.ready.hold();
+  }
+
+  release(): void {
+    this.ready.release();
+  }
+
+  stop(): List[] {
+    const waiting = [
+      ...this.called.take(),
+      ...this.ready.stop(),
+      ...[...this.lanes.values()].flatMap((lane) => lane.take()),
+    ];
+    // As they arrived: a quorum queue delivers again in the order in which messages are handed back.
+    waiting.sort((one, other) => one.delivery.message.deliveryTag - other.delivery.message.deliveryTag);
+    return waiting.map(({ delivery }) => [delivery]);
+  }
+
+  forget(isGone: (list: List) => boolean): void {
+    const gone = ({ delivery }: Turn): boolean => isGone([delivery]);
+    for (const lane of this.lanes.values()) lane.drop(gone);
+    const left: Turn[] = [];
+    this.ready.forget((turn) => gone(turn) && left.push(turn) > 0);
+    for (const { key } of left) this.passOn(key);
+  }
+
+  idle(): Promise<void> {
+    return this.ready.idle();
+  }
+
+  /** The one in front is done, or gone: the next of its key has its turn. */
+  private passOn(key: string | undefined): void {
+    if (key === undefined) return;
+    const next = this.lanes.get(key)?.shift();
+    if (!next) {
+      this.lanes.delete(key);
+      return;
+    }
+    this.called.push(next);
+    if (this.calling) return;
+    this.calling = true;
+    // A loop: a long lane of handlers that are done as soon as they are called would fill the stack.
+    for (let turn = this.called.shift(); turn; turn = this.called.shift()) this.ready.push(turn);
+    this.calling = false;
+  }
+
+  /** A message whose key cannot be told waits for nobody: the step `turn` refuses it. */
+  private read(delivery: Delivery): string | undefined {
+    try {
+      return this.keyOf(delivery);
+    } catch (error) {
+      delivery.run.withoutTurn = error;
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,52 @@
+// From a delivery to its verdict: the steps of order.ts around the handler, put together once per
+// handler at start. A step that has nothing to do for a handler leaves itself out.
+
+import { itemsIn, unrun } from '../message/items.js';
+import { OutcomeSignal, Reject } from '../errors/signals.js';
+import { ACK, OPEN, type Verdict } from '../message/verdict.js';
+import type { Soon } from '../runtime/maybe-promise.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
+import { order } from './pipeline-steps.js';
+import type { HandlerRoom, Run } from './step.js';
+import { lastOf } from '../rpc/server/streamed-reply.js';
+
+/** The whole way of one handler. */
+export function pipeline(room: HandlerRoom): Run {
+  return order.reduceRight<Run>((next, step) => step(room)(next), invoke(room.plan));
+}
+
+/** The innermost: calls the handler; a value is success, a signal an outcome. */
+function invoke(plan: HandlerPlan): Run {
+  const { handle } = plan.registration;
+  const done: Verdict = plan.ack === 'manual' ? OPEN : ACK;
+  const manual = plan.ack === 'manual';
+  const verdict = (value: unknown): Verdict => {
+    assertDone(plan, value);
+    return value === undefined || manual ? done : { kind: 'ack', value };
+  };
+  return (delivery) => {
+    const finish = (value: unknown): Soon<Verdict> => {
+      const items = plan.rpc && itemsIn(value);
+      if (!items) return verdict(value);
+      return delivery.run.streamed ? { kind: 'ack', value: items } : lastOf(items, delivery).then(verdict);
+    };
+    const value: unknown = handle(delivery);
+    return isThenable(value) ? Promise.resolve(value).then(finish) : finish(value);
+  };
+}
+
+/** A signal is no success, nor is work that was returned instead of done. @throws the signal, or Reject */
+export function assertDone({ id, rpc }: HandlerPlan, value: unknown): void {
+  if (value instanceof OutcomeSignal) throw value;
+  const what = unrun(value);
+  // That a function cannot be an answer, its caller learns from the codec.
+  if (what === undefined || (rpc && typeof value === 'function')) return;
+  throw Reject(`${id} returned ${what}, which was never run: its work was not done`);
+}
+
+// Handlers may return promises of any library.
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
+}

@@ -1,0 +1,85 @@
+// Whether a consumer consumes, since when not, and why: kept for status, told as events, and said in the log, where a
+// reason that repeats is said once a minute.
+
+import type { Clock } from '../runtime/clock.js';
+import type { Counters } from '../events/counters.js';
+import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
+import type { Events } from '../events/emitter.js';
+
+/** How a consumer is doing. */
+export interface ConsumerStatus {
+  readonly queue: string;
+  /** What it runs, by the names that logs use: classes and methods. */
+  readonly handlers: readonly string[];
+  /** Whether the broker said consume-ok in this life. */
+  readonly ready: boolean;
+  /** Since when it is not, in milliseconds since 1970; undefined while it is. */
+  readonly notReadySince: number | undefined;
+  /** Why it was lost or cannot consume, without secrets; undefined while it is ready, or as long as nothing failed. */
+  readonly lastError: string | undefined;
+  /** Deliveries that are not settled yet. */
+  readonly inFlight: number;
+}
+
+/** Where it is told. */
+export interface ReadinessRoom {
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly events: Events;
+  readonly logger: BrokerLogger;
+}
+
+const REPEAT_AFTER = 60_000;
+
+/** See the top of the file. */
+export class Readiness {
+  /** Since when the consumer is not ready, by the monotonic clock; undefined while it is. */
+  since: number | undefined;
+  lastError: string | undefined;
+  private saidAt = -Infinity;
+
+  constructor(private readonly room: ReadinessRoom) {
+    this.since = room.clock.monotonic();
+  }
+
+  ready(queue: string): void {
+    this.since = this.lastError = undefined;
+    this.saidAt = -Infinity;
+    this.room.events.emit({ kind: 'consumer-ready', queue });
+  }
+
+  lost(queue: string, reason: string): void {
+    const { clock, counters, events, logger } = this.room;
+    counters.consumersLost++;
+    this.since = clock.monotonic();
+    this.lastError = printable(reason);
+    logger.warn(`the consumer of '${queue}' was lost (${this.lastError}); restarting it`);
+    events.emit({ kind: 'consumer-lost', queue, reason });
+  }
+
+  /** It could not be brought back. `quiet`: somebody else says so. */
+  failed(queue: string, error: unknown, quiet: boolean): void {
+    const { clock, events, logger } = this.room;
+    const text = printable(describeError(error));
+    // What stays the same the watchdog says again, once a minute.
+    if (!quiet && text !== this.lastError) {
+      this.saidAt = clock.monotonic();
+      logger.warn(`cannot consume '${queue}' yet: ${text}; trying again`);
+    }
+    this.lastError = text;
+    events.emit({ kind: 'consumer-failed', queue, error });
+  }
+
+  /** It ends on purpose. */
+  ended(): void {
+    this.since ??= this.room.clock.monotonic();
+  }
+
+  /** Why it has not been ready for a long time, once a minute. */
+  overdue(): string | undefined {
+    const now = this.room.clock.monotonic();
+    if (this.since === undefined || now - Math.max(this.since, this.saidAt) < REPEAT_AFTER) return undefined;
+    this.saidAt = now;
+    return this.lastError ?? 'no answer from the broker';
+  }
+}

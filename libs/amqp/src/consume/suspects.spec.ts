@@ -1,0 +1,68 @@
+import { describe, expect, it } from '@jest/globals';
+import { Delivery } from '../message/delivery.js';
+import { Suspects } from './suspects.js';
+
+const sink = { settle() {}, warn() {} };
+
+function delivery(
+  headers: Record<string, unknown>,
+  { redelivered = true, messageId = 'm', body = 'x' } = {},
+): Delivery {
+  const properties = { headers, messageId };
+  const message = { content: Buffer.from(body), properties, exchange: '', routingKey: 'q', redelivered };
+  return new Delivery(message as never, 'q', sink);
+}
+
+describe('suspects', () => {
+  const kind = (suspects: Suspects, one: Delivery): string => suspects.judge(one).kind;
+
+  it('counts on a first delivery are copies: it runs as any other', () => {
+    const suspects = new Suspects();
+    const first = { redelivered: false };
+    expect(kind(suspects, delivery({ 'x-delivery-count': 99, 'x-acquired-count': 99 }, first))).toBe('none');
+    expect(kind(suspects, delivery({ 'x-warren-trial': 99 }, first))).toBe('alone');
+    expect(delivery({ 'x-warren-attempt': 9 }, first).attempt).toBe(1);
+  });
+
+  it('attempts are believed in a retry for this queue, not in a dead letter that somebody moved', () => {
+    const attempt = (headers: object): number => delivery({ 'x-warren-attempt': 3, ...headers }).attempt;
+    expect(attempt({ 'x-warren-queue': 'q' })).toBe(4);
+    expect(attempt({ 'x-warren-queue': 'other' })).toBe(1);
+    expect(attempt({ 'x-warren-queue': 'q', 'x-warren-reason': 'rejected' })).toBe(1);
+  });
+
+  it('a message that ends each process runs five times: three beside others, two alone', () => {
+    const suspects = (): Suspects => new Suspects();
+    const times = [{}, { 'x-delivery-count': 1 }, { 'x-delivery-count': 2 }, { 'x-acquired-count': 2 }];
+    for (const headers of times) expect(suspects().judge(delivery(headers))).toEqual({ kind: 'none' });
+    for (const name of ['x-delivery-count', 'x-acquired-count'])
+      expect(suspects().judge(delivery({ [name]: 3 }))).toEqual({ kind: 'suspect', trial: 1 });
+    expect(kind(suspects(), delivery({ 'x-warren-trial': 1 }, { redelivered: false }))).toBe('alone');
+    const again = delivery({ 'x-warren-trial': 1, 'x-delivery-count': 1 });
+    expect(suspects().judge(again)).toEqual({ kind: 'suspect', trial: 2 });
+    expect(suspects().judge(delivery({ 'x-warren-trial': 2 }))).toMatchObject({
+      kind: 'guilty',
+      error: { code: 'WARREN_POISON', message: expect.stringContaining('delivered 5 times') },
+    });
+  });
+
+  it('a process that lives on does not count what it lost with its connections', () => {
+    const suspects = new Suspects();
+    for (let count = 1; count < 20; count++) {
+      const one = delivery({ 'x-delivery-count': count });
+      suspects.excuse(one);
+      expect(kind(suspects, delivery({ 'x-delivery-count': count }))).toBe('none');
+    }
+    const other = delivery({ 'x-delivery-count': 5 }, { body: 'y' });
+    expect(kind(suspects, other)).toBe('suspect');
+    const trial = delivery({ 'x-warren-trial': 2 }, { body: 'z' });
+    suspects.excuse(trial);
+    expect([kind(suspects, trial), kind(suspects, trial)]).toEqual(['alone', 'guilty']);
+  });
+
+  it('remembers only so many', () => {
+    const suspects = new Suspects();
+    for (let n = 0; n < 12_000; n++) suspects.excuse(delivery({}, { messageId: String(n) }));
+    expect((suspects as unknown as { excused: Map<string, number> }).excused.size).toBe(10_000);
+  });
+});

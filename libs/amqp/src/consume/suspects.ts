@@ -1,0 +1,89 @@
+// Which messages may have killed a process. A broker counts how often it handed a message out without an outcome, and
+// cannot know whether its handler had begun. So what was handed out often is a suspect, not guilty: it is put at the end
+// of its queue, with a header of ours, and from then on runs alone. Only what comes back from there is a dead letter.
+
+import { createHash } from 'node:crypto';
+import { RabbitError } from '../errors/errors.js';
+import { countHeader, HEADER } from '../message/headers.js';
+import type { Delivery } from '../message/delivery.js';
+import type { ReceivedMessage } from '../message/message.js';
+import { POISON_DELIVERIES, SUSPECT_DELIVERIES } from '../topology/handler-limits.js';
+
+/** What to do with a delivery. */
+export type Suspicion =
+  /** Nothing is known against it. */
+  | { readonly kind: 'none' }
+  /** It goes to the end of its queue, as one that was put there `trial` times. */
+  | { readonly kind: 'suspect'; readonly trial: number }
+  /** Its handler runs while no other one of the queue does. */
+  | { readonly kind: 'alone' }
+  /** It came back again and again: its handler is not called any more. */
+  | { readonly kind: 'guilty'; readonly error: RabbitError };
+
+const NONE: Suspicion = { kind: 'none' };
+const ALONE: Suspicion = { kind: 'alone' };
+
+/** Times that a suspect may run alone. */
+const TRIALS = POISON_DELIVERIES - SUSPECT_DELIVERIES;
+
+/** How many messages are remembered that came back although their handlers harmed nobody. */
+const REMEMBERED = 10_000;
+
+/** See the top of the file. One per consumer. */
+export class Suspects {
+  /** By message: how often it went back because a connection was lost, while this process lived on. */
+  private readonly excused = new Map<string, number>();
+
+  /** What is to be done with a delivery that has just come. */
+  judge(delivery: Delivery): Suspicion {
+    const { headers, message } = delivery;
+    const trial = countHeader(headers, HEADER.trial);
+    // On its first delivery nothing of it came back: counts that stand there are copies, or invented.
+    if (!message.redelivered) return trial > 0 ? ALONE : NONE;
+    const count = Math.max(
+      countHeader(headers, 'x-delivery-count'),
+      // RabbitMQ 4.3 raises only this one when a message was held too long.
+      countHeader(headers, 'x-acquired-count'),
+    );
+    if (trial === 0) {
+      if (count < SUSPECT_DELIVERIES) return NONE;
+      const returns = count - (this.excused.get(keyOf(message)) ?? 0);
+      return returns < SUSPECT_DELIVERIES ? NONE : { kind: 'suspect', trial: 1 };
+    }
+    if (this.excused.delete(keyOf(message))) return ALONE;
+    if (trial < TRIALS) return { kind: 'suspect', trial: trial + 1 };
+    return { kind: 'guilty', error: poison(SUSPECT_DELIVERIES + trial) };
+  }
+
+  /** It went back with its channel, and this process is alive: its handler killed nobody. */
+  excuse({ message }: Delivery): void {
+    const key = keyOf(message);
+    const times = (this.excused.get(key) ?? 0) + 1;
+    this.excused.delete(key);
+    this.excused.set(key, times);
+    if (this.excused.size <= REMEMBERED) return;
+    for (const oldest of this.excused.keys()) {
+      this.excused.delete(oldest);
+      return;
+    }
+  }
+
+  /** A copy of it goes to its queue, of which nothing came back yet. */
+  renewed({ message }: Delivery): void {
+    this.excused.delete(keyOf(message));
+  }
+}
+
+/** Why a message is a dead letter that was handed out so often. */
+export function poison(times: number): RabbitError {
+  return new RabbitError(
+    'WARREN_POISON',
+    `delivered ${times} times without being acked`,
+    'it may have crashed the process; check the handler before you replay it',
+  );
+}
+
+function keyOf({ properties, content, exchange, routingKey }: ReceivedMessage): string {
+  const hash = createHash('sha1').update(content).digest('base64');
+  return `${properties.messageId ?? ''}\0${exchange}\0${routingKey}\0${hash}`;
+}

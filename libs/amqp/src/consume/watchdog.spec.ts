@@ -1,0 +1,68 @@
+// When a consumer is renewed: when the broker says twice that there is none, or gives it nothing although it could take
+// more. Not for a single answer, and not while its handlers are busy.
+import { describe, expect, it } from '@jest/globals';
+import type { Connection } from '../connection/connection.js';
+import { counters } from '../events/counters.js';
+import { SILENT } from '../runtime/logger.js';
+import { Events } from '../events/emitter.js';
+import { Watchdog, type Watched } from './watchdog.js';
+
+/** `answers` of the broker, one for each question; the last one again and again. */
+function watching(answers: { messages: number; consumers: number }[], facts: Partial<Watched> = {}) {
+  const timers: (() => void)[] = [];
+  let asked = 0;
+  let renewed = 0;
+  const watched: Watched = {
+    ...{ queue: 'q', life: 1, delivered: 5, free: true, mayIdle: false, since: undefined },
+    ...facts,
+  };
+  const connection = {
+    ...{ state: 'open', blocked: false },
+    withChannel: (use: (channel: object) => Promise<unknown>) =>
+      use({
+        checkQueue: () => {
+          const { messages, consumers } = answers[Math.min(asked++, answers.length - 1)];
+          return Promise.resolve({ messageCount: messages, consumerCount: consumers });
+        },
+      }),
+  };
+  const watchdog = new Watchdog({
+    ...{ connection: connection as unknown as Connection, every: 1_000, counters: counters() },
+    clock: {
+      ...{ wall: () => 0, monotonic: () => 0 },
+      after: (ms, call) => (ms === 1_000 && timers.push(call), () => undefined),
+    },
+    ...{ events: new Events(SILENT, 'test'), logger: SILENT },
+    consumers: [{ watched: () => watched, overdue: () => undefined, renew: () => void renewed++ }],
+  });
+  watchdog.start();
+  const round = async (): Promise<number> => {
+    timers.shift()?.();
+    for (let n = 0; timers.length === 0 && n < 100; n++)
+      await new Promise((resolve) => setImmediate(resolve));
+    return renewed;
+  };
+  return { round };
+}
+
+const WELL = { messages: 0, consumers: 1 };
+const GONE = { messages: 0, consumers: 0 };
+const IDLE = { messages: 3, consumers: 1 };
+
+describe('a consumer', () => {
+  it('that the broker misses once is left alone, one that it misses twice is renewed', async () => {
+    expect(await watching([GONE, WELL]).round()).toBe(0);
+    expect(await watching([GONE, GONE]).round()).toBe(1);
+    expect(await watching([WELL]).round()).toBe(0);
+  });
+
+  it('that gets nothing from one round to the next, although messages are ready, is renewed', async () => {
+    const { round } = watching([IDLE]);
+    expect([await round(), await round()]).toEqual([0, 1]);
+  });
+
+  it.each([{ free: false }, { mayIdle: true }])('may get nothing when it is %j', async (facts) => {
+    const { round } = watching([IDLE], facts);
+    expect([await round(), await round(), await round()]).toEqual([0, 0, 0]);
+  });
+});

@@ -1,0 +1,101 @@
+// The work of replay and drop in batches that are done or not done: collect, do, take out of the queue. Whoever
+// interrupts it finds each letter in its place or gone, and never both unless the process itself was killed.
+
+import { ConfigError } from '../errors/errors.js';
+import { systemClock } from '../runtime/clock.js';
+import { chosen, choosy, type DeadLetter, type DeadLetterFilter } from './dead-letter.js';
+import { connected, MOST_HELD, Visit, type DeskConnection } from './browse-session.js';
+
+/** What replay and drop have in common. */
+export interface DeadLetterWork extends DeadLetterFilter {
+  /** At most so many. Default: all that are there when it begins. */
+  readonly limit?: number;
+  /** So many at a time, 1 to 1 000. Default 100. After `kill -9` at most these are there twice. */
+  readonly batch?: number;
+  /** Aborting it ends the work after the batch that is under way. */
+  readonly signal?: AbortSignal;
+  /** Called after each batch. */
+  readonly onProgress?: (progress: DeadLetterProgress) => void;
+}
+
+/** How far the work is. */
+export interface DeadLetterProgress {
+  /** Replayed or dropped. */
+  readonly done: number;
+  /** Looked at. */
+  readonly seen: number;
+  /** In the queue when it began. */
+  readonly total: number;
+}
+
+/** What the work came to. */
+export interface DeadLetterResult extends DeadLetterProgress {
+  /** There, but not looked at: the limit was reached, the signal aborted, or 10 000 others were kept. */
+  readonly unseen: number;
+  /** Whether the signal ended it. */
+  readonly interrupted: boolean;
+}
+
+/** Does its part for a batch. What it returns leaves the queue, also when `error` then ends the work. */
+export type BatchWork = (
+  letters: readonly DeadLetter[],
+  visit: Visit,
+) => Promise<{ readonly done: readonly DeadLetter[]; readonly error?: Error }>;
+
+/** Bodies of one batch are in memory together. */
+const BATCH_BYTES = 16 * 1024 * 1024;
+
+/** Goes through the queue once. Rejects with what ended it early; what was not done is in its place then. */
+export async function rounds(
+  where: DeskConnection,
+  queue: string,
+  options: DeadLetterWork,
+  work: BatchWork,
+): Promise<DeadLetterResult> {
+  const size = whole('batch', options.batch ?? 100, 1_000);
+  const limit = options.limit === undefined ? Infinity : whole('limit', options.limit);
+  const wanted = chosen(options, systemClock.wall());
+  const window = choosy(options) ? MOST_HELD : Math.min(size, limit);
+  return connected(where, async (connection) => {
+    const visit = await Visit.begin(connection, { queue, window, signal: options.signal });
+    try {
+      let done = 0;
+      for (let over = false; !over && done < limit;) {
+        const letters = await collect(visit, wanted, Math.min(size, limit - done));
+        if (options.signal?.aborted || letters.length === 0) break;
+        over = letters.length < size && visit.unseen === 0;
+        const result = await work(letters, visit);
+        visit.remove(result.done);
+        done += result.done.length;
+        options.onProgress?.({ done, seen: visit.seen, total: visit.total });
+        if (result.error) throw result.error;
+      }
+      const { seen, unseen, total } = visit;
+      return { done, seen, unseen, total, interrupted: options.signal?.aborted ?? false };
+    } finally {
+      await visit.close();
+    }
+  });
+}
+
+async function collect(
+  visit: Visit,
+  wanted: (letter: DeadLetter) => boolean,
+  most: number,
+): Promise<DeadLetter[]> {
+  const letters: DeadLetter[] = [];
+  for (let bytes = 0; letters.length < most && bytes < BATCH_BYTES;) {
+    const letter = await visit.next();
+    if (!letter) break;
+    if (!wanted(letter)) continue;
+    letters.push(letter);
+    bytes += letter.content.length;
+  }
+  return letters;
+}
+
+/** @throws ConfigError */
+export function whole(name: string, value: number, most = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
+  throw new ConfigError(`${name} must be an integer between 1 and ${most}, but is ${value}`, '');
+}

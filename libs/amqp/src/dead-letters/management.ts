@@ -1,0 +1,87 @@
+// What AMQP cannot say: which dead-letter queues there are. RabbitMQ's management API can, page by page.
+
+import { ConfigError, ConnectionRefusedError } from '../errors/errors.js';
+import { endpoints } from '../connection/endpoints.js';
+import { deskSettings, type DeskConnection } from './browse-session.js';
+
+/** A dead-letter queue and what it holds. */
+export interface DeadQueue {
+  readonly queue: string;
+  readonly messages: number;
+}
+
+const PAGE = 500;
+const TIMEOUT = 10_000;
+
+/** The queues of the virtual host whose names end in `.dead`, by name. */
+export async function deadQueues(
+  options: DeskConnection & { readonly management?: string },
+): Promise<readonly DeadQueue[]> {
+  if (!options.management) {
+    throw new ConfigError(
+      'AMQP cannot list queues',
+      'name a queue, or give the URL of the management API (RABBITMQ_MANAGEMENT_URL)',
+    );
+  }
+  const [first] = await endpoints(deskSettings(options));
+  // The label has it, escaped as a URL wants it.
+  const vhost = new URL(first.label).pathname.slice(1) || '%2F';
+  const found: DeadQueue[] = [];
+  for (let page = 1, pages = 1; page <= pages; page++) {
+    const query = `page=${page}&page_size=${PAGE}&name=%5C.dead%24&use_regex=true&columns=name,messages`;
+    const answer = await ask(options.management, `/api/queues/${vhost}?${query}`);
+    pages = answer.page_count ?? 1;
+    for (const { name, messages } of answer.items ?? []) {
+      found.push({ queue: String(name), messages: Number(messages ?? 0) });
+    }
+  }
+  return found.sort((a, b) => (a.queue < b.queue ? -1 : 1));
+}
+
+interface Answer {
+  readonly page_count?: number;
+  readonly items?: readonly { readonly name: unknown; readonly messages?: unknown }[];
+}
+
+async function ask(management: string, path: string): Promise<Answer> {
+  let target: URL;
+  try {
+    target = new URL(management);
+  } catch {
+    throw new ConfigError(
+      'the URL of the management API is invalid',
+      'write http://user:password@host:15672',
+    );
+  }
+  const user = `${decodeURIComponent(target.username) || 'guest'}:${decodeURIComponent(target.password) || 'guest'}`;
+  const label = `the management API at ${target.host}`;
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, target.origin), {
+      headers: { authorization: `Basic ${Buffer.from(user).toString('base64')}` },
+      signal: AbortSignal.timeout(TIMEOUT),
+    });
+  } catch (error) {
+    throw new ConnectionRefusedError(
+      'host',
+      `cannot reach ${label}`,
+      'is the plugin rabbitmq_management on?',
+      error,
+    );
+  }
+  if (response.status === 401 || response.status === 403) {
+    throw new ConnectionRefusedError(
+      'credentials',
+      `${label} does not accept user or password`,
+      'the user needs the tag management or monitoring',
+    );
+  }
+  if (!response.ok) {
+    throw new ConnectionRefusedError(
+      'protocol',
+      `${label} answers ${response.status}`,
+      'is this the management API of RabbitMQ?',
+    );
+  }
+  return (await response.json()) as Answer;
+}

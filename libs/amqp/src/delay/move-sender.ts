@@ -1,0 +1,200 @@
+// The confirm channel over which messages that waited are moved on. A publish whose confirm does not come holds up
+// nobody: after a few seconds the channel is replaced, and what was unanswered on it is told to be lost.
+//
+// RabbitMQ (seen on 3.10) may refuse or forget everything that a channel publishes to a quorum queue whose leader died,
+// for as long as the channel lives. So a refusal has it replaced as well.
+
+import { describeError } from '../runtime/logger.js';
+import type { OutgoingMessage } from '../message/message.js';
+import type { LiveChannel } from '../connection/channel.js';
+import type { Connection } from '../connection/connection.js';
+import { ChannelLease } from '../connection/recovering-channel.js';
+import type { Clock } from '../runtime/clock.js';
+import { channelRefusal, isToBlame, type ChannelRefusal } from '../publish/channel-close-reason.js';
+import { Confirms, type SendOutcome, type Unconfirmed } from '../publish/confirms.js';
+import type { MoveOutcome, MovingSender } from './moves.js';
+
+/** A confirm that takes longer does not come, in ms. */
+const PATIENCE = 4_000;
+
+/** How long what was sent lately may still be answered before the channel is replaced, in ms. */
+const LAST_ANSWERS = 500;
+
+/** Time between two replacements, in ms: a full queue refuses too, and a new channel is no use there. */
+const REST = 5_000;
+
+const LOOK = 250;
+
+/** What it is made from. */
+export interface MoveSenderOptions {
+  readonly connection: Connection;
+  readonly clock: Clock;
+  readonly reconnect: { readonly min: number; readonly max: number };
+  /** The broker closed the channel because of a publish to this exchange. */
+  readonly onRefused: (refusal: ChannelRefusal) => void;
+}
+
+/** One publish on its way. */
+class Move implements Unconfirmed {
+  returned = false;
+  sentAt = 0;
+  channel: LiveChannel | undefined;
+
+  constructor(
+    readonly message: OutgoingMessage,
+    readonly wanted: () => boolean,
+    private readonly tell: (outcome: MoveOutcome) => void,
+    private readonly over: (move: Move) => void,
+  ) {}
+
+  onOutcome(outcome: SendOutcome): void {
+    if (outcome !== 'lost') return this.ended(outcome);
+    void (this.channel as LiveChannel).closed.then((reason) => {
+      const refusal = channelRefusal(reason);
+      this.ended(refusal && isToBlame(refusal, this.message) ? 'refused' : 'lost');
+    });
+  }
+
+  ended(outcome: MoveOutcome): void {
+    this.over(this);
+    this.tell(outcome);
+  }
+}
+
+/** See the top of the file. */
+export class MoveSender implements MovingSender {
+  private readonly lease: ChannelLease;
+  private confirms: Confirms | undefined;
+  private waiting: Move[] = [];
+  /** In the order of sending. */
+  private readonly sent = new Set<Move>();
+  private suspect = false;
+  private replacing: number | undefined;
+  private replacedAt = -Infinity;
+  private unblockedAt = -Infinity;
+  private cancel: (() => void) | undefined;
+  private closed = false;
+  private idle: (() => void) | undefined;
+
+  constructor(private readonly options: MoveSenderOptions) {
+    const { connection, clock, reconnect } = options;
+    this.lease = new ChannelLease({
+      ...{ connection, clock, reconnect, kind: 'confirm' },
+      onReady: (channel) => {
+        this.confirms = new Confirms(channel);
+        this.suspect = false;
+        this.replacing = undefined;
+        this.flush();
+      },
+      onLost: (_channel, reason) => {
+        this.confirms = undefined;
+        const refusal = channelRefusal(reason);
+        if (refusal) options.onRefused(refusal);
+      },
+    });
+  }
+
+  /** Not sent, or not answered. */
+  get size(): number {
+    return this.waiting.length + this.sent.size;
+  }
+
+  send(message: OutgoingMessage, wanted: () => boolean, tell: (outcome: MoveOutcome) => void): void {
+    if (this.closed) return;
+    this.lease.start();
+    this.waiting.push(new Move(message, wanted, tell, (move) => this.over(move)));
+    this.flush();
+  }
+
+  /** Sends what waits, if it may. */
+  flush(): void {
+    const { connection, clock } = this.options;
+    if (connection.blocked) return;
+    while (this.waiting.length > 0 && this.confirms && this.replacing === undefined) {
+      const waiting = this.waiting;
+      this.waiting = [];
+      for (const move of waiting) this.go(move, this.confirms, clock.monotonic());
+    }
+    this.look();
+  }
+
+  /** The broker takes messages again. */
+  unblocked(): void {
+    this.unblockedAt = this.options.clock.monotonic();
+    this.flush();
+  }
+
+  /** Sends nothing more, waits for what is on its way until `expired`, and closes. Always settles. */
+  async close(expired: Promise<void>): Promise<void> {
+    this.closed = true;
+    this.waiting = [];
+    const open = this.options.connection.state === 'open' && !this.options.connection.blocked;
+    if (open && this.sent.size > 0) {
+      await Promise.race([new Promise<void>((resolve) => (this.idle = resolve)), expired]);
+    }
+    this.cancel?.();
+  }
+
+  /** After all others: what was moved must be acked first. */
+  async end(): Promise<void> {
+    this.cancel?.();
+    await this.lease.close();
+  }
+
+  private go(move: Move, confirms: Confirms, now: number): void {
+    if (!move.wanted()) return;
+    const channel = this.lease.current as LiveChannel;
+    try {
+      confirms.send(move);
+      move.channel = channel;
+      move.sentAt = now;
+      this.sent.add(move);
+    } catch (error) {
+      move.ended(channel.alive ? { refused: describeError(error) } : 'lost');
+    }
+  }
+
+  private over(move: Move): void {
+    this.sent.delete(move);
+    if (this.sent.size === 0) this.idle?.();
+    if (this.replacing !== undefined) this.look();
+  }
+
+  /** One refused a message. */
+  doubt(): void {
+    this.suspect = true;
+    this.look();
+  }
+
+  /** Looks whether the channel does its duty, for as long as something is on its way. */
+  private look(): void {
+    this.cancel?.();
+    this.cancel = undefined;
+    const { clock, connection } = this.options;
+    if (!this.confirms || (this.sent.size === 0 && !this.suspect)) return;
+    const now = clock.monotonic();
+    if (!connection.blocked && this.replacing === undefined && this.mustReplace(now)) this.replacing = now;
+    if (this.replacing !== undefined && this.mayReplace(now, this.replacing)) {
+      this.replacedAt = now;
+      this.confirms = undefined;
+      return this.lease.renew();
+    }
+    this.cancel = clock.after(LOOK, () => this.look());
+  }
+
+  private mustReplace(now: number): boolean {
+    if (this.suspect) {
+      if (now - this.replacedAt >= REST) return true;
+      if (this.sent.size === 0) this.suspect = false;
+    }
+    const [oldest] = this.sent;
+    return oldest !== undefined && now - Math.max(oldest.sentAt, this.unblockedAt) >= PATIENCE;
+  }
+
+  /** What was sent lately has been answered, or had the time for it. */
+  private mayReplace(now: number, since: number): boolean {
+    if (now - since >= LAST_ANSWERS) return true;
+    for (const { sentAt } of this.sent) if (now - sentAt < PATIENCE / 2) return false;
+    return true;
+  }
+}

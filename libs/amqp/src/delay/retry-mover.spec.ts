@@ -1,0 +1,70 @@
+// How many wait queues a process takes messages from, and for how long it holds one.
+import { describe, expect, it } from '@jest/globals';
+import type { LiveChannel } from '../connection/channel.js';
+import type { Connection } from '../connection/connection.js';
+import { SILENT } from '../runtime/logger.js';
+import { settings } from '../options/settings.js';
+import type { ReceivedMessage } from '../message/message.js';
+import { HEADER } from '../message/headers.js';
+import { RetryMover } from './retry-mover.js';
+
+function moving(consumerTimeout: number) {
+  const consumers: ((message: ReceivedMessage) => void)[] = [];
+  const clock = {
+    ...{ wall: () => 0, monotonic: () => 0 },
+    after: () => () => undefined,
+  };
+  const openChannel = (): Promise<LiveChannel> => {
+    const channel = {
+      ...{
+        alive: true,
+        closed: new Promise(() => undefined),
+        close: () => Promise.resolve(),
+        end: () => undefined,
+      },
+      declaring: { checkQueue: () => Promise.resolve({ messageCount: 0 }) },
+      ...{ prefetch: () => Promise.resolve(), listen: () => undefined },
+      consume: (_queue: string, _options: object, tell: (message: ReceivedMessage) => void) =>
+        Promise.resolve(consumers.push(tell)),
+    };
+    return Promise.resolve(channel as unknown as LiveChannel);
+  };
+  const connection = { state: 'open', opened: () => Promise.resolve(), openChannel } as unknown as Connection;
+  const mover = new RetryMover({
+    ...{ connection, clock, destinations: {} as never, late: {} as never },
+    settings: settings({ service: 's', logger: SILENT, consumerTimeout }),
+  });
+  return { mover, consumers };
+}
+
+describe('what moves retries on', () => {
+  it('takes messages from 200 queues at most: each costs a channel', () => {
+    const { mover } = moving(0);
+    for (let step = 1; step <= 300; step++) mover.hold({ step, back: { kind: 'retry' } });
+    expect(mover.status().queues).toHaveLength(200);
+  });
+
+  it.each([
+    [30 * 60_000, 5 * 60_000],
+    [60_000, 20_000],
+    [0, 5 * 60_000],
+  ])(
+    'with a consumer timeout of %d ms holds nothing for longer than %d ms',
+    async (consumerTimeout, most) => {
+      /** What it says of a message that is due in so many ms. */
+      const withOneDueIn = async (left: number): Promise<object> => {
+        const { mover, consumers } = moving(consumerTimeout);
+        mover.hold({ step: 3_600_000, back: { kind: 'retry' } });
+        while (consumers.length === 0) await new Promise((resolve) => setImmediate(resolve));
+        consumers[0]({
+          ...{ content: Buffer.alloc(0), exchange: '', routingKey: 'q', redelivered: true, deliveryTag: 1 },
+          properties: { messageId: 'm', headers: { [HEADER.due]: left } },
+        });
+        return mover.status();
+      };
+      expect(await withOneDueIn(most)).toMatchObject({ messages: 1, nextDue: most });
+      // Given back, and taken again shortly before it is due.
+      expect(await withOneDueIn(most + 1)).toMatchObject({ messages: 0, nextDue: most + 1 });
+    },
+  );
+});

@@ -1,0 +1,220 @@
+// Moves messages on when their wait is over: takes them from the wait queues of this service, holds them until they are
+// due, publishes them to where they belong. The broker does the same by itself, later and with less care: it is there
+// for what waits while no process of the service is.
+//
+// It lives on the connection that publishes: while the broker blocks that one, nothing could be moved anyway.
+
+import { HEADER } from '../message/headers.js';
+import { onWall, type Clock } from '../runtime/clock.js';
+import type { Settings } from '../options/settings.js';
+import type { OutgoingMessage } from '../message/message.js';
+import type { WayBack } from '../message/retry-return.js';
+import type { Connection } from '../connection/connection.js';
+import type { LateRetries } from '../events/late-retries.js';
+import { waitName } from '../topology/wait-queues.js';
+import type { Destinations } from '../publish/exchange-cache.js';
+import { MoveSender } from './move-sender.js';
+import { Moves } from './moves.js';
+import { waitConsumer } from './wait-consumer.js';
+import { WaitHolder } from './wait-holder.js';
+
+/** What it is made from. */
+export interface RetryMoverOptions {
+  readonly connection: Connection;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly destinations: Destinations;
+  readonly late: LateRetries;
+}
+
+/** A wait and what is behind it. */
+export interface Wait {
+  readonly step: number;
+  readonly back: WayBack;
+}
+
+/** What waits, as far as this process knows. */
+export interface WaitingStatus {
+  /** Messages that this process holds until they are due. */
+  readonly messages: number;
+  /** When the next of them is due, in milliseconds since 1970; undefined when there is none. */
+  readonly nextDue: number | undefined;
+  /** Queues in which messages wait and from which this process moves them on. */
+  readonly queues: readonly string[];
+}
+
+/** Each takes a channel. What waits in further queues is handed over by the broker. */
+const HOLDERS_MOST = 200;
+
+/** Nothing is held longer than this, in ms, and never longer than a third of what the broker allows. */
+const HOLD_MOST = 5 * 60_000;
+
+/** How often wait queues that were not there are looked for, in ms. */
+const PROBE_EVERY = 30_000;
+
+/** How often it is compared what waits with what comes, in ms. */
+const CHECK_EVERY = 10_000;
+
+/** A queue that gave nothing for this long, beyond its wait, need not be compared. */
+const IDLE = 60_000;
+
+/** What is on its way gets this long to be confirmed at the end, in ms. */
+const LAST_CONFIRMS = 2_000;
+
+interface Holder extends Wait {
+  readonly holder: WaitHolder;
+  /** Messages that had come at the last comparison, when messages waited although it was hungry. */
+  stuckAt: number | undefined;
+}
+
+/** See the top of the file. */
+export class RetryMover {
+  private readonly sender: MoveSender;
+  private readonly moves: Moves;
+  private readonly holders = new Map<string, Holder>();
+  private expected: readonly Wait[] = [];
+  private timers: (() => void)[] = [];
+  private checking = false;
+  private closed = false;
+
+  constructor(private readonly options: RetryMoverOptions) {
+    const { connection, clock, settings, destinations, late } = options;
+    const { reconnect, logger } = settings;
+    this.sender = new MoveSender({
+      ...{ connection, clock, reconnect },
+      onRefused: (refusal) => destinations.refused(refusal),
+    });
+    this.moves = new Moves({
+      ...{ clock, late, logger, underWay: late.moves },
+      sender: this.sender,
+      targets: destinations,
+    });
+  }
+
+  /** How things stand. */
+  status(): WaitingStatus {
+    const { clock } = this.options;
+    let [messages, next] = [0, Infinity];
+    for (const { holder } of this.holders.values()) {
+      messages += holder.size;
+      next = Math.min(next, holder.nextDue ?? Infinity);
+    }
+    const nextDue = next === Infinity ? undefined : onWall(clock, next);
+    return { messages, nextDue, queues: [...this.holders.keys()] };
+  }
+
+  /** Moves on what waits there, from now on. The queue has just been declared. */
+  hold({ step, back }: Wait): void {
+    const { settings, clock, connection } = this.options;
+    const name = waitName(settings.service, step, back);
+    if (this.closed || back.kind === 'broadcast' || this.holders.has(name)) return;
+    if (this.holders.size >= HOLDERS_MOST) return;
+    const consuming = { ...{ connection, clock, logger: settings.logger, reconnect: settings.reconnect } };
+    const onGone = (missing: boolean): void => this.gone(name, { step, back }, holder, missing);
+    const holder = new WaitHolder({
+      ...{ step, clock, holdMost: holdMost(settings) },
+      consumer: (events) => waitConsumer(name, { ...consuming, onGone }, events),
+      move: (held) => this.moves.move(held, back),
+    });
+    this.holders.set(name, { step, back, holder, stuckAt: undefined });
+    holder.start();
+    if (!this.checking) {
+      this.checking = true;
+      this.every(CHECK_EVERY, () => this.check());
+    }
+  }
+
+  /** Looks for queues that earlier lives or other instances of the service may have left, now and then. */
+  expect(waits: readonly Wait[]): void {
+    this.expected = waits.filter(({ back }) => back.kind !== 'broadcast').slice(0, HOLDERS_MOST);
+    if (this.expected.length === 0) return;
+    this.probe();
+    this.every(PROBE_EVERY, () => this.probe());
+  }
+
+  /** The broker takes messages again. */
+  flush(): void {
+    this.sender.unblocked();
+  }
+
+  /** Gives back what it holds, when what is being moved has arrived or `expired`. Always settles. */
+  async close(expired: Promise<void>): Promise<void> {
+    this.closed = true;
+    for (const cancel of this.timers) cancel();
+    const patience = new Promise<void>((resolve) => {
+      this.timers.push(this.options.clock.after(LAST_CONFIRMS, resolve, true));
+    });
+    await this.sender.close(Promise.race([expired, patience]));
+    await Promise.all([...this.holders.values()].map(({ holder }) => holder.close()));
+    await this.sender.end();
+    for (const cancel of this.timers) cancel();
+  }
+
+  private gone(name: string, wait: Wait, holder: WaitHolder, missing: boolean): void {
+    if (this.holders.get(name)?.holder === holder) this.holders.delete(name);
+    void holder.close();
+    const { destinations } = this.options;
+    if (!missing || !destinations.isWaiting(wait.step, wait.back)) return;
+    // It may have been declared again in this very moment; if it was not, the next one who needs it declares it.
+    destinations.forgetWait(wait.step, wait.back);
+    this.hold(wait);
+  }
+
+  private probe(): void {
+    for (const wait of this.expected) {
+      const name = waitName(this.options.settings.service, wait.step, wait.back);
+      if (!this.holders.has(name)) this.ask(name, wait);
+    }
+  }
+
+  /** A queue that is not there hands the question back; to look for it would cost a channel and a line of its log. */
+  private ask(name: string, wait: Wait): void {
+    const question: OutgoingMessage = {
+      ...{ exchange: '', routingKey: name, content: Buffer.alloc(0), mandatory: true },
+      properties: { deliveryMode: 1, headers: { [HEADER.probe]: true } },
+    };
+    this.sender.send(
+      question,
+      () => !this.closed,
+      (answer) => answer === 'confirmed' && this.hold(wait),
+    );
+  }
+
+  // RabbitMQ may forget acks of a channel when the leader of the queue dies, and then believes that this consumer has
+  // all it may have.
+  private check(): void {
+    const { connection, clock } = this.options;
+    if (connection.state !== 'open') return;
+    const now = clock.monotonic();
+    const looked = [...this.holders].filter(([, { holder, step, stuckAt }]) => {
+      return holder.hungry && (stuckAt !== undefined || now - holder.takenAt < step + IDLE);
+    });
+    if (looked.length === 0) return;
+    const checked = connection.withChannel(async (channel) => {
+      for (const [name, one] of looked) {
+        const before = one.holder.taken;
+        const { messageCount } = await channel.checkQueue(name);
+        if (messageCount === 0 || one.holder.taken !== before || !one.holder.hungry) one.stuckAt = undefined;
+        else if (one.stuckAt === before) one.holder.renew();
+        else one.stuckAt = before;
+      }
+    });
+    // A queue that is gone is noticed by its consumer, a lost connection by all.
+    checked.catch(() => undefined);
+  }
+
+  private every(ms: number, work: () => void): void {
+    const place = this.timers.length;
+    const next = (): void => {
+      this.timers[place] = this.options.clock.after(ms, () => {
+        work();
+        if (!this.closed) next();
+      });
+    };
+    next();
+  }
+}
+
+function holdMost({ consumerTimeout }: Settings): number {
+  return consumerTimeout === 0 ? HOLD_MOST : Math.min(HOLD_MOST, consumerTimeout / 3);
+}

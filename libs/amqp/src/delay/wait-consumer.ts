@@ -1,0 +1,65 @@
+// The consumer of one wait queue. It has a channel of its own, since closing that is the one way to hand messages back
+// that keeps their order.
+
+import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
+import { HEADER } from '../message/headers.js';
+import { AccessRefusedError, TopologyMissingError } from '../errors/topology-errors.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Connection } from '../connection/connection.js';
+import type { LiveChannel } from '../connection/channel.js';
+import { ChannelLease } from '../connection/recovering-channel.js';
+import { explain } from '../topology/declare-error.js';
+import { HELD_MOST, type WaitConsumer, type WaitConsumerEvents } from './wait-holder.js';
+
+/** What consumers of wait queues are made from. */
+export interface WaitConsumerOptions {
+  readonly connection: Connection;
+  readonly clock: Clock;
+  readonly reconnect: { readonly min: number; readonly max: number };
+  readonly logger: BrokerLogger;
+  /** The queue is missing, or not to be read. */
+  readonly onGone: (missing: boolean) => void;
+}
+
+/** Consumes `queue`. */
+export function waitConsumer(
+  queue: string,
+  options: WaitConsumerOptions,
+  events: WaitConsumerEvents,
+): WaitConsumer {
+  const asked = { what: 'queue', name: queue, askedBy: 'what moves retries on' } as const;
+  const onMessage = (
+    message: Parameters<WaitConsumerEvents['onMessage']>[0] | 'cancelled',
+    channel: LiveChannel,
+  ) => {
+    if (message === 'cancelled') lease.renew();
+    else if (message.properties.headers?.[HEADER.probe] !== undefined) channel.ack(message.deliveryTag);
+    else events.onMessage(message, channel);
+  };
+  const lease = new ChannelLease({
+    ...options,
+    kind: 'plain',
+    setup: async (channel) => {
+      try {
+        const { messageCount } = await channel.declaring.checkQueue(queue);
+        await channel.prefetch(HELD_MOST);
+        events.onOpen(messageCount);
+        await channel.consume(queue, { noAck: false, arguments: {} }, (message) =>
+          onMessage(message, channel),
+        );
+      } catch (error) {
+        throw explain(error, asked);
+      }
+    },
+    onLost: (channel) => events.onLost(channel),
+    onFailed: (error) => {
+      const refused = error instanceof AccessRefusedError;
+      if (refused) {
+        const text = printable(describeError(error));
+        options.logger.warn(`messages in '${queue}' will be delivered late, by the broker alone: ${text}`);
+      }
+      if (refused || error instanceof TopologyMissingError) options.onGone(!refused);
+    },
+  });
+  return lease;
+}

@@ -1,0 +1,110 @@
+// JavaScript can throw anything: text, nothing, an error with an object for a message, a Proxy that throws
+// when it is looked at. Whatever it is must end as a counted failure with readable facts.
+
+import { isError } from './is-error.js';
+import { describeError } from '../runtime/logger.js';
+
+/** What was thrown, as text. Every field is there. */
+export interface ThrownFacts {
+  readonly name: string;
+  readonly message: string;
+  /** Empty when there is none. */
+  readonly stack: string;
+}
+
+/** The thrown value itself, or an error in its place when even asking for its class throws. */
+export function approachable(thrown: unknown): unknown {
+  try {
+    void (thrown instanceof Error);
+    return thrown;
+  } catch {
+    return new Error('a value that cannot be inspected was thrown');
+  }
+}
+
+/** Facts of something approachable. Never throws. */
+export function thrownFacts(thrown: unknown): ThrownFacts {
+  if (!isError(thrown)) return { name: typeof thrown, message: describeError(thrown), stack: '' };
+  return {
+    name: className(thrown),
+    message: textOf(() => thrown.message),
+    stack: stackOf(thrown),
+  };
+}
+
+/** So many causes behind an error are told. */
+const CAUSES = 5;
+
+function stackOf(error: Error): string {
+  const stacks = [textOf(() => error.stack)];
+  let cause = read(() => error.cause);
+  // A cause may be its own cause.
+  while (read(() => isError(cause)) === true && stacks.length <= CAUSES) {
+    const present = cause as Error;
+    stacks.push(textOf(() => present.stack));
+    cause = read(() => present.cause);
+  }
+  return stacks.join('\ncaused by ');
+}
+
+/** What was thrown instead of an error, for somebody who has no log to look into. Never throws. */
+export function thrownValue(thrown: unknown): {
+  name: string;
+  message: string;
+  data?: Record<string, unknown>;
+} {
+  const name = thrown === null ? 'null' : typeof thrown;
+  if (typeof thrown === 'string') return { name, message: thrown };
+  if (typeof thrown !== 'object' || thrown === null)
+    return { name, message: `the handler threw ${describeError(thrown)}` };
+  const message = read(() => (thrown as { message?: unknown }).message);
+  const data = ownFields(thrown, (key) => key === '__proto__');
+  const isEmpty = Object.keys(data).length === 0;
+  return {
+    name,
+    message:
+      typeof message === 'string'
+        ? message
+        : `the handler threw an object without a message${isEmpty ? '' : ': see its data'}`,
+    ...(isEmpty ? {} : { data }),
+  };
+}
+
+/** Own fields that can travel as JSON. One that cannot must not cost the others. */
+export function ownFields(from: object, isLeftOut: (key: string) => boolean): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const key of (read(() => Object.keys(from)) ?? []) as string[]) {
+    const value = read(() => (from as Record<string, unknown>)[key]);
+    if (!isLeftOut(key) && travels(value)) fields[key] = value;
+  }
+  return fields;
+}
+
+function travels(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function read(get: () => unknown): unknown {
+  try {
+    return approachable(get());
+  } catch {
+    return undefined;
+  }
+}
+
+// Text is the rule; an object in its place is shown as what it holds.
+function textOf(get: () => unknown): string {
+  const value = read(get);
+  if (typeof value === 'string') return value;
+  return value === undefined ? '' : describeError(value);
+}
+
+// Most error classes never set `name`; their class says more than "Error".
+function className(thrown: Error): string {
+  const name = textOf(() => thrown.name) || 'Error';
+  return name === 'Error' ? textOf(() => thrown.constructor.name) || name : name;
+}

@@ -1,0 +1,114 @@
+// Error classes that both sides of a call know: they travel with their fields, unmasked, and are caught at the
+// caller as what they were. Only what was registered is ever built; a reply cannot name a class of its choice.
+
+import { isError } from './is-error.js';
+import type { RemoteErrorFacts } from '../message/codecs/codec.js';
+import { ConfigError } from './errors.js';
+import type { ErrorClass } from '../options/options.js';
+import { approachable, ownFields, thrownFacts } from './error-facts.js';
+
+/** A registered class that makes its errors by itself: `static fromRemote(facts)`. */
+type Rebuilding = ErrorClass & { readonly fromRemote?: (facts: RemoteErrorFacts) => unknown };
+
+/** What an error says about itself elsewhere, and what programs would call: never in `data`. */
+const OWN_WORDS = new Set(['name', 'message', 'stack', 'cause', '__proto__', 'toJSON', 'then']);
+
+const NO_CLASSES: ReadonlyMap<string, ErrorClass> = new Map();
+
+/** Classes by name. @throws ConfigError when two have the same, or one is no error class */
+export function errorClasses(
+  classes: readonly ErrorClass[] | undefined,
+  what: string,
+): ReadonlyMap<string, ErrorClass> {
+  if (!classes) return NO_CLASSES;
+  const known = new Map<string, ErrorClass>();
+  for (const one of classes) {
+    if (typeof one !== 'function' || !(one.prototype instanceof Error)) {
+      throw new ConfigError(
+        `${what}: errors contains something that is no error class`,
+        'list classes that extend Error',
+      );
+    }
+    if (known.has(one.name)) {
+      throw new ConfigError(
+        `${what}: two error classes are called '${one.name}'`,
+        'they travel by name: rename one',
+      );
+    }
+    known.set(one.name, one);
+  }
+  return known;
+}
+
+/** The facts of an error of a registered class (or of one derived from it); undefined for others. Never throws. */
+export function knownErrorFacts(
+  known: ReadonlyMap<string, ErrorClass>,
+  thrown: unknown,
+): RemoteErrorFacts | undefined {
+  const error = approachable(thrown);
+  if (known.size === 0 || !isError(error)) return undefined;
+  // The closest registered ancestor: a subclass that the caller does not know arrives as what it does know.
+  let prototype: unknown = Object.getPrototypeOf(error);
+  while (typeof prototype === 'object' && prototype !== null) {
+    const { constructor } = prototype as { constructor?: unknown };
+    const name = typeof constructor === 'function' ? constructor.name : '';
+    if (known.get(name)?.prototype === prototype) return { ...told(error), name };
+    prototype = Object.getPrototypeOf(prototype);
+  }
+  return undefined;
+}
+
+function told(error: Error): Omit<RemoteErrorFacts, 'name'> {
+  const data = ownFields(error, (key) => OWN_WORDS.has(key));
+  const { code } = data;
+  return {
+    message: thrownFacts(error).message,
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(Object.keys(data).length === 0 ? {} : { data }),
+  };
+}
+
+/** The error that was thrown there, made here; undefined when its class is not registered. */
+export function rebuiltError(
+  known: ReadonlyMap<string, ErrorClass>,
+  facts: RemoteErrorFacts,
+  cause: Error,
+): Error | undefined {
+  const type: Rebuilding | undefined = known.get(facts.name);
+  if (!type) return undefined;
+  if (typeof type.fromRemote === 'function') {
+    const made = type.fromRemote(facts);
+    if (made instanceof type) return made;
+  }
+  // No constructor of the class runs: it may want arguments that nobody knows here.
+  const error = new Error(facts.message, { cause });
+  Object.setPrototypeOf(error, type.prototype as object);
+  if (error.name === 'Error') define(error, 'name', facts.name);
+  for (const [key, value] of fields(facts)) {
+    if (!isReserved(type, key)) define(error, key, value, true);
+  }
+  if ('getStatus' in type.prototype) refuseSuccess(error);
+  return error;
+}
+
+// What the class does by itself, or any object (`toString`), is not for a remote program to replace.
+function isReserved(type: ErrorClass, key: string): boolean {
+  return OWN_WORDS.has(key) || key in (type.prototype as object);
+}
+
+// An HTTP server of Nest answers with the status in such an error, and with 200 when there is none.
+function refuseSuccess(error: Error & { readonly status?: unknown }): void {
+  const { status } = error;
+  if (typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599) return;
+  define(error, 'status', 500, true);
+}
+
+function fields({ code, data }: RemoteErrorFacts): [string, unknown][] {
+  const own = typeof data === 'object' && data !== null && !Array.isArray(data) ? Object.entries(data) : [];
+  return code === undefined ? own : [['code', code], ...own];
+}
+
+// Defined, not assigned: a setter of the class must not run with somebody else's value.
+function define(error: Error, key: string, value: unknown, enumerable = false): void {
+  Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true });
+}

@@ -1,0 +1,59 @@
+// What a handler throws (or a filter returns) to say the outcome itself instead of leaving it to the
+// retry policy. They are errors, so that `throw Reject('no such customer')` unwinds like any other.
+
+import { milliseconds, type Duration } from '../options/duration.js';
+
+/** Parent of the three: `instanceof OutcomeSignal` means that somebody decided on purpose. */
+export abstract class OutcomeSignal extends Error {}
+
+/** See {@link Retry}. */
+export class RetrySignal extends OutcomeSignal {
+  override readonly name = 'Retry';
+  constructor(
+    readonly after: Duration | undefined,
+    override readonly cause?: unknown,
+  ) {
+    super('the handler asked for another attempt');
+    // Here, so that a wrong one fails in the handler, which is told, and not while its outcome is worked out.
+    if (after !== undefined) milliseconds(after, 'Retry({ after })');
+  }
+}
+
+/** See {@link Reject}. */
+export class RejectSignal extends OutcomeSignal {
+  override readonly name = 'Reject';
+  constructor(
+    reason: string,
+    override readonly cause?: unknown,
+  ) {
+    super(reason);
+  }
+}
+
+/** See {@link Drop}. */
+export class DropSignal extends OutcomeSignal {
+  override readonly name = 'Drop';
+  constructor() {
+    super('the handler dropped the message');
+  }
+}
+
+/**
+ * `throw Retry({ after: '5m' })`: try this message again later. Without `after` the policy's next wait applies.
+ * Counts as an attempt; after the policy's last attempt the message is dead-lettered.
+ *
+ * @throws ConfigError when `after` is no duration
+ */
+export function Retry(options: { readonly after?: Duration; readonly cause?: unknown } = {}): RetrySignal {
+  return new RetrySignal(options.after, options.cause);
+}
+
+/** `throw Reject('no such customer')`: dead-letter this message now, with that reason. */
+export function Reject(reason: string, cause?: unknown): RejectSignal {
+  return new RejectSignal(reason, cause);
+}
+
+/** `throw Drop()`: ack the message and forget it. */
+export function Drop(): DropSignal {
+  return new DropSignal();
+}

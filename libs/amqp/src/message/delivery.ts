@@ -1,0 +1,167 @@
+// One message on its way to a handler. It carries its own way to be settled, and settles once: a second
+// time does nothing and warns, whoever tries. The channel it came on is the sink's business.
+
+import type { Duration } from '../options/duration.js';
+import { countHeader, HEADER, safeHeaders, textHeader } from './headers.js';
+import type { Headers, ReceivedMessage } from './message.js';
+import { Reject, Retry } from '../errors/signals.js';
+import { ACK, type Verdict } from './verdict.js';
+import { isOwnRetry } from './own-retry.js';
+import { BACK_EXCHANGE, publishedTo } from './retry-return.js';
+
+/** Who turns the outcome into frames, and where warnings go. */
+export interface DeliverySink {
+  /** Turns a decision of the handler (`ack`, `reject`, `retry` called by it) into its verdict and carries it out. */
+  settle(delivery: Delivery, decision: Verdict | Error): void;
+  warn(text: string): void;
+}
+
+const NONE: Headers = {};
+
+/** Something that will be over, well or not. */
+export interface Ending {
+  /** Calls `next` once, when it is over: at once if it is. */
+  after(next: () => void): void;
+}
+
+/** What the steps of the pipeline know and find out about one delivery. Times are of the monotonic clock. */
+export interface DeliveryRun {
+  /** When it came into this process. */
+  arrivedAt: number;
+  /** When its steps began. */
+  beganAt: number;
+  /** When its handler's time ends, by its `timeout` or its caller's patience. */
+  deadline: number | undefined;
+  /** RPC: when its caller stops waiting; undefined when it did not say. */
+  callerDeadline: number | undefined;
+  /** Its delivery tag, of the delivery that is to be settled. */
+  tag: number;
+  /** Which of its queue's handlers it is for; -1 for none of them, or as long as nobody looked. */
+  handler: number;
+  /** Its place among the unsettled ones of its consumer; -1 when it is not there. */
+  place: number;
+  /** RPC: its caller reads the answer as a stream of items. */
+  streamed: boolean;
+  /** Why the handler was told to stop, if it was. */
+  abortedBy: unknown;
+  /** RPC: its answer on its way. The request is not settled before that is over. */
+  answer: Ending | undefined;
+  /** Why its handler must not be called: it may have killed the process. */
+  poison?: Error;
+  /** How often the broker took it back because its handler took too long. */
+  tookBack?: number;
+  /** Whether its retry or dead letter is where it should be; undefined while it is on its way. */
+  sentOn?: boolean;
+  /** Who wants to know that. */
+  whenSentOn?: (there: boolean) => void;
+  /** `orderBy`: why it has no place in the order, when that is so. */
+  withoutTurn?: unknown;
+}
+
+/** What a handler gets: the payload, the facts of the message, and the ways to settle it by hand. */
+export class Delivery<T = unknown> {
+  /** The decoded (and validated) body. */
+  payload = undefined as T;
+  /** Own keys only, no prototype. */
+  readonly headers: Headers;
+  /** 1 for the first, counted by this library across retries. */
+  readonly attempt: number;
+  /** The exchange it was published to, also after retries. */
+  readonly exchange: string;
+  /** The key it was published with, also after retries. */
+  readonly routingKey: string;
+  /** The handler that gets it, for logs and errors: `OrderHandlers.place`. */
+  handler = '';
+  /** What the handler's own `ack`, `reject` or `retry` came to; undefined when it did not settle by itself. */
+  decided: Verdict | undefined;
+  /** The facts of its way through this process. */
+  readonly run: DeliveryRun = {
+    arrivedAt: 0,
+    beganAt: 0,
+    deadline: undefined,
+    callerDeadline: undefined,
+    tag: 0,
+    handler: -1,
+    place: -1,
+    streamed: false,
+    abortedBy: undefined,
+    answer: undefined,
+  };
+
+  private controller: AbortController | undefined;
+  // Hard private: whoever prints a delivery, or an event with one, must not print the consumer and its options too.
+  readonly #sink: DeliverySink;
+  private outcome: Verdict['kind'] | 'handler' | undefined;
+
+  constructor(
+    readonly message: ReceivedMessage,
+    /** The queue it came from. */
+    readonly queue: string,
+    sink: DeliverySink,
+  ) {
+    this.#sink = sink;
+    this.headers = safeHeaders(message.properties.headers);
+    // Our own headers count where retries and replays arrive: on a message that an exchange routed they are copies,
+    // taken along by somebody who handed all headers on, or written to have another handler run.
+    const came =
+      message.exchange === BACK_EXCHANGE || (message.exchange === '' && isOwnRetry(queue, this.headers));
+    const own = came ? this.headers : NONE;
+    this.attempt = isOwnRetry(queue, own) ? 1 + countHeader(own, HEADER.attempt) : 1;
+    this.exchange = textHeader(own, HEADER.exchange) ?? publishedTo(message.exchange);
+    this.routingKey = textHeader(own, HEADER.routingKey) ?? message.routingKey;
+  }
+
+  /** Aborts when the handler's `timeout` passed, its caller went away, or the shutdown's patience ended. */
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.run.abortedBy !== undefined) this.controller.abort(this.run.abortedBy);
+    }
+    return this.controller.signal;
+  }
+
+  /** Whether the outcome is decided. */
+  get settled(): boolean {
+    return this.outcome !== undefined;
+  }
+
+  /** Done: the broker may forget the message. */
+  ack(): void {
+    this.settleByHandler('ack', ACK);
+  }
+
+  /** Dead-letters the message now. */
+  reject(reason: string): void {
+    this.settleByHandler('reject', Reject(reason));
+  }
+
+  /** Another attempt, after `after` or the policy's next wait. */
+  retry(options: { readonly after?: Duration } = {}): void {
+    this.settleByHandler('retry', Retry(options));
+  }
+
+  /** For the pipeline: tells the handler to stop. */
+  abort(reason: Error): void {
+    if (this.run.abortedBy !== undefined) return;
+    this.run.abortedBy = reason;
+    this.controller?.abort(reason);
+  }
+
+  /** For the pipeline: takes the right to settle. False when it is settled already. */
+  claim(kind: Verdict['kind']): boolean {
+    if (this.outcome !== undefined) return false;
+    this.outcome = kind;
+    return true;
+  }
+
+  private settleByHandler(name: string, decision: Verdict | Error): void {
+    if (this.outcome !== undefined) {
+      this.#sink.warn(
+        `${this.handler}: ${name}() on a message of queue '${this.queue}' that is settled already (${this.outcome}); nothing was done`,
+      );
+      return;
+    }
+    this.outcome = 'handler';
+    this.#sink.settle(this, decision);
+  }
+}

@@ -1,0 +1,175 @@
+// Headers: matching them as a headers exchange does, taking them over from the wire without surprises,
+// and the names of our own.
+
+import { DecodeError } from '../errors/errors.js';
+import { tableBytes, takenOver, TABLE_BYTES, writable } from './header-table.js';
+import { printable } from '../runtime/logger.js';
+import type { Headers, MessageProperties } from './message.js';
+
+/** Header names of this library. Part of the wire contract: they change with a major version only. */
+export const HEADER = {
+  attempt: 'x-warren-attempt',
+  exchange: 'x-warren-exchange',
+  routingKey: 'x-warren-routing-key',
+  queue: 'x-warren-queue',
+  handler: 'x-warren-handler',
+  reason: 'x-warren-reason',
+  failedAt: 'x-warren-failed-at',
+  errorName: 'x-exception-type',
+  errorMessage: 'x-exception-message',
+  errorStack: 'x-exception-stacktrace',
+  originalExchange: 'x-original-exchange',
+  originalRoutingKey: 'x-original-routingKey',
+  rpcError: 'x-rpc-error',
+  deadline: 'x-warren-deadline',
+  /** Milliseconds that the caller waits from now on. Unlike a time of day it means the same to every machine. */
+  timeLeft: 'x-warren-time-left',
+  stream: 'x-warren-stream',
+  sequence: 'x-warren-sequence',
+  run: 'x-warren-run',
+  control: 'x-warren-control',
+  alive: 'x-warren-alive',
+  end: 'x-warren-end',
+  unreadable: 'x-warren-unreadable-headers',
+  leftOut: 'x-warren-left-out-headers',
+  /** When the wait of a message is over, in milliseconds since 1970. */
+  due: 'x-warren-due',
+  /** Names the move from its wait that a message came with. */
+  move: 'x-warren-move',
+  /** Asks who moves messages on whether a queue is there. */
+  probe: 'x-warren-probe',
+  /** How often a message that may have killed a process was put at the end of its queue, to run alone. */
+  trial: 'x-warren-trial',
+  /** How often a message was replayed from its dead-letter queue. */
+  replayed: 'x-warren-replayed',
+} as const;
+
+const NO_HEADERS: Headers = Object.freeze(Object.create(null) as Headers);
+
+/**
+ * A received header table without traps: no prototype, so that a header called `toString` is only a header, and none
+ * called `__proto__`, with which a sender could otherwise give our object properties of his own. Tables inside are
+ * taken over likewise. What is nested too deep is left out and named in HEADER.unreadable.
+ */
+export function safeHeaders(received: Headers | undefined): Headers {
+  const names = received ? Object.keys(received) : [];
+  if (!received || names.length === 0) return NO_HEADERS;
+  const copy = Object.create(null) as Record<string, unknown>;
+  for (const name of names) {
+    if (name === '__proto__') continue;
+    try {
+      copy[name] = takenOver(received[name]);
+    } catch (error) {
+      copy[HEADER.unreadable] = (error as Error).message;
+    }
+  }
+  return copy;
+}
+
+/** @throws DecodeError for headers of which something had to be left out: who reads them could be misled. */
+export function refuseUnreadable(headers: Headers): void {
+  const why = headers[HEADER.unreadable];
+  if (why === undefined) return;
+  throw new DecodeError(`its headers cannot be read: ${printable(why)}`, 'they were left out');
+}
+
+/** A header that should be a small whole number; whatever else stands there counts as 0. */
+export function countHeader(headers: Headers, name: string): number {
+  const value = headers[name];
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
+    ? Math.min(value, 1_000_000)
+    : 0;
+}
+
+/** A header that should be a name or a key; what is longer than those can be is none. */
+export function textHeader(headers: Headers, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' && value.length <= 255 ? value : undefined;
+}
+
+/** Headers a message must carry. */
+export type HeaderMatch = { readonly all: Headers } | { readonly any: Headers };
+
+/** Whether a headers exchange would deliver a message with these headers to a binding with this match. */
+export function matchesHeaders(match: HeaderMatch, headers: Headers): boolean {
+  const wanted = Object.entries('all' in match ? match.all : match.any).filter(
+    // What is undefined never got to the broker.
+    ([name, value]) => !name.startsWith('x-') && value !== undefined,
+  );
+  // No value means that the header must only be there.
+  const fits = ([name, value]: [string, unknown]): boolean =>
+    Object.hasOwn(headers, name) && (value === null || equal(value, headers[name]));
+  return 'all' in match ? wanted.every(fits) : wanted.some(fits);
+}
+
+/**
+ * Headers of a message that is published again: without what would route copies or confuse the broker, in a form that
+ * can be written, and with `facts`. What does not fit into `room` bytes is left out, the largest first, and named.
+ */
+export function forwardable(
+  headers: Headers,
+  facts: Record<string, unknown> = {},
+  room = TABLE_BYTES,
+): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (!NOT_FORWARDED.test(name) && Buffer.byteLength(name) <= 255) copy[name] = writable(value);
+  }
+  const left = room - tableBytes(facts);
+  if (tableBytes(copy) <= left) return { ...copy, ...facts };
+  const list = Math.min(LIST_BYTES, room / 8);
+  const { kept, out } = fitting(copy, left - list);
+  const names = textHeader(facts, HEADER.leftOut);
+  if (names !== undefined) out.unshift(names);
+  // At most four bytes for each character.
+  return { ...kept, ...facts, [HEADER.leftOut]: out.join(', ').slice(0, list / 4) };
+}
+
+/** Room for the names of what was left out. */
+const LIST_BYTES = 2_000;
+
+function fitting(headers: Record<string, unknown>, limit: number): { kept: object; out: string[] } {
+  let bytes = tableBytes(headers);
+  const sizes = Object.entries(headers).map(([name, value]) => ({
+    name,
+    bytes: tableBytes({ [name]: value }),
+  }));
+  const out = new Set<string>();
+  for (const one of sizes.sort((a, b) => b.bytes - a.bytes)) {
+    if (bytes <= limit) break;
+    bytes -= one.bytes;
+    out.add(one.name);
+  }
+  const kept = Object.entries(headers).filter(([name]) => !out.has(name));
+  return { kept: Object.fromEntries(kept), out: [...out] };
+}
+
+/** Properties of a message that is published again: those that cannot be written as they were read are cut. */
+export function forwardableProperties(properties: MessageProperties): MessageProperties {
+  const copy: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(properties)) {
+    if (typeof value === 'string') copy[name] = shortened(value);
+    else if (name !== 'timestamp' || (value as number) < 2 ** 64) copy[name] = value;
+  }
+  return copy;
+}
+
+// Bytes that are no UTF-8 became longer when they were read.
+function shortened(text: string): string {
+  if (Buffer.byteLength(text) <= 255) return text;
+  return Buffer.from(text)
+    .subarray(0, 255)
+    .toString()
+    .replace(/\uFFFD+$/, '');
+}
+
+const NOT_FORWARDED =
+  /^(cc|bcc|x-death|x-first-death-.*|x-last-death-.*|x-delivery-count|x-acquired-count|x-warren-due|x-warren-move)$/i;
+
+// Numbers compare across wire types on the broker; amqplib gives them all as numbers here.
+function equal(wanted: unknown, found: unknown): boolean {
+  if (wanted === found) return true;
+  if (typeof wanted !== 'object' || typeof found !== 'object' || wanted === null || found === null)
+    return false;
+  return JSON.stringify(wanted) === JSON.stringify(found);
+}

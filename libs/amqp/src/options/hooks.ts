@@ -1,0 +1,19 @@
+// What a framework around the broker object, or a test, puts into it: no options, because no user needs them.
+
+import type { Clock } from '../runtime/clock.js';
+import type { RemoteErrorFacts } from '../message/codecs/codec.js';
+
+/** For frameworks and tests. */
+export interface BrokerInternals {
+  readonly clock?: Clock;
+  /** Tells this broker object from others of the process, to who listens on node:diagnostics_channel. Default `default`. */
+  readonly name?: string;
+  /** What a remote caller may know about an error; undefined leaves it to `rpc.exposeErrors`. */
+  readonly remoteError?: (error: unknown) => RemoteErrorFacts | undefined;
+  /** Registers handlers and topology if that was not done yet: asked when somebody publishes before `open`. */
+  readonly register?: () => void;
+  /** Shortens waits of retries and delays. */
+  readonly shortenWait?: (ms: number) => number;
+  /** How long after its wait a message comes back when no process moves it, in ms. Default 30 000. */
+  readonly grace?: number;
+}

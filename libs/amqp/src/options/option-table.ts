@@ -1,0 +1,159 @@
+// One table for all options: name, type, default, meaning, and the check. Bad options fail at boot with
+// a sentence made from it, and docs/options.md is made from it, so the two cannot disagree.
+
+import { ConfigError } from '../errors/errors.js';
+import { nearest } from './nearest.js';
+import {
+  above,
+  bool,
+  duration,
+  either,
+  exactly,
+  inside,
+  isFalse,
+  isFunction,
+  list,
+  name,
+  listOf,
+  object,
+  oneOf,
+  serviceName,
+  streamOffset,
+  text,
+  whole,
+  type Check,
+} from './option-checks.js';
+
+/** A row of the table. `check` says what is wrong with a value, or nothing. */
+export interface OptionRow {
+  readonly name: string;
+  readonly type: string;
+  readonly default: string;
+  readonly meaning: string;
+  readonly check: Check;
+}
+
+const MAX = Number.MAX_SAFE_INTEGER;
+const delays = either(
+  duration,
+  listOf(duration, 'durations'),
+  exactly({ first: duration, factor: above(1), max: duration }),
+  exactly({ first: duration, step: duration, max: duration }),
+);
+const classes = listOf(isFunction, 'error classes', 0);
+const retry = either(
+  isFalse,
+  inside({ attempts: whole(1, 1000), delays, jitter: bool, on: classes, not: classes }),
+);
+const deadLetter = inside({ broker: bool });
+const exchange = either(text, object);
+const row = (name: string, type: string, fallback: string, meaning: string, check: Check): OptionRow => {
+  return { name, type, default: fallback, meaning, check };
+};
+
+/** Options of a connection: `forRoot`, `new Broker`. */
+// One row, one line.
+// prettier-ignore
+export const BROKER_OPTIONS: readonly OptionRow[] = [
+  row('url', 'string, string[], function', 'RABBITMQ_URL, else amqp://guest:guest@localhost:5672', 'one URL (its parameters may be heartbeat, frameMax, channelMax), the nodes of one cluster (tried in turn), or a function that returns them for each connect', either(text, list, isFunction)),
+  row('service', 'string', 'the package name', 'names the connections; first part of generated queue names; at most 200 bytes', serviceName),
+  row('exchange', 'string', "'events'", 'durable topic exchange of subscribe and publish', name),
+  row('queueType', "'quorum', 'classic', 'default'", "'quorum'", 'type of named durable queues; default lets the broker decide', oneOf('quorum', 'classic', 'default')),
+  row('prefetch', '1 to 65535', '32', 'unacked messages per consumer', whole(1, 65535)),
+  row('concurrency', 'number', 'the prefetch', 'handlers running at once per consumer', whole(1, 65535)),
+  row('retry', 'object, false', '5 attempts after 1s, 5s, 30s, 2m', 'what a thrown error leads to: attempts, delays, jitter, on, not; false dead-letters at once', retry),
+  row('deadLetter', '{ broker }', 'broker: true', 'whether the broker dead-letters what it would drop (came back too often, expired, queue full); false: queues get no arguments for it', deadLetter),
+  row('rpc', 'object', "timeout 10s, reply 'direct'", 'timeout, reply (direct or queue), exposeErrors, maxPending, replyTo (prefixes of queue names, or any: where replies may go besides direct reply-to and exclusive queues)', inside({ timeout: duration, reply: oneOf('direct', 'queue'), exposeErrors: bool, maxPending: whole(1, MAX), replyTo: either(oneOf('any'), list), })),
+  row('publish', 'object', 'persistent, timeout 10s, waiting room 10000 messages and 64 MiB', 'persistent, timeout, retryUnknown (send again what may have been lost; default false), retryNacked (how long what the broker refused is sent again; default 5s; 0: never), waitingRoom { messages, bytes }', inside({ persistent: bool, retryUnknown: bool, retryNacked: duration, timeout: duration, waitingRoom: inside({ messages: whole(0, MAX), bytes: whole(0, MAX) }), })),
+  row('startup', "'require', 'background'", "'require'", 'whether a start without the broker fails, or goes on trying while the application runs', oneOf('require', 'background')),
+  row('startupTimeout', 'duration', '30s', 'how long startup: require tries', duration),
+  row('shutdown', 'duration', '10s', 'how long running handlers may take to finish when closing', duration),
+  row('consumers', 'boolean', 'true', 'false: this process only publishes', bool),
+  row('logger', 'object with log, warn, error', "the console, or Nest's logger", 'where log lines go', object),
+  row('codecs', 'list', 'json, text, bytes', 'more codecs, asked before the built-in ones', list),
+  row('tls', 'object', "Node's defaults", 'for amqps: ca, cert, key, pfx, passphrase, servername, rejectUnauthorized', object),
+  row('credentials', 'object, function', 'those of the URL', 'username and password, or a function that fetches them for each connect', either(object, isFunction)),
+  row('heartbeat', 'duration', '10s', 'two missed ones and the connection counts as lost; 0 switches them off', duration),
+  row('connectTimeout', 'duration', '5s', 'how long one attempt to connect may take', duration),
+  row('reconnect', 'object', 'min 200ms, max 1s', 'waits between attempts to connect, doubled from min to max with jitter; one connection tries, the others follow at once', inside({ min: duration, max: duration })),
+  row('watchdog', 'duration', '10s', 'how often the broker is asked whether each consumer, exchange, queue and binding is still there; what is missing is restored; 0: never', duration),
+  row('maxMessageBytes', 'number', '16 MiB', 'bodies above this are not sent, and dead-lettered unread when they come', whole(1, MAX)),
+  row('maxUnfoldedBytes', 'number', '4 MiB', 'what a compressed body may unfold to, above 1 MiB also at most 200 times its size; more is dead-lettered unread', whole(1, MAX)),
+  row('maxJsonContainers', 'number', '100000', 'objects and arrays that a JSON body may hold; more is dead-lettered unread', whole(1, MAX)),
+  row('consumerTimeout', 'duration', '30m', 'how long the broker lets a consumer hold a message (its consumer_timeout); handlers that may run longer are refused at boot; 0: for ever', duration),
+];
+
+/** Options of a handler: `@Consume`, `@Subscribe`, `@RpcHandler`. */
+// One row, one line.
+// prettier-ignore
+export const HANDLER_OPTIONS: readonly OptionRow[] = [
+  row('queue', 'string', 'see the decorator', 'the queue it consumes', name),
+  row('exchange', 'string, object', "the connection's exchange (subscribe)", 'where the patterns are bound: a name, or { name, type, durable, ... } to declare it', exchange),
+  row('bindings', 'list', 'none', '{ exchange, key or keys, match: { all } or { any } }, any number of them', list),
+  row('queueType', "'quorum', 'classic', 'stream', 'default'", "the connection's; 'classic' for RPC", 'type of the queue', oneOf('quorum', 'classic', 'stream', 'default')),
+  row('durable', 'boolean', 'true', 'whether the queue survives a restart of the broker; false makes it a classic queue', bool),
+  row('prefetch', '1 to 65535', "the connection's", 'unacked messages of this consumer', whole(1, 65535)),
+  row('concurrency', 'number', 'the prefetch', 'handlers of this consumer running at once', whole(1, 65535)),
+  row('orderBy', "'routingKey', { header }, function", 'none', 'messages with the same key run one after the other, in the order they arrived; those with other keys at the same time', either(oneOf('routingKey'), exactly({ header: text }), isFunction)),
+  row('ack', "'auto', 'manual', 'none'", "'auto'", 'acked when the handler returns; by the handler; or by the broker at delivery (a crash loses it)', oneOf('auto', 'manual', 'none')),
+  row('retry', 'object, false', "the connection's; false for RPC", 'what a thrown error leads to', retry),
+  row('deadLetter', 'boolean, { broker }', 'true; false for RPC', 'false: what fails for good is dropped with an error in the log; { broker: false }: it is kept, what the broker drops is not', either(bool, deadLetter)),
+  row('timeout', 'duration', 'none', 'maximum run time; then the signal aborts and the run counts as failed', duration),
+  row('batch', 'object', 'none', 'size, and wait from the first message (1s): the handler gets arrays', inside({ size: whole(1, 65535), wait: duration })),
+  row('maxPriority', '1 to 255', 'none', 'makes a priority queue (classic)', whole(1, 255)),
+  row('messageTtl', 'duration', 'none', 'how long messages stay in the queue; then they are dead letters', duration),
+  row('maxLength', 'number', 'none', 'longest queue, in messages; the oldest go, and are dead letters', whole(0, MAX)),
+  row('singleActive', 'boolean', 'false', 'one consumer at a time; the next takes over', bool),
+  row('priority', 'number', '0', 'consumer priority: higher gets messages first', whole(-2147483648, 2147483647)),
+  row('stream', 'object', 'none', 'reads a stream queue from { offset }: first, last, next, a number, a Date, or an interval', inside({ offset: streamOffset })),
+  row('declare', "'create', 'check', 'skip'", "'create'", 'declare the queue, only look that it is there, or neither', oneOf('create', 'check', 'skip')),
+  row('schema', 'Standard Schema', 'none', 'validates the payload; what does not fit is dead-lettered', object),
+  row('codec', 'codec', 'by content type', 'reads (and for RPC writes) with this codec whatever the content type says', object),
+  row('broadcast', 'boolean', 'false', 'every instance gets its copy; nothing is kept while it is away ; for RPC, callers gather the answers of all', bool),
+  row('errors', 'list of error classes', 'none', 'RPC: errors that reach the caller as what they are, with their fields', list),
+  row('response', 'Standard Schema', 'none', 'RPC: checks the answer', object),
+  row('ifCallerGone', "'run', 'skip'", "'run'", 'RPC: skip does not run a request that waited and whose caller is gone by then', oneOf('run', 'skip')),
+  row('idempotent', 'object', 'none', 'RPC: { ttl, store }: a repeated request (same message id) is answered from the stored reply', inside({ ttl: duration, store: object })),
+  row('arguments', 'object', 'none', 'queue arguments as another program declared them', object),
+];
+
+/**
+ * Checks options against their table.
+ *
+ * @throws ConfigError naming the option, what it should be and what it is.
+ */
+export function checkOptions(what: string, options: object, table: readonly OptionRow[]): void {
+  for (const [name, value] of Object.entries(options)) {
+    const found = table.find((candidate) => candidate.name === name);
+    if (!found) {
+      throw new ConfigError(
+        `${what}: there is no option '${name}'`,
+        `${meant(name, table)}known: ${table.map((one) => one.name).join(', ')}`,
+      );
+    }
+    const wrong = value === undefined ? undefined : found.check(value);
+    if (wrong)
+      throw new ConfigError(
+        `${what}: '${name}' must be ${wrong}, but is ${show(name, value)}`,
+        found.meaning,
+      );
+  }
+}
+
+function meant(name: string, table: readonly OptionRow[]): string {
+  const found = nearest(
+    name,
+    table.map((one) => one.name),
+  );
+  return found === undefined ? '' : `did you mean ${found}? `;
+}
+
+const SECRET = new Set(['url', 'credentials', 'tls']);
+
+// A URL or credentials may hold a password: their values are never shown.
+function show(name: string, value: unknown): string {
+  if (typeof value === 'string') {
+    return SECRET.has(name) || value.includes('://') ? 'a different string' : `'${value.slice(0, 60)}'`;
+  }
+  return typeof value === 'object' && value !== null ? 'a different object' : String(value);
+}

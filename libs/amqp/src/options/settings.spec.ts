@@ -1,0 +1,87 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConfigError } from '../errors/errors.js';
+import { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS } from './option-table.js';
+import { packageName, settings } from './settings.js';
+
+describe('settings', () => {
+  it('have the documented defaults, in milliseconds and bytes', () => {
+    expect(settings({ url: 'amqp://h', service: 's' })).toMatchObject({
+      exchange: 'events',
+      queueType: 'quorum',
+      prefetch: 32,
+      concurrency: undefined,
+      rpc: { timeout: 10_000, reply: 'direct', exposeErrors: false, maxPending: 10_000, replyTo: [] },
+      publish: { persistent: true, timeout: 10_000, room: { messages: 10_000, bytes: 64 * 1024 * 1024 } },
+      startup: 'require',
+      startupTimeout: 30_000,
+      shutdown: 10_000,
+      consumers: true,
+      heartbeat: 10_000,
+      connectTimeout: 5_000,
+      reconnect: { min: 200, max: 1_000 },
+      maxMessageBytes: 16 * 1024 * 1024,
+      maxUnfoldedBytes: 4 * 1024 * 1024,
+      maxJsonContainers: 100_000,
+    });
+  });
+
+  it('an option that is undefined counts as not given', () => {
+    expect(settings({ prefetch: undefined, rpc: { timeout: undefined } }).prefetch).toBe(32);
+  });
+
+  it.each([
+    [{ min: '10s' }, { min: 10_000, max: 10_000 }],
+    [{ max: 100 }, { min: 100, max: 100 }],
+    [
+      { min: 5, max: 5 },
+      { min: 5, max: 5 },
+    ],
+  ] as const)('waits of reconnect do not contradict each other: %j', (reconnect, waits) => {
+    expect(settings({ reconnect }).reconnect).toEqual(waits);
+  });
+
+  it('refuses waits of reconnect that do', () => {
+    expect(() => settings({ reconnect: { min: '10s', max: '1s' } })).toThrow(
+      'reconnect.min (10s) is above reconnect.max (1s)',
+    );
+  });
+
+  it('the service is the package name without its scope', () => {
+    expect(packageName(import.meta.filename)).toBe('amqp');
+    expect(packageName('/no/such/place/app.js')).toBe('app');
+  });
+});
+
+describe('the option table', () => {
+  it.each([...BROKER_OPTIONS, ...HANDLER_OPTIONS])(
+    '$name says type, default and meaning, and refuses a symbol',
+    (row) => {
+      expect([row.type, row.default, row.meaning]).not.toContain('');
+      expect(row.check(Symbol('x'))).toEqual(expect.any(String));
+    },
+  );
+
+  it('names what is wrong, what it should be and what there is', () => {
+    expect(() => checkOptions('@Consume x', { prefetch: 0 }, HANDLER_OPTIONS)).toThrow(
+      /^@Consume x: 'prefetch' must be an integer between 1 and 65535, but is 0/,
+    );
+    expect(() => checkOptions('@Consume x', { prefech: 1 }, HANDLER_OPTIONS)).toThrow(
+      /there is no option 'prefech' \(did you mean prefetch\? known: queue/,
+    );
+    expect(() => checkOptions('x', { rpc: { reply: 'x' } }, BROKER_OPTIONS)).toThrow(/rpc/);
+    expect(() => checkOptions('x', { publish: { waitingRoom: { items: 1 } } }, BROKER_OPTIONS)).toThrow(
+      ConfigError,
+    );
+  });
+
+  it('never shows a URL or a secret', () => {
+    for (const options of [
+      { url: 5 },
+      { service: { password: 's3cr3t' } },
+      { exchange: ['amqp://u:s3cr3t@h'] },
+      { startup: 'amqp://u:s3cr3t@h' },
+    ]) {
+      expect(() => checkOptions('x', options, BROKER_OPTIONS)).toThrow(expect.not.stringContaining('s3cr3t'));
+    }
+  });
+});

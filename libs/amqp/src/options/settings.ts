@@ -1,0 +1,150 @@
+// Options with their defaults filled in and their durations turned into numbers: what the rest of the
+// code reads, so that no default is said twice.
+
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { humanDuration, milliseconds, type Duration } from './duration.js';
+import { ConfigError } from '../errors/errors.js';
+import { CONSOLE, guarded, type BrokerLogger } from '../runtime/logger.js';
+import { hiding } from '../runtime/printing.js';
+import { checkOptions, BROKER_OPTIONS } from './option-table.js';
+import type { Codec } from '../message/codecs/codec.js';
+import type {
+  BrokerOptions,
+  CredentialsOption,
+  QueueType,
+  RetryOptions,
+  TlsOptions,
+  UrlOption,
+} from './options.js';
+
+/** BrokerOptions, complete. Durations are milliseconds. */
+export interface Settings {
+  readonly url: UrlOption;
+  readonly service: string;
+  readonly exchange: string;
+  readonly queueType: QueueType;
+  readonly prefetch: number;
+  readonly concurrency: number | undefined;
+  readonly retry: RetryOptions | false | undefined;
+  /** Whether the broker dead-letters what it would drop. */
+  readonly brokerDeadLetters: boolean;
+  readonly rpc: {
+    readonly timeout: number;
+    readonly reply: 'direct' | 'queue';
+    readonly exposeErrors: boolean;
+    readonly maxPending: number;
+    readonly replyTo: 'any' | readonly string[];
+  };
+  readonly publish: {
+    readonly persistent: boolean;
+    readonly timeout: number;
+    readonly retryUnknown: boolean;
+    readonly retryNacked: number;
+    readonly room: { readonly messages: number; readonly bytes: number };
+  };
+  readonly startup: 'require' | 'background';
+  readonly startupTimeout: number;
+  readonly shutdown: number;
+  readonly consumers: boolean;
+  readonly logger: BrokerLogger;
+  readonly codecs: readonly Codec[];
+  readonly tls: TlsOptions | undefined;
+  readonly credentials: CredentialsOption | undefined;
+  readonly heartbeat: number;
+  readonly connectTimeout: number;
+  readonly reconnect: { readonly min: number; readonly max: number };
+  /** 0: it never looks. */
+  readonly watchdog: number;
+  readonly maxMessageBytes: number;
+  readonly maxUnfoldedBytes: number;
+  readonly maxJsonContainers: number;
+  /** 0: the broker has none. */
+  readonly consumerTimeout: number;
+}
+
+/** What strangers may make this process unfold and parse: more takes long, or much memory. */
+export const DECODE_LIMITS = { maxUnfoldedBytes: 4 * 1024 * 1024, maxJsonContainers: 100_000 };
+
+/**
+ * Options with every default filled in.
+ *
+ * @throws ConfigError naming the option that makes no sense.
+ */
+export function settings(options: BrokerOptions = {}): Settings {
+  checkOptions('the connection options', options, BROKER_OPTIONS);
+  const ms = (value: BrokerOptions['shutdown'], fallback: number, what: string): number =>
+    value === undefined ? fallback : milliseconds(value, what);
+  const complete: Settings = {
+    // An empty variable is one that is not set.
+    url: options.url ?? (process.env.RABBITMQ_URL || 'amqp://guest:guest@localhost:5672'),
+    service: options.service ?? packageName(),
+    exchange: options.exchange ?? 'events',
+    queueType: options.queueType ?? 'quorum',
+    prefetch: options.prefetch ?? 32,
+    concurrency: options.concurrency,
+    retry: options.retry,
+    brokerDeadLetters: options.deadLetter?.broker ?? true,
+    rpc: {
+      timeout: ms(options.rpc?.timeout, 10_000, 'rpc.timeout'),
+      reply: options.rpc?.reply ?? 'direct',
+      exposeErrors: options.rpc?.exposeErrors ?? false,
+      maxPending: options.rpc?.maxPending ?? 10_000,
+      replyTo: options.rpc?.replyTo ?? [],
+    },
+    publish: {
+      persistent: options.publish?.persistent ?? true,
+      timeout: ms(options.publish?.timeout, 10_000, 'publish.timeout'),
+      retryUnknown: options.publish?.retryUnknown ?? false,
+      retryNacked: ms(options.publish?.retryNacked, 5_000, 'publish.retryNacked'),
+      room: {
+        messages: options.publish?.waitingRoom?.messages ?? 10_000,
+        bytes: options.publish?.waitingRoom?.bytes ?? 64 * 1024 * 1024,
+      },
+    },
+    startup: options.startup ?? 'require',
+    startupTimeout: ms(options.startupTimeout, 30_000, 'startupTimeout'),
+    shutdown: ms(options.shutdown, 10_000, 'shutdown'),
+    consumers: options.consumers ?? true,
+    logger: guarded(options.logger ?? CONSOLE),
+    codecs: options.codecs ?? [],
+    tls: options.tls,
+    credentials: options.credentials,
+    heartbeat: ms(options.heartbeat, 10_000, 'heartbeat'),
+    connectTimeout: ms(options.connectTimeout, 5_000, 'connectTimeout'),
+    reconnect: reconnectWaits(options.reconnect),
+    watchdog: ms(options.watchdog, 10_000, 'watchdog'),
+    maxMessageBytes: options.maxMessageBytes ?? 16 * 1024 * 1024,
+    maxUnfoldedBytes: options.maxUnfoldedBytes ?? DECODE_LIMITS.maxUnfoldedBytes,
+    maxJsonContainers: options.maxJsonContainers ?? DECODE_LIMITS.maxJsonContainers,
+    consumerTimeout: ms(options.consumerTimeout, 30 * 60_000, 'consumerTimeout'),
+  };
+  return hiding(complete, ['url', 'credentials', 'tls']);
+}
+
+function reconnectWaits(given: BrokerOptions['reconnect'] = {}): Settings['reconnect'] {
+  const read = (value: Duration | undefined, what: string): number | undefined =>
+    value === undefined ? undefined : milliseconds(value, what);
+  const [min, max] = [read(given.min, 'reconnect.min'), read(given.max, 'reconnect.max')];
+  if (min !== undefined && max !== undefined && min > max) {
+    throw new ConfigError(
+      `the connection options: reconnect.min (${humanDuration(min)}) is above reconnect.max (${humanDuration(max)})`,
+      'waits grow from min to max',
+    );
+  }
+  // One of the two given: the other one's default must not contradict it.
+  return { min: min ?? Math.min(200, max ?? 200), max: max ?? Math.max(1_000, min ?? 0) };
+}
+
+/** The application's package name without its scope, found from the program that was started; `app` when there is none. */
+export function packageName(start: string | undefined = process.argv[1]): string {
+  for (let folder = start ? dirname(start) : process.cwd(); ; folder = dirname(folder)) {
+    try {
+      const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: unknown };
+      if (typeof name === 'string' && name !== '') return name.replace(/^@[^/]*\//, '').slice(0, 200);
+    } catch {
+      // No package.json here: look in the folder above.
+    }
+    if (folder === dirname(folder)) return 'app';
+  }
+}

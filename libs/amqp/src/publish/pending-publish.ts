@@ -1,0 +1,77 @@
+// What an application published, on its way: its time, and what its promise and those who listen are told of its end.
+
+import type { Clock } from '../runtime/clock.js';
+import type { OutgoingMessage } from '../message/message.js';
+import { UnroutableError } from '../errors/publish-errors.js';
+import type { PublishReceipt } from '../options/publish-options.js';
+import type { PublishOutcome } from '../events/events.js';
+import type { Events } from '../events/emitter.js';
+import type { SendLimits, SendResult } from './pending-send.js';
+import { outcomeOf } from './publish-result.js';
+
+/** What was published. */
+export interface Published {
+  readonly events: Events;
+  readonly message: OutgoingMessage;
+  readonly payload: unknown;
+  /** Nobody who wants it is an error. */
+  readonly mustRoute: boolean;
+}
+
+/** See the top of the file. */
+export class Publication implements SendResult {
+  constructor(
+    private readonly published: Published,
+    private readonly resolve: (receipt: PublishReceipt) => void,
+    private readonly reject: (error: Error) => void,
+  ) {}
+
+  onSent(routed: boolean, resent: number, nacks: number): void {
+    const { message, mustRoute } = this.published;
+    if (!routed && mustRoute) return this.onFailed(unroutable(message));
+    const messageId = message.properties.messageId as string;
+    this.tell(routed ? 'confirmed' : 'returned');
+    const receipt: { -readonly [Name in keyof PublishReceipt]: PublishReceipt[Name] } = { routed, messageId };
+    if (resent > 0) receipt.resent = resent;
+    if (nacks > 0) receipt.nacked = nacks;
+    this.resolve(receipt);
+  }
+
+  onFailed(error: Error): void {
+    this.tell(outcomeOf(error));
+    this.reject(error);
+  }
+
+  private tell(outcome: PublishOutcome): void {
+    const { events, message, payload } = this.published;
+    if (!events.hears('published')) return;
+    const { exchange, routingKey, properties } = message;
+    const messageId = properties.messageId as string;
+    events.emit({ kind: 'published', exchange, routingKey, messageId, payload, outcome });
+  }
+}
+
+/** The time of a publish: it has one, however many things it must wait for. */
+export class Limits implements SendLimits {
+  private readonly end: number;
+
+  constructor(
+    private readonly clock: Clock,
+    readonly given: number,
+    readonly signal: AbortSignal | undefined,
+    readonly retryUnknown: boolean,
+    readonly retryNacked: number,
+  ) {
+    this.end = clock.monotonic() + given;
+  }
+
+  /** What is left of it. */
+  get timeout(): number {
+    return Math.max(0, this.end - this.clock.monotonic());
+  }
+}
+
+/** Nobody wanted it. */
+export function unroutable({ exchange, routingKey, properties }: OutgoingMessage): Error {
+  return new UnroutableError(exchange, routingKey, properties.messageId ?? '');
+}

@@ -1,0 +1,237 @@
+// One send under way: its deadline, its signal, and its one result. Whatever happens twice or too late
+// (a confirm after the deadline, an abort after the confirm) changes nothing any more.
+
+import { isError } from '../errors/is-error.js';
+import { EncodeError } from '../errors/errors.js';
+import {
+  PublishNackedError,
+  PublishOutcomeUnknownError,
+  PublishTimeoutError,
+} from '../errors/publish-errors.js';
+import { offAbort, onAbort } from '../runtime/abort-signals.js';
+import type { Deadline, Deadlines } from '../runtime/deadlines.js';
+import type { OutgoingMessage } from '../message/message.js';
+import { replyCodeIn } from '../errors/reply-code.js';
+import type { LiveChannel } from '../connection/channel.js';
+import { channelRefusal, isSuspect, isToBlame } from './channel-close-reason.js';
+import type { Confirms, SendOutcome, Unconfirmed } from './confirms.js';
+import type { Waiting } from './publish-buffer.js';
+
+/** How long a send may take, and what calls it off. */
+export interface SendLimits {
+  /** What is left, in ms. */
+  readonly timeout: number;
+  /** What the caller gave, for the error; default `timeout`. */
+  readonly given?: number;
+  readonly signal?: AbortSignal;
+  /** Sends it again when the connection was lost before its confirm. Default false. */
+  readonly retryUnknown?: boolean;
+  /** How long it is sent again after the broker refused it, in ms. Default 0. */
+  readonly retryNacked?: number;
+}
+
+/** Who waits for a send, and hears of one of the two, once. */
+export interface SendResult {
+  /** The broker has the message: whether a queue wanted it, how often it was sent again, how often refused before. */
+  onSent(routed: boolean, resent: number, nacks: number): void;
+  onFailed(error: Error): void;
+}
+
+/** How often the broker refused it, and when first and last, by the monotonic clock. */
+export interface Nacks {
+  times: number;
+  first: number;
+  last: number;
+}
+
+/** Who sends it, and hears how it goes on. */
+export interface Forwarder {
+  readonly deadlines: Deadlines;
+  /** Why it was not sent yet, for the error of its deadline. */
+  whyWaiting(): string;
+  /** Sends it now. */
+  go(attempt: Attempt): void;
+  /** Sends it once more, as soon as there is a way; among few others when it may be what the broker minds. */
+  again(attempt: Attempt, suspectAmong?: number): void;
+  /** Sends it once more after a pause; false when `within` ms since the first refusal are over. */
+  nacked(attempt: Attempt, nacks: Nacks, within: number): boolean;
+  /** The broker refused it, or did not answer in time; told before the result. */
+  failing(how: 'nacked' | 'unanswered'): void;
+  /** It has its result. */
+  ended(attempt: Attempt): void;
+}
+
+/** For one that is sent at once and never again. */
+export function single(deadlines: Deadlines): Forwarder {
+  const nothing = (): void => undefined;
+  return {
+    ...{ deadlines, whyWaiting: () => 'it was not sent' },
+    ...{ go: nothing, failing: nothing, ended: nothing },
+    again: (attempt) => attempt.giveUp(new Error('the channel was lost')),
+    nacked: () => false,
+  };
+}
+
+/** What the broker says when it is a client's own frames that made it close the connection. */
+const OWN_FAULT: ReadonlySet<number | undefined> = new Set([501, 502, 503, 504, 505, 530, 540, 541]);
+
+/** See the top of the file. It is its own deadline, place in the waiting room and entry among the unconfirmed. */
+export class Attempt implements Deadline, Waiting, Unconfirmed {
+  tick = 0;
+  place = 0;
+  gone = true;
+  queued = false;
+  returned = false;
+  private channel: LiveChannel | undefined;
+  private resent = 0;
+  private nacks: Nacks | undefined;
+  private done = false;
+
+  constructor(
+    readonly message: OutgoingMessage,
+    private readonly limits: SendLimits,
+    private readonly by: Forwarder,
+    private readonly result: SendResult,
+  ) {
+    by.deadlines.add(limits.timeout, this);
+    if (limits.signal) onAbort(limits.signal, this);
+  }
+
+  get bytes(): number {
+    return this.message.content.length;
+  }
+
+  go(): void {
+    this.by.go(this);
+  }
+
+  /** Its time is over. */
+  onExpired(): void {
+    if (this.channel) this.by.failing('unanswered');
+    this.fail(this.tooLate());
+  }
+
+  /** Its signal aborted. */
+  handleEvent(): void {
+    // What was sent cannot be taken back; its outcome is still worth knowing.
+    if (!this.channel && this.limits.signal) this.giveUp(abortError(this.limits.signal));
+  }
+
+  fail(error: Error): void {
+    if (!this.finish()) return;
+    this.result.onFailed(error);
+    this.by.ended(this);
+  }
+
+  succeed(routed: boolean): void {
+    if (!this.finish()) return;
+    this.result.onSent(routed, this.resent, this.nacks?.times ?? 0);
+    this.by.ended(this);
+  }
+
+  /** It cannot be sent any more: with this error if it never was, else its outcome stays unknown. */
+  giveUp(error: Error): void {
+    this.fail(this.resent > 0 ? this.unknown(error.message) : error);
+  }
+
+  /** Sends it now. */
+  send(channel: LiveChannel, confirms: Confirms): void {
+    try {
+      confirms.send(this);
+      this.channel = channel;
+    } catch (error) {
+      const text = isError(error) ? error.message : String(error);
+      this.fail(
+        channel.alive
+          ? new EncodeError(`the message cannot be sent: ${text}`, '', error)
+          : this.unknown(text),
+      );
+    }
+  }
+
+  onOutcome(outcome: SendOutcome, inDoubt = 0): void {
+    if (outcome === 'confirmed' || outcome === 'returned') return this.succeed(outcome === 'confirmed');
+    if (outcome === 'lost') return this.lost(this.channel as LiveChannel, inDoubt);
+    if (this.done) return;
+    this.channel = undefined;
+    this.nacks ??= { times: 0, first: 0, last: 0 };
+    this.nacks.times++;
+    this.by.failing('nacked');
+    const again = this.by.nacked(this, this.nacks, this.limits.retryNacked ?? 0);
+    if (!again) this.giveUp(this.nacked(this.nacks));
+  }
+
+  private lost(channel: LiveChannel, inDoubt: number): void {
+    void channel.closed.then((reason) => {
+      if (this.done) return;
+      const refusal = channelRefusal(reason);
+      if (!refusal) return this.mayRetry(reason) ? this.again() : this.fail(this.unknownLoss(reason));
+      const suspect = isSuspect(refusal, this.message);
+      const toBlame = isToBlame(refusal, this.message) || (suspect && inDoubt === 1);
+      if (toBlame) return this.fail(refusal.error ?? this.unknownLoss(reason));
+      this.again(suspect ? inDoubt : undefined);
+    });
+  }
+
+  private again(suspectAmong?: number): void {
+    this.channel = undefined;
+    this.resent++;
+    this.by.again(this, suspectAmong);
+  }
+
+  // What the broker cannot bear is sent twice at most: it takes the connection along each time.
+  private mayRetry(reason: string): boolean {
+    return this.limits.retryUnknown === true && (this.resent === 0 || !OWN_FAULT.has(replyCodeIn(reason)));
+  }
+
+  private tooLate(): Error {
+    const { exchange, routingKey, properties } = this.message;
+    if (this.channel || this.resent > 0) return this.unknown(`no confirm within ${this.given} ms`);
+    if (this.nacks) return this.nacked(this.nacks);
+    return new PublishTimeoutError(
+      exchange,
+      routingKey,
+      this.given,
+      this.by.whyWaiting(),
+      properties.messageId,
+    );
+  }
+
+  private nacked({ times, first, last }: Nacks): Error {
+    const { exchange, routingKey, properties } = this.message;
+    return new PublishNackedError(
+      exchange,
+      routingKey,
+      properties.messageId ?? '',
+      times,
+      Math.round(last - first),
+    );
+  }
+
+  private unknownLoss(reason: string): Error {
+    return this.unknown(`the channel was lost (${reason})`);
+  }
+
+  private get given(): number {
+    return this.limits.given ?? this.limits.timeout;
+  }
+
+  private unknown(reason: string): Error {
+    const { exchange, routingKey, properties } = this.message;
+    return new PublishOutcomeUnknownError(exchange, routingKey, properties.messageId ?? '', reason);
+  }
+
+  /** False when it had its result before. */
+  private finish(): boolean {
+    if (this.done) return false;
+    this.done = true;
+    this.by.deadlines.clear(this);
+    if (this.limits.signal) offAbort(this.limits.signal, this);
+    return true;
+  }
+}
+
+/** The reason of an aborted signal; whoever aborts may give anything. */
+export function abortError({ reason }: AbortSignal): Error {
+  return isError(reason) ? reason : new Error(`aborted: ${String(reason)}`);
+}

@@ -1,0 +1,146 @@
+// Where publishes wait while the broker is away, blocked, or slower than this process. Bounded in
+// messages and bytes; who does not fit is told at once, who waits too long is told then.
+
+import { WaitingRoomFullError } from '../errors/publish-errors.js';
+
+/** Someone who waits. */
+export interface Waiting {
+  readonly bytes: number;
+  /** Called when it is its turn. */
+  go(): void;
+  /** Set when it gave up in the meantime. */
+  gone: boolean;
+  /** Whether it waits for its turn, or only keeps a place. */
+  queued?: boolean;
+}
+
+/** First come, first served. */
+export class WaitingRoom {
+  private readonly queue = new Line();
+  /** Who waits a second time. */
+  private readonly returned = new Line();
+  /** Who has just come back: before all others, as they were sent before them. */
+  private back: Waiting[] = [];
+  private heldBytes = 0;
+  private held = 0;
+  private inQueue = 0;
+
+  /** `onFull` is called when somebody does not fit. */
+  constructor(
+    readonly limit: { readonly messages: number; readonly bytes: number },
+    private readonly onFull: () => void = () => undefined,
+    private readonly of: 'publishes' | 'calls' = 'publishes',
+  ) {}
+
+  /** How many wait. */
+  get size(): number {
+    return this.held;
+  }
+
+  /** Bytes of those who wait. */
+  get bytes(): number {
+    return this.heldBytes;
+  }
+
+  /** How many of them wait for their turn. */
+  get queued(): number {
+    return this.inQueue;
+  }
+
+  /** Waits for its turn, before all who never had one if `again`. @throws WaitingRoomFullError */
+  enter(waiting: Waiting, again = false): void {
+    this.take(waiting);
+    waiting.queued = true;
+    this.inQueue++;
+    if (again) this.back.push(waiting);
+    else this.queue.push(waiting);
+  }
+
+  /** Takes a place without a turn, for something that waits for another thing. @throws WaitingRoomFullError */
+  take(waiting: Waiting): void {
+    const { messages, bytes } = this.limit;
+    const lacking =
+      this.held >= messages
+        ? `${messages} messages`
+        : this.heldBytes + waiting.bytes > bytes
+          ? `${bytes} bytes`
+          : undefined;
+    if (lacking !== undefined) {
+      this.onFull();
+      throw new WaitingRoomFullError(lacking, this.of);
+    }
+    waiting.gone = false;
+    this.held++;
+    this.heldBytes += waiting.bytes;
+  }
+
+  /** Gives up a place. */
+  leave(waiting: Waiting): void {
+    if (waiting.gone) return;
+    waiting.gone = true;
+    this.held--;
+    this.heldBytes -= waiting.bytes;
+    if (!waiting.queued) return;
+    this.inQueue--;
+    // In a long outage those who gave up must not stay in memory until the broker is back.
+    const many = 2 * this.inQueue + 1_000;
+    if (this.queue.size > many) this.queue.tidy();
+    if (this.returned.size > many) this.returned.tidy();
+    if (this.back.length > many) this.back = this.back.filter((one) => !one.gone);
+  }
+
+  /** Lets them go in order for as long as `open` says so. */
+  release(open: () => boolean): void {
+    if (this.back.length > 0) {
+      this.returned.putFirst(this.back);
+      this.back = [];
+    }
+    while (open()) {
+      const waiting = this.returned.shift() ?? this.queue.shift();
+      if (!waiting) break;
+      if (waiting.gone) continue;
+      waiting.queued = false;
+      this.inQueue--;
+      this.leave(waiting);
+      waiting.go();
+    }
+  }
+}
+
+/** First in, first out, in a time that does not grow with the number. */
+class Line {
+  private list: Waiting[] = [];
+  private head = 0;
+
+  get size(): number {
+    return this.list.length - this.head;
+  }
+
+  push(waiting: Waiting): void {
+    this.list.push(waiting);
+  }
+
+  putFirst(waiting: readonly Waiting[]): void {
+    this.list = [...waiting, ...this.list.slice(this.head)];
+    this.head = 0;
+  }
+
+  shift(): Waiting | undefined {
+    const waiting = this.list[this.head];
+    if (waiting) this.head++;
+    // Shortening the list for every message would cost more than sending it.
+    if (this.head === this.list.length) {
+      if (this.head > 0) [this.list, this.head] = [[], 0];
+    } else if (this.head > 1_000 && this.head * 2 > this.list.length) {
+      this.list = this.list.slice(this.head);
+      this.head = 0;
+    }
+    return waiting;
+  }
+
+  /** Without those who gave up. */
+  tidy(): void {
+    this.list = this.list.slice(this.head).filter((waiting) => !waiting.gone);
+    this.head = 0;
+  }
+}

@@ -1,0 +1,234 @@
+// What an application publishes becomes a message here: defaults, codec, checks, where it goes. Missing
+// exchanges are found out before the wire, since publishing to one costs the channel and its neighbours.
+
+import { milliseconds, type Duration } from '../options/duration.js';
+import { PublishOutcomeUnknownError, UnroutableError } from '../errors/publish-errors.js';
+import { TopologyMissingError } from '../errors/topology-errors.js';
+import { outgoing } from '../message/outgoing.js';
+import type { Clock } from '../runtime/clock.js';
+import type { CodecLookup } from '../message/codecs/codec.js';
+import type { OutgoingMessage } from '../message/message.js';
+import type { PublishOptions, PublishReceipt } from '../options/publish-options.js';
+import type { KeptQueue, Outlet } from '../message/forwarder.js';
+import type { WayBack } from '../message/retry-return.js';
+import type { Settings } from '../options/settings.js';
+import type { Events } from '../events/emitter.js';
+import { waitName, waitStep } from '../topology/wait-queues.js';
+import { HEADER } from '../message/headers.js';
+import { ConnectionLostError, RabbitError } from '../errors/errors.js';
+import type { SendLimits } from './pending-send.js';
+import type { Destinations } from './exchange-cache.js';
+import { Limits, Publication, unroutable } from './pending-publish.js';
+import type { Sender } from './sender.js';
+
+/** What a publisher is made from. */
+export interface PublisherOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly codecs: CodecLookup;
+  readonly sender: Sender;
+  readonly destinations: Destinations;
+  readonly events: Events;
+  /** Tests wait shorter. */
+  readonly shortenWait: (ms: number) => number;
+}
+
+/** What a frame with properties holds besides them: its own head and end, class, size of the body, flags. */
+const HEADER_FRAME = 22;
+
+/** Publishing, for applications and (as Outlet) for the consuming side. */
+export class Publisher implements Outlet {
+  constructor(private readonly options: PublisherOptions) {}
+
+  get codecs(): CodecLookup {
+    return this.options.codecs;
+  }
+
+  get propertyRoom(): number {
+    return this.options.sender.frameMax - HEADER_FRAME;
+  }
+
+  /** To an exchange. */
+  publish(routingKey: string, payload: unknown, options: PublishOptions = {}): Promise<PublishReceipt> {
+    const exchange = options.exchange ?? this.options.settings.exchange;
+    return this.dispatch(exchange, routingKey, payload, options, options.mandatory ?? exchange === '');
+  }
+
+  /** To a queue. */
+  send(message: OutgoingMessage): Promise<void>;
+  send(queue: string, payload: unknown, options?: PublishOptions): Promise<PublishReceipt>;
+  send(target: string | OutgoingMessage, payload?: unknown, options: PublishOptions = {}): Promise<unknown> {
+    if (typeof target !== 'string') return this.forward(target, this.options.settings.publish.timeout);
+    return this.dispatch('', target, payload, options, options.mandatory ?? true);
+  }
+
+  async sendTo(queue: KeptQueue, message: OutgoingMessage): Promise<void> {
+    const limits = this.limits();
+    await this.again(
+      () => this.forward(message, limits.timeout),
+      () => this.options.sender.hold(message, limits, () => this.options.destinations.ensureKept(queue)),
+    );
+  }
+
+  async sendLater(message: OutgoingMessage, wait: number, back: WayBack): Promise<void> {
+    const { destinations, sender } = this.options;
+    const limits = this.limits();
+    const { routingKey } = message;
+    if (back.kind === 'retry' && !destinations.isBack(routingKey)) {
+      await sender.hold(message, limits, () => destinations.ensureBack(routingKey));
+    }
+    const send = async (): Promise<void> =>
+      this.forward(await this.delayed(message, wait, back, limits), limits.timeout);
+    await this.again(send, () => destinations.forgetWait(this.stepOf(wait), back));
+  }
+
+  private build(
+    exchange: string,
+    routingKey: string,
+    payload: unknown,
+    options: PublishOptions,
+  ): OutgoingMessage {
+    const { settings, codecs, clock } = this.options;
+    const about = { exchange, routingKey, correlationId: options.correlationId };
+    return outgoing(
+      {
+        exchange,
+        routingKey,
+        persistent: settings.publish.persistent,
+        mandatory: true,
+        timestamp: clock.wall(),
+        appId: settings.service,
+        maxBytes: settings.maxMessageBytes,
+      },
+      codecs.encode(payload, options.contentType, options.codec, about),
+      options,
+    );
+  }
+
+  // One promise for the whole way, whatever is done on it: promises cost more than all the rest of a publish.
+  private dispatch(
+    exchange: string,
+    routingKey: string,
+    payload: unknown,
+    options: PublishOptions,
+    mustRoute: boolean,
+  ): Promise<PublishReceipt> {
+    return new Promise((resolve, reject) => {
+      const { events, sender, destinations } = this.options;
+      // What cannot even be made is the caller's mistake: nobody else hears of it.
+      const message = this.build(exchange, routingKey, payload, options);
+      const publication = new Publication({ events, message, payload, mustRoute }, resolve, reject);
+      try {
+        const limits = this.limits(options);
+        if (options.delay === undefined && destinations.isKnown(exchange)) {
+          sender.send(message, limits, publication);
+          return;
+        }
+        this.prepared(message, limits, options.delay, mustRoute).then(
+          (prepared) => sender.send(prepared, limits, publication),
+          (error: Error) => publication.onFailed(error),
+        );
+      } catch (error) {
+        publication.onFailed(error as Error);
+      }
+    });
+  }
+
+  /** The message, when everything is there that it needs on its way. */
+  private async prepared(
+    message: OutgoingMessage,
+    limits: SendLimits,
+    wait: Duration | undefined,
+    mustRoute: boolean,
+  ): Promise<OutgoingMessage> {
+    const { sender, destinations } = this.options;
+    const { exchange, routingKey, properties } = message;
+    const delay = wait === undefined ? 0 : milliseconds(wait, 'delay');
+    // A name that is too long must be known before anything is sent.
+    if (delay > 0) waitName(this.options.settings.service, this.stepOf(delay), { kind: 'delay', exchange });
+    if (!destinations.isKnown(exchange)) {
+      await sender.hold(message, limits, () => destinations.ensure(exchange));
+    }
+    if (delay === 0) return message;
+    if (exchange === '') {
+      await sender.hold(message, limits, () => {
+        return this.queueReady(routingKey, mustRoute ? properties.messageId : undefined);
+      });
+    }
+    return this.delayed(message, delay, { kind: 'delay', exchange }, limits);
+  }
+
+  private limits({ timeout, signal, retryUnknown, retryNacked }: PublishOptions = {}): SendLimits {
+    const { clock, settings } = this.options;
+    const { publish } = settings;
+    const given = timeout === undefined ? publish.timeout : milliseconds(timeout, 'timeout');
+    const nacked = retryNacked === undefined ? publish.retryNacked : milliseconds(retryNacked, 'retryNacked');
+    return new Limits(clock, given, signal, retryUnknown ?? publish.retryUnknown, nacked);
+  }
+
+  /** The same message by way of a wait queue. */
+  private async delayed(
+    message: OutgoingMessage,
+    wait: number,
+    back: WayBack,
+    limits: SendLimits,
+  ): Promise<OutgoingMessage> {
+    const { destinations, sender } = this.options;
+    const step = this.stepOf(wait);
+    if (!destinations.isWaiting(step, back)) {
+      await sender.hold(message, limits, async () => void (await destinations.ensureWait(step, back)));
+    }
+    const { properties } = message;
+    const headers = { ...properties.headers, [HEADER.due]: this.options.clock.wall() + step };
+    return {
+      ...message,
+      exchange: waitName(this.options.settings.service, step, back),
+      properties: { ...properties, headers },
+    };
+  }
+
+  private stepOf(wait: number): number {
+    return waitStep(this.options.shortenWait(wait));
+  }
+
+  /** A message that must arrive, and did not since somebody deleted what it goes to: once more after `mend`. */
+  private async again(send: () => Promise<void>, mend: () => void | Promise<void>): Promise<void> {
+    try {
+      await send();
+    } catch (error) {
+      // Publishing to an exchange that is gone costs the channel, so that the outcome is unknown.
+      if (!(error instanceof UnroutableError || error instanceof PublishOutcomeUnknownError)) throw error;
+      await mend();
+      await send();
+    }
+  }
+
+  // A message that waits is routed much later, when nobody can be told that its queue is missing.
+  private async queueReady(queue: string, messageId: string | undefined): Promise<void> {
+    const { destinations } = this.options;
+    try {
+      if (messageId !== undefined) await destinations.ensureQueue(queue);
+    } catch (error) {
+      throw error instanceof TopologyMissingError ? new UnroutableError('', queue, messageId ?? '') : error;
+    }
+    if (destinations.isBack(queue)) return;
+    try {
+      await destinations.ensureBack(queue);
+    } catch (error) {
+      // Somebody else's queue may not be ours to bind: what nobody moves to it ends with the orphans then.
+      if (!(error instanceof RabbitError) || error instanceof ConnectionLostError) throw error;
+      destinations.notOurs(queue);
+    }
+  }
+
+  /** For messages that must arrive: a missing queue or exchange is an error. */
+  private forward(message: OutgoingMessage, timeout: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onSent = (routed: boolean): void => (routed ? resolve() : reject(unroutable(message)));
+      // Without retryUnknown the original would come again, and double it as well.
+      const { retryNacked } = this.options.settings.publish;
+      const limits = { timeout, retryUnknown: true, retryNacked };
+      this.options.sender.send(message, limits, { onSent, onFailed: reject });
+    });
+  }
+}

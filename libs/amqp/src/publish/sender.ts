@@ -1,0 +1,347 @@
+// Takes a finished message to the broker: waits in the room while the way is closed, goes over the
+// confirm channel, and settles exactly once with what became of it.
+
+import { ConnectionLostError } from '../errors/errors.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Counters } from '../events/counters.js';
+import type { Deadlines } from '../runtime/deadlines.js';
+import { describeError, printable } from '../runtime/logger.js';
+import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
+import { Occasionally } from '../runtime/log-limiter.js';
+import type { Settings } from '../options/settings.js';
+import type { Events } from '../events/emitter.js';
+import type { LiveChannel } from '../connection/channel.js';
+import type { Connection } from '../connection/connection.js';
+import { ChannelLease } from '../connection/recovering-channel.js';
+import {
+  abortError,
+  Attempt,
+  type Forwarder,
+  type Nacks,
+  type SendLimits,
+  type SendResult,
+} from './pending-send.js';
+import { channelRefusal, Refusals, type ChannelRefusal } from './channel-close-reason.js';
+import { Confirms } from './confirms.js';
+import { Renewal } from './channel-replacement.js';
+import { WaitingRoom } from './publish-buffer.js';
+
+/** What a sender is made from. */
+export interface SenderOptions {
+  readonly connection: Connection;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  /** The broker closed the channel because of a publish to this exchange. */
+  readonly onRefused?: (refusal: ChannelRefusal) => void;
+  /** What this connection may not do, if others on it want to know as well. */
+  readonly refusals?: Refusals;
+  readonly counters: Counters;
+  readonly events: Events;
+}
+
+/** A full room is told once in this time, however many find it full. */
+const REPEAT_AFTER = 1_000;
+
+/** Pauses of a message that the broker refused, in ms: the first, doubled up to the last. */
+const FIRST_PAUSE = 50;
+const LAST_PAUSE = 1_000;
+
+/** This part of what was lost together is sent together again when one of them is the reason. */
+const SUSPECTS_AT_ONCE = 1 / 8;
+
+/** What RabbitMQ and the client library agree upon unless told otherwise. */
+const DEFAULT_FRAME_MAX = 131_072;
+
+/** The confirm channel and the room before it. */
+export class Sender {
+  private readonly room: WaitingRoom;
+  private readonly lease: ChannelLease;
+  private readonly renewal: Renewal;
+  private readonly forwarder: Forwarder;
+  private confirms: Confirms | undefined;
+  private closed = false;
+  private unsettled = 0;
+  private fullToldAt = -Infinity;
+  private agreed = DEFAULT_FRAME_MAX;
+  private idleWaiters: (() => void)[] = [];
+  private readonly waiting = new Set<Attempt>();
+  /** Refused messages that wait for their next turn, in their order. */
+  private nacked: Attempt[] = [];
+  /** How many may be unconfirmed: fewer while one of `suspects` may cost the channel again. */
+  private window = Infinity;
+  private readonly suspects = new Set<Attempt>();
+  private readonly refusals: Refusals;
+  private readonly lines: Occasionally;
+
+  constructor(private readonly options: SenderOptions) {
+    this.room = new WaitingRoom(options.settings.publish.room, () => this.tellFull());
+    this.lines = new Occasionally(options.clock);
+    this.refusals = options.refusals ?? refusals(options);
+    this.lease = new ChannelLease({
+      connection: options.connection,
+      kind: 'confirm',
+      clock: options.clock,
+      reconnect: options.settings.reconnect,
+      onReady: (channel) => {
+        this.renewal.end();
+        this.confirms = new Confirms(channel, (message) => this.tellReturned(message));
+        channel.listen({ onDrain: () => this.flush() });
+        this.flush();
+      },
+      onLost: (_channel, reason) => {
+        this.confirms = undefined;
+        this.renewal.end();
+        this.refused(reason);
+      },
+    });
+    this.forwarder = {
+      deadlines: options.deadlines,
+      whyWaiting: () => this.whyClosed(),
+      go: (attempt) => {
+        this.waiting.delete(attempt);
+        this.go(attempt);
+      },
+      again: (attempt, suspectAmong) => this.again(attempt, suspectAmong),
+      nacked: (attempt, nacks, within) => this.waitNacked(attempt, nacks, within),
+      failing: (how) => this.isHeldUp() || this.renewal.ask(how === 'unanswered'),
+      ended: (attempt) => this.settledOne(attempt),
+    };
+    this.renewal = new Renewal({
+      clock: options.clock,
+      unconfirmed: () => this.unsettled - this.waiting.size,
+      renew: () => this.lease.renew(),
+      onGivenUp: () => this.flush(),
+    });
+  }
+
+  /** Sent or waiting, and not settled. */
+  get pending(): { readonly unconfirmed: number; readonly waiting: number } {
+    return { unconfirmed: this.confirms?.size ?? 0, waiting: this.room.size };
+  }
+
+  /** The room in use, and its limits. */
+  get waitingRoom(): WaitingRoom {
+    return this.room;
+  }
+
+  /** The largest frame of the connection, as it was agreed upon last. */
+  get frameMax(): number {
+    const { current } = this.lease;
+    if (current) this.agreed = current.frameMax ?? DEFAULT_FRAME_MAX;
+    return this.agreed;
+  }
+
+  /** Begins to connect; the first send does so too. */
+  start(): void {
+    this.lease.start();
+  }
+
+  /** Lets waiting messages go: the broker is not blocked any more. */
+  flush(): void {
+    this.room.release(() => this.isOpen());
+  }
+
+  /** Sends; what comes of it is told to `result`: no promise, since who sends thousands has one for each already. */
+  send(message: OutgoingMessage, limits: SendLimits, result: SendResult): void {
+    const refusal = this.refusal(limits) ?? this.refusals.of(message);
+    if (refusal) return result.onFailed(refusal);
+    this.start();
+    this.unsettled++;
+    const attempt = new Attempt(message, limits, this.forwarder, result);
+    // Nobody overtakes who waits already.
+    if (this.room.queued === 0 && this.isOpen()) this.go(attempt);
+    else this.wait(attempt);
+  }
+
+  /** Waits for `work` that a message needs, as it would wait to be sent: with a place in the room and its limits. */
+  hold(message: OutgoingMessage, limits: SendLimits, work: () => Promise<void>): Promise<void> {
+    const refusal = this.refusal(limits);
+    if (refusal) return Promise.reject(refusal);
+    return new Promise<void>((resolve, reject) => {
+      this.unsettled++;
+      const result = { onSent: () => resolve(), onFailed: reject };
+      const attempt = new Attempt(message, limits, this.forwarder, result);
+      try {
+        this.room.take(attempt);
+        this.waiting.add(attempt);
+        work().then(
+          () => attempt.succeed(true),
+          (error: Error) => attempt.fail(error),
+        );
+      } catch (error) {
+        attempt.fail(error as Error);
+      }
+    });
+  }
+
+  /** Waits until everything is settled or `expired`, then rejects what still waits and closes. */
+  async close(expired: Promise<void>): Promise<void> {
+    this.closed = true;
+    const settled =
+      this.unsettled === 0
+        ? Promise.resolve()
+        : new Promise<void>((resolve) => this.idleWaiters.push(resolve));
+    // Without a connection there is nothing to wait for: a process must not hang because its broker is away.
+    if (!this.isReachable()) this.endWaiting();
+    await Promise.race([settled, expired]);
+    this.endWaiting();
+    await this.lease.close();
+    // What was on its way and may be sent again has come back to wait, for a channel that never comes.
+    this.endWaiting();
+  }
+
+  private endWaiting(): void {
+    for (const attempt of [...this.waiting]) {
+      attempt.giveUp(closedEarly());
+    }
+  }
+
+  private refusal({ signal }: SendLimits): Error | undefined {
+    if (this.closed) return new ConnectionLostError('cannot publish: the broker object was closed');
+    return signal?.aborted ? abortError(signal) : undefined;
+  }
+
+  private go(attempt: Attempt): void {
+    attempt.send(this.lease.current as LiveChannel, this.confirms as Confirms);
+  }
+
+  private wait(attempt: Attempt, first = false): void {
+    try {
+      this.room.enter(attempt, first);
+      this.waiting.add(attempt);
+    } catch (error) {
+      attempt.giveUp(error as Error);
+    }
+  }
+
+  private again(attempt: Attempt, suspectAmong?: number): void {
+    this.options.counters.resent++;
+    if (suspectAmong !== undefined) this.suspect(attempt, suspectAmong);
+    if (this.closed && !this.isReachable()) attempt.giveUp(closedEarly());
+    else this.wait(attempt, true);
+  }
+
+  // Sent together, all would be lost together once more for the one that the broker minds; sent in smaller and smaller
+  // groups, that one is soon alone.
+  private suspect(attempt: Attempt, among: number): void {
+    this.suspects.add(attempt);
+    this.window = Math.min(this.window, Math.max(1, Math.floor(among * SUSPECTS_AT_ONCE)));
+  }
+
+  private widen(attempt: Attempt): void {
+    this.suspects.delete(attempt);
+    if (this.suspects.size === 0) this.window = Infinity;
+    else if (this.confirms?.size === 0) this.window *= 2;
+    this.flush();
+  }
+
+  /** Keeps its place in the room for a pause. False when its time for that is over, or there is no place. */
+  private waitNacked(attempt: Attempt, nacks: Nacks, within: number): boolean {
+    const now = this.options.clock.monotonic();
+    if (nacks.times === 1) nacks.first = now;
+    nacks.last = now;
+    const pause = Math.min(FIRST_PAUSE * 2 ** (nacks.times - 1), LAST_PAUSE);
+    if (now + pause - nacks.first > within) return false;
+    if (this.closed && !this.isReachable()) return false;
+    try {
+      this.room.take(attempt);
+    } catch {
+      return false;
+    }
+    this.options.counters.nacked++;
+    this.waiting.add(attempt);
+    this.nacked.push(attempt);
+    if (this.nacked.length === 1) this.options.deadlines.set(pause, () => this.sendNacked());
+    this.renewal.answered();
+    return true;
+  }
+
+  private sendNacked(): void {
+    const { nacked } = this;
+    this.nacked = [];
+    for (const attempt of nacked) {
+      if (!this.waiting.has(attempt)) continue;
+      this.room.leave(attempt);
+      this.wait(attempt, true);
+    }
+    this.flush();
+  }
+
+  /** The channel ended: why, when the broker said so. */
+  private refused(reason: string): void {
+    const refusal = channelRefusal(reason);
+    if (refusal) {
+      this.refusals.remember(refusal);
+      this.options.onRefused?.(refusal);
+    } else if (/broke the protocol/.test(reason)) {
+      const { logger } = this.options.settings;
+      this.lines.say(
+        (line) => logger.error(line),
+        `the channel for publishing was closed: ${printable(reason)}`,
+      );
+    }
+  }
+
+  private isReachable(): boolean {
+    return this.options.connection.state === 'open';
+  }
+
+  private isOpen(): boolean {
+    const channel = this.lease.current;
+    if (channel === undefined || !channel.alive || !channel.writable || this.isHeldUp()) return false;
+    return this.window === Infinity || (this.confirms?.size ?? 0) < this.window;
+  }
+
+  private isHeldUp(): boolean {
+    return this.options.connection.blocked || this.renewal.pending;
+  }
+
+  private whyClosed(): string {
+    const { connection } = this.options;
+    if (connection.blocked) return 'the broker blocks publishing (memory or disk alarm)';
+    if (connection.state === 'open') return 'the broker takes messages too slowly';
+    return noConnection(connection);
+  }
+
+  private tellFull(): void {
+    const now = this.options.clock.monotonic();
+    if (now - this.fullToldAt < REPEAT_AFTER) return;
+    this.fullToldAt = now;
+    const { size, bytes } = this.room;
+    this.options.events.emit({ kind: 'waiting-room-full', waiting: size, bytes });
+  }
+
+  private tellReturned({ exchange, routingKey, properties }: ReceivedMessage): void {
+    const { messageId } = properties;
+    this.options.events.emit({ kind: 'returned', exchange, routingKey, messageId });
+  }
+
+  private settledOne(attempt: Attempt): void {
+    if (!attempt.gone) this.room.leave(attempt);
+    if (this.waiting.size > 0) this.waiting.delete(attempt);
+    this.unsettled--;
+    this.renewal.answered();
+    if (this.window !== Infinity) this.widen(attempt);
+    if (this.unsettled === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
+  }
+}
+
+/** The memory of what may not be published, which says each thing once in the log. */
+export function refusals({
+  connection,
+  clock,
+  settings,
+}: Pick<SenderOptions, 'connection' | 'clock' | 'settings'>): Refusals {
+  const onForbidden = (error: Error): void => settings.logger.error(printable(describeError(error)));
+  return new Refusals({ connection, clock, onForbidden });
+}
+
+/** For what could not even be sent. */
+export function noConnection({ trouble }: Connection): string {
+  return trouble === undefined ? 'there is no connection' : `there is no connection: ${trouble}`;
+}
+
+function closedEarly(): Error {
+  return new ConnectionLostError('the broker object was closed before the message could be sent');
+}

@@ -1,0 +1,108 @@
+// Everything that leaves: publisher, sender and requester on one connection, and how they end together.
+
+import type { Clock } from './runtime/clock.js';
+import type { CodecLookup } from './message/codecs/codec.js';
+import type { Counters } from './events/counters.js';
+import type { Deadlines } from './runtime/deadlines.js';
+import type { Settings } from './options/settings.js';
+import type { Connection } from './connection/connection.js';
+import type { LateRetries } from './events/late-retries.js';
+import type { Events } from './events/emitter.js';
+import { possibleWaits } from './options/retry-policy.js';
+import { callsExchange } from './topology/call-exchanges.js';
+import type { HandlerPlan } from './topology/handler-plan.js';
+import type { ExchangeSpec } from './topology/specs.js';
+import type { Server } from './message/direct-reply.js';
+import { AnswerLanes } from './rpc/server/reply-connections.js';
+import { Destinations, type WantedTopology } from './publish/exchange-cache.js';
+import { waitName, waitStep } from './topology/wait-queues.js';
+import { Publisher } from './publish/publisher.js';
+import { RetryMover, type Wait } from './delay/retry-mover.js';
+import { Requester } from './rpc/client/requester.js';
+import { refusals, Sender } from './publish/sender.js';
+
+/** What the outbound side is made from. */
+export interface OutboundOptions {
+  readonly connection: Connection;
+  /** For answers of handlers. */
+  readonly replies: Connection;
+  /** For first answers to addresses that may do harm. */
+  readonly firstReplies: Connection;
+  /** The broker at the other end. */
+  readonly server: () => Server;
+  readonly counters: Counters;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly codecs: CodecLookup;
+  readonly events: Events;
+  /** How an exchange is declared, if anybody said. */
+  readonly describe: (exchange: string) => ExchangeSpec | undefined;
+  readonly topology: WantedTopology;
+  /** Tests wait shorter. */
+  readonly shortenWait: (ms: number) => number;
+  /** See BrokerInternals. */
+  readonly grace: number | undefined;
+  readonly late: LateRetries;
+}
+
+/** See the top of the file. */
+export class Outbound {
+  readonly sender: Sender;
+  readonly publisher: Publisher;
+  readonly requester: Requester;
+  readonly answers: AnswerLanes;
+  readonly mover: RetryMover;
+  private readonly destinations: Destinations;
+
+  constructor(private readonly options: OutboundOptions) {
+    const { events, counters } = options;
+    events.on(() => counters.repliesIgnored++, ['reply-ignored']);
+    events.on(() => counters.notSentOn++, ['not-sent-on']);
+    const forbidden = refusals(options);
+    this.sender = new Sender({
+      ...{ ...options, refusals: forbidden },
+      onRefused: (refusal) => this.destinations.refused(refusal),
+    });
+    const describe = (name: string): ExchangeSpec | undefined =>
+      callsExchange(name) ?? options.describe(name);
+    this.destinations = new Destinations({
+      ...{ ...options, describe, service: options.settings.service, refusals: forbidden },
+      onWait: (step, back) => this.mover.hold({ step, back }),
+    });
+    const { sender, destinations } = this;
+    this.mover = new RetryMover({ ...options, destinations });
+    this.requester = new Requester({ ...options, destinations, refusals: forbidden });
+    this.publisher = new Publisher({ ...options, sender, destinations });
+    this.answers = new AnswerLanes({
+      ...{ ...options, connection: options.replies, first: options.firstReplies },
+    });
+  }
+
+  /** Moves on what waits for these handlers' retries, also what other lives of the service left. */
+  moveRetries(handlers: readonly Pick<HandlerPlan, 'retry' | 'back'>[]): void {
+    const { shortenWait, settings } = this.options;
+    const waits = new Map<string, Wait>();
+    for (const { retry, back } of handlers) {
+      for (const wait of possibleWaits(retry)) {
+        const step = waitStep(shortenWait(wait));
+        waits.set(waitName(settings.service, step, back), { step, back });
+      }
+    }
+    this.mover.expect([...waits.values()]);
+  }
+
+  /** The broker takes messages again. */
+  flush(): void {
+    this.sender.flush();
+    this.mover.flush();
+    this.requester.flush();
+    this.answers.flush();
+  }
+
+  /** Lets what is under way settle until `expired`, then ends it. Always settles. */
+  async close(expired: Promise<void>): Promise<void> {
+    await Promise.all([this.sender.close(expired), this.answers.close(expired), this.mover.close(expired)]);
+    await this.requester.close();
+  }
+}

@@ -1,0 +1,124 @@
+// Calls under way: what ends them, what they hold, and what they leave behind.
+import { getEventListeners } from 'node:events';
+import { describe, expect, it } from '@jest/globals';
+import { systemClock } from '../../runtime/clock.js';
+import { Deadlines } from '../../runtime/deadlines.js';
+import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
+import { Call } from './call.js';
+import { GatherCall, type GatherResult } from './gather.js';
+import { Entry, Inbox } from './pending-calls.js';
+import { Leaving } from './cancellation.js';
+
+const message = {
+  ...{ exchange: '', routingKey: 'q', content: Buffer.alloc(0), mandatory: true },
+  properties: { correlationId: 'c' },
+} as OutgoingMessage;
+
+const reply = (run: string | undefined, bytes = 1): ReceivedMessage =>
+  ({
+    content: Buffer.alloc(bytes),
+    properties: { correlationId: 'c', headers: run === undefined ? {} : { 'x-warren-run': run } },
+  }) as unknown as ReceivedMessage;
+
+function calling(
+  signal?: AbortSignal,
+  settled: unknown[] = [],
+  resends = 0,
+  again: () => void = () => undefined,
+): Call {
+  const deadlines = new Deadlines(systemClock);
+  const by = { deadlines, whyUnsent: () => undefined, again, ended: () => undefined };
+  const reading = { codecs: undefined as never, codec: undefined, known: new Map(), maxBytes: 1_000 };
+  const leaving = new Leaving(signal, undefined, systemClock);
+  const options = { message, timeout: 60_000, leaving, reading, resends };
+  return new Call(
+    options,
+    by,
+    (value) => settled.push(value),
+    (error) => settled.push(error),
+  );
+}
+
+function gathering(
+  expect: number,
+  maxBytes = 1_000_000,
+  signal?: AbortSignal,
+): { call: GatherCall; results: GatherResult[] } {
+  const results: GatherResult[] = [];
+  const call = new GatherCall({
+    ...{ message, timeout: 60_000, expect, maxBytes, whyUnsent: () => undefined },
+    leaving: new Leaving(signal, undefined, systemClock),
+    deadlines: new Deadlines(systemClock),
+    onEnd: (result) => results.push(result),
+  });
+  return { call, results };
+}
+
+describe('a call', () => {
+  it('leaves no listener on a signal that lives longer', () => {
+    const { signal } = new AbortController();
+    const call = calling(signal);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    call.onReply(reply(undefined));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  it.each([
+    [0, 'that is not idempotent is not sent twice'],
+    [1, 'that is idempotent is sent twice at most'],
+  ])('(sent again %d times) %s', (resends) => {
+    const settled: unknown[] = [];
+    let again = 0;
+    const call = calling(undefined, settled, resends, () => again++);
+    for (let n = 0; n <= resends; n++) call.onLost('gone');
+    expect([again, settled]).toMatchObject([resends, [{ code: 'WARREN_RPC_CONNECTION_LOST' }]]);
+  });
+
+  it('that waits to be sent outlives the loss of the channel; one that was sent does not', () => {
+    const inbox = new Inbox();
+    const settled: unknown[] = [];
+    const { signal } = new AbortController();
+    const entry = new Entry(calling(signal, settled), () => undefined);
+    inbox.add(entry);
+    inbox.lost('gone');
+    expect(settled).toEqual([]);
+    entry.sent = true;
+    inbox.lost('gone');
+    expect(settled).toMatchObject([{ code: 'WARREN_RPC_CONNECTION_LOST' }]);
+  });
+});
+
+describe('a gathering call', () => {
+  it('leaves no listener on a signal that lives longer', () => {
+    const { signal } = new AbortController();
+    const { call } = gathering(1, 1_000, signal);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    call.onReply(reply('a'));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  it('counts each instance once', () => {
+    const { call, results } = gathering(2);
+    call.onReply(reply('a'));
+    call.onReply(reply('a'));
+    expect(results).toEqual([]);
+    call.onReply(reply('b'));
+    expect(results).toMatchObject([{ replies: [{}, {}] }]);
+  });
+
+  it('takes 10 000 answers at most, whatever is expected', () => {
+    const { call, results } = gathering(Infinity);
+    for (let n = 1; n < 10_000; n++) call.onReply(reply(`${n}`));
+    expect(results).toEqual([]);
+    call.onReply(reply('last'));
+    expect(results).toHaveLength(1);
+  });
+
+  it('holds so many bytes at most', () => {
+    const { call, results } = gathering(Infinity, 10);
+    call.onReply(reply('a', 10));
+    expect(results).toEqual([]);
+    call.onReply(reply('b', 1));
+    expect(results).toMatchObject([{ error: { code: 'WARREN_RPC_PROTOCOL' }, left: true }]);
+  });
+});

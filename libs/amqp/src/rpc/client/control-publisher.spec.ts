@@ -1,0 +1,40 @@
+// What callers have to say while nothing can be sent: the last word about each call, and of so many calls.
+import { expect, it } from '@jest/globals';
+import type { LiveChannel } from '../../connection/channel.js';
+import type { Connection } from '../../connection/connection.js';
+import { systemClock } from '../../runtime/clock.js';
+import { SILENT } from '../../runtime/logger.js';
+import type { OutgoingMessage } from '../../message/message.js';
+import { settings } from '../../options/settings.js';
+import { Refusals } from '../../publish/channel-close-reason.js';
+import { ControlLine } from './control-publisher.js';
+
+it('words that cannot be sent are kept, the last one of each call, of the last 10 000 calls', async () => {
+  const said: { id: string; count: number }[] = [];
+  const channel = {
+    ...{ alive: true, writable: true, closed: new Promise<string>(() => undefined) },
+    listen: () => undefined,
+    publish: ({ content }: OutgoingMessage) => said.push(JSON.parse(content.toString()) as (typeof said)[0]),
+    ...{ close: () => Promise.resolve(), end: () => undefined },
+  };
+  let open = (): void => undefined;
+  const opening = new Promise<LiveChannel>((resolve) => (open = () => resolve(channel as never)));
+  const connection = {
+    ...{ state: 'open', blocked: false, life: 1 },
+    ...{ opened: () => Promise.resolve(), openChannel: () => opening },
+  } as unknown as Connection;
+  const refusals = new Refusals({ connection, clock: systemClock, onForbidden: () => undefined });
+  const line = new ControlLine({
+    ...{ connection, clock: systemClock, refusals, settings: settings({ logger: SILENT }) },
+    destinations: {} as never,
+  });
+  const queue = 'shop.control.01234567';
+  for (let n = 0; n < 10_003; n++) line.tell({ kind: 'credit', id: `${n}`, count: 1 }, { queue });
+  line.tell({ kind: 'credit', id: '5', count: 2 }, { queue });
+  open();
+  while (said.length < 10_000) await new Promise((resolve) => setImmediate(resolve));
+  expect(said).toHaveLength(10_000);
+  expect(said.slice(0, 2)).toMatchObject([{ id: '3' }, { id: '4' }]);
+  expect(said.filter(({ id }) => id === '5')).toMatchObject([{ count: 2 }]);
+  expect(said.at(-1)).toMatchObject({ id: '5' });
+});

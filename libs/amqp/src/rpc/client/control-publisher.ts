@@ -1,0 +1,128 @@
+// What callers say to servers beside their requests, on a channel of its own: a user who may call, but not write
+// here, must not lose the channel on which the answers arrive. Nothing is said twice, nothing is waited for.
+
+import type { Connection } from '../../connection/connection.js';
+import { ChannelLease } from '../../connection/recovering-channel.js';
+import { CALLS_EXCHANGE, callsKey, writeControl, type CallControl } from '../../message/call-control.js';
+import { patience, type Clock } from '../../runtime/clock.js';
+import { ConnectionLostError } from '../../errors/errors.js';
+import { describeError, printable } from '../../runtime/logger.js';
+import type { Settings } from '../../options/settings.js';
+import { channelRefusal, type Refusals } from '../../publish/channel-close-reason.js';
+import type { Destinations } from '../../publish/exchange-cache.js';
+
+/** What it is made from. */
+export interface ControlLineOptions {
+  readonly connection: Connection;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly destinations: Destinations;
+  readonly refusals: Refusals;
+}
+
+/** Where a word goes: to the servers of a request, or to the queue of the one that is known. */
+export type ControlTarget =
+  { readonly exchange: string; readonly routingKey: string } | { readonly queue: string };
+
+/** How many calls may have something to say while nothing can be sent. The oldest words are about calls that are over. */
+const UNSENT_LIMIT = 10_000;
+
+/** How long closing waits for a channel on which the last words can leave, in ms. */
+const LAST_WORDS = 500;
+
+/** See the top of the file. */
+export class ControlLine {
+  private readonly lease: ChannelLease;
+  /** The last word about each call counts. */
+  private readonly unsent = new Map<string, () => void>();
+  /** Whether this user may speak to servers that are not known by their queue. */
+  private allowed = true;
+  private closed = false;
+  private onSaid = (): void => undefined;
+
+  constructor(private readonly options: ControlLineOptions) {
+    const { connection, clock, settings } = options;
+    this.lease = new ChannelLease({
+      ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
+      setup: (channel) => Promise.resolve(channel.listen({ onDrain: () => this.flush() })),
+      onReady: () => this.flush(),
+      onLost: (_channel, reason) => {
+        // Who waited for these words lost its connection as well, unless the channel alone was refused.
+        this.unsent.clear();
+        const refusal = channelRefusal(reason);
+        if (refusal?.error) options.refusals.remember(refusal);
+        if (refusal?.error && refusal.exchange !== '') this.refused(reason);
+      },
+    });
+  }
+
+  /** Says it now or as soon as something can be sent. */
+  tell(control: CallControl, target: ControlTarget): void {
+    if (this.closed) return;
+    if ('queue' in target) return this.say(control, '', target.queue);
+    const key = callsKey(target.exchange, target.routingKey);
+    if (key === undefined || !this.allowed) return;
+    const { destinations } = this.options;
+    if (destinations.isKnown(CALLS_EXCHANGE)) return this.say(control, CALLS_EXCHANGE, key);
+    destinations.ensure(CALLS_EXCHANGE).then(
+      () => this.say(control, CALLS_EXCHANGE, key),
+      (error: unknown) => {
+        if (!(error instanceof ConnectionLostError)) this.refused(describeError(error));
+      },
+    );
+  }
+
+  /** The broker takes messages again. */
+  flush(): void {
+    for (const [id, send] of this.unsent) {
+      if (!this.isOpen()) return;
+      this.unsent.delete(id);
+      send();
+    }
+    this.onSaid();
+  }
+
+  /** Says what is to be said, for a moment. Always settles. */
+  async close(): Promise<void> {
+    const { clock, connection } = this.options;
+    if (this.unsent.size > 0 && connection.state === 'open') {
+      const said = new Promise<void>((resolve) => (this.onSaid = resolve));
+      await patience(clock, LAST_WORDS, (over) => Promise.race([said, over]));
+    }
+    this.closed = true;
+    this.unsent.clear();
+    await this.lease.close();
+  }
+
+  private say(control: CallControl, exchange: string, routingKey: string): void {
+    if (this.closed || this.options.refusals.of({ exchange, routingKey })) return;
+    this.lease.start();
+    const content = writeControl(control);
+    const properties = { deliveryMode: 1, contentType: 'application/json' };
+    const send = (): void => {
+      try {
+        this.lease.current?.publish({ exchange, routingKey, content, mandatory: false, properties });
+      } catch {
+        // The channel died between the look and the send; see onLost.
+      }
+    };
+    if (this.isOpen()) return send();
+    this.unsent.delete(control.id);
+    this.unsent.set(control.id, send);
+    if (this.unsent.size <= UNSENT_LIMIT) return;
+    for (const oldest of this.unsent.keys()) return void this.unsent.delete(oldest);
+  }
+
+  private refused(reason: string): void {
+    if (!this.allowed || this.closed) return;
+    this.allowed = false;
+    this.options.settings.logger.warn(
+      `calls that this process cancels go on running on their servers, which cannot be told: ${printable(reason)}`,
+    );
+  }
+
+  private isOpen(): boolean {
+    const channel = this.lease.current;
+    return channel !== undefined && channel.alive && channel.writable && !this.options.connection.blocked;
+  }
+}

@@ -1,0 +1,215 @@
+// The calling side of RPC: one answer, a stream of them, or one from each instance. Makes the request and the call
+// that waits for its end; the line takes both to the broker.
+
+import { isError } from '../../errors/is-error.js';
+import { currentCall } from '../call-scope.js';
+import { GATHER_EXCHANGE } from '../../message/call-control.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { CodecLookup } from '../../message/codecs/codec.js';
+import type { Deadlines } from '../../runtime/deadlines.js';
+import { milliseconds } from '../../options/duration.js';
+import { EncodeError } from '../../errors/errors.js';
+import { HEADER } from '../../message/headers.js';
+import { errorClasses } from '../../errors/known-errors.js';
+import type { ReceivedMessage } from '../../message/message.js';
+import { newCorrelationId } from '../../message/message-id.js';
+import { outgoing } from '../../message/outgoing.js';
+import { outgoingHeaders } from '../../message/outgoing-headers.js';
+import { whole } from '../../options/option-checks.js';
+import type {
+  Gathered,
+  GatherOptions,
+  RequestOptions,
+  StreamOptions,
+} from '../../options/publish-options.js';
+import { validate } from '../../message/schema.js';
+import type { Settings } from '../../options/settings.js';
+import type { Agreed } from '../../publish/contract-publish.js';
+import { Call, type Caller, type CallOptions } from './call.js';
+import { GatherCall } from './gather.js';
+import { Leaving } from './cancellation.js';
+import { readPart, readReply } from './decode-reply.js';
+import { ReplyLine, type ReplyLineOptions } from './reply-channel.js';
+import { StreamCall } from './stream-call.js';
+import { StreamReader } from './stream-reader.js';
+
+/** What a requester is made from. */
+export interface RequesterOptions extends ReplyLineOptions {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly codecs: CodecLookup;
+}
+
+/** A request, and how long and for whom it is worth working on. */
+type Prepared = CallOptions;
+
+const CREDIT = 64;
+
+/** Replies of the largest size that one call may hold at once: unread items of a stream, answers that are gathered. */
+const HELD = 4;
+
+/** See the top of the file. */
+export class Requester {
+  private readonly line: ReplyLine;
+  private readonly caller: Caller;
+
+  constructor(private readonly options: RequesterOptions) {
+    this.line = new ReplyLine(options);
+    this.caller = {
+      deadlines: options.deadlines,
+      whyUnsent: this.whyUnsent,
+      again: (call) => {
+        this.line.end(call.id);
+        this.line.begin(call);
+      },
+      ended: (call, left) => this.finish(call, left),
+    };
+  }
+
+  /** Calls that wait for their answer, or to be sent. */
+  get pending(): number {
+    return this.line.pending;
+  }
+
+  /** Lets waiting calls go. */
+  flush(): void {
+    this.line.flush();
+  }
+
+  /** Ends every call with ConnectionLostError. */
+  close(): Promise<void> {
+    return this.line.close();
+  }
+
+  /** Calls the handler of `routingKey` (on the default exchange: that queue). */
+  request(routingKey: string, payload: unknown, options: RequestOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const call = this.prepare(options.exchange ?? '', routingKey, payload, options);
+      const answered = (reply: ReceivedMessage): void => {
+        try {
+          const value = readReply(reply, call.reading);
+          resolve(options.schema ? validate(options.schema, value) : value);
+        } catch (error) {
+          reject(isError(error) ? error : new Error(String(error)));
+        }
+      };
+      this.line.begin(new Call(call, this.caller, answered, reject));
+    });
+  }
+
+  /** Calls a handler whose answer is many items. Begins when it is first read, ends when the loop is left. */
+  stream(agree: () => Promise<Agreed<StreamOptions>>, payload: unknown): StreamReader {
+    return new StreamReader(async () => {
+      const { name, options } = await agree();
+      const credit = options.credit ?? CREDIT;
+      const wrong = whole(1, 100_000)(credit);
+      if (wrong) throw new EncodeError(`the credit of a stream must be ${wrong}`, '');
+      const call = this.prepare(options.exchange ?? '', name, payload, options, credit);
+      return { stream: this.streamed(call, credit).stream, schema: options.schema };
+    });
+  }
+
+  /** Calls every instance that listens. */
+  async gather(routingKey: string, payload: unknown, options: GatherOptions): Promise<Gathered[]> {
+    const call = this.prepare(GATHER_EXCHANGE, routingKey, payload, options);
+    const expect = options.expect ?? Infinity;
+    const wrong = options.expect === undefined ? undefined : whole(1, 10_000)(expect);
+    if (wrong) throw new EncodeError(`expect of a gather must be ${wrong}`, '');
+    const replies = await new Promise<readonly ReceivedMessage[]>((resolve, reject) => {
+      const pending = new GatherCall({
+        ...{ ...call, expect, deadlines: this.options.deadlines, whyUnsent: this.whyUnsent },
+        maxBytes: HELD * this.options.settings.maxMessageBytes,
+        onEnd: (result) => {
+          this.finish(pending, result.left);
+          if ('error' in result) reject(result.error);
+          else resolve(result.replies);
+        },
+      });
+      this.line.begin(pending);
+    });
+    return Promise.all(
+      replies.map(async (reply): Promise<Gathered> => {
+        try {
+          const value = readReply(reply, call.reading);
+          return { value: options.schema ? await validate(options.schema, value) : value };
+        } catch (error) {
+          return { error: error as Error };
+        }
+      }),
+    );
+  }
+
+  private streamed({ reading, ...call }: Prepared, credit: number): StreamCall {
+    const pending: StreamCall = new StreamCall({
+      ...{ ...call, credit, deadlines: this.options.deadlines, whyUnsent: this.whyUnsent },
+      maxBytes: HELD * this.options.settings.maxMessageBytes,
+      read: (reply) => readPart(reply, reading),
+      tell: (control, queue) => {
+        const target = queue === undefined ? call.message : { queue };
+        if (this.line.isSent(pending.id)) this.line.tell(control, target);
+      },
+      onEnd: () => void this.line.end(pending.id),
+    });
+    this.line.begin(pending);
+    return pending;
+  }
+
+  /** The request, bounded by what is left to the handler that makes it. @throws what keeps it from being made */
+  private prepare(
+    exchange: string,
+    routingKey: string,
+    payload: unknown,
+    options: RequestOptions,
+    credit?: number,
+  ): Prepared {
+    const { settings, clock, codecs } = this.options;
+    // Who knows it can answer the call, and end it.
+    const correlationId = options.correlationId ?? newCorrelationId();
+    const scope = currentCall();
+    const given =
+      options.timeout === undefined ? settings.rpc.timeout : milliseconds(options.timeout, 'timeout');
+    const left = scope?.deadline === undefined ? undefined : Math.ceil(scope.deadline - clock.monotonic());
+    const timeout = Math.min(given, left ?? Infinity);
+    const leaving = new Leaving(options.signal, scope, clock);
+    const refusal =
+      leaving.error({ exchange, routingKey, correlationId }) ?? this.line.refusal(options.correlationId);
+    if (refusal) throw refusal;
+    const now = clock.wall();
+    const worthIt = credit === undefined ? timeout : left;
+    const headers = options.headers === undefined ? {} : outgoingHeaders(options.headers);
+    if (worthIt !== undefined) headers[HEADER.deadline] = Math.floor(now + worthIt);
+    if (credit !== undefined) {
+      headers[HEADER.stream] = credit;
+      if (left !== undefined) headers[HEADER.timeLeft] = left;
+    }
+    const message = outgoing(
+      {
+        exchange,
+        routingKey,
+        persistent: false,
+        mandatory: true,
+        timestamp: now,
+        appId: settings.service,
+        correlationId,
+        headers,
+        // A request that nobody waits for any more is not worth working on.
+        expiration: timeout,
+        maxBytes: settings.maxMessageBytes,
+      },
+      codecs.encode(payload, options.contentType, options.codec, { exchange, routingKey, correlationId }),
+      options,
+    );
+    const known = errorClasses(options.errors, 'a call');
+    const reading = { codecs, codec: options.codec, known, maxBytes: settings.maxMessageBytes };
+    return { message, timeout, leaving, reading, resends: options.idempotent === true ? 1 : 0 };
+  }
+
+  private readonly whyUnsent = (id: string): string | undefined => this.line.whyUnsent(id);
+
+  /** Whoever works for a caller that left should know. */
+  private finish({ id, message }: Call | GatherCall, left: boolean): void {
+    const sent = this.line.end(id);
+    if (left && sent) this.line.tell({ kind: 'cancel', id }, message);
+  }
+}

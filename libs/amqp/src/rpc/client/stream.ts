@@ -1,0 +1,177 @@
+// The reading end of a streamed answer: items in order, one at a time for whoever asks, with credit for the sender so
+// that neither side holds more than was agreed. Knows nothing of channels; stream-call.ts brings it what arrives.
+
+import { RpcProtocolError } from '../../errors/rpc-errors.js';
+
+/** What the reader does to its sender. */
+export interface StreamSender {
+  /** So many items of this run were read in all: as many more than these may be on their way as were agreed upon. */
+  read(count: number): void;
+  /** No more items are wanted: the reader left before the end. */
+  stop(): void;
+}
+
+/** Who sent an item: a sender that starts again (after its server died) has another `run`, and counts from 1. */
+export interface StreamPosition {
+  readonly run: string;
+  readonly sequence: number;
+}
+
+interface Reader<T> {
+  resolve(result: IteratorResult<T, undefined>): void;
+  reject(error: Error): void;
+}
+
+/** See the top of the file. Iterate it once. */
+export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
+  private readonly items: T[] = [];
+  /** Of each, in bytes. */
+  private readonly sizes: number[] = [];
+  private bytes = 0;
+  private readonly readers: Reader<T>[] = [];
+  private ending: { readonly error?: Error } | undefined;
+  private run: string | undefined;
+  private last = 0;
+  private consumed = 0;
+  /** How many its sender knows to be read. */
+  private told = 0;
+
+  /**
+   * @param lost makes the error for a stream that broke in the middle
+   * @param maxBytes what unread items may have together
+   */
+  constructor(
+    private readonly credit: number,
+    private readonly sender: StreamSender,
+    private readonly lost: (reason: string) => Error,
+    private readonly maxBytes = Infinity,
+  ) {}
+
+  /** Whether nothing more can come. */
+  get ended(): boolean {
+    return this.ending !== undefined;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** An item arrived. Repeated ones are ignored. `limit`: how many unread ones its sender may bring about. */
+  push(item: T, { run, sequence }: StreamPosition, bytes = 0, limit = this.credit): void {
+    if (this.ending || !this.follows(run)) return;
+    if (sequence <= this.last) return;
+    if (sequence !== this.last + 1) {
+      this.breakOff(this.lost(`items ${this.last + 1} to ${sequence - 1} did not arrive`));
+      return;
+    }
+    if (this.items.length >= limit) {
+      this.breakOff(new RpcProtocolError(`a stream sent more than its credit of ${this.credit} items`));
+      return;
+    }
+    if (this.bytes + bytes > this.maxBytes) {
+      this.breakOff(new RpcProtocolError(`unread items of a stream have more than ${this.maxBytes} bytes`));
+      return;
+    }
+    this.last = sequence;
+    const reader = this.readers.shift();
+    if (reader) return this.hand(reader, item);
+    this.items.push(item);
+    this.sizes.push(bytes);
+    this.bytes += bytes;
+  }
+
+  /** The sender said that this was all, `count` items. */
+  end(count: number, run: string): void {
+    if (this.ending || !this.follows(run)) return;
+    this.finish(
+      count === this.last ? {} : { error: this.lost(`items ${this.last + 1} to ${count} did not arrive`) },
+    );
+  }
+
+  /** It ends with this error, after what arrived before was read. */
+  fail(error: Error): void {
+    if (!this.ending) this.finish({ error });
+  }
+
+  /** It ends with this error now: whoever asked for it wants nothing more. */
+  cancel(error: Error): void {
+    if (this.ending && this.items.length === 0) return;
+    const running = !this.ending;
+    this.forget();
+    this.finish({ error });
+    if (running) this.sender.stop();
+  }
+
+  /** Says how far the reader is: what was said may have been lost, and who reads slowly is not gone. */
+  remind(): void {
+    if (this.ending || this.consumed === 0) return;
+    this.told = this.consumed;
+    this.sender.read(this.told);
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    return new Promise((resolve, reject) => {
+      const reader = { resolve, reject };
+      if (this.items.length > 0) this.hand(reader, this.take());
+      else if (this.ending) this.tell(reader);
+      else this.readers.push(reader);
+    });
+  }
+
+  /** `break` of a loop comes here: the sender stops. */
+  return(): Promise<IteratorResult<T, undefined>> {
+    if (!this.ending) this.sender.stop();
+    this.forget();
+    this.finish({});
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  private take(): T {
+    this.bytes -= this.sizes.shift() as number;
+    return this.items.shift() as T;
+  }
+
+  private forget(): void {
+    this.items.length = this.sizes.length = this.bytes = 0;
+  }
+
+  private hand(reader: Reader<T>, value: T): void {
+    reader.resolve({ done: false, value });
+    this.consumed++;
+    // Told in halves: one message for many items, and the sender never runs dry.
+    if (this.ending || this.consumed - this.told < Math.max(1, Math.floor(this.credit / 2))) return;
+    this.told = this.consumed;
+    this.sender.read(this.told);
+  }
+
+  // Its server died and another began anew: fine as long as nobody has seen anything of the first.
+  private follows(run: string): boolean {
+    if (this.run === run) return true;
+    if (this.run === undefined || this.consumed === 0) {
+      this.run = run;
+      this.last = 0;
+      this.forget();
+      return true;
+    }
+    this.breakOff(this.lost('the server was lost, and another one began the stream again'));
+    return false;
+  }
+
+  private breakOff(error: Error): void {
+    this.finish({ error });
+    this.sender.stop();
+  }
+
+  private finish(ending: { readonly error?: Error }): void {
+    this.ending = ending;
+    for (const reader of this.readers.splice(0)) this.tell(reader);
+  }
+
+  // An error is told once; after it the stream is over.
+  private tell(reader: Reader<T>): void {
+    const { error } = this.ending as { readonly error?: Error };
+    this.ending = {};
+    if (error) reader.reject(error);
+    else reader.resolve({ done: true, value: undefined });
+  }
+}

@@ -1,0 +1,122 @@
+// The calls that this process answers now, by correlation id, so that a caller who leaves or grants credit finds its
+// handler. Remembers for a while who left before its request was even looked at.
+
+import { randomUUID } from 'node:crypto';
+import type { CallControl } from '../../message/call-control.js';
+import { systemClock, type Clock } from '../../runtime/clock.js';
+import type { Delivery } from '../../message/delivery.js';
+import { Directory, type Listed } from '../../runtime/id-map.js';
+import { Occasionally } from '../../runtime/log-limiter.js';
+import { RabbitError } from '../../errors/errors.js';
+import type { Credit } from './reply-stream.js';
+
+/** One call that is being answered. */
+export interface RunningCall extends Listed {
+  readonly delivery: Delivery;
+  /** Of a streamed answer. */
+  readonly credit?: Credit;
+}
+
+/** Enough for the requests of a whole prefetch of many handlers. */
+const REMEMBERED = 10_000;
+
+/** How long, in ms: a cancel comes at most a prefetch earlier than its request is looked at. */
+const REMEMBERED_FOR = 60_000;
+
+/** See the top of the file. One per broker object. */
+export class Calls {
+  /** The broker refuses a queue to reach this process by: nobody could tell a stream to go on. */
+  unreachable = false;
+  /** Lines that could come for every call. */
+  readonly lines: Occasionally;
+  private queue = '';
+  /** Tells the answers of one instance from those of another. */
+  readonly instance = randomUUID();
+  private readonly running = new Directory<RunningCall>();
+  /** When they were told, the oldest first. */
+  private readonly left = new Map<string, number>();
+
+  constructor(private readonly clock: Clock = systemClock) {
+    this.lines = new Occasionally(clock);
+  }
+
+  /** Where callers reach this process; empty until its queue is there. */
+  get controlQueue(): string {
+    return this.queue;
+  }
+
+  set controlQueue(name: string) {
+    this.queue = name;
+    // Whoever reads a stream speaks to the former queue until it hears of this one.
+    if (name !== '') for (const { credit } of this.running.values()) credit?.signOfLife();
+  }
+
+  /** How many are being answered. */
+  get size(): number {
+    return this.running.size;
+  }
+
+  /** Enters a call. */
+  begin(call: RunningCall): void {
+    this.running.add(call);
+  }
+
+  /** Takes a call out; another one with its id stays. */
+  end(call: RunningCall): void {
+    this.running.remove(call);
+  }
+
+  /** The application ends: streams may have no end of their own. */
+  stopStreams(): void {
+    for (const { delivery } of this.running.values()) {
+      if (delivery.run.streamed) delivery.abort(new ShuttingDownError());
+    }
+  }
+
+  /** Whether the answer of a call is being streamed by an earlier delivery of the same request. */
+  isStreaming({ message }: Delivery): boolean {
+    return this.running.get(message.properties.correlationId ?? '')?.credit !== undefined;
+  }
+
+  /** Whether the caller left before its request was started. Asked once for each. */
+  hasLeft(id: string): boolean {
+    const since = this.left.get(id);
+    this.left.delete(id);
+    return since !== undefined && this.clock.monotonic() - since < REMEMBERED_FOR;
+  }
+
+  /** A caller said something. */
+  onControl(control: CallControl): void {
+    const call = this.running.get(control.id);
+    if (control.kind === 'credit') {
+      call?.credit?.read(control.count);
+    } else if (call) {
+      call.delivery.abort(new CallerLeftError());
+    } else {
+      this.remember(control.id);
+    }
+  }
+
+  private remember(id: string): void {
+    const now = this.clock.monotonic();
+    for (const [oldest, since] of this.left) {
+      if (this.left.size < REMEMBERED && now - since < REMEMBERED_FOR) break;
+      this.left.delete(oldest);
+    }
+    this.left.set(id, now);
+  }
+}
+
+/** Why a handler's `signal` aborted: nobody waits for the answer any more. */
+export class CallerLeftError extends RabbitError {
+  constructor() {
+    super('WARREN_CALLER_LEFT', 'the caller no longer waits for the answer', 'stop the work');
+  }
+}
+
+/** Why a handler's `signal` aborted: the application ends, and has waited as long as it may. */
+export class ShuttingDownError extends RabbitError {
+  constructor() {
+    super('WARREN_SHUTTING_DOWN', 'the service that handles this is shutting down', 'make the call again');
+  }
+}

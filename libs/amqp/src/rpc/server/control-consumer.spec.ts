@@ -1,0 +1,52 @@
+// The queue in which callers say that they left: bounded, and no longer announced once it is gone.
+import { expect, it } from '@jest/globals';
+import type { LiveChannel } from '../../connection/channel.js';
+import type { Connection } from '../../connection/connection.js';
+import { systemClock } from '../../runtime/clock.js';
+import { SILENT } from '../../runtime/logger.js';
+import { settings } from '../../options/settings.js';
+import { Calls } from './active-calls.js';
+import { Control } from './control-consumer.js';
+
+it('the queue of callers is bounded, goes with its process, and is not announced when it is lost', async () => {
+  const declared: { name: string; options: object }[] = [];
+  let end = (_reason: string): void => undefined;
+  const closed = new Promise<string>((resolve) => (end = resolve));
+  const channel = {
+    ...{ alive: true, closed, end, close: () => (end('closed'), Promise.resolve()) },
+    declaring: {
+      assertExchange: () => Promise.resolve(),
+      assertQueue: (name: string, options: object) => Promise.resolve(declared.push({ name, options })),
+      bindQueue: () => Promise.resolve(),
+    },
+    consume: () => Promise.resolve('tag'),
+  };
+  let opened = 0;
+  const connection = {
+    ...{ state: 'open', opened: () => Promise.resolve() },
+    // The second one never opens.
+    openChannel: () =>
+      opened++ === 0 ? Promise.resolve(channel as unknown as LiveChannel) : new Promise(() => 0),
+  } as unknown as Connection;
+  const calls = new Calls();
+  const control = new Control({
+    ...{ connection, clock: systemClock, calls, handlers: [] },
+    settings: settings({ service: 'shop', logger: SILENT }),
+  });
+  await control.start();
+  expect(declared).toEqual([
+    {
+      name: calls.controlQueue,
+      options: {
+        ...{ exclusive: true, autoDelete: true, durable: false },
+        arguments: { 'x-max-length': 10_000 },
+      },
+    },
+  ]);
+  expect(calls.controlQueue).toMatch(/^shop\.control\./);
+  end('lost');
+  await closed;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(calls.controlQueue).toBe('');
+  await control.close();
+});

@@ -1,0 +1,117 @@
+// Requests that come twice (a caller that asked again, a delivery after a lost connection): the second is answered
+// from the stored reply of the first, or waits for the first when that is still running. Whoever may publish to the
+// queue can send any message id, so a reply is only handed out for the request that it was made for.
+
+import { createHash } from 'node:crypto';
+import type { Delivery } from '../../message/delivery.js';
+import { RabbitError } from '../../errors/errors.js';
+import { describeError, printable } from '../../runtime/logger.js';
+import type { ReplyStore, StoredReply } from '../../options/options.js';
+import { ACK, type Verdict } from '../../message/verdict.js';
+import { errorReply, type Reply } from './reply.js';
+import { MemoryReplyStore } from './reply-store.js';
+import type { HandlerRoom } from '../../consume/step.js';
+
+/** What came of a request: its verdict, and its reply unless it is tried again. */
+export interface Outcome {
+  readonly verdict: Verdict;
+  readonly reply: Reply | undefined;
+}
+
+/** The outcome that is known already, or that of a run. */
+export type Repeats = (delivery: Delivery, run: () => Promise<Outcome>) => Promise<Outcome>;
+
+/** One request that is being worked on. */
+interface Running {
+  readonly delivery: Delivery;
+  readonly request: string;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** For one handler. */
+export function repeats(
+  room: HandlerRoom,
+  { ttl, store = new MemoryReplyStore(room.clock) }: { readonly ttl: number; readonly store?: ReplyStore },
+): Repeats {
+  const running = new Map<string, Running>();
+  const logged = async <T>(what: string, work: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      const text = printable(describeError(error));
+      room.logger.error(`${room.plan.id}: the reply store could not ${what}: ${text}; continuing without it`);
+      return undefined;
+    }
+  };
+  const first = async (key: string, request: string, run: () => Promise<Outcome>): Promise<Outcome> => {
+    const kept = await logged('be read', async () => readable(await store.get(key)));
+    if (kept) return kept.request === request ? { verdict: ACK, reply: fromStore(kept) } : reused(room);
+    const result = await run();
+    const { reply } = result;
+    // An error is not kept: asking again is how a caller gets over it.
+    if (reply && !reply.isError) {
+      const { content, contentType } = reply;
+      await logged('keep a reply', () => store.set(key, { content, contentType, request }, ttl));
+    }
+    return result;
+  };
+  return async (delivery, run) => {
+    const { messageId } = delivery.message.properties;
+    if (messageId === undefined || messageId === '') return run();
+    const key = keyOf(room, delivery);
+    const request = digestOf(room, delivery);
+    for (;;) {
+      const other = running.get(key);
+      if (!other) break;
+      if (other.request !== request) return reused(room);
+      const outcome = await other.outcome;
+      // It was told to stop for reasons that are not those of this request.
+      if (other.delivery.run.abortedBy === undefined || delivery.run.abortedBy !== undefined) return outcome;
+    }
+    // Entered before the store is read: a repeat that comes meanwhile waits, however slow the store is.
+    const outcome = first(key, request, run).finally(() => running.delete(key));
+    running.set(key, { delivery, request, outcome });
+    return outcome;
+  };
+}
+
+/** Under which a reply is kept. A store may be shared by services, and the texts are chosen by others: no two lists have one hash. */
+function keyOf({ plan, source }: HandlerRoom, { queue, message }: Delivery): string {
+  const { messageId, userId = '' } = message.properties;
+  return hash(JSON.stringify([source.service, source.name, source.vhost, queue, plan.id, userId, messageId]));
+}
+
+/** Tells one request from another with the same id. */
+function digestOf({ plan: { codec } }: HandlerRoom, { message, exchange, routingKey }: Delivery): string {
+  const { content, properties } = message;
+  const { contentType, contentEncoding } = properties;
+  const facts = JSON.stringify([exchange, routingKey, contentType, contentEncoding]);
+  return hash(facts, codec?.identity?.(content, properties) ?? content);
+}
+
+function hash(text: string, content: Buffer = EMPTY): string {
+  return createHash('sha256').update(text).update('\n').update(content).digest('base64url');
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function readable(kept: StoredReply | undefined): StoredReply | undefined {
+  if (kept === undefined || typeof kept.request === 'string') return kept;
+  throw new TypeError('the field request of a reply is missing');
+}
+
+function reused(room: HandlerRoom): Outcome {
+  const error = new RabbitError(
+    'WARREN_MESSAGE_ID_REUSED',
+    'a different request with this message id was handled before',
+    'give each request a unique id that cannot be guessed',
+  );
+  return {
+    verdict: { kind: 'dead-letter', reason: 'not-retryable', error },
+    reply: errorReply(room, error),
+  };
+}
+
+function fromStore({ content, contentType }: StoredReply): Reply {
+  return { content: Buffer.from(content), contentType, isError: false };
+}

@@ -1,0 +1,129 @@
+// Which connection an answer takes. RabbitMQ before 4.3 closes the connection that publishes to some addresses of direct
+// reply-to, or stops reading from it for seconds, and no look at an address tells which (message/direct-reply.ts). So the
+// first answer to an address goes over a connection of its own, which is opened when there is one, and only what arrived
+// there makes the address good enough for the connection that all other answers share.
+
+import type { Connection } from '../../connection/connection.js';
+import { mayHurt, type Server } from '../../message/direct-reply.js';
+import { RabbitError } from '../../errors/errors.js';
+import { PublishOutcomeUnknownError } from '../../errors/publish-errors.js';
+import type { OutgoingMessage } from '../../message/message.js';
+import type { AnswerOutlet, AnswerWaiter } from '../../message/forwarder.js';
+import { Answers } from './reply-sender.js';
+import type { SenderOptions } from '../../publish/sender.js';
+
+/** What lanes are made from. `connection` is for all answers. */
+export interface AnswerLanesOptions extends SenderOptions {
+  /** For first answers. */
+  readonly first: Connection;
+  readonly server: () => Server;
+}
+
+/** Callers that are remembered: more than a service has at a time. */
+const REMEMBERED = 10_000;
+
+/** After an address did harm: so few unproven ones are tried at once, and itself not at all, for so long, in ms. */
+const [TRIED_AT_ONCE, SUSPICIOUS_FOR] = [8, 60_000];
+
+/** An answer that takes longer than this over an open connection was held up, by itself or by another one, in ms. */
+const SLOW = 3_000;
+
+/** See the top of the file. */
+export class AnswerLanes implements AnswerOutlet {
+  private readonly main: Answers;
+  private readonly first: Answers;
+  /** Addresses that an answer arrived at without harm; the oldest first. */
+  private readonly proven = new Set<string>();
+  /** What did harm, and when. */
+  private readonly harmful = new Map<string, number>();
+  private suspectedAt = -Infinity;
+  private trying = 0;
+
+  constructor(private readonly options: AnswerLanesOptions) {
+    this.main = new Answers(options);
+    this.first = new Answers({ ...options, connection: options.first });
+  }
+
+  send(message: OutgoingMessage): Promise<void> {
+    return new Promise((resolve, reject) => this.begin(message, { onArrived: resolve, onLost: reject }));
+  }
+
+  begin(message: OutgoingMessage, waiter: AnswerWaiter): void {
+    const address = message.routingKey;
+    if (!this.isRisky(address)) return this.main.begin(message, waiter);
+    const refusal = this.refusal(address);
+    if (refusal) return waiter.onLost(refusal);
+    const { clock, first } = this.options;
+    const began = clock.monotonic();
+    const wasOpen = first.state === 'open';
+    this.trying++;
+    this.first.begin(message, {
+      onArrived: () => {
+        this.trying--;
+        if (clock.monotonic() - began < SLOW) remember(this.proven, address);
+        else if (wasOpen) this.suspectedAt = clock.monotonic();
+        waiter.onArrived();
+      },
+      onLost: (error) => {
+        this.trying--;
+        // Another one that was under way at the same time was sent again, alone, so this one is to blame.
+        if (error instanceof PublishOutcomeUnknownError) this.accuse(address);
+        waiter.onLost(error);
+      },
+    });
+  }
+
+  /** Over which connection the broker may be asked about an address. */
+  connectionFor(replyTo: string): Connection {
+    return this.isRisky(replyTo) ? this.options.first : this.options.connection;
+  }
+
+  /** The broker takes messages again. */
+  flush(): void {
+    this.main.flush();
+    this.first.flush();
+  }
+
+  /** See Sender.close. */
+  async close(expired: Promise<void>): Promise<void> {
+    await Promise.all([this.main.close(expired), this.first.close(expired)]);
+  }
+
+  private isRisky(replyTo: string): boolean {
+    return !this.proven.has(replyTo) && mayHurt(replyTo, this.options.server());
+  }
+
+  private refusal(address: string): Error | undefined {
+    const since = this.options.clock.monotonic() - SUSPICIOUS_FOR;
+    if ((this.harmful.get(address) ?? -Infinity) > since) return refused('it did so a moment ago');
+    const isFull = this.suspectedAt > since && this.trying >= TRIED_AT_ONCE;
+    return isFull ? refused('others did so a moment ago, and as many as may are being tried') : undefined;
+  }
+
+  private accuse(address: string): void {
+    this.suspectedAt = this.options.clock.monotonic();
+    this.harmful.delete(address);
+    this.harmful.set(address, this.suspectedAt);
+    shrink(this.harmful);
+  }
+}
+
+function remember(proven: Set<string>, address: string): void {
+  proven.add(address);
+  shrink(proven);
+}
+
+function shrink(list: Set<string> | Map<string, unknown>): void {
+  for (const oldest of list.keys()) {
+    if (list.size <= REMEMBERED) return;
+    list.delete(oldest);
+  }
+}
+
+function refused(why: string): Error {
+  return new RabbitError(
+    'WARREN_REPLY_ADDRESS',
+    `no reply is sent to this address, which may close the connection: ${why}`,
+    'if requests come from forged addresses, find their sender; an honest caller may call again in a minute',
+  );
+}

@@ -1,0 +1,165 @@
+// The sending end of a streamed answer: takes items from a handler's generator no faster than its caller grants,
+// and stops the generator, its `finally` included, when nobody wants more.
+
+import type { Clock } from '../../runtime/clock.js';
+import { RabbitError } from '../../errors/errors.js';
+import { letGo, Stopping } from './abortable-wait.js';
+import { Underway } from './unconfirmed-items.js';
+
+const noop = (): void => undefined;
+
+/** How many items may be sent that the caller has not read. */
+export class Credit {
+  /** Sends a sign of life, with the address for what the caller has to say. */
+  signOfLife: () => void = noop;
+  private readonly window: number;
+  private taken = 0;
+  private known = 0;
+  private waiting: (() => void) | undefined;
+
+  constructor(granted: number) {
+    this.window = countOf(granted);
+  }
+
+  /** Whether one more may be sent. */
+  get left(): boolean {
+    return this.taken - this.known < this.window;
+  }
+
+  /** The caller has read so many in all. What it cannot have read does not count. */
+  read(total: number): void {
+    this.known = Math.max(this.known, Math.min(countOf(total), this.taken));
+    if (!this.left) return;
+    this.waiting?.();
+    this.waiting = undefined;
+  }
+
+  take(): void {
+    this.taken++;
+  }
+
+  /** Resolves when one more may be sent. One may wait at a time. */
+  more(): Promise<void> {
+    return new Promise((resolve) => (this.waiting = resolve));
+  }
+}
+
+function countOf(count: number): number {
+  return Number.isSafeInteger(count) && count > 0 ? count : 0;
+}
+
+/** An item that was sent. */
+export interface SentItem {
+  readonly bytes: number;
+  readonly arrived: Promise<void>;
+}
+
+/** Where items go. Each arrives when the caller's queue has it and rejects when the caller is gone. */
+export interface StreamOutlet {
+  /** Throws at once when the value cannot travel. */
+  item(value: unknown, sequence: number): SentItem;
+  /** Nothing to say yet, but alive. */
+  alive(): Promise<void>;
+  /** That was all, so many items. */
+  end(count: number): Promise<void>;
+}
+
+/** What a stream runs in. */
+export interface StreamRoom {
+  /** What the caller granted; without one it takes whatever comes. */
+  readonly credit: Credit | undefined;
+  readonly outlet: StreamOutlet;
+  readonly clock: Clock;
+  /** Aborts when the caller left, its deadline passed, or the shutdown's patience ended. */
+  readonly signal: AbortSignal;
+  /** The caller cannot be reached any more: aborts the signal. */
+  readonly gone: (reason: Error) => void;
+  /** After so much silence a sign of life is sent, in ms. Default: never. */
+  readonly keepAlive: number | undefined;
+}
+
+/** How long a reader may take for one item while its stream waits, in ms. */
+export const READER_IDLE = 60_000;
+
+/** The longest silence without a sign of life, in ms. */
+export const KEEP_ALIVE = 10_000;
+
+/**
+ * Sends what the generator yields. Resolves with the number of items when all was sent, rejects with what the
+ * generator threw, or with the signal's reason when the caller left.
+ */
+export async function streamOut(items: AsyncIterable<unknown>, room: StreamRoom): Promise<number> {
+  const { clock, credit, outlet, signal } = room;
+  const iterator = items[Symbol.asyncIterator]();
+  const life = keepAlive(room);
+  const stopping = new Stopping(signal);
+  const underway = new Underway();
+  let sequence = 0;
+  let done = false;
+  try {
+    for (;;) {
+      while (credit && !credit.left) await stopping.or(granted(credit, clock));
+      while (underway.full) await stopping.or(underway.room());
+      const next = await stopping.or(iterator.next());
+      if (next.done) break;
+      credit?.take();
+      const { bytes, arrived } = outlet.item(next.value, ++sequence);
+      // Not awaited: a lost caller ends the stream anyhow.
+      underway.add(bytes, arrived, room.gone);
+      life.sign();
+    }
+    done = true;
+    await outlet.end(sequence);
+    return sequence;
+  } finally {
+    life.stop();
+    stopping.forget();
+    if (!done) letGo(iterator);
+  }
+}
+
+/** Resolves when the reader has got on; rejects when it has not in all that time. A stream holds one of few places. */
+async function granted(credit: Credit, clock: Clock): Promise<void> {
+  let cancel = noop;
+  const idle = new Promise<never>((_resolve, reject) => {
+    cancel = clock.after(READER_IDLE, () => reject(new ReaderIdleError()));
+  });
+  await Promise.race([credit.more(), idle]).finally(() => cancel());
+}
+
+class ReaderIdleError extends RabbitError {
+  constructor() {
+    super(
+      'WARREN_READER_IDLE',
+      `the caller read nothing from the stream for ${READER_IDLE / 1_000} s`,
+      'read faster, or request the rest later',
+    );
+  }
+}
+
+/** A sign of life after each silence, so that both ends notice when the other is gone. */
+function keepAlive({ clock, outlet, gone, credit, keepAlive: silence }: StreamRoom): {
+  readonly sign: () => void;
+  readonly stop: () => void;
+} {
+  if (silence === undefined) return { sign: noop, stop: noop };
+  let quietSince = clock.monotonic();
+  let cancel = noop;
+  const alive = (): void => {
+    quietSince = clock.monotonic();
+    outlet.alive().catch(gone);
+  };
+  const watch = (): void => {
+    cancel = clock.after(silence - (clock.monotonic() - quietSince), () => {
+      if (clock.monotonic() - quietSince >= silence) alive();
+      watch();
+    });
+  };
+  watch();
+  if (credit) credit.signOfLife = alive;
+  const stop = (): void => {
+    cancel();
+    if (credit) credit.signOfLife = noop;
+  };
+  return { sign: () => void (quietSince = clock.monotonic()), stop };
+}

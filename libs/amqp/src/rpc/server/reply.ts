@@ -1,0 +1,161 @@
+// Answers a caller: makes the reply and sends it where the request says. An answer that cannot be delivered is logged
+// and never brings the request back.
+
+import type { Encoded } from '../../message/codecs/codec.js';
+import type { Delivery, Ending } from '../../message/delivery.js';
+import { isDirectReply } from '../../message/direct-reply.js';
+import { RabbitError } from '../../errors/errors.js';
+import { HEADER } from '../../message/headers.js';
+import { describeError, printable } from '../../runtime/logger.js';
+import type { Headers, OutgoingMessage } from '../../message/message.js';
+import { AccessRefusedError } from '../../errors/topology-errors.js';
+import { newMessageId } from '../../message/message-id.js';
+import type { AnswerWaiter } from '../../message/forwarder.js';
+import { callerErrorFacts } from './error-reply.js';
+import { named } from '../../message/message-label.js';
+import { mayReplyTo } from './reply-address.js';
+import type { HandlerRoom } from '../../consume/step.js';
+
+/** A reply's body, and whether it is an error. */
+export interface Reply extends Encoded {
+  readonly isError?: boolean;
+}
+
+/** A value as a reply. @throws when it cannot travel */
+export function valueReply({ outlet, plan, settings }: HandlerRoom, value: unknown, more = false): Reply {
+  const { codec } = plan;
+  const encoded =
+    codec?.encodeReply?.(value, more) ??
+    outlet.codecs.encode(value, undefined, codec, { exchange: '', routingKey: '' });
+  const { length } = encoded.content;
+  if (length <= settings.maxMessageBytes) return encoded;
+  throw new RabbitError(
+    'WARREN_TOO_LARGE',
+    `the answer has ${length} bytes, but maxMessageBytes of the service is ${settings.maxMessageBytes}`,
+    'answer with a reference instead, or raise the limit on both sides',
+  );
+}
+
+/** An error as a reply. Never throws: facts that cannot travel lose their data. */
+export function errorReply(room: HandlerRoom, error: unknown): Reply {
+  const { codec } = room.plan;
+  const facts = callerErrorFacts(room, error);
+  try {
+    const encoded = codec?.encodeError?.(facts) ?? jsonFacts(facts);
+    if (encoded.content.length > room.settings.maxMessageBytes) throw new RangeError('too large');
+    return { ...encoded, isError: true };
+  } catch {
+    const { name, code } = facts;
+    return { ...jsonFacts({ name, message: facts.message.slice(0, 1_000), code }), isError: true };
+  }
+}
+
+function jsonFacts(facts: object): Encoded {
+  return { content: Buffer.from(JSON.stringify(facts)), contentType: 'application/json' };
+}
+
+/** Where a request wants its answer; undefined (and a line in the log) when it must not have one there, or wants none. */
+export function replyAddress(
+  { plan, settings, logger, calls, source }: HandlerRoom,
+  delivery: Delivery,
+): string | undefined {
+  const { replyTo } = delivery.message.properties;
+  const warn = (line: string): void => logger.warn(line);
+  if (!replyTo) {
+    calls.lines.say(
+      warn,
+      `${plan.id} answered ${named(delivery)}, a request without reply-to; the answer was dropped`,
+    );
+    return undefined;
+  }
+  if (mayReplyTo(replyTo, delivery.queue, settings.rpc.replyTo, source.server)) return replyTo;
+  const line = `${plan.id}: no answer to ${named(delivery)}: its reply-to '${printable(replyTo)}' is refused; allow it with rpc.replyTo if it is a queue of the caller`;
+  calls.lines.say((text) => logger.error(text), line);
+  return undefined;
+}
+
+const NO_HEADERS: Headers = Object.freeze({});
+
+/** One reply as a message. */
+export function replyMessage(
+  room: HandlerRoom,
+  delivery: Delivery,
+  replyTo: string,
+  reply: Reply,
+  headers: Headers = NO_HEADERS,
+): OutgoingMessage {
+  let all = headers;
+  if (reply.isError) all = { ...all, [HEADER.rpcError]: 1 };
+  // One library of the field matches replies by this header, so it alone is handed back.
+  const requestId = delivery.headers['X-Request-ID'];
+  if (typeof requestId === 'string') all = { ...all, 'X-Request-ID': requestId };
+  if (room.plan.rpc?.broadcast) all = { ...all, [HEADER.run]: instanceOf(room) };
+  return {
+    exchange: '',
+    routingKey: replyTo,
+    content: reply.content,
+    // RabbitMQ hands back what is sent to a direct address although it delivers it.
+    mandatory: !isDirectReply(replyTo),
+    properties: {
+      contentType: reply.contentType,
+      headers: all,
+      deliveryMode: 1,
+      correlationId: delivery.message.properties.correlationId,
+      messageId: newMessageId(),
+      timestamp: Math.floor(room.clock.wall() / 1_000),
+    },
+  };
+}
+
+/** Tells the answers of one handler of one instance from all others. */
+function instanceOf({ calls, plan }: HandlerRoom): string {
+  return `${calls.instance}/${plan.id}`.slice(0, 100);
+}
+
+/** Sends the one reply of a call; the delivery knows how it goes on. */
+export function answer(room: HandlerRoom, delivery: Delivery, reply: Reply): void {
+  const replyTo = replyAddress(room, delivery);
+  if (replyTo === undefined) return;
+  const sent = new SentAnswer(room, replyTo);
+  delivery.run.answer = sent;
+  room.answers.begin(replyMessage(room, delivery, replyTo, reply), sent);
+}
+
+/** The one reply of a call on its way. What is lost is said in the log. */
+class SentAnswer implements AnswerWaiter, Ending {
+  private over = false;
+  private next: (() => void) | undefined;
+  // Hard private, as in the delivery that has it: whoever prints that must not print our options too.
+  readonly #room: HandlerRoom;
+
+  constructor(
+    room: HandlerRoom,
+    private readonly replyTo: string,
+  ) {
+    this.#room = room;
+  }
+
+  after(next: () => void): void {
+    if (this.over) next();
+    else this.next = next;
+  }
+
+  onArrived(): void {
+    this.end();
+  }
+
+  onLost(error: Error): void {
+    const { plan, logger, counters, calls } = this.#room;
+    counters.answersLost++;
+    // A missing permission was told when it was found.
+    if (error instanceof AccessRefusedError) return this.end();
+    const line = `${plan.id}: the answer for '${printable(this.replyTo)}' was not delivered: ${printable(describeError(error))}`;
+    calls.lines.say((text) => logger.warn(text), line);
+    this.end();
+  }
+
+  private end(): void {
+    this.over = true;
+    this.next?.();
+  }
+}

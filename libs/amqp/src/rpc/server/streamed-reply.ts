@@ -1,0 +1,208 @@
+// A handler that returned a generator: its items as replies, for callers who read a stream, or the last of them for
+// callers who asked for one answer.
+
+import { randomUUID } from 'node:crypto';
+import type { Deadline } from '../../runtime/deadlines.js';
+import type { Delivery } from '../../message/delivery.js';
+import { isDirectReply } from '../../message/direct-reply.js';
+import { HandlerTimeoutError } from '../../errors/errors.js';
+import { HEADER } from '../../message/headers.js';
+import type { OutgoingMessage } from '../../message/message.js';
+import { assertFits } from '../../message/schema.js';
+import { errorReply, replyAddress, replyMessage, valueReply, type Reply } from './reply.js';
+import { KEEP_ALIVE, streamOut, type Credit, type SentItem, type StreamOutlet } from './reply-stream.js';
+import { CallerLeftError, ShuttingDownError } from './active-calls.js';
+import { letGo, Stopping } from './abortable-wait.js';
+import type { HandlerRoom } from '../../consume/step.js';
+
+/** Items taken in one go. */
+const BREATH = 1_000;
+
+/** The last item of all, for a caller who asked for one answer. */
+export async function lastOf(items: AsyncIterable<unknown>, { signal }: Delivery): Promise<unknown> {
+  const iterator = items[Symbol.asyncIterator]();
+  const stopping = new Stopping(signal);
+  let last: unknown;
+  let done = false;
+  try {
+    for (let count = 1; ; count++) {
+      const next = await stopping.or(iterator.next());
+      if (next.done) break;
+      last = next.value;
+      // A generator that never waits for anything must not keep the process from everything else.
+      if (count % BREATH === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    done = true;
+    return last;
+  } finally {
+    stopping.forget();
+    if (!done) letGo(iterator);
+  }
+}
+
+/** Why a stream ended before its end, and whether its caller may have got items by then. */
+export interface BrokenStream {
+  readonly error: unknown;
+  readonly begun: boolean;
+}
+
+/**
+ * Sends all items, then the end; an error in the middle as the last reply. The handler's `timeout` is for all of it.
+ * Never rejects: comes to that error, or to why nobody reads any more.
+ */
+export async function answerStream(
+  room: HandlerRoom,
+  delivery: Delivery,
+  items: AsyncIterable<unknown>,
+  credit: Credit | undefined,
+): Promise<BrokenStream | undefined> {
+  const replyTo = replyAddress(room, delivery);
+  if (replyTo === undefined) {
+    letGo(items[Symbol.asyncIterator]());
+    return undefined;
+  }
+  const to = { room, delivery, replyTo };
+  const outlet = credit ? ownOutlet(to) : codecOutlet(to);
+  const stopWatch = watch(room, delivery);
+  const stopAsking = credit ? () => undefined : askForCaller(to);
+  let begun = false;
+  try {
+    await streamOut(checked(items, room), {
+      outlet: { ...outlet, item: (value, sequence) => ((begun = true), outlet.item(value, sequence)) },
+      credit,
+      clock: room.clock,
+      signal: delivery.signal,
+      gone: () => {
+        if (delivery.run.abortedBy === undefined) room.counters.answersLost++;
+        delivery.abort(new CallerLeftError());
+      },
+      keepAlive: credit ? lifeEvery(delivery) : undefined,
+    });
+    return undefined;
+  } catch (error) {
+    if (isWorthTelling(delivery, begun)) await tell(to, error);
+    return { error, begun };
+  } finally {
+    stopWatch();
+    stopAsking();
+  }
+}
+
+/** A caller that left reads nothing; one that got nothing yet is better served by an instance that does not shut down. */
+function isWorthTelling({ run: { abortedBy } }: Delivery, begun: boolean): boolean {
+  if (abortedBy instanceof ShuttingDownError) return begun;
+  return !(abortedBy instanceof CallerLeftError);
+}
+
+async function tell(to: Target, error: unknown): Promise<void> {
+  const { counters } = to.room;
+  await send(to, errorReply(to.room, error)).catch(() => counters.answersLost++);
+}
+
+/** Ends a stream that runs too long, and gives its request back to the broker before the broker would take it. */
+function watch({ plan, settings, deadlines, clock }: HandlerRoom, delivery: Delivery): () => void {
+  const { timeout, ack } = plan;
+  const { run } = delivery;
+  const set: Deadline[] = [];
+  if (timeout !== undefined) {
+    const left = (run.deadline ?? clock.monotonic() + timeout) - clock.monotonic();
+    set.push(deadlines.set(left, () => delivery.abort(new HandlerTimeoutError(plan.id, timeout))));
+  }
+  // From then on a lost server is known by its silence, no longer by another one that begins anew.
+  if (settings.consumerTimeout > 0 && ack !== 'none') {
+    set.push(deadlines.set(settings.consumerTimeout / 2, () => delivery.ack()));
+  }
+  return () => {
+    for (const deadline of set) deadlines.clear(deadline);
+  };
+}
+
+/** How often it is asked whether somebody still reads a stream on a wire that knows no signs of life. */
+const ASK_EVERY = 2_000;
+
+/** Nothing comes back from a direct address, so whether its caller left must be asked. */
+function askForCaller({ room, delivery, replyTo }: Target): () => void {
+  if (!isDirectReply(replyTo)) return () => undefined;
+  let cancel: () => void;
+  const wait = (): void => {
+    cancel = room.clock.after(ASK_EVERY, () => {
+      wait();
+      void room.callers.isGone(replyTo).then((isGone) => isGone && delivery.abort(new CallerLeftError()));
+    });
+  };
+  wait();
+  return () => cancel();
+}
+
+interface Target {
+  readonly room: HandlerRoom;
+  readonly delivery: Delivery;
+  readonly replyTo: string;
+}
+
+function send({ room, delivery, replyTo }: Target, reply: Reply, headers = {}): Promise<void> {
+  const message: OutgoingMessage = replyMessage(room, delivery, replyTo, reply, headers);
+  return room.answers.send(message);
+}
+
+function sentItem(to: Target, value: unknown, headers = {}): SentItem {
+  const reply = valueReply(to.room, value, true);
+  return { bytes: reply.content.length, arrived: send(to, reply, headers) };
+}
+
+/** A request that was sent on for another attempt has lost what it was given to live. */
+const SAFE_LIFE = 1_000;
+
+const EMPTY: Reply = { content: Buffer.alloc(0), isError: false };
+
+/** Replies that are numbered, with the address for credit. */
+function ownOutlet(to: Target): StreamOutlet {
+  const { room } = to;
+  const run = randomUUID();
+  const about = (): Record<string, unknown> => ({
+    [HEADER.run]: run,
+    [HEADER.control]: room.calls.controlQueue,
+  });
+  return {
+    item: (value, sequence) => sentItem(to, value, { ...about(), [HEADER.sequence]: sequence }),
+    alive: async () => {
+      await send(to, EMPTY, { ...about(), [HEADER.alive]: 1 });
+      // Nothing comes back from a direct address, whoever is there.
+      if (isDirectReply(to.replyTo) && (await room.callers.isGone(to.replyTo))) throw new CallerLeftError();
+    },
+    end: (count) => send(to, EMPTY, { ...about(), [HEADER.end]: count }),
+  };
+}
+
+/** Replies in the form of another wire, which marks the last one by itself. */
+function codecOutlet(to: Target): StreamOutlet {
+  const { room } = to;
+  return {
+    item: (value) => sentItem(to, value),
+    alive: () => Promise.resolve(),
+    end: () => send(to, { ...(room.plan.codec?.encodeEnd?.() ?? EMPTY), isError: false }),
+  };
+}
+
+/** Items must fit the response's schema, as a single answer must. By hand: a generator would not let go while it waits. */
+function checked(items: AsyncIterable<unknown>, { plan }: HandlerRoom): AsyncIterable<unknown> {
+  const schema = plan.rpc?.response;
+  if (!schema) return items;
+  const iterator = items[Symbol.asyncIterator]();
+  const next = async (): Promise<IteratorResult<unknown>> => {
+    const item = await iterator.next();
+    if (!item.done) await assertFits(schema, item.value, `an item of ${plan.id}`);
+    return item;
+  };
+  const end = async (): Promise<IteratorResult<unknown>> => {
+    await iterator.return?.();
+    return { done: true, value: undefined };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
+}
+
+/** Three signs of life in the silence that the caller bears, which is what its request was given to live. */
+function lifeEvery({ message }: Delivery): number {
+  const silence = Number(message.properties.expiration);
+  return silence > 0 ? Math.min(KEEP_ALIVE, Math.max(50, silence / 3)) : SAFE_LIFE;
+}

@@ -1,0 +1,81 @@
+// Where log lines go. The Nest module passes Nest's Logger; without Nest they go to the console.
+
+import { isError } from '../errors/is-error.js';
+
+/** Four methods; Nest's LoggerService fits. */
+export interface BrokerLogger {
+  log(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+  debug?(message: string): void;
+}
+
+/** Writes nothing: for tests and for those who read events instead. */
+export const SILENT: BrokerLogger = { log() {}, warn() {}, error() {} };
+
+/** Standard output and standard error, one line each. */
+export const CONSOLE: BrokerLogger = {
+  log: (message) => void process.stdout.write(`[warren] ${message}\n`),
+  warn: (message) => void process.stderr.write(`[warren] WARN ${message}\n`),
+  error: (message) => void process.stderr.write(`[warren] ERROR ${message}\n`),
+};
+
+/** A logger whose failures harm nobody: a line that cannot be written is not worth a connection or a deadline. */
+export function guarded(logger: BrokerLogger): BrokerLogger {
+  const write =
+    (level: keyof BrokerLogger) =>
+    (message: string): void => {
+      try {
+        // The method may be asynchronous, and its rejection would end the process.
+        const result: unknown = logger[level]?.(message);
+        if (result instanceof Promise) result.catch(() => undefined);
+      } catch {
+        // Nowhere is left to say it.
+      }
+    };
+  const debug = logger.debug === undefined ? {} : { debug: write('debug') };
+  return { log: write('log'), warn: write('warn'), error: write('error'), ...debug };
+}
+
+// Controls, marks that change the direction or join of text, line separators, lone surrogates, and what no terminal shows.
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+/**
+ * Text from the wire without any character that a terminal or a log would obey or hide: each is written as `\x0a` or
+ * `\u{202e}`. The one function for this, used wherever text of a message is logged or printed.
+ */
+export function visible(text: unknown): string {
+  return String(text).replace(UNSEEN, (character) => {
+    const code = (character.codePointAt(0) ?? 0).toString(16);
+    return code.length > 2 ? `\\u{${code}}` : `\\x${code.padStart(2, '0')}`;
+  });
+}
+
+/** The same for one log line: at most `most` characters, 1000 unless said otherwise. */
+export function printable(text: unknown, most = 1_000): string {
+  // Cut first: what is never shown need not be made visible.
+  const shown = visible(String(text).slice(0, most + 1));
+  return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;
+}
+
+/** Name and message of whatever was thrown, also when it is no Error or throws when looked at. */
+export function describeError(error: unknown): string {
+  try {
+    if (isError(error)) return `${error.name}: ${withHint(error)}`;
+    // Text even when toJSON returns nothing.
+    return String(typeof error === 'object' && error !== null ? JSON.stringify(error) : error);
+  } catch {
+    return 'an error that cannot be printed';
+  }
+}
+
+/** A message that is too long for a line is cut before its hint: what to do stands there. */
+function withHint(error: Error): string {
+  const { message, hint } = error as Error & { readonly hint?: unknown };
+  const end = typeof hint === 'string' && hint !== '' ? ` (${hint})` : '';
+  if (end === '' || message.length <= LINE || !message.endsWith(end) || end.length > LINE / 2) return message;
+  return `${message.slice(0, LINE - end.length)}…${end}`;
+}
+
+/** What `printable` leaves of a line, with space for the name of an error. */
+const LINE = 900;

@@ -1,0 +1,202 @@
+// Options into wishes: what exchanges, queues and bindings somebody's options ask for. Pure.
+
+import { ConfigError } from '../errors/errors.js';
+import { milliseconds } from '../options/duration.js';
+import type { HeaderMatch } from '../message/headers.js';
+import type { Headers } from '../message/message.js';
+import { checkName } from '../message/outgoing-headers.js';
+import type {
+  BindingOptions,
+  ExchangeOption,
+  ExchangeOptions,
+  FreeBindingOptions,
+  QueueOptions,
+  QueueType,
+} from '../options/options.js';
+import { withBrokerDeadLettering } from './dead-letter-queue.js';
+import { usesPatterns, type BindingSpec, type ExchangeSpec, type QueueSpec, type Wishes } from './specs.js';
+
+/** Topology without handlers, for `declare` and `forFeature`. */
+export interface TopologyOptions {
+  readonly exchanges?: readonly ExchangeOptions[] | undefined;
+  readonly queues?: readonly QueueOptions[] | undefined;
+  readonly bindings?: readonly FreeBindingOptions[] | undefined;
+}
+
+/** Wishes of `declare(...)`. */
+export function topologyWishes(options: TopologyOptions, queueType: QueueType, askedBy: string): Wishes {
+  const bindings = options.bindings ?? [];
+  return {
+    exchanges: [
+      ...(options.exchanges ?? []).map((exchange) => exchangeSpec(exchange, askedBy)),
+      ...bindings.map((binding) => exchangeSpec(binding.exchange, askedBy)),
+      // The receiving end of an exchange-to-exchange binding must be there as well.
+      ...bindings.flatMap((binding) => (binding.to ? [exchangeSpec(binding.to, askedBy)] : [])),
+    ],
+    queues: (options.queues ?? []).map((queue) =>
+      withBrokerDeadLettering(queueSpec(queue, queueType, askedBy), 'accepted'),
+    ),
+    bindings: bindings.flatMap((binding) => {
+      if ((binding.queue === undefined) === (binding.to === undefined)) {
+        throw new ConfigError(
+          `${askedBy}: a binding needs either queue or to`,
+          'say which of the two receives',
+        );
+      }
+      const destination = binding.queue
+        ? ({ kind: 'queue', name: binding.queue } as const)
+        : ({ kind: 'exchange', name: binding.to as string } as const);
+      return bindingSpecs(binding, destination, askedBy);
+    }),
+  };
+}
+
+/** An exchange by name is only looked for; with a description it is declared. The type defaults to topic. */
+export function exchangeSpec(option: ExchangeOption, askedBy: string): ExchangeSpec {
+  const byName = typeof option === 'string';
+  const options: ExchangeOptions = byName ? { name: option } : option;
+  checkedName('exchange', options.name, askedBy);
+  return {
+    name: options.name,
+    type: byName ? undefined : (options.type ?? 'topic'),
+    durable: options.durable ?? true,
+    autoDelete: options.autoDelete ?? false,
+    internal: options.internal ?? false,
+    arguments: withOptions(options.arguments, `${askedBy}: exchange '${options.name}'`, [
+      ['alternateExchange', 'alternate-exchange', options.alternateExchange],
+    ]),
+    declare: byName ? 'check' : (options.declare ?? 'create'),
+    askedBy,
+  };
+}
+
+/** A queue with its arguments worked out. */
+export function queueSpec(options: QueueOptions, fallback: QueueType, askedBy: string): QueueSpec {
+  checkedName('queue', options.name, askedBy);
+  const type = queueType(options, fallback, askedBy);
+  const { maxPriority, messageTtl, maxLength, singleActive } = options;
+  const args = withOptions(options.arguments, `${askedBy}: queue '${options.name}'`, [
+    ['queueType', 'x-queue-type', options.queueType === 'default' ? undefined : options.queueType],
+    ['maxPriority', 'x-max-priority', maxPriority],
+    [
+      'messageTtl',
+      'x-message-ttl',
+      messageTtl === undefined ? undefined : milliseconds(messageTtl, 'messageTtl'),
+    ],
+    ['maxLength', 'x-max-length', maxLength],
+    ['singleActive', 'x-single-active-consumer', singleActive],
+  ]);
+  // `false` is what the broker takes a queue without the argument for.
+  if (singleActive === false && options.arguments?.['x-single-active-consumer'] === undefined) {
+    delete args['x-single-active-consumer'];
+  }
+  if (type !== 'default' && args['x-queue-type'] === undefined) args['x-queue-type'] = type;
+  return {
+    name: options.name,
+    durable: options.durable ?? true,
+    arguments: args,
+    declare: options.declare ?? 'create',
+    askedBy,
+    temporary: false,
+  };
+}
+
+/** Arguments, and options that stand for some. @throws ConfigError when the two say different things */
+function withOptions(
+  given: Headers | undefined,
+  what: string,
+  options: readonly (readonly [option: string, argument: string, value: unknown])[],
+): Record<string, unknown> {
+  const args: Record<string, unknown> = { ...given };
+  for (const [option, argument, value] of options) {
+    if (value === undefined) continue;
+    const there = args[argument];
+    if (there !== undefined && there !== value) {
+      throw new ConfigError(
+        `${what} has ${option} ${JSON.stringify(value)} and arguments['${argument}'] ${JSON.stringify(there)}`,
+        `they mean the same; leave one of them out`,
+      );
+    }
+    args[argument] = value;
+  }
+  return args;
+}
+
+/** A queue for one consumer's life. */
+export function temporaryQueue(name: string, args: QueueOptions['arguments'], askedBy: string): QueueSpec {
+  // Room for the suffix that makes the name unique.
+  checkedName('queue', `${name}.0123456789`, askedBy);
+  return { name, durable: false, arguments: { ...args }, declare: 'create', askedBy, temporary: true };
+}
+
+/** One spec per key; a match becomes binding arguments. */
+export function bindingSpecs(
+  binding: BindingOptions,
+  destination: BindingSpec['destination'],
+  askedBy: string,
+): BindingSpec[] {
+  const source = typeof binding.exchange === 'string' ? binding.exchange : binding.exchange.name;
+  if (source === '') {
+    throw new ConfigError(
+      `${askedBy} binds to the default exchange`,
+      'every queue is bound to it by its own name already; leave the binding out',
+    );
+  }
+  if (binding.key !== undefined && binding.keys !== undefined) {
+    throw new ConfigError(`${askedBy}: a binding to '${source}' has key and keys`, 'use one of the two');
+  }
+  const args = binding.match ? matchArguments(binding.match) : {};
+  const keys = binding.keys ?? [binding.key ?? ''];
+  const topic = typeof binding.exchange === 'object' && usesPatterns(binding.exchange.type);
+  return keys.map((key) => {
+    checkedName('routing key', key, askedBy);
+    if (topic) checkPattern(key, askedBy);
+    return { source, destination, key, arguments: args, askedBy };
+  });
+}
+
+// What a quorum queue cannot do makes the queue classic, unless somebody asked for quorum in so many words.
+function queueType(
+  options: QueueOptions,
+  fallback: QueueType,
+  askedBy: string,
+): QueueOptions['queueType'] & string {
+  const needsClassic =
+    options.maxPriority !== undefined
+      ? 'maxPriority'
+      : options.durable === false
+        ? 'durable: false'
+        : undefined;
+  const asked = options.queueType;
+  if (needsClassic && (asked === 'quorum' || asked === 'stream')) {
+    throw new ConfigError(
+      `${askedBy}: queue '${options.name}' cannot be a ${asked} queue with ${needsClassic}`,
+      "use queueType: 'classic', or leave that option out",
+    );
+  }
+  if (asked) return asked;
+  return needsClassic && fallback === 'quorum' ? 'classic' : fallback;
+}
+
+function matchArguments(match: HeaderMatch): Record<string, unknown> {
+  return 'all' in match ? { 'x-match': 'all', ...match.all } : { 'x-match': 'any', ...match.any };
+}
+
+// The broker takes it for a word like any other, and nothing would ever arrive.
+function checkPattern(pattern: string, askedBy: string): void {
+  const word = pattern.split('.').find((each) => each.length > 1 && /[*#]/.test(each));
+  if (word === undefined) return;
+  throw new ConfigError(
+    `${askedBy}: '${word}' in the pattern '${pattern}' is not a wildcard`,
+    "each part between dots is a word, '*' for one word, or '#' for any number of words",
+  );
+}
+
+/** @throws ConfigError for a name that AMQP does not take */
+export function checkedName(what: string, name: unknown, askedBy: string): void {
+  try {
+    checkName(what, name);
+  } catch (error) {
+    throw new ConfigError(`${askedBy}: ${(error as Error).message}`, '', error);
+  }
+}

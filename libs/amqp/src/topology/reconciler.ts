@@ -1,0 +1,175 @@
+// Keeps the broker as this process wants it: declares the plan in each life of a connection before anything is published
+// there, and looks now and then whether somebody deleted a part of it. One connection declares at a time; what one of them
+// declared the others need not declare again.
+
+import type { Connection } from '../connection/connection.js';
+import { inTime, type Clock } from '../runtime/clock.js';
+import type { Counters } from '../events/counters.js';
+import { ConnectionLostError, RabbitError } from '../errors/errors.js';
+import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
+import type { Events } from '../events/emitter.js';
+import { declarePermitted, type DeclaringConnection } from './passive-declare.js';
+import type { TopologyPlan } from './plan.js';
+import { missingOf, redeclare } from './redeclare.js';
+
+/** What it is made from. */
+export interface TopologyKeeperOptions {
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly events: Events;
+  readonly logger: BrokerLogger;
+  /** How long one connection waits for what another one declares, and how long a look may take, in ms. */
+  readonly patience: number;
+  /** Time between two looks, in ms; 0: only when something is missed. */
+  readonly every: number;
+  /** What is wanted, once it is known. */
+  readonly plan: () => TopologyPlan | undefined;
+  /** What is there only as long as its consumer, under the names of now. */
+  readonly temporary: () => TopologyPlan;
+  /** Where looks are taken. */
+  readonly connection: () => Connection;
+}
+
+/** Messages that come back are a reason to look, but not each of them. */
+const REST = 1_000;
+
+/** One per broker object. */
+export class TopologyKeeper {
+  /** Whether the broker refused nothing the last time. */
+  declared = true;
+  private declaring: Promise<void> | undefined;
+  private looking: Promise<void> | undefined;
+  private cancel: (() => void) | undefined;
+  private stopped = false;
+  private lookedAt = -Infinity;
+  private refused: ReadonlySet<string> = new Set();
+
+  constructor(private readonly options: TopologyKeeperOptions) {
+    const { events } = options;
+    events.on(
+      (event) => void (event.kind === 'returned' && this.cameBack(event.exchange, event.routingKey)),
+      ['returned'],
+    );
+  }
+
+  /** Begins to look. */
+  start(): void {
+    const { every, clock } = this.options;
+    if (this.stopped || every === 0) return;
+    this.cancel = clock.after(every, () => void this.look().then(() => this.start()));
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.cancel?.();
+  }
+
+  /**
+   * Resolves when the plan has been declared since this life of a connection began. `strict`: what the broker refuses
+   * rejects; else it is said, and the rest is declared. `lost` rejects when the life is over.
+   */
+  async ready(connection: Connection, strict: boolean, lost: Promise<never>): Promise<void> {
+    const plan = this.options.plan();
+    if (!plan || isEmpty(plan)) return;
+    const { life } = connection;
+    while (this.declaring) {
+      if (await this.shared(this.declaring)) return;
+      if (connection.life !== life) return;
+    }
+    const declared = strict ? declarePermitted(connection, plan) : this.redeclare(connection, plan);
+    const declaring = Promise.race([declared, lost]);
+    this.declaring = declaring;
+    try {
+      await declaring;
+    } finally {
+      if (this.declaring === declaring) this.declaring = undefined;
+    }
+  }
+
+  /** Declares what is missing and says so. Never rejects: what it cannot do now is done in the next life, or look. */
+  look(): Promise<void> {
+    this.looking ??= this.once().finally(() => (this.looking = undefined));
+    return this.looking;
+  }
+
+  /** Declares again what this process binds to an exchange. */
+  async bind(connection: DeclaringConnection, exchange: string): Promise<void> {
+    const plan = this.options.plan();
+    const bindings = plan?.bindings.filter(({ source }) => source === exchange) ?? [];
+    if (!plan || bindings.length === 0) return;
+    // What is refused was said when all was declared; queues that are gone are for a look to find.
+    const temporary = plan.queues.filter((queue) => queue.temporary);
+    const refused = await redeclare(connection, { exchanges: [], queues: temporary, bindings });
+    if (refused.length > 0) void this.look();
+  }
+
+  /** True when another connection has declared the plan. @throws what the broker answered to it */
+  private async shared(declaring: Promise<void>): Promise<boolean> {
+    const { clock, patience } = this.options;
+    try {
+      await inTime(clock, patience, declaring, () => new ConnectionLostError('not declared in time'));
+      return true;
+    } catch (error) {
+      if (!(error instanceof RabbitError) || error instanceof ConnectionLostError) {
+        if (this.declaring === declaring) this.declaring = undefined;
+        return false;
+      }
+      throw error;
+    }
+  }
+
+  private async once(): Promise<void> {
+    const { clock, patience } = this.options;
+    this.lookedAt = clock.monotonic();
+    const connection = this.options.connection();
+    const plan = this.options.plan();
+    if (this.stopped || !plan || connection.state !== 'open' || connection.blocked) return;
+    const late = (): Error => new ConnectionLostError('no answer in time');
+    // A connection that is lost or frozen meanwhile has its own ways to find out.
+    await inTime(clock, patience, this.compare(connection, plan), late).catch(() => undefined);
+  }
+
+  private async compare(connection: Connection, plan: TopologyPlan): Promise<void> {
+    const { counters, events, logger } = this.options;
+    const temporary = this.options.temporary();
+    const exchanges = [...plan.exchanges, ...temporary.exchanges];
+    const missing = await missingOf(connection, { ...plan, exchanges });
+    const bindings = [...plan.bindings, ...temporary.bindings];
+    if (missing.length === 0)
+      return void (await this.redeclare(connection, { ...plan, exchanges: [], queues: [], bindings }, plan));
+    await this.redeclare(connection, { ...plan, exchanges, bindings }, plan);
+    const names = missing.map(({ what, name }) => `${what} '${name}'`);
+    counters.topologyRestored += missing.length;
+    logger.warn(`${printable(names.join(', '))} had been deleted; declared again with all bindings`);
+    events.emit({ kind: 'topology-restored', missing });
+  }
+
+  private async redeclare(connection: Connection, part: TopologyPlan, plan = part): Promise<void> {
+    // Bindings of temporary queues are their consumers' to make, under names that only they know.
+    const temporary = plan.queues.filter((queue) => queue.temporary);
+    const refused = await redeclare(connection, {
+      ...part,
+      queues: [...new Set([...part.queues, ...temporary])],
+    });
+    // A look at a part of it cannot make good what was refused when all was declared.
+    const whole = part === plan;
+    this.declared = refused.length === 0 && (whole || this.declared);
+    const texts = refused.map((error) => printable(describeError(error)));
+    for (const text of texts) if (!this.refused.has(text)) this.options.logger.error(text);
+    this.refused = new Set(whole ? texts : [...this.refused, ...texts]);
+  }
+
+  /** No queue took a message. When one of ours should have, something is missing. */
+  private cameBack(exchange: string, routingKey: string): void {
+    const plan = this.options.plan();
+    const ours =
+      exchange === ''
+        ? plan?.queues.some(({ name }) => name === routingKey)
+        : plan?.bindings.some(({ source }) => source === exchange);
+    if (ours && this.options.clock.monotonic() - this.lookedAt >= REST) void this.look();
+  }
+}
+
+function isEmpty({ exchanges, queues, bindings }: TopologyPlan): boolean {
+  return exchanges.length + queues.length + bindings.length === 0;
+}

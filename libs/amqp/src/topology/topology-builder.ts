@@ -1,0 +1,58 @@
+// What everybody wants of the broker: handlers, exchanges, queues, bindings. Collected before it is opened, then drawn
+// as one plan.
+
+import { AcceptedQueues } from './existing-queues.js';
+import type { Settings } from '../options/settings.js';
+import { planHandler, type HandlerPlan, type HandlerRegistration } from './handler-plan.js';
+import { planTopology, type TopologyPlan } from './plan.js';
+import type { ExchangeSpec, Wishes } from './specs.js';
+import { exchangeSpec, topologyWishes, type TopologyOptions } from './declarations.js';
+
+/** See the top of the file. */
+export class Blueprint {
+  readonly handlers: HandlerPlan[] = [];
+  /** Once it is drawn. */
+  plan: TopologyPlan | undefined;
+  private readonly extra: Wishes[] = [];
+
+  constructor(private readonly settings: Settings) {}
+
+  /** @throws ConfigError */
+  declare(topology: TopologyOptions, askedBy: string): void {
+    this.extra.push(topologyWishes(topology, this.settings.queueType, askedBy));
+  }
+
+  /** @throws ConfigError naming the handler */
+  register(registration: HandlerRegistration): void {
+    this.handlers.push(planHandler(registration, this.settings));
+  }
+
+  /** All of it as one. @throws ConfigError when two wishes contradict each other */
+  draw(): TopologyPlan {
+    this.plan = planTopology(this.wishes(), new AcceptedQueues(this.settings.logger));
+    return this.plan;
+  }
+
+  /** What is wanted as far as it is known: before it is drawn, of whom has spoken by then. */
+  get wanted(): TopologyPlan | undefined {
+    if (this.plan) return this.plan;
+    try {
+      return planTopology(this.wishes());
+    } catch {
+      // Drawing it says what is wrong.
+      return undefined;
+    }
+  }
+
+  /** What an exchange looks like, if anybody said. */
+  exchange(name: string): ExchangeSpec | undefined {
+    const all = this.plan?.exchanges ?? this.wishes().flatMap((one) => one.exchanges);
+    const known = all.find((exchange) => exchange.name === name && exchange.type !== undefined);
+    if (known || name !== this.settings.exchange) return known;
+    return exchangeSpec({ name, type: 'topic' }, 'publish');
+  }
+
+  private wishes(): Wishes[] {
+    return [...this.extra, ...this.handlers.map((handler) => handler.wishes)];
+  }
+}
