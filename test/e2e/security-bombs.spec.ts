@@ -7,6 +7,7 @@ import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
 import { rejection, taken, warren } from '../support/warren.js';
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 const MIB = 1024 * 1024;
 const json = 'application/json';
 const brackets = (bytes: number): Buffer => Buffer.from(`[${'[],'.repeat(bytes / 3)}[]]`);
@@ -80,6 +81,34 @@ onEachBroker('a bomb', (broker) => {
       });
     });
     expect(await rejection(server.broker.request('bomber', 1))).toMatchObject({ code: 'WARREN_DECODE' });
+  });
+
+  it('takes no more memory with others than maxDecodedBytes, one by one and in batches', async () => {
+    const running = { now: 0, most: 0 };
+    const done = new Collector<number>();
+    const ends: (() => void)[] = [];
+    // Each may unfold to 1 MiB.
+    const options = { maxDecodedBytes: 2 * MIB, prefetch: 30 };
+    const rabbit = await warren(broker.url, options)
+      .consume('budget', async () => {
+        running.most = Math.max(running.most, ++running.now);
+        await new Promise<void>((resolve) => ends.push(resolve));
+        running.now--;
+        done.push(1);
+      })
+      .batch('budget.batch', (list) => void done.push(list.length), { batch: { size: 10, wait: '100ms' } })
+      .open();
+    const body = { contentEncoding: 'gzip' as const };
+    for (let n = 0; n < 6; n++) await rabbit.broker.send('budget', 'x', body);
+    for (let n = 0; n < 6; n++) {
+      await until(() => ends.length > 0, 'a handler to begin');
+      ends.shift()?.();
+    }
+    await done.take(6);
+    expect(running.most).toBe(2);
+    for (let n = 0; n < 6; n++) await rabbit.broker.send('budget.batch', 'x', body);
+    await until(() => sum(done.all) === 12, 'all of the batches');
+    expect(Math.max(...done.all.slice(6))).toBe(2);
   });
 
   it('is not what honest senders compress', async () => {

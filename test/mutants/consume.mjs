@@ -375,4 +375,12 @@ export default [
     promise: 'a handler that was in time leaves no deadline behind',
     tests: ['consume/steps/steps.spec'],
   },
+  {
+    id: 'inflight-budget-ignored',
+    file: 'libs/amqp/src/consume/concurrency-limiter.ts',
+    from: 'return this.running === 0 || this.weight + weight <= budget.limit ? weight : undefined;',
+    to: 'return weight;',
+    promise: 'what handlers work on at the same time comes to maxDecodedBytes at most',
+    tests: ['e2e/security-bombs.spec'],
+  },
 ];

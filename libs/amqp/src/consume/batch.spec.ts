@@ -3,8 +3,9 @@ import { describe, expect, it } from '@jest/globals';
 import type { Clock } from '../runtime/clock.js';
 import type { Delivery } from '../message/delivery.js';
 import { Batcher } from './batch.js';
+import type { Budget } from './concurrency-limiter.js';
 
-function batching(size: number, wait: number) {
+function batching(size: number, wait: number, budget?: Budget<Delivery>) {
   const timers = new Set<{ readonly ms: number; readonly call: () => void }>();
   let set = 0;
   const clock = {
@@ -16,7 +17,7 @@ function batching(size: number, wait: number) {
     },
   } as unknown as Clock;
   const lists: number[][] = [];
-  const batcher = new Batcher(size, wait, clock, (list) => lists.push(list as unknown as number[]));
+  const batcher = new Batcher(size, wait, clock, (list) => lists.push(list as unknown as number[]), budget);
   const add = (...numbers: number[]): void =>
     numbers.forEach((number) => batcher.add(number as unknown as Delivery));
   return { batcher, add, lists, timers, timersSet: () => set };
@@ -32,6 +33,14 @@ describe('a batch', () => {
       [1, 2, 3],
       [4, 5, 6],
     ]);
+  });
+
+  it('is handed out before it weighs more than its budget', () => {
+    const budget = { limit: 10, weigh: (delivery: unknown) => delivery as number };
+    const { add, lists, batcher } = batching(4, 1_000, budget);
+    add(5, 5, 1, 30, 2, 2, 2, 2);
+    expect(lists).toEqual([[5, 5], [1], [30], [2, 2, 2, 2]]);
+    expect(batcher.take()).toEqual([]);
   });
 
   it('waits from its first message on, whatever comes after it', () => {

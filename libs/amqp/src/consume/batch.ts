@@ -1,5 +1,5 @@
-// Collects deliveries into lists for a handler that works on many at once. A list is complete when it has
-// `size`, or `wait` after its first message; each message still gets an outcome of its own.
+// Collects deliveries into lists for a handler that works on many at once. A list is complete when it has `size`, when
+// more would not fit into memory, or `wait` after its first message; each message still gets an outcome of its own.
 
 import { afterFailure } from '../options/retry-policy.js';
 import { ACK, OPEN, type Verdict } from '../message/verdict.js';
@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { Delivery } from '../message/delivery.js';
 import type { HandlerRoom } from './step.js';
 import { assertDone } from './pipeline.js';
+import type { Budget } from './concurrency-limiter.js';
 import { decodePayload } from './steps/decode.js';
 import { report } from './steps/observe.js';
 import { unfit } from './steps/retry.js';
@@ -15,6 +16,7 @@ import { limited } from './steps/timeout.js';
 /** Fills lists. */
 export class Batcher {
   private list: Delivery[] = [];
+  private weight = 0;
   private cancel: (() => void) | undefined;
 
   constructor(
@@ -22,10 +24,14 @@ export class Batcher {
     private readonly wait: number,
     private readonly clock: Clock,
     private readonly onFull: (list: Delivery[]) => void,
+    private readonly budget?: Budget<Delivery>,
   ) {}
 
   add(delivery: Delivery): void {
+    const weight = this.budget?.weigh(delivery) ?? 0;
+    if (this.budget && this.weight + weight > this.budget.limit) this.flush();
     this.list.push(delivery);
+    this.weight += weight;
     if (this.list.length >= this.size) this.flush();
     else this.cancel ??= this.clock.after(this.wait, () => this.flush());
   }
@@ -34,6 +40,7 @@ export class Batcher {
   take(): Delivery[] {
     this.cancel?.();
     this.cancel = undefined;
+    this.weight = 0;
     return this.list.splice(0);
   }
 

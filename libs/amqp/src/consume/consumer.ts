@@ -35,6 +35,7 @@ import {
 import type { Dispatch } from './dispatch.js';
 import { giveUp } from './abort-at-shutdown.js';
 import { Handlers } from './handlers.js';
+import { decodingBudget } from './concurrency-limiter.js';
 import { workOf, type Work } from './keyed-executor.js';
 import { Readiness, type ConsumerStatus } from './readiness.js';
 import type { HandlerRoom } from './step.js';
@@ -96,10 +97,12 @@ export class Consumer implements Watchable {
     this.unsettled = new Unsettled(this.forgotten);
     this.outcomes = new Outcomes(this.room, this.handlers, this.unsettled);
     this.position = new StreamPosition(this.plan.registration.options.stream !== undefined);
-    this.work = workOf(this.plan, (list) => this.run(list));
+    const budget = decodingBudget(this.room.settings);
+    this.work = workOf(this.plan, (list) => this.run(list), budget);
     const { batch } = this.plan;
     if (batch) {
-      this.batcher = new Batcher(batch.size, batch.wait, this.room.clock, (list) => this.work.push(list));
+      const push = (list: Delivery[]): void => this.work.push(list);
+      this.batcher = new Batcher(batch.size, batch.wait, this.room.clock, push, budget);
     }
     this.alone = this.runsAlone();
     const { stream } = this.plan.registration.options;

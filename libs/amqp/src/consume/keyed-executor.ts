@@ -7,7 +7,7 @@ import { keyOf, type KeyOf } from '../options/order-by.js';
 import { Fifo } from '../runtime/fifo.js';
 import { soon, type Soon } from '../runtime/maybe-promise.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
-import { InFlight } from './concurrency-limiter.js';
+import { InFlight, type Budget } from './concurrency-limiter.js';
 
 type List = readonly Delivery[];
 type Run = (list: List) => Soon<void>;
@@ -16,9 +16,12 @@ type Run = (list: List) => Soon<void>;
 export type Work = Pick<InFlight<List>, 'push' | 'hold' | 'release' | 'stop' | 'forget' | 'idle'>;
 
 /** The room for a handler's work: with an order when it asks for one. `run` must not reject. */
-export function workOf({ concurrency, registration }: HandlerPlan, run: Run): Work {
+export function workOf({ concurrency, registration }: HandlerPlan, run: Run, budget: Budget<Delivery>): Work {
   const { orderBy } = registration.options;
-  return orderBy === undefined ? new InFlight(concurrency, run) : new Lanes(concurrency, keyOf(orderBy), run);
+  if (orderBy !== undefined) return new Lanes(concurrency, keyOf(orderBy), run, budget);
+  const { limit, weigh } = budget;
+  const weighAll = (list: List): number => list.reduce((sum, delivery) => sum + weigh(delivery), 0);
+  return new InFlight(concurrency, run, { limit, weigh: weighAll });
 }
 
 interface Turn {
@@ -39,8 +42,13 @@ export class Lanes implements Work {
     limit: number,
     private readonly keyOf: KeyOf,
     run: Run,
+    budget?: Budget<Delivery>,
   ) {
-    this.ready = new InFlight(limit, ({ key, delivery }) => soon(run([delivery]), () => this.passOn(key)));
+    this.ready = new InFlight(
+      limit,
+      ({ key, delivery }) => soon(run([delivery]), () => this.passOn(key)),
+      budget && { limit: budget.limit, weigh: ({ delivery }) => budget.weigh(delivery) },
+    );
   }
 
   /** How many keys are under way. */

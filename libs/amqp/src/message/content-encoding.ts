@@ -127,6 +127,16 @@ function folding(encoding: string | undefined): Folding | undefined {
   );
 }
 
+/** What a body may come to: its own size, or what it may unfold to. */
+export function sizeAtMost(content: Buffer, encoding: string | undefined, limit: number): number {
+  if (!encoding) return content.length;
+  try {
+    return folding(encoding) ? Math.max(content.length, limitFor(content, limit)) : content.length;
+  } catch {
+    return content.length;
+  }
+}
+
 function limitFor({ length }: Buffer, limit: number): number {
   return Math.min(limit, Math.max(ANY_RATIO, RATIO * length));
 }

@@ -79,6 +79,7 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('watchdog', 'duration', '10s', 'how often the broker is asked whether each consumer, exchange, queue and binding is still there; what is missing is restored; 0: never', duration),
   row('maxMessageBytes', 'number', '16 MiB', 'bodies above this are not sent, and dead-lettered unread when they come', whole(1, MAX)),
   row('maxUnfoldedBytes', 'number', '4 MiB', 'what a compressed body may unfold to, above 1 MiB also at most 200 times its size; more is dead-lettered unread', whole(1, MAX)),
+  row('maxDecodedBytes', 'number', '128 MiB', 'what the bodies that handlers of one consumer work on at the same time may come to, a compressed one with what it may unfold to; what is beyond waits; one alone may be larger', whole(1, MAX)),
   row('maxJsonContainers', 'number', '100000', 'objects and arrays that a JSON body may hold; more is dead-lettered unread', whole(1, MAX)),
   row('consumerTimeout', 'duration', '30m', 'how long the broker lets a consumer hold a message (its consumer_timeout); handlers that may run longer are refused at boot; 0: for ever', duration),
 ];

@@ -172,6 +172,12 @@ export interface BrokerOptions {
    * unread. Default 4 MiB.
    */
   readonly maxUnfoldedBytes?: number | undefined;
+  /**
+   * Bytes that the bodies which the handlers of one consumer work on at the same time may come to; a compressed one counts
+   * with what it may unfold to. A message beyond that waits until others are done, however high `concurrency` is; one alone
+   * may be larger. Batches are cut so that they fit. Default 128 MiB.
+   */
+  readonly maxDecodedBytes?: number | undefined;
   /** Objects and arrays that a JSON body may hold: more is dead-lettered unread. Default 100000. */
   readonly maxJsonContainers?: number | undefined;
   /**

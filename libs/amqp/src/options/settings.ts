@@ -58,6 +58,7 @@ export interface Settings {
   readonly watchdog: number;
   readonly maxMessageBytes: number;
   readonly maxUnfoldedBytes: number;
+  readonly maxDecodedBytes: number;
   readonly maxJsonContainers: number;
   /** 0: the broker has none. */
   readonly consumerTimeout: number;
@@ -116,6 +117,7 @@ export function settings(options: BrokerOptions = {}): Settings {
     watchdog: ms(options.watchdog, 10_000, 'watchdog'),
     maxMessageBytes: options.maxMessageBytes ?? 16 * 1024 * 1024,
     maxUnfoldedBytes: options.maxUnfoldedBytes ?? DECODE_LIMITS.maxUnfoldedBytes,
+    maxDecodedBytes: options.maxDecodedBytes ?? 128 * 1024 * 1024,
     maxJsonContainers: options.maxJsonContainers ?? DECODE_LIMITS.maxJsonContainers,
     consumerTimeout: ms(options.consumerTimeout, 30 * 60_000, 'consumerTimeout'),
   };

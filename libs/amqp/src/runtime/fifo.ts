@@ -9,6 +9,11 @@ export class Fifo<T> {
     return this.list.length - this.head;
   }
 
+  /** The oldest, which stays; or undefined. */
+  get first(): T | undefined {
+    return this.list[this.head];
+  }
+
   push(value: T): void {
     this.list.push(value);
   }
