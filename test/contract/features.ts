@@ -18,8 +18,14 @@ export const features = {
     'Quorum queues keep their declaration rules, redelivery count and delivery limit, but there is one copy of a message, in memory.',
   ),
   clustering: missing('There is one node; it joins no cluster and forms none.'),
-  streams: missing(
-    'Declaring a queue with x-queue-type "stream" is refused with 540, which closes the connection.',
+  streamChunks: missing(
+    'Each message of a stream is a chunk of its own; RabbitMQ makes one of what is published together, so that a filter lets more through, "last" can begin earlier, and 3.10 delivers beyond the prefetch.',
+  ),
+  streamSegments: missing(
+    'A segment of a stream is at most a quarter of its length or age limit, because it is in memory, so it frees what is over its limits earlier than RabbitMQ.',
+  ),
+  streamCrashes: missing(
+    'An offset or an age of a stream that cannot be read is refused with 406, as RabbitMQ 4 does with most; where RabbitMQ fails itself, it ends the connection with 541.',
   ),
   transactions: missing('The tx class is refused with 540, which closes the connection; use confirms.'),
   tls: missing('It speaks plain TCP only, and listens on loopback unless told otherwise.'),

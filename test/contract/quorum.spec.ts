@@ -227,13 +227,3 @@ onEachVersion('A quorum queue that hands over at least once', (broker) => {
     );
   });
 });
-
-onEachVersion('A stream', (broker) => {
-  it('is a stream on RabbitMQ and refused where there are none', async () => {
-    const { channel, connection } = await Session.open(broker);
-    const options = { durable: true, arguments: { 'x-queue-type': 'stream' } };
-    const declare = (): Promise<unknown> => channel.assertQueue(fresh('stream'), options);
-    if (broker.feature('streams')) await expect(declare()).resolves.toBeDefined();
-    else expect(await connectionRefusal(connection, declare)).toMatch(/^540 NOT_IMPLEMENTED - .*streams/);
-  });
-});

@@ -3,14 +3,14 @@
 
 import { expect, it } from '@jest/globals';
 import type { Delivery, HandlerOptions } from '@warren/amqp';
-import { onRabbitMQ } from '../support/brokers.js';
+import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
 import { Tap } from '../support/tap.js';
 import { count, eventOf, logged, warren, type Warren } from '../support/warren.js';
 
 const numbers = (length: number): number[] => Array.from({ length }, (_, n) => n);
 
-onRabbitMQ('a stream that many read', (broker) => {
+onEachBroker('a stream that many read', (broker) => {
   const sender = async (stream: string): Promise<Warren> => {
     const rabbit = warren(broker.url);
     rabbit.broker.declare({

@@ -1,10 +1,15 @@
 // What a queue is declared with: the arguments checked as RabbitMQ checks them and turned into plain settings.
 // Refusals have RabbitMQ's texts, because people search for them.
 import type { Field, Table } from '../wire/field-table.js';
-import { AmqpFailure, called, precondition } from './failure.js';
+import { called, precondition } from './failure.js';
+import { ageInSeconds } from './stream-arguments.js';
+import type { StreamLimits } from './stream-log.js';
 import type { VersionTraits } from './version.js';
 
+export type QueueType = 'classic' | 'quorum' | 'stream';
+
 export interface QueueSettings {
+  readonly type: QueueType;
   readonly durable: boolean;
   readonly exclusive: boolean;
   readonly autoDelete: boolean;
@@ -24,6 +29,7 @@ export interface QueueSettings {
   readonly deadLetterExchange: string | undefined;
   readonly deadLetterKey: string | undefined;
   readonly deliveryLimit: number;
+  readonly stream: StreamLimits;
 }
 
 export interface QueueFlags {
@@ -35,6 +41,7 @@ export interface QueueFlags {
 const INTEGERS = ['byte', 'short', 'signedint', 'long', 'unsignedbyte', 'unsignedshort', 'unsignedint'];
 /** The longest time to live, in milliseconds: ten years. */
 export const MAX_EXPIRY = 315_360_000_000;
+const LOCATORS = ['client-local', 'balanced', 'random', 'least-leaders'];
 const OVERFLOWS = ['drop-head', 'reject-publish', 'reject-publish-dlx'];
 
 /** Whether a field has one of the wire types that RabbitMQ takes for a whole number. */
@@ -94,17 +101,28 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'x-single-active-consumer': typed('bool'),
   'x-queue-type': oneOf(['classic', 'quorum', 'stream'], `"unsupported queue type 'VALUE'"`),
   'x-quorum-initial-group-size': integer(1, 1000),
-  'x-max-age': longstr,
+  'x-max-age': (field) =>
+    longstr(field) ?? (ageInSeconds(String(field.value)) === undefined ? 'invalid_max_age' : undefined),
   'x-stream-max-segment-size-bytes': size,
+  'x-stream-filter-size-bytes': size,
   'x-initial-cluster-size': integer(1, 1000),
-  'x-queue-leader-locator': oneOf(['client-local', 'random', 'least-leaders'], 'invalid_queue_locator_arg'),
+  'x-queue-leader-locator': oneOf(LOCATORS, 'invalid_queue_locator_arg'),
   'x-queue-master-locator': longstr,
   // RabbitMQ takes anything here; what is no number limits nothing.
   'x-delivery-limit': () => undefined,
 };
 
-/** Arguments that are compared when a queue is declared again. */
-export const QUEUE_ARGUMENTS = Object.keys(CHECKS);
+const SEGMENT = 'x-stream-max-segment-size-bytes';
+const MAX_SEGMENT = 3_000_000_000;
+const DEFAULT_SEGMENT = 500_000_000;
+const FILTER_SIZE = 'x-stream-filter-size-bytes';
+
+const QUEUE_ARGUMENTS = Object.keys(CHECKS);
+
+/** Arguments that are compared when a queue is declared again; not every type of queue takes all of them. */
+export function queueArguments({ filtersStreams }: VersionTraits): readonly string[] {
+  return filtersStreams ? QUEUE_ARGUMENTS : QUEUE_ARGUMENTS.filter((argument) => argument !== FILTER_SIZE);
+}
 
 const SHARED = [
   'x-expires',
@@ -127,8 +145,22 @@ const QUORUM = [
   'x-quorum-initial-group-size',
   'x-delivery-limit',
 ];
+const STREAM = [
+  'x-queue-type',
+  'x-max-length-bytes',
+  'x-max-age',
+  SEGMENT,
+  'x-initial-cluster-size',
+  'x-queue-leader-locator',
+  FILTER_SIZE,
+];
+const ALLOWED: Readonly<Record<QueueType, readonly string[]>> = {
+  classic: CLASSIC,
+  quorum: QUORUM,
+  stream: STREAM,
+};
 
-/** Checks a declaration. Throws 406 (or 540 for streams) as RabbitMQ does. */
+/** Checks a declaration. Throws 406 as RabbitMQ does. */
 export function queueSettings(
   name: string,
   vhost: string,
@@ -137,15 +169,17 @@ export function queueSettings(
   traits: VersionTraits,
 ): QueueSettings {
   const where = called('queue', name, vhost);
-  const quorum = queueType(table, where) === 'quorum';
-  checkArguments(where, table, quorum, traits);
+  const type = queueType(table, where);
+  const quorum = type === 'quorum';
+  checkArguments(where, table, type, traits);
   if (table.has('x-dead-letter-routing-key') && !table.has('x-dead-letter-exchange')) {
     throw precondition(
       `invalid arg 'x-dead-letter-routing-key' for ${where}: routing_key_but_no_dlx_defined`,
     );
   }
-  if (quorum) checkQuorum(name, where, flags);
+  if (type !== 'classic') checkReplicated(name, where, flags, type);
   return {
+    type,
     ...flags,
     arguments: table,
     quorum,
@@ -160,24 +194,32 @@ export function queueSettings(
     deadLetterExchange: text(table, 'x-dead-letter-exchange'),
     deadLetterKey: text(table, 'x-dead-letter-routing-key'),
     deliveryLimit: quorum ? deliveryLimit(table, traits) : Infinity,
+    stream: streamLimits(table),
   };
 }
 
-function queueType(table: Table, where: string): string {
+function queueType(table: Table, where: string): QueueType {
   const field = table.get('x-queue-type');
   const wrong = field && CHECKS['x-queue-type']?.(field);
   if (wrong) throw precondition(`invalid arg 'x-queue-type' for ${where}: ${wrong}`);
-  const type = text(table, 'x-queue-type') ?? 'classic';
-  if (type !== 'stream') return type;
-  throw new AmqpFailure(540, `the embedded broker has no streams (${where}), use RabbitMQ for them`);
+  return (text(table, 'x-queue-type') ?? 'classic') as QueueType;
 }
 
-function checkArguments(where: string, table: Table, quorum: boolean, traits: VersionTraits): void {
-  const allowed = quorum ? QUORUM : CLASSIC;
-  for (const argument of QUEUE_ARGUMENTS) {
+function streamLimits(table: Table): StreamLimits {
+  const segmentBytes = number(table, SEGMENT) ?? DEFAULT_SEGMENT;
+  if (segmentBytes > MAX_SEGMENT) throw precondition(`Exceeded max value for ${SEGMENT}`);
+  return {
+    maxBytes: number(table, 'x-max-length-bytes') ?? Infinity,
+    maxAge: ageInSeconds(text(table, 'x-max-age') ?? '') ?? Infinity,
+    segmentBytes,
+  };
+}
+
+function checkArguments(where: string, table: Table, type: QueueType, traits: VersionTraits): void {
+  const allowed = ALLOWED[type];
+  for (const argument of queueArguments(traits)) {
     if (!table.has(argument) || allowed.includes(argument)) continue;
-    const type = quorum ? 'rabbit_quorum_queue' : 'rabbit_classic_queue';
-    throw precondition(`invalid arg '${argument}' for ${where} of queue type ${type}`);
+    throw precondition(`invalid arg '${argument}' for ${where} of queue type rabbit_${type}_queue`);
   }
   for (const [argument, field] of table) {
     if (argument === 'x-dead-letter-exchange' && field.type !== 'longstr') {
@@ -185,14 +227,15 @@ function checkArguments(where: string, table: Table, quorum: boolean, traits: Ve
       throw precondition(`invalid type '${field.type}' for arg '${argument}' ${queue}`);
     }
     if (argument === 'x-queue-mode' && !traits.checksModes) continue;
+    if (argument === FILTER_SIZE) checkFilterSize(field, where, traits);
     const wrong = CHECKS[argument]?.(field);
     if (wrong) throw precondition(`invalid arg '${argument}' for ${where}: ${wrong}`);
   }
 }
 
-function checkQuorum(name: string, where: string, flags: QueueFlags): void {
+function checkReplicated(name: string, where: string, flags: QueueFlags, type: QueueType): void {
   if (name.startsWith('amq.gen-')) {
-    throw precondition('Cannot declare a server-named queue for type rabbit_quorum_queue');
+    throw precondition(`Cannot declare a server-named queue for type rabbit_${type}_queue`);
   }
   const property = !flags.durable
     ? 'non-durable'
@@ -202,6 +245,14 @@ function checkQuorum(name: string, where: string, flags: QueueFlags): void {
         ? 'exclusive-owner'
         : undefined;
   if (property) throw precondition(`invalid property '${property}' for ${where}`);
+}
+
+function checkFilterSize(field: Field, where: string, { filtersStreams }: VersionTraits): void {
+  if (!filtersStreams) return;
+  const wrong = size(field);
+  if (wrong) throw precondition(`invalid arg '${FILTER_SIZE}' for ${where}: ${wrong}`);
+  const value = Number(field.value);
+  if (value < 16 || value > 255) throw precondition(`Invalid value for ${FILTER_SIZE}`);
 }
 
 function deliveryLimit(table: Table, { deliveryLimit: { usual, negative } }: VersionTraits): number {

@@ -39,14 +39,14 @@ export class Queue {
   private readonly expiry: Expiry;
   private arrivals = 0;
   private returns = 0;
-  private deleted = false;
+  protected deleted = false;
 
   constructor(
     readonly name: string,
     readonly settings: QueueSettings,
     /** The connection that may use it, when exclusive. */
     readonly owner: object | undefined,
-    private readonly around: Surroundings,
+    protected readonly around: Surroundings,
   ) {
     this.ready = new PriorityList(settings.maxPriority);
     this.consumers = new Consumers(settings.single);

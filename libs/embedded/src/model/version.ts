@@ -44,6 +44,8 @@ export interface VersionTraits {
   readonly countsAcquired: boolean;
   /** Whether basic.get tells the delivery count of a quorum queue also when it is 0. */
   readonly tellsNoDeliveries: boolean;
+  /** Whether consumers of a stream can filter, give back what they got, and ages of streams are compared as such. */
+  readonly filtersStreams: boolean;
 }
 
 const MIB = 1024 * 1024;
@@ -71,6 +73,7 @@ export const VERSIONS: Readonly<Record<RabbitMQVersion, VersionTraits>> = {
     returnsToTail: true,
     countsAcquired: false,
     tellsNoDeliveries: true,
+    filtersStreams: false,
   },
   '4': {
     number: '4.3.6',
@@ -92,5 +95,6 @@ export const VERSIONS: Readonly<Record<RabbitMQVersion, VersionTraits>> = {
     returnsToTail: false,
     countsAcquired: true,
     tellsNoDeliveries: false,
+    filtersStreams: true,
   },
 };

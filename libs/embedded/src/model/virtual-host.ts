@@ -10,7 +10,9 @@ import { called, locked, notFound, precondition, refused } from './failure.js';
 import type { MemoryMeter } from './memory-meter.js';
 import type { Message } from './message.js';
 import { type DeathReason, Queue, type Surroundings } from './queue.js';
-import { QUEUE_ARGUMENTS, type QueueFlags, queueSettings } from './queue-settings.js';
+import { queueArguments, type QueueFlags, queueSettings } from './queue-settings.js';
+import { Stream } from './stream.js';
+import { ageInSeconds } from './stream-arguments.js';
 import type { VersionTraits } from './version.js';
 
 const TYPE = 'x-queue-type';
@@ -70,7 +72,10 @@ export class VirtualHost {
     if (existing) return this.redeclared(existing, flags, table, connection);
     if (wanted.startsWith('amq.')) throw refused(`queue name '${name}' contains reserved prefix 'amq.*'`);
     const settings = queueSettings(name, this.name, flags, table, this.traits);
-    const queue = new Queue(name, settings, flags.exclusive ? connection : undefined, this.around);
+    const queue =
+      settings.type === 'stream'
+        ? new Stream(name, settings, this.name, this.around)
+        : new Queue(name, settings, flags.exclusive ? connection : undefined, this.around);
     this.queues.set(name, queue);
     if (queue.owner) this.own(queue.owner, queue);
     return queue;
@@ -95,11 +100,11 @@ export class VirtualHost {
     if (queue.owner !== owner) throw locked(name, this.name);
     assertSame('durable', thing, flags.durable, settings.durable);
     assertSame('auto_delete', thing, flags.autoDelete, settings.autoDelete);
-    const names = this.traits.comparesTypes
-      ? QUEUE_ARGUMENTS.filter((name) => name !== TYPE)
-      : QUEUE_ARGUMENTS;
+    const known = queueArguments(this.traits);
+    const names = this.traits.comparesTypes ? known.filter((name) => name !== TYPE) : known;
     if (this.traits.comparesTypes) assertSame(TYPE, thing, typeOf(table), typeOf(settings.arguments));
-    assertSameArguments(thing, names, table, settings.arguments);
+    const [received, current] = [table, settings.arguments].map((each) => comparable(each, this.traits));
+    assertSameArguments(thing, names, received, current);
     queue.named();
     return queue;
   }
@@ -109,6 +114,10 @@ export class VirtualHost {
     if (!this.queues.has(name)) return 0;
     const queue = this.queue(name, connection);
     const thing = called('queue', name, this.name);
+    if (queue instanceof Stream) {
+      this.drop(queue);
+      return 0;
+    }
     if (ifUnused && queue.consumers.count > 0) throw precondition(`${thing} in use`);
     if (ifEmpty && queue.length > 0) throw precondition(`${thing} not empty`);
     const count = queue.length;
@@ -155,6 +164,15 @@ export class VirtualHost {
       target.publish(letter);
     }
   }
+}
+
+/** Newer versions compare the ages of streams in milliseconds, so that 60m is 1h. */
+function comparable(table: Table, { filtersStreams }: VersionTraits): Table {
+  const age = table.get('x-max-age');
+  const seconds = filtersStreams && age ? ageInSeconds(String(age.value)) : undefined;
+  return seconds === undefined
+    ? table
+    : new Map([...table, ['x-max-age', { type: 'long', value: seconds * 1000 }]]);
 }
 
 function typeOf(table: Table): string {

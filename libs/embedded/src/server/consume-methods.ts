@@ -2,6 +2,7 @@
 import { AmqpFailure, called, precondition, refused } from '../model/failure.js';
 import { isInteger } from '../model/queue-settings.js';
 import type { Queue } from '../model/queue.js';
+import { Stream } from '../model/stream.js';
 import { serverName } from '../model/virtual-host.js';
 import { decodeTable, type Table } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
@@ -9,6 +10,7 @@ import type { Channel } from './channel.js';
 import type { Answers } from './channel-methods.js';
 import { namedQueue } from './queue-methods.js';
 import { REPLY_QUEUE } from './reply-desk.js';
+import { readStream } from './read-stream.js';
 import { deliveredProperties, Subscription } from './subscription.js';
 
 export const consumeMethods: Answers = {
@@ -63,6 +65,10 @@ function consume(channel: Channel, args: Args<'basic.consume'>): void {
   const queue = namedQueue(channel, args.queue);
   const tag = freshTag(channel, args.consumerTag);
   const table = decodeTable(args.arguments);
+  if (queue instanceof Stream) {
+    readStream(channel, queue, tag, args);
+    return;
+  }
   checkAccess(channel, queue, args.exclusive);
   const subscription = new Subscription(channel, queue, {
     tag,

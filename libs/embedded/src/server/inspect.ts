@@ -1,4 +1,5 @@
 // What is in the broker right now, as plain data: for tests, for the curious, for a worker's messages.
+import type { QueueType } from '../model/queue-settings.js';
 import { fromTable, type Plain } from '../wire/plain.js';
 import type { Connection } from './connection.js';
 import type { House } from './house.js';
@@ -19,7 +20,7 @@ export interface ConsumerSnapshot {
 export interface QueueSnapshot {
   readonly vhost: string;
   readonly name: string;
-  readonly type: 'classic' | 'quorum';
+  readonly type: QueueType;
   readonly durable: boolean;
   readonly exclusive: boolean;
   readonly autoDelete: boolean;
@@ -90,7 +91,7 @@ function queues(house: House): QueueSnapshot[] {
     [...vhost.allQueues()].map(({ name, settings, length, unacked, consumers }) => ({
       vhost: vhost.name,
       name,
-      type: settings.quorum ? 'quorum' : 'classic',
+      type: settings.type,
       durable: settings.durable,
       exclusive: settings.exclusive,
       autoDelete: settings.autoDelete,

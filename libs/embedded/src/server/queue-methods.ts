@@ -21,7 +21,8 @@ export const queueMethods: Answers = {
     const queue = declare(channel, args);
     channel.lastQueue = queue.name;
     if (args.nowait) return;
-    const consumers = queue.consumers.count;
+    // RabbitMQ does not count the consumers of a stream here.
+    const consumers = queue.settings.type === 'stream' ? 0 : queue.consumers.count;
     channel.reply('queue.declare-ok', { queue: queue.name, messages: queue.length, consumers });
   },
 

@@ -1,6 +1,7 @@
 // basic.ack, nack, reject, recover and confirm.select: what becomes of what was delivered or published.
 import { AmqpFailure } from '../model/failure.js';
 import type { Return } from '../model/queue.js';
+import { Stream } from '../model/stream.js';
 import type { Channel } from './channel.js';
 import type { Answers } from './channel-methods.js';
 import { Confirms } from './confirms.js';
@@ -42,6 +43,10 @@ export const settleMethods: Answers = {
 };
 
 function refuse(channel: Channel, deliveries: readonly Delivery[], again: Return | false): void {
+  for (const { queue } of deliveries) {
+    if (!(queue instanceof Stream) || channel.connection.house.traits.filtersStreams) continue;
+    throw queue.unsupported('basic.nack and basic.reject');
+  }
   if (again) requeue(deliveries, again);
   else for (const { queue, held } of deliveries) queue.settle(held, 'rejected');
   goOn(channel, deliveries);

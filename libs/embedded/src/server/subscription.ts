@@ -1,7 +1,8 @@
 // A consumer of a channel: counts what it holds, knows whether it may have more, and writes deliveries.
 import type { Consumer } from '../model/consumers.js';
-import type { Held } from '../model/message.js';
+import type { Held, Message } from '../model/message.js';
 import type { Queue } from '../model/queue.js';
+import { offsetHeader } from '../model/stream.js';
 import type { VersionTraits } from '../model/version.js';
 import { encodeTable, type Field } from '../wire/field-table.js';
 import { changeProperties, tableProperty } from '../wire/properties.js';
@@ -93,14 +94,12 @@ export class Subscription implements Consumer {
   }
 }
 
-/** Quorum queues tell how often a message came back; to `basic.get`, when it is `got`, some tell more. */
-export function deliveredProperties(
-  queue: Queue,
-  { message, returns, acquired }: Held,
-  traits: VersionTraits,
-  got = false,
-): Buffer {
-  if (!queue.settings.quorum) return message.properties;
+/** Streams tell where a message is; quorum queues how often a message came back; to `basic.get`, when it is `got`, some tell more. */
+export function deliveredProperties(queue: Queue, held: Held, traits: VersionTraits, got = false): Buffer {
+  const { message, returns, acquired } = held;
+  const { type } = queue.settings;
+  if (type === 'classic') return message.properties;
+  if (type === 'stream') return withHeaders(message, [offsetHeader(held)]);
   const counts = new Map<string, Field>();
   if (traits.countsAcquired && acquired > 0)
     counts.set('x-acquired-count', { type: 'long', value: acquired });
@@ -108,6 +107,10 @@ export function deliveredProperties(
     counts.set('x-delivery-count', { type: 'long', value: returns });
   }
   if (counts.size === 0) return message.properties;
-  const headers = encodeTable(new Map([...message.headers, ...counts]));
+  return withHeaders(message, counts);
+}
+
+function withHeaders(message: Message, more: Iterable<readonly [string, Field]>): Buffer {
+  const headers = encodeTable(new Map([...message.headers, ...more]));
   return changeProperties(message.properties, [['headers', tableProperty(headers)]]);
 }
