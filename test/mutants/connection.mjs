@@ -258,11 +258,11 @@ export default [
     tests: ['topology/reconciler.spec'],
   },
   {
-    id: 'connections-prepare-on-one-only',
+    id: 'connections-publish-unprepared',
     file: 'libs/amqp/src/connection/connection-pool.ts',
-    from: `this.consume = this.make('consume', this.options.prepare);`,
-    to: `this.consume = this.make('consume');`,
-    promise: 'the topology is declared on whichever connection comes first',
+    from: `this.publish = this.make('publish', options.prepare);`,
+    to: `this.publish = this.make('publish');`,
+    promise: 'nothing is published before the topology is declared, whichever connection comes first',
     tests: ['e2e/topology-first.spec'],
   },
 ];

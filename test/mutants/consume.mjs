@@ -349,7 +349,7 @@ export default [
     from: 'await channel.prefetch(prefetch);',
     to: 'await channel.prefetch(0);',
     promise: 'prefetch bounds what a process takes',
-    tests: ['e2e/consume.spec'],
+    tests: ['e2e/ack-modes.spec'],
   },
   {
     id: 'retry-too-large-handled',

@@ -248,7 +248,7 @@ export default [
     from: 'if (error) refused.push(error);',
     to: 'if (error) return [error];',
     promise: 'what was made otherwise meanwhile hurts no other consumer',
-    tests: ['e2e/losses.spec', 'e2e/topology-first.spec'],
+    tests: ['topology/redeclare.spec'],
   },
   {
     id: 'keeper-unasked-after-return',

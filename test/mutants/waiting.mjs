@@ -158,6 +158,6 @@ export default [
     from: 'await this.again(send, () => destinations.forgetWait(this.stepOf(wait), back));',
     to: 'await send();',
     promise: 'a wait queue that was deleted is declared again for the retry that finds it gone',
-    tests: ['e2e/waiting.spec'],
+    tests: ['publish/publisher.spec'],
   },
 ];
