@@ -1,5 +1,8 @@
 // The face of the broker: options in, URL out. Behind it is a listener in this thread or one in a worker.
+import { BrokerPolicies } from './broker-policies.js';
+import { BrokerUsers } from './broker-users.js';
 import { LocalHost, WorkerHost, type Host } from './host.js';
+import type { AdminCommand } from './server/administration.js';
 import type { BrokerLogger, Limits } from './server/house.js';
 import type { BrokerSnapshot } from './server/inspect.js';
 import { type RabbitMQVersion, VERSIONS } from './model/version.js';
@@ -35,6 +38,10 @@ const MIB = 1024 * 1024;
 
 /** A broker that this process started: a real AMQP 0-9-1 server which keeps everything in memory until `close()`. */
 export class EmbeddedBroker {
+  /** Its users and what they may do. */
+  readonly users: BrokerUsers;
+  /** Its policies. */
+  readonly policies: BrokerPolicies;
   private ending: Promise<void> | undefined;
 
   // Hard private: whoever prints this must not print passwords.
@@ -46,6 +53,9 @@ export class EmbeddedBroker {
     this.#host = host;
     this.#users = users;
     this.#address = address;
+    const perform = (command: AdminCommand): Promise<unknown> => host.perform(command);
+    this.users = new BrokerUsers(perform, (name, password) => users.set(name, password));
+    this.policies = new BrokerPolicies(perform);
   }
 
   /**
@@ -78,13 +88,12 @@ export class EmbeddedBroker {
 
   /** Adds a virtual host; one that is there already stays as it is. */
   async addVhost(name: string): Promise<void> {
-    await this.#host.perform({ kind: 'addVhost', name });
+    await this.#host.perform({ kind: 'admin', method: 'addVhost', args: [name] });
   }
 
-  /** Adds a user, or changes a password. */
-  async addUser(name: string, password: string): Promise<void> {
-    await this.#host.perform({ kind: 'addUser', name, password });
-    this.#users.set(name, password);
+  /** Removes a virtual host with all that is in it; its connections are closed with 320. Rejects when there is none. */
+  async deleteVhost(name: string): Promise<void> {
+    await this.#host.perform({ kind: 'admin', method: 'deleteVhost', args: [name] });
   }
 
   /** Queues with their counts and consumers, exchanges with their bindings, connections; as plain data. */

@@ -46,6 +46,7 @@ export type Answer =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'failed'; readonly error: Error }
   | { readonly kind: 'done'; readonly id: number; readonly result: BrokerSnapshot | undefined }
+  | { readonly kind: 'refused'; readonly id: number; readonly error: Error }
   | { readonly kind: 'log' | 'warn'; readonly message: string };
 
 interface Waiter {
@@ -108,9 +109,11 @@ export class WorkerHost implements Host {
 
   private receive(answer: Answer): void {
     if (answer.kind === 'log' || answer.kind === 'warn') this.logger[answer.kind](answer.message);
-    if (answer.kind !== 'done') return;
-    this.waiters.get(answer.id)?.resolve(answer.result);
+    if (answer.kind !== 'done' && answer.kind !== 'refused') return;
+    const waiter = this.waiters.get(answer.id);
     this.waiters.delete(answer.id);
+    if (answer.kind === 'done') waiter?.resolve(answer.result);
+    else waiter?.reject(answer.error);
   }
 
   private lost(): void {

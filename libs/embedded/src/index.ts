@@ -1,5 +1,9 @@
 // The door of @warren/embedded.
+export { BrokerPolicies, type BrokerPolicy } from './broker-policies.js';
+export { BrokerUsers, type NewUser } from './broker-users.js';
 export { EmbeddedBroker, type EmbeddedBrokerOptions } from './embedded-broker.js';
+export type { Permissions, TopicPermissions } from './model/grants.js';
+export type { PolicyDefinition, PolicyTarget } from './model/policy.js';
 export type { RabbitMQVersion } from './model/version.js';
 export type { BrokerLogger } from './server/house.js';
 export type {

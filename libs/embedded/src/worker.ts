@@ -1,7 +1,15 @@
 // The broker in a worker thread: starts a listener with the options it was given and carries out what it is sent.
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Answer, Request } from './host.js';
-import { Listener, type ListenerOptions } from './server/listener.js';
+import { type Command, Listener, type ListenerOptions } from './server/listener.js';
+
+function carriedOut(listener: Listener, id: number, command: Command): Answer {
+  try {
+    return { kind: 'done', id, result: listener.perform(command) };
+  } catch (error) {
+    return { kind: 'refused', id, error: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
 
 const port = parentPort;
 if (port) {
@@ -17,7 +25,7 @@ if (port) {
         if (command === 'close') {
           void listener.close().then(() => tell({ kind: 'done', id, result: undefined }));
         } else {
-          tell({ kind: 'done', id, result: listener.perform(command) });
+          tell(carriedOut(listener, id, command));
         }
       });
       tell({ kind: 'listening', port: listener.port });

@@ -6,6 +6,7 @@ import { assertSame, assertSameArguments } from './equivalence.js';
 import { Exchange, type ExchangeSettings, knownType } from './exchange.js';
 import { AmqpFailure, called, notFound, precondition, refused } from './failure.js';
 import type { Message } from './message.js';
+import { type AppliedPolicy, NO_POLICY, type PolicySubject } from './policy.js';
 import type { Queue } from './queue.js';
 import type { VersionTraits } from './version.js';
 
@@ -25,6 +26,7 @@ export class ExchangeGraph {
     private readonly vhost: string,
     private readonly queueNamed: (name: string) => Queue | undefined,
     private readonly traits: VersionTraits,
+    private readonly policyFor: (subject: PolicySubject) => AppliedPolicy = () => NO_POLICY,
   ) {
     for (const [name, type] of PREDECLARED) {
       const internal = name === 'amq.rabbitmq.trace';
@@ -67,7 +69,16 @@ export class ExchangeGraph {
       const where = called('exchange', name, this.vhost);
       throw precondition(`invalid type '${alternate.type}' for arg 'alternate-exchange' in ${where}`);
     }
-    this.exchanges.set(name, new Exchange(name, settings, this.traits));
+    const exchange = new Exchange(name, settings, this.traits);
+    exchange.policy = this.policyFor({ name, type: 'exchange' });
+    this.exchanges.set(name, exchange);
+  }
+
+  /** Policies have changed. */
+  govern(): void {
+    for (const exchange of this.exchanges.values()) {
+      exchange.policy = this.policyFor({ name: exchange.name, type: 'exchange' });
+    }
   }
 
   private assertEquivalent({ name, settings: current }: Exchange, received: ExchangeSettings): void {

@@ -6,6 +6,7 @@ import { AmqpFailure, precondition } from './failure.js';
 import { checkWeight, HashRing } from './hash-ring.js';
 import { checkHeadersArguments, HeadersIndex } from './headers-index.js';
 import type { Message } from './message.js';
+import { type AppliedPolicy, NO_POLICY } from './policy.js';
 import { TopicTrie } from './topic-trie.js';
 import type { VersionTraits } from './version.js';
 
@@ -79,6 +80,7 @@ export class Exchange {
   readonly bindings = new Map<string, Binding>();
   /** Bindings of other exchanges that end here. */
   readonly incoming = new Set<Binding>();
+  policy: AppliedPolicy = NO_POLICY;
   private readonly router: Router;
 
   constructor(
@@ -91,10 +93,12 @@ export class Exchange {
     this.router = create(settings.arguments, traits);
   }
 
-  /** Where messages go that no binding wants. */
+  /** Where messages go that no binding wants; the declaration counts before the policy. */
   get alternate(): string | undefined {
     const field = this.settings.arguments.get('alternate-exchange');
-    return field?.type === 'longstr' ? field.value : undefined;
+    if (field?.type === 'longstr') return field.value;
+    const policy = this.policy.definition['alternate-exchange'];
+    return typeof policy === 'string' ? policy : undefined;
   }
 
   /** Throws a 406 failure when this kind of exchange cannot use such a binding. */

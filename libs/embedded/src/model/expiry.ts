@@ -45,7 +45,7 @@ export class Expiry {
   constructor(
     private readonly clock: Clock,
     /** Milliseconds without use, or undefined for a queue that stays. */
-    private readonly idleAfter: number | undefined,
+    private idleAfter: number | undefined,
     dropExpired: () => void,
     removeQueue: () => void,
   ) {
@@ -73,6 +73,14 @@ export class Expiry {
     if (this.idleAfter === undefined) return;
     if (inUse) this.idle.off();
     else this.idle.set(this.clock.now() + this.idleAfter);
+  }
+
+  /** Another time without use after which the queue goes, from now on. */
+  allow(idleAfter: number | undefined, inUse: boolean): void {
+    if (idleAfter === this.idleAfter) return;
+    this.idleAfter = idleAfter;
+    this.idle.off();
+    this.touch(inUse);
   }
 
   stop(): void {

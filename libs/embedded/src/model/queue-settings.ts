@@ -256,9 +256,15 @@ function checkFilterSize(field: Field, where: string, { filtersStreams }: Versio
 }
 
 function deliveryLimit(table: Table, { deliveryLimit: { usual, negative } }: VersionTraits): number {
+  const limit = declaredDeliveryLimit(table);
+  if (limit === undefined) return usual;
+  return limit >= 0 ? limit : negative;
+}
+
+/** What the arguments say, undefined without a number. */
+export function declaredDeliveryLimit(table: Table): number | undefined {
   const field = table.get('x-delivery-limit');
-  if (!field || !isInteger(field)) return usual;
-  return Number(field.value) >= 0 ? Number(field.value) : negative;
+  return field && isInteger(field) ? Number(field.value) : undefined;
 }
 
 function number(table: Table, name: string): number | undefined {

@@ -6,6 +6,8 @@ import { type Consumer, Consumers } from './consumers.js';
 import { Expiry } from './expiry.js';
 import type { Held, Message } from './message.js';
 import { PriorityList } from './priority-list.js';
+import { type AppliedPolicy, NO_POLICY } from './policy.js';
+import { underPolicy } from './queue-policy.js';
 import type { QueueSettings } from './queue-settings.js';
 import type { VersionTraits } from './version.js';
 
@@ -33,6 +35,9 @@ export class Queue {
   readonly kind = 'queue';
   readonly incoming = new Set<Binding>();
   readonly consumers: Consumers;
+  /** What it goes by: its declaration under the policy that applies. */
+  settings: QueueSettings;
+  policy: AppliedPolicy = NO_POLICY;
   /** Delivered and not settled. */
   unacked = 0;
   private readonly ready: PriorityList;
@@ -43,16 +48,17 @@ export class Queue {
 
   constructor(
     readonly name: string,
-    readonly settings: QueueSettings,
+    readonly declared: QueueSettings,
     /** The connection that may use it, when exclusive. */
     readonly owner: object | undefined,
     protected readonly around: Surroundings,
   ) {
-    this.ready = new PriorityList(settings.maxPriority);
-    this.consumers = new Consumers(settings.single);
+    this.settings = declared;
+    this.ready = new PriorityList(declared.maxPriority);
+    this.consumers = new Consumers(declared.single);
     this.expiry = new Expiry(
       around.clock,
-      settings.expires,
+      declared.expires,
       () => this.dropExpired(),
       () => around.remove(this),
     );
@@ -70,6 +76,14 @@ export class Queue {
 
   private touch(): void {
     this.expiry.touch(this.consumers.count > 0);
+  }
+
+  /** Another policy applies: what is over its limits goes at once, its time to live is for what comes. */
+  govern(policy: AppliedPolicy): void {
+    this.policy = policy;
+    this.settings = underPolicy(this.declared, policy.definition, this.around.traits);
+    this.expiry.allow(this.settings.expires, this.consumers.count > 0);
+    this.settleDown();
   }
 
   /** Takes a message in. False when a length limit refuses it. */

@@ -46,6 +46,12 @@ export interface VersionTraits {
   readonly tellsNoDeliveries: boolean;
   /** Whether consumers of a stream can filter, give back what they got, and ages of streams are compared as such. */
   readonly filtersStreams: boolean;
+  /** Whether a refusal says which permission is missing. */
+  readonly namesPermission: boolean;
+  /** Whether a passive declare needs one of the three permissions. */
+  readonly guardsPassive: boolean;
+  /** Whether policies can be for one type of queues, operators can set more, and a negative delivery limit is none. */
+  readonly policiesSince4: boolean;
 }
 
 const MIB = 1024 * 1024;
@@ -74,6 +80,9 @@ export const VERSIONS: Readonly<Record<RabbitMQVersion, VersionTraits>> = {
     countsAcquired: false,
     tellsNoDeliveries: true,
     filtersStreams: false,
+    namesPermission: false,
+    guardsPassive: false,
+    policiesSince4: false,
   },
   '4': {
     number: '4.3.6',
@@ -96,5 +105,8 @@ export const VERSIONS: Readonly<Record<RabbitMQVersion, VersionTraits>> = {
     countsAcquired: true,
     tellsNoDeliveries: false,
     filtersStreams: true,
+    namesPermission: true,
+    guardsPassive: true,
+    policiesSince4: true,
   },
 };

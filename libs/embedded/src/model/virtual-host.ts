@@ -9,6 +9,7 @@ import { ExchangeGraph } from './exchange-graph.js';
 import { called, locked, notFound, precondition, refused } from './failure.js';
 import type { MemoryMeter } from './memory-meter.js';
 import type { Message } from './message.js';
+import { type AppliedPolicy, Policies } from './policy.js';
 import { type DeathReason, Queue, type Surroundings } from './queue.js';
 import { queueArguments, type QueueFlags, queueSettings } from './queue-settings.js';
 import { Stream } from './stream.js';
@@ -27,6 +28,7 @@ export interface Routed {
 
 export class VirtualHost {
   readonly exchanges: ExchangeGraph;
+  readonly policies: Policies;
   private readonly queues = new Map<string, Queue>();
   /** The exclusive queues of each connection that has some. */
   private readonly owned = new Map<object, Set<Queue>>();
@@ -38,7 +40,13 @@ export class VirtualHost {
     meter: MemoryMeter,
     private readonly traits: VersionTraits,
   ) {
-    this.exchanges = new ExchangeGraph(name, (queue) => this.queues.get(queue), traits);
+    this.policies = new Policies(traits, () => this.govern());
+    this.exchanges = new ExchangeGraph(
+      name,
+      (queue) => this.queues.get(queue),
+      traits,
+      (exchange) => this.policies.applied(exchange),
+    );
     this.around = {
       clock,
       traits,
@@ -77,8 +85,18 @@ export class VirtualHost {
         ? new Stream(name, settings, this.name, this.around)
         : new Queue(name, settings, flags.exclusive ? connection : undefined, this.around);
     this.queues.set(name, queue);
+    queue.govern(this.policyFor(queue));
     if (queue.owner) this.own(queue.owner, queue);
     return queue;
+  }
+
+  private policyFor({ name, settings }: Queue): AppliedPolicy {
+    return this.policies.applied({ name, type: settings.quorum ? 'quorum' : 'classic' });
+  }
+
+  private govern(): void {
+    this.exchanges.govern();
+    for (const queue of [...this.queues.values()]) queue.govern(this.policyFor(queue));
   }
 
   private own(owner: object, queue: Queue): void {

@@ -21,6 +21,7 @@ import { capable, Handshake, type Session, SilentRefusal } from './handshake.js'
 import { Heartbeat } from './heartbeat.js';
 import type { House } from './house.js';
 import { Outbox } from './outbox.js';
+import type { Permitted } from './permitted.js';
 import { Starved } from './starved.js';
 import type { Subscription } from './subscription.js';
 import { Throttle } from './throttle.js';
@@ -74,6 +75,11 @@ export class Connection {
 
   get vhost(): VirtualHost {
     return this.opened.vhost;
+  }
+
+  /** What the user of this connection may do. Throws 503 before it is open. */
+  get permitted(): Permitted {
+    return this.opened.permitted;
   }
 
   /** False also while it waits for the client to end the socket. */

@@ -8,7 +8,7 @@ import { decodeTable, type Table } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
 import type { Channel } from './channel.js';
 import type { Answers } from './channel-methods.js';
-import { namedQueue } from './queue-methods.js';
+import { namedQueue, queueName } from './queue-methods.js';
 import { REPLY_QUEUE } from './reply-desk.js';
 import { readStream } from './read-stream.js';
 import { deliveredProperties, Subscription } from './subscription.js';
@@ -40,6 +40,7 @@ export const consumeMethods: Answers = {
   },
 
   'basic.get': (channel, args) => {
+    channel.connection.permitted.require('read', 'queue', queueName(channel, args.queue));
     const queue = namedQueue(channel, args.queue);
     const held = queue.take();
     if (!held) {
@@ -62,6 +63,7 @@ export const consumeMethods: Answers = {
 };
 
 function consume(channel: Channel, args: Args<'basic.consume'>): void {
+  channel.connection.permitted.require('read', 'queue', queueName(channel, args.queue));
   const queue = namedQueue(channel, args.queue);
   const tag = freshTag(channel, args.consumerTag);
   const table = decodeTable(args.arguments);

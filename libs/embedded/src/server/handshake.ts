@@ -1,12 +1,12 @@
 // From the first byte to an open connection: greeting, login (PLAIN, AMQPLAIN), tuning, virtual host. What was agreed
 // comes out as one value; whoever does not get through is refused with the codes that RabbitMQ uses.
-import { timingSafeEqual } from 'node:crypto';
 import { AmqpFailure } from '../model/failure.js';
 import type { VirtualHost } from '../model/virtual-host.js';
 import { decodeTable, encodeTable, type Table } from '../wire/field-table.js';
 import type { Args, Method, MethodName } from '../wire/methods.js';
 import { toTable } from '../wire/plain.js';
 import type { House } from './house.js';
+import { Permitted } from './permitted.js';
 
 const serverProperties = (version: string): Buffer =>
   encodeTable(
@@ -35,6 +35,8 @@ const serverProperties = (version: string): Buffer =>
 export interface Session {
   readonly user: string;
   readonly vhost: VirtualHost;
+  readonly permitted: Permitted;
+  readonly mechanism: string;
   readonly clientProperties: Table;
   readonly frameMax: number;
   readonly channelMax: number;
@@ -49,6 +51,7 @@ type Reply = <N extends MethodName>(name: N, args: Args<N>) => void;
 
 export class Handshake {
   private user = '';
+  private mechanism = '';
   private properties: Table = new Map();
   private tuned: Args<'connection.tune-ok'> | undefined;
 
@@ -95,16 +98,14 @@ export class Handshake {
       throw new SilentRefusal(text);
     }
     this.user = login.name;
+    this.mechanism = mechanism;
     const { channelMax, frameMax, heartbeat } = this.house.limits;
     this.reply('connection.tune', { channelMax, frameMax, heartbeat });
   }
 
   private known({ name, password }: Login): boolean {
     if (name === 'guest' && !isLoopback(this.address ?? '')) return false;
-    const expected = this.house.users.get(name);
-    if (expected === undefined || name === '') return false;
-    const [a, b] = [Buffer.from(expected), Buffer.from(password)];
-    return a.length === b.length && timingSafeEqual(a, b);
+    return name !== '' && this.house.access.authenticates(name, password);
   }
 
   private tune(args: Args<'connection.tune-ok'>): void {
@@ -117,8 +118,14 @@ export class Handshake {
   private open({ vhost: name }: Args<'connection.open'>, tuned: Args<'connection.tune-ok'>): Session {
     const vhost = this.house.vhosts.get(name);
     if (!vhost) throw new AmqpFailure(530, `vhost ${name} not found`);
+    const grants = this.house.access.grants(this.user, name);
+    if (!grants.permissions) {
+      throw new AmqpFailure(530, `access to vhost '${name}' refused for user '${this.user}'`);
+    }
+    const permitted = new Permitted(grants, this.house.traits);
     this.reply('connection.open-ok', { knownHosts: '' });
-    return { user: this.user, vhost, clientProperties: this.properties, ...tuned };
+    const { user, mechanism, properties: clientProperties } = this;
+    return { user, vhost, permitted, mechanism, clientProperties, ...tuned };
   }
 }
 

@@ -1,4 +1,5 @@
 // What all connections of one broker share: users, virtual hosts, limits, the desk for direct replies.
+import { Access } from '../model/access.js';
 import { systemClock } from '../model/clock.js';
 import { MemoryMeter } from '../model/memory-meter.js';
 import type { VersionTraits } from '../model/version.js';
@@ -26,7 +27,7 @@ export interface BrokerLogger {
 
 export class House {
   readonly vhosts = new Map<string, VirtualHost>();
-  readonly users = new Map<string, string>();
+  readonly access = new Access();
   readonly replyDesk = new ReplyDesk();
   readonly meter: MemoryMeter;
   /** Why publishers are blocked at the moment. */

@@ -1,8 +1,8 @@
 // The listening socket and everything behind it: accepts clients, carries out what the owner asks for, and ends
 // without leaving anything open.
 import { createServer, type Server, type Socket } from 'node:net';
-import { AmqpFailure } from '../model/failure.js';
 import { type RabbitMQVersion, VERSIONS } from '../model/version.js';
+import { type AdminCommand, Administration } from './administration.js';
 import { Connection } from './connection.js';
 import { type BrokerLogger, House, type Limits } from './house.js';
 import { inspect, type BrokerSnapshot } from './inspect.js';
@@ -25,14 +25,14 @@ export interface ListenerOptions {
 
 /** What the owner of a broker can ask it to do. */
 export type Command =
-  | { readonly kind: 'addVhost'; readonly name: string }
-  | { readonly kind: 'addUser'; readonly name: string; readonly password: string }
+  | AdminCommand
   | { readonly kind: 'inspect' }
   | { readonly kind: 'closeConnections'; readonly reason: string }
   | { readonly kind: 'block'; readonly reason: string }
   | { readonly kind: 'unblock' };
 
 export class Listener {
+  readonly administration: Administration;
   private readonly house: House;
   private readonly connections = new Set<Connection>();
   private readonly server: Server;
@@ -46,9 +46,10 @@ export class Listener {
       this.memoryAlarm = alarmed;
       this.alarm();
     });
-    this.house.addVhost('/');
-    for (const name of options.vhosts) this.house.addVhost(name);
-    for (const [name, password] of Object.entries(options.users)) this.house.users.set(name, password);
+    this.administration = new Administration(this.house, this.connections);
+    for (const name of ['/', ...options.vhosts]) this.administration.addVhost(name);
+    for (const [name, password] of Object.entries(options.users))
+      this.administration.addOwner(name, password);
     this.server = createServer((socket) => this.accept(socket));
   }
 
@@ -75,11 +76,8 @@ export class Listener {
     switch (command.kind) {
       case 'inspect':
         return inspect(this.house, this.connections);
-      case 'addVhost':
-        this.house.addVhost(command.name);
-        break;
-      case 'addUser':
-        this.house.users.set(command.name, command.password);
+      case 'admin':
+        this.administration.perform(command);
         break;
       case 'closeConnections':
         this.closeConnections(command.reason);
@@ -126,7 +124,7 @@ export class Listener {
   }
 
   private closeConnections(reason: string): void {
-    for (const connection of [...this.connections]) connection.closeBecause(new AmqpFailure(320, reason));
+    this.administration.disconnect(() => true, reason);
   }
 
   private alarm(): void {

@@ -1,6 +1,7 @@
 // basic.publish: checks a message, sends it on its way, returns what nobody can receive, and confirms.
 import { AmqpFailure, precondition, refused } from '../model/failure.js';
 import { copies } from '../model/dead-letter.js';
+import type { Exchange } from '../model/exchange.js';
 import { Message } from '../model/message.js';
 import { MAX_EXPIRY } from '../model/queue-settings.js';
 import type { Routed } from '../model/virtual-host.js';
@@ -8,6 +9,7 @@ import { encodeTable } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
 import { changeProperties, hasProperty, tableProperty, textProperty } from '../wire/properties.js';
 import type { Channel } from './channel.js';
+import type { Connection } from './connection.js';
 import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
 
 const NO_ROUTE = 312;
@@ -20,11 +22,9 @@ export function publish(
 ): void {
   if (args.immediate) throw new AmqpFailure(540, 'immediate=true');
   const { exchange, routingKey, mandatory } = args;
-  if (exchange !== '' && channel.connection.vhost.exchanges.get(exchange).settings.internal) {
-    const { name } = channel.connection.vhost;
-    throw refused(`cannot publish to internal exchange '${exchange}' in vhost '${name}'`);
-  }
+  const source = checkExchange(channel.connection, exchange);
   const message = accept(channel, new Message(exchange, [routingKey], properties, body));
+  for (const key of message.routingKeys) channel.connection.permitted.requireTopic('write', source, key);
   const tag = channel.confirms?.next();
   const routed = send(channel, message);
   if (mandatory && routed.queues === 0) {
@@ -33,6 +33,14 @@ export function publish(
     channel.connection.outbox.content(channel.number, 'basic.return', args, message.properties, body);
   }
   if (tag !== undefined) channel.confirms?.settle(tag, routed.accepted);
+}
+
+function checkExchange({ permitted, vhost }: Connection, name: string): Exchange | undefined {
+  permitted.require('write', 'exchange', name);
+  if (name === '') return undefined;
+  const exchange = vhost.exchanges.get(name);
+  if (!exchange.settings.internal) return exchange;
+  throw refused(`cannot publish to internal exchange '${name}' in vhost '${vhost.name}'`);
 }
 
 function send(channel: Channel, message: Message): Routed {
@@ -63,6 +71,7 @@ function checkUser(channel: Channel, message: Message): void {
   const claimed = message.text('userId');
   const user = channel.connection.agreed?.user;
   if (claimed === undefined || claimed === user) return;
+  if (channel.connection.house.access.user(user ?? '')?.tags.includes('impersonator')) return;
   throw precondition(`user_id property set to '${claimed}' but authenticated user was '${user}'`);
 }
 

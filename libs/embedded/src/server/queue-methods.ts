@@ -5,10 +5,8 @@ import { decodeTable } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
 import type { Channel } from './channel.js';
 import type { Answers } from './channel-methods.js';
+import { checkBinding, declareQueue, deleteQueue, oneLine } from './declaring.js';
 import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
-
-/** RabbitMQ takes line ends out of the names that are declared, bound and deleted. */
-export const oneLine = (name: string): string => (/[\r\n]/.test(name) ? name.replace(/[\r\n]/g, '') : name);
 
 export const queueMethods: Answers = {
   'queue.declare': (channel, declared) => {
@@ -27,8 +25,12 @@ export const queueMethods: Answers = {
   },
 
   'queue.bind': (channel, args) => {
-    const { exchanges } = channel.connection.vhost;
-    const queue = namedQueue(channel, oneLine(args.queue));
+    const { vhost, permitted } = channel.connection;
+    const { exchanges } = vhost;
+    const name = queueName(channel, oneLine(args.queue));
+    const { exchange: source, routingKey } = args;
+    checkBinding(vhost, permitted, 'queue', { source, destination: name, routingKey });
+    const queue = vhost.queue(name, channel.connection);
     exchanges.bind(
       exchanges.get(oneLine(args.exchange)),
       queue,
@@ -39,8 +41,10 @@ export const queueMethods: Answers = {
   },
 
   'queue.unbind': (channel, args) => {
-    const { vhost } = channel.connection;
+    const { vhost, permitted } = channel.connection;
     const name = queueName(channel, oneLine(args.queue));
+    const { exchange: source, routingKey } = args;
+    checkBinding(vhost, permitted, 'queue', { source, destination: name, routingKey });
     const queue = vhost.has(name) ? vhost.queue(name, channel.connection) : undefined;
     vhost.exchanges.unbind(
       oneLine(args.exchange),
@@ -52,14 +56,15 @@ export const queueMethods: Answers = {
   },
 
   'queue.purge': (channel, args) => {
+    channel.connection.permitted.require('read', 'queue', queueName(channel, args.queue));
     const messages = namedQueue(channel, args.queue).purge();
     if (!args.nowait) channel.reply('queue.purge-ok', { messages });
   },
 
   'queue.delete': (channel, args) => {
-    const { vhost } = channel.connection;
+    const { vhost, permitted } = channel.connection;
     const name = queueName(channel, oneLine(args.queue));
-    const messages = vhost.delete(name, args.ifUnused, args.ifEmpty, channel.connection);
+    const messages = deleteQueue(vhost, permitted, name, args, channel.connection);
     if (!args.nowait) channel.reply('queue.delete-ok', { messages });
   },
 };
@@ -72,11 +77,13 @@ function bindingKey(args: Args<'queue.unbind'> | Args<'queue.bind'>, queue: stri
 function declare(channel: Channel, args: Args<'queue.declare'>): Queue {
   const { connection } = channel;
   if (args.passive) {
+    connection.permitted.requireAny('queue', args.queue);
     const queue = connection.vhost.queue(args.queue, connection);
     queue.named();
     return queue;
   }
-  return connection.vhost.declare(args.queue, args, decodeTable(args.arguments), connection);
+  const declaration = { ...args, arguments: decodeTable(args.arguments) };
+  return declareQueue(connection.vhost, connection.permitted, args.queue, declaration, connection);
 }
 
 /** Asking for a reply address says whether the requester is still there; the bare name is always there. */

@@ -1,0 +1,165 @@
+// What an operator does to a running broker: virtual hosts, users, permissions. The one place where the consequences
+// are known: clients of a user or virtual host that is gone are disconnected.
+import { AmqpFailure } from '../model/failure.js';
+import { EVERYTHING, type Permissions, type TopicPermissions } from '../model/grants.js';
+import type { User } from '../model/access.js';
+import type { PasswordHash } from '../model/password.js';
+import { patternError } from '../model/name-pattern.js';
+import type { Policy, PolicyKind } from '../model/policy.js';
+import { badRequest, Refusal } from '../model/refusal.js';
+import type { VirtualHost } from '../model/virtual-host.js';
+import type { Connection } from './connection.js';
+import type { House } from './house.js';
+
+/** Tags of users that the owner of the broker names: with all rights. */
+const OWNER_TAGS = ['administrator'];
+
+type AdminMethod =
+  | 'addVhost'
+  | 'deleteVhost'
+  | 'addOwner'
+  | 'putUser'
+  | 'changePassword'
+  | 'deleteUser'
+  | 'setPermissions'
+  | 'setTopicPermissions'
+  | 'setPolicy'
+  | 'deletePolicy';
+
+/** A call of an `Administration`, as data that can go to a worker. */
+export type AdminCommand = {
+  readonly [M in AdminMethod]: {
+    readonly kind: 'admin';
+    readonly method: M;
+    readonly args: Parameters<Administration[M]>;
+  };
+}[AdminMethod];
+
+export class Administration {
+  /** Users that may do everything in every virtual host, also in those that are still to come. */
+  private readonly everywhere = new Set<string>();
+
+  constructor(
+    readonly house: House,
+    readonly connections: ReadonlySet<Connection>,
+  ) {}
+
+  /** True when it is new. */
+  addVhost(name: string): boolean {
+    if (this.house.vhosts.has(name)) return false;
+    this.house.addVhost(name);
+    for (const user of this.everywhere) this.house.access.grant(user, name, EVERYTHING);
+    return true;
+  }
+
+  /** Queues, exchanges and permissions go with it. Throws a Refusal when there is none. */
+  deleteVhost(name: string): void {
+    const vhost = this.vhost(name);
+    this.house.vhosts.delete(name);
+    this.house.access.removeVhost(name);
+    this.disconnect(({ agreed }) => agreed?.vhost === vhost, `vhost '${name}' is deleted`);
+    vhost.close();
+  }
+
+  /** A user with all rights; one that is there gets them, and the password. */
+  addOwner(name: string, password: string): void {
+    this.house.access.putUser(name, password, OWNER_TAGS);
+    this.everywhere.add(name);
+    for (const vhost of this.house.vhosts.keys()) this.house.access.grant(name, vhost, EVERYTHING);
+  }
+
+  /** A user who may do nothing yet, or the new password and tags of one. True when the user is new. */
+  putUser(name: string, password: PasswordHash | string | undefined, tags: readonly string[]): boolean {
+    if (name === '') throw badRequest('a user needs a name');
+    return this.house.access.putUser(name, password, tags);
+  }
+
+  /** Throws a Refusal when there is no such user. */
+  changePassword(name: string, password: string): void {
+    this.house.access.putUser(name, password, this.existing(name).tags);
+  }
+
+  /** Throws a Refusal when there is none. */
+  deleteUser(name: string): void {
+    this.existing(name);
+    this.house.access.removeUser(name);
+    this.everywhere.delete(name);
+    this.disconnect(({ agreed }) => agreed?.user === name, `user '${name}' is deleted`);
+  }
+
+  /** Throws a Refusal for an unknown user or virtual host, or what is no regular expression. True when it is new. */
+  setPermissions(user: string, vhost: string, permissions: Permissions | undefined): boolean {
+    this.known(user, vhost);
+    for (const pattern of Object.values(permissions ?? {})) checkPattern(pattern);
+    const grants = this.house.access.grants(user, vhost);
+    const isNew = grants.permissions === undefined;
+    grants.set(permissions);
+    return isNew;
+  }
+
+  /** Takes them away with `undefined`, all of them without an exchange. Throws a Refusal like `setPermissions`. */
+  setTopicPermissions(
+    user: string,
+    vhost: string,
+    exchange: string | undefined,
+    permissions: TopicPermissions | undefined,
+  ): boolean {
+    this.known(user, vhost);
+    const grants = this.house.access.grants(user, vhost);
+    if (!permissions || exchange === undefined) {
+      grants.clearTopic(exchange);
+      return false;
+    }
+    for (const pattern of Object.values(permissions)) checkPattern(pattern);
+    const isNew = !grants.topicPermissions.has(exchange);
+    grants.setTopic(exchange, permissions);
+    return isNew;
+  }
+
+  /** True when it is new. Throws a Refusal for what RabbitMQ does not take. */
+  setPolicy(vhost: string, kind: PolicyKind, policy: Policy): boolean {
+    return this.vhost(vhost).policies.set(kind, policy);
+  }
+
+  /** Throws a Refusal when there is none. */
+  deletePolicy(vhost: string, kind: PolicyKind, name: string): void {
+    this.vhost(vhost).policies.delete(kind, name);
+  }
+
+  /** Throws a Refusal when there is none. */
+  vhost(name: string): VirtualHost {
+    const vhost = this.house.vhosts.get(name);
+    if (!vhost) throw new Refusal('not_found', `there is no virtual host '${name}'`);
+    return vhost;
+  }
+
+  /** Closes the connections that are meant with 320, as an operator would. */
+  disconnect(meant: (connection: Connection) => boolean, reason: string): void {
+    for (const connection of [...this.connections]) {
+      if (meant(connection)) connection.closeBecause(new AmqpFailure(320, reason));
+    }
+  }
+
+  /** Carries out a command. Throws a Refusal like the methods. */
+  perform(command: AdminCommand): void {
+    // The command's type says that the arguments belong to the method; TypeScript cannot follow that through the lookup.
+    const method = this[command.method] as (...args: readonly unknown[]) => unknown;
+    method.apply(this, [...command.args]);
+  }
+
+  private existing(name: string): User {
+    const user = this.house.access.user(name);
+    if (!user) throw new Refusal('not_found', `there is no user '${name}'`);
+    return user;
+  }
+
+  private known(user: string, vhost: string): void {
+    if (this.house.vhosts.has(vhost) && this.house.access.user(user)) return;
+    throw badRequest('vhost_or_user_not_found');
+  }
+}
+
+function checkPattern(source: string): void {
+  const wrong = patternError(source);
+  if (wrong !== undefined) throw badRequest(`invalid_regexp: ${wrong}`);
+}
