@@ -29,10 +29,6 @@ export const features = {
   ),
   transactions: missing('The tx class is refused with 540, which closes the connection; use confirms.'),
   tls: missing('It speaks plain TCP only, and listens on loopback unless told otherwise.'),
-  permissions: missing(
-    'A user may do everything in every vhost; 403 for missing permissions does not happen.',
-  ),
-  policies: missing('There are no policies and operator policies; use queue arguments.'),
   management: missing('There is no management page and HTTP API.'),
   plugins: missing(
     'There are no plugins: of further exchange types only x-consistent-hash is built in; no other protocols, no shovel, no federation.',

@@ -45,14 +45,15 @@ describe('Users of a running broker', () => {
   it('get into no virtual host without permissions, and are refused what they may not do', async () => {
     await broker.users.add('ann', 'a', { permissions: { shop: { ...all, configure: '^ann\\.' } } });
     await expect(as('ann', 'a')).rejects.toThrow('got <ConnectionClose');
-    const channel = await (await as('ann', 'a', 'shop')).createChannel();
+    const connection = await as('ann', 'a', 'shop');
+    const channel = await connection.createChannel();
     const closed = once(channel, 'error') as Promise<[Error]>;
     await channel.assertQueue('ann.q');
     await expect(channel.assertQueue('q')).rejects.toThrow('403');
     expect((await closed)[0].message).toContain(
       "configure access to queue 'q' in vhost 'shop' refused for user 'ann'",
     );
-    await channel.connection.close();
+    await connection.close();
   });
 
   it('feel a change of permissions on an open channel', async () => {

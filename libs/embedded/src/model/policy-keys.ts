@@ -1,7 +1,8 @@
 // The settings that a policy can have, as data: what values they take, whether an operator may set them, which types of
 // queues do not have them, and which value wins when both a policy and an operator policy have one.
 import type { Plain } from '../wire/plain.js';
-import type { PolicyDefinition, QueueType } from './policy.js';
+import type { PolicyDefinition } from './policy.js';
+import type { QueueType } from './queue-settings.js';
 import type { VersionTraits } from './version.js';
 
 interface PolicyKey {

@@ -4,6 +4,7 @@ import type { Plain } from '../wire/plain.js';
 import { NamePattern } from './name-pattern.js';
 import { checkPolicy } from './policy-check.js';
 import { mergedDefinition, unsupported } from './policy-keys.js';
+import type { QueueType } from './queue-settings.js';
 import { Refusal } from './refusal.js';
 import type { VersionTraits } from './version.js';
 
@@ -22,8 +23,6 @@ export interface Policy {
   readonly priority: number;
   readonly definition: PolicyDefinition;
 }
-
-export type QueueType = 'classic' | 'quorum' | 'stream';
 
 /** A queue of some type, or an exchange. */
 export interface PolicySubject {

@@ -3,6 +3,7 @@
 import type { Plain } from '../wire/plain.js';
 import type { PolicyDefinition } from './policy.js';
 import { smaller } from './policy-keys.js';
+import { ageInSeconds } from './stream-arguments.js';
 import { declaredDeliveryLimit, type QueueSettings } from './queue-settings.js';
 import type { VersionTraits } from './version.js';
 
@@ -13,6 +14,7 @@ export function underPolicy(
   traits: VersionTraits,
 ): QueueSettings {
   if (Object.keys(definition).length === 0) return declared;
+  if (declared.type === 'stream') return { ...declared, stream: streamLimits(declared, definition) };
   const { quorum } = declared;
   const limit = number(definition['delivery-limit']);
   return {
@@ -29,6 +31,15 @@ export function underPolicy(
     deadLetterKey: declared.deadLetterKey ?? text(definition['dead-letter-routing-key']),
     deliveryLimit:
       quorum && limit !== undefined ? deliveryLimit(declared, limit, traits) : declared.deliveryLimit,
+  };
+}
+
+/** Streams go by the policy, whatever was declared. */
+function streamLimits({ stream }: QueueSettings, definition: PolicyDefinition): QueueSettings['stream'] {
+  return {
+    maxBytes: number(definition['max-length-bytes']) ?? stream.maxBytes,
+    maxAge: ageInSeconds(text(definition['max-age']) ?? '') ?? stream.maxAge,
+    segmentBytes: number(definition['stream-max-segment-size-bytes']) ?? stream.segmentBytes,
   };
 }
 

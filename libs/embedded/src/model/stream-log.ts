@@ -27,16 +27,22 @@ export class StreamLog {
   private readonly segments: Segment[] = [];
   private bytes = 0;
   private tail: number;
-  private readonly segmentBytes: number;
+  private segmentBytes = 0;
 
   constructor(
-    private readonly limits: StreamLimits,
+    private limits: StreamLimits,
     /** A message is no longer in the stream. */
     private readonly dropped: (message: Message, offset: number) => void,
     /** Offset of the first message that will come. */
     begin = 0,
   ) {
     this.tail = begin;
+    this.limit(limits);
+  }
+
+  /** Other limits, from the next message on. */
+  limit(limits: StreamLimits): void {
+    this.limits = limits;
     this.segmentBytes = Math.min(limits.segmentBytes, limits.maxBytes / SHARE);
   }
 

@@ -4,6 +4,7 @@ import type { Field } from '../wire/field-table.js';
 import { type Consumer, Consumers } from './consumers.js';
 import { AmqpFailure, called } from './failure.js';
 import type { Held, Message } from './message.js';
+import type { AppliedPolicy } from './policy.js';
 import { Queue, type Surroundings } from './queue.js';
 import type { QueueSettings } from './queue-settings.js';
 import type { StartingPoint, StreamReading } from './stream-arguments.js';
@@ -48,6 +49,11 @@ export class Stream extends Queue {
 
   override get length(): number {
     return this.log.length;
+  }
+
+  override govern(policy: AppliedPolicy): void {
+    super.govern(policy);
+    this.log.limit(this.settings.stream);
   }
 
   override publish(message: Message): boolean {

@@ -91,7 +91,7 @@ export class VirtualHost {
   }
 
   private policyFor({ name, settings }: Queue): AppliedPolicy {
-    return this.policies.applied({ name, type: settings.quorum ? 'quorum' : 'classic' });
+    return this.policies.applied({ name, type: settings.type });
   }
 
   private govern(): void {

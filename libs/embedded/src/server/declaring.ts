@@ -27,7 +27,7 @@ export function declareQueue(
     permitted.require('read', 'queue', name);
     permitted.require('write', 'exchange', deadLetters.value);
   }
-  return vhost.declare(wanted === '' ? '' : name, declaration, declaration.arguments, connection);
+  return vhost.declare(wanted, declaration, declaration.arguments, connection);
 }
 
 /** Deletes a queue and says how many messages were in it. */
