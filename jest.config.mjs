@@ -70,7 +70,7 @@ export default {
   testTimeout: 30_000,
   projects: [
     project('unit', ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/types/**/*.spec.ts']),
-    project('house', ['test/house/**/*.spec.ts']),
+    project('architecture', ['test/architecture/**/*.spec.ts']),
     project('contract', ['test/contract/**/*.spec.ts'], patient),
     project('e2e', ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts', 'test/docs/**/*.spec.ts'], patient),
     project('nest11', ['test/e2e/**/*.nest.spec.ts', 'test/migration/**/*.spec.ts'], {

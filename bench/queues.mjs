@@ -3,8 +3,8 @@
 //   node bench/queues.mjs kinds      only the first table; `work`: only the second
 // Each figure is messages a second, of 256 bytes, persistent and confirmed: first all are published, then all consumed.
 import { cpus } from 'node:os';
-import { build } from '../scripts/build.mjs';
-import { startRabbitMQ } from '../scripts/rabbitmq.mjs';
+import { build } from '../tools/build.mjs';
+import { startRabbitMQ } from '../tools/rabbitmq.mjs';
 
 await build({ ifNeeded: true });
 const { Broker } = await import('@warren/amqp');

@@ -2,8 +2,8 @@
 // no part of this repository: only `npm run faults -- --peers` asks for them.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { alone } from '../../scripts/lock.mjs';
-import { run } from '../../scripts/run.mjs';
+import { alone } from '../../tools/lock.mjs';
+import { run } from '../../tools/run.mjs';
 
 const LIMIT = 300_000;
 

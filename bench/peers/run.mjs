@@ -6,8 +6,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { pathToFileURL } from 'node:url';
-import { build } from '../../scripts/build.mjs';
-import { fail, onSignal, root } from '../../scripts/run.mjs';
+import { build } from '../../tools/build.mjs';
+import { fail, onSignal, root } from '../../tools/run.mjs';
 import { installPeers, versionOf } from './install.mjs';
 
 /** Nothing here may take longer, in milliseconds; it takes half of it on a quiet machine. */

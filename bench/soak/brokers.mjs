@@ -1,6 +1,6 @@
 // The broker below a soak run: one private node, or a cluster of three that loses one at a time, each behind a proxy.
-import { startCluster } from '../../scripts/rabbitmq-cluster.mjs';
-import { startRabbitMQ } from '../../scripts/rabbitmq.mjs';
+import { startCluster } from '../../tools/rabbitmq-cluster.mjs';
+import { startRabbitMQ } from '../../tools/rabbitmq.mjs';
 import { Proxy } from '../peers/harness/proxy.mjs';
 
 const USER = 'soak';

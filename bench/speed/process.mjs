@@ -3,7 +3,7 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
-import { root } from '../../scripts/run.mjs';
+import { root } from '../../tools/run.mjs';
 
 const running = new Set();
 process.on('exit', () => {

@@ -2,7 +2,7 @@
 // in the parent, outside of every window.
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect } from 'amqplib';
-import { startRabbitMQ } from '../../scripts/rabbitmq.mjs';
+import { startRabbitMQ } from '../../tools/rabbitmq.mjs';
 import { bodies } from './bodies.mjs';
 
 const SETTLING = 10_000;

@@ -5,7 +5,7 @@ import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { join } from 'node:path';
 import type * as Version from '../../docs/examples/migrating/nest-between.js';
-import { root } from '../house/sources.js';
+import { root } from '../architecture/sources.js';
 import { onEachBroker } from '../support/brokers.js';
 import { until, within } from '../support/events.js';
 

@@ -1,7 +1,7 @@
 // What the pages promise, for the tests that hold them to it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from '../house/sources.js';
+import { root } from '../architecture/sources.js';
 
 /** The lines that a page says a program prints: the block after `<!-- output: <program> -->`. */
 export function promised(page: string, program: string): string[] {

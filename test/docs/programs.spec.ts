@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { type INestApplicationContext, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { join } from 'node:path';
-import { root } from '../house/sources.js';
+import { root } from '../architecture/sources.js';
 import { promised } from './page.js';
 import { onEachBroker, type TestBroker } from '../support/brokers.js';
 import { until } from '../support/events.js';

@@ -6,7 +6,7 @@ import { EmbeddedBroker, type BrokerSnapshot } from '@warren/embedded';
 import { RabbitModule } from '@warren/nestjs';
 import { RabbitTesting, type RabbitTestingOptions } from '@warren/nestjs/testing';
 import { Accounts, Checkout, done, OrderHandlers, OrderQueues } from '../../docs/examples/scaling.js';
-import { root } from '../house/sources.js';
+import { root } from '../architecture/sources.js';
 import { until } from '../support/events.js';
 import { warren, type Warren } from '../support/warren.js';
 

@@ -51,7 +51,7 @@ async function said(
 
 jest.setTimeout(120_000);
 beforeAll(async () => {
-  const build = start(['scripts/build.mjs', '--if-needed']);
+  const build = start(['tools/build.mjs', '--if-needed']);
   if ((await build.ended) !== 0) throw new Error(`cannot be built: ${build.out}${build.err}`);
 }, BUILD);
 afterEach(() => {

@@ -1,7 +1,7 @@
 // The demo applications as processes, for the tests about them: built once, started with a URL, ended after the test.
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, jest } from '@jest/globals';
-import { Child, endAll, type ChildEvent } from '../../scripts/demo/child.mjs';
+import { Child, endAll, type ChildEvent } from '../../tools/demo/child.mjs';
 
 export { Child, type ChildEvent };
 
@@ -18,7 +18,7 @@ export function withApplications(): void {
   // Each process takes half a second on a quiet machine, and many times that on a busy one.
   jest.setTimeout(90_000);
   beforeAll(async () => {
-    const build = new Child('the build', [path('scripts/build.mjs'), '--if-needed']);
+    const build = new Child('the build', [path('tools/build.mjs'), '--if-needed']);
     const { code } = await build.ended;
     if (code !== 0) throw new Error(`The applications cannot be built: ${build.complaints}`);
   }, BUILD);

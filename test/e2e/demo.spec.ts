@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect as dial } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect } from 'amqplib';
-import { findRabbitMQ, startRabbitMQ, type RabbitMQNode } from '../../scripts/rabbitmq.mjs';
+import { findRabbitMQ, startRabbitMQ, type RabbitMQNode } from '../../tools/rabbitmq.mjs';
 import { onRabbitMQ } from '../support/brokers.js';
 import { until } from '../support/events.js';
 import { Child, lines, path, withApplications } from './demo-processes.js';
@@ -13,8 +13,7 @@ import { Child, lines, path, withApplications } from './demo-processes.js';
 /** The demo takes well under a minute; machines that are busy with other tests take longer. */
 const MINUTES = 180_000;
 
-const demo = (...args: readonly string[]): Child =>
-  new Child('the demo', [path('scripts/demo.mjs'), ...args]);
+const demo = (...args: readonly string[]): Child => new Child('the demo', [path('tools/demo.mjs'), ...args]);
 
 const text = (child: Child): string => lines(child).join('\n');
 

@@ -45,7 +45,7 @@ function marked(args: readonly string[]): { child: ChildProcess; mark: string } 
 describe('a script that is told to end', () => {
   it('ends what its programs have started as well', async () => {
     if (!existsSync('/proc/self/environ')) return;
-    const program = `import { onSignal, run } from '${join(root, 'scripts', 'run.mjs')}';
+    const program = `import { onSignal, run } from '${join(root, 'tools', 'run.mjs')}';
       onSignal(() => {});
       await run('sh', ['-c', 'sleep 600 & sleep 600; true']);`;
     const { child, mark } = marked(['--input-type=module', '--eval', program]);
@@ -62,7 +62,7 @@ describe('npm test', () => {
     'that is told to end by %s ends with all that it has started',
     async (signal) => {
       if (!existsSync('/proc/self/environ')) return;
-      const args = ['scripts/test.mjs', '--project', 'unit', '--only', 'libs/embedded'];
+      const args = ['tools/test.mjs', '--project', 'unit', '--only', 'libs/embedded'];
       const { child, mark } = marked(args);
       const exited = once(child, 'exit');
       const workers = (): number => processes(mark).filter((each) => each.includes('processChild')).length;

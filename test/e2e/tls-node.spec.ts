@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { findRabbitMQ, startRabbitMQ, type RabbitMQNode } from '../../scripts/rabbitmq.mjs';
+import { findRabbitMQ, startRabbitMQ, type RabbitMQNode } from '../../tools/rabbitmq.mjs';
 import { Collector, until, within } from '../support/events.js';
 import { rejection, warren } from '../support/warren.js';
 

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Delivery } from '@warren/amqp';
-import { findRabbitMQ, startRabbitMQ, type RabbitMQNode } from '../../scripts/rabbitmq.mjs';
+import { findRabbitMQ, startRabbitMQ, type RabbitMQNode } from '../../tools/rabbitmq.mjs';
 import { Collector, until } from '../support/events.js';
 import { warren } from '../support/warren.js';
 

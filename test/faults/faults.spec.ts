@@ -4,10 +4,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { findRabbitMQ } from '../../scripts/rabbitmq.mjs';
+import { findRabbitMQ } from '../../tools/rabbitmq.mjs';
 
 const MINUTES = 300_000;
-const program = join(import.meta.dirname, '..', '..', 'scripts', 'faults.mjs');
+const program = join(import.meta.dirname, '..', '..', 'tools', 'faults.mjs');
 
 /** Runs the suite; its output and exit code. */
 async function faults(

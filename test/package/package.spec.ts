@@ -26,7 +26,7 @@ const folder = (name: string): string => join(scratch, name);
 
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'warren-package-'));
-  await program(process.execPath, ['scripts/build.mjs', '--if-needed'], root);
+  await program(process.execPath, ['tools/build.mjs', '--if-needed'], root);
   const chosen = libraries.flatMap((name) => ['--workspace', name]);
   const listed = await program('npm', ['pack', '--json', '--pack-destination', scratch, ...chosen], root);
   packed = packList(JSON.parse(listed));

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Broker } from '../harness/broker.mjs';
-import { root } from '../../../scripts/run.mjs';
+import { root } from '../../../tools/run.mjs';
 
 /** For so long a killed broker stays away at least, in milliseconds. */
 const AWAY = 500;

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { startRabbitMQ } from '../../../scripts/rabbitmq.mjs';
+import { startRabbitMQ } from '../../../tools/rabbitmq.mjs';
 
 const LIMIT = 60_000;
 const USER = 'tested';

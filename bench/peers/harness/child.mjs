@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
-import { root } from '../../../scripts/run.mjs';
+import { root } from '../../../tools/run.mjs';
 import { PASSWORD } from './broker.mjs';
 
 const running = new Set();

@@ -2,7 +2,7 @@
 // directions go on. `WARREN_FAULTS=all` runs the long ones too.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { canCluster, startCluster, type RabbitMQCluster } from '../../../scripts/rabbitmq-cluster.mjs';
+import { canCluster, startCluster, type RabbitMQCluster } from '../../../tools/rabbitmq-cluster.mjs';
 import { clusterFaults } from './faults.js';
 import { Flow } from './flow.js';
 

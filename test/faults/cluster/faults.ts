@@ -1,7 +1,7 @@
 // What can become of the nodes of a cluster. Each leaves it whole again.
 
-import type { RabbitMQCluster } from '../../../scripts/rabbitmq-cluster.mjs';
-import type { RabbitMQNode } from '../../../scripts/rabbitmq.mjs';
+import type { RabbitMQCluster } from '../../../tools/rabbitmq-cluster.mjs';
+import type { RabbitMQNode } from '../../../tools/rabbitmq.mjs';
 import { eventOf } from '../../support/warren.js';
 import type { Flow } from './flow.js';
 

@@ -2,7 +2,7 @@
 // letter in the end, whatever became of the nodes meanwhile. Some numbers fail once, some for good.
 
 import { Reject } from '@warren/amqp';
-import type { RabbitMQCluster } from '../../../scripts/rabbitmq-cluster.mjs';
+import type { RabbitMQCluster } from '../../../tools/rabbitmq-cluster.mjs';
 import { until, within } from '../../support/events.js';
 import { warren, type Warren } from '../../support/warren.js';
 

@@ -67,5 +67,5 @@ async function write() {
   const { writeJson } = await import('./docs/json.mjs');
   await writeJson(join(folder, 'bench.json'), result);
   writeFileSync(join(folder, 'bench.svg'), chart(result));
-  await runNode([join(root, 'scripts', 'docs.mjs')], { quiet: true });
+  await runNode([join(root, 'tools', 'docs.mjs')], { quiet: true });
 }

@@ -153,5 +153,5 @@ async function write(broker, results) {
 
 /** The tables of the pages, from what was measured. */
 function tables() {
-  return runNode([join(root, 'scripts', 'docs.mjs')], { quiet: true });
+  return runNode([join(root, 'tools', 'docs.mjs')], { quiet: true });
 }

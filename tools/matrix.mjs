@@ -23,16 +23,16 @@ await build({ ifNeeded: true });
 const rows = [];
 for (const version of versions) {
   const node = await get(version);
-  rows.push(await take(version, node, 'tests', ['scripts/test.mjs', '--project', projects]));
-  rows.push(await take(version, node, 'demo', ['scripts/demo.mjs']));
+  rows.push(await take(version, node, 'tests', ['tools/test.mjs', '--project', projects]));
+  rows.push(await take(version, node, 'demo', ['tools/demo.mjs']));
 }
 for (const line of lines) {
-  const args = ['scripts/test.mjs', '--project', talking, '--rabbitmq', line];
+  const args = ['tools/test.mjs', '--project', talking, '--rabbitmq', line];
   rows.push(await take(process.versions.node, process.execPath, `on RabbitMQ ${line}`, args));
 }
 if (given('--amqplib') || (all && !quick)) {
   const home = await newestAmqplib();
-  const args = ['scripts/test.mjs', '--project', talking];
+  const args = ['tools/test.mjs', '--project', talking];
   rows.push(
     await take(process.versions.node, process.execPath, 'newest amqplib', args, { WARREN_AMQPLIB: home }),
   );

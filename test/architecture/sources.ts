@@ -1,4 +1,4 @@
-// The house rules look at source text, not at running code. This is what they all start from: the files of the
+// The architecture rules look at source text, not at running code. This is what they all start from: the files of the
 // tree, parsed once, with their imports. A rule takes such files and returns sentences about what is wrong, so
 // that a test can show it a bad sample as easily as the tree itself.
 import { readFileSync, readdirSync } from 'node:fs';
@@ -57,7 +57,7 @@ export const librarySources = (): Source[] =>
   sources((path) => /^libs\/[^/]+\/src\//.test(path) && !isTest(path));
 
 export const shippedSources = (): Source[] =>
-  sources((path) => /^(libs\/[^/]+\/src|apps|scripts)\//.test(path) && !isTest(path));
+  sources((path) => /^(libs\/[^/]+\/src|apps|tools)\//.test(path) && !isTest(path));
 
 /** Everything that a file names as a module: `import`, `export from`, `import('x')` as value and as type. */
 export function imports(source: Source): Import[] {

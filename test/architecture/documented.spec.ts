@@ -1,16 +1,16 @@
-// What a user can import says what it is: every name that a door exports has a doc comment where it is declared.
+// What a user can import says what it is: every name that an entry point exports has a doc comment where it is declared.
 import { describe, expect, it } from '@jest/globals';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { type Source, librarySources, sample } from './sources.js';
 
-/** Sentences for the names of `door` that are declared in `files` without a doc comment. */
-function documentedRule(door: Source, files: ReadonlyMap<string, Source>): string[] {
-  return exportsOf(door).flatMap(([name, from]) => {
-    const found = declaration(door, from, name, files);
-    if (found === undefined) return [`${door.path} exports ${name}, which is not declared in ${from}`];
+/** Sentences for the names of `entry` that are declared in `files` without a doc comment. */
+function documentedRule(entry: Source, files: ReadonlyMap<string, Source>): string[] {
+  return exportsOf(entry).flatMap(([name, from]) => {
+    const found = declaration(entry, from, name, files);
+    if (found === undefined) return [`${entry.path} exports ${name}, which is not declared in ${from}`];
     if (found === 'elsewhere' || found.some((node) => ts.getJSDocCommentsAndTags(node).length > 0)) return [];
-    return [`${name} (exported by ${door.path}) has no doc comment`];
+    return [`${name} (exported by ${entry.path}) has no doc comment`];
   });
 }
 
@@ -55,19 +55,19 @@ const byPath = (files: readonly Source[]): ReadonlyMap<string, Source> =>
 
 describe('documented', () => {
   const files = byPath(librarySources());
-  const doors = [...files.values()].filter(({ path }) => path.endsWith('/index.ts'));
+  const entries = [...files.values()].filter(({ path }) => path.endsWith('/index.ts'));
 
-  it.each(doors.map(({ path }) => path))('every name that %s exports has a doc comment', (path) => {
+  it.each(entries.map(({ path }) => path))('every name that %s exports has a doc comment', (path) => {
     expect(documentedRule(files.get(path)!, files)).toEqual([]);
   });
 
   it('a name without a comment is found, through other files too', () => {
-    const door = sample('index.ts', `export { a, b as c, type D } from './x.js'; export { e } from 'else';`);
+    const entry = sample('index.ts', `export { a, b as c, type D } from './x.js'; export { e } from 'else';`);
     const good = [
       sample('x.ts', `/** A. */ export const a = 1; export { b } from './y.js'; export interface D {}`),
     ];
-    const all = byPath([door, ...good, sample('y.ts', `export function b() {}`)]);
-    expect(documentedRule(door, all)).toEqual([
+    const all = byPath([entry, ...good, sample('y.ts', `export function b() {}`)]);
+    expect(documentedRule(entry, all)).toEqual([
       'b (exported by index.ts) has no doc comment',
       'D (exported by index.ts) has no doc comment',
     ]);

@@ -54,7 +54,7 @@ function isPublic(member: ts.ClassElement): boolean {
 }
 
 describe('size', () => {
-  it('no file of the libraries, the applications and the scripts is too long', () => {
+  it('no file of the libraries, the applications and the tools is too long', () => {
     expect(fileRule(shippedSources())).toEqual([]);
   });
 

@@ -4,19 +4,19 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Import, type Source, imports, librarySources, sample, sources } from './sources.js';
 
-/** Rooms by height. A room may import from lower ones; those of one height keep apart, unless listed as `friends`. */
-interface Floors {
+/** Folders by height. A folder may import from lower ones; those of one height keep apart, unless listed as `friends`. */
+interface Layers {
   readonly heights: Readonly<Record<string, number>>;
-  /** Pairs of rooms on one floor of which the first may import the second. */
+  /** Pairs of folders on one layer of which the first may import the second. */
   readonly friends: readonly string[];
 }
 
 /** Every pair of these. */
-function pairs(rooms: readonly string[]): string[] {
-  return rooms.flatMap((one) => rooms.map((other) => `${one} -> ${other}`));
+function pairs(folders: readonly string[]): string[] {
+  return folders.flatMap((one) => folders.map((other) => `${one} -> ${other}`));
 }
 
-const house: Readonly<Record<string, Floors>> = {
+const libraries: Readonly<Record<string, Layers>> = {
   amqp: {
     heights: {
       message: 0,
@@ -97,7 +97,7 @@ function packageRule(files: readonly Source[]): string[] {
   });
 }
 
-function floorRule(files: readonly Source[]): string[] {
+function layerRule(files: readonly Source[]): string[] {
   return files.flatMap(imports).flatMap((each) => {
     const [, library = '', from = ''] = /^libs\/([^/]+)\/src\/(.+)$/.exec(each.from) ?? [];
     if (each.file === undefined || library === '') return [];
@@ -105,22 +105,22 @@ function floorRule(files: readonly Source[]): string[] {
     if (to === undefined) return [`${where(each)} imports "${each.name}": another package, by its path`];
     if (/(^|\/)index\.ts$/.test(to))
       return [`${where(each)} imports "${each.name}": an index of its own package`];
-    const complaint = upwards(house[library], room(library, from), room(library, to));
+    const complaint = upwards(libraries[library], folderOf(library, from), folderOf(library, to));
     return complaint === undefined ? [] : [`${where(each)} imports "${each.name}": ${complaint}`];
   });
 }
 
-function upwards(floors: Floors | undefined, from: string, to: string): string | undefined {
-  if (floors === undefined || from === to) return undefined;
-  const [start, end] = [floors.heights[from], floors.heights[to]];
+function upwards(layers: Layers | undefined, from: string, to: string): string | undefined {
+  if (layers === undefined || from === to) return undefined;
+  const [start, end] = [layers.heights[from], layers.heights[to]];
   if (start === undefined || end === undefined)
-    return `room "${start === undefined ? from : to}" is not in the table`;
-  if (end < start || floors.friends.includes(`${from} -> ${to}`)) return undefined;
+    return `folder "${start === undefined ? from : to}" is not in the table`;
+  if (end < start || layers.friends.includes(`${from} -> ${to}`)) return undefined;
   return `${from} may not know ${to}`;
 }
 
-/** The room of a file: its folder, or for files beside the door their own name. */
-function room(library: string, path: string): string {
+/** The folder of a file; for files beside index.ts, the name that the table has for them. */
+function folderOf(library: string, path: string): string {
   const [first = '', second] = path.split('/');
   if (second !== undefined) return first;
   const name = first.replace(/\.ts$/, '');
@@ -133,8 +133,8 @@ function room(library: string, path: string): string {
 const where = ({ from, line }: Import): string => `${from}:${line}`;
 
 describe('layers', () => {
-  it('every library file imports only from the floors below its own', () => {
-    expect(floorRule(librarySources())).toEqual([]);
+  it('every library file imports only from layers below its own', () => {
+    expect(layerRule(librarySources())).toEqual([]);
   });
 
   it('every package is named only where it is allowed', () => {
@@ -162,9 +162,9 @@ describe('layers', () => {
     ['libs/embedded/src/server/channel.ts', '../embedded-broker.js', 'server may not know program'],
     ['libs/amqp/src/broker.ts', './index.js', 'an index of its own package'],
     ['libs/nestjs/src/core.module.ts', '../../amqp/src/broker.js', 'another package, by its path'],
-    ['libs/amqp/src/attic/box.ts', '../message/verdict.js', 'room "attic" is not in the table'],
+    ['libs/amqp/src/attic/box.ts', '../message/verdict.js', 'folder "attic" is not in the table'],
   ])('%s may not import %s', (from, name, complaint) => {
-    expect(floorRule([sample(from, `import { x } from '${name}';`)])).toEqual([
+    expect(layerRule([sample(from, `import { x } from '${name}';`)])).toEqual([
       `${from}:1 imports "${name}": ${complaint}`,
     ]);
   });
@@ -190,6 +190,6 @@ describe('layers', () => {
       sample('libs/amqp/src/connection/channel.ts', `import { connect } from 'amqplib';`),
       sample('libs/nestjs/src/runtime/nest-internals.ts', `import '@nestjs/core/guards/guards-consumer.js';`),
     ];
-    expect([...floorRule(good), ...packageRule(good)]).toEqual([]);
+    expect([...layerRule(good), ...packageRule(good)]).toEqual([]);
   });
 });

@@ -11,7 +11,7 @@ import { performanceTables } from './performance.mjs';
 import { promiseTable } from './promises.mjs';
 import { reliabilityTables } from './reliability.mjs';
 
-const model = 'libs/amqp/src/model';
+const options = 'libs/amqp/src/options';
 
 /** Members that mean the same everywhere and carry no comment. */
 const plain = {
@@ -24,20 +24,20 @@ const plain = {
 
 /** Every table by its name. */
 export async function tables() {
-  const { BROKER_OPTIONS, HANDLER_OPTIONS } = await load(`${model}/option-table.ts`);
+  const { BROKER_OPTIONS, HANDLER_OPTIONS } = await load(`${options}/option-table.ts`);
   const { features } = await load('test/contract/features.ts');
   return {
     'broker-options': optionTable(BROKER_OPTIONS),
     'handler-options': optionTable(HANDLER_OPTIONS),
     'module-options': memberTable('libs/nestjs/src/module-options.ts', 'RabbitModuleOptions'),
-    'publish-options': memberTable(`${model}/publish-options.ts`, 'PublishOptions'),
-    'request-options': memberTable(`${model}/publish-options.ts`, 'RequestOptions'),
-    'stream-options': memberTable(`${model}/publish-options.ts`, 'StreamOptions'),
-    'gather-options': memberTable(`${model}/publish-options.ts`, 'GatherOptions'),
-    receipt: memberTable(`${model}/publish-options.ts`, 'PublishReceipt'),
-    'retry-options': memberTable(`${model}/retry-options.ts`, 'RetryOptions'),
-    'exchange-options': memberTable(`${model}/options.ts`, 'ExchangeOptions'),
-    'binding-options': memberTable(`${model}/options.ts`, 'BindingOptions'),
+    'publish-options': memberTable(`${options}/publish-options.ts`, 'PublishOptions'),
+    'request-options': memberTable(`${options}/publish-options.ts`, 'RequestOptions'),
+    'stream-options': memberTable(`${options}/publish-options.ts`, 'StreamOptions'),
+    'gather-options': memberTable(`${options}/publish-options.ts`, 'GatherOptions'),
+    receipt: memberTable(`${options}/publish-options.ts`, 'PublishReceipt'),
+    'retry-options': memberTable(`${options}/retry-options.ts`, 'RetryOptions'),
+    'exchange-options': memberTable(`${options}/options.ts`, 'ExchangeOptions'),
+    'binding-options': memberTable(`${options}/options.ts`, 'BindingOptions'),
     'embedded-options': memberTable('libs/embedded/src/embedded-broker.ts', 'EmbeddedBrokerOptions'),
     events: table(['event', 'what it says', 'fields'], eventRows('libs/amqp/src/events/events.ts')),
     'contract-mistakes': table(['wrong use', 'the message holds'], mistakeRows()),

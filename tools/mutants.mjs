@@ -19,7 +19,7 @@ const PARTS = [
   'test',
   'bench',
   'docs',
-  'scripts',
+  'tools',
   'jest.config.mjs',
   'package.json',
   'tsconfig.json',

@@ -22,7 +22,7 @@ function openingRule(all: readonly Source[]): string[] {
 
 describe('words', () => {
   it('no file has a name that says nothing', () => {
-    expect(nameRule(files().filter((path) => /^(libs|apps|test|scripts|bench)\//.test(path)))).toEqual([]);
+    expect(nameRule(files().filter((path) => /^(libs|apps|test|tools|bench)\//.test(path)))).toEqual([]);
   });
 
   it('every file opens with a comment on why it exists', () => {

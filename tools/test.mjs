@@ -74,7 +74,7 @@ function selected(folder) {
 function jest() {
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
   args.push(join(root, 'node_modules', 'jest', 'bin', 'jest.js'));
-  args.push('--reporters=default', `--reporters=${join(root, 'scripts', 'reporter.mjs')}`);
+  args.push('--reporters=default', `--reporters=${join(root, 'tools', 'reporter.mjs')}`);
   const [first, ...others] = nodes;
   const twice = projects.filter((name) => ['contract', 'e2e'].includes(name));
   const further = others.flatMap(({ line }) => twice.map((name) => `${name} on ${line}`));

@@ -1,5 +1,5 @@
 // The table of promises in docs/reliability.md, from docs/reliability/promises.json. That each promise stands in its
-// page and each test in its file is held by test/house/promises.spec.ts.
+// page and each test in its file is held by test/architecture/promises.spec.ts.
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { root } from '../run.mjs';

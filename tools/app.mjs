@@ -9,7 +9,7 @@ import { fail, root } from './run.mjs';
 const [name, ...rest] = process.argv.slice(2);
 const main = join(root, 'dist', 'apps', name ?? '', 'main.js');
 if (!existsSync(join(root, 'apps', name ?? '', 'src', 'main.ts'))) {
-  fail(`Which application? node scripts/app.mjs producer|consumer <pattern> ...`);
+  fail(`Which application? node tools/app.mjs producer|consumer <pattern> ...`);
 }
 await build({ ifNeeded: true });
 process.argv = [process.argv[0], main, ...rest];

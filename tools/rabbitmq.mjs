@@ -1,6 +1,6 @@
 // A private RabbitMQ for tests: its own node name, cookie, ports and folders, and its own epmd, so that nothing
 // of it is shared with a broker that may already run on this machine and nothing is left when it stops.
-// `node scripts/rabbitmq.mjs [--rabbitmq 4.3]` keeps one running until SIGTERM; `startRabbitMQ()` does so for a script.
+// `node tools/rabbitmq.mjs [--rabbitmq 4.3]` keeps one running until SIGTERM; `startRabbitMQ()` does so for a script.
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
