@@ -27,7 +27,9 @@ export const features = {
   streamCrashes: missing(
     'An offset or an age of a stream that cannot be read is refused with 406, as RabbitMQ 4 does with most; where RabbitMQ fails itself, it ends the connection with 541.',
   ),
-  transactions: missing('The tx class is refused with 540, which closes the connection; use confirms.'),
+  transactionRouting: missing(
+    'A transaction finds the queues of a message when it is published, and one that is gone at the commit is left out; RabbitMQ 3.10 looks again at the commit, and RabbitMQ 4 ends the connection with 506.',
+  ),
   tls: missing('It speaks plain TCP only, and listens on loopback unless told otherwise.'),
   management: missing('There is no management page and HTTP API.'),
   plugins: missing(

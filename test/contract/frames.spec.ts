@@ -173,13 +173,6 @@ onEachVersion('Frames', (broker) => {
     expect(await client.closeReply()).toBe('540 NOT_IMPLEMENTED - prefetch_size!=0 (9)');
   });
 
-  it('with a transaction start one on RabbitMQ and are refused where there are none', async () => {
-    const client = await ready();
-    client.method(1, 90, 10);
-    if (broker.feature('transactions')) await client.expect('90.11');
-    else expect(await client.closeReply()).toMatch(/^540 NOT_IMPLEMENTED - /);
-  });
-
   it('with no-wait get no answer', async () => {
     const client = await ready();
     client.method(

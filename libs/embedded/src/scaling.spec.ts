@@ -174,11 +174,11 @@ describe('A message costs the same with 100 and with 100 000 waiting', () => {
   it('for their acks, ten at a time from the front', () => {
     expectNoGrowth(100, 100_000, (size) => {
       const unacked = new Unacked();
-      const delivery = { queue: {} as Queue, held: {} as Held, subscription: undefined };
-      for (let n = 0; n < size; n += 1) unacked.add(unacked.next(), delivery);
+      const nothing = { queue: {} as Queue, held: {} as Held, subscription: undefined };
+      for (let n = 0; n < size; n += 1) unacked.add({ tag: unacked.next(), ...nothing });
       let settled = 0;
       return () => {
-        for (let n = 0; n < 10; n += 1) unacked.add(unacked.next(), delivery);
+        for (let n = 0; n < 10; n += 1) unacked.add({ tag: unacked.next(), ...nothing });
         settled += 10;
         must(unacked.settle(settled, true).length === 10);
       };

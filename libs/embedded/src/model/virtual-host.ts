@@ -149,7 +149,19 @@ export class VirtualHost {
   }
 
   publish(message: Message): Routed {
-    const queues = this.exchanges.route(message.exchange, message);
+    return this.deliver(message, this.route(message));
+  }
+
+  route(message: Message): Iterable<Queue> {
+    return this.exchanges.route(message.exchange, message);
+  }
+
+  /** Those that were not deleted meanwhile. */
+  present(queues: readonly Queue[]): readonly Queue[] {
+    return queues.filter((queue) => this.queues.get(queue.name) === queue);
+  }
+
+  deliver(message: Message, queues: Iterable<Queue>): Routed {
     let accepted = true;
     let count = 0;
     for (const queue of queues) {

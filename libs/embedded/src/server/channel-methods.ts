@@ -6,6 +6,7 @@ import { consumeMethods } from './consume-methods.js';
 import { exchangeMethods } from './exchange-methods.js';
 import { queueMethods } from './queue-methods.js';
 import { settleMethods } from './settle-methods.js';
+import { transactionMethods } from './transaction.js';
 
 /** Rooms export objects of this shape: a function per method they answer. */
 export type Answers = { readonly [N in MethodName]?: (channel: Channel, args: Args<N>) => void };
@@ -29,14 +30,7 @@ const sessionMethods: Answers = {
   'channel.flow-ok': () => undefined,
   // A relic that some clients still send; there are no tickets.
   'access.request': (channel) => channel.reply('access.request-ok', { ticket: 1 }),
-  'tx.select': refuseTransactions,
-  'tx.commit': refuseTransactions,
-  'tx.rollback': refuseTransactions,
 };
-
-function refuseTransactions(): never {
-  throw new AmqpFailure(540, 'the embedded broker has no transactions, use publisher confirms');
-}
 
 const answers: Answers = {
   ...sessionMethods,
@@ -44,6 +38,7 @@ const answers: Answers = {
   ...queueMethods,
   ...consumeMethods,
   ...settleMethods,
+  ...transactionMethods,
 };
 
 /** Answers a method. Throws an AmqpFailure for what is wrong with it. */

@@ -11,6 +11,7 @@ import type { Connection } from './connection.js';
 import { publish } from './publish.js';
 import { type ReplyConsumer } from './reply-desk.js';
 import type { Subscription } from './subscription.js';
+import type { Transaction } from './transaction.js';
 import { requeue, Unacked } from './unacked.js';
 
 /** More than this no header may announce, whatever the limit for messages. */
@@ -28,6 +29,8 @@ export class Channel {
   readonly subscriptions = new Map<string, Subscription>();
   /** Set by confirm.select. */
   confirms: Confirms | undefined;
+  /** Set by tx.select. */
+  transaction: Transaction | undefined;
   /** Prefetch that the next consumers get. */
   prefetch = 0;
   /** The queue that an empty queue name stands for. */
@@ -105,7 +108,15 @@ export class Channel {
 
   /** Gives back what was not settled. */
   release(): void {
+    this.rollback();
     requeue(this.unacked.takeAll(), 'closed');
+  }
+
+  /** What the transaction did is undone; what it settled is unacked again. */
+  rollback(): void {
+    if (!this.transaction) return;
+    const { settlements } = this.transaction.take();
+    this.unacked.restore(settlements.flatMap(({ deliveries }) => deliveries));
   }
 
   unsubscribe(subscription: Subscription): void {

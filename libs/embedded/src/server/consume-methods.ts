@@ -58,7 +58,7 @@ export const consumeMethods: Answers = {
       message.body,
     );
     if (args.noAck) queue.settle(held, 'done');
-    else channel.unacked.add(deliveryTag, { queue, held, subscription: undefined });
+    else channel.unacked.add({ tag: deliveryTag, queue, held, subscription: undefined });
   },
 };
 

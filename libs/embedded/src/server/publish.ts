@@ -3,6 +3,7 @@ import { AmqpFailure, precondition, refused } from '../model/failure.js';
 import { copies } from '../model/dead-letter.js';
 import type { Exchange } from '../model/exchange.js';
 import { Message } from '../model/message.js';
+import type { Queue } from '../model/queue.js';
 import { MAX_EXPIRY } from '../model/queue-settings.js';
 import type { Routed } from '../model/virtual-host.js';
 import { encodeTable } from '../wire/field-table.js';
@@ -13,6 +14,13 @@ import type { Connection } from './connection.js';
 import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
 
 const NO_ROUTE = 312;
+
+export interface Publication {
+  readonly message: Message;
+  readonly mandatory: boolean;
+  /** Found when it was published, if it waited since. */
+  readonly queues: readonly Queue[] | undefined;
+}
 
 export function publish(
   channel: Channel,
@@ -25,14 +33,28 @@ export function publish(
   const source = checkExchange(channel.connection, exchange);
   const message = accept(channel, new Message(exchange, [routingKey], properties, body));
   for (const key of message.routingKeys) channel.connection.permitted.requireTopic('write', source, key);
+  if (channel.transaction) {
+    const reply = exchange === '' && isReplyName(routingKey);
+    const queues = reply ? undefined : [...channel.connection.vhost.route(message)];
+    channel.transaction.publish({ message, mandatory, queues });
+    return;
+  }
   const tag = channel.confirms?.next();
-  const routed = send(channel, message);
+  const routed = deliver(channel, { message, mandatory, queues: undefined });
+  if (tag !== undefined) channel.confirms?.settle(tag, routed.accepted);
+}
+
+/** A message goes to its queues, or back to its publisher when it is mandatory and has none. */
+export function deliver(channel: Channel, { message, mandatory, queues }: Publication): Routed {
+  const { vhost, outbox } = channel.connection;
+  const routed = queues ? vhost.deliver(message, vhost.present(queues)) : send(channel, message);
   if (mandatory && routed.queues === 0) {
     // The return must be out before the confirm; confirms wait for the end of the turn.
+    const { exchange, routingKey, properties, body } = message;
     const args = { code: NO_ROUTE, text: 'NO_ROUTE', exchange, routingKey };
-    channel.connection.outbox.content(channel.number, 'basic.return', args, message.properties, body);
+    outbox.content(channel.number, 'basic.return', args, properties, body);
   }
-  if (tag !== undefined) channel.confirms?.settle(tag, routed.accepted);
+  return routed;
 }
 
 function checkExchange({ permitted, vhost }: Connection, name: string): Exchange | undefined {

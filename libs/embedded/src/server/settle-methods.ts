@@ -1,5 +1,5 @@
 // basic.ack, nack, reject, recover and confirm.select: what becomes of what was delivered or published.
-import { AmqpFailure } from '../model/failure.js';
+import { AmqpFailure, precondition } from '../model/failure.js';
 import type { Return } from '../model/queue.js';
 import { Stream } from '../model/stream.js';
 import type { Channel } from './channel.js';
@@ -7,26 +7,27 @@ import type { Answers } from './channel-methods.js';
 import { Confirms } from './confirms.js';
 import { type Delivery, requeue } from './unacked.js';
 
+/** What becomes of a delivery: done with, rejected for good, or back to its queue. */
+export type End = Return | 'done' | 'rejected';
+
 export const settleMethods: Answers = {
   'basic.ack': (channel, { deliveryTag, multiple }) => {
-    if (!multiple) {
+    if (!multiple && !channel.transaction) {
       const { queue, held } = channel.unacked.settleOne(deliveryTag);
       queue.settle(held, 'done');
       channel.unacked.goOn();
       queue.pump();
       return;
     }
-    const deliveries = channel.unacked.settle(deliveryTag, true);
-    for (const { queue, held } of deliveries) queue.settle(held, 'done');
-    goOn(channel, deliveries);
+    settle(channel, channel.unacked.settle(deliveryTag, multiple), 'done');
   },
 
   'basic.nack': (channel, { deliveryTag, multiple, requeue: again }) => {
-    refuse(channel, channel.unacked.settle(deliveryTag, multiple), again && 'nack');
+    refuse(channel, channel.unacked.settle(deliveryTag, multiple), again ? 'nack' : 'rejected');
   },
 
   'basic.reject': (channel, { deliveryTag, requeue: again }) => {
-    refuse(channel, channel.unacked.settle(deliveryTag, false), again && 'reject');
+    refuse(channel, channel.unacked.settle(deliveryTag, false), again ? 'reject' : 'rejected');
   },
 
   'basic.recover': (channel, { requeue: again }) => {
@@ -37,18 +38,30 @@ export const settleMethods: Answers = {
   'basic.recover-async': (channel, { requeue: again }) => recover(channel, again),
 
   'confirm.select': (channel, { nowait }) => {
+    if (channel.transaction) throw precondition('cannot switch from tx to confirm mode');
     channel.confirms ??= new Confirms(() => channel.connection.channels.owes(channel));
     if (!nowait) channel.reply('confirm.select-ok', {});
   },
 };
 
-function refuse(channel: Channel, deliveries: readonly Delivery[], again: Return | false): void {
+function refuse(channel: Channel, deliveries: readonly Delivery[], end: End): void {
   for (const { queue } of deliveries) {
     if (!(queue instanceof Stream) || channel.connection.house.traits.filtersStreams) continue;
     throw queue.unsupported('basic.nack and basic.reject');
   }
-  if (again) requeue(deliveries, again);
-  else for (const { queue, held } of deliveries) queue.settle(held, 'rejected');
+  settle(channel, deliveries, end);
+}
+
+function settle(channel: Channel, deliveries: readonly Delivery[], end: End): void {
+  if (channel.transaction) channel.transaction.settle(deliveries, end);
+  else carryOut(channel, deliveries, end);
+}
+
+/** What a client said of these deliveries happens. */
+export function carryOut(channel: Channel, deliveries: readonly Delivery[], end: End): void {
+  if (end === 'done' || end === 'rejected') {
+    for (const { queue, held } of deliveries) queue.settle(held, end);
+  } else requeue(deliveries, end);
   goOn(channel, deliveries);
 }
 

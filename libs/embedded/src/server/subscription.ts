@@ -63,7 +63,7 @@ export class Subscription implements Consumer {
     const { channel } = this;
     const deliveryTag = channel.unacked.next();
     if (!this.noAck) {
-      channel.unacked.add(deliveryTag, { queue, held, subscription: this });
+      channel.unacked.add({ tag: deliveryTag, queue, held, subscription: this });
       this.holding += 1;
     }
     const { message } = held;

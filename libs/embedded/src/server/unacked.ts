@@ -5,6 +5,7 @@ import type { Queue, Return } from '../model/queue.js';
 import type { Subscription } from './subscription.js';
 
 export interface Delivery {
+  readonly tag: number;
   readonly queue: Queue;
   readonly held: Held;
   /** Undefined for basic.get. */
@@ -17,6 +18,8 @@ const SPARSE = 2;
 export class Unacked {
   /** Prefetch of the whole channel (qos with `global`); 0 is no limit. */
   limit = 0;
+  /** Whether what is settled keeps its place in the prefetch until `letGo`, as in a transaction. */
+  deferred = false;
   private readonly deliveries = new Map<number, Delivery>();
   private lastTag = 0;
   /** No delivery before this tag is left. */
@@ -58,8 +61,8 @@ export class Unacked {
     this.waiting.delete(subscription);
   }
 
-  add(tag: number, delivery: Delivery): void {
-    this.deliveries.set(tag, delivery);
+  add(delivery: Delivery): void {
+    this.deliveries.set(delivery.tag, delivery);
     if (delivery.subscription) this.consuming += 1;
   }
 
@@ -102,7 +105,23 @@ export class Unacked {
   takeAll(): Delivery[] {
     const taken = [...this.deliveries].map(([tag, delivery]) => this.remove(tag, delivery));
     this.oldest = this.lastTag + 1;
+    if (this.deferred) for (const delivery of taken) this.letGo(delivery);
     return taken;
+  }
+
+  /** Puts back what was taken out and not let go. */
+  restore(deliveries: readonly Delivery[]): void {
+    const all = [...this.deliveries.values(), ...deliveries].sort((one, other) => one.tag - other.tag);
+    this.deliveries.clear();
+    for (const delivery of all) this.deliveries.set(delivery.tag, delivery);
+    this.oldest = all[0]?.tag ?? this.oldest;
+  }
+
+  /** A delivery no longer counts for the prefetch. */
+  letGo({ subscription }: Delivery): void {
+    if (!subscription) return;
+    subscription.letGo();
+    this.consuming -= 1;
   }
 
   private hasRoom(): boolean {
@@ -112,10 +131,7 @@ export class Unacked {
   private remove(tag: number, delivery: Delivery): Delivery {
     this.deliveries.delete(tag);
     if (tag === this.oldest) this.oldest += 1;
-    if (delivery.subscription) {
-      delivery.subscription.letGo();
-      this.consuming -= 1;
-    }
+    if (!this.deferred) this.letGo(delivery);
     return delivery;
   }
 }

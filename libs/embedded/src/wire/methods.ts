@@ -174,8 +174,11 @@ export const METHODS = {
   'confirm.select': [85, 10, { nowait: 'bit' }],
   'confirm.select-ok': [85, 11, {}],
   'tx.select': [90, 10, {}],
+  'tx.select-ok': [90, 11, {}],
   'tx.commit': [90, 20, {}],
+  'tx.commit-ok': [90, 21, {}],
   'tx.rollback': [90, 30, {}],
+  'tx.rollback-ok': [90, 31, {}],
 } as const satisfies Record<string, readonly [number, number, Record<string, WireType>]>;
 
 export type MethodName = keyof typeof METHODS;
