@@ -7,7 +7,7 @@ import { type Source, librarySources, lineOf, nodes, sample } from './sources.js
 /** Where it may be read: the clocks themselves, and an age that is shown of a time that is shown. */
 const readers = [
   'libs/amqp/src/runtime/clock.ts',
-  'libs/embedded/src/model/clock.ts',
+  'libs/embedded/src/model/movable-clock.ts',
   'libs/nestjs/src/terminus/connection-health.ts',
 ];
 

@@ -1,10 +1,13 @@
 // The face of the broker: options in, URL out. Behind it is a listener in this thread or one in a worker.
 import { BrokerPolicies } from './broker-policies.js';
 import { BrokerUsers } from './broker-users.js';
+import { BrokerClock } from './broker-clock.js';
 import { LocalHost, WorkerHost, type Host } from './host.js';
 import type { AdminCommand } from './server/administration.js';
 import type { BrokerLogger, Limits } from './server/house.js';
 import type { BrokerSnapshot } from './server/inspect.js';
+import type { TimeState } from './server/time.js';
+import type { MovableClock } from './model/movable-clock.js';
 import { type RabbitMQVersion, VERSIONS } from './model/version.js';
 
 /** How to start an embedded broker. Everything has a default. */
@@ -29,6 +32,8 @@ export interface EmbeddedBrokerOptions {
   readonly heartbeat?: number;
   /** Run in a worker thread, so that a busy application does not stall its own broker. Default false. */
   readonly worker?: boolean;
+  /** A clock that other parts of the process go by as well; not with `worker`. Default: its own. */
+  readonly clock?: MovableClock;
   /** Where warnings go (refused logins, blocked publishers). Default: nowhere. */
   readonly logger?: BrokerLogger;
 }
@@ -42,6 +47,8 @@ export class EmbeddedBroker {
   readonly users: BrokerUsers;
   /** Its policies. */
   readonly policies: BrokerPolicies;
+  /** Its time, which a test can move. */
+  readonly clock: BrokerClock;
   private ending: Promise<void> | undefined;
 
   // Hard private: whoever prints this must not print passwords.
@@ -56,6 +63,7 @@ export class EmbeddedBroker {
     const perform = (command: AdminCommand): Promise<unknown> => host.perform(command);
     this.users = new BrokerUsers(perform, (name, password) => users.set(name, password));
     this.policies = new BrokerPolicies(perform);
+    this.clock = new BrokerClock(async (command) => (await host.perform(command)) as TimeState);
   }
 
   /**
@@ -64,12 +72,13 @@ export class EmbeddedBroker {
    */
   static async start(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
     const { host = '127.0.0.1', port = 0, users = { guest: 'guest' }, vhosts = [] } = options;
-    const { logger = SILENT, worker = false } = options;
+    const { logger = SILENT, worker = false, clock } = options;
+    if (worker && clock) throw new RangeError('clock cannot be shared with a worker: leave out one of the two');
     const version = versionOf(options);
     const settings = { host, port, users, vhosts, version, limits: limits(options, version) };
     const running = await (worker
       ? WorkerHost.start(settings, logger)
-      : LocalHost.start({ ...settings, logger }));
+      : LocalHost.start({ ...settings, logger, clock }));
     const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
     return new EmbeddedBroker(running, new Map(Object.entries(users)), reachable);
   }

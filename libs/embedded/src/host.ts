@@ -1,14 +1,13 @@
 // Where a broker runs: in this thread, or in a worker that gets the same commands as messages.
 import { Worker } from 'node:worker_threads';
-import { type BrokerSnapshot } from './server/inspect.js';
 import type { BrokerLogger } from './server/house.js';
-import { type Command, Listener, type ListenerOptions } from './server/listener.js';
+import { type Command, Listener, type ListenerOptions, type Result } from './server/listener.js';
 import { workerFile } from './worker-file.js';
 
 export interface Host {
   readonly port: number;
   /** Rejects once the broker is closed. */
-  perform(command: Command): Promise<BrokerSnapshot | undefined>;
+  perform(command: Command): Promise<Result>;
   close(): Promise<void>;
 }
 
@@ -26,7 +25,7 @@ export class LocalHost implements Host {
     return new LocalHost(await Listener.start(options));
   }
 
-  async perform(command: Command): Promise<BrokerSnapshot | undefined> {
+  async perform(command: Command): Promise<Result> {
     if (this.closed) throw new Error(CLOSED);
     return this.listener.perform(command);
   }
@@ -45,12 +44,12 @@ export type Request =
 export type Answer =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'failed'; readonly error: Error }
-  | { readonly kind: 'done'; readonly id: number; readonly result: BrokerSnapshot | undefined }
   | { readonly kind: 'refused'; readonly id: number; readonly error: Error }
+  | { readonly kind: 'done'; readonly id: number; readonly result: Result }
   | { readonly kind: 'log' | 'warn'; readonly message: string };
 
 interface Waiter {
-  readonly resolve: (result: BrokerSnapshot | undefined) => void;
+  readonly resolve: (result: Result) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -88,7 +87,7 @@ export class WorkerHost implements Host {
     });
   }
 
-  perform(command: Command): Promise<BrokerSnapshot | undefined> {
+  perform(command: Command): Promise<Result> {
     return this.ask((id) => ({ id, command }));
   }
 
@@ -98,7 +97,7 @@ export class WorkerHost implements Host {
     await this.worker.terminate();
   }
 
-  private ask(request: (id: number) => Request): Promise<BrokerSnapshot | undefined> {
+  private ask(request: (id: number) => Request): Promise<Result> {
     if (this.gone) return Promise.reject(new Error(CLOSED));
     return new Promise((resolve, reject) => {
       const id = (this.serial += 1);

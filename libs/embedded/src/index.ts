@@ -1,6 +1,9 @@
 // The door of @warren/embedded.
 export { BrokerPolicies, type BrokerPolicy } from './broker-policies.js';
 export { BrokerUsers, type NewUser } from './broker-users.js';
+export { BrokerClock, type AdvanceOptions } from './broker-clock.js';
+export type { Span } from './duration.js';
+export { MovableClock } from './model/movable-clock.js';
 export { EmbeddedBroker, type EmbeddedBrokerOptions } from './embedded-broker.js';
 export type { Permissions, TopicPermissions } from './model/grants.js';
 export type { PolicyDefinition, PolicyTarget } from './model/policy.js';

@@ -1,8 +1,9 @@
-// Time for everything that expires. The functions are taken once, at load, so that an application's fake timers do
-// not stop the broker it talks to; tests of expiry hand in a clock of their own.
-import { performance } from 'node:perf_hooks';
+// Time for everything that expires. Heartbeats and the patience with a client's socket are none of it: they go by the
+// machine's clock, whatever a test does with this one.
+import type { MovableClock } from './movable-clock.js';
 
-export type Timer = NodeJS.Timeout;
+/** Of a timer that runs; hand it to `cancel`. */
+export type Timer = () => void;
 
 export interface Clock {
   /** Milliseconds since some fixed moment; never goes back. */
@@ -14,18 +15,12 @@ export interface Clock {
   cancel(timer: Timer): void;
 }
 
-/** The longest delay a Node timer takes; longer waits are made of several. */
-export const LONGEST_TIMER = 2 ** 31 - 1;
-
-const startTimer = setTimeout;
-const stopTimer = clearTimeout;
-const monotonic = performance.now.bind(performance);
-const wall = Date.now;
-
-export const systemClock: Clock = {
-  now: monotonic,
-  wallSeconds: () => Math.floor(wall() / 1000),
-  after: (milliseconds, action) =>
-    startTimer(action, Math.min(Math.max(milliseconds, 1), LONGEST_TIMER)).unref(),
-  cancel: (timer) => stopTimer(timer),
-};
+/** The clock of a broker: one that its owner may move. */
+export function brokerClock(clock: MovableClock): Clock {
+  return {
+    now: () => clock.monotonic(),
+    wallSeconds: () => Math.floor(clock.wall() / 1000),
+    after: (milliseconds, action) => clock.after(milliseconds, action),
+    cancel: (timer) => timer(),
+  };
+}

@@ -50,7 +50,7 @@ export class Connection {
     this.outbox = new Outbox(
       socket,
       () => this.channels.flushConfirms(),
-      () => this.relieve(),
+      () => this.flushed(),
     );
     this.reader = new FrameReader(
       house.limits.frameMax,
@@ -150,6 +150,7 @@ export class Connection {
   private receive(chunk: Buffer): void {
     if (this.state === 'gone') return;
     this.heartbeat.touch();
+    this.house.traffic.count += 1;
     try {
       this.reader.push(chunk);
     } catch (error) {
@@ -257,6 +258,11 @@ export class Connection {
     this.channels.release();
     this.starved.forget();
     this.session?.vhost.dropOwned(this);
+  }
+
+  private flushed(): void {
+    this.house.traffic.count += 1;
+    this.relieve();
   }
 
   /** After a write: whoever waited for room goes on. */

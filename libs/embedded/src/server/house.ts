@@ -1,7 +1,8 @@
 // What all connections of one broker share: users, virtual hosts, limits, the desk for direct replies.
 import { Access } from '../model/access.js';
-import { systemClock } from '../model/clock.js';
+import { brokerClock } from '../model/clock.js';
 import { MemoryMeter } from '../model/memory-meter.js';
+import type { MovableClock } from '../model/movable-clock.js';
 import type { VersionTraits } from '../model/version.js';
 import { VirtualHost } from '../model/virtual-host.js';
 import { ReplyDesk } from './reply-desk.js';
@@ -30,12 +31,15 @@ export class House {
   readonly access = new Access();
   readonly replyDesk = new ReplyDesk();
   readonly meter: MemoryMeter;
+  /** Grows whenever a client sent or received something. */
+  readonly traffic = { count: 0 };
   /** Why publishers are blocked at the moment. */
   alarm: string | undefined;
 
   constructor(
     readonly limits: Limits,
     readonly traits: VersionTraits,
+    readonly clock: MovableClock,
     readonly logger: BrokerLogger,
     onAlarm: (alarmed: boolean) => void,
   ) {
@@ -44,7 +48,7 @@ export class House {
 
   addVhost(name: string): void {
     if (this.vhosts.has(name)) return;
-    this.vhosts.set(name, new VirtualHost(name, systemClock, this.meter, this.traits));
+    this.vhosts.set(name, new VirtualHost(name, brokerClock(this.clock), this.meter, this.traits));
   }
 
   close(): void {

@@ -1,11 +1,14 @@
 // The listening socket and everything behind it: accepts clients, carries out what the owner asks for, and ends
 // without leaving anything open.
 import { createServer, type Server, type Socket } from 'node:net';
+import { AmqpFailure } from '../model/failure.js';
+import { MovableClock } from '../model/movable-clock.js';
 import { type RabbitMQVersion, VERSIONS } from '../model/version.js';
 import { type AdminCommand, Administration } from './administration.js';
 import { Connection } from './connection.js';
 import { type BrokerLogger, House, type Limits } from './house.js';
 import { inspect, type BrokerSnapshot } from './inspect.js';
+import { timeCommand, type TimeCommand, type TimeState } from './time.js';
 
 /** How long clients get to answer connection.close before their sockets are cut, in milliseconds. */
 const FAREWELL = 1000;
@@ -21,6 +24,8 @@ export interface ListenerOptions {
   readonly limits: Limits;
   readonly version: RabbitMQVersion;
   readonly logger: BrokerLogger;
+  /** Not in a worker, which has its own. */
+  readonly clock?: MovableClock | undefined;
 }
 
 /** What the owner of a broker can ask it to do. */
@@ -29,7 +34,11 @@ export type Command =
   | { readonly kind: 'inspect' }
   | { readonly kind: 'closeConnections'; readonly reason: string }
   | { readonly kind: 'block'; readonly reason: string }
-  | { readonly kind: 'unblock' };
+  | { readonly kind: 'unblock' }
+  | TimeCommand;
+
+/** What it answers with. */
+export type Result = BrokerSnapshot | TimeState | undefined;
 
 export class Listener {
   readonly administration: Administration;
@@ -42,7 +51,8 @@ export class Listener {
   private ending: Promise<void> | undefined;
 
   private constructor(private readonly options: ListenerOptions) {
-    this.house = new House(options.limits, VERSIONS[options.version], options.logger, (alarmed) => {
+    const { limits, version, logger, clock = new MovableClock() } = options;
+    this.house = new House(limits, VERSIONS[version], clock, logger, (alarmed) => {
       this.memoryAlarm = alarmed;
       this.alarm();
     });
@@ -72,13 +82,15 @@ export class Listener {
     return typeof address === 'object' && address ? address.port : this.options.port;
   }
 
-  perform(command: Command): BrokerSnapshot | undefined {
+  perform(command: Command): Result {
     switch (command.kind) {
       case 'inspect':
         return inspect(this.house, this.connections);
       case 'admin':
         this.administration.perform(command);
         break;
+      case 'time':
+        return timeCommand(command, this.house, this.connections);
       case 'closeConnections':
         this.closeConnections(command.reason);
         break;

@@ -24,13 +24,14 @@ const nextTurn = setImmediate;
 export class Outbox {
   /** Largest frame that may be sent, overhead included. */
   frameMax = 131_072;
+  /** Something is written and not flushed. */
+  scheduled = false;
 
   private blocks: Buffer[] = [];
   private block = Buffer.allocUnsafe(BLOCK);
   private start = 0;
   private at = 0;
   private pending = 0;
-  private scheduled = false;
 
   constructor(
     private readonly socket: Socket,
