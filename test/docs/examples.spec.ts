@@ -46,12 +46,16 @@ describe('examples of the guides', () => {
     await import('../../docs/examples/testing.js');
     await import('../../docs/examples/embedded.js');
     await import('../../docs/examples/override.js');
+    await import('../../docs/examples/testing-time.js');
+    await import('../../docs/examples/embedded-clock.js');
     spy.mockRestore();
 
     expect(printed).toEqual([
       ...promised('docs/embedded-broker.md', 'docs/examples/testing.ts'),
       '127.0.0.1',
       'pretended 7',
+      ...promised('docs/testing.md', 'docs/examples/testing-time.ts'),
+      ...promised('docs/embedded-broker.md', 'docs/examples/embedded-clock.ts'),
     ]);
   });
 

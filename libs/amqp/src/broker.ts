@@ -77,9 +77,9 @@ export class Broker {
     private readonly internals: BrokerInternals = {},
   ) {
     this.settings = settings(options);
-    this.blueprint = new Blueprint(this.settings);
+    this.blueprint = new Blueprint(this.settings, internals.exact);
     this.clock = internals.clock ?? systemClock;
-    this.deadlines = new Deadlines(this.clock);
+    this.deadlines = new Deadlines(this.clock, internals.exact ? 1 : undefined);
     this.ending = new SharedTime(this.clock, this.settings.shutdown, LEAST_FLUSH);
     this.events = new Events(this.settings.logger, this.settings.service, internals.name);
     const { settings: all, clock, events, counters } = this;
@@ -105,7 +105,7 @@ export class Broker {
       describe: (exchange) => this.blueprint.exchange(exchange),
       topology: this.topology,
       shortenWait: internals.shortenWait ?? ((ms) => ms),
-      ...{ grace: internals.grace, late: this.late },
+      ...{ grace: internals.grace, upkeep: internals.upkeep, late: this.late },
     });
   }
 
@@ -229,7 +229,7 @@ export class Broker {
   status(): BrokerStatus {
     const { links, consumers, outbound, deadlines, counters } = this;
     const closing = this.draining !== undefined;
-    return brokerStatus({ links, consumers, outbound, deadlines, counters, closing });
+    return brokerStatus({ links, consumers, outbound, deadlines, counters, closing, at: this.clock.wall() });
   }
 
   /** Messages that are ready in the queues of its handlers, or wait there for a retry or a delay. Asks the broker. */

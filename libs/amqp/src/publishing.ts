@@ -43,6 +43,7 @@ export interface OutboundOptions {
   readonly shortenWait: (ms: number) => number;
   /** See BrokerInternals. */
   readonly grace: number | undefined;
+  readonly upkeep: number | undefined;
   readonly late: LateRetries;
 }
 

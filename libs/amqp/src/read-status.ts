@@ -17,6 +17,8 @@ export interface StatusParts {
   readonly deadlines: Deadlines;
   readonly counters: Counters;
   readonly closing: boolean;
+  /** Now, in milliseconds since 1970. */
+  readonly at: number;
 }
 
 /** How things stand. */
@@ -24,6 +26,7 @@ export function brokerStatus(parts: StatusParts): BrokerStatus {
   const { sender, requester, mover } = parts.outbound;
   const { size, bytes, limit } = sender.waitingRoom;
   return {
+    at: parts.at,
     connections: parts.links.status(),
     consumers: parts.consumers?.status() ?? [],
     publishing: sender.pending,

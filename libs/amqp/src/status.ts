@@ -8,6 +8,8 @@ import type { WaitingStatus } from './delay/retry-mover.js';
 
 /** How a broker object is doing. */
 export interface BrokerStatus {
+  /** When it was asked, in milliseconds since 1970. */
+  readonly at: number;
   readonly connections: readonly ConnectionStatus[];
   readonly consumers: readonly ConsumerStatus[];
   readonly publishing: { readonly unconfirmed: number; readonly waiting: number };

@@ -4,6 +4,7 @@
 import type { Delivery, DeliverySink } from '../message/delivery.js';
 import { describeError, printable } from '../runtime/logger.js';
 import type { Verdict } from '../message/verdict.js';
+import type { Clock } from '../runtime/clock.js';
 import type { Handlers } from './handlers.js';
 import { named } from '../message/message-label.js';
 import { sendOn, sendToTrial } from './settlement.js';
@@ -17,6 +18,10 @@ export class Outcomes implements DeliverySink {
     private readonly handlers: Handlers,
     private readonly unsettled: Unsettled,
   ) {}
+
+  get clock(): Clock {
+    return this.room.clock;
+  }
 
   /** The handler decided. */
   settle(delivery: Delivery, decision: Verdict | Error): void {

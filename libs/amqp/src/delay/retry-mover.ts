@@ -25,6 +25,8 @@ export interface RetryMoverOptions {
   readonly clock: Clock;
   readonly destinations: Destinations;
   readonly late: LateRetries;
+  /** See BrokerInternals. */
+  readonly upkeep?: number | undefined;
 }
 
 /** A wait and what is behind it. */
@@ -205,8 +207,9 @@ export class RetryMover {
 
   private every(ms: number, work: () => void): void {
     const place = this.timers.length;
+    const { clock, upkeep = 0 } = this.options;
     const next = (): void => {
-      this.timers[place] = this.options.clock.after(ms, () => {
+      this.timers[place] = clock.after(Math.max(ms, upkeep), () => {
         work();
         if (!this.closed) next();
       });

@@ -2,6 +2,7 @@
 // time does nothing and warns, whoever tries. The channel it came on is the sink's business.
 
 import type { Duration } from '../options/duration.js';
+import { onWall, systemClock, type Clock } from '../runtime/clock.js';
 import { countHeader, HEADER, safeHeaders, textHeader } from './headers.js';
 import type { Headers, ReceivedMessage } from './message.js';
 import { Reject, Retry } from '../errors/signals.js';
@@ -14,6 +15,8 @@ export interface DeliverySink {
   /** Turns a decision of the handler (`ack`, `reject`, `retry` called by it) into its verdict and carries it out. */
   settle(delivery: Delivery, decision: Verdict | Error): void;
   warn(text: string): void;
+  /** What times of deliveries are measured with. Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 const NONE: Headers = {};
@@ -118,6 +121,12 @@ export class Delivery<T = unknown> {
       if (this.run.abortedBy !== undefined) this.controller.abort(this.run.abortedBy);
     }
     return this.controller.signal;
+  }
+
+  /** Milliseconds since 1970 when the handler's time or the caller's patience ends; undefined without a limit. */
+  get deadline(): number | undefined {
+    const { deadline } = this.run;
+    return deadline === undefined ? undefined : onWall(this.#sink.clock ?? systemClock, deadline);
   }
 
   /** Whether the outcome is decided. */

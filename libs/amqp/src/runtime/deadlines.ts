@@ -4,6 +4,7 @@
 import type { Clock } from './clock.js';
 import { MAX_DURATION } from '../options/duration.js';
 
+/** In ms. */
 const TICK = 20;
 
 /** A pending deadline; hand it back to `clear`. */
@@ -20,7 +21,10 @@ export class Deadlines {
   private cancelTimer: (() => void) | undefined;
   private next = Infinity;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly step = TICK,
+  ) {}
 
   /** How many are pending. */
   get size(): number {
@@ -42,7 +46,7 @@ export class Deadlines {
 
   /** The same at a moment of the monotonic clock. */
   addAt(time: number, deadline: Deadline): void {
-    const tick = Math.ceil(time / TICK);
+    const tick = Math.ceil(time / this.step);
     deadline.tick = tick;
     const list = this.ticks.get(tick);
     deadline.place = list ? list.push(deadline) - 1 : 0;
@@ -67,7 +71,7 @@ export class Deadlines {
     this.disarm();
     this.next = tick;
     // Timers that are set to more than they can bear go off at once.
-    const wait = Math.min(Math.max(0, tick * TICK - this.clock.monotonic()), MAX_DURATION);
+    const wait = Math.min(Math.max(0, tick * this.step - this.clock.monotonic()), MAX_DURATION);
     this.cancelTimer = this.clock.after(wait, () => this.expire());
   }
 
@@ -79,7 +83,7 @@ export class Deadlines {
 
   private expire(): void {
     this.disarm();
-    const now = Math.floor(this.clock.monotonic() / TICK);
+    const now = Math.floor(this.clock.monotonic() / this.step);
     let earliest = Infinity;
     let failed: { readonly error: unknown } | undefined;
     for (const [tick, list] of this.ticks) {

@@ -15,7 +15,11 @@ export class Blueprint {
   plan: TopologyPlan | undefined;
   private readonly extra: Wishes[] = [];
 
-  constructor(private readonly settings: Settings) {}
+  constructor(
+    private readonly settings: Settings,
+    /** Waits of retries have no jitter. */
+    private readonly exact = false,
+  ) {}
 
   /** @throws ConfigError */
   declare(topology: TopologyOptions, askedBy: string): void {
@@ -24,7 +28,8 @@ export class Blueprint {
 
   /** @throws ConfigError naming the handler */
   register(registration: HandlerRegistration): void {
-    this.handlers.push(planHandler(registration, this.settings));
+    const plan = planHandler(registration, this.settings);
+    this.handlers.push(this.exact ? { ...plan, retry: { ...plan.retry, jitter: false } } : plan);
   }
 
   /** All of it as one. @throws ConfigError when two wishes contradict each other */

@@ -1,7 +1,6 @@
 // The listening socket and everything behind it: accepts clients, carries out what the owner asks for, and ends
 // without leaving anything open.
 import { createServer, type Server, type Socket } from 'node:net';
-import { AmqpFailure } from '../model/failure.js';
 import { MovableClock } from '../model/movable-clock.js';
 import { type RabbitMQVersion, VERSIONS } from '../model/version.js';
 import { type AdminCommand, Administration } from './administration.js';

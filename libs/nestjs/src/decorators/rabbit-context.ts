@@ -2,7 +2,7 @@
 // guards, interceptors and filters get the same through `switchToRpc().getContext()`.
 
 import { BaseRpcContext } from '@nestjs/microservices';
-import { systemClock, type Delivery, type Duration, type Headers, type ReceivedMessage } from '@warren/amqp';
+import type { Delivery, Duration, Headers, ReceivedMessage } from '@warren/amqp';
 import { DEFAULT_CONNECTION } from '../module-options.js';
 
 /** The context of one message. */
@@ -60,9 +60,7 @@ export class RabbitContext extends BaseRpcContext<[Delivery]> {
 
   /** Milliseconds since 1970 when the handler's time or the caller's patience ends; undefined without a limit. */
   get deadline(): number | undefined {
-    const { deadline } = this.delivery.run;
-    if (deadline === undefined) return undefined;
-    return Math.round(systemClock.wall() + deadline - systemClock.monotonic());
+    return this.delivery.deadline;
   }
 
   /** The broker may forget the message. A second settle does nothing and warns. */

@@ -44,10 +44,9 @@ export interface RabbitConnectionHealth {
 
 /** How a connection is doing now. */
 export function connectionHealth(broker: Broker): RabbitConnectionHealth {
-  const { connections, consumers, publishing, waitingRoom, closing } = broker.status();
-  const now = Date.now();
+  const { at, connections, consumers, publishing, waitingRoom, closing } = broker.status();
   const since = (time: number | undefined): number | undefined =>
-    time === undefined ? undefined : Math.max(0, now - time);
+    time === undefined ? undefined : Math.max(0, at - time);
   const links = connections.map(
     ({ name, state, blockedSince, notOpenSince, lastError }): [string, LinkHealth] => [
       name,

@@ -74,9 +74,17 @@ export class Probe {
 
   /** What is still under way in this process, in words; empty when nothing is. */
   busy(): string[] {
-    const found = this.brokers.flatMap((broker) => {
-      const { consumers, publishing, pendingCalls } = broker.status();
+    const found = this.underWay();
+    return this.retrying.size > 0 ? [...found, `${this.retrying.size} messages between two attempts`] : found;
+  }
+
+  /** The same without what waits for time. */
+  underWay(): string[] {
+    return this.brokers.flatMap((broker) => {
+      const { connections, consumers, publishing, pendingCalls } = broker.status();
+      const connecting = connections.filter(({ state }) => state === 'connecting');
       return [
+        ...connecting.map(({ name }) => `${name} connects`),
         ...consumers
           .filter(({ inFlight }) => inFlight > 0)
           .map(({ queue, inFlight }) => `${inFlight} unsettled from '${queue}'`),
@@ -85,7 +93,6 @@ export class Probe {
         ...(pendingCalls > 0 ? [`${pendingCalls} calls unanswered`] : []),
       ];
     });
-    return this.retrying.size > 0 ? [...found, `${this.retrying.size} messages between two attempts`] : found;
   }
 
   private hear(event: BrokerEvent): void {

@@ -4,18 +4,20 @@
 import type { InjectionToken, ModuleMetadata, Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { Test, type TestingModule, type TestingModuleBuilder } from '@nestjs/testing';
-import { SILENT, type Broker } from '@warren/amqp';
+import { ConfigError, SILENT, type Broker } from '@warren/amqp';
+import type { EmbeddedBroker } from '@warren/embedded';
 import { handlersOf } from '../discovery/application.js';
 import { RABBIT_OVERRIDE, type RabbitOverride } from '../module-options.js';
 import { Publisher } from '../runtime/publisher.js';
 import { Probe, type DeadLetter, type FailedRun, type Published } from './probe.js';
+import { Settling } from './settling.js';
 import { startTestBroker, type TestBroker } from './test-broker.js';
 
 /** What to test. */
 export interface RabbitTestingOptions extends Pick<ModuleMetadata, 'imports' | 'providers' | 'controllers'> {
   /** The place for `overrideProvider`, `overrideGuard`, `useMocker` and the like. */
   readonly configure?: ((builder: TestingModuleBuilder) => TestingModuleBuilder) | undefined;
-  /** `short`: waits of retries and delays last 10 ms. Default `short`. */
+  /** `short`: waits of retries and delays last 10 ms; `real`: as long as they should, for `advance`. Default `short`. */
   readonly waits?: 'short' | 'real' | undefined;
   /** Whether the application's log lines are printed. Default false. */
   readonly logs?: boolean | undefined;
@@ -23,6 +25,9 @@ export interface RabbitTestingOptions extends Pick<ModuleMetadata, 'imports' | '
 
 const POLL = 10;
 const PATIENCE = 10_000;
+/** How often connections look after themselves, in ms: a test that moves time by a day has this done 144 times. */
+const UPKEEP = 600_000;
+const PATIENCE_FOR_ONE = 200;
 
 /** An application under test. */
 export class RabbitTesting {
@@ -53,10 +58,14 @@ export class RabbitTesting {
           url: broker.url,
           credentials: undefined,
           tls: undefined,
+          ...(broker.clock && given.watchdog === undefined ? { watchdog: UPKEEP } : {}),
           ...(options.logs ? {} : { logger: SILENT }),
         };
       },
-      internals: options.waits === 'real' ? {} : { shortenWait: () => POLL },
+      internals: {
+        ...(broker.clock ? { clock: broker.clock, exact: true, upkeep: UPKEEP } : {}),
+        ...(options.waits === 'real' ? {} : { shortenWait: () => POLL }),
+      },
       onBroker: (_name, made) => probe.watch(made as Broker),
     };
     const { imports, providers, controllers } = options;
@@ -106,6 +115,20 @@ export class RabbitTesting {
     }
   }
 
+  /**
+   * Moves the time of the broker and of the application's connections forward: waits of retries, delays, time-outs of
+   * handlers and calls, expiries. What becomes due by then happens in its order, one moment after the other; before each,
+   * and at the end, it waits until nothing is under way. What takes longer than `patience` ms of real time (200) to end
+   * is taken to wait for time. Timers of the application's own are not moved. @throws ConfigError on RabbitMQ
+   */
+  async advance(
+    by: number | string,
+    { patience = PATIENCE_FOR_ONE }: { readonly patience?: number } = {},
+  ): Promise<void> {
+    const settling = new Settling(() => this.#probe.underWay(), patience);
+    await this.embedded('time').clock.advance(by, { quiet: 1, settle: () => settling.settled() });
+  }
+
   /** Payloads that a handler finished, in order. */
   handled<T extends object>(host: Type<T>, method: keyof T & string): unknown[] {
     return this.idsOf(host, method).flatMap((id) => this.#probe.handled(id));
@@ -130,6 +153,14 @@ export class RabbitTesting {
   stop(): Promise<void> {
     this.stopping ??= this.end();
     return this.stopping;
+  }
+
+  private embedded(what: string): EmbeddedBroker {
+    if (this.#broker.embedded) return this.#broker.embedded;
+    throw new ConfigError(
+      `a test has no hand in the ${what} of RabbitMQ`,
+      'run this one without RABBITMQ_URL',
+    );
   }
 
   /** How events name the method of this very class; another class may have the same name. */

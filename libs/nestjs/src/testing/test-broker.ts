@@ -2,21 +2,24 @@
 // real one, in a virtual host that is made for this test and removed after it.
 
 import { randomBytes } from 'node:crypto';
-import { ConfigError } from '@warren/amqp';
+import { ConfigError, type Clock } from '@warren/amqp';
+import type { EmbeddedBroker, MovableClock } from '@warren/embedded';
 
 /** Where a test connects to. */
 export interface TestBroker {
   readonly url: string;
+  /** The embedded one; undefined on RabbitMQ. */
+  readonly embedded: EmbeddedBroker | undefined;
+  /** What the embedded one goes by, and the application should. */
+  readonly clock: Clock | undefined;
   /** Connections that are still open, if the broker can tell. */
   openConnections(): Promise<number>;
   stop(): Promise<void>;
 }
 
-/** The part of an embedded broker that is needed here. */
 interface Embedded {
-  readonly url: string;
-  inspect(): Promise<{ readonly connections: readonly unknown[] }>;
-  close(): Promise<void>;
+  readonly EmbeddedBroker: typeof EmbeddedBroker;
+  readonly MovableClock: typeof MovableClock;
 }
 
 /** Starts or finds the broker of a test. */
@@ -27,7 +30,7 @@ export function startTestBroker(): Promise<TestBroker> {
 
 async function embedded(): Promise<TestBroker> {
   const name = '@warren/embedded';
-  let library: { EmbeddedBroker: { start(options: { port: number }): Promise<Embedded> } };
+  let library: Embedded;
   try {
     library = (await import(name)) as typeof library;
   } catch (error) {
@@ -37,19 +40,23 @@ async function embedded(): Promise<TestBroker> {
       error,
     );
   }
-  const broker = await library.EmbeddedBroker.start({ port: 0 });
+  const clock = new library.MovableClock();
+  const broker = await library.EmbeddedBroker.start({ port: 0, clock });
   return {
-    url: broker.url,
+    ...{ url: broker.url, embedded: broker, clock },
     openConnections: async () => (await broker.inspect()).connections.length,
     stop: () => broker.close(),
   };
 }
 
+/** What nobody can know or do of a RabbitMQ. */
+const THERE = { embedded: undefined, clock: undefined, openConnections: () => Promise.resolve(0) };
+
 async function onRabbitMQ(given: string): Promise<TestBroker> {
   const url = new URL(given);
   // A virtual host in the URL was chosen for tests by whoever wrote it there.
   if (url.pathname.length > 1 && url.pathname !== '/%2F' && url.pathname !== '/%2f') {
-    return { url: given, openConnections: () => Promise.resolve(0), stop: async () => undefined };
+    return { ...THERE, url: given, stop: async () => undefined };
   }
   const vhost = `warren-test-${randomBytes(6).toString('hex')}`;
   const user = decodeURIComponent(url.username) || 'guest';
@@ -61,8 +68,7 @@ async function onRabbitMQ(given: string): Promise<TestBroker> {
   });
   url.pathname = `/${vhost}`;
   return {
-    url: url.href,
-    openConnections: () => Promise.resolve(0),
+    ...{ ...THERE, url: url.href },
     stop: () => management(new URL(given), 'DELETE', `vhosts/${vhost}`),
   };
 }

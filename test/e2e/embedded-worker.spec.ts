@@ -1,0 +1,54 @@
+// What a test has in its hand of an embedded broker, it has of one in a worker thread too. That runs what is built.
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { EmbeddedBroker, MovableClock } from '@warren/embedded';
+import { connect, type ChannelModel } from 'amqplib';
+import { Child } from '../../scripts/demo/child.mjs';
+import { BUILD, path } from './demo-processes.js';
+
+describe('an embedded broker in a worker', () => {
+  let broker: EmbeddedBroker;
+  let connection: ChannelModel;
+
+  beforeAll(async () => {
+    const build = new Child('the build', [path('scripts/build.mjs'), '--if-needed']);
+    expect((await build.ended).code).toBe(0);
+  }, BUILD);
+  afterEach(async () => {
+    await connection.close().catch(() => undefined);
+    await broker.close();
+  });
+
+  async function open(): Promise<void> {
+    broker = await EmbeddedBroker.start({ worker: true });
+    connection = await connect(broker.url, { noDelay: true });
+    connection.on('error', () => undefined);
+  }
+
+  it('has its time moved, and lets clients of this thread react', async () => {
+    await open();
+    const channel = await connection.createChannel();
+    let rounds = 0;
+    await channel.assertQueue('work');
+    await channel.assertQueue('wait', {
+      messageTtl: 3_600_000,
+      arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'work' },
+    });
+    await channel.consume('work', (message) => {
+      rounds += 1;
+      if (message) channel.ack(message);
+      channel.sendToQueue('wait', Buffer.from('again'));
+    });
+    await broker.clock.pause();
+    channel.sendToQueue('work', Buffer.from('first'));
+    await broker.clock.advance('10h', { quiet: 5 });
+    expect(rounds).toBe(11);
+    expect(await broker.clock.next()).toBe(3_600_000);
+    await broker.clock.resume();
+  });
+
+  it('refuses a clock that it cannot share', async () => {
+    await open();
+    const starting = EmbeddedBroker.start({ worker: true, clock: new MovableClock() });
+    await expect(starting).rejects.toThrow(RangeError);
+  });
+});
