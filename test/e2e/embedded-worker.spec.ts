@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { EmbeddedBroker, MovableClock } from '@warren/embedded';
 import { connect, type ChannelModel } from 'amqplib';
-import { Child } from '../../scripts/demo/child.mjs';
+import { Child } from '../../tools/demo/child.mjs';
 import { BUILD, path } from './demo-processes.js';
 
 describe('an embedded broker in a worker', () => {
@@ -10,7 +10,7 @@ describe('an embedded broker in a worker', () => {
   let connection: ChannelModel;
 
   beforeAll(async () => {
-    const build = new Child('the build', [path('scripts/build.mjs'), '--if-needed']);
+    const build = new Child('the build', [path('tools/build.mjs'), '--if-needed']);
     expect((await build.ended).code).toBe(0);
   }, BUILD);
   afterEach(async () => {
