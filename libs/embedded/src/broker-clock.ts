@@ -83,7 +83,8 @@ export class BrokerClock {
         state = await this.ask({ kind: 'time', do: 'step', until, single });
         if (!state.stepped) return;
         if (state.now !== at) [steps, at] = [0, state.now];
-        if (steps > STUCK) throw new Error('time does not move: something asks again and again for this moment');
+        if (steps > STUCK)
+          throw new Error('time does not move: something asks again and again for this moment');
         await this.settled({ ...state, traffic }, options);
       }
     } finally {
@@ -111,7 +112,8 @@ export class BrokerClock {
     let [traffic, since, turns] = [known, -Infinity, 0];
     for (;;) {
       const state = await this.look();
-      if (state.sending || state.traffic !== traffic) [traffic, since, turns] = [state.traffic, realTime(), 0];
+      if (state.sending || state.traffic !== traffic)
+        [traffic, since, turns] = [state.traffic, realTime(), 0];
       else if (++turns >= TURNS && realTime() - since >= ms) return traffic;
       if (realTime() > end) return traffic;
       await nextTurn();

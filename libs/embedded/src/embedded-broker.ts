@@ -73,7 +73,8 @@ export class EmbeddedBroker {
   static async start(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
     const { host = '127.0.0.1', port = 0, users = { guest: 'guest' }, vhosts = [] } = options;
     const { logger = SILENT, worker = false, clock } = options;
-    if (worker && clock) throw new RangeError('clock cannot be shared with a worker: leave out one of the two');
+    if (worker && clock)
+      throw new RangeError('clock cannot be shared with a worker: leave out one of the two');
     const version = versionOf(options);
     const settings = { host, port, users, vhosts, version, limits: limits(options, version) };
     const running = await (worker
