@@ -107,6 +107,40 @@ onEachBroker('acknowledging', (broker) => {
     expect(await count(broker, 'none')).toBe(0);
   });
 
+  it.each([
+    ['a queue', {}],
+    ['a queue of its own', { broadcast: true }],
+  ])(
+    'none: what arrives at %s faster than it is handled waits at the broker, and all of it runs',
+    async (_, options) => {
+      const COUNT = 3_000;
+      const body = Buffer.alloc(10_000, 1);
+      const wait: (() => void)[] = [];
+      let handled = 0;
+      const rabbit = await warren(broker.url, { maxDecodedBytes: 1024 * 1024 })
+        .subscribe(
+          'flood',
+          () => {
+            handled++;
+            return handled <= 1 ? new Promise<void>((resolve) => wait.push(resolve)) : undefined;
+          },
+          { ack: 'none', concurrency: 1, ...options },
+        )
+        .open();
+      const [{ queue }] = rabbit.broker.status().consumers;
+      const channel = await (await broker.connect()).createConfirmChannel();
+      for (let n = 0; n < COUNT; n++) channel.publish('events', 'flood', body);
+      await channel.waitForConfirms();
+      await logged(rabbit, 'slower than messages come');
+      // Nobody else may look into a queue of its own.
+      if (!('broadcast' in options))
+        await until(() => count(broker, queue), 'messages to wait at the broker');
+      for (const resolve of wait.splice(0)) resolve();
+      await until(() => handled === COUNT, 'all to be handled', 30_000);
+      expect(rabbit.events.all.some(({ kind }) => kind === 'consumer-lost')).toBe(false);
+    },
+  );
+
   it('a second settle does nothing and warns, whoever tries', async () => {
     const rabbit = await warren(broker.url)
       .consume('twice', (delivery) => {

@@ -1,14 +1,45 @@
-// The end of a shutdown's patience: handlers that still run are told to stop, and their messages go back to the queue.
+// A consumer at a shutdown: what is said to the broker, so that nothing loses its order or runs twice; and the end of the
+// patience, when handlers that still run are told to stop and their messages go back to the queue.
 
-import { patience } from '../runtime/clock.js';
+import type { LiveChannel } from '../connection/channel.js';
+import { patience, type Clock } from '../runtime/clock.js';
 import { humanDuration } from '../options/duration.js';
 import { ShuttingDownError } from '../rpc/server/active-calls.js';
 import { named } from '../message/message-label.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
+import { queueTypeOf } from '../topology/specs.js';
 import type { HandlerRoom } from './step.js';
 import type { Unsettled } from './unacked.js';
 
 /** How long streams may take to tell their callers that the application ends, in ms. */
 const FAREWELL = 500;
+
+/** How long the broker may take to say that it has the acks before the channel closes, in ms. */
+const ACKS_PATIENCE = 1_000;
+
+/**
+ * Whether to say first that nothing more is wanted. A quorum queue loses the order of what it was about to deliver then;
+ * and one with a single active consumer would go on with the next one while messages before those still run here.
+ */
+export function mayCancel({ queue, ack }: HandlerPlan): boolean {
+  if (ack === 'none') return true;
+  if (queue.arguments['x-single-active-consumer'] === true) return false;
+  return queue.temporary || ['classic', 'stream'].includes(queueTypeOf(queue) ?? '');
+}
+
+/** A quorum queue may forget the last acks of a channel that closes: waits until it has them. Bounded. */
+export async function acksTaken(
+  channel: LiveChannel,
+  { queue }: HandlerPlan,
+  queueName: string,
+  clock: Clock,
+): Promise<void> {
+  const type = queueTypeOf(queue);
+  if (type === 'classic' || type === 'stream' || queue.temporary) return;
+  await patience(clock, ACKS_PATIENCE, (over) => {
+    return Promise.race([channel.acksTaken(queueName).catch(() => undefined), over]);
+  });
+}
 
 /** Never rejects; settles soon. */
 export async function giveUp(unsettled: Unsettled, queue: string, room: HandlerRoom): Promise<void> {

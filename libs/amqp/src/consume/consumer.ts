@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { patience } from '../runtime/clock.js';
 import { ConnectionLostError, RabbitError } from '../errors/errors.js';
+import { describeError } from '../runtime/logger.js';
 import { onWall } from '../runtime/clock.js';
 import { Delivery } from '../message/delivery.js';
 import { countHeader, HEADER, safeHeaders } from '../message/headers.js';
@@ -21,8 +22,9 @@ import { explain } from '../topology/declare-error.js';
 import { POISON_DELIVERIES } from '../topology/handler-limits.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
-import { queueTypeOf, type BindingSpec } from '../topology/specs.js';
+import type { BindingSpec } from '../topology/specs.js';
 import { Alone } from './suspect-isolation.js';
+import { Backpressure, WAITING_MESSAGES } from './backpressure.js';
 import { Batcher } from './batch.js';
 import {
   cancelReason,
@@ -33,7 +35,7 @@ import {
   timesTakenBack,
 } from './consumer-timeout.js';
 import type { Dispatch } from './dispatch.js';
-import { giveUp } from './abort-at-shutdown.js';
+import { acksTaken, giveUp, mayCancel } from './abort-at-shutdown.js';
 import { Handlers } from './handlers.js';
 import { decodingBudget } from './concurrency-limiter.js';
 import { workOf, type Work } from './keyed-executor.js';
@@ -58,9 +60,6 @@ export interface ConsumerOptions {
   readonly declared: () => boolean;
 }
 
-/** How long the broker may take to say that it has the acks before the channel closes, in ms. */
-const ACKS_PATIENCE = 1_000;
-
 /** How long the ack of a wait may take before what came from it runs all the same, in ms. */
 const MOVE_PATIENCE = 5_000;
 
@@ -77,6 +76,8 @@ export class Consumer implements Watchable {
   private readonly position: StreamPosition;
   private readonly suspects = new Suspects();
   private readonly alone: Alone;
+  /** The broker waits for nothing: what bounds what it pushes. */
+  private readonly flow: Backpressure | undefined;
   /** Copies of suspects on their way, whose originals are not acked yet. */
   private readonly copying = new Set<Promise<void>>();
   /** Nothing comes back of what the broker forgot, of a stream, and of a queue that ends with its process. */
@@ -100,11 +101,11 @@ export class Consumer implements Watchable {
     const budget = decodingBudget(this.room.settings);
     this.work = workOf(this.plan, (list) => this.run(list), budget);
     const { batch } = this.plan;
-    if (batch) {
-      const push = (list: Delivery[]): void => this.work.push(list);
-      this.batcher = new Batcher(batch.size, batch.wait, this.room.clock, push, budget);
-    }
+    const push = (list: Delivery[]): void => this.work.push(list);
+    this.batcher = batch && new Batcher(batch.size, batch.wait, this.room.clock, push, budget);
     this.alone = this.runsAlone();
+    const limits = { messages: WAITING_MESSAGES, bytes: budget.limit };
+    if (this.forgotten) this.flow = new Backpressure(() => this.pause(), limits);
     const { stream } = this.plan.registration.options;
     this.judges = !this.forgotten && stream === undefined && !this.plan.queue.temporary;
     this.lease = new ChannelLease({
@@ -142,7 +143,7 @@ export class Consumer implements Watchable {
     const standby = singleActive === true || queue.arguments['x-single-active-consumer'] === true;
     return {
       queue: this.queueName,
-      life: this.status().ready ? this.lives : undefined,
+      life: this.status().ready && this.tag !== undefined ? this.lives : undefined,
       delivered: this.unsettled.taken,
       free: this.unsettled.size < prefetch,
       mayIdle: standby || priority !== undefined || stream !== undefined,
@@ -173,17 +174,6 @@ export class Consumer implements Watchable {
     return this.plan.ack === 'none';
   }
 
-  /**
-   * Whether to say first that nothing more is wanted. A quorum queue loses the order of what it was about to deliver then;
-   * and one with a single active consumer would go on with the next one while messages before those still run here.
-   */
-  private get mayCancel(): boolean {
-    const { queue } = this.plan;
-    if (this.forgotten) return true;
-    if (queue.arguments['x-single-active-consumer'] === true) return false;
-    return queue.temporary || ['classic', 'stream'].includes(queueTypeOf(queue) ?? '');
-  }
-
   /** No new work; hands back what has not started; waits for the rest until `expired`. Always settles. */
   async drain(expired: Promise<void>): Promise<void> {
     if (this.draining) return;
@@ -202,43 +192,44 @@ export class Consumer implements Watchable {
       for (const delivery of this.alone.stop()) void this.putBack(delivery);
     }
     const channel = this.lease.current;
-    if (channel && this.tag !== undefined && this.mayCancel) {
+    if (channel && this.tag !== undefined && mayCancel(this.plan)) {
       await Promise.race([channel.cancel(this.tag).catch(() => undefined), expired]);
     }
     await Promise.race([Promise.all([this.work.idle(), this.unsettled.none()]), expired]);
     await giveUp(this.unsettled, this.queueName, this.room);
-    if (channel && !this.forgotten) await this.acksTaken(channel);
+    if (channel && !this.forgotten) await acksTaken(channel, this.plan, this.queueName, this.room.clock);
     await this.lease.close();
   }
 
-  /** A quorum queue may forget the last acks of a channel that closes: waits until it has them. Bounded. */
-  private async acksTaken(channel: LiveChannel): Promise<void> {
-    const type = queueTypeOf(this.plan.queue);
-    if (type === 'classic' || type === 'stream' || this.plan.queue.temporary) return;
-    await patience(this.room.clock, ACKS_PATIENCE, (over) => {
-      return Promise.race([channel.acksTaken(this.queueName).catch(() => undefined), over]);
-    });
-  }
-
   private async setUp(channel: LiveChannel): Promise<void> {
-    const { queue, ack, prefetch, consumeArguments } = this.plan;
+    const { queue, prefetch, consumeArguments } = this.plan;
+    const { connection, topology } = this.options;
     // The connection declared everything when it opened; later lives of the channel may have lost their queue.
     if (queue.temporary) {
+      const former = this.queueName;
       this.queueName = `${queue.name}.${randomUUID().slice(0, 8)}`;
-      await declareTemporary(channel.declaring, queue, this.queueName, this.options.topology.bindings);
+      // With a pause in between it would go with its consumer.
+      const autoDelete = !this.forgotten;
+      if (!autoDelete && this.lives > 0) await channel.declaring.deleteQueue(former);
+      await declareTemporary(channel.declaring, queue, this.queueName, topology.bindings, autoDelete);
     } else if (this.lives > 0 || !this.options.declared()) {
-      await declarePermitted(this.options.connection, this.options.topology);
+      await declarePermitted(connection, topology);
     }
     this.lives++;
     const place = this.position.unknown(consumeArguments);
     if (place) {
-      const { connection } = this.options;
       const look = (on: LiveChannel['declaring']): Promise<number | undefined> =>
         placeInStream(on, this.queueName, place, this.room.clock);
       // Without an answer it begins as the broker understands it.
       this.position.begin(await connection.withChannel(look).catch(() => undefined));
     }
     await channel.prefetch(prefetch);
+    await this.flow?.room();
+    await this.consume(channel);
+  }
+
+  private async consume(channel: LiveChannel): Promise<void> {
+    const { queue, ack, consumeArguments } = this.plan;
     try {
       this.tag = await channel.consume(
         this.queueName,
@@ -248,6 +239,20 @@ export class Consumer implements Watchable {
     } catch (error) {
       throw explain(error, { what: 'queue', name: this.queueName, askedBy: queue.askedBy });
     }
+  }
+
+  /** Nothing more until what it comes to is called. */
+  private async pause(): Promise<() => Promise<void>> {
+    const channel = this.lease.current;
+    const { tag, queueName } = this;
+    this.tag = undefined;
+    if (channel && tag !== undefined) await channel.cancel(tag).catch(() => undefined);
+    this.readiness.paused(queueName);
+    return async () => {
+      // A new life of the channel consumes already.
+      if (!channel?.alive || this.draining) return;
+      await this.consume(channel).catch((error: unknown) => this.lease.renew(describeError(error)));
+    };
   }
 
   private onReady(): void {
@@ -299,6 +304,7 @@ export class Consumer implements Watchable {
     const delivery = new Delivery(message, this.queueName, this.outcomes);
     delivery.run.arrivedAt = this.room.clock.monotonic();
     this.unsettled.add(delivery, channel);
+    this.flow?.arrived(message.content.length);
     this.position.pass(delivery);
     const moved = this.room.late.moves.settled(message);
     if (moved) void this.takeWhen(moved, delivery, channel);
@@ -404,7 +410,10 @@ export class Consumer implements Watchable {
         .then((verdicts) => list.forEach((each, index) => this.outcomes.finish(each, verdicts[index])));
     }
     const [delivery] = list;
-    return soon(this.handlers.run(delivery), (verdict) => this.outcomes.finish(delivery, verdict));
+    return soon(this.handlers.run(delivery), (verdict) => {
+      this.outcomes.finish(delivery, verdict);
+      this.flow?.handled(delivery.message.content.length);
+    });
   }
 }
 

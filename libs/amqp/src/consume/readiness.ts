@@ -37,6 +37,7 @@ export class Readiness {
   since: number | undefined;
   lastError: string | undefined;
   private saidAt = -Infinity;
+  private pausedAt = -Infinity;
 
   constructor(private readonly room: ReadinessRoom) {
     this.since = room.clock.monotonic();
@@ -55,6 +56,16 @@ export class Readiness {
     this.lastError = printable(reason);
     logger.warn(`the consumer of '${queue}' was lost (${this.lastError}); restarting it`);
     events.emit({ kind: 'consumer-lost', queue, reason });
+  }
+
+  /** Too much waits for its handlers. */
+  paused(queue: string): void {
+    const { clock, logger } = this.room;
+    if (clock.monotonic() - this.pausedAt < REPEAT_AFTER) return;
+    this.pausedAt = clock.monotonic();
+    logger.warn(
+      `the handlers of '${queue}' (ack: 'none') are slower than messages come: it is not consumed until half of what arrived is handled`,
+    );
   }
 
   /** It could not be brought back. `quiet`: somebody else says so. */

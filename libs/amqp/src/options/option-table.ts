@@ -96,7 +96,7 @@ export const HANDLER_OPTIONS: readonly OptionRow[] = [
   row('prefetch', '1 to 65535', "the connection's", 'unacked messages of this consumer', whole(1, 65535)),
   row('concurrency', 'number', 'the prefetch', 'handlers of this consumer running at once', whole(1, 65535)),
   row('orderBy', "'routingKey', { header }, function", 'none', 'messages with the same key run one after the other, in the order they arrived; those with other keys at the same time', either(oneOf('routingKey'), exactly({ header: text }), isFunction)),
-  row('ack', "'auto', 'manual', 'none'", "'auto'", 'acked when the handler returns; by the handler; or by the broker at delivery (a crash loses it)', oneOf('auto', 'manual', 'none')),
+  row('ack', "'auto', 'manual', 'none'", "'auto'", 'acked when the handler returns; by the handler; or by the broker at delivery (a crash loses it; instead of the prefetch, 10000 messages and maxDecodedBytes bound what waits)', oneOf('auto', 'manual', 'none')),
   row('retry', 'object, false', "the connection's; false for RPC", 'what a thrown error leads to', retry),
   row('deadLetter', 'boolean, { broker }', 'true; false for RPC', 'false: what fails for good is dropped with an error in the log; { broker: false }: it is kept, what the broker drops is not', either(bool, deadLetter)),
   row('timeout', 'duration', 'none', 'maximum run time; then the signal aborts and the run counts as failed', duration),

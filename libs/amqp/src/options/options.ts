@@ -252,7 +252,10 @@ export interface HandlerOptions {
    * that waits for its next attempt is overtaken. Default: no order.
    */
   readonly orderBy?: OrderBy | undefined;
-  /** `auto`: acked when the handler returns. `manual`: the handler settles. `none`: the broker forgets at delivery. Default `auto`. */
+  /**
+   * `auto`: acked when the handler returns. `manual`: the handler settles. `none`: the broker forgets at delivery; when 10000
+   * messages or `maxDecodedBytes` wait for the handler, the queue is not consumed until half is handled. Default `auto`.
+   */
   readonly ack?: 'auto' | 'manual' | 'none' | undefined;
   readonly retry?: RetryOptions | false | undefined;
   /**

@@ -25,14 +25,15 @@ export async function declare(channel: DeclaringChannel, plan: TopologyPlan): Pr
   }
 }
 
-/** Declares a temporary queue under `name`, with the bindings of its plan. It goes with its connection or consumer. */
+/** Declares a temporary queue under `name`, with the bindings of its plan. It goes with its connection, or consumer. */
 export async function declareTemporary(
   channel: DeclaringChannel,
   queue: QueueSpec,
   name: string,
   bindings: readonly BindingSpec[],
+  autoDelete: boolean,
 ): Promise<void> {
-  const options = { durable: false, exclusive: true, autoDelete: true, arguments: queue.arguments };
+  const options = { durable: false, exclusive: true, autoDelete, arguments: queue.arguments };
   await explained(channel.assertQueue(name, options), { what: 'queue', name, askedBy: queue.askedBy });
   for (const binding of bindings) await bind(channel, binding, name);
 }

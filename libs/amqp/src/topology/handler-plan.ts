@@ -158,7 +158,7 @@ function checkCombinations({ kind, options, handle }: HandlerRegistration, name:
   if (options.batch && options.orderBy)
     refuse('a batch runs as one, whatever the keys', 'leave orderBy out, or batch');
   if (options.orderBy && options.ack === 'none')
-    refuse('orderBy needs acks: without them nothing bounds what waits', "leave ack: 'none' out");
+    refuse('orderBy needs acks: a crash would lose what waits for its turn', "leave ack: 'none' out");
   if (options.ack === 'manual' && kind === 'rpc')
     refuse('the answer settles a request', "leave ack: 'manual' out");
   if (options.stream && options.ack === 'none')
