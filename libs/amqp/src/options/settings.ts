@@ -65,7 +65,13 @@ export interface Settings {
 }
 
 /** What strangers may make this process unfold and parse: more takes long, or much memory. */
-export const DECODE_LIMITS = { maxUnfoldedBytes: 4 * 1024 * 1024, maxJsonContainers: 100_000 };
+export const DECODE_LIMITS = {
+  maxUnfoldedBytes: 4 * 1024 * 1024,
+  maxDecodedBytes: 128 * 1024 * 1024,
+  maxJsonContainers: 100_000,
+};
+
+type DecodeLimits = Pick<Settings, keyof typeof DECODE_LIMITS>;
 
 /**
  * Options with every default filled in.
@@ -116,12 +122,19 @@ export function settings(options: BrokerOptions = {}): Settings {
     reconnect: reconnectWaits(options.reconnect),
     watchdog: ms(options.watchdog, 10_000, 'watchdog'),
     maxMessageBytes: options.maxMessageBytes ?? 16 * 1024 * 1024,
-    maxUnfoldedBytes: options.maxUnfoldedBytes ?? DECODE_LIMITS.maxUnfoldedBytes,
-    maxDecodedBytes: options.maxDecodedBytes ?? 128 * 1024 * 1024,
-    maxJsonContainers: options.maxJsonContainers ?? DECODE_LIMITS.maxJsonContainers,
+    ...decodeLimits(options),
     consumerTimeout: ms(options.consumerTimeout, 30 * 60_000, 'consumerTimeout'),
   };
   return hiding(complete, ['url', 'credentials', 'tls']);
+}
+
+function decodeLimits(given: BrokerOptions): DecodeLimits {
+  const { maxUnfoldedBytes, maxDecodedBytes, maxJsonContainers } = given;
+  return {
+    maxUnfoldedBytes: maxUnfoldedBytes ?? DECODE_LIMITS.maxUnfoldedBytes,
+    maxDecodedBytes: maxDecodedBytes ?? DECODE_LIMITS.maxDecodedBytes,
+    maxJsonContainers: maxJsonContainers ?? DECODE_LIMITS.maxJsonContainers,
+  };
 }
 
 function reconnectWaits(given: BrokerOptions['reconnect'] = {}): Settings['reconnect'] {
