@@ -67,7 +67,7 @@ function read(path) {
 }
 
 export default {
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   projects: [
     project('unit', ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/types/**/*.spec.ts']),
     project('architecture', ['test/architecture/**/*.spec.ts']),

@@ -2,33 +2,12 @@
 // consumers, priorities, temporary queues, streams.
 
 import { expect, it } from '@jest/globals';
-import type { Delivery, HandlerOptions } from '@warren/amqp';
+import type { HandlerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { eventOf, taken, warren } from '../support/warren.js';
+import { eventOf, warren } from '../support/warren.js';
 
 onEachBroker('kinds of queues', (broker) => {
-  it('a message that ended its channel five times is dead-lettered before the handler runs a sixth time', async () => {
-    const runs = new Collector<Delivery>();
-    // Its handlers never end, and closing waits for them.
-    const rabbit = await warren(broker.url, { shutdown: 50 })
-      .consume('poison', (delivery) => (runs.push(delivery), new Promise(() => undefined)), {
-        queueType: 'quorum',
-      })
-      .open();
-    await rabbit.broker.send('poison', 1);
-    for (let killed = 0; killed < 5; killed++) {
-      await runs.one();
-      await broker.closeConnections();
-    }
-    const dead = await taken(broker, 'poison.dead');
-    expect(dead.properties.headers).toMatchObject({
-      'x-warren-reason': 'poison',
-      'x-warren-handler': 'poison',
-    });
-    expect(runs.size).toBe(5);
-  });
-
   it('of two single active consumers one gets everything, and the other takes over when it goes', async () => {
     const options: HandlerOptions = { singleActive: true };
     const [first, second] = [new Collector<unknown>(), new Collector<unknown>()];

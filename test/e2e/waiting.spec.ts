@@ -144,17 +144,23 @@ onEachBroker('a message that waits', (broker) => {
       };
       const retry = { attempts: 2, delays: 30, jitter: false };
       const rabbit = await warren(broker.url).consume(queue, handle, { retry }).open();
-      await rabbit.broker.send(queue, 'first');
-      await attempts.take(2);
-      await remove(await channelOf(broker));
-      // The exchange is asked for again once a minute; a new life asks at once.
-      if (what.includes('exchange')) await broker.closeConnections();
-      // From another connection: a publish to an exchange that is gone puts those beside it in doubt.
-      await warren(broker.url).broker.send(queue, 'second');
-      expect(await attempts.take(2)).toEqual([
-        ['second', 1],
-        ['second', 2],
-      ]);
+      const other = warren(broker.url).broker;
+      const channel = await channelOf(broker);
+      // RabbitMQ 3.10 forgets the old queue's consumer only if no ack of it is under way: now and then.
+      for (let round = 1; round <= 8; round++) {
+        await rabbit.broker.send(queue, `first ${round}`);
+        await attempts.take(2);
+        await remove(channel);
+        // The exchange is asked for again once a minute; a new life asks at once.
+        if (what.includes('exchange')) await broker.closeConnections();
+        // From another connection: a publish to an exchange that is gone puts those beside it in doubt.
+        await other.send(queue, `second ${round}`);
+        expect(await attempts.take(2)).toEqual([
+          [`second ${round}`, 1],
+          [`second ${round}`, 2],
+        ]);
+        if (what.includes('exchange')) break;
+      }
     });
   });
 

@@ -3,7 +3,7 @@
 import type { EventEmitter } from 'node:events';
 
 /** How long a test waits for what must happen, in milliseconds. Generous: two busy cores run everything. */
-export const PATIENCE = 10_000;
+export const PATIENCE = 30_000;
 
 const POLL = 10;
 

@@ -69,7 +69,7 @@ export class Outbound {
       callsExchange(name) ?? options.describe(name);
     this.destinations = new Destinations({
       ...{ ...options, describe, service: options.settings.service, refusals: forbidden },
-      onWait: (step, back) => this.mover.hold({ step, back }),
+      onWait: (step, back, anew) => this.mover.hold({ step, back }, anew),
     });
     const { sender, destinations } = this;
     this.mover = new RetryMover({ ...options, destinations });

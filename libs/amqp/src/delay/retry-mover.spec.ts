@@ -10,17 +10,20 @@ import { RetryMover } from './retry-mover.js';
 
 function moving(consumerTimeout: number) {
   const consumers: ((message: ReceivedMessage) => void)[] = [];
+  const closes = { count: 0 };
   const clock = {
     ...{ wall: () => 0, monotonic: () => 0 },
     after: () => () => undefined,
   };
   const openChannel = (): Promise<LiveChannel> => {
+    let tellClosed: () => void = () => undefined;
+    const closed = new Promise<void>((resolve) => (tellClosed = resolve));
     const channel = {
-      ...{
-        alive: true,
-        closed: new Promise(() => undefined),
-        close: () => Promise.resolve(),
-        end: () => undefined,
+      ...{ alive: true, closed, end: () => undefined },
+      close: () => {
+        closes.count++;
+        tellClosed();
+        return closed;
       },
       declaring: { checkQueue: () => Promise.resolve({ messageCount: 0 }) },
       ...{ prefetch: () => Promise.resolve(), listen: () => undefined },
@@ -34,7 +37,7 @@ function moving(consumerTimeout: number) {
     ...{ connection, clock, destinations: {} as never, late: {} as never },
     settings: settings({ service: 's', logger: SILENT, consumerTimeout }),
   });
-  return { mover, consumers };
+  return { mover, consumers, closes };
 }
 
 describe('what moves retries on', () => {
@@ -42,6 +45,21 @@ describe('what moves retries on', () => {
     const { mover } = moving(0);
     for (let step = 1; step <= 300; step++) mover.hold({ step, back: { kind: 'retry' } });
     expect(mover.status().queues).toHaveLength(200);
+  });
+
+  it('gives up its channel when a queue was gone and is declared again, to consume the new one', async () => {
+    const { mover, consumers, closes } = moving(0);
+    const wait = { step: 10, back: { kind: 'retry' } } as const;
+    // A channel counts as ready some turns after its consume-ok.
+    const turns = async (): Promise<void> => {
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    mover.hold(wait);
+    await turns();
+    mover.hold(wait);
+    expect([consumers.length, closes.count]).toEqual([1, 0]);
+    mover.hold(wait, true);
+    expect([closes.count, mover.status().queues]).toEqual([1, ['s.retry.10']]);
   });
 
   it.each([

@@ -105,10 +105,15 @@ export class RetryMover {
     return { messages, nextDue, queues: [...this.holders.keys()] };
   }
 
-  /** Moves on what waits there, from now on. The queue has just been declared. */
-  hold({ step, back }: Wait): void {
+  /**
+   * Moves on what waits there, from now on. The queue has just been declared, `anew` when it was gone before: RabbitMQ
+   * 3.10 may tell nobody that a queue is gone to which an ack is under way, take its consumer for one of the new queue,
+   * and keep to itself what it counts as handed to that one.
+   */
+  hold({ step, back }: Wait, anew = false): void {
     const { settings, clock, connection } = this.options;
     const name = waitName(settings.service, step, back);
+    if (anew) this.holders.get(name)?.holder.renew();
     if (this.closed || back.kind === 'broadcast' || this.holders.has(name)) return;
     if (this.holders.size >= HOLDERS_MOST) return;
     const consuming = { ...{ connection, clock, logger: settings.logger, reconnect: settings.reconnect } };

@@ -27,8 +27,8 @@ export interface DestinationsOptions {
   readonly service: string;
   /** See GRACE, which is the default. */
   readonly grace?: number;
-  /** A wait queue is there. */
-  readonly onWait: (step: number, back: WayBack) => void;
+  /** A wait queue is there; `anew` when it had been there before and was gone. */
+  readonly onWait: (step: number, back: WayBack, anew: boolean) => void;
   readonly refusals: Refusals;
 }
 
@@ -54,6 +54,8 @@ export class Destinations {
   /** Wait queues, and queues that are bound for their retries: when they were declared. */
   private readonly fresh = new Map<string, number>();
   private readonly bound = new Map<string, number>();
+  /** Wait queues that were found missing and not declared again yet. */
+  private readonly missing = new Set<string>();
   private looking: Promise<void> = Promise.resolve();
   private readonly underWay = new Map<string, Promise<void>>();
 
@@ -120,7 +122,7 @@ export class Destinations {
       const now = clock.monotonic();
       await declarePermitted(connection, waitTopology(service, step, back, grace));
       if (life === this.life) this.fresh.set(name, now);
-      onWait(step, back);
+      onWait(step, back, this.missing.delete(name));
     });
     return name;
   }
@@ -133,7 +135,8 @@ export class Destinations {
 
   /** A wait queue did not take a message: it is gone. */
   forgetWait(step: number, back: WayBack): void {
-    this.fresh.delete(waitName(this.options.service, step, back));
+    const name = waitName(this.options.service, step, back);
+    if (this.fresh.delete(name)) this.missing.add(name);
   }
 
   /** Declares the queue for what finds its own no more. */
