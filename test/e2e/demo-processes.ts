@@ -16,7 +16,7 @@ export const path = (...parts: readonly string[]): string => join(root, ...parts
 /** Registers what every file about the applications needs. */
 export function withApplications(): void {
   // Each process takes half a second on a quiet machine, and many times that on a busy one.
-  jest.setTimeout(90_000);
+  jest.setTimeout(240_000);
   beforeAll(async () => {
     const build = new Child('the build', [path('tools/build.mjs'), '--if-needed']);
     const { code } = await build.ended;

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { clearTimeout, setTimeout } from 'node:timers';
 
 /** How long anything may take, in milliseconds: generous, because it only counts when something is wrong. */
-export const PATIENCE = 30_000;
+export const PATIENCE = 120_000;
 
 const running = new Set();
 

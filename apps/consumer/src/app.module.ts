@@ -17,7 +17,7 @@ export class AppModule {
           url: commandLine.url,
           service: commandLine.service,
           // Somebody sits in front of this terminal. A service would rather go on trying (the default is 30 s).
-          startupTimeout: '3s',
+          startupTimeout: '10s',
           shutdown: commandLine.shutdown,
         }),
       ],

@@ -17,7 +17,7 @@ export class AppModule {
           service: 'producer',
           consumers: false,
           // Somebody sits in front of this terminal. A service would rather go on trying (the default is 30 s).
-          startupTimeout: '3s',
+          startupTimeout: '10s',
           shutdown: commandLine.shutdown,
         }),
         RabbitModule.forFeature(topology(commandLine.pattern, commandLine.name)),
