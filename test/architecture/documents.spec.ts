@@ -24,7 +24,7 @@ function sameRule(inCode: readonly string[], onPage: readonly string[], page: st
   ];
 }
 
-/** Names of the steps, in their order: the elements of the list that order.ts exports. */
+/** Names of the steps, in their order: the elements of the list in pipeline-steps.ts. */
 function stepsOf(source: Source): string[] {
   const lists = nodes(source).filter(ts.isArrayLiteralExpression);
   return lists.flatMap((list) => list.elements.map((step) => step.getText()));
@@ -60,7 +60,7 @@ describe('documents', () => {
 
   it('steps in another order, or one too few, are found', () => {
     const steps = stepsOf(
-      sample('order.ts', `export const order: readonly Step[] = [observe, retry, decode];`),
+      sample('pipeline-steps.ts', `export const order: readonly Step[] = [observe, retry, decode];`),
     );
     expect(orderRule(steps, 'A: `observe` → retry →\n**decode** → the handler')).toEqual([]);
     expect(orderRule(steps, 'observe → decode → retry → the handler')).toHaveLength(1);

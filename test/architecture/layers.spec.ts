@@ -34,8 +34,7 @@ const libraries: Readonly<Record<string, Layers>> = {
       broker: 7,
       index: 8,
     },
-    // consume -> rpc: the pipeline still names the step of calls and what belongs to it.
-    friends: [...pairs(['message', 'options', 'errors', 'events', 'runtime']), 'consume -> rpc'],
+    friends: pairs(['message', 'options', 'errors', 'events', 'runtime']),
   },
   nestjs: {
     heights: {

@@ -1,5 +1,4 @@
-// Files are named after things of AMQP and Nest, and say at their top why they exist. Names that fit everything
-// say nothing.
+// Files are named after concepts of AMQP and Nest, and say what they are for. Names that fit everything say nothing.
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
 import { type Source, files, sample, shippedSources, sources } from './sources.js';
@@ -13,19 +12,32 @@ function nameRule(paths: readonly string[]): string[] {
   });
 }
 
+/** A file opens with a comment, or the class that it is about has a doc comment of a sentence or more. */
 function openingRule(all: readonly Source[]): string[] {
-  return all.flatMap(({ path, text }) => {
-    const comments = ts.getLeadingCommentRanges(text, 0) ?? [];
-    return comments.length > 0 ? [] : [`${path} does not open with a comment on why it exists`];
+  return all.flatMap((source) => {
+    const opens = (ts.getLeadingCommentRanges(source.text, 0) ?? []).length > 0;
+    const described = source.ast.statements.some(
+      (node) => ts.isClassDeclaration(node) && docOf(node).length >= SENTENCE,
+    );
+    return opens || described ? [] : [`${source.path} does not say what it is for`];
   });
 }
+
+/** Shorter comments name a thing and do not describe it. */
+const SENTENCE = 60;
+
+const docOf = (node: ts.Node): string =>
+  ts
+    .getJSDocCommentsAndTags(node)
+    .map((each) => ts.getTextOfJSDocComment(each.comment) ?? '')
+    .join(' ');
 
 describe('words', () => {
   it('no file has a name that says nothing', () => {
     expect(nameRule(files().filter((path) => /^(libs|apps|test|tools|bench)\//.test(path)))).toEqual([]);
   });
 
-  it('every file opens with a comment on why it exists', () => {
+  it('every file says what it is for, at its top or on its class', () => {
     const support = sources((path) => path.startsWith('test/') && !path.endsWith('.spec.ts'));
     expect(openingRule([...shippedSources(), ...support])).toEqual([]);
   });
@@ -37,8 +49,12 @@ describe('words', () => {
     },
   );
 
-  it('a file without an opening comment is found, a shebang is none', () => {
+  it('a file that does not say what it is for is found, a shebang does not', () => {
     expect(openingRule([sample('a.ts', 'let a = 1; // why')])).toHaveLength(1);
+    expect(openingRule([sample('a.ts', "import 'b';\n/** Runs. */\nclass A {}")])).toHaveLength(1);
+    expect(openingRule([sample('a.ts', `import 'b';\n/** ${'word '.repeat(20)} */\nclass A {}`)])).toEqual(
+      [],
+    );
     expect(openingRule([sample('a.ts', '#!/usr/bin/env node\nlet a;')])).toHaveLength(1);
     expect(openingRule([sample('a.ts', '#!/usr/bin/env node\n// Because.\nlet a;')])).toEqual([]);
   });

@@ -45,7 +45,7 @@ export default [
   },
   {
     id: 'outcomes-settle-before-answer',
-    file: 'libs/amqp/src/consume/outcomes.ts',
+    file: 'libs/amqp/src/consume/settlement.ts',
     from: 'if (answer) answer.after(() => this.carryOut(delivery, verdict));',
     to: 'if (answer) this.carryOut(delivery, verdict);',
     promise: 'a request is settled when its answer has arrived',
@@ -53,7 +53,7 @@ export default [
   },
   {
     id: 'outcomes-late-not-counted',
-    file: 'libs/amqp/src/consume/outcomes.ts',
+    file: 'libs/amqp/src/consume/settlement.ts',
     from: 'if (!onTime) counters.settledTooLate++;',
     to: '',
     promise: 'counters.settledTooLate counts what was settled when its channel was gone',
@@ -61,7 +61,7 @@ export default [
   },
   {
     id: 'outcomes-settled-twice',
-    file: 'libs/amqp/src/consume/outcomes.ts',
+    file: 'libs/amqp/src/consume/settlement.ts',
     from: `if (verdict.kind === 'open' || !delivery.claim(verdict.kind)) return;`,
     to: `if (verdict.kind === 'open') return;`,
     promise: 'a delivery is settled at most once',
@@ -174,7 +174,7 @@ export default [
   },
   {
     id: 'in-flight-one-too-many',
-    file: 'libs/amqp/src/consume/concurrency-limiter.ts',
+    file: 'libs/amqp/src/consume/executor.ts',
     from: 'this.running < this.limit',
     to: 'this.running <= this.limit',
     promise: 'concurrency: so many handlers run at once',
@@ -182,27 +182,27 @@ export default [
   },
   {
     id: 'lanes-key-leak',
-    file: 'libs/amqp/src/consume/keyed-executor.ts',
+    file: 'libs/amqp/src/consume/executor.ts',
     from: 'this.lanes.delete(key);',
     to: '',
     promise: 'every map has a bound: keys of orderBy',
-    tests: ['consume/keyed-executor.spec'],
+    tests: ['consume/executor.spec'],
   },
   {
     id: 'lanes-unordered-return',
-    file: 'libs/amqp/src/consume/keyed-executor.ts',
+    file: 'libs/amqp/src/consume/executor.ts',
     from: 'waiting.sort((one, other) => one.delivery.message.deliveryTag - other.delivery.message.deliveryTag);',
     to: '',
     promise: 'what a shutdown gives back goes back in its order',
-    tests: ['consume/keyed-executor.spec'],
+    tests: ['consume/executor.spec'],
   },
   {
     id: 'lanes-stuck-after-loss',
-    file: 'libs/amqp/src/consume/keyed-executor.ts',
+    file: 'libs/amqp/src/consume/executor.ts',
     from: 'for (const { key } of left) this.passOn(key);',
     to: 'void left;',
     promise: 'after a loss a key goes on with what came after it',
-    tests: ['consume/keyed-executor.spec'],
+    tests: ['consume/executor.spec'],
   },
   {
     id: 'suspects-first-delivery-believed',
@@ -246,7 +246,7 @@ export default [
   },
   {
     id: 'alone-beside-others',
-    file: 'libs/amqp/src/consume/suspect-isolation.ts',
+    file: 'libs/amqp/src/consume/suspects.ts',
     from: '    this.room.hold();\n',
     to: '',
     promise: 'a suspect runs alone',
@@ -254,7 +254,7 @@ export default [
   },
   {
     id: 'alone-for-ever',
-    file: 'libs/amqp/src/consume/suspect-isolation.ts',
+    file: 'libs/amqp/src/consume/suspects.ts',
     from: '(cancel = this.room.clock.after(LONGEST, resolve))',
     to: 'void resolve',
     promise: 'others wait 30 s at most for a suspect',
@@ -262,7 +262,7 @@ export default [
   },
   {
     id: 'alone-nobody-after-it',
-    file: 'libs/amqp/src/consume/suspect-isolation.ts',
+    file: 'libs/amqp/src/consume/suspects.ts',
     from: '    this.room.release();\n',
     to: '',
     promise: 'when a suspect is done the others go on',
@@ -270,7 +270,7 @@ export default [
   },
   {
     id: 'unsettled-removeall-silent',
-    file: 'libs/amqp/src/consume/unacked.ts',
+    file: 'libs/amqp/src/consume/settlement.ts',
     from: `this.adrift.add(delivery);
     }
     this.tell();`,
@@ -281,7 +281,7 @@ export default [
   },
   {
     id: 'unsettled-place-not-updated',
-    file: 'libs/amqp/src/consume/unacked.ts',
+    file: 'libs/amqp/src/consume/settlement.ts',
     from: '    last.run.place = place;\n',
     to: '',
     promise: 'a delivery is settled on the channel it came on',
@@ -289,7 +289,7 @@ export default [
   },
   {
     id: 'unsettled-runs-twice',
-    file: 'libs/amqp/src/consume/unacked.ts',
+    file: 'libs/amqp/src/consume/settlement.ts',
     from: 'if (keepRuns && delivery.run.beganAt > 0 && !this.noAck) this.adrift.add(delivery);',
     to: '',
     promise: 'what still runs here does not run a second time when it is delivered again',
@@ -297,7 +297,7 @@ export default [
   },
   {
     id: 'unsettled-foreign-run',
-    file: 'libs/amqp/src/consume/unacked.ts',
+    file: 'libs/amqp/src/consume/settlement.ts',
     from: '    one.content.equals(other.content)\n',
     to: '    one.content.length >= 0\n',
     promise: 'only the same message is settled by a run that goes on',
@@ -377,7 +377,7 @@ export default [
   },
   {
     id: 'inflight-budget-ignored',
-    file: 'libs/amqp/src/consume/concurrency-limiter.ts',
+    file: 'libs/amqp/src/consume/executor.ts',
     from: 'return this.running === 0 || this.weight + weight <= budget.limit ? weight : undefined;',
     to: 'return weight;',
     promise: 'what handlers work on at the same time comes to maxDecodedBytes at most',

@@ -42,7 +42,7 @@ export default [
   },
   {
     id: 'answering-not-stopped',
-    file: 'libs/amqp/src/rpc/server/active-call.ts',
+    file: 'libs/amqp/src/rpc/server/active-calls.ts',
     from: 'room.deadlines.addAt(deadline, this);',
     to: '',
     promise: "a handler is told to stop when its caller's time is over",
@@ -50,7 +50,7 @@ export default [
   },
   {
     id: 'answering-deadline-leak',
-    file: 'libs/amqp/src/rpc/server/active-call.ts',
+    file: 'libs/amqp/src/rpc/server/active-calls.ts',
     from: 'if (this.deadline !== undefined) room.deadlines.clear(this);',
     to: '',
     promise: 'a call that is answered leaves no deadline behind',
@@ -58,7 +58,7 @@ export default [
   },
   {
     id: 'answering-call-leak',
-    file: 'libs/amqp/src/rpc/server/active-call.ts',
+    file: 'libs/amqp/src/rpc/server/active-calls.ts',
     from: 'room.calls.end(this);',
     to: '',
     promise: 'a call that is answered is forgotten',
@@ -130,7 +130,7 @@ export default [
   },
   {
     id: 'audit-store-ttl-ignored',
-    file: 'libs/amqp/src/rpc/server/reply-store.ts',
+    file: 'libs/amqp/src/rpc/server/idempotency.ts',
     from: 'if (found && found.until > this.clock.monotonic()) return found.reply;',
     to: 'if (found) return found.reply;',
     promise: 'a reply is kept for idempotent.ttl',
@@ -138,7 +138,7 @@ export default [
   },
   {
     id: 'audit-store-unbounded',
-    file: 'libs/amqp/src/rpc/server/reply-store.ts',
+    file: 'libs/amqp/src/rpc/server/idempotency.ts',
     from: 'if (this.kept.size <= this.limit.replies && this.bytes <= this.limit.bytes) break;',
     to: 'if (this.bytes > -1) break;',
     promise: '10 000 replies and 16 MiB are kept at most',

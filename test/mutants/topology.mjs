@@ -204,7 +204,7 @@ export default [
   },
   {
     id: 'dead-queue-limited',
-    file: 'libs/amqp/src/topology/dead-letter-queue.ts',
+    file: 'libs/amqp/src/topology/retry-topology.ts',
     from: `{ 'x-queue-type': 'quorum', 'x-delivery-limit': UNLIMITED }`,
     to: `{ 'x-queue-type': 'quorum' }`,
     promise: 'looking at dead letters never costs one: their queue has no delivery limit',
@@ -212,7 +212,7 @@ export default [
   },
   {
     id: 'dead-queue-at-most-once',
-    file: 'libs/amqp/src/topology/dead-letter-queue.ts',
+    file: 'libs/amqp/src/topology/retry-topology.ts',
     from: `return { ...to, 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' };`,
     to: `return to;`,
     promise: 'a quorum queue without a length dead-letters at least once',
@@ -220,7 +220,7 @@ export default [
   },
   {
     id: 'dead-queue-own-overruled',
-    file: 'libs/amqp/src/topology/dead-letter-queue.ts',
+    file: 'libs/amqp/src/topology/retry-topology.ts',
     from: `if (own || queue.temporary || queue.declare !== 'create') return queue;`,
     to: `if (queue.temporary || queue.declare !== 'create') return queue;`,
     promise: 'a dead-letter exchange that the user gave stays as it is',
@@ -244,7 +244,7 @@ export default [
   },
   {
     id: 'redeclare-first-refusal-ends',
-    file: 'libs/amqp/src/topology/redeclare.ts',
+    file: 'libs/amqp/src/topology/reconciler.ts',
     from: 'if (error) refused.push(error);',
     to: 'if (error) return [error];',
     promise: 'what was made otherwise meanwhile hurts no other consumer',

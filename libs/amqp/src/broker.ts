@@ -2,12 +2,10 @@
 // broker, starts the consumers, and ends everything in the right order.
 
 import { CodecRegistry } from './message/codecs/registry.js';
-import { begin } from './lifecycle.js';
+import { begin, consumersOf } from './lifecycle.js';
 import { Blueprint } from './topology/topology-builder.js';
 import { Connections } from './connection/connection-pool.js';
-import { backlogOf, brokerStatus } from './read-status.js';
-import type { BrokerStatus } from './status.js';
-import { consumersOf } from './start-consumers.js';
+import { backlogOf, brokerStatus, type BrokerStatus } from './status.js';
 import type { Consumers } from './consume/consumers.js';
 import { SharedTime, systemClock, type Clock } from './runtime/clock.js';
 import { counters } from './events/counters.js';

@@ -7,7 +7,7 @@ export { bytes } from './message/codecs/bytes.js';
 export { json } from './message/codecs/json.js';
 export { nest, nestPattern } from './message/codecs/nest.js';
 export { text } from './message/codecs/text.js';
-export { CallerLeftError } from './rpc/server/active-calls.js';
+export { CallerLeftError } from './errors/rpc-errors.js';
 export {
   DeadLetters,
   type DeadLettersOptions,

@@ -1,5 +1,3 @@
-// Everything that leaves: publisher, sender and requester on one connection, and how they end together.
-
 import type { Clock } from './runtime/clock.js';
 import type { CodecLookup } from './message/codecs/codec.js';
 import type { Counters } from './events/counters.js';
@@ -9,13 +7,13 @@ import type { Connection } from './connection/connection.js';
 import type { LateRetries } from './events/late-retries.js';
 import type { Events } from './events/emitter.js';
 import { possibleWaits } from './options/retry-policy.js';
-import { callsExchange } from './topology/call-exchanges.js';
+import { callsExchange } from './topology/rpc-plan.js';
 import type { HandlerPlan } from './topology/handler-plan.js';
 import type { ExchangeSpec } from './topology/specs.js';
 import type { Server } from './message/direct-reply.js';
 import { AnswerLanes } from './rpc/server/reply-connections.js';
 import { Destinations, type WantedTopology } from './publish/exchange-cache.js';
-import { waitName, waitStep } from './topology/wait-queues.js';
+import { waitName, waitStep } from './topology/retry-topology.js';
 import { Publisher } from './publish/publisher.js';
 import { RetryMover, type Wait } from './delay/retry-mover.js';
 import { Requester } from './rpc/client/requester.js';
@@ -47,7 +45,7 @@ export interface OutboundOptions {
   readonly late: LateRetries;
 }
 
-/** See the top of the file. */
+/** Everything that leaves: publisher, sender and requester on one connection, and how they end together. */
 export class Outbound {
   readonly sender: Sender;
   readonly publisher: Publisher;

@@ -1,12 +1,13 @@
-// Acks of one channel, collected during a turn of the event loop. The finished ones from the oldest on leave as one
-// frame for all of them, those behind a handler that still runs each as their own.
-
 type Mark = 'open' | 'done' | 'gone';
 
 /** How many marks are kept behind a delivery that stays open. */
 const MOST = 10_000;
 
-/** See the top of the file. Bounded: MOST marks, and the open deliveries before them, which are at most the prefetch. */
+/**
+ * Acks of one channel, collected during a turn of the event loop. The finished ones from the oldest on leave
+ * as one frame for all of them, those behind a handler that still runs each as their own. Bounded: MOST
+ * marks, and the open deliveries before them, which are at most the prefetch.
+ */
 export class Acks {
   private marks: Mark[] = [];
   /** The delivery tag of the first mark. */

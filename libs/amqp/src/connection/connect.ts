@@ -4,7 +4,7 @@
 import { connect, type ChannelModel } from 'amqplib';
 import type { Clock } from '../runtime/clock.js';
 import type { Endpoint } from './endpoints.js';
-import { openRefusal } from './open-refusal.js';
+import { openRefusal } from './connect-error.js';
 import { readAnyHeaders } from './fast-path/unreadable-headers.js';
 
 /** What an attempt needs to know. */

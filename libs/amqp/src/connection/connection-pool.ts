@@ -1,8 +1,3 @@
-// The connections of a broker object: one that publishes and calls, one that consumes when there are handlers, and one
-// for answers when there are handlers that answer. An answer goes where its request says, and RabbitMQ before 4.3 closes
-// the connection for some addresses that look right; publishes, consumers and answers to others must not suffer for that,
-// so there it has a fourth one, for first answers, from the first such answer on.
-
 import { Attempts } from './connect-attempts.js';
 import { Connection, type ConnectionEvent, type ConnectionState } from './connection.js';
 import { connectionReports } from './connection-log.js';
@@ -51,7 +46,13 @@ interface Past {
   opened: boolean;
 }
 
-/** See the top of the file. */
+/**
+ * The connections of a broker object: one that publishes and calls, one that consumes when there are
+ * handlers, and one for answers when there are handlers that answer. An answer goes where its request says,
+ * and RabbitMQ before 4.3 closes the connection for some addresses that look right; publishes, consumers and
+ * answers to others must not suffer for that, so there it has a fourth one, for first answers, from the
+ * first such answer on.
+ */
 export class Connections {
   readonly publish: Connection;
   consume: Connection | undefined;

@@ -4,12 +4,12 @@
 import type { LiveChannel } from '../connection/channel.js';
 import { patience, type Clock } from '../runtime/clock.js';
 import { humanDuration } from '../options/duration.js';
-import { ShuttingDownError } from '../rpc/server/active-calls.js';
-import { named } from '../message/message-label.js';
+import { ShuttingDownError } from '../errors/rpc-errors.js';
+import { named } from '../message/delivery.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { queueTypeOf } from '../topology/specs.js';
-import type { HandlerRoom } from './step.js';
-import type { Unsettled } from './unacked.js';
+import type { HandlerContext } from './step.js';
+import type { Unsettled } from './settlement.js';
 
 /** How long streams may take to tell their callers that the application ends, in ms. */
 const FAREWELL = 500;
@@ -42,7 +42,7 @@ export async function acksTaken(
 }
 
 /** Never rejects; settles soon. */
-export async function giveUp(unsettled: Unsettled, queue: string, room: HandlerRoom): Promise<void> {
+export async function giveUp(unsettled: Unsettled, queue: string, room: HandlerContext): Promise<void> {
   const { clock, logger, settings } = room;
   let streams = false;
   for (const delivery of unsettled.deliveries()) {

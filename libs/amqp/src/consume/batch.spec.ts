@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Clock } from '../runtime/clock.js';
 import type { Delivery } from '../message/delivery.js';
 import { Batcher } from './batch.js';
-import type { Budget } from './concurrency-limiter.js';
+import type { Budget } from './executor.js';
 
 function batching(size: number, wait: number, budget?: Budget<Delivery>) {
   const timers = new Set<{ readonly ms: number; readonly call: () => void }>();

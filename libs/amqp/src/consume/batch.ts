@@ -5,9 +5,9 @@ import { afterFailure } from '../options/retry-policy.js';
 import { ACK, OPEN, type Verdict } from '../message/verdict.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Delivery } from '../message/delivery.js';
-import type { HandlerRoom } from './step.js';
+import type { HandlerContext } from './step.js';
 import { assertDone } from './pipeline.js';
-import type { Budget } from './concurrency-limiter.js';
+import type { Budget } from './executor.js';
 import { decodePayload } from './steps/decode.js';
 import { report } from './steps/observe.js';
 import { unfit } from './steps/retry.js';
@@ -54,7 +54,7 @@ export class Batcher {
  * Runs a batch handler on a list: the same checks as the pipeline, each delivery on its own, then one call with those
  * that can be read. The verdicts are in the order of the list.
  */
-export function batchPipeline(room: HandlerRoom): (list: readonly Delivery[]) => Promise<Verdict[]> {
+export function batchPipeline(room: HandlerContext): (list: readonly Delivery[]) => Promise<Verdict[]> {
   return async (list) => {
     const began = room.clock.monotonic();
     for (const { run } of list) run.beganAt = began;
@@ -71,7 +71,7 @@ export function batchPipeline(room: HandlerRoom): (list: readonly Delivery[]) =>
 
 /** Decodes; the verdict when the handler must not see it. */
 async function admit(
-  { plan, settings, outlet }: HandlerRoom,
+  { plan, settings, outlet }: HandlerContext,
   delivery: Delivery,
 ): Promise<Verdict | undefined> {
   const verdict = unfit(delivery, settings);
@@ -86,7 +86,7 @@ async function admit(
 
 /** Calls the handler; what that means for each of its deliveries that it did not settle itself. */
 async function outcomeOf(
-  room: HandlerRoom,
+  room: HandlerContext,
   list: readonly Delivery[],
 ): Promise<(delivery: Delivery) => Verdict> {
   if (list.length === 0) return () => ACK;
@@ -98,7 +98,7 @@ async function outcomeOf(
   }
 }
 
-async function call(room: HandlerRoom, deliveries: readonly Delivery[]): Promise<Verdict> {
+async function call(room: HandlerContext, deliveries: readonly Delivery[]): Promise<Verdict> {
   const { plan } = room;
   const value = await limited(room, deliveries, async () => plan.registration.handle(deliveries));
   assertDone(plan, value);

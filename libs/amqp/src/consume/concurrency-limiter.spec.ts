@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { settings } from '../options/settings.js';
-import { decodingBudget, InFlight } from './concurrency-limiter.js';
+import { decodingBudget, InFlight } from './executor.js';
 
 describe('InFlight', () => {
   it('runs at most so many, in order, and tells when it is idle', async () => {

@@ -1,13 +1,9 @@
-// The consumer of one queue, for all its handlers: takes deliveries from its channel, lets so many run at
-// once, and settles each on the channel it came on. It comes back after every loss, with its queue
-// declared again if somebody deleted it.
-
 import { randomUUID } from 'node:crypto';
 import { patience } from '../runtime/clock.js';
 import { ConnectionLostError, RabbitError } from '../errors/errors.js';
 import { describeError } from '../runtime/logger.js';
 import { onWall } from '../runtime/clock.js';
-import { Delivery } from '../message/delivery.js';
+import { Delivery, named } from '../message/delivery.js';
 import { countHeader, HEADER, safeHeaders } from '../message/headers.js';
 import { soon, type Soon } from '../runtime/maybe-promise.js';
 import type { ReceivedMessage } from '../message/message.js';
@@ -23,7 +19,7 @@ import { POISON_DELIVERIES } from '../topology/handler-limits.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
 import type { BindingSpec } from '../topology/specs.js';
-import { Alone } from './suspect-isolation.js';
+import { Alone, poison, Suspects } from './suspects.js';
 import { Backpressure, WAITING_MESSAGES } from './backpressure.js';
 import { Batcher } from './batch.js';
 import {
@@ -37,22 +33,18 @@ import {
 import type { Dispatch } from './dispatch.js';
 import { acksTaken, giveUp, mayCancel } from './abort-at-shutdown.js';
 import { Handlers } from './handlers.js';
-import { decodingBudget } from './concurrency-limiter.js';
-import { workOf, type Work } from './keyed-executor.js';
+import { decodingBudget, workOf, type Work } from './executor.js';
 import { Readiness, type ConsumerStatus } from './readiness.js';
-import type { HandlerRoom } from './step.js';
-import { named } from '../message/message-label.js';
-import { Outcomes } from './outcomes.js';
+import type { HandlerContext } from './step.js';
+import { Outcomes, Unsettled } from './settlement.js';
 import { StreamPosition } from './stream-offset.js';
-import { poison, Suspects } from './suspects.js';
-import { Unsettled } from './unacked.js';
 import type { Watchable, Watched } from './watchdog.js';
 
 /** What a consumer is made from. */
 export interface ConsumerOptions {
   readonly connection: Connection;
   /** One per handler, all of the same queue; consumer options are equal in all. */
-  readonly rooms: readonly HandlerRoom[];
+  readonly rooms: readonly HandlerContext[];
   readonly dispatch: Dispatch;
   /** What its queue needs on the broker. */
   readonly topology: TopologyPlan;
@@ -63,10 +55,14 @@ export interface ConsumerOptions {
 /** How long the ack of a wait may take before what came from it runs all the same, in ms. */
 const MOVE_PATIENCE = 5_000;
 
-/** See the top of the file. */
+/**
+ * The consumer of one queue, for all its handlers: takes deliveries from its channel, lets so many run at
+ * once, and settles each on the channel it came on. It comes back after every loss, with its queue declared
+ * again if somebody deleted it.
+ */
 export class Consumer implements Watchable {
   private readonly plan: HandlerPlan;
-  private readonly room: HandlerRoom;
+  private readonly room: HandlerContext;
   private readonly lease: ChannelLease;
   private readonly handlers: Handlers;
   private readonly work: Work;

@@ -1,28 +1,27 @@
-// The handlers of one queue: which of them a delivery is for, and what comes of it. Batches go to the one
-// handler there is.
-
 import { afterFailure } from '../options/retry-policy.js';
 import { describeError } from '../runtime/logger.js';
 import type { Delivery } from '../message/delivery.js';
 import type { Soon } from '../runtime/maybe-promise.js';
 import type { Verdict } from '../message/verdict.js';
-import { answer, errorReply } from '../rpc/server/reply.js';
 import { batchPipeline } from './batch.js';
 import { unmatched, unmatchedCall, type Dispatch } from './dispatch.js';
 import { pipeline } from './pipeline.js';
-import type { HandlerRoom, Run } from './step.js';
+import type { HandlerContext, Run } from './step.js';
 
 /** So many kinds of unwanted messages are named in the log. */
 const NAMED = 100;
 
-/** See the top of the file. */
+/**
+ * The handlers of one queue: which of them a delivery is for, and what comes of it. Batches go to the one
+ * handler there is.
+ */
 export class Handlers {
   private readonly runs: readonly Run[];
   private readonly batch: (list: readonly Delivery[]) => Promise<Verdict[]>;
   private readonly unwanted = new Set<string>();
 
   constructor(
-    private readonly rooms: readonly HandlerRoom[],
+    private readonly rooms: readonly HandlerContext[],
     private readonly dispatch: Dispatch,
   ) {
     this.runs = rooms.map(pipeline);
@@ -56,7 +55,7 @@ export class Handlers {
     return room?.plan.deadQueue;
   }
 
-  private roomFor(delivery: Delivery): HandlerRoom | undefined {
+  private roomFor(delivery: Delivery): HandlerContext | undefined {
     delivery.run.handler = this.dispatch(delivery);
     const room = this.roomOf(delivery);
     delivery.handler = room?.plan.id ?? `queue '${delivery.queue}'`;
@@ -64,7 +63,7 @@ export class Handlers {
   }
 
   // By its place: handlers of one queue may have the same name.
-  private roomOf(delivery: Delivery): HandlerRoom | undefined {
+  private roomOf(delivery: Delivery): HandlerContext | undefined {
     return this.rooms[delivery.run.handler];
   }
 
@@ -78,7 +77,7 @@ export class Handlers {
     // A caller that asks for what nobody here does should not wait for its time-out to learn it.
     const answering = this.rooms.find(({ plan }) => plan.rpc);
     if (answering && delivery.message.properties.replyTo) {
-      answer(answering, delivery, errorReply(answering, unmatchedCall(delivery)));
+      answering.rpc?.reject(answering, delivery, unmatchedCall(delivery));
     }
     return verdict;
   }

@@ -2,14 +2,13 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '../runtime/clock.js';
-import { Delivery } from '../message/delivery.js';
+import { Delivery, named } from '../message/delivery.js';
 import type { Verdict } from '../message/verdict.js';
 import { Events } from '../events/emitter.js';
 import { giveUp } from './abort-at-shutdown.js';
-import { named } from '../message/message-label.js';
 import { report } from './steps/observe.js';
-import type { HandlerRoom } from './step.js';
-import { type Unsettled } from './unacked.js';
+import type { HandlerContext } from './step.js';
+import { type Unsettled } from './settlement.js';
 
 const sink = { settle() {}, warn() {} };
 
@@ -21,7 +20,7 @@ function delivery(messageId?: string, routingKey = 'order.created'): Delivery {
   return made;
 }
 
-function room(plan: object = {}): { room: HandlerRoom; lines: string[] } {
+function room(plan: object = {}): { room: HandlerContext; lines: string[] } {
   const lines: string[] = [];
   const say = (line: string): void => void lines.push(line);
   const logger = { log: say, warn: say, error: say };

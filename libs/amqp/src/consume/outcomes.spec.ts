@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { counters } from '../events/counters.js';
 import { Delivery } from '../message/delivery.js';
 import { ACK, DROP } from '../message/verdict.js';
-import { Outcomes } from './outcomes.js';
+import { Outcomes } from './settlement.js';
 
 function carryingOut(alive = true) {
   const acked: Delivery[] = [];

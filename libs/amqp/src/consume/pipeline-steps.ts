@@ -1,13 +1,16 @@
 // The steps every delivery goes through, outermost first. docs/lifecycle.md draws them; a test holds the
 // two together.
 
+import type { Step } from './step.js';
 import { decode } from './steps/decode.js';
 import { observe } from './steps/observe.js';
-import { reply } from '../rpc/server/rpc-step.js';
+import { turn } from './steps/order.js';
 import { retry } from './steps/retry.js';
 import { timeout } from './steps/timeout.js';
-import { turn } from './steps/order.js';
-import type { Step } from './step.js';
 
-/** observe → reply → retry → turn → timeout → decode → the handler. */
-export const order: readonly Step[] = [observe, reply, retry, turn, timeout, decode];
+/** The steps of a process: observe → reply → retry → turn → timeout → decode → the handler. Without calls, none replies. */
+export function pipelineSteps(reply: Step = passThrough): readonly Step[] {
+  return [observe, reply, retry, turn, timeout, decode];
+}
+
+const passThrough: Step = () => (next) => next;

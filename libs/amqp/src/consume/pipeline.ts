@@ -1,18 +1,15 @@
-// From a delivery to its verdict: the steps of order.ts around the handler, put together once per
-// handler at start. A step that has nothing to do for a handler leaves itself out.
+// From a delivery to its verdict: the steps around the handler, put together once per handler at start. A step that has nothing to do for a handler leaves itself out.
 
-import { itemsIn, unrun } from '../message/items.js';
+import { itemsIn, lastOf, unrun } from '../message/items.js';
 import { OutcomeSignal, Reject } from '../errors/signals.js';
 import { ACK, OPEN, type Verdict } from '../message/verdict.js';
 import type { Soon } from '../runtime/maybe-promise.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
-import { order } from './pipeline-steps.js';
-import type { HandlerRoom, Run } from './step.js';
-import { lastOf } from '../rpc/server/streamed-reply.js';
+import type { HandlerContext, Run } from './step.js';
 
 /** The whole way of one handler. */
-export function pipeline(room: HandlerRoom): Run {
-  return order.reduceRight<Run>((next, step) => step(room)(next), invoke(room.plan));
+export function pipeline(room: HandlerContext): Run {
+  return room.steps.reduceRight<Run>((next, step) => step(room)(next), invoke(room.plan));
 }
 
 /** The innermost: calls the handler; a value is success, a signal an outcome. */

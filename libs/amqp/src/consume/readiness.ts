@@ -1,6 +1,3 @@
-// Whether a consumer consumes, since when not, and why: kept for status, told as events, and said in the log, where a
-// reason that repeats is said once a minute.
-
 import type { Clock } from '../runtime/clock.js';
 import type { Counters } from '../events/counters.js';
 import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
@@ -31,7 +28,10 @@ export interface ReadinessRoom {
 
 const REPEAT_AFTER = 60_000;
 
-/** See the top of the file. */
+/**
+ * Whether a consumer consumes, since when not, and why: kept for status, told as events, and said in the
+ * log, where a reason that repeats is said once a minute.
+ */
 export class Readiness {
   /** Since when the consumer is not ready, by the monotonic clock; undefined while it is. */
   since: number | undefined;

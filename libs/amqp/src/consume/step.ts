@@ -1,27 +1,25 @@
 // What a step of the pipeline is, and what it may use.
 
-import type { Callers } from '../rpc/server/caller-liveness.js';
-import type { Calls } from '../rpc/server/active-calls.js';
 import type { Clock } from '../runtime/clock.js';
-import type { RemoteErrorFacts } from '../message/codecs/codec.js';
 import type { Counters } from '../events/counters.js';
 import type { Deadlines } from '../runtime/deadlines.js';
 import type { Server } from '../message/direct-reply.js';
 import type { Delivery } from '../message/delivery.js';
 import type { BrokerLogger } from '../runtime/logger.js';
-import type { AnswerOutlet, Outlet } from '../message/forwarder.js';
+import type { Outlet } from '../message/forwarder.js';
 import type { Settings } from '../options/settings.js';
 import type { Soon } from '../runtime/maybe-promise.js';
 import type { Verdict } from '../message/verdict.js';
 import type { LateRetries } from '../events/late-retries.js';
 import type { Events } from '../events/emitter.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
+import type { TopologyPlan } from '../topology/plan.js';
 
 /** Takes a delivery to its verdict. Neither throws nor rejects once `observe` is around it. */
 export type Run = (delivery: Delivery) => Soon<Verdict>;
 
 /** One idea around a handler: gets what comes after it and returns itself around that. */
-export type Step = (handler: HandlerRoom) => (next: Run) => Run;
+export type Step = (handler: HandlerContext) => (next: Run) => Run;
 
 /** Where deliveries come from: what tells equal queues of different places apart. */
 export interface Source {
@@ -35,23 +33,35 @@ export interface Source {
 }
 
 /** What steps may use. One per handler. */
-export interface HandlerRoom {
+export interface HandlerContext {
   readonly source: Source;
   readonly plan: HandlerPlan;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly outlet: Outlet;
-  /** For answers: a connection of their own, so that an address that kills it harms nothing else. */
-  readonly answers: AnswerOutlet;
   readonly counters: Counters;
   readonly events: Events;
   readonly logger: BrokerLogger;
   readonly late: LateRetries;
-  /** Calls that this process answers. */
-  readonly calls: Calls;
-  /** Whether callers are still there. */
-  readonly callers: Callers;
-  /** What may be told to a remote caller about an error, when the application knows better. */
-  readonly remoteError: ((error: unknown) => RemoteErrorFacts | undefined) | undefined;
+  /** What is around the handler, outermost first. */
+  readonly steps: readonly Step[];
+  /** Undefined when no handler of this process serves calls. */
+  readonly rpc: CallServer | undefined;
+}
+
+/** What serving calls adds to consuming, which does not know that there are calls. Implemented in rpc/server. */
+export interface CallServer {
+  /** Replies to the callers of a handler. */
+  readonly step: Step;
+  /** Tells the caller of a request that no handler is for it. */
+  reject(handler: HandlerContext, request: Delivery, error: Error): void;
+  /** Resolves when callers can reach this process. */
+  start(): Promise<void>;
+  /** What must be declared only while it runs. */
+  temporary(): TopologyPlan;
+  /** Ends streams, which may have no end of their own. */
+  stopStreams(): void;
+  /** Ends it, bounded by `expired`. Always settles. */
+  close(expired: Promise<void>): Promise<void>;
 }

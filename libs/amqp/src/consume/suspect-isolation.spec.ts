@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Delivery } from '../message/delivery.js';
-import { Alone } from './suspect-isolation.js';
+import { Alone } from './suspects.js';
 
 const turns = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

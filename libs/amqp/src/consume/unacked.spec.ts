@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Delivery } from '../message/delivery.js';
 import type { ReceivedMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
-import { Unsettled } from './unacked.js';
+import { Unsettled } from './settlement.js';
 
 function channel() {
   const acked: number[] = [];

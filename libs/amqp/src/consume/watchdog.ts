@@ -1,6 +1,3 @@
-// Compares from time to time what should consume with what does. A consumer can be gone without a word, when what
-// the broker said about it was lost or what a proxy swallowed never came; its process then looks well and does nothing.
-
 import type { Connection } from '../connection/connection.js';
 import { inTime, type Clock } from '../runtime/clock.js';
 import type { Counters } from '../events/counters.js';
@@ -48,7 +45,11 @@ export interface WatchdogOptions {
 /** How long one question may take. */
 const PATIENCE = 5_000;
 
-/** See the top of the file. */
+/**
+ * Compares from time to time what should consume with what does. A consumer can be gone without a word, when
+ * what the broker said about it was lost or what a proxy swallowed never came; its process then looks well
+ * and does nothing.
+ */
 export class Watchdog {
   private cancel: (() => void) | undefined;
   private stopped = false;

@@ -1,6 +1,3 @@
-// One visit to a dead-letter queue: a connection and a channel of its own, the letters that were there when it
-// began, one after the other, and at the end everything that was not settled back in its place.
-
 import { randomBytes } from 'node:crypto';
 import { Connection, type ConnectionOptions } from '../connection/connection.js';
 import { Window } from '../connection/peek-cursor.js';
@@ -77,7 +74,10 @@ export async function ready(connection: Connection, queue: string): Promise<numb
   );
 }
 
-/** See the top of the file. */
+/**
+ * One visit to a dead-letter queue: a connection and a channel of its own, the letters that were there when
+ * it began, one after the other, and at the end everything that was not settled back in its place.
+ */
 export class Visit {
   private held = 0;
   private last = 0;

@@ -1,10 +1,9 @@
 // One dead letter as a person looks at it: the facts of the failure, read from the headers with care, and
 // which of them somebody wants.
 
-import { isOwnRetry } from '../message/own-retry.js';
+import { isOwnRetry, countHeader, HEADER, safeHeaders, textHeader } from '../message/headers.js';
 import { BACK_EXCHANGE } from '../message/retry-return.js';
 import { milliseconds, type Duration } from '../options/duration.js';
-import { countHeader, HEADER, safeHeaders, textHeader } from '../message/headers.js';
 import type { Headers, MessageProperties, ReceivedMessage } from '../message/message.js';
 
 /** A message of a dead-letter queue. Texts come from the wire: make them printable before a terminal sees them. */

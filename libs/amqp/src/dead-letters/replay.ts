@@ -35,7 +35,7 @@ export function replayedMessage(letter: DeadLetter, queue: string): OutgoingMess
   const facts = {
     ...(letter.exchange !== undefined && { [HEADER.exchange]: letter.exchange }),
     ...(letter.routingKey !== undefined && { [HEADER.routingKey]: letter.routingKey }),
-    // With it the two above are believed there: see message/own-retry.ts.
+    // With it the two above are believed there: see message/headers.ts.
     [HEADER.queue]: queue,
     [HEADER.replayed]: letter.replayed + 1,
   };

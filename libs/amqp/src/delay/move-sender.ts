@@ -1,9 +1,3 @@
-// The confirm channel over which messages that waited are moved on. A publish whose confirm does not come holds up
-// nobody: after a few seconds the channel is replaced, and what was unanswered on it is told to be lost.
-//
-// RabbitMQ (seen on 3.10) may refuse or forget everything that a channel publishes to a quorum queue whose leader died,
-// for as long as the channel lives. So a refusal has it replaced as well.
-
 import { describeError } from '../runtime/logger.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
@@ -61,7 +55,12 @@ class Move implements Unconfirmed {
   }
 }
 
-/** See the top of the file. */
+/**
+ * The confirm channel over which messages that waited are moved on. A publish whose confirm does not come
+ * holds up nobody: after a few seconds the channel is replaced, and what was unanswered on it is told to be
+ * lost. RabbitMQ (seen on 3.10) may refuse or forget everything that a channel publishes to a quorum queue
+ * whose leader died, for as long as the channel lives. So a refusal has it replaced as well.
+ */
 export class MoveSender implements MovingSender {
   private readonly lease: ChannelLease;
   private confirms: Confirms | undefined;

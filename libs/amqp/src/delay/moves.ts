@@ -1,7 +1,3 @@
-// Moves one message at a time from where it waited to where it belongs: published, confirmed, then acked. Whose target
-// does not take it is set aside, in a wait of ten seconds, so that it holds up nobody else; whose queue is gone goes to
-// the orphans, where a person finds it.
-
 import type { Clock } from '../runtime/clock.js';
 import { forwardableProperties, HEADER, safeHeaders } from '../message/headers.js';
 import { writable } from '../message/header-table.js';
@@ -73,7 +69,11 @@ interface Moving {
   returned: boolean;
 }
 
-/** See the top of the file. */
+/**
+ * Moves one message at a time from where it waited to where it belongs: published, confirmed, then acked.
+ * Whose target does not take it is set aside, in a wait of ten seconds, so that it holds up nobody else;
+ * whose queue is gone goes to the orphans, where a person finds it.
+ */
 export class Moves {
   /** Targets that did not take messages: when that was. */
   private readonly givenUp = new Map<string, number>();

@@ -1,9 +1,3 @@
-// Moves messages on when their wait is over: takes them from the wait queues of this service, holds them until they are
-// due, publishes them to where they belong. The broker does the same by itself, later and with less care: it is there
-// for what waits while no process of the service is.
-//
-// It lives on the connection that publishes: while the broker blocks that one, nothing could be moved anyway.
-
 import { HEADER } from '../message/headers.js';
 import { onWall, type Clock } from '../runtime/clock.js';
 import type { Settings } from '../options/settings.js';
@@ -11,7 +5,7 @@ import type { OutgoingMessage } from '../message/message.js';
 import type { WayBack } from '../message/retry-return.js';
 import type { Connection } from '../connection/connection.js';
 import type { LateRetries } from '../events/late-retries.js';
-import { waitName } from '../topology/wait-queues.js';
+import { waitName } from '../topology/retry-topology.js';
 import type { Destinations } from '../publish/exchange-cache.js';
 import { MoveSender } from './move-sender.js';
 import { Moves } from './moves.js';
@@ -69,7 +63,12 @@ interface Holder extends Wait {
   stuckAt: number | undefined;
 }
 
-/** See the top of the file. */
+/**
+ * Moves messages on when their wait is over: takes them from the wait queues of this service, holds them
+ * until they are due, publishes them to where they belong. The broker does the same by itself, later and
+ * with less care: it is there for what waits while no process of the service is. It lives on the connection
+ * that publishes: while the broker blocks that one, nothing could be moved anyway.
+ */
 export class RetryMover {
   private readonly sender: MoveSender;
   private readonly moves: Moves;

@@ -1,9 +1,3 @@
-// Holds what waits in one queue until it is due, then hands it out to be moved. The wait is counted from the arrival of
-// a message that came straight from its publish; for one that waited before, the time of day in its header counts.
-//
-// Nothing is held longer than the broker allows: it goes back with its channel, which keeps the order, and is taken
-// again in time. All messages of a queue wait equally long, so what comes later is due later.
-
 import type { Clock } from '../runtime/clock.js';
 import { HEADER } from '../message/headers.js';
 import type { ReceivedMessage } from '../message/message.js';
@@ -100,7 +94,13 @@ class HeldMessage implements Held {
 /** Keeps the channel alone, not the message. */
 const acksAnswered = (channel: Acking) => (): Promise<void> => channel.acksAnswered();
 
-/** See the top of the file. */
+/**
+ * Holds what waits in one queue until it is due, then hands it out to be moved. The wait is counted from the
+ * arrival of a message that came straight from its publish; for one that waited before, the time of day in
+ * its header counts. Nothing is held longer than the broker allows: it goes back with its channel, which
+ * keeps the order, and is taken again in time. All messages of a queue wait equally long, so what comes
+ * later is due later.
+ */
 export class WaitHolder implements WaitConsumerEvents {
   /** Messages that came, ever. */
   taken = 0;

@@ -88,3 +88,17 @@ export class RpcCancelledError extends RabbitError {
     );
   }
 }
+
+/** Why a handler's `signal` aborted: nobody waits for the answer any more. */
+export class CallerLeftError extends RabbitError {
+  constructor() {
+    super('WARREN_CALLER_LEFT', 'the caller no longer waits for the answer', 'stop the work');
+  }
+}
+
+/** Why a handler's `signal` aborted: the application ends, and has waited as long as it may. */
+export class ShuttingDownError extends RabbitError {
+  constructor() {
+    super('WARREN_SHUTTING_DOWN', 'the service that handles this is shutting down', 'make the call again');
+  }
+}

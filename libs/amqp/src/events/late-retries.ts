@@ -1,6 +1,3 @@
-// Messages that came back from their wait later than they should: counted, and said once for each time this happens,
-// however many there are.
-
 import { humanDuration } from '../options/duration.js';
 import type { Clock } from '../runtime/clock.js';
 import { MovesUnderWay } from '../message/moves-in-progress.js';
@@ -28,7 +25,10 @@ export interface LateRetriesOptions {
   readonly logger: BrokerLogger;
 }
 
-/** See the top of the file. */
+/**
+ * Messages that came back from their wait later than they should: counted, and said once for each time this
+ * happens, however many there are.
+ */
 export class LateRetries {
   /** Shared by what moves retries on and what consumes them. */
   readonly moves = new MovesUnderWay();

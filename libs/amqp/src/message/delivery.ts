@@ -1,14 +1,22 @@
 // One message on its way to a handler. It carries its own way to be settled, and settles once: a second
 // time does nothing and warns, whoever tries. The channel it came on is the sink's business.
 
+import { printable } from '../runtime/logger.js';
 import type { Duration } from '../options/duration.js';
 import { onWall, systemClock, type Clock } from '../runtime/clock.js';
-import { countHeader, HEADER, safeHeaders, textHeader } from './headers.js';
+import { countHeader, HEADER, isOwnRetry, safeHeaders, textHeader } from './headers.js';
 import type { Headers, ReceivedMessage } from './message.js';
 import { Reject, Retry } from '../errors/signals.js';
 import { ACK, type Verdict } from './verdict.js';
-import { isOwnRetry } from './own-retry.js';
 import { BACK_EXCHANGE, publishedTo } from './retry-return.js';
+
+/** `message 42 ('order.created') of queue 'orders'`; the routing key only where it says more than the queue. */
+export function named({ queue, message, routingKey }: Delivery): string {
+  const id = message.properties.messageId;
+  const which = id === undefined || id === '' ? 'a message without id' : `message ${printable(id, 100)}`;
+  const key = routingKey === queue ? '' : ` ('${printable(routingKey)}')`;
+  return `${which}${key} of queue '${queue}'`;
+}
 
 /** Who turns the outcome into frames, and where warnings go. */
 export interface DeliverySink {

@@ -1,10 +1,21 @@
 // Headers: matching them as a headers exchange does, taking them over from the wire without surprises,
 // and the names of our own.
 
+import type { Headers, MessageProperties } from './message.js';
 import { DecodeError } from '../errors/errors.js';
 import { tableBytes, takenOver, TABLE_BYTES, writable } from './header-table.js';
 import { printable } from '../runtime/logger.js';
-import type { Headers, MessageProperties } from './message.js';
+
+// A message that an operator or a shovel moves keeps its headers. Taken for those of a retry of this queue,
+// they would cost it its attempts.
+
+/**
+ * Whether what a message says of its former attempts is to be believed: a retry says for which queue it is, and a dead
+ * letter that somebody moved says why it is one. Who forges all of it harms that one message only: it runs once, and what our own retries write from then on counts.
+ */
+export function isOwnRetry(queue: string, headers: Headers): boolean {
+  return headers[HEADER.queue] === queue && headers[HEADER.reason] === undefined;
+}
 
 /** Header names of this library. Part of the wire contract: they change with a major version only. */
 export const HEADER = {

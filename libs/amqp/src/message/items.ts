@@ -1,6 +1,9 @@
 // What a handler returns is a value, or it is something that has yet to be run: items that nobody has taken, a
 // function that nobody has called. Taken for values, their work would never be done and nobody would learn it.
 
+import { letGo, Stopping } from '../runtime/abortable-wait.js';
+import type { Delivery } from './delivery.js';
+
 type Iterating = Partial<Iterator<unknown>> & {
   readonly [Symbol.asyncIterator]?: () => AsyncIterator<unknown>;
   readonly [Symbol.iterator]?: unknown;
@@ -44,4 +47,29 @@ export function unrun(value: unknown): string | undefined {
 /** Whether a function is a generator function: calling it runs none of its body. */
 export function isGeneratorFunction(value: unknown): boolean {
   return typeof value === 'function' && /Generator/.test(Object.prototype.toString.call(value));
+}
+
+/** Items taken in one go. */
+const BREATH = 1_000;
+
+/** The last item of all, for a caller who asked for one answer. */
+export async function lastOf(items: AsyncIterable<unknown>, { signal }: Delivery): Promise<unknown> {
+  const iterator = items[Symbol.asyncIterator]();
+  const stopping = new Stopping(signal);
+  let last: unknown;
+  let done = false;
+  try {
+    for (let count = 1; ; count++) {
+      const next = await stopping.or(iterator.next());
+      if (next.done) break;
+      last = next.value;
+      // A generator that never waits for anything must not keep the process from everything else.
+      if (count % BREATH === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    done = true;
+    return last;
+  } finally {
+    stopping.forget();
+    if (!done) letGo(iterator);
+  }
 }

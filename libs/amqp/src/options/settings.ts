@@ -104,10 +104,7 @@ export function settings(options: BrokerOptions = {}): Settings {
       timeout: ms(options.publish?.timeout, 10_000, 'publish.timeout'),
       retryUnknown: options.publish?.retryUnknown ?? false,
       retryNacked: ms(options.publish?.retryNacked, 5_000, 'publish.retryNacked'),
-      room: {
-        messages: options.publish?.waitingRoom?.messages ?? 10_000,
-        bytes: options.publish?.waitingRoom?.bytes ?? 64 * 1024 * 1024,
-      },
+      room: bufferLimits(options.publish?.waitingRoom),
     },
     startup: options.startup ?? 'require',
     startupTimeout: ms(options.startupTimeout, 30_000, 'startupTimeout'),
@@ -135,6 +132,13 @@ function decodeLimits(given: BrokerOptions): DecodeLimits {
     maxDecodedBytes: maxDecodedBytes ?? DECODE_LIMITS.maxDecodedBytes,
     maxJsonContainers: maxJsonContainers ?? DECODE_LIMITS.maxJsonContainers,
   };
+}
+
+function bufferLimits({
+  messages = 10_000,
+  bytes = 64 * 1024 * 1024,
+}: Partial<Settings['publish']['room']> = {}): Settings['publish']['room'] {
+  return { messages, bytes };
 }
 
 function reconnectWaits(given: BrokerOptions['reconnect'] = {}): Settings['reconnect'] {

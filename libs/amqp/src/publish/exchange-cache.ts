@@ -13,8 +13,13 @@ import { declarePermitted, type DeclaringConnection } from '../topology/passive-
 import type { ChannelRefusal, Refusals } from './channel-close-reason.js';
 import { explain } from '../topology/declare-error.js';
 import type { ExchangeSpec, QueueSpec } from '../topology/specs.js';
-import { wayBackWishes } from '../topology/retry-return-topology.js';
-import { returnTopology, WAIT_QUEUE_FRESH, waitName, waitTopology } from '../topology/wait-queues.js';
+import {
+  wayBackWishes,
+  returnTopology,
+  WAIT_QUEUE_FRESH,
+  waitName,
+  waitTopology,
+} from '../topology/retry-topology.js';
 
 /** What destinations are made from. */
 export interface DestinationsOptions {

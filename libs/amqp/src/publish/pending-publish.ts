@@ -1,13 +1,23 @@
-// What an application published, on its way: its time, and what its promise and those who listen are told of its end.
-
+import {
+  PublishNackedError,
+  PublishOutcomeUnknownError,
+  PublishTimeoutError,
+  UnroutableError,
+} from '../errors/publish-errors.js';
+import type { PublishOutcome } from '../events/events.js';
 import type { Clock } from '../runtime/clock.js';
 import type { OutgoingMessage } from '../message/message.js';
-import { UnroutableError } from '../errors/publish-errors.js';
 import type { PublishReceipt } from '../options/publish-options.js';
-import type { PublishOutcome } from '../events/events.js';
 import type { Events } from '../events/emitter.js';
 import type { SendLimits, SendResult } from './pending-send.js';
-import { outcomeOf } from './publish-result.js';
+
+/** What a failed publish counts as. */
+export function outcomeOf(error: unknown): PublishOutcome {
+  if (error instanceof UnroutableError) return 'returned';
+  if (error instanceof PublishNackedError) return 'nacked';
+  if (error instanceof PublishOutcomeUnknownError) return 'unknown';
+  return error instanceof PublishTimeoutError ? 'timeout' : 'refused';
+}
 
 /** What was published. */
 export interface Published {
@@ -18,7 +28,10 @@ export interface Published {
   readonly mustRoute: boolean;
 }
 
-/** See the top of the file. */
+/**
+ * What an application published, on its way: its time, and what its promise and those who listen are told of
+ * its end.
+ */
 export class Publication implements SendResult {
   constructor(
     private readonly published: Published,

@@ -1,6 +1,3 @@
-// One send under way: its deadline, its signal, and its one result. Whatever happens twice or too late
-// (a confirm after the deadline, an abort after the confirm) changes nothing any more.
-
 import { isError } from '../errors/is-error.js';
 import { EncodeError } from '../errors/errors.js';
 import {
@@ -75,7 +72,11 @@ export function single(deadlines: Deadlines): Forwarder {
 /** What the broker says when it is a client's own frames that made it close the connection. */
 const OWN_FAULT: ReadonlySet<number | undefined> = new Set([501, 502, 503, 504, 505, 530, 540, 541]);
 
-/** See the top of the file. It is its own deadline, place in the waiting room and entry among the unconfirmed. */
+/**
+ * One send under way: its deadline, its signal, and its one result. Whatever happens twice or too late (a
+ * confirm after the deadline, an abort after the confirm) changes nothing any more. It is its own deadline,
+ * place in the waiting room and entry among the unconfirmed.
+ */
 export class Attempt implements Deadline, Waiting, Unconfirmed {
   tick = 0;
   place = 0;

@@ -13,7 +13,7 @@ import type { KeptQueue, Outlet } from '../message/forwarder.js';
 import type { WayBack } from '../message/retry-return.js';
 import type { Settings } from '../options/settings.js';
 import type { Events } from '../events/emitter.js';
-import { waitName, waitStep } from '../topology/wait-queues.js';
+import { waitName, waitStep } from '../topology/retry-topology.js';
 import { HEADER } from '../message/headers.js';
 import { ConnectionLostError, RabbitError } from '../errors/errors.js';
 import type { SendLimits } from './pending-send.js';

@@ -1,7 +1,3 @@
-// Things under way, by id. Not a Map: one that is filled and emptied all the time makes new tables, and an old table
-// keeps what it had, and the next table, until the whole heap is cleaned up. With some hundred calls under way,
-// everything about each call then survived the quick collections, which took a fifth of the time.
-
 /** Something with an id, which may be in one directory at a time. */
 export interface Listed {
   readonly id: string;
@@ -11,7 +7,12 @@ export interface Listed {
 
 const FEWEST = 64;
 
-/** See the top of the file. Of several with one id the youngest is found. */
+/**
+ * Things under way, by id. Not a Map: one that is filled and emptied all the time makes new tables, and an
+ * old table keeps what it had, and the next table, until the whole heap is cleaned up. With some hundred
+ * calls under way, everything about each call then survived the quick collections, which took a fifth of the
+ * time. Of several with one id the youngest is found.
+ */
 export class Directory<T extends Listed> {
   private rows: (T | undefined)[] = new Array<undefined>(FEWEST).fill(undefined);
   private count = 0;

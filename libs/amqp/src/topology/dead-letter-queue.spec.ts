@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { BrokerOptions, HandlerOptions } from '../options/options.js';
 import { settings } from '../options/settings.js';
-import { deadQueueSpec, withBrokerDeadLettering } from './dead-letter-queue.js';
+import { deadQueueSpec, withBrokerDeadLettering } from './retry-topology.js';
 import { planHandler } from './handler-plan.js';
 
 const QUORUM = { queueType: 'quorum' } as const;

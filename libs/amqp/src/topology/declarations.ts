@@ -13,7 +13,7 @@ import type {
   QueueOptions,
   QueueType,
 } from '../options/options.js';
-import { withBrokerDeadLettering } from './dead-letter-queue.js';
+import { withBrokerDeadLettering } from './retry-topology.js';
 import { usesPatterns, type BindingSpec, type ExchangeSpec, type QueueSpec, type Wishes } from './specs.js';
 
 /** Topology without handlers, for `declare` and `forFeature`. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { AcceptedQueues } from './existing-queues.js';
-import { withBrokerDeadLettering } from './dead-letter-queue.js';
+import { withBrokerDeadLettering } from './retry-topology.js';
 import type { DeclaringChannel } from './declare.js';
 import { declarePermitted } from './passive-declare.js';
 import type { TopologyPlan } from './plan.js';

@@ -1,7 +1,3 @@
-// Queues that exist otherwise than they would be made: without the arguments that make the broker dead-letter what it
-// drops (an older version, another program or a policy made them), or with them where nobody asked. Both are accepted, since
-// AMQP cannot change a queue; what that means is said once. Remembered, so that a reconnect costs no refused channel.
-
 import type { BrokerLogger } from '../runtime/logger.js';
 import { AccessRefusedError, TopologyMismatchError } from '../errors/topology-errors.js';
 import { deadQueueName, type QueueSpec } from './specs.js';
@@ -37,7 +33,12 @@ export function other(queue: QueueSpec): QueueSpec {
   };
 }
 
-/** See the top of the file. */
+/**
+ * Queues that exist otherwise than they would be made: without the arguments that make the broker
+ * dead-letter what it drops (an older version, another program or a policy made them), or with them where
+ * nobody asked. Both are accepted, since AMQP cannot change a queue; what that means is said once.
+ * Remembered, so that a reconnect costs no refused channel.
+ */
 export class AcceptedQueues {
   private readonly names = new Set<string>();
 

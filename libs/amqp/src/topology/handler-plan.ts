@@ -17,10 +17,15 @@ import type { WayBack } from '../message/retry-return.js';
 import { checkLimits } from './handler-limits.js';
 import type { QueueSpec, Wishes } from './specs.js';
 import { deadQueueName } from './specs.js';
-import { deadQueueSpec, withBrokerDeadLettering } from './dead-letter-queue.js';
+import {
+  deadQueueSpec,
+  withBrokerDeadLettering,
+  waitName,
+  waitStep,
+  wayBackTo,
+  wayBackWishes,
+} from './retry-topology.js';
 import { RPC_OPTIONS, rpcPlan, type RpcPlan } from './rpc-plan.js';
-import { waitName, waitStep } from './wait-queues.js';
-import { wayBackTo, wayBackWishes } from './retry-return-topology.js';
 import { bindingSpecs, exchangeSpec, queueSpec, temporaryQueue } from './declarations.js';
 
 /** A handler as it is registered. */

@@ -8,7 +8,7 @@ import { AcceptedQueues, foundOtherwise, other, type FoundOtherwise } from './ex
 import { bindingName, declare, type DeclaringChannel } from './declare.js';
 import type { TopologyPlan } from './plan.js';
 import type { QueueSpec } from './specs.js';
-import { isWaitName } from './wait-queues.js';
+import { isWaitName } from './retry-topology.js';
 
 /** Where channels come from; a refusal costs one. */
 export interface DeclaringConnection {

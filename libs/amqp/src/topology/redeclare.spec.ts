@@ -2,7 +2,7 @@
 import { expect, it } from '@jest/globals';
 import type { DeclaringConnection } from './passive-declare.js';
 import type { QueueSpec } from './specs.js';
-import { redeclare } from './redeclare.js';
+import { redeclare } from './reconciler.js';
 
 it('everything that the broker does not refuse is declared, and each refusal is told', async () => {
   const declared: string[] = [];

@@ -1,13 +1,32 @@
-// What an RPC handler's own options come to: which errors it shares with its callers, what its answers must be, and
-// what becomes of requests that come twice or whose callers are gone.
+// What handlers of calls need of the broker, and what their options amount to.
 
+import { CALLS_EXCHANGE, GATHER_EXCHANGE } from '../message/call-control.js';
+import type { ExchangeSpec } from './specs.js';
 import { milliseconds } from '../options/duration.js';
 import { ConfigError } from '../errors/errors.js';
 import { errorClasses } from '../errors/known-errors.js';
 import type { ErrorClass, HandlerOptions, ReplyStore } from '../options/options.js';
 import type { StandardSchema } from '../message/schema.js';
 
-/** See the top of the file. */
+/** What one of them looks like; undefined for any other name. */
+export function callsExchange(name: string): ExchangeSpec | undefined {
+  if (name !== CALLS_EXCHANGE && name !== GATHER_EXCHANGE) return undefined;
+  return {
+    name,
+    type: name === CALLS_EXCHANGE ? 'topic' : 'direct',
+    durable: true,
+    autoDelete: false,
+    internal: false,
+    arguments: {},
+    declare: 'create',
+    askedBy: 'calls',
+  };
+}
+
+/**
+ * What an RPC handler's own options come to: which errors it shares with its callers, what its answers must
+ * be, and what becomes of requests that come twice or whose callers are gone.
+ */
 export interface RpcPlan {
   /** Error classes that callers know, by name. */
   readonly known: ReadonlyMap<string, ErrorClass>;

@@ -1,6 +1,3 @@
-// What everybody wants of the broker: handlers, exchanges, queues, bindings. Collected before it is opened, then drawn
-// as one plan.
-
 import { AcceptedQueues } from './existing-queues.js';
 import type { Settings } from '../options/settings.js';
 import { planHandler, type HandlerPlan, type HandlerRegistration } from './handler-plan.js';
@@ -8,7 +5,10 @@ import { planTopology, type TopologyPlan } from './plan.js';
 import type { ExchangeSpec, Wishes } from './specs.js';
 import { exchangeSpec, topologyWishes, type TopologyOptions } from './declarations.js';
 
-/** See the top of the file. */
+/**
+ * What everybody wants of the broker: handlers, exchanges, queues, bindings. Collected before it is opened,
+ * then drawn as one plan.
+ */
 export class Blueprint {
   readonly handlers: HandlerPlan[] = [];
   /** Once it is drawn. */

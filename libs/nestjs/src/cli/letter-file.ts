@@ -1,12 +1,12 @@
-// The file of `--save`: a JSON object per letter. It is on the disk before a letter may leave its queue, and an
-// older file is never written over.
-
 import { type FileHandle, open } from 'node:fs/promises';
 import type { DeadLetter } from '@warren/amqp';
 import { UsageError } from './arguments.js';
 import { jsonLine } from './print.js';
 
-/** See the top of the file. */
+/**
+ * The file of `--save`: a JSON object per letter. It is on the disk before a letter may leave its queue, and
+ * an older file is never written over.
+ */
 export class LetterFile {
   private constructor(private readonly file: FileHandle) {}
 

@@ -1,12 +1,13 @@
-// The traffic of a channel past the client library, which only asks for the consumer and hears of its cancel.
-
 import type { Channel } from 'amqplib';
 import type { OutgoingMessage } from '../../message/message.js';
 import { received } from './public-path.js';
 import type { ConsumeOptions, Traffic, TrafficListener } from './channel-traffic.js';
 import type { DataPlane } from './fast-path.js';
 
-/** See the top of the file. */
+/**
+ * The traffic of a channel past the client library, which only asks for the consumer and hears of its
+ * cancel.
+ */
 export class HotTraffic implements Traffic {
   private attached = false;
   private ended = false;

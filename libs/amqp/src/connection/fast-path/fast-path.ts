@@ -1,7 +1,3 @@
-// The four frames that come and go for every message (publish, deliver, ack, confirm) read and written by ourselves,
-// beside the client library, on its connection: its own way of doing it is more than half of what a message costs.
-// Everything else, handshake, declarations, errors and heartbeats, stays with the library, which never notices.
-
 import type { ChannelModel } from 'amqplib';
 import type { OutgoingMessage } from '../../message/message.js';
 import type { TrafficListener } from './channel-traffic.js';
@@ -14,7 +10,12 @@ const FRAME_HEADER = 7;
 const FRAME_END = 0xce;
 const EMPTY = Buffer.alloc(0);
 
-/** See the top of the file. One per life of a connection. */
+/**
+ * The four frames that come and go for every message (publish, deliver, ack, confirm) read and written by
+ * ourselves, beside the client library, on its connection: its own way of doing it is more than half of what
+ * a message costs. Everything else, handshake, declarations, errors and heartbeats, stays with the library,
+ * which never notices. One per life of a connection.
+ */
 export class DataPlane {
   private readonly incoming: (Incoming | undefined)[] = [];
   private readonly outbox: Outbox;

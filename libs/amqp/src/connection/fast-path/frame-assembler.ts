@@ -1,5 +1,3 @@
-// The incoming hot frames of one channel: puts a delivery together from its frames, and hands confirms on.
-
 import type { MessageProperties } from '../../message/message.js';
 import type { TrafficListener } from './channel-traffic.js';
 import {
@@ -19,7 +17,7 @@ const BODY = 3;
 const MAX_BODY = 4 * 1024 * 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 
-/** See the top of the file. */
+/** The incoming hot frames of one channel: puts a delivery together from its frames, and hands confirms on. */
 export class Incoming {
   /** Whether deliveries are for us: others are for who consumes with the client library. */
   consuming = false;

@@ -2,7 +2,7 @@
 
 import type { MessageProperties, OutgoingMessage } from '../../message/message.js';
 import type { Outbox } from './write-buffer.js';
-import { tableRoom, writeShort, writeTable } from './field-table-writer.js';
+import { tableRoom, writeShort, writeTable } from './field-table.js';
 
 const METHOD = 1;
 const HEADER = 2;

@@ -6,7 +6,7 @@ import type { MessageProperties } from '../../message/message.js';
 import { outgoing } from '../../message/outgoing.js';
 import { Outbox } from './write-buffer.js';
 import { readDeliver, readProperties } from './frame-reader.js';
-import { readTable } from './field-table-reader.js';
+import { readTable } from './field-table.js';
 import { writePublish } from './frame-writer.js';
 
 /** The client library's own codec, to be compared with. */

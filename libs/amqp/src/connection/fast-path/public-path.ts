@@ -1,10 +1,11 @@
-// The traffic of a channel through the client library's public functions: slower, and right whatever its version.
-
 import type { Channel, ConfirmChannel, ConsumeMessage, Message } from 'amqplib';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import type { ConsumeOptions, Traffic, TrafficListener } from './channel-traffic.js';
 
-/** See the top of the file. */
+/**
+ * The traffic of a channel through the client library's public functions: slower, and right whatever its
+ * version.
+ */
 export class ClientTraffic implements Traffic {
   writable = true;
   private turn: NodeJS.Immediate | undefined;

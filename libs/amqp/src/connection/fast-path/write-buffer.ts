@@ -1,6 +1,3 @@
-// Frames of one connection on their way to its socket. What is written in one turn of the event loop leaves in one
-// piece: for small messages, each system call costs more than all the rest of the publish.
-
 import type { ClientConnection } from './amqplib-internals.js';
 
 const SLAB = 64 * 1024;
@@ -17,7 +14,10 @@ const LARGE = 8 * 1024;
 /** So much moves to a new slab, since to write two pieces costs more than to copy one. */
 const MOVED = 32 * 1024;
 
-/** See the top of the file. */
+/**
+ * Frames of one connection on their way to its socket. What is written in one turn of the event loop leaves
+ * in one piece: for small messages, each system call costs more than all the rest of the publish.
+ */
 export class Outbox {
   /** Where the next frame is written, from `at` on; `reserve` makes room. */
   slab: Buffer = Buffer.allocUnsafeSlow(SLAB);

@@ -4,10 +4,9 @@
 import { humanDuration } from '../../options/duration.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { attempt } from '../../runtime/maybe-promise.js';
-import type { Delivery } from '../../message/delivery.js';
+import { type Delivery, named } from '../../message/delivery.js';
 import type { Verdict } from '../../message/verdict.js';
-import { named } from '../../message/message-label.js';
-import type { HandlerRoom, Step } from '../step.js';
+import type { HandlerContext, Step } from '../step.js';
 
 /** Log lines and events for one handler. */
 export const observe: Step = (room) => {
@@ -25,7 +24,7 @@ export const observe: Step = (room) => {
 };
 
 /** Says what became of a delivery: the log line and the event. What the handler decided by itself is the truth. */
-export function report(room: HandlerRoom, delivery: Delivery, result: Verdict): void {
+export function report(room: HandlerContext, delivery: Delivery, result: Verdict): void {
   if (delivery.settled && isFailure(result)) {
     const text = printable(describeError(result.error));
     room.logger.warn(
@@ -46,7 +45,7 @@ export function report(room: HandlerRoom, delivery: Delivery, result: Verdict): 
   });
 }
 
-function log({ plan, logger }: HandlerRoom, delivery: Delivery, verdict: Verdict): void {
+function log({ plan, logger }: HandlerContext, delivery: Delivery, verdict: Verdict): void {
   if (!isFailure(verdict)) return;
   const failure = `${plan.id} failed on ${named(delivery)} (attempt ${delivery.attempt}): ${printable(describeError(verdict.error))}`;
   if (verdict.kind === 'retry') {

@@ -6,7 +6,8 @@ import { HEADER } from '../../message/headers.js';
 import { SILENT } from '../../runtime/logger.js';
 import { settings } from '../../options/settings.js';
 import { Events } from '../../events/emitter.js';
-import type { HandlerRoom } from '../step.js';
+import type { HandlerContext } from '../step.js';
+import type { RpcContext } from '../../rpc/server/rpc-context.js';
 import { Calls } from '../../rpc/server/active-calls.js';
 import { reply } from '../../rpc/server/rpc-step.js';
 import { unfit } from './retry.js';
@@ -31,7 +32,7 @@ function withTimeout(limit: number) {
     now += ms;
     timer?.();
   };
-  return { room: room as unknown as HandlerRoom, deadlines, pass };
+  return { room: room as unknown as HandlerContext, deadlines, pass };
 }
 
 describe('a time-out', () => {
@@ -88,7 +89,7 @@ describe('a request whose handler failed', () => {
     delivery.run.arrivedAt = delivery.run.beganAt = 0;
     const calls = new Calls();
     const failed = { kind: 'retry' as const, after, attempt: 2, error: new Error('not yet') };
-    const handler = { ...room, plan, calls, deadlines, settings: settings({}) } as unknown as HandlerRoom;
+    const handler = { ...room, plan, calls, deadlines, settings: settings({}) } as unknown as RpcContext;
     const run = reply(handler)(() => failed);
     expect(run(delivery)).toMatchObject({ kind, error: failed.error });
   });

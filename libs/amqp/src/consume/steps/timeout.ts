@@ -3,10 +3,9 @@
 
 import { HandlerTimeoutError } from '../../errors/errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
-import type { Delivery } from '../../message/delivery.js';
+import { type Delivery, named } from '../../message/delivery.js';
 import type { Soon } from '../../runtime/maybe-promise.js';
-import { named } from '../../message/message-label.js';
-import type { HandlerRoom, Step } from '../step.js';
+import type { HandlerContext, Step } from '../step.js';
 
 export const timeout: Step = (room) => (next) => {
   if (room.plan.timeout === undefined) return next;
@@ -14,7 +13,11 @@ export const timeout: Step = (room) => (next) => {
 };
 
 /** What `work` comes to, or a HandlerTimeoutError when the handler's timeout passes first. */
-export function limited<T>(room: HandlerRoom, deliveries: readonly Delivery[], work: () => Soon<T>): Soon<T> {
+export function limited<T>(
+  room: HandlerContext,
+  deliveries: readonly Delivery[],
+  work: () => Soon<T>,
+): Soon<T> {
   const { plan, deadlines, logger, clock } = room;
   const limit = plan.timeout;
   if (limit === undefined) return work();
@@ -58,7 +61,7 @@ async function startedNow<T>(work: () => Soon<T>): Promise<T> {
 }
 
 function tellLate(
-  { events, plan }: HandlerRoom,
+  { events, plan }: HandlerContext,
   deliveries: readonly Delivery[],
   times: { readonly timeout: number; readonly ms: number },
 ): void {

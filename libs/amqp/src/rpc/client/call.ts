@@ -1,6 +1,3 @@
-// One call under way: its deadline, its signal, and its one end. A reply, a return, a time-out, an abort
-// and a lost channel may all come; the first counts.
-
 import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { RpcConnectionLostError, RpcNoServerError } from '../../errors/rpc-errors.js';
@@ -28,7 +25,10 @@ export interface Caller {
   ended(call: Call, left: boolean): void;
 }
 
-/** See the top of the file. It is its own deadline. */
+/**
+ * One call under way: its deadline, its signal, and its one end. A reply, a return, a time-out, an abort and
+ * a lost channel may all come; the first counts. It is its own deadline.
+ */
 export class Call implements PendingCall, Deadline {
   readonly id: string;
   tick = 0;

@@ -1,7 +1,3 @@
-// Who can end a call before its answer: the caller by its own signal, and whoever called the handler in which the call
-// is made, by leaving or by the end of its time. Listens to both without making a signal of two, which would stay
-// with a signal that lives as long as the process.
-
 import { offAbort, onAbort, type AbortListener } from '../../runtime/abort-signals.js';
 import type { CallScope } from '../call-scope.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -16,7 +12,11 @@ export interface CallNames {
 
 const NONE: readonly AbortSignal[] = [];
 
-/** See the top of the file. One for each call. */
+/**
+ * Who can end a call before its answer: the caller by its own signal, and whoever called the handler in
+ * which the call is made, by leaving or by the end of its time. Listens to both without making a signal of
+ * two, which would stay with a signal that lives as long as the process. One for each call.
+ */
 export class Leaving {
   private readonly signals: readonly AbortSignal[];
   private readonly began: number;

@@ -1,6 +1,3 @@
-// What callers say to servers beside their requests, on a channel of its own: a user who may call, but not write
-// here, must not lose the channel on which the answers arrive. Nothing is said twice, nothing is waited for.
-
 import type { Connection } from '../../connection/connection.js';
 import { ChannelLease } from '../../connection/recovering-channel.js';
 import { CALLS_EXCHANGE, callsKey, writeControl, type CallControl } from '../../message/call-control.js';
@@ -30,7 +27,11 @@ const UNSENT_LIMIT = 10_000;
 /** How long closing waits for a channel on which the last words can leave, in ms. */
 const LAST_WORDS = 500;
 
-/** See the top of the file. */
+/**
+ * What callers say to servers beside their requests, on a channel of its own: a user who may call, but not
+ * write here, must not lose the channel on which the answers arrive. Nothing is said twice, nothing is
+ * waited for.
+ */
 export class ControlLine {
   private readonly lease: ChannelLease;
   /** The last word about each call counts. */

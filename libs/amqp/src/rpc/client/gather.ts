@@ -1,5 +1,3 @@
-// One call to many: collects the answers of all instances until as many came as were expected, or the time is over.
-
 import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
 import { HEADER, safeHeaders, textHeader } from '../../message/headers.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
@@ -30,7 +28,10 @@ export type GatherResult = { readonly left: boolean } & (
 /** More instances than anybody has: whoever answers so often is none. */
 const REPLIES_LIMIT = 10_000;
 
-/** See the top of the file. */
+/**
+ * One call to many: collects the answers of all instances until as many came as were expected, or the time
+ * is over.
+ */
 export class GatherCall implements PendingCall {
   readonly id: string;
   ended = false;

@@ -1,6 +1,3 @@
-// The channel on which requests leave and replies arrive, as direct reply-to demands that both are one. It comes back
-// when it was lost; calls that were under way then hear of it at once.
-
 import { randomUUID } from 'node:crypto';
 import type { LiveChannel } from '../../connection/channel.js';
 import type { Connection } from '../../connection/connection.js';
@@ -33,7 +30,10 @@ export interface ReplyLineOptions {
 
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
 
-/** See the top of the file. */
+/**
+ * The channel on which requests leave and replies arrive, as direct reply-to demands that both are one. It
+ * comes back when it was lost; calls that were under way then hear of it at once.
+ */
 export class ReplyLine {
   private readonly inbox = new Inbox();
   private readonly room: WaitingRoom;

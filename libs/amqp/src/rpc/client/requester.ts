@@ -1,6 +1,3 @@
-// The calling side of RPC: one answer, a stream of them, or one from each instance. Makes the request and the call
-// that waits for its end; the line takes both to the broker.
-
 import { isError } from '../../errors/is-error.js';
 import { currentCall } from '../call-scope.js';
 import { GATHER_EXCHANGE } from '../../message/call-control.js';
@@ -31,7 +28,7 @@ import { Leaving } from './cancellation.js';
 import { readPart, readReply } from './decode-reply.js';
 import { ReplyLine, type ReplyLineOptions } from './reply-channel.js';
 import { StreamCall } from './stream-call.js';
-import { StreamReader } from './stream-reader.js';
+import { StreamReader } from './stream.js';
 
 /** What a requester is made from. */
 export interface RequesterOptions extends ReplyLineOptions {
@@ -49,7 +46,10 @@ const CREDIT = 64;
 /** Replies of the largest size that one call may hold at once: unread items of a stream, answers that are gathered. */
 const HELD = 4;
 
-/** See the top of the file. */
+/**
+ * The calling side of RPC: one answer, a stream of them, or one from each instance. Makes the request and
+ * the call that waits for its end; the line takes both to the broker.
+ */
 export class Requester {
   private readonly line: ReplyLine;
   private readonly caller: Caller;

@@ -1,6 +1,3 @@
-// One streamed call under way: takes what arrives apart into items, signs of life and the end, and watches over the
-// silence between them.
-
 import { isControlQueue, type CallControl } from '../../message/call-control.js';
 import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
 import { countHeader, HEADER, safeHeaders, textHeader } from '../../message/headers.js';
@@ -30,7 +27,10 @@ export interface StreamCallOptions {
   readonly onEnd: () => void;
 }
 
-/** See the top of the file. */
+/**
+ * One streamed call under way: takes what arrives apart into items, signs of life and the end, and watches
+ * over the silence between them.
+ */
 export class StreamCall implements PendingCall {
   readonly id: string;
   readonly stream: ReplyStream<unknown>;

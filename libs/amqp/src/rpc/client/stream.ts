@@ -1,7 +1,60 @@
-// The reading end of a streamed answer: items in order, one at a time for whoever asks, with credit for the sender so
-// that neither side holds more than was agreed. Knows nothing of channels; stream-call.ts brings it what arrives.
-
+import { type StandardSchema, validate } from '../../message/schema.js';
 import { RpcProtocolError } from '../../errors/rpc-errors.js';
+
+/** A call that was made, and what its items must be. */
+export interface BegunStream {
+  readonly stream: ReplyStream<unknown>;
+  readonly schema: StandardSchema | undefined;
+}
+
+type Result = IteratorResult<unknown, undefined>;
+
+const DONE: Result = { done: true, value: undefined };
+
+/**
+ * What `stream()` returns: an iterator that makes its call when it is first read, and lets go of it the
+ * moment it is told to, also while an item is being waited for, which an async generator could not. Iterate
+ * it once.
+ */
+export class StreamReader implements AsyncIterableIterator<unknown, undefined> {
+  private begun: Promise<BegunStream> | undefined;
+  private over = false;
+
+  constructor(private readonly begin: () => Promise<BegunStream>) {}
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<Result> {
+    if (this.over) return DONE;
+    try {
+      const { stream, schema } = await (this.begun ??= this.begin());
+      const item = await stream.next();
+      if (!item.done) return { done: false, value: schema ? await validate(schema, item.value) : item.value };
+    } catch (error) {
+      void this.return();
+      throw error;
+    }
+    this.over = true;
+    return DONE;
+  }
+
+  return(): Promise<Result> {
+    this.over = true;
+    // A call that could not be made was told to whoever asked for an item.
+    this.begun?.then(
+      ({ stream }) => stream.return(),
+      () => undefined,
+    );
+    return Promise.resolve(DONE);
+  }
+
+  async throw(error: unknown): Promise<Result> {
+    await this.return();
+    throw error;
+  }
+}
 
 /** What the reader does to its sender. */
 export interface StreamSender {
@@ -22,7 +75,11 @@ interface Reader<T> {
   reject(error: Error): void;
 }
 
-/** See the top of the file. Iterate it once. */
+/**
+ * The reading end of a streamed answer: items in order, one at a time for whoever asks, with credit for the
+ * sender so that neither side holds more than was agreed. Knows nothing of channels; stream-call.ts brings
+ * it what arrives. Iterate it once.
+ */
 export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
   private readonly items: T[] = [];
   /** Of each, in bytes. */

@@ -2,8 +2,7 @@
 import { expect, it } from '@jest/globals';
 import { Deadlines } from '../../runtime/deadlines.js';
 import { Delivery } from '../../message/delivery.js';
-import { Answering } from './active-call.js';
-import { Calls } from './active-calls.js';
+import { Answering, Calls } from './active-calls.js';
 
 it('a call is found while it is answered, stopped when the time of its caller is over, and forgotten at its end', () => {
   let now = 0;

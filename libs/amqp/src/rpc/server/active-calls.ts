@@ -1,14 +1,67 @@
-// The calls that this process answers now, by correlation id, so that a caller who leaves or grants credit finds its
-// handler. Remembers for a while who left before its request was even looked at.
-
+import type { CallScope } from '../call-scope.js';
+import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
+import type { Delivery } from '../../message/delivery.js';
+import type { Credit } from './reply-stream.js';
 import { randomUUID } from 'node:crypto';
 import type { CallControl } from '../../message/call-control.js';
 import { systemClock, type Clock } from '../../runtime/clock.js';
-import type { Delivery } from '../../message/delivery.js';
 import { Directory, type Listed } from '../../runtime/id-map.js';
 import { Occasionally } from '../../runtime/log-limiter.js';
-import { RabbitError } from '../../errors/errors.js';
-import type { Credit } from './reply-stream.js';
+import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
+
+/**
+ * One call while it is answered: it is found by its id when its caller has something to say, it is what
+ * calls made inside its handler inherit, and the deadline at which its handler is told to stop. One object
+ * for all of that, since there is one for each call, and as long as it lives all that it holds is copied by
+ * the garbage collector.
+ */
+export class Answering implements RunningCall, CallScope, Deadline {
+  readonly id: string;
+  after: this | undefined;
+  tick = 0;
+  place = 0;
+  over = false;
+
+  constructor(
+    private readonly room: { readonly calls: Calls; readonly deadlines: Deadlines },
+    readonly delivery: Delivery,
+    /** Of a streamed answer. */
+    readonly credit: Credit | undefined,
+  ) {
+    this.id = delivery.message.properties.correlationId ?? '';
+    this.after = undefined;
+  }
+
+  get deadline(): number | undefined {
+    return this.delivery.run.callerDeadline;
+  }
+
+  /** Made when somebody asks: most handlers call nobody. */
+  get signal(): AbortSignal {
+    return this.delivery.signal;
+  }
+
+  /** From now on its caller finds it, and its handler is stopped when the caller's time is over. */
+  begin(): void {
+    const { room, deadline } = this;
+    room.calls.begin(this);
+    if (deadline === undefined) return;
+    this.delivery.run.deadline = deadline;
+    room.deadlines.addAt(deadline, this);
+  }
+
+  end(): void {
+    const { room } = this;
+    this.over = true;
+    if (this.deadline !== undefined) room.deadlines.clear(this);
+    room.calls.end(this);
+  }
+
+  /** Its caller's time is over. */
+  onExpired(): void {
+    this.delivery.abort(new CallerLeftError());
+  }
+}
 
 /** One call that is being answered. */
 export interface RunningCall extends Listed {
@@ -23,7 +76,11 @@ const REMEMBERED = 10_000;
 /** How long, in ms: a cancel comes at most a prefetch earlier than its request is looked at. */
 const REMEMBERED_FOR = 60_000;
 
-/** See the top of the file. One per broker object. */
+/**
+ * The calls that this process answers now, by correlation id, so that a caller who leaves or grants credit
+ * finds its handler. Remembers for a while who left before its request was even looked at. One per broker
+ * object.
+ */
 export class Calls {
   /** The broker refuses a queue to reach this process by: nobody could tell a stream to go on. */
   unreachable = false;
@@ -104,19 +161,5 @@ export class Calls {
       this.left.delete(oldest);
     }
     this.left.set(id, now);
-  }
-}
-
-/** Why a handler's `signal` aborted: nobody waits for the answer any more. */
-export class CallerLeftError extends RabbitError {
-  constructor() {
-    super('WARREN_CALLER_LEFT', 'the caller no longer waits for the answer', 'stop the work');
-  }
-}
-
-/** Why a handler's `signal` aborted: the application ends, and has waited as long as it may. */
-export class ShuttingDownError extends RabbitError {
-  constructor() {
-    super('WARREN_SHUTTING_DOWN', 'the service that handles this is shutting down', 'make the call again');
   }
 }

@@ -1,6 +1,3 @@
-// Whether a caller still waits: its reply address is there as long as it is. Asked before work that waited is begun,
-// on a channel of its own, since a "no" closes the channel.
-
 import type { LiveChannel } from '../../connection/channel.js';
 import type { Connection } from '../../connection/connection.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -26,7 +23,10 @@ const CONNECT = 1_000;
 /** Names of direct addresses that are gone: they are never used again. */
 const REMEMBERED = 1_000;
 
-/** See the top of the file. */
+/**
+ * Whether a caller still waits: its reply address is there as long as it is. Asked before work that waited
+ * is begun, on a channel of its own, since a "no" closes the channel.
+ */
 export class Callers {
   private readonly gone = new Set<string>();
   private readonly askers = new Map<Connection, Asker>();

@@ -1,6 +1,3 @@
-// The queue of this process in which callers say that they left, or that a stream may send more. It goes with its
-// connection and comes back under another name; what was said in between was about calls that were lost as well.
-
 import type { LiveChannel } from '../../connection/channel.js';
 import type { Connection } from '../../connection/connection.js';
 import { ChannelLease } from '../../connection/recovering-channel.js';
@@ -24,7 +21,11 @@ export interface ControlOptions {
 /** A flood of such messages must not fill the broker: the oldest are about calls that ended long ago. */
 const QUEUE_LIMIT = 10_000;
 
-/** See the top of the file. */
+/**
+ * The queue of this process in which callers say that they left, or that a stream may send more. It goes
+ * with its connection and comes back under another name; what was said in between was about calls that were
+ * lost as well.
+ */
 export class Control {
   private readonly lease: ChannelLease;
   private readonly begun: Promise<void>;

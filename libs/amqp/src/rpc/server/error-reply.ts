@@ -9,10 +9,10 @@ import { knownErrorFacts } from '../../errors/known-errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { OutcomeSignal } from '../../errors/signals.js';
 import { thrownFacts, thrownValue, type ThrownFacts } from '../../errors/error-facts.js';
-import type { HandlerRoom } from '../../consume/step.js';
+import type { RpcContext } from './rpc-context.js';
 
 /** The facts that travel. */
-export function callerErrorFacts(room: HandlerRoom, error: unknown): RemoteErrorFacts {
+export function callerErrorFacts(room: RpcContext, error: unknown): RemoteErrorFacts {
   const shared = room.plan.rpc && knownErrorFacts(room.plan.rpc.known, error);
   if (shared) return shared;
   const known = room.remoteError?.(error);

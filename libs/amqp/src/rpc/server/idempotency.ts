@@ -2,15 +2,62 @@
 // from the stored reply of the first, or waits for the first when that is still running. Whoever may publish to the
 // queue can send any message id, so a reply is only handed out for the request that it was made for.
 
+import type { Clock } from '../../runtime/clock.js';
+import type { ReplyStore, StoredReply } from '../../options/options.js';
 import { createHash } from 'node:crypto';
 import type { Delivery } from '../../message/delivery.js';
 import { RabbitError } from '../../errors/errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
-import type { ReplyStore, StoredReply } from '../../options/options.js';
 import { ACK, type Verdict } from '../../message/verdict.js';
 import { errorReply, type Reply } from './reply.js';
-import { MemoryReplyStore } from './reply-store.js';
-import type { HandlerRoom } from '../../consume/step.js';
+import type { RpcContext } from './rpc-context.js';
+
+interface Kept {
+  readonly reply: StoredReply;
+  readonly until: number;
+}
+
+/**
+ * Replies kept in the memory of this process, for requests that come twice. Bounded in number and bytes: the
+ * oldest go first, and a repeat of them runs the handler again.
+ */
+export class MemoryReplyStore implements ReplyStore {
+  private readonly kept = new Map<string, Kept>();
+  private bytes = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly limit: { readonly replies: number; readonly bytes: number } = {
+      replies: 10_000,
+      bytes: 16 * 1024 * 1024,
+    },
+  ) {}
+
+  get(key: string): StoredReply | undefined {
+    const found = this.kept.get(key);
+    if (found && found.until > this.clock.monotonic()) return found.reply;
+    this.forget(key);
+    return undefined;
+  }
+
+  set(key: string, reply: StoredReply, ttlMs: number): void {
+    this.forget(key);
+    if (reply.content.length > this.limit.bytes) return;
+    this.kept.set(key, { reply, until: this.clock.monotonic() + ttlMs });
+    this.bytes += reply.content.length;
+    for (const oldest of this.kept.keys()) {
+      if (this.kept.size <= this.limit.replies && this.bytes <= this.limit.bytes) break;
+      this.forget(oldest);
+    }
+  }
+
+  private forget(key: string): void {
+    const found = this.kept.get(key);
+    if (!found) return;
+    this.bytes -= found.reply.content.length;
+    this.kept.delete(key);
+  }
+}
 
 /** What came of a request: its verdict, and its reply unless it is tried again. */
 export interface Outcome {
@@ -30,7 +77,7 @@ interface Running {
 
 /** For one handler. */
 export function repeats(
-  room: HandlerRoom,
+  room: RpcContext,
   { ttl, store = new MemoryReplyStore(room.clock) }: { readonly ttl: number; readonly store?: ReplyStore },
 ): Repeats {
   const running = new Map<string, Running>();
@@ -76,13 +123,13 @@ export function repeats(
 }
 
 /** Under which a reply is kept. A store may be shared by services, and the texts are chosen by others: no two lists have one hash. */
-function keyOf({ plan, source }: HandlerRoom, { queue, message }: Delivery): string {
+function keyOf({ plan, source }: RpcContext, { queue, message }: Delivery): string {
   const { messageId, userId = '' } = message.properties;
   return hash(JSON.stringify([source.service, source.name, source.vhost, queue, plan.id, userId, messageId]));
 }
 
 /** Tells one request from another with the same id. */
-function digestOf({ plan: { codec } }: HandlerRoom, { message, exchange, routingKey }: Delivery): string {
+function digestOf({ plan: { codec } }: RpcContext, { message, exchange, routingKey }: Delivery): string {
   const { content, properties } = message;
   const { contentType, contentEncoding } = properties;
   const facts = JSON.stringify([exchange, routingKey, contentType, contentEncoding]);
@@ -100,7 +147,7 @@ function readable(kept: StoredReply | undefined): StoredReply | undefined {
   throw new TypeError('the field request of a reply is missing');
 }
 
-function reused(room: HandlerRoom): Outcome {
+function reused(room: RpcContext): Outcome {
   const error = new RabbitError(
     'WARREN_MESSAGE_ID_REUSED',
     'a different request with this message id was handled before',

@@ -7,10 +7,8 @@ import { ACK, type Verdict } from '../../message/verdict.js';
 import { Events } from '../../events/emitter.js';
 import type { LiveChannel } from '../../connection/channel.js';
 import { Batcher } from '../../consume/batch.js';
-import { Outcomes } from '../../consume/outcomes.js';
+import { Outcomes, sendOn, type SettleRoom, Unsettled } from '../../consume/settlement.js';
 import { deadMessage, retryMessage } from '../../consume/republish.js';
-import { sendOn, type SettleRoom } from '../../consume/settlement.js';
-import { Unsettled } from '../../consume/unacked.js';
 
 const sink = { settle() {}, warn() {} };
 

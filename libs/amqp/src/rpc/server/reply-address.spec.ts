@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { mayHurt, NO_SERVER, serverOf } from '../../message/direct-reply.js';
-import { mayReplyTo } from './reply-address.js';
+import { mayReplyTo } from './reply.js';
 
 const [old, middle, recent] = ['3.10.8', '4.0.5', '4.3.6'].map((version) =>
   serverOf({ product: 'RabbitMQ', version }),

@@ -1,8 +1,3 @@
-// Which connection an answer takes. RabbitMQ before 4.3 closes the connection that publishes to some addresses of direct
-// reply-to, or stops reading from it for seconds, and no look at an address tells which (message/direct-reply.ts). So the
-// first answer to an address goes over a connection of its own, which is opened when there is one, and only what arrived
-// there makes the address good enough for the connection that all other answers share.
-
 import type { Connection } from '../../connection/connection.js';
 import { mayHurt, type Server } from '../../message/direct-reply.js';
 import { RabbitError } from '../../errors/errors.js';
@@ -28,7 +23,13 @@ const [TRIED_AT_ONCE, SUSPICIOUS_FOR] = [8, 60_000];
 /** An answer that takes longer than this over an open connection was held up, by itself or by another one, in ms. */
 const SLOW = 3_000;
 
-/** See the top of the file. */
+/**
+ * Which connection an answer takes. RabbitMQ before 4.3 closes the connection that publishes to some
+ * addresses of direct reply-to, or stops reading from it for seconds, and no look at an address tells which
+ * (message/direct-reply.ts). So the first answer to an address goes over a connection of its own, which is
+ * opened when there is one, and only what arrived there makes the address good enough for the connection
+ * that all other answers share.
+ */
 export class AnswerLanes implements AnswerOutlet {
   private readonly main: Answers;
   private readonly first: Answers;

@@ -1,7 +1,3 @@
-// Answers to remote callers, on a connection of their own. Who asks says where the answer goes, and RabbitMQ closes the
-// connection that publishes to some addresses, however well they are made. So the loss of this connection costs
-// nothing but time: answers that were on their way are sent again, and what killed it is found out and given up.
-
 import { PublishOutcomeUnknownError } from '../../errors/publish-errors.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import type { AnswerOutlet, AnswerWaiter } from '../../message/forwarder.js';
@@ -9,7 +5,12 @@ import type { SendResult } from '../../publish/pending-send.js';
 import { unroutable } from '../../publish/pending-publish.js';
 import { Sender, type SenderOptions } from '../../publish/sender.js';
 
-/** See the top of the file. */
+/**
+ * Answers to remote callers, on a connection of their own. Who asks says where the answer goes, and RabbitMQ
+ * closes the connection that publishes to some addresses, however well they are made. So the loss of this
+ * connection costs nothing but time: answers that were on their way are sent again, and what killed it is
+ * found out and given up.
+ */
 export class Answers implements AnswerOutlet {
   private readonly sender: Sender;
   /** The last suspect has been tried. */

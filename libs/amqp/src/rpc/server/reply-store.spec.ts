@@ -1,7 +1,7 @@
 // Stored replies have an end, and a bound in number and bytes.
 import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../runtime/clock.js';
-import { MemoryReplyStore } from './reply-store.js';
+import { MemoryReplyStore } from './idempotency.js';
 
 const reply = (bytes: number): { content: Buffer; contentType: string; request: string } => ({
   ...{ content: Buffer.alloc(bytes), contentType: 'text/plain', request: 'r' },

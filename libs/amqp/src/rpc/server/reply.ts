@@ -1,9 +1,10 @@
 // Answers a caller: makes the reply and sends it where the request says. An answer that cannot be delivered is logged
 // and never brings the request back.
 
+import { isDirectReply, isWellFormed, type Server } from '../../message/direct-reply.js';
+import type { Settings } from '../../options/settings.js';
 import type { Encoded } from '../../message/codecs/codec.js';
-import type { Delivery, Ending } from '../../message/delivery.js';
-import { isDirectReply } from '../../message/direct-reply.js';
+import { type Delivery, type Ending, named } from '../../message/delivery.js';
 import { RabbitError } from '../../errors/errors.js';
 import { HEADER } from '../../message/headers.js';
 import { describeError, printable } from '../../runtime/logger.js';
@@ -12,9 +13,41 @@ import { AccessRefusedError } from '../../errors/topology-errors.js';
 import { newMessageId } from '../../message/message-id.js';
 import type { AnswerWaiter } from '../../message/forwarder.js';
 import { callerErrorFacts } from './error-reply.js';
-import { named } from '../../message/message-label.js';
-import { mayReplyTo } from './reply-address.js';
-import type { HandlerRoom } from '../../consume/step.js';
+import type { RpcContext } from './rpc-context.js';
+
+// Where a reply may go. A request names the address itself, so it can be anything: a queue of another
+// service, which would take the reply for a message; the queue of the request, so that the handler replies to
+// itself for ever; or a direct reply-to address that this broker does not survive (message/direct-reply.ts).
+
+/** Addresses that were found well formed: so many, since anybody can make some. */
+const REMEMBERED = 1_000;
+const wellFormed = new Set<string>();
+
+/** Queues that only their owner reads: ours, and those that RabbitMQ named, which clients make exclusive. */
+const OWN = /^amq\.gen-|\.replies\.[0-9a-f]{8}$/;
+
+/** Whether an answer may be sent to `replyTo`. `allowed`: `any` queue, or the beginnings of names beside the usual ones. */
+export function mayReplyTo(
+  replyTo: string,
+  requestQueue: string,
+  allowed: Settings['rpc']['replyTo'],
+  server: Server,
+): boolean {
+  if (isDirectReply(replyTo)) return isHarmless(replyTo, server);
+  if (replyTo === requestQueue) return false;
+  if (allowed === 'any' || OWN.test(replyTo)) return true;
+  return allowed.some((prefix) => replyTo.startsWith(prefix));
+}
+
+function isHarmless(replyTo: string, server: Server): boolean {
+  if (server.product !== 'RabbitMQ') return isWellFormed(replyTo, server);
+  // A caller has one address for all its calls.
+  if (wellFormed.has(replyTo)) return true;
+  if (!isWellFormed(replyTo, server)) return false;
+  if (wellFormed.size >= REMEMBERED) wellFormed.clear();
+  wellFormed.add(replyTo);
+  return true;
+}
 
 /** A reply's body, and whether it is an error. */
 export interface Reply extends Encoded {
@@ -22,7 +55,7 @@ export interface Reply extends Encoded {
 }
 
 /** A value as a reply. @throws when it cannot travel */
-export function valueReply({ outlet, plan, settings }: HandlerRoom, value: unknown, more = false): Reply {
+export function valueReply({ outlet, plan, settings }: RpcContext, value: unknown, more = false): Reply {
   const { codec } = plan;
   const encoded =
     codec?.encodeReply?.(value, more) ??
@@ -37,7 +70,7 @@ export function valueReply({ outlet, plan, settings }: HandlerRoom, value: unkno
 }
 
 /** An error as a reply. Never throws: facts that cannot travel lose their data. */
-export function errorReply(room: HandlerRoom, error: unknown): Reply {
+export function errorReply(room: RpcContext, error: unknown): Reply {
   const { codec } = room.plan;
   const facts = callerErrorFacts(room, error);
   try {
@@ -56,7 +89,7 @@ function jsonFacts(facts: object): Encoded {
 
 /** Where a request wants its answer; undefined (and a line in the log) when it must not have one there, or wants none. */
 export function replyAddress(
-  { plan, settings, logger, calls, source }: HandlerRoom,
+  { plan, settings, logger, calls, source }: RpcContext,
   delivery: Delivery,
 ): string | undefined {
   const { replyTo } = delivery.message.properties;
@@ -78,7 +111,7 @@ const NO_HEADERS: Headers = Object.freeze({});
 
 /** One reply as a message. */
 export function replyMessage(
-  room: HandlerRoom,
+  room: RpcContext,
   delivery: Delivery,
   replyTo: string,
   reply: Reply,
@@ -108,12 +141,12 @@ export function replyMessage(
 }
 
 /** Tells the answers of one handler of one instance from all others. */
-function instanceOf({ calls, plan }: HandlerRoom): string {
+function instanceOf({ calls, plan }: RpcContext): string {
   return `${calls.instance}/${plan.id}`.slice(0, 100);
 }
 
 /** Sends the one reply of a call; the delivery knows how it goes on. */
-export function answer(room: HandlerRoom, delivery: Delivery, reply: Reply): void {
+export function answer(room: RpcContext, delivery: Delivery, reply: Reply): void {
   const replyTo = replyAddress(room, delivery);
   if (replyTo === undefined) return;
   const sent = new SentAnswer(room, replyTo);
@@ -126,10 +159,10 @@ class SentAnswer implements AnswerWaiter, Ending {
   private over = false;
   private next: (() => void) | undefined;
   // Hard private, as in the delivery that has it: whoever prints that must not print our options too.
-  readonly #room: HandlerRoom;
+  readonly #room: RpcContext;
 
   constructor(
-    room: HandlerRoom,
+    room: RpcContext,
     private readonly replyTo: string,
   ) {
     this.#room = room;

@@ -13,36 +13,40 @@ import { assertFits } from '../../message/schema.js';
 import { ACK, DROP, REQUEUE, type Verdict } from '../../message/verdict.js';
 import { answer, errorReply, valueReply } from './reply.js';
 import { Credit } from './reply-stream.js';
-import { Answering } from './active-call.js';
-import { CallerLeftError, ShuttingDownError } from './active-calls.js';
+import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
+import { Answering } from './active-calls.js';
 import { answerStream } from './streamed-reply.js';
 import { repeats, type Outcome, type Repeats } from './idempotency.js';
-import { letGo } from './abortable-wait.js';
-import type { HandlerRoom, Run, Step } from '../../consume/step.js';
+import { letGo } from '../../runtime/abortable-wait.js';
+import type { Run } from '../../consume/step.js';
+import type { RpcContext } from './rpc-context.js';
 
-export const reply: Step = (room) => (next) => {
-  const { rpc } = room.plan;
-  if (!rpc) return next;
-  const stored = rpc.idempotent && repeats(room, rpc.idempotent);
-  const work = (answering: Answering): Soon<Verdict> => conclude(room, next, answering, stored);
-  const run = (answering: Answering): Soon<Verdict> => inCall(answering, work);
-  const begin = (delivery: Delivery): Soon<Verdict> => {
-    // Its channel was lost, its stream goes on: another one would only break it off.
-    if (delivery.message.redelivered && room.calls.isStreaming(delivery)) return DROP;
-    const granted = countHeader(delivery.headers, HEADER.stream);
-    // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
-    delivery.run.streamed = granted > 0 || (!stored && room.plan.codec?.encodeEnd !== undefined);
-    const answering = new Answering(room, delivery, granted > 0 ? new Credit(granted) : undefined);
-    answering.begin();
-    return attempt(run, answering, ended, broken);
+/** The step around a handler that serves calls; none for others. */
+export const reply =
+  (room: RpcContext) =>
+  (next: Run): Run => {
+    const { rpc } = room.plan;
+    if (!rpc) return next;
+    const stored = rpc.idempotent && repeats(room, rpc.idempotent);
+    const work = (answering: Answering): Soon<Verdict> => conclude(room, next, answering, stored);
+    const run = (answering: Answering): Soon<Verdict> => inCall(answering, work);
+    const begin = (delivery: Delivery): Soon<Verdict> => {
+      // Its channel was lost, its stream goes on: another one would only break it off.
+      if (delivery.message.redelivered && room.calls.isStreaming(delivery)) return DROP;
+      const granted = countHeader(delivery.headers, HEADER.stream);
+      // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
+      delivery.run.streamed = granted > 0 || (!stored && room.plan.codec?.encodeEnd !== undefined);
+      const answering = new Answering(room, delivery, granted > 0 ? new Credit(granted) : undefined);
+      answering.begin();
+      return attempt(run, answering, ended, broken);
+    };
+    return (delivery) => {
+      delivery.run.callerDeadline = deadlineOf(room, delivery);
+      const reason = notWorthIt(room, delivery);
+      if (reason === undefined) return begin(delivery);
+      return soon(reason, (known) => (known ? skip(room, delivery, known) : begin(delivery)));
+    };
   };
-  return (delivery) => {
-    delivery.run.callerDeadline = deadlineOf(room, delivery);
-    const reason = notWorthIt(room, delivery);
-    if (reason === undefined) return begin(delivery);
-    return soon(reason, (known) => (known ? skip(room, delivery, known) : begin(delivery)));
-  };
-};
 
 function ended(verdict: Verdict, answering: Answering): Verdict {
   answering.end();
@@ -56,7 +60,7 @@ function broken(error: unknown, answering: Answering): never {
 
 /** Runs the handler and answers. */
 function conclude(
-  room: HandlerRoom,
+  room: RpcContext,
   next: Run,
   { delivery, credit }: Answering,
   stored: Repeats | undefined,
@@ -73,7 +77,7 @@ function conclude(
 }
 
 async function streamed(
-  room: HandlerRoom,
+  room: RpcContext,
   delivery: Delivery,
   items: AsyncIterable<unknown>,
   credit: Credit | undefined,
@@ -91,7 +95,7 @@ async function streamed(
   return left(room, delivery, { kind: 'dead-letter', reason: 'not-retryable', error }, begun);
 }
 
-function settled(room: HandlerRoom, delivery: Delivery, given: Verdict): Soon<Outcome> {
+function settled(room: RpcContext, delivery: Delivery, given: Verdict): Soon<Outcome> {
   const verdict = hopeless(room, delivery, given);
   if (verdict.kind === 'requeue' || verdict.kind === 'retry') return { verdict, reply: undefined };
   if (verdict.kind === 'dead-letter') return { verdict, reply: errorReply(room, verdict.error) };
@@ -105,7 +109,7 @@ function settled(room: HandlerRoom, delivery: Delivery, given: Verdict): Soon<Ou
   );
 }
 
-function replied(room: HandlerRoom, verdict: Verdict, value: unknown): Outcome {
+function replied(room: RpcContext, verdict: Verdict, value: unknown): Outcome {
   try {
     return { verdict, reply: valueReply(room, value) };
   } catch (error) {
@@ -114,12 +118,12 @@ function replied(room: HandlerRoom, verdict: Verdict, value: unknown): Outcome {
 }
 
 /** The handler returned what cannot travel: the caller must not wait for its time-out to learn it. */
-function unfit(room: HandlerRoom, verdict: Verdict, error: unknown): Outcome {
+function unfit(room: RpcContext, verdict: Verdict, error: unknown): Outcome {
   room.logger.error(`${room.plan.id} returned what cannot be an answer: ${printable(describeError(error))}`);
   return { verdict, reply: errorReply(room, error) };
 }
 
-function finish(room: HandlerRoom, delivery: Delivery, result: Outcome): Verdict {
+function finish(room: RpcContext, delivery: Delivery, result: Outcome): Verdict {
   const verdict = left(room, delivery, result.verdict);
   // Late, the answer would only be ignored; and what goes back to its queue is answered by another instance.
   const wanted = verdict.kind !== 'requeue' && !(delivery.run.abortedBy instanceof CallerLeftError);
@@ -128,7 +132,7 @@ function finish(room: HandlerRoom, delivery: Delivery, result: Outcome): Verdict
 }
 
 /** A next attempt after the caller's time helps nobody: it gets the error now. */
-function hopeless({ clock }: HandlerRoom, { run: { callerDeadline } }: Delivery, verdict: Verdict): Verdict {
+function hopeless({ clock }: RpcContext, { run: { callerDeadline } }: Delivery, verdict: Verdict): Verdict {
   if (verdict.kind !== 'retry' || callerDeadline === undefined) return verdict;
   if (clock.monotonic() + verdict.after < callerDeadline) return verdict;
   return { kind: 'dead-letter', reason: 'attempts-exhausted', error: verdict.error };
@@ -138,7 +142,7 @@ function hopeless({ clock }: HandlerRoom, { run: { callerDeadline } }: Delivery,
  * What a handler throws because it was told to stop is no failure: nobody waits for it, unless its failures are kept;
  * or another instance does it again, unless its caller has got items of this one.
  */
-function left({ plan }: HandlerRoom, delivery: Delivery, verdict: Verdict, begun = false): Verdict {
+function left({ plan }: RpcContext, delivery: Delivery, verdict: Verdict, begun = false): Verdict {
   const { abortedBy } = delivery.run;
   if (verdict.kind !== 'dead-letter' && verdict.kind !== 'retry') return verdict;
   if (abortedBy instanceof CallerLeftError) return plan.deadQueue === undefined ? DROP : verdict;
@@ -151,7 +155,7 @@ function left({ plan }: HandlerRoom, delivery: Delivery, verdict: Verdict, begun
  * what waited in the queue for longer has expired there, and a caller that leaves earlier says so. Only where no such
  * time is given a time of day counts, of a program that knows no better.
  */
-function deadlineOf({ clock }: HandlerRoom, { headers, message, run }: Delivery): number | undefined {
+function deadlineOf({ clock }: RpcContext, { headers, message, run }: Delivery): number | undefined {
   const expiration = Number(message.properties.expiration);
   // A stream lives longer than its request: its caller waits as long as there are signs of life.
   const ofQueue = expiration > 0 && headers[HEADER.stream] === undefined ? expiration : Infinity;
@@ -170,7 +174,7 @@ type SkipReason = 'left' | 'late' | 'gone';
 /** Shorter waits are not worth the question whether the caller is still there. */
 const WORTH_ASKING = 50;
 
-function notWorthIt(room: HandlerRoom, delivery: Delivery): Soon<SkipReason | undefined> {
+function notWorthIt(room: RpcContext, delivery: Delivery): Soon<SkipReason | undefined> {
   const { correlationId, replyTo } = delivery.message.properties;
   const now = delivery.run.beganAt;
   if (correlationId !== undefined && room.calls.hasLeft(correlationId)) return 'left';
@@ -181,14 +185,14 @@ function notWorthIt(room: HandlerRoom, delivery: Delivery): Soon<SkipReason | un
 }
 
 /** Whether a request waited long enough for its caller to be gone. */
-function mayHaveWaited({ clock }: HandlerRoom, { headers, message, run }: Delivery): boolean {
+function mayHaveWaited({ clock }: RpcContext, { headers, message, run }: Delivery): boolean {
   if (message.redelivered || run.beganAt - run.arrivedAt >= WORTH_ASKING) return true;
   const sent = Number(headers[HEADER.deadline]) - Number(message.properties.expiration);
   // Where it was sent in the future the clocks differ, and nothing is known.
   return Math.abs(clock.wall() - sent) >= WORTH_ASKING;
 }
 
-function skip(room: HandlerRoom, delivery: Delivery, reason: SkipReason): Verdict {
+function skip(room: RpcContext, delivery: Delivery, reason: SkipReason): Verdict {
   const { events, plan } = room;
   if (events.hears('call-skipped')) {
     events.emit({ kind: 'call-skipped', handler: plan.id, queue: delivery.queue, delivery, reason });

@@ -11,34 +11,9 @@ import type { OutgoingMessage } from '../../message/message.js';
 import { assertFits } from '../../message/schema.js';
 import { errorReply, replyAddress, replyMessage, valueReply, type Reply } from './reply.js';
 import { KEEP_ALIVE, streamOut, type Credit, type SentItem, type StreamOutlet } from './reply-stream.js';
-import { CallerLeftError, ShuttingDownError } from './active-calls.js';
-import { letGo, Stopping } from './abortable-wait.js';
-import type { HandlerRoom } from '../../consume/step.js';
-
-/** Items taken in one go. */
-const BREATH = 1_000;
-
-/** The last item of all, for a caller who asked for one answer. */
-export async function lastOf(items: AsyncIterable<unknown>, { signal }: Delivery): Promise<unknown> {
-  const iterator = items[Symbol.asyncIterator]();
-  const stopping = new Stopping(signal);
-  let last: unknown;
-  let done = false;
-  try {
-    for (let count = 1; ; count++) {
-      const next = await stopping.or(iterator.next());
-      if (next.done) break;
-      last = next.value;
-      // A generator that never waits for anything must not keep the process from everything else.
-      if (count % BREATH === 0) await new Promise((resolve) => setImmediate(resolve));
-    }
-    done = true;
-    return last;
-  } finally {
-    stopping.forget();
-    if (!done) letGo(iterator);
-  }
-}
+import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
+import { letGo } from '../../runtime/abortable-wait.js';
+import type { RpcContext } from './rpc-context.js';
 
 /** Why a stream ended before its end, and whether its caller may have got items by then. */
 export interface BrokenStream {
@@ -51,7 +26,7 @@ export interface BrokenStream {
  * Never rejects: comes to that error, or to why nobody reads any more.
  */
 export async function answerStream(
-  room: HandlerRoom,
+  room: RpcContext,
   delivery: Delivery,
   items: AsyncIterable<unknown>,
   credit: Credit | undefined,
@@ -100,7 +75,7 @@ async function tell(to: Target, error: unknown): Promise<void> {
 }
 
 /** Ends a stream that runs too long, and gives its request back to the broker before the broker would take it. */
-function watch({ plan, settings, deadlines, clock }: HandlerRoom, delivery: Delivery): () => void {
+function watch({ plan, settings, deadlines, clock }: RpcContext, delivery: Delivery): () => void {
   const { timeout, ack } = plan;
   const { run } = delivery;
   const set: Deadline[] = [];
@@ -135,7 +110,7 @@ function askForCaller({ room, delivery, replyTo }: Target): () => void {
 }
 
 interface Target {
-  readonly room: HandlerRoom;
+  readonly room: RpcContext;
   readonly delivery: Delivery;
   readonly replyTo: string;
 }
@@ -185,7 +160,7 @@ function codecOutlet(to: Target): StreamOutlet {
 }
 
 /** Items must fit the response's schema, as a single answer must. By hand: a generator would not let go while it waits. */
-function checked(items: AsyncIterable<unknown>, { plan }: HandlerRoom): AsyncIterable<unknown> {
+function checked(items: AsyncIterable<unknown>, { plan }: RpcContext): AsyncIterable<unknown> {
   const schema = plan.rpc?.response;
   if (!schema) return items;
   const iterator = items[Symbol.asyncIterator]();

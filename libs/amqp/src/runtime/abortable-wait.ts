@@ -1,9 +1,10 @@
-// Waiting that ends when a signal aborts. One promise for a whole stream would keep every item that was ever waited
-// for beside it, so whoever waits is remembered only for as long as it does.
-
 const noop = (): void => undefined;
 
-/** See the top of the file. Waits for one thing at a time; `forget` it at the end. */
+/**
+ * Waiting that ends when a signal aborts. One promise for a whole stream would keep every item that was ever
+ * waited for beside it, so whoever waits is remembered only for as long as it does. Waits for one thing at a
+ * time; `forget` it at the end.
+ */
 export class Stopping {
   private reject: (reason: unknown) => void = noop;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { WayBack } from '../message/retry-return.js';
-import { isWaitName, waitName, waitStep, waitTopology } from './wait-queues.js';
+import { isWaitName, waitName, waitStep, waitTopology } from './retry-topology.js';
 
 describe('waiting in the broker', () => {
   it.each([

@@ -1,7 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Delivery } from '../message/delivery.js';
-import { InFlight } from './concurrency-limiter.js';
-import { Lanes } from './keyed-executor.js';
+import { InFlight, Lanes } from './executor.js';
 
 const sink = { settle: () => undefined, warn: () => undefined };
 let tag = 0;

@@ -1,13 +1,115 @@
-// `orderBy`: messages with the same key run one after the other, in the order they arrived, those with other keys at
-// the same time. A message takes a place among those that run at once only when its turn has come, so one busy key
-// does not keep the others waiting. Bounded by the prefetch, as everything that waits here.
-
+import { sizeAtMost } from '../message/content-encoding.js';
 import type { Delivery } from '../message/delivery.js';
-import { keyOf, type KeyOf } from '../options/order-by.js';
+import type { Settings } from '../options/settings.js';
 import { Fifo } from '../runtime/fifo.js';
-import { soon, type Soon } from '../runtime/maybe-promise.js';
+import { type Soon, soon } from '../runtime/maybe-promise.js';
+import { keyOf, type KeyOf } from '../options/order-by.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
-import { InFlight, type Budget } from './concurrency-limiter.js';
+
+/** What jobs may weigh together. One alone may weigh more. */
+export interface Budget<Job> {
+  readonly limit: number;
+  readonly weigh: (job: Job) => number;
+}
+
+/** What the bodies that the handlers of a consumer have at the same time may come to in bytes. */
+export function decodingBudget({ maxDecodedBytes, maxUnfoldedBytes }: Settings): Budget<Delivery> {
+  const weigh = ({ message: { content, properties } }: Delivery): number =>
+    sizeAtMost(content, properties.contentEncoding, maxUnfoldedBytes);
+  return { limit: maxDecodedBytes, weigh };
+}
+
+/** Runs jobs, at most `limit` at once. */
+export class InFlight<Job> {
+  private running = 0;
+  private weight = 0;
+  private readonly queue = new Fifo<Job>();
+  private stopped = false;
+  private held = false;
+  private idleWaiters: (() => void)[] = [];
+
+  constructor(
+    private readonly limit: number,
+    /** Must neither throw nor reject. */
+    private readonly run: (job: Job) => Soon<void>,
+    private readonly budget?: Budget<Job>,
+  ) {}
+
+  /** How many run now. */
+  get count(): number {
+    return this.running;
+  }
+
+  /** How many wait for their turn. */
+  get waiting(): number {
+    return this.queue.size;
+  }
+
+  push(job: Job): void {
+    this.queue.push(job);
+    this.next();
+  }
+
+  /** Starts no more until `release`. */
+  hold(): void {
+    this.held = true;
+  }
+
+  release(): void {
+    this.held = false;
+    this.next();
+  }
+
+  /** Starts no more; hands out what had not started. */
+  stop(): Job[] {
+    this.stopped = true;
+    return this.queue.take();
+  }
+
+  /** Forgets what waits: its channel died and the broker delivers it again. */
+  forget(isGone: (job: Job) => boolean): void {
+    this.queue.drop(isGone);
+  }
+
+  /** Resolves when nothing runs. */
+  idle(): Promise<void> {
+    if (this.running === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  private next(): void {
+    while (!this.stopped && !this.held && this.running < this.limit && this.queue.size > 0) {
+      const weight = this.weighNext();
+      if (weight === undefined) break;
+      const job = this.queue.shift() as Job;
+      this.running++;
+      this.weight += weight;
+      const ended = this.run(job);
+      if (ended instanceof Promise) {
+        const end = (): void => this.ended(weight);
+        void ended.then(end, end);
+      } else {
+        this.running--;
+        this.weight -= weight;
+      }
+    }
+    if (this.running === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
+  }
+
+  /** What the first that waits weighs; undefined when that is too much now. */
+  private weighNext(): number | undefined {
+    const { budget, queue } = this;
+    if (!budget) return 0;
+    const weight = budget.weigh(queue.first as Job);
+    return this.running === 0 || this.weight + weight <= budget.limit ? weight : undefined;
+  }
+
+  private ended(weight: number): void {
+    this.running--;
+    this.weight -= weight;
+    this.next();
+  }
+}
 
 type List = readonly Delivery[];
 type Run = (list: List) => Soon<void>;
@@ -29,7 +131,12 @@ interface Turn {
   readonly delivery: Delivery;
 }
 
-/** See the top of the file. Its lists have one delivery each. */
+/**
+ * `orderBy`: messages with the same key run one after the other, in the order they arrived, those with other
+ * keys at the same time. A message takes a place among those that run at once only when its turn has come,
+ * so one busy key does not keep the others waiting. Bounded by the prefetch, as everything that waits here.
+ * Its lists have one delivery each.
+ */
 export class Lanes implements Work {
   private readonly ready: InFlight<Turn>;
   /** By key, as long as one of it runs or is about to: those that wait behind it. */

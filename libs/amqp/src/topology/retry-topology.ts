@@ -4,11 +4,93 @@
 // The publishing side moves messages on when they are due (delay/retry-mover.ts). The time to live is a little longer
 // than the wait: it is for messages that nobody moved.
 
+import { BACK_EXCHANGE, type WayBack, ORPHANS, returnExchange } from '../message/retry-return.js';
+import {
+  queueTypeOf,
+  type BindingSpec,
+  type QueueSpec,
+  type Wishes,
+  deadQueueName,
+  type BrokerDeadLettering,
+  type ExchangeSpec,
+} from './specs.js';
+import type { Headers } from '../message/message.js';
 import { checkName } from '../message/outgoing-headers.js';
-import { BACK_EXCHANGE, ORPHANS, returnExchange, type WayBack } from '../message/retry-return.js';
-import type { BindingSpec, ExchangeSpec, QueueSpec } from './specs.js';
 import type { TopologyPlan } from './plan.js';
-import { UNLIMITED } from './dead-letter-queue.js';
+
+// How retries return to a queue when no process moves them: through a direct exchange to which each consumed
+// queue is bound by its name. What it cannot route, because the queue was deleted during the wait, goes to a
+// queue where an operator finds it: dropped it would be lost, and kept it would block all others.
+
+/** How retries come back to a queue. */
+export function wayBackTo(queue: QueueSpec): WayBack {
+  // A queue of one process never comes back under its name; one that is not ours to touch is not bound; streams keep all.
+  if (queue.temporary) return { kind: 'broadcast' };
+  return { kind: queue.declare === 'skip' || queueTypeOf(queue) === 'stream' ? 'by-name' : 'retry' };
+}
+
+/** The exchange, the queue behind it for what finds its way no more, and the binding of a queue. */
+export function wayBackWishes({ name, askedBy }: Pick<QueueSpec, 'name' | 'askedBy'>): Wishes {
+  const topology = returnTopology(askedBy);
+  const binding: BindingSpec = {
+    ...{ source: BACK_EXCHANGE, destination: { kind: 'queue', name }, key: name, arguments: {}, askedBy },
+  };
+  return { ...topology, bindings: [...topology.bindings, binding] };
+}
+
+// The dead-letter queue of a queue, and the arguments with which the broker sends there what it would drop
+// itself. It is declared with the plan, and again when a dead letter finds that it was deleted.
+
+/** An `x-delivery-limit` for none. RabbitMQ 4 drops what was handed out twenty times, and a look must never cost one. */
+export const UNLIMITED = 1_000_000_000;
+
+/** As safe as the queue itself: replicated for a quorum queue, and never gone with its consumer. */
+export function deadQueueSpec(queue: QueueSpec): QueueSpec {
+  const type = queueTypeOf(queue);
+  const args =
+    type === 'quorum'
+      ? { 'x-queue-type': 'quorum', 'x-delivery-limit': UNLIMITED }
+      : type === undefined
+        ? {}
+        : { 'x-queue-type': 'classic' };
+  return {
+    name: deadQueueName(queue.name),
+    durable: true,
+    arguments: queue.temporary ? { 'x-queue-type': 'classic' } : args,
+    declare: 'create',
+    askedBy: queue.askedBy,
+    temporary: false,
+  };
+}
+
+/** The queue with what makes the broker dead-letter; as it is when the broker drops nothing of it, or the user decides. */
+export function withBrokerDeadLettering(queue: QueueSpec, mode: BrokerDeadLettering['mode']): QueueSpec {
+  const args = queue.arguments;
+  const own = Object.keys(args).some((name) => name.startsWith('x-dead-letter-'));
+  if (own || queue.temporary || queue.declare !== 'create') return queue;
+  const found = keepingArguments(queue);
+  return found ? { ...queue, deadLettering: { arguments: found, mode } } : queue;
+}
+
+function keepingArguments(queue: QueueSpec): Headers | undefined {
+  const args = queue.arguments;
+  const to = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': deadQueueName(queue.name) };
+  const overflow = args['x-overflow'];
+  const limited = args['x-max-length'] !== undefined || args['x-max-length-bytes'] !== undefined;
+  const dropsNone = overflow === 'reject-publish';
+  switch (queueTypeOf(queue)) {
+    case 'quorum':
+      // At least once needs reject-publish, which means nothing to a queue without a limit; where the oldest go, they go at most once.
+      if (!dropsNone && (limited || overflow !== undefined)) return to;
+      return { ...to, 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' };
+    case 'classic':
+    case undefined:
+      // A type left to the broker is for queues that other programs declare as well, without any arguments.
+      return args['x-message-ttl'] !== undefined || (limited && !dropsNone) ? to : undefined;
+    default:
+      return undefined;
+  }
+}
 
 /** How long a declaration of a wait queue counts as fresh, in ms. */
 export const WAIT_QUEUE_FRESH = 60_000;

@@ -1,0 +1,67 @@
+// Serving calls: the pipeline step that replies, and what it needs in this process.
+
+import type { Connection } from '../../connection/connection.js';
+import type { CallServer, HandlerContext, Step } from '../../consume/step.js';
+import { CALLS_EXCHANGE } from '../../message/call-control.js';
+import type { Delivery } from '../../message/delivery.js';
+import type { Settings } from '../../options/settings.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { HandlerPlan } from '../../topology/handler-plan.js';
+import type { TopologyPlan } from '../../topology/plan.js';
+import { callsExchange } from '../../topology/rpc-plan.js';
+import { Calls } from './active-calls.js';
+import { Callers } from './caller-liveness.js';
+import { Control } from './control-consumer.js';
+import { answer, errorReply } from './reply.js';
+import type { CallContext, RpcContext } from './rpc-context.js';
+import { reply } from './rpc-step.js';
+
+/** What it is made from. */
+export interface RpcServerOptions extends Pick<CallContext, 'answers' | 'remoteError'> {
+  readonly connection: Connection;
+  /** Where a reply to an address leaves: to ask about some costs the connection, as to publish to them does. */
+  readonly replies: (replyTo: string) => Connection;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly handlers: readonly HandlerPlan[];
+}
+
+/** Serves the calls of one broker object: its handlers reply, and callers can reach it while they wait. */
+export class RpcServer implements CallServer {
+  private readonly context: CallContext;
+  private readonly control: Control;
+
+  constructor({ connection, replies, settings, clock, handlers, answers, remoteError }: RpcServerOptions) {
+    const calls = new Calls(clock);
+    this.context = { answers, remoteError, calls, callers: new Callers({ connection: replies, clock }) };
+    this.control = new Control({ connection, settings, clock, calls, handlers });
+  }
+
+  readonly step: Step = (handler) => reply(this.contextOf(handler));
+
+  reject(handler: HandlerContext, request: Delivery, error: Error): void {
+    const context = this.contextOf(handler);
+    answer(context, request, errorReply(context, error));
+  }
+
+  start(): Promise<void> {
+    return this.control.start();
+  }
+
+  temporary(): TopologyPlan {
+    const exchange = this.control.isDeclaring ? callsExchange(CALLS_EXCHANGE) : undefined;
+    return { exchanges: exchange ? [exchange] : [], queues: [], bindings: [...this.control.temporary()] };
+  }
+
+  stopStreams(): void {
+    this.context.calls.stopStreams();
+  }
+
+  async close(expired: Promise<void>): Promise<void> {
+    await Promise.all([this.control.close(), this.context.callers.close(expired)]);
+  }
+
+  private contextOf(handler: HandlerContext): RpcContext {
+    return { ...handler, ...this.context };
+  }
+}
