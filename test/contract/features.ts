@@ -33,7 +33,13 @@ export const features = {
   tls: missing('It speaks plain TCP only, and listens on loopback unless told otherwise.'),
   management: missing('There is no management page and HTTP API.'),
   plugins: missing(
-    'There are no plugins: of further exchange types only x-consistent-hash is built in; no other protocols, no shovel, no federation.',
+    'There are no plugins: no other protocols, no shovel, no federation. The exchange types x-consistent-hash, x-random, x-recent-history and x-delayed-message, which are plugins of RabbitMQ, are always there.',
+  ),
+  hashChoice: missing(
+    'x-consistent-hash and x-modulus-hash keep a key where it is and follow the weights, but which destination a key gets is another one; a weight is at most 1000.',
+  ),
+  recentHistoryExchanges: missing(
+    'x-recent-history gives its last messages to queues that are bound later, not to exchanges.',
   ),
   consumerTimeout: missing(
     'A consumer may hold a message for as long as it likes; RabbitMQ closes its channel after half an hour.',

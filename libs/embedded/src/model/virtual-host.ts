@@ -4,7 +4,9 @@ import { randomBytes } from 'node:crypto';
 import type { Table } from '../wire/field-table.js';
 import type { Clock } from './clock.js';
 import { deadLetter, isCycle } from './dead-letter.js';
+import { DelayedMessages } from './delayed-messages.js';
 import { assertSame, assertSameArguments } from './equivalence.js';
+import type { Exchange } from './exchange.js';
 import { ExchangeGraph } from './exchange-graph.js';
 import { called, locked, notFound, precondition, refused } from './failure.js';
 import type { MemoryMeter } from './memory-meter.js';
@@ -33,6 +35,7 @@ export class VirtualHost {
   /** The exclusive queues of each connection that has some. */
   private readonly owned = new Map<object, Set<Queue>>();
   private readonly around: Surroundings;
+  private readonly delayed: DelayedMessages;
 
   constructor(
     readonly name: string,
@@ -41,10 +44,17 @@ export class VirtualHost {
     private readonly traits: VersionTraits,
   ) {
     this.policies = new Policies(traits, () => this.govern());
+    this.delayed = new DelayedMessages({
+      clock,
+      hold: (message) => meter.hold(message),
+      release: (message) => meter.release(message),
+      due: (exchange, message) => this.overdue(exchange, message),
+    });
     this.exchanges = new ExchangeGraph(
       name,
       (queue) => this.queues.get(queue),
       traits,
+      this.delayed,
       (exchange) => this.policies.applied(exchange),
     );
     this.around = {
@@ -173,7 +183,14 @@ export class VirtualHost {
 
   /** Lets go of everything: timers, messages, consumers. */
   close(): void {
+    this.delayed.stop();
     for (const queue of [...this.queues.values()]) this.drop(queue);
+  }
+
+  /** A delay is over; the exchange may be gone, or be another one of the same name. */
+  private overdue(exchange: Exchange, message: Message): void {
+    if (this.exchanges.find(exchange.name) !== exchange) return;
+    this.deliver(message, this.exchanges.route(exchange.name, message, exchange));
   }
 
   private drop(queue: Queue): void {
