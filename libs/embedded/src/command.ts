@@ -21,7 +21,7 @@ const USAGE = `Usage: warren-broker [--port 5672] [--host address] [--user name:
   --user          name:password, may be repeated (guest:guest, from this machine only); other users of this machine see
                   it in the list of processes: WARREN_BROKER_USERS="name:password ..." in the environment says the same
   --vhost         a virtual host besides /, may be repeated
-  --memory-limit  bytes of held messages from which publishers are blocked (512 MiB)
+  --memory-limit  bytes held for clients from which publishers are blocked (512 MiB)
   --version       the RabbitMQ to imitate, 3.10 or 4 (4)`;
 
 /** Starts what the arguments say. Never rejects: what goes wrong is written to `err`, with exit code 1 or 2. */

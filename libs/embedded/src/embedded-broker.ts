@@ -26,7 +26,10 @@ export interface EmbeddedBrokerOptions {
   readonly maxMessageSize?: number;
   /** Largest frame in bytes, at least 8192, as version 3.10 4096. Default 131072, like RabbitMQ. */
   readonly frameMax?: number;
-  /** Bytes of held messages from which publishers are blocked. Default 512 MiB. */
+  /**
+   * Bytes of what clients make it hold, roughly counted, from which publishers are blocked: messages with their properties,
+   * and everything that is declared, of which alone it takes no more. Incomplete messages may take half. Default 512 MiB.
+   */
   readonly memoryLimit?: number;
   /** Heartbeat proposed to clients, in seconds; 0 proposes none. Default 60. */
   readonly heartbeat?: number;

@@ -1,11 +1,12 @@
 // All exchanges of a virtual host and the bindings between them: declares, removes, and finds the queues of a
 // message by walking the graph once per exchange, whatever circles the bindings make.
-import { EMPTY_TABLE, type Table } from '../wire/field-table.js';
+import { EMPTY_TABLE, encodeTable, type Table } from '../wire/field-table.js';
 import { binding, type Binding, type Destination } from './binding.js';
 import type { DelayedMessages } from './delayed-messages.js';
 import { assertSame, assertSameArguments } from './equivalence.js';
 import { Exchange, type ExchangeSettings, checkType } from './exchange.js';
 import { called, notFound, precondition, refused } from './failure.js';
+import type { DeclaredMemory } from './memory-meter.js';
 import type { Message } from './message.js';
 import { type AppliedPolicy, NO_POLICY, type PolicySubject } from './policy.js';
 import type { Queue } from './queue.js';
@@ -28,12 +29,13 @@ export class ExchangeGraph {
     private readonly queueNamed: (name: string) => Queue | undefined,
     private readonly traits: VersionTraits,
     private readonly delayed: Pick<DelayedMessages, 'take'>,
+    private readonly memory: DeclaredMemory,
     private readonly policyFor: (subject: PolicySubject) => AppliedPolicy = () => NO_POLICY,
   ) {
     for (const [name, type] of PREDECLARED) {
       const internal = name === 'amq.rabbitmq.trace';
       const settings = { type, durable: true, autoDelete: false, internal, arguments: EMPTY_TABLE };
-      this.exchanges.set(name, new Exchange(name, settings, traits));
+      this.exchanges.set(name, new Exchange(name, settings, traits, memory));
     }
   }
 
@@ -69,7 +71,8 @@ export class ExchangeGraph {
       const where = called('exchange', name, this.vhost);
       throw precondition(`invalid type '${alternate.type}' for arg 'alternate-exchange' in ${where}`);
     }
-    const exchange = new Exchange(name, settings, this.traits);
+    const exchange = new Exchange(name, settings, this.traits, this.memory);
+    this.memory.declare('exchange', exchange, name, encodeTable(settings.arguments).length);
     exchange.policy = this.policyFor({ name, type: 'exchange' });
     this.exchanges.set(name, exchange);
   }
@@ -170,8 +173,14 @@ export class ExchangeGraph {
     return further;
   }
 
+  /** Lets go of everything. */
+  close(): void {
+    for (const exchange of [...this.exchanges.values()]) this.remove(exchange);
+  }
+
   private remove(exchange: Exchange): void {
     this.exchanges.delete(exchange.name);
+    this.memory.remove(exchange);
     for (const id of [...exchange.bindings.keys()]) exchange.remove(id);
     this.forget(exchange);
   }

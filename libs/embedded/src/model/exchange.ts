@@ -6,6 +6,7 @@ import { byRoutingKey, checkLocalBinding, ChoosingRouter, RecentHistory } from '
 import { AmqpFailure, precondition } from './failure.js';
 import { checkWeight, HashRing } from './hash-ring.js';
 import { checkHeadersArguments, HeadersIndex } from './headers-index.js';
+import type { DeclaredMemory } from './memory-meter.js';
 import type { Message } from './message.js';
 import { type AppliedPolicy, NO_POLICY } from './policy.js';
 import type { Router } from './router.js';
@@ -106,6 +107,7 @@ export class Exchange {
     readonly name: string,
     readonly settings: ExchangeSettings,
     private readonly traits: VersionTraits,
+    private readonly memory: DeclaredMemory,
   ) {
     checkType(settings.type, traits);
     this.router = ROUTERS[settings.type](settings.arguments, traits);
@@ -140,6 +142,7 @@ export class Exchange {
 
   add(binding: Binding): void {
     if (this.bindings.has(binding.id)) return;
+    this.memory.declare('binding', binding, binding.key, binding.id.length);
     this.bindings.set(binding.id, binding);
     binding.destination.incoming.add(binding);
     this.router.add(binding);
@@ -150,6 +153,7 @@ export class Exchange {
     const binding = this.bindings.get(id);
     if (!binding) return false;
     this.bindings.delete(id);
+    this.memory.remove(binding);
     binding.destination.incoming.delete(binding);
     this.router.remove(binding);
     return true;

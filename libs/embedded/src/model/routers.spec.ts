@@ -5,6 +5,7 @@ import { changeProperties, NO_PROPERTIES, tableProperty } from '../wire/properti
 import { binding } from './binding.js';
 import { Exchange } from './exchange.js';
 import { HeadersIndex } from './headers-index.js';
+import { MemoryMeter } from './memory-meter.js';
 import { Message } from './message.js';
 import type { Router } from './router.js';
 import { TopicTrie } from './topic-trie.js';
@@ -15,6 +16,7 @@ const exchange = (name: string, type = 'topic'): Exchange =>
     name,
     { type, durable: false, autoDelete: false, internal: false, arguments: new Map() },
     VERSIONS['4'],
+    new MemoryMeter(Infinity, () => undefined),
   );
 
 function message(key: string, headers: Table = new Map()): Message {

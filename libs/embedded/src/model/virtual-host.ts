@@ -1,7 +1,7 @@
 // A virtual host: its queues and its exchanges, and the way of a message from exchange to queues and, when it dies,
 // on to the dead letter exchange.
 import { randomBytes } from 'node:crypto';
-import type { Table } from '../wire/field-table.js';
+import { encodeTable, type Table } from '../wire/field-table.js';
 import type { Clock } from './clock.js';
 import { deadLetter, isCycle } from './dead-letter.js';
 import { DelayedMessages } from './delayed-messages.js';
@@ -40,7 +40,7 @@ export class VirtualHost {
   constructor(
     readonly name: string,
     clock: Clock,
-    meter: MemoryMeter,
+    private readonly meter: MemoryMeter,
     private readonly traits: VersionTraits,
   ) {
     this.policies = new Policies(traits, () => this.govern());
@@ -55,6 +55,7 @@ export class VirtualHost {
       (queue) => this.queues.get(queue),
       traits,
       this.delayed,
+      meter,
       (exchange) => this.policies.applied(exchange),
     );
     this.around = {
@@ -94,6 +95,7 @@ export class VirtualHost {
       settings.type === 'stream'
         ? new Stream(name, settings, this.name, this.around)
         : new Queue(name, settings, flags.exclusive ? connection : undefined, this.around);
+    this.meter.declare('queue', queue, name, encodeTable(table).length);
     this.queues.set(name, queue);
     queue.govern(this.policyFor(queue));
     if (queue.owner) this.own(queue.owner, queue);
@@ -185,6 +187,7 @@ export class VirtualHost {
   close(): void {
     this.delayed.stop();
     for (const queue of [...this.queues.values()]) this.drop(queue);
+    this.exchanges.close();
   }
 
   /** A delay is over; the exchange may be gone, or be another one of the same name. */
@@ -196,6 +199,7 @@ export class VirtualHost {
   private drop(queue: Queue): void {
     if (this.queues.get(queue.name) !== queue) return;
     this.queues.delete(queue.name);
+    this.meter.remove(queue);
     if (queue.owner) this.disown(queue.owner, queue);
     this.exchanges.forget(queue);
     queue.close();

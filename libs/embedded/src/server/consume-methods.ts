@@ -79,6 +79,7 @@ function consume(channel: Channel, args: Args<'basic.consume'>): void {
     priority: consumerPriority(queue, channel, table),
     prefetch: channel.prefetch,
   });
+  channel.connection.house.meter.declare('consumer', subscription, tag, args.arguments.length);
   channel.subscriptions.set(tag, subscription);
   queue.addConsumer(subscription);
   if (!args.nowait) channel.reply('basic.consume-ok', { consumerTag: tag });

@@ -16,7 +16,7 @@ export interface Limits {
   readonly channelMax: number;
   /** Seconds. */
   readonly heartbeat: number;
-  /** Bytes of messages held before publishers are blocked. */
+  /** Bytes of what clients make the broker hold before publishers are blocked. */
   readonly memoryLimit: number;
 }
 
@@ -43,7 +43,7 @@ export class House {
     readonly logger: BrokerLogger,
     onAlarm: (alarmed: boolean) => void,
   ) {
-    this.meter = new MemoryMeter(limits.memoryLimit, onAlarm);
+    this.meter = new MemoryMeter(limits.memoryLimit, onAlarm, limits.maxMessageSize);
   }
 
   addVhost(name: string): void {

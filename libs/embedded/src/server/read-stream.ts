@@ -31,6 +31,7 @@ export function readStream(channel: Channel, queue: Stream, tag: string, args: A
     priority: 0,
     prefetch: channel.prefetch,
   });
+  channel.connection.house.meter.declare('consumer', subscription, tag, args.arguments.length);
   channel.subscriptions.set(tag, subscription);
   queue.read(subscription, reading);
   if (!args.nowait) channel.reply('basic.consume-ok', { consumerTag: tag });
