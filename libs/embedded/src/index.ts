@@ -8,6 +8,7 @@ export { EmbeddedBroker, type EmbeddedBrokerOptions } from './embedded-broker.js
 export type { Permissions, TopicPermissions } from './model/grants.js';
 export type { PolicyDefinition, PolicyTarget } from './model/policy.js';
 export type { RabbitMQVersion } from './model/version.js';
+export type { ExportedDefinitions } from './server/definitions-export.js';
 export type { BrokerLogger } from './server/house.js';
 export type {
   BindingSnapshot,

@@ -2,6 +2,7 @@
 // message by walking the graph once per exchange, whatever circles the bindings make.
 import { EMPTY_TABLE, encodeTable, type Table } from '../wire/field-table.js';
 import { binding, type Binding, type Destination } from './binding.js';
+import { ExchangeCounters } from './counters.js';
 import type { DelayedMessages } from './delayed-messages.js';
 import { assertSame, assertSameArguments } from './equivalence.js';
 import { Exchange, type ExchangeSettings, checkType } from './exchange.js';
@@ -22,6 +23,8 @@ const PREDECLARED: readonly (readonly [string, string])[] = [
 ];
 
 export class ExchangeGraph {
+  /** Of the default exchange. */
+  readonly counters = new ExchangeCounters();
   private readonly exchanges = new Map<string, Exchange>();
 
   constructor(

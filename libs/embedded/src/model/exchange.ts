@@ -3,6 +3,7 @@
 import type { Table } from '../wire/field-table.js';
 import type { Binding, Destination } from './binding.js';
 import { byRoutingKey, checkLocalBinding, ChoosingRouter, RecentHistory } from './choosing-routers.js';
+import { ExchangeCounters } from './counters.js';
 import { AmqpFailure, precondition } from './failure.js';
 import { checkWeight, HashRing } from './hash-ring.js';
 import { checkHeadersArguments, HeadersIndex } from './headers-index.js';
@@ -74,6 +75,9 @@ const ROUTERS: Readonly<Record<string, (options: Table, traits: VersionTraits) =
   [DELAYED]: (options, traits) => ROUTERS[delayedType(options, traits)](options, traits),
 };
 
+/** The kinds of exchanges that the broker has. */
+export const EXCHANGE_TYPES: readonly string[] = Object.keys(ROUTERS);
+
 /** What an exchange of type `x-delayed-message` is when the delay is over. Throws 406 when it is nothing. */
 function delayedType(options: Table, traits: VersionTraits): string {
   const field = options.get('x-delayed-type');
@@ -101,6 +105,7 @@ export class Exchange {
   readonly delays: boolean;
   /** The type that decides where messages go. */
   private readonly routing: string;
+  readonly counters = new ExchangeCounters();
   private readonly router: Router;
 
   constructor(

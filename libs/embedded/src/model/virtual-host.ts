@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { encodeTable, type Table } from '../wire/field-table.js';
 import type { Clock } from './clock.js';
+import { MessageCounters } from './counters.js';
 import { deadLetter, isCycle } from './dead-letter.js';
 import { DelayedMessages } from './delayed-messages.js';
 import { assertSame, assertSameArguments } from './equivalence.js';
@@ -31,6 +32,8 @@ export interface Routed {
 export class VirtualHost {
   readonly exchanges: ExchangeGraph;
   readonly policies: Policies;
+  /** Of the channels that are closed. */
+  readonly counters = new MessageCounters();
   private readonly queues = new Map<string, Queue>();
   /** The exclusive queues of each connection that has some. */
   private readonly owned = new Map<object, Set<Queue>>();
@@ -74,6 +77,11 @@ export class VirtualHost {
 
   has(name: string): boolean {
     return this.queues.has(name);
+  }
+
+  /** The queue, whoever may use it. */
+  named(name: string): Queue | undefined {
+    return this.queues.get(name);
   }
 
   /** The queue, if this connection may use it. Throws 404, or 405 for somebody else's exclusive queue. */
@@ -178,8 +186,12 @@ export class VirtualHost {
     let count = 0;
     for (const queue of queues) {
       count += 1;
+      queue.counters.publish += 1;
       accepted = queue.publish(message) && accepted;
     }
+    const { counters } = this.exchanges.find(message.exchange) ?? this.exchanges;
+    counters.publish_in += 1;
+    counters.publish_out += count;
     return { queues: count, accepted };
   }
 

@@ -1,5 +1,6 @@
 // One channel: collects the frames of a publish, hands methods to their rooms, and turns a failure into channel.close.
 // After that it hears nothing but close-ok, as the protocol wants it.
+import { MessageCounters } from '../model/counters.js';
 import { AmqpFailure } from '../model/failure.js';
 import { type Frame, FRAME_BODY, FRAME_HEADER } from '../wire/frames.js';
 import { methodIds } from '../wire/method-codec.js';
@@ -28,6 +29,7 @@ interface Assembly {
 
 export class Channel {
   readonly unacked = new Unacked();
+  readonly counters = new MessageCounters();
   readonly subscriptions = new Map<string, Subscription>();
   /** Set by confirm.select. */
   confirms: Confirms | undefined;
@@ -46,6 +48,11 @@ export class Channel {
     readonly connection: Connection,
     readonly number: number,
   ) {}
+
+  /** Whether it is on its way out. */
+  get closed(): boolean {
+    return this.closing;
+  }
 
   /** Whether this opens a channel anew whose close the client has not confirmed; some clients do not wait. */
   reopens(method: Method): boolean {
@@ -97,6 +104,7 @@ export class Channel {
 
   /** Stops consuming; returns nothing to the queues yet, so that no closing consumer gets it again. */
   detach(): void {
+    if (!this.closing) this.connection.vhost.counters.add(this.counters);
     this.closing = true;
     this.giveUp();
     if (this.replies) this.connection.house.replyDesk.close(this.replies);

@@ -26,6 +26,21 @@ import { Starved } from './starved.js';
 import type { Subscription } from './subscription.js';
 import { Throttle } from './throttle.js';
 
+/** The client at the other end of the socket, and what went through it. */
+export interface Peer {
+  readonly host: string;
+  readonly port: number;
+  readonly remote: string;
+  readonly localHost: string;
+  readonly localPort: number;
+  readonly blocked: boolean;
+  /** When it connected: wall clock in milliseconds. */
+  readonly since: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly chunksRead: number;
+}
+
 const nextTurn = setImmediate;
 const NOTHING = Buffer.alloc(0);
 
@@ -40,6 +55,8 @@ export class Connection {
   private state: 'handshake' | 'open' | 'closing' | 'gone' = 'handshake';
   private readonly deadline = new Deadline(() => this.gone());
   private readonly starved = new Starved();
+  private readonly since: number;
+  private chunksRead = 0;
 
   constructor(
     readonly id: number,
@@ -47,6 +64,7 @@ export class Connection {
     readonly house: House,
     private readonly onGone: (connection: Connection) => void,
   ) {
+    this.since = house.clock.wall();
     this.outbox = new Outbox(
       socket,
       () => this.channels.flushConfirms(),
@@ -91,9 +109,14 @@ export class Connection {
     return this.session;
   }
 
-  get peer(): { readonly remote: string; readonly blocked: boolean } {
-    const { remoteAddress, remotePort } = this.socket;
-    return { remote: `${remoteAddress ?? '?'}:${remotePort ?? 0}`, blocked: this.throttle.blocked };
+  get peer(): Peer {
+    const { remoteAddress, remotePort, localAddress, localPort, bytesRead, bytesWritten } = this.socket;
+    const [host, port] = [plainAddress(remoteAddress), remotePort ?? 0];
+    return {
+      ...{ host, port, remote: `${remoteAddress ?? '?'}:${port}`, blocked: this.throttle.blocked },
+      ...{ localHost: plainAddress(localAddress), localPort: localPort ?? 0, since: this.since },
+      ...{ bytesRead, bytesWritten, chunksRead: this.chunksRead },
+    };
   }
 
   understands(capability: string): boolean {
@@ -151,6 +174,7 @@ export class Connection {
     if (this.state === 'gone') return;
     this.heartbeat.touch();
     this.house.traffic.count += 1;
+    this.chunksRead += 1;
     try {
       this.reader.push(chunk);
     } catch (error) {
@@ -271,4 +295,9 @@ export class Connection {
     this.throttle.choke(false);
     this.starved.feed();
   }
+}
+
+/** An IPv4 address as such, also on a socket for both. */
+function plainAddress(address = '?'): string {
+  return address.replace(/^::ffff:/, '');
 }

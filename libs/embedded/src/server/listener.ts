@@ -62,9 +62,13 @@ export class Listener {
     this.server = createServer((socket) => this.accept(socket));
   }
 
-  /** Rejects when the address cannot be listened on. */
-  static start(options: ListenerOptions): Promise<Listener> {
+  /** Rejects when the address cannot be listened on, or with what `prepare` throws, which is called before anybody can connect. */
+  static async start(
+    options: ListenerOptions,
+    prepare: (administration: Administration) => void = () => undefined,
+  ): Promise<Listener> {
     const listener = new Listener(options);
+    prepare(listener.administration);
     const { server } = listener;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
