@@ -139,3 +139,13 @@ describe('what the broker has against a declaration', () => {
     expect(explain(refusal(404, 'NOT-FOUND', gone), { ...asked, name })).toMatchObject({ missing: name });
   });
 });
+
+it('a missing exchange: who publishes is not told to write a handler otherwise', () => {
+  const text =
+    "Operation failed: ExchangeDeclare; 404 (NOT-FOUND) with message \"NOT_FOUND - no exchange 'x' in vhost '/'\"";
+  const hint = (askedBy: string): unknown =>
+    (explain(new Error(text), { what: 'exchange', name: 'x', askedBy }) as { hint?: unknown }).hint;
+  expect(hint('@Consume q')).toContain('{ name, type }');
+  expect(hint('a publish')).not.toContain('{ name, type }');
+  expect(hint('a publish')).toContain('check its name');
+});
