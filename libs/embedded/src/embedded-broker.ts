@@ -3,11 +3,13 @@ import { BrokerPolicies } from './broker-policies.js';
 import { BrokerUsers } from './broker-users.js';
 import { BrokerClock } from './broker-clock.js';
 import { definitionsFrom, hasUsers } from './definitions-source.js';
+import { BrokerFaults } from './broker-faults.js';
 import { LocalHost, WorkerHost, type Host } from './host.js';
 import type { AdminCommand } from './server/administration.js';
 import type { ExportedDefinitions } from './server/definitions-export.js';
 import type { BrokerLogger, Limits } from './server/house.js';
 import type { BrokerSnapshot } from './server/inspect.js';
+import type { FaultResult } from './server/faults/fault-command.js';
 import type { TimeState } from './server/time.js';
 import type { MovableClock } from './model/movable-clock.js';
 import { type RabbitMQVersion, VERSIONS } from './model/version.js';
@@ -61,6 +63,8 @@ export class EmbeddedBroker {
   readonly policies: BrokerPolicies;
   /** Its time, which a test can move. */
   readonly clock: BrokerClock;
+  /** What goes wrong, when a test wants it. */
+  readonly faults: BrokerFaults;
   private ending: Promise<void> | undefined;
 
   // Hard private: whoever prints this must not print passwords.
@@ -76,6 +80,7 @@ export class EmbeddedBroker {
     this.users = new BrokerUsers(perform, (name, password) => users.set(name, password));
     this.policies = new BrokerPolicies(perform);
     this.clock = new BrokerClock(async (command) => (await host.perform(command)) as TimeState);
+    this.faults = new BrokerFaults(async (command) => (await host.perform(command)) as FaultResult);
   }
 
   /**

@@ -29,7 +29,7 @@ export class MemoryMeter {
 
   constructor(
     /** Bytes; Infinity for no limit. */
-    private readonly limit: number,
+    private limit: number,
     private readonly onAlarm: (alarmed: boolean) => void,
     /** The largest message, for which there is always room. */
     private readonly largest = Infinity,
@@ -37,6 +37,12 @@ export class MemoryMeter {
 
   get held(): number {
     return this.messages + this.declared + this.arriving;
+  }
+
+  /** Another limit from now on. */
+  limitTo(limit: number): void {
+    this.limit = limit;
+    if (this.alarmed ? this.bytes <= limit * CALM : this.bytes > limit) this.set(!this.alarmed);
   }
 
   hold(message: Message): void {

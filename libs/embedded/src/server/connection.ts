@@ -20,6 +20,7 @@ import { Deadline } from './deadline.js';
 import { capable, Handshake, type Session, SilentRefusal } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
 import type { House } from './house.js';
+import { Line } from './line.js';
 import { Outbox } from './outbox.js';
 import type { Permitted } from './permitted.js';
 import { Starved } from './starved.js';
@@ -51,6 +52,7 @@ export class Connection {
   private readonly handshake: Handshake;
   private readonly heartbeat: Heartbeat;
   private readonly throttle: Throttle;
+  private readonly line: Line;
   private session: Session | undefined;
   private state: 'handshake' | 'open' | 'closing' | 'gone' = 'handshake';
   private readonly deadline = new Deadline(() => this.gone());
@@ -65,8 +67,9 @@ export class Connection {
     private readonly onGone: (connection: Connection) => void,
   ) {
     this.since = house.clock.wall();
+    this.line = new Line(socket, house.clock, () => this.flushed());
     this.outbox = new Outbox(
-      socket,
+      this.line,
       () => this.channels.flushConfirms(),
       () => this.flushed(),
     );
@@ -89,6 +92,7 @@ export class Connection {
     socket.on('drain', () => this.relieve());
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
     this.deadline.start();
+    house.standing.apply(this);
   }
 
   get vhost(): VirtualHost {
@@ -136,6 +140,23 @@ export class Connection {
     this.readOn();
   }
 
+  /** Ends it as a failing network does. */
+  cut(): void {
+    this.socket.resetAndDestroy();
+    this.gone();
+  }
+
+  /** Nothing is read or sent for a while. */
+  freeze(frozen: boolean): void {
+    this.throttle.freeze(frozen);
+    this.line.stop(frozen);
+  }
+
+  /** What is sent takes so many milliseconds. */
+  delay(ms: number): void {
+    this.line.delay(ms);
+  }
+
   /** Ends the connection from our side. */
   closeBecause(failure: AmqpFailure, culprit: readonly [number, number] = [0, 0]): void {
     if (this.state === 'closing' || this.state === 'gone') return;
@@ -158,6 +179,7 @@ export class Connection {
   gone(): void {
     if (this.state === 'gone') return;
     this.state = 'gone';
+    this.house.traffic.count += 1;
     this.release();
     this.heartbeat.stop();
     this.deadline.stop();
@@ -257,6 +279,7 @@ export class Connection {
     this.channels.limit = session.channelMax;
     this.heartbeat.start(session.heartbeat);
     this.deadline.stop();
+    this.house.standing.apply(this);
   }
 
   private tellBlocked(reason: string | undefined): void {

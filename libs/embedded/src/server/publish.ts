@@ -39,11 +39,24 @@ export function publish(
     channel.transaction.publish({ message, mandatory, queues });
     return;
   }
-  const tag = channel.confirms?.next();
+  const { confirms } = channel;
+  if (!confirms) {
+    deliver(channel, { message, mandatory, queues: undefined });
+    return;
+  }
+  const tag = confirms.next();
+  const fault = channel.connection.house.publishFaults.of(message, channel.connection.vhost);
+  if (fault === 'nack') {
+    confirms.settle(tag, false);
+    return;
+  }
   const routed = deliver(channel, { message, mandatory, queues: undefined });
-  if (tag === undefined) return;
+  if (fault === 'dropConfirm') {
+    confirms.drop();
+    return;
+  }
   if (routed.accepted) channel.counters.confirm += 1;
-  channel.confirms?.settle(tag, routed.accepted);
+  confirms.settle(tag, routed.accepted);
 }
 
 /** A message goes to its queues, or back to its publisher when it is mandatory and has none. */
