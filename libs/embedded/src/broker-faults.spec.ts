@@ -101,7 +101,10 @@ describe('faults of an embedded broker', () => {
     await broker.faults.dropConfirm();
     let lost: string | undefined;
     void published(channel, 'work').then((outcome) => (lost = outcome));
-    expect(await Promise.all([published(channel, 'work'), published(channel, 'work')])).toEqual(['ack', 'ack']);
+    expect(await Promise.all([published(channel, 'work'), published(channel, 'work')])).toEqual([
+      'ack',
+      'ack',
+    ]);
     expect(lost).toBeUndefined();
     expect((await channel.checkQueue('work')).messageCount).toBe(5);
   });
@@ -111,7 +114,10 @@ describe('faults of an embedded broker', () => {
     await channel.assertQueue('work');
     const got: string[] = [];
     const cancelled = new Promise((resolve) => {
-      void channel.consume('work', (message) => message ?? resolve('cancelled'), { consumerTag: 'a', noAck: true });
+      void channel.consume('work', (message) => message ?? resolve('cancelled'), {
+        consumerTag: 'a',
+        noAck: true,
+      });
     });
     await channel.consume('work', () => got.push('b'), { consumerTag: 'b', noAck: true });
     expect(await broker.faults.cancelConsumer({ queue: 'work', tag: 'a' })).toBe(1);

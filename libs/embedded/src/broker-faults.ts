@@ -2,7 +2,12 @@
 import { type Span, spanMs } from './duration.js';
 import type { ChaosAction, ChaosOptions } from './server/faults/chaos.js';
 import type { ConnectionMatch } from './server/faults/connection-match.js';
-import type { ConsumerMatch, FaultCommand, FaultRequest, FaultResult } from './server/faults/fault-command.js';
+import type {
+  ConsumerMatch,
+  FaultCommand,
+  FaultRequest,
+  FaultResult,
+} from './server/faults/fault-command.js';
 import type { PublishMatch } from './server/faults/publish-faults.js';
 
 /** A fault that lasts. */

@@ -42,7 +42,7 @@ export class MemoryMeter {
   /** Another limit from now on. */
   limitTo(limit: number): void {
     this.limit = limit;
-    if (this.alarmed ? this.bytes <= limit * CALM : this.bytes > limit) this.set(!this.alarmed);
+    this.check();
   }
 
   hold(message: Message): void {

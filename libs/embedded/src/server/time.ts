@@ -31,7 +31,8 @@ export function timeCommand(
   let stepped = false;
   if (command.do === 'stop') clock.stop();
   else if (command.do === 'start') clock.start();
-  else if (command.do === 'step') stepped = steps(clock, command.until, () => command.single || sending() || traffic.count !== before);
+  else if (command.do === 'step')
+    stepped = steps(clock, command.until, () => command.single || sending() || traffic.count !== before);
   return { now: clock.monotonic(), next: clock.next(), stepped, traffic: traffic.count, sending: sending() };
 }
 

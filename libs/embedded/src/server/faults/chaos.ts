@@ -60,7 +60,10 @@ export class Chaos {
 
   private next(): void {
     const { every = 200 } = this.options;
-    this.timers = [this.clock.after(every * (0.5 + this.random()), () => this.act()), ...this.timers.slice(0, 50)];
+    this.timers = [
+      this.clock.after(every * (0.5 + this.random()), () => this.act()),
+      ...this.timers.slice(0, 50),
+    ];
   }
 
   /** Takes as many numbers each time, so that what there is to hit does not change what comes next. */
@@ -68,7 +71,8 @@ export class Chaos {
     const { faults = ALL, every = 200 } = this.options;
     const fault = faults[Math.floor(this.random() * faults.length)] ?? 'cut';
     const [pick, share] = [this.random(), this.random()];
-    const lasting = fault === 'freeze' || fault === 'delay' || fault === 'alarm' ? Math.ceil(share * every) : 0;
+    const lasting =
+      fault === 'freeze' || fault === 'delay' || fault === 'alarm' ? Math.ceil(share * every) : 0;
     const count = 1 + Math.floor(share * NACKS_MOST);
     const { id, hit } = this.begin(this.request(fault, pick, lasting, count));
     const at = Math.round(this.clock.monotonic() - this.began);

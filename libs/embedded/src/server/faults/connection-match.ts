@@ -18,5 +18,7 @@ export function isMeant({ name, user, vhost }: ConnectionMatch, { agreed }: Conn
   if (name === undefined) return true;
   const given = agreed.clientProperties.get('connection_name');
   const text = given?.type === 'longstr' ? given.value : '';
-  return typeof name === 'string' ? text === name : new RegExp(name.source, name.flags.replace(/[gy]/g, '')).test(text);
+  return typeof name === 'string'
+    ? text === name
+    : new RegExp(name.source, name.flags.replace(/[gy]/g, '')).test(text);
 }

@@ -88,7 +88,10 @@ export class Faults {
   }
 
   private cut(match: ConnectionMatch, pick: number | undefined): number {
-    const meant = picked([...this.connections].filter((connection) => isMeant(match, connection)), pick);
+    const meant = picked(
+      [...this.connections].filter((connection) => isMeant(match, connection)),
+      pick,
+    );
     for (const connection of meant) connection.cut();
     return meant.length;
   }
@@ -98,7 +101,8 @@ export class Faults {
     for (const vhost of this.house.vhosts.values()) {
       for (const queue of vhost.allQueues()) {
         if (name !== undefined && queue.name !== name) continue;
-        for (const one of queue.consumers.all()) if (tag === undefined || one.tag === tag) found.push([queue, one]);
+        for (const one of queue.consumers.all())
+          if (tag === undefined || one.tag === tag) found.push([queue, one]);
       }
     }
     const meant = picked(found, pick);
