@@ -7,7 +7,7 @@ import { freePorts } from './rabbitmq-ports.mjs';
 import { findEpmd, findRabbitMQ } from './rabbitmq-program.mjs';
 import { startRabbitMQ } from './rabbitmq.mjs';
 
-const FORM_LIMIT = 60_000;
+const FORM_LIMIT = 300_000;
 
 /** Whether a cluster can be started here: it needs the program, a container is not enough. */
 export function canCluster() {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const START_LIMIT = 90_000;
+const START_LIMIT = 300_000;
 const STOP_LIMIT = 20_000;
 
 export async function ready({ port, managementPort }, management, stillAlive) {

@@ -20,7 +20,7 @@ export { findRabbitMQ } from './rabbitmq-program.mjs';
 
 const run = promisify(execFile);
 const STOP_LIMIT = 20_000;
-const COMMAND_LIMIT = 60_000;
+const COMMAND_LIMIT = 180_000;
 const running = new Set();
 
 /**

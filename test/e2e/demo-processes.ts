@@ -6,7 +6,7 @@ import { Child, endAll, type ChildEvent } from '../../tools/demo/child.mjs';
 export { Child, type ChildEvent };
 
 /** How long building may take where nothing was built before, in milliseconds. */
-export const BUILD = 180_000;
+export const BUILD = 600_000;
 
 const root = join(import.meta.dirname, '../..');
 

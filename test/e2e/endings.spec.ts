@@ -82,7 +82,7 @@ onEachBroker('close()', (broker) => {
     const finish = await started.one();
     const closing = rabbit.broker.close();
     tap.reset();
-    await until(() => rabbit.broker.status().counters.connectionsLost > 0, 'the loss');
+    await until(() => rabbit.broker.status().counters.connectionsLost > 1, 'the loss of both');
     finish();
     await within(closing, 'close()', 8_000 + BESIDES);
     expect(await count(broker, 'outcome')).toBe(1);

@@ -64,7 +64,7 @@ onEachBroker('amqp-tools', (broker) => {
 
     it('a request of amqp-publish is answered to the queue that it names', async () => {
       await tool(broker.url, 'amqp-declare-queue', '-q', 'answers', '-d');
-      await application(broker.url, [FibonacciHandlers]);
+      await application(broker.url, [FibonacciHandlers], { rpc: { replyTo: ['answers'] } });
       await tool(broker.url, 'amqp-publish', '-r', 'rpc_queue', '-t', 'answers', '-b', '30');
       expect(await tool(broker.url, 'amqp-consume', '-q', 'answers', '-c', '1', 'cat')).toEqual(['832040']);
     });
