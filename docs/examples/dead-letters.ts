@@ -4,7 +4,7 @@ import { DeadLetters } from '@warren/nestjs';
 
 export async function afterTheBankCameBack(url: string): Promise<number> {
   const desk = new DeadLetters({ url });
-  for await (const letter of desk.look('orders', { limit: 3 })) {
+  for await (const letter of desk.peek('orders', { limit: 3 })) {
     console.log(letter.position, letter.id, letter.handler, letter.error);
   }
   const { done } = await desk.replay('orders', { error: 'BankAway', newerThan: '2h' });

@@ -44,7 +44,7 @@ export class ReadyController {
     const { ready, problems } = this.rabbit.check({
       connections: 'default',
       maxBlocked: '1m',
-      waitingRoom: 0.5,
+      publishBuffer: 0.5,
     });
     if (!ready) throw new ServiceUnavailableException(problems);
     return 'ready';

@@ -22,7 +22,7 @@ const options: [string, unknown, RegExp][] = [
   ['retry', { attempt: 3 }, /unknown key 'attempt'/],
   ['rpc', { timeout: -1 }, /timeout is a duration/],
   ['rpc', { reply: 'pigeon' }, /'direct' or 'queue'/],
-  ['publish', { waitingRoom: { messages: 'many' } }, /messages/],
+  ['publish', { buffer: { messages: 'many' } }, /messages/],
   ['url', '', /non-empty/],
   ['url', 5, /'url'/],
   ['service', '', /200 bytes/],

@@ -79,7 +79,7 @@ onEachBroker('bad deliveries', (broker) => {
     await raw();
     for (const queue of [QUEUE, `${QUEUE}.dead`, 'victim']) expect(await count(broker, queue)).toBe(0);
     const kinds = new Set(rabbit.events.all.map(({ kind }) => kind));
-    for (const kind of ['disconnected', 'consumer-lost', 'not-sent-on'] as const)
+    for (const kind of ['disconnected', 'consumer-lost', 'forward-failed'] as const)
       expect(kinds).not.toContain(kind);
     expect(all.length + inputs.filter(({ outcome }) => 'dead' in outcome).length).toBe(2 * inputs.length);
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();

@@ -56,7 +56,7 @@ onEachBroker('random deliveries', (broker) => {
       expect(good.sort((a, b) => a - b)).toEqual(times(INPUTS / EVERY, (n) => n * EVERY));
       expect([acked > 0, dead > 0, retried > 0, retried <= total]).toEqual([true, true, true, true]);
       const kinds = new Set(rabbit.events.all.map(({ kind }) => kind));
-      for (const kind of ['disconnected', 'consumer-lost', 'not-sent-on'] as const)
+      for (const kind of ['disconnected', 'consumer-lost', 'forward-failed'] as const)
         expect(kinds).not.toContain(kind);
       for (const line of rabbit.lines) expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
     }));

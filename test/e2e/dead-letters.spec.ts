@@ -13,7 +13,7 @@ onEachBroker('the dead-letter desk', (broker) => {
   const desk = (): DeadLetters => new DeadLetters({ url: broker.url });
   const read = async (queue: string, options = {}): Promise<DeadLetter[]> => {
     const letters: DeadLetter[] = [];
-    for await (const letter of desk().look(queue, options)) letters.push(letter);
+    for await (const letter of desk().peek(queue, options)) letters.push(letter);
     return letters;
   };
 
@@ -34,7 +34,7 @@ onEachBroker('the dead-letter desk', (broker) => {
     it('a loop that is left early gives back what it took, in its place', async () => {
       const queue = `leave-${kind}`;
       const ids = await fill(broker, queue, 50, args);
-      for await (const letter of desk().look(queue)) if (letter.position === 5) break;
+      for await (const letter of desk().peek(queue)) if (letter.position === 5) break;
       await ready(broker, `${queue}.dead`, 50);
       expect(await idsOf(broker, `${queue}.dead`)).toEqual(ids);
     });

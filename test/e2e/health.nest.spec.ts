@@ -46,7 +46,7 @@ class HealthController {
   @Get('ready')
   @HealthCheck()
   ready(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.rabbit.ready('queues', { maxBlocked: '20ms', waitingRoom: 0.5 })]);
+    return this.health.check([() => this.rabbit.ready('queues', { maxBlocked: '20ms', publishBuffer: 0.5 })]);
   }
 }
 
@@ -119,10 +119,10 @@ onEachBroker('health of an application that runs', (broker) => {
         connections: {
           default: {
             closing: false,
-            links: { 'shop:consume': { state: 'open' }, 'shop:publish': { state: 'open' } },
+            connections: { 'shop:consume': { state: 'open' }, 'shop:publish': { state: 'open' } },
             consumers: { 'health.orders': { ready: true, handlers: ['Orders.place'], inFlight: 0 } },
             unconfirmed: 0,
-            waitingRoom: { messages: 0, bytes: 0, taken: 0 },
+            publishBuffer: { messages: 0, bytes: 0, taken: 0 },
           },
         },
       },
@@ -240,19 +240,19 @@ describe('health while the broker goes away and comes back (embedded)', () => {
     await within(waiting, 'the message to be confirmed');
   });
 
-  it('publishes that fill more of the waiting room than allowed make it not ready', async () => {
+  it('publishes that fill more of the publish buffer than allowed make it not ready', async () => {
     const broker = await embedded();
     const { app } = await start(
-      module({ url: broker.url, publish: { waitingRoom: { messages: 4, bytes: 1_000_000 } } }),
+      module({ url: broker.url, publish: { buffer: { messages: 4, bytes: 1_000_000 } } }),
     );
     await broker.close();
     const indicator = app.get(RabbitHealthIndicator);
     await until(() => !indicator.check().ready, 'the loss to be noticed');
     const sending = [1, 2, 3].map((n) => app.get(Publisher).publish('waits', n));
     const settled = Promise.allSettled(sending);
-    const full = '3 publishes are waiting; 75 % of publish.waitingRoom is used';
-    await until(() => indicator.check({ waitingRoom: 0.5 }).problems.includes(full), full);
-    expect(indicator.check({ waitingRoom: 0.75 }).problems.join()).not.toContain('publishes wait');
+    const full = '3 publishes are waiting; 75 % of publish.buffer is used';
+    await until(() => indicator.check({ publishBuffer: 0.5 }).problems.includes(full), full);
+    expect(indicator.check({ publishBuffer: 0.75 }).problems.join()).not.toContain('publishes wait');
     await app.close();
     await settled;
   });
@@ -288,7 +288,7 @@ describe('the health indicator', () => {
     expect(() => indicator.live('rabbit', { connections: 'nowhere' })).toThrow(
       "there is no connection 'nowhere' to check",
     );
-    expect(() => indicator.ready('rabbit', { waitingRoom: 80 })).toThrow('waitingRoom is 80');
+    expect(() => indicator.ready('rabbit', { publishBuffer: 80 })).toThrow('publishBuffer is 80');
     expect(() => indicator.ready('rabbit', { maxBlocked: 'soon' as never })).toThrow('maxBlocked');
   });
 });

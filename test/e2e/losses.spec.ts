@@ -144,8 +144,8 @@ onEachBroker('a loss', (broker) => {
 
 function unknownTag({ broker }: Warren, queue: string): void {
   interface Inside {
-    consumers: { all: { queueName: string; lease: { current: { ack(tag: number): boolean } } }[] };
+    consumers: { all: { queueName: string; recovering: { current: { ack(tag: number): boolean } } }[] };
   }
   const { all } = (broker as unknown as Inside).consumers;
-  all.find(({ queueName }) => queueName === queue)?.lease.current.ack(999);
+  all.find(({ queueName }) => queueName === queue)?.recovering.current.ack(999);
 }

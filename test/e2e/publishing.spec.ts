@@ -452,13 +452,13 @@ onEachBroker('publishing', (broker) => {
     it.each([
       ['to queues', (rabbit: Broker, body: Buffer) => rabbit.send('q', body)],
       ['to an exchange', (rabbit: Broker, body: Buffer) => rabbit.publish('key', body)],
-    ])('the waiting room is bounded by count and by bytes, %s', async (_name, publish) => {
-      const byCount = away({ publish: { waitingRoom: { messages: 3, bytes: 1_000_000 } } });
+    ])('the publish buffer is bounded by count and by bytes, %s', async (_name, publish) => {
+      const byCount = away({ publish: { buffer: { messages: 3, bytes: 1_000_000 } } });
       const held = [1, 2, 3].map(() => rejection(publish(byCount, Buffer.alloc(10))));
-      expect((await rejection(publish(byCount, Buffer.alloc(10)))).code).toBe('WARREN_WAITING_ROOM_FULL');
-      const byBytes = away({ publish: { waitingRoom: { messages: 100, bytes: 1_000 } } });
+      expect((await rejection(publish(byCount, Buffer.alloc(10)))).code).toBe('WARREN_PUBLISH_BUFFER_FULL');
+      const byBytes = away({ publish: { buffer: { messages: 100, bytes: 1_000 } } });
       held.push(rejection(publish(byBytes, Buffer.alloc(900))));
-      expect((await rejection(publish(byBytes, Buffer.alloc(101)))).code).toBe('WARREN_WAITING_ROOM_FULL');
+      expect((await rejection(publish(byBytes, Buffer.alloc(101)))).code).toBe('WARREN_PUBLISH_BUFFER_FULL');
       expect(byCount.status().publishing.waiting).toBe(3);
       await Promise.all([byCount.close(), byBytes.close()]);
       for (const error of await Promise.all(held)) expect(error.code).toBe('WARREN_CONNECTION_LOST');

@@ -1,4 +1,4 @@
-// Events of what goes wrong rarely: a handler that ignores its timeout, a message that comes back, a full waiting room.
+// Events of what goes wrong rarely: a handler that ignores its timeout, a message that comes back, a full publish buffer.
 
 import { expect, it } from '@jest/globals';
 import { onEachBroker } from '../support/brokers.js';
@@ -56,17 +56,17 @@ onEachBroker('rarer events', (broker) => {
     });
   });
 
-  it('a full waiting room is told once, however many messages do not fit', async () => {
-    const rabbit = warren('amqp://127.0.0.1:1', { publish: { waitingRoom: { messages: 2, bytes: 1_000 } } });
+  it('a full publish buffer is told once, however many messages do not fit', async () => {
+    const rabbit = warren('amqp://127.0.0.1:1', { publish: { buffer: { messages: 2, bytes: 1_000 } } });
     const sending = [1, 2, 3, 4, 5].map((n) => rejection(rabbit.broker.send('full', n)));
-    expect(await eventOf(rabbit, 'waiting-room-full')).toEqual({
-      kind: 'waiting-room-full',
+    expect(await eventOf(rabbit, 'publish-buffer-full')).toEqual({
+      kind: 'publish-buffer-full',
       waiting: 2,
       bytes: 2,
     });
     await rabbit.broker.close();
     const names = (await Promise.all(sending)).map(({ name }) => name);
-    expect(names.filter((name) => name === 'WaitingRoomFullError')).toHaveLength(3);
-    expect(rabbit.events.all.filter(({ kind }) => kind === 'waiting-room-full')).toHaveLength(1);
+    expect(names.filter((name) => name === 'PublishBufferFullError')).toHaveLength(3);
+    expect(rabbit.events.all.filter(({ kind }) => kind === 'publish-buffer-full')).toHaveLength(1);
   });
 });

@@ -47,7 +47,7 @@ onRabbitMQ('a reply address that kills the connection which uses it', (broker) =
     };
     const callers = [1, 2, 3, 4].map(caller);
     for (let n = 1; n <= FORGED; n++) await ask(broker, 'killed', forged(n));
-    await until(() => server.broker.status().counters.answersLost >= lost3, 'the forged ones to be given up');
+    await until(() => server.broker.status().counters.repliesLost >= lost3, 'the forged ones to be given up');
     const before = answered;
     await until(() => answered > before + 20, 'calls to be answered afterwards');
     going = false;
@@ -56,7 +56,7 @@ onRabbitMQ('a reply address that kills the connection which uses it', (broker) =
     const lost = server.events.all.flatMap((event) =>
       event.kind === 'disconnected' ? [event.connection] : [],
     );
-    expect(server.broker.status().counters.answersLost).toBe(lost3);
+    expect(server.broker.status().counters.repliesLost).toBe(lost3);
     expect(lost.filter((name) => name !== 'test:first-reply')).toEqual([]);
     expect(runs.all.filter((redelivered) => redelivered)).toEqual([]);
     expect(await count(broker, 'killed')).toBe(0);
@@ -81,7 +81,7 @@ onRabbitMQ('a reply address that kills the connection which uses it', (broker) =
     (await runs.one())();
     await until(() => server.broker.status().consumers[0].inFlight === 0, 'both to be settled');
     expect(await count(broker, 'waited')).toBe(0);
-    expect(server.broker.status().counters).toMatchObject({ consumersLost: 0, settledTooLate: 0 });
+    expect(server.broker.status().counters).toMatchObject({ consumersLost: 0, staleSettlements: 0 });
   });
 });
 

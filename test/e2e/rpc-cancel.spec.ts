@@ -245,7 +245,7 @@ onEachBroker('a caller that is gone', (broker) => {
       channel.sendToQueue('flood', Buffer.from('1'), { replyTo: 'nobody.here', correlationId: `${n}` });
     }
     await channel.waitForConfirms();
-    await until(() => rabbit.broker.status().counters.answersLost === CALLS, 'all to be counted');
+    await until(() => rabbit.broker.status().counters.repliesLost === CALLS, 'all to be counted');
     await logged(rabbit, 'was not delivered');
     expect(rabbit.lines.filter((line) => line.includes('was not delivered')).length).toBeLessThan(100);
   });

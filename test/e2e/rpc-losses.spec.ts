@@ -22,7 +22,7 @@ onEachBroker('calls in trouble', (broker) => {
     expect(await Promise.all(calls)).toEqual(Array.from({ length: CALLS }, (_, n) => n + 1));
     await until(() => rabbit.broker.status().timers === 0, 'no timer to be left');
     expect(rabbit.broker.status()).toMatchObject({
-      ...{ pendingCalls: 0, counters: { answersLost: 0, repliesIgnored: 0 } },
+      ...{ pendingCalls: 0, counters: { repliesLost: 0, repliesIgnored: 0 } },
     });
   });
 

@@ -235,7 +235,7 @@ onEachBroker('streams', (broker) => {
     await vhost.close();
     await counting.stopped.one();
     await atRest(server);
-    expect(server.broker.status().counters.answersLost).toBe(2);
+    expect(server.broker.status().counters.repliesLost).toBe(2);
     expect(complaints(server)).toEqual([]);
   });
 

@@ -300,7 +300,7 @@ onEachBroker('calling', (broker) => {
     it('calls under way are bounded', async () => {
       const { broker: rabbit } = warren('amqp://127.0.0.1:1', { rpc: { maxPending: 2 } });
       const held = [1, 2].map((n) => rejection(rabbit.request('q', n, { timeout: 100 })));
-      expect((await rejection(rabbit.request('q', 3))).code).toBe('WARREN_WAITING_ROOM_FULL');
+      expect((await rejection(rabbit.request('q', 3))).code).toBe('WARREN_TOO_MANY_PENDING_CALLS');
       await Promise.all(held);
     });
 

@@ -61,7 +61,7 @@ describe.each(['direct', 'queue'] as const)('with replies by %s', (reply) => {
       );
       release(7);
       expect(await asked).toBe(7);
-      expect(server.broker.status().counters.answersLost).toBe(0);
+      expect(server.broker.status().counters.repliesLost).toBe(0);
     });
   });
 });

@@ -138,7 +138,7 @@ describe('a test that moves time', () => {
     await rabbit.advance('12h');
     const [status] = [rabbit.publisher.status()];
     expect(status.connections.map(({ state }) => state)).toEqual(['open', 'open', 'open']);
-    expect(status.counters).toMatchObject({ connectionsLost: 0, healed: 0 });
+    expect(status.counters).toMatchObject({ connectionsLost: 0, consumersRestarted: 0 });
     Orders.failures = 0;
     await rabbit.publisher.send('orders', 1);
     await rabbit.idle();

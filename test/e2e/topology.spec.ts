@@ -131,7 +131,7 @@ onEachBroker('topology', (broker) => {
       expect(error.facts).toMatchObject({
         what: 'queue',
         name: queue,
-        askedBy: `@Consume ${queue}`,
+        declaredBy: `@Consume ${queue}`,
         ...facts,
       });
       expect(error.message).toContain(`@Consume ${queue}`);

@@ -48,8 +48,10 @@ async function withholding(url: string, methods: readonly string[]): Promise<{ u
   return proxy;
 }
 
-function findings({ events }: Warren): string[] {
-  return events.all.flatMap((event: BrokerEvent) => (event.kind === 'watchdog' ? [event.finding] : []));
+function reasons({ events }: Warren): string[] {
+  return events.all.flatMap((event: BrokerEvent) =>
+    event.kind === 'consumer-restarted' || event.kind === 'consumer-not-ready' ? [event.reason] : [],
+  );
 }
 
 onEachBroker('the watchdog', (broker) => {
@@ -64,9 +66,9 @@ onEachBroker('the watchdog', (broker) => {
     await channel.deleteQueue('silent.end');
     await channel.assertQueue('silent.end', { durable: true });
     channel.sendToQueue('silent.end', Buffer.from('1'), { contentType: 'application/json' });
-    expect((await eventOf(rabbit, 'watchdog')).finding).toContain('the broker reports no consumer');
+    expect((await eventOf(rabbit, 'consumer-restarted')).reason).toContain('the broker reports no consumer');
     expect(await got.one()).toBe(1);
-    expect(rabbit.broker.status().counters.healed).toBe(1);
+    expect(rabbit.broker.status().counters.consumersRestarted).toBe(1);
   });
 
   it('brings back a consumer whose queue is gone, and the queue', async () => {
@@ -99,7 +101,7 @@ onEachBroker('the watchdog', (broker) => {
     await channel.consume('silent.idle', () => undefined);
     for (const body of ['1', '2'])
       channel.sendToQueue('silent.idle', Buffer.from(body), { contentType: 'application/json' });
-    expect((await eventOf(rabbit, 'watchdog')).finding).toContain(
+    expect((await eventOf(rabbit, 'consumer-restarted')).reason).toContain(
       '1 messages are ready and none is delivered',
     );
     expect(await got.one()).toBe(2);
@@ -121,7 +123,7 @@ onEachBroker('the watchdog', (broker) => {
     await until(async () => (await count(broker, 'calm.busy')) === 1, 'one to wait');
     const since = performance.now();
     await until(() => performance.now() - since > 300, 'some rounds');
-    expect([...findings(first), ...findings(second)]).toEqual([]);
+    expect([...reasons(first), ...reasons(second)]).toEqual([]);
     for (const finish of await started.take(2)) finish();
     for (const finish of await started.take(2)) finish();
   });
@@ -159,7 +161,7 @@ onEachBroker('the watchdog', (broker) => {
       return said();
     }, 'the report');
     await logged(rabbit, "the consumer of 'never.ready' is not ready for");
-    expect(findings(rabbit)[0]).toMatch(/^not ready for .*x-max-length/);
+    expect(reasons(rabbit)[0]).toMatch(/^not ready for .*x-max-length/);
     expect(rabbit.lines.filter((line) => line.includes("'is.ready'") && line.includes('not ready'))).toEqual(
       [],
     );

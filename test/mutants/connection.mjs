@@ -228,7 +228,7 @@ export default [
   {
     id: 'begin-early-publisher-forgotten',
     file: 'libs/amqp/src/lifecycle.ts',
-    from: 'if (early) await declarePermitted(links.publish, plan);',
+    from: 'if (early) await declarePermitted(connections.publish, plan);',
     to: '',
     promise: 'what was declared is there also for those who published before open()',
     tests: ['e2e/start-up.spec'],

@@ -38,7 +38,7 @@ export default [
   {
     id: 'settle-too-large-forgotten',
     file: 'libs/amqp/src/consume/settlement.ts',
-    from: 'if (again === undefined) return tooLarge(delivery, verdict, origin, room);',
+    from: 'if (again === undefined) return tooLarge(delivery, verdict, origin, context);',
     to: 'if (again === undefined) return origin.ack();',
     promise: 'a message whose headers leave no room for a retry becomes a dead letter',
     tests: ['consume/settlement.spec'],
@@ -54,9 +54,9 @@ export default [
   {
     id: 'outcomes-late-not-counted',
     file: 'libs/amqp/src/consume/settlement.ts',
-    from: 'if (!onTime) counters.settledTooLate++;',
+    from: 'if (!onTime) counters.staleSettlements++;',
     to: '',
-    promise: 'counters.settledTooLate counts what was settled when its channel was gone',
+    promise: 'counters.staleSettlements counts what was settled when its channel was gone',
     tests: ['consume/outcomes.spec'],
   },
   {
@@ -183,7 +183,7 @@ export default [
   {
     id: 'lanes-key-leak',
     file: 'libs/amqp/src/consume/executor.ts',
-    from: 'this.lanes.delete(key);',
+    from: 'this.queues.delete(key);',
     to: '',
     promise: 'every map has a bound: keys of orderBy',
     tests: ['consume/executor.spec'],
@@ -247,7 +247,7 @@ export default [
   {
     id: 'alone-beside-others',
     file: 'libs/amqp/src/consume/suspects.ts',
-    from: '    this.room.hold();\n',
+    from: '    this.context.hold();\n',
     to: '',
     promise: 'a suspect runs alone',
     tests: ['consume/suspect-isolation.spec'],
@@ -255,7 +255,7 @@ export default [
   {
     id: 'alone-for-ever',
     file: 'libs/amqp/src/consume/suspects.ts',
-    from: '(cancel = this.room.clock.after(LONGEST, resolve))',
+    from: '(cancel = this.context.clock.after(LONGEST, resolve))',
     to: 'void resolve',
     promise: 'others wait 30 s at most for a suspect',
     tests: ['consume/suspect-isolation.spec'],
@@ -263,7 +263,7 @@ export default [
   {
     id: 'alone-nobody-after-it',
     file: 'libs/amqp/src/consume/suspects.ts',
-    from: '    this.room.release();\n',
+    from: '    this.context.release();\n',
     to: '',
     promise: 'when a suspect is done the others go on',
     tests: ['consume/suspect-isolation.spec'],
@@ -338,7 +338,8 @@ export default [
   {
     id: 'consumer-cancel-ignored',
     file: 'libs/amqp/src/consume/consumer.ts',
-    from: 'this.lease.renew(cancelReason(',
+    from: `this.recovering.renew(
+        cancelReason(`,
     to: 'void (cancelReason(',
     promise: 'a consumer that the broker cancels comes back',
     tests: ['e2e/recovery.spec'],

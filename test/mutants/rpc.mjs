@@ -19,7 +19,7 @@ export default [
   {
     id: 'reply-left-run',
     file: 'libs/amqp/src/rpc/server/rpc-step.ts',
-    from: `if (correlationId !== undefined && room.calls.hasLeft(correlationId)) return 'left';`,
+    from: `if (correlationId !== undefined && context.calls.hasLeft(correlationId)) return 'left';`,
     to: '',
     promise: 'a request whose caller left is not run',
     tests: ['e2e/rpc-cancel.spec'],
@@ -35,15 +35,15 @@ export default [
   {
     id: 'reply-response-unchecked',
     file: 'libs/amqp/src/rpc/server/rpc-step.ts',
-    from: 'if (!response) return replied(room, verdict, value);',
-    to: 'if (!response || verdict) return replied(room, verdict, value);',
+    from: 'if (!response) return replied(context, verdict, value);',
+    to: 'if (!response || verdict) return replied(context, verdict, value);',
     promise: 'an answer that does not fit its schema is an error',
     tests: ['e2e/rpc-promises.spec', 'e2e/rpc.spec'],
   },
   {
     id: 'answering-not-stopped',
     file: 'libs/amqp/src/rpc/server/active-calls.ts',
-    from: 'room.deadlines.addAt(deadline, this);',
+    from: 'context.deadlines.addAt(deadline, this);',
     to: '',
     promise: "a handler is told to stop when its caller's time is over",
     tests: ['e2e/rpc-deadlines.spec', 'e2e/rpc-cancel.spec'],
@@ -51,7 +51,7 @@ export default [
   {
     id: 'answering-deadline-leak',
     file: 'libs/amqp/src/rpc/server/active-calls.ts',
-    from: 'if (this.deadline !== undefined) room.deadlines.clear(this);',
+    from: 'if (this.deadline !== undefined) context.deadlines.clear(this);',
     to: '',
     promise: 'a call that is answered leaves no deadline behind',
     tests: ['rpc/server/active-call.spec'],
@@ -59,7 +59,7 @@ export default [
   {
     id: 'answering-call-leak',
     file: 'libs/amqp/src/rpc/server/active-calls.ts',
-    from: 'room.calls.end(this);',
+    from: 'context.calls.end(this);',
     to: '',
     promise: 'a call that is answered is forgotten',
     tests: ['rpc/server/active-call.spec'],
@@ -107,7 +107,7 @@ export default [
   {
     id: 'repeats-other-running',
     file: 'libs/amqp/src/rpc/server/idempotency.ts',
-    from: 'if (other.request !== request) return reused(room);',
+    from: 'if (other.request !== request) return reused(context);',
     to: '',
     promise: 'a request does not get the reply of another one that runs under its id',
     tests: ['rpc/server/idempotency.spec'],
@@ -187,7 +187,7 @@ export default [
   {
     id: 'line-room-leak',
     file: 'libs/amqp/src/rpc/client/reply-channel.ts',
-    from: 'if (!entry.gone) this.room.leave(entry);',
+    from: 'if (!entry.gone) this.buffer.leave(entry);',
     to: '',
     promise: 'a call that ended while it waited gives its place back',
     tests: ['rpc/client/reply-channel.spec'],
@@ -203,7 +203,7 @@ export default [
   {
     id: 'line-id-twice',
     file: 'libs/amqp/src/rpc/client/reply-channel.ts',
-    from: 'if (id === undefined || !this.inbox.get(id)) return undefined;',
+    from: 'if (id === undefined || !this.pendingCalls.get(id)) return undefined;',
     to: 'if (id !== null) return undefined;',
     promise: 'two calls of one correlation id are not under way at once',
     tests: ['rpc/client/reply-channel.spec', 'e2e/rpc.spec', 'e2e/bad-calls.spec'],
@@ -211,7 +211,7 @@ export default [
   {
     id: 'call-listener-leak',
     file: 'libs/amqp/src/rpc/client/call.ts',
-    from: 'this.options.leaving.forget(this);',
+    from: 'this.options.cancellation.forget(this);',
     to: '',
     promise: 'a signal that lives long keeps nothing of a call that ended',
     tests: ['rpc/client/calls.spec'],
@@ -251,7 +251,7 @@ export default [
   {
     id: 'gather-leaves-no-word',
     file: 'libs/amqp/src/rpc/client/gather.ts',
-    from: 'this.options.leaving.forget(this.onLeft);',
+    from: 'this.options.cancellation.forget(this.onLeft);',
     to: '',
     promise: 'a signal that lives long keeps nothing of a gather that ended',
     tests: ['rpc/client/calls.spec'],

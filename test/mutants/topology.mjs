@@ -11,7 +11,7 @@ export default [
   {
     id: 'audit-orphans-not-declared',
     file: 'libs/amqp/src/topology/plan.ts',
-    from: 'const orphans = sources.has(BACK_EXCHANGE) ? ORPHANS : undefined;',
+    from: 'const orphans = sources.has(RETURN_EXCHANGE) ? UNROUTABLE_RETRIES : undefined;',
     to: 'const orphans = undefined;',
     promise: 'warren.orphans comes back with the queue of a consumer',
     tests: ['topology/handler-plan.spec'],
@@ -27,7 +27,7 @@ export default [
   {
     id: 'plan-queue-conflict-merged',
     file: 'libs/amqp/src/topology/plan.ts',
-    from: `if (difference) conflict('queue', wanted.name, present.askedBy, wanted.askedBy, difference);`,
+    from: `if (difference) conflict('queue', wanted.name, present.declaredBy, wanted.declaredBy, difference);`,
     to: '',
     promise: 'two handlers that want a queue differently are an error at boot',
     tests: ['topology/handler-plan.spec'],
@@ -35,7 +35,7 @@ export default [
   {
     id: 'plan-exchange-conflict-merged',
     file: 'libs/amqp/src/topology/plan.ts',
-    from: `if (difference) conflict('exchange', wanted.name, present.askedBy, wanted.askedBy, difference);`,
+    from: `if (difference) conflict('exchange', wanted.name, present.declaredBy, wanted.declaredBy, difference);`,
     to: '',
     promise: 'two that want an exchange differently are an error at boot',
     tests: ['topology/handler-plan.spec'],
@@ -237,7 +237,7 @@ export default [
   {
     id: 'wishes-pattern-unchecked',
     file: 'libs/amqp/src/topology/declarations.ts',
-    from: 'if (topic) checkPattern(key, askedBy);',
+    from: 'if (topic) checkPattern(key, declaredBy);',
     to: '',
     promise: 'a pattern that could never match is refused at boot',
     tests: ['e2e/bad-configuration.spec', 'topology/handler-plan.spec'],
@@ -269,7 +269,7 @@ export default [
   {
     id: 'keeper-bindings-not-looked-after',
     file: 'libs/amqp/src/topology/reconciler.ts',
-    from: 'return void (await this.redeclare(connection, plan, { ...plan, exchanges: [], queues: [], bindings }));',
+    from: 'return void (await this.redeclare(connection, { ...plan, exchanges: [], queues: [], bindings }, plan));',
     to: 'return;',
     promise: 'the watchdog finds a binding that somebody removed',
     tests: ['e2e/topology-first.spec'],

@@ -5,7 +5,7 @@ import type { Channel, GetMessage } from 'amqplib';
 import {
   Broker,
   type BrokerEvent,
-  type BrokerInternals,
+  type BrokerHooks,
   type BrokerOptions,
   type Delivery,
   type HandlerOptions,
@@ -42,7 +42,7 @@ export interface Warren {
 }
 
 /** Makes one. Handlers are named after their queue or pattern. */
-export function warren(url: string, options: BrokerOptions = {}, internals: BrokerInternals = {}): Warren {
+export function warren(url: string, options: BrokerOptions = {}, internals: BrokerHooks = {}): Warren {
   const lines: string[] = [];
   const write = (line: string): void => void lines.push(line);
   const broker = new Broker(

@@ -35,7 +35,7 @@ export async function tables() {
     'stream-options': memberTable(`${options}/publish-options.ts`, 'StreamOptions'),
     'gather-options': memberTable(`${options}/publish-options.ts`, 'GatherOptions'),
     receipt: memberTable(`${options}/publish-options.ts`, 'PublishReceipt'),
-    'retry-options': memberTable(`${options}/retry-options.ts`, 'RetryOptions'),
+    'retry-options': memberTable(`${options}/options.ts`, 'RetryOptions'),
     'exchange-options': memberTable(`${options}/options.ts`, 'ExchangeOptions'),
     'binding-options': memberTable(`${options}/options.ts`, 'BindingOptions'),
     'embedded-options': memberTable('libs/embedded/src/embedded-broker.ts', 'EmbeddedBrokerOptions'),

@@ -1,6 +1,6 @@
 // What Warren promises in every fault, held against the figures of a run. A line for each promise that was broken.
 
-/** MiB that a producer may grow by while it has no broker: what its waiting room may hold. */
+/** MiB that a producer may grow by while it has no broker: what its publish buffer may hold. */
 const ROOM = 64;
 /** Seconds until work goes on after the broker can be had again: the longest wait between two attempts, and a start. */
 const BACK = 10;

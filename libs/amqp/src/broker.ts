@@ -3,8 +3,8 @@
 
 import { CodecRegistry } from './message/codecs/registry.js';
 import { begin, consumersOf } from './lifecycle.js';
-import { Blueprint } from './topology/topology-builder.js';
-import { Connections } from './connection/connection-pool.js';
+import { TopologyBuilder } from './topology/topology-builder.js';
+import { ConnectionPool } from './connection/connection-pool.js';
 import { backlogOf, brokerStatus, type BrokerStatus } from './status.js';
 import type { Consumers } from './consume/consumers.js';
 import { SharedTime, systemClock, type Clock } from './runtime/clock.js';
@@ -12,7 +12,7 @@ import { counters } from './events/counters.js';
 import { Deadlines } from './runtime/deadlines.js';
 import { ConfigError, ConnectionLostError } from './errors/errors.js';
 import { isContract } from './message/contract.js';
-import type { BrokerInternals } from './options/hooks.js';
+import type { BrokerHooks } from './options/hooks.js';
 import { describeError, printable } from './runtime/logger.js';
 import { printsAs } from './runtime/printing.js';
 import type { BrokerOptions } from './options/options.js';
@@ -32,14 +32,14 @@ import type {
   RequestOptions,
   StreamOptions,
 } from './options/publish-options.js';
-import { agreedCall, publishAgreed, sendAgreed } from './publish/contract-publish.js';
+import { contractCall, publishContract, sendContract } from './publish/contract-publish.js';
 import { settings, type Settings } from './options/settings.js';
 import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './events/events.js';
 import { LateRetries } from './events/late-retries.js';
 import { Events } from './events/emitter.js';
-import { TopologyKeeper } from './topology/reconciler.js';
+import { TopologyReconciler } from './topology/reconciler.js';
 import type { TopologyPlan } from './topology/plan.js';
-import { Outbound } from './publishing.js';
+import { Publishing } from './publishing.js';
 import type { HandlerRegistration } from './topology/handler-plan.js';
 import type { TopologyOptions } from './topology/declarations.js';
 
@@ -56,10 +56,10 @@ export class Broker {
   private readonly deadlines: Deadlines;
   private readonly events: Events;
   private readonly counters = counters();
-  private readonly links: Connections;
-  private readonly outbound: Outbound;
-  private readonly blueprint: Blueprint;
-  private readonly topology: TopologyKeeper;
+  private readonly connections: ConnectionPool;
+  private readonly publishing: Publishing;
+  private readonly topologyBuilder: TopologyBuilder;
+  private readonly topology: TopologyReconciler;
   private begun = false;
   private readonly late: LateRetries;
   /** For running handlers, then for what is being published. */
@@ -72,35 +72,39 @@ export class Broker {
   /** Connects when it is opened, or at the first publish. @throws ConfigError */
   constructor(
     options: BrokerOptions = {},
-    private readonly internals: BrokerInternals = {},
+    private readonly internals: BrokerHooks = {},
   ) {
     this.settings = settings(options);
-    this.blueprint = new Blueprint(this.settings, internals.exact);
+    this.topologyBuilder = new TopologyBuilder(this.settings, internals.exact);
     this.clock = internals.clock ?? systemClock;
     this.deadlines = new Deadlines(this.clock, internals.exact ? 1 : undefined);
     this.ending = new SharedTime(this.clock, this.settings.shutdown, LEAST_FLUSH);
     this.events = new Events(this.settings.logger, this.settings.service, internals.name);
     const { settings: all, clock, events, counters } = this;
-    this.topology = new TopologyKeeper({
+    this.topology = new TopologyReconciler({
       ...{ clock, counters, events, logger: all.logger },
       ...{ patience: all.connectTimeout, every: all.watchdog },
       plan: () => this.wanted(),
       temporary: () => this.consumers?.temporary() ?? NOTHING,
-      connection: () => this.links.consume ?? this.links.publish,
+      connection: () => this.connections.consume ?? this.connections.publish,
     });
     this.late = new LateRetries({ clock, counters, events, logger: all.logger });
-    this.links = new Connections({
+    this.connections = new ConnectionPool({
       ...{ settings: all, clock, events, counters },
       prepare: (connection, lost) => this.topology.ready(connection, this.isStrict(), lost),
-      onUnblocked: () => this.outbound.flush(),
+      onUnblocked: () => this.publishing.flush(),
     });
-    this.outbound = new Outbound({
-      ...{ connection: this.links.publish, replies: this.links.reply, firstReplies: this.links.firstReply },
-      server: () => this.links.server,
+    this.publishing = new Publishing({
+      ...{
+        connection: this.connections.publish,
+        replies: this.connections.reply,
+        firstReplies: this.connections.firstReply,
+      },
+      server: () => this.connections.server,
       ...{ settings: all, clock, deadlines: this.deadlines, counters },
       codecs: new CodecRegistry(this.settings.codecs, this.settings),
       events: this.events,
-      describe: (exchange) => this.blueprint.exchange(exchange),
+      describe: (exchange) => this.topologyBuilder.exchange(exchange),
       topology: this.topology,
       shortenWait: internals.shortenWait ?? ((ms) => ms),
       ...{ grace: internals.grace, upkeep: internals.upkeep, late: this.late },
@@ -108,15 +112,15 @@ export class Broker {
   }
 
   /** Adds exchanges, queues and bindings to what is declared. Before `open`. @throws ConfigError */
-  declare(topology: TopologyOptions, askedBy = 'declare()'): void {
+  declare(topology: TopologyOptions, declaredBy = 'declare()'): void {
     this.beforeOpen('declare');
-    this.blueprint.declare(topology, askedBy);
+    this.topologyBuilder.declare(topology, declaredBy);
   }
 
   /** Adds a handler. Before `open`. @throws ConfigError naming the handler */
   register(registration: HandlerRegistration): void {
     this.beforeOpen('register');
-    this.blueprint.register(registration);
+    this.topologyBuilder.register(registration);
   }
 
   /**
@@ -140,8 +144,8 @@ export class Broker {
     payload: PayloadOf<Target>,
     ...[given]: PublishArguments<Target, PublishOptions>
   ): Promise<PublishReceipt> {
-    if (isContract(target)) return publishAgreed(this.outbound.publisher, target, payload, given);
-    return this.outbound.publisher.publish(target, payload, given);
+    if (isContract(target)) return publishContract(this.publishing.publisher, target, payload, given);
+    return this.publishing.publisher.publish(target, payload, given);
   }
 
   /** To a queue, by its name or contract. @throws UnroutableError when it does not exist */
@@ -150,8 +154,8 @@ export class Broker {
     payload: PayloadOf<Target>,
     options?: PublishOptions,
   ): Promise<PublishReceipt> {
-    if (isContract(target)) return sendAgreed(this.outbound.publisher, target, payload, options);
-    return this.outbound.publisher.send(target, payload, options);
+    if (isContract(target)) return sendContract(this.publishing.publisher, target, payload, options);
+    return this.publishing.publisher.send(target, payload, options);
   }
 
   /** Calls an RPC handler, by its pattern or contract. */
@@ -162,9 +166,9 @@ export class Broker {
     options?: RequestOptions,
   ): Promise<SchemaOutput<Contract['response']>>;
   request(target: string | RpcContract, payload: unknown, given: RequestOptions = {}): Promise<unknown> {
-    const { requester } = this.outbound;
+    const { requester } = this.publishing;
     if (!isContract(target)) return requester.request(target, payload, given);
-    return agreedCall(target, payload, given).then(({ name, options }) =>
+    return contractCall(target, payload, given).then(({ name, options }) =>
       requester.request(name, payload, options),
     );
   }
@@ -184,7 +188,7 @@ export class Broker {
     payload: unknown,
     given: StreamOptions = {},
   ): AsyncIterableIterator<unknown> {
-    return this.outbound.requester.stream(() => agreedCall(target, payload, given), payload);
+    return this.publishing.requester.stream(() => contractCall(target, payload, given), payload);
   }
 
   /** Calls every instance that has the RPC handler with `broadcast`, and collects the answers. */
@@ -199,8 +203,8 @@ export class Broker {
     payload: unknown,
     given: GatherOptions = {},
   ): Promise<Gathered[]> {
-    const { name, options } = await agreedCall(target, payload, given);
-    return this.outbound.requester.gather(name, payload, options);
+    const { name, options } = await contractCall(target, payload, given);
+    return this.publishing.requester.gather(name, payload, options);
   }
 
   /** Stops consuming, hands back what has not started, and waits for running handlers up to `shutdown`. Never rejects. */
@@ -225,30 +229,52 @@ export class Broker {
 
   /** How things stand now. */
   status(): BrokerStatus {
-    const { links, consumers, outbound, deadlines, counters } = this;
+    const { connections: links, consumers, publishing: outbound, deadlines, counters } = this;
     const closing = this.draining !== undefined;
-    return brokerStatus({ links, consumers, outbound, deadlines, counters, closing, at: this.clock.wall() });
+    return brokerStatus({
+      connections: links,
+      consumers,
+      publishing: outbound,
+      deadlines,
+      counters,
+      closing,
+      at: this.clock.wall(),
+    });
   }
 
   /** Messages that are ready in the queues of its handlers, or wait there for a retry or a delay. Asks the broker. */
   async backlog(): Promise<number> {
     const { consumers, waiting } = this.status();
-    const ready = backlogOf(this.links.publish, [...consumers.map(({ queue }) => queue), ...waiting.queues]);
+    const ready = backlogOf(this.connections.publish, [
+      ...consumers.map(({ queue }) => queue),
+      ...waiting.queues,
+    ]);
     return (await ready) + waiting.messages;
   }
 
   private async run(): Promise<void> {
-    const { settings, clock, links, blueprint } = this;
-    const plan = blueprint.draw();
-    if (settings.consumers && blueprint.handlers.length > 0) {
-      const { deadlines, events, counters, outbound, internals, topology, late } = this;
-      const parts = { settings, clock, deadlines, events, counters, outbound, links, blueprint, plan, late };
+    const { settings, clock, connections, topologyBuilder } = this;
+    const plan = topologyBuilder.build();
+    if (settings.consumers && topologyBuilder.handlers.length > 0) {
+      const { deadlines, events, counters, publishing, internals, topology, late } = this;
+      const parts = {
+        settings,
+        clock,
+        deadlines,
+        events,
+        counters,
+        publishing,
+        connections,
+        topologyBuilder,
+        plan,
+        late,
+      };
       const { name = 'default', remoteError } = internals;
       this.consumers = consumersOf({ ...parts, topology, name, remoteError });
     }
-    this.outbound.sender.start();
-    if (this.consumers) this.outbound.moveRetries(blueprint.handlers);
-    const begun = begin({ settings, clock, links, plan, consumers: this.consumers }).then(() => {
+    this.publishing.sender.start();
+    if (this.consumers) this.publishing.moveRetries(topologyBuilder.handlers);
+    const begun = begin({ settings, clock, connections, plan, consumers: this.consumers }).then(() => {
       this.begun = true;
     });
     this.topology.start();
@@ -263,8 +289,8 @@ export class Broker {
   private async end(): Promise<void> {
     this.topology.stop();
     await this.drain();
-    await this.ending.spend((expired) => this.outbound.close(expired));
-    await this.links.close();
+    await this.ending.spend((expired) => this.publishing.close(expired));
+    await this.connections.close();
     this.events.emit({ kind: 'closed' });
   }
 
@@ -277,7 +303,7 @@ export class Broker {
         // Opening says what is wrong.
       }
     }
-    return this.blueprint.wanted;
+    return this.topologyBuilder.wanted;
   }
 
   /** Whether what the broker refuses ends the start; else it is said, and everything else goes on. */
@@ -291,6 +317,9 @@ export class Broker {
 
   static {
     // Its parts hold the URL, credentials and keys.
-    printsAs(Broker, ({ settings, links }) => ({ service: settings.service, connections: links.status() }));
+    printsAs(Broker, ({ settings, connections: links }) => ({
+      service: settings.service,
+      connections: links.status(),
+    }));
   }
 }

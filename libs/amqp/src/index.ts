@@ -12,13 +12,13 @@ export {
   DeadLetters,
   type DeadLettersOptions,
   type DropOptions,
-  type LookOptions,
+  type PeekOptions,
   type ReplayOptions,
 } from './dead-letters/dead-letters.js';
 export type { DeadLetter, DeadLetterFilter } from './dead-letters/dead-letter.js';
 export type { DeadQueue } from './dead-letters/management.js';
 export type { DeadLetterProgress, DeadLetterResult, DeadLetterWork } from './dead-letters/batches.js';
-export type { DeskConnection } from './dead-letters/browse-session.js';
+export type { DeadLetterConnection } from './dead-letters/browse-session.js';
 export type { ConsumerStatus } from './consume/readiness.js';
 export type { ConnectionState } from './connection/connection.js';
 export { systemClock, type Clock } from './runtime/clock.js';
@@ -63,7 +63,7 @@ export {
   type RefusalReason,
 } from './errors/errors.js';
 export { HEADER, type HeaderMatch } from './message/headers.js';
-export type { BrokerInternals } from './options/hooks.js';
+export type { BrokerHooks } from './options/hooks.js';
 export { CONSOLE, SILENT, visible, type BrokerLogger } from './runtime/logger.js';
 export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './message/message.js';
 export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './options/option-table.js';
@@ -105,7 +105,7 @@ export {
   PublishRefusedError,
   PublishTimeoutError,
   UnroutableError,
-  WaitingRoomFullError,
+  PublishBufferFullError,
 } from './errors/publish-errors.js';
 export { matchesRoutingKey } from './message/routing-key.js';
 export {
@@ -116,6 +116,7 @@ export {
   RpcRemoteError,
   RpcNotSentError,
   RpcTimeoutError,
+  TooManyPendingCallsError,
 } from './errors/rpc-errors.js';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './message/schema.js';
 export { packageName, type Settings } from './options/settings.js';

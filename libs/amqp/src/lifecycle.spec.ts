@@ -16,12 +16,12 @@ function starting(startup: 'require' | 'background') {
   };
   const asked: (number | undefined)[] = [];
   const consumers = { start: () => new Promise(() => undefined), status: () => [] };
-  const links = {
+  const connections = {
     publish: { state: 'idle' },
     opened: (patience: number | undefined) => (asked.push(patience), Promise.resolve()),
   };
   const ended = { how: 'not yet' };
-  const given = { clock, links, consumers, plan: undefined };
+  const given = { clock, connections, consumers, plan: undefined };
   begin({
     ...(given as unknown as Beginning),
     settings: settings({ startup, startupTimeout: 1_000, logger: SILENT }),

@@ -6,13 +6,13 @@ import { pipelineSteps } from './consume/pipeline-steps.js';
 import type { HandlerContext, Source } from './consume/step.js';
 import type { Connection } from './connection/connection.js';
 import { RpcServer, type RpcServerOptions } from './rpc/server/rpc-server.js';
-import type { Outbound } from './publishing.js';
-import { introduce } from './topology/describe-handler.js';
+import type { Publishing } from './publishing.js';
+import { logHandler } from './topology/describe-handler.js';
 import type { TopologyPlan } from './topology/plan.js';
 import { routingType } from './topology/specs.js';
-import type { Blueprint } from './topology/topology-builder.js';
-import type { Connections } from './connection/connection-pool.js';
-import type { TopologyKeeper } from './topology/reconciler.js';
+import type { TopologyBuilder } from './topology/topology-builder.js';
+import type { ConnectionPool } from './connection/connection-pool.js';
+import type { TopologyReconciler } from './topology/reconciler.js';
 import { inTime, type Clock } from './runtime/clock.js';
 import { MAX_DURATION } from './options/duration.js';
 import { ConnectionLostError } from './errors/errors.js';
@@ -26,29 +26,29 @@ export interface ConsumingParts extends Pick<
 > {
   /** See `Internals`. */
   readonly remoteError: RpcServerOptions['remoteError'];
-  readonly blueprint: Blueprint;
+  readonly topologyBuilder: TopologyBuilder;
   readonly plan: TopologyPlan;
-  readonly links: Connections;
-  readonly topology: TopologyKeeper;
-  readonly outbound: Outbound;
+  readonly connections: ConnectionPool;
+  readonly topology: TopologyReconciler;
+  readonly publishing: Publishing;
   /** Of the broker object. */
   readonly name: string;
 }
 
 /** @throws ConfigError when handlers of one queue do not fit together */
 export function consumersOf({
-  blueprint,
+  topologyBuilder,
   plan,
-  links,
+  connections,
   topology,
-  outbound,
+  publishing,
   name,
   remoteError,
   ...shared
 }: ConsumingParts): Consumers {
-  const { handlers } = blueprint;
+  const { handlers } = topologyBuilder;
   const serves = handlers.some(({ rpc }) => rpc);
-  const connection = links.forConsuming(serves);
+  const connection = connections.forConsuming(serves);
   const { service } = shared.settings;
   const source: Source = {
     service,
@@ -60,28 +60,28 @@ export function consumersOf({
       return connection.server;
     },
   };
-  const { answers } = outbound;
+  const { replies } = publishing;
   const { settings, clock } = shared;
-  const replies = (replyTo: string): Connection => answers.connectionFor(replyTo);
+  const replyConnection = (replyTo: string): Connection => replies.connectionFor(replyTo);
   const rpc = serves
-    ? new RpcServer({ connection, replies, settings, clock, handlers, answers, remoteError })
+    ? new RpcServer({ connection, replyConnection, settings, clock, handlers, replies, remoteError })
     : undefined;
   const consumers = new Consumers({
     connection,
     handlers,
     topology: plan,
     declared: () => topology.declared,
-    typeOf: (exchange) => routingType(blueprint.exchange(exchange)),
+    typeOf: (exchange) => routingType(topologyBuilder.exchange(exchange)),
     shared: {
       ...shared,
       source,
       logger: shared.settings.logger,
-      outlet: outbound.publisher,
+      forwarder: publishing.publisher,
       steps: pipelineSteps(rpc?.step),
       rpc,
     },
   });
-  for (const handler of handlers) introduce(handler, shared.settings);
+  for (const handler of handlers) logHandler(handler, shared.settings);
   return consumers;
 }
 
@@ -89,20 +89,20 @@ export function consumersOf({
 export interface Beginning {
   readonly settings: Settings;
   readonly clock: Clock;
-  readonly links: Connections;
+  readonly connections: ConnectionPool;
   readonly plan: TopologyPlan;
   readonly consumers: Consumers | undefined;
 }
 
 /** Resolves when everything is ready; with `startup: 'background'`, however long that takes. */
-export async function begin({ settings, clock, links, plan, consumers }: Beginning): Promise<void> {
+export async function begin({ settings, clock, connections, plan, consumers }: Beginning): Promise<void> {
   const patient = settings.startup === 'background';
   const end = clock.monotonic() + settings.startupTimeout;
   const left = (): number | undefined => (patient ? undefined : Math.max(1, end - clock.monotonic()));
   // A publisher that was used before open() has connected already, without the plan.
-  const early = links.publish.state === 'open' && !consumers;
-  await links.opened(left());
-  if (early) await declarePermitted(links.publish, plan);
+  const early = connections.publish.state === 'open' && !consumers;
+  await connections.opened(left());
+  if (early) await declarePermitted(connections.publish, plan);
   if (consumers) await inTime(clock, left() ?? MAX_DURATION, consumers.start(), () => notReady(consumers));
 }
 

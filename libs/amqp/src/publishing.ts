@@ -11,16 +11,16 @@ import { callsExchange } from './topology/rpc-plan.js';
 import type { HandlerPlan } from './topology/handler-plan.js';
 import type { ExchangeSpec } from './topology/specs.js';
 import type { Server } from './message/direct-reply.js';
-import { AnswerLanes } from './rpc/server/reply-connections.js';
-import { Destinations, type WantedTopology } from './publish/exchange-cache.js';
+import { ReplyConnections } from './rpc/server/reply-connections.js';
+import { ExchangeCache, type WantedTopology } from './publish/exchange-cache.js';
 import { waitName, waitStep } from './topology/retry-topology.js';
 import { Publisher } from './publish/publisher.js';
 import { RetryMover, type Wait } from './delay/retry-mover.js';
 import { Requester } from './rpc/client/requester.js';
-import { refusals, Sender } from './publish/sender.js';
+import { closeReasons, Sender } from './publish/sender.js';
 
 /** What the outbound side is made from. */
-export interface OutboundOptions {
+export interface PublishingOptions {
   readonly connection: Connection;
   /** For answers of handlers. */
   readonly replies: Connection;
@@ -39,41 +39,41 @@ export interface OutboundOptions {
   readonly topology: WantedTopology;
   /** Tests wait shorter. */
   readonly shortenWait: (ms: number) => number;
-  /** See BrokerInternals. */
+  /** See BrokerHooks. */
   readonly grace: number | undefined;
   readonly upkeep: number | undefined;
   readonly late: LateRetries;
 }
 
 /** Everything that leaves: publisher, sender and requester on one connection, and how they end together. */
-export class Outbound {
+export class Publishing {
   readonly sender: Sender;
   readonly publisher: Publisher;
   readonly requester: Requester;
-  readonly answers: AnswerLanes;
+  readonly replies: ReplyConnections;
   readonly mover: RetryMover;
-  private readonly destinations: Destinations;
+  private readonly exchangeCache: ExchangeCache;
 
-  constructor(private readonly options: OutboundOptions) {
+  constructor(private readonly options: PublishingOptions) {
     const { events, counters } = options;
     events.on(() => counters.repliesIgnored++, ['reply-ignored']);
-    events.on(() => counters.notSentOn++, ['not-sent-on']);
-    const forbidden = refusals(options);
+    events.on(() => counters.forwardFailures++, ['forward-failed']);
+    const forbidden = closeReasons(options);
     this.sender = new Sender({
-      ...{ ...options, refusals: forbidden },
-      onRefused: (refusal) => this.destinations.refused(refusal),
+      ...{ ...options, closeReasons: forbidden },
+      onRefused: (closeReason) => this.exchangeCache.refused(closeReason),
     });
     const describe = (name: string): ExchangeSpec | undefined =>
       callsExchange(name) ?? options.describe(name);
-    this.destinations = new Destinations({
-      ...{ ...options, describe, service: options.settings.service, refusals: forbidden },
+    this.exchangeCache = new ExchangeCache({
+      ...{ ...options, describe, service: options.settings.service, closeReasons: forbidden },
       onWait: (step, back, anew) => this.mover.hold({ step, back }, anew),
     });
-    const { sender, destinations } = this;
-    this.mover = new RetryMover({ ...options, destinations });
-    this.requester = new Requester({ ...options, destinations, refusals: forbidden });
-    this.publisher = new Publisher({ ...options, sender, destinations });
-    this.answers = new AnswerLanes({
+    const { sender, exchangeCache: destinations } = this;
+    this.mover = new RetryMover({ ...options, exchangeCache: destinations });
+    this.requester = new Requester({ ...options, exchangeCache: destinations, closeReasons: forbidden });
+    this.publisher = new Publisher({ ...options, sender, exchangeCache: destinations });
+    this.replies = new ReplyConnections({
       ...{ ...options, connection: options.replies, first: options.firstReplies },
     });
   }
@@ -96,12 +96,12 @@ export class Outbound {
     this.sender.flush();
     this.mover.flush();
     this.requester.flush();
-    this.answers.flush();
+    this.replies.flush();
   }
 
   /** Lets what is under way settle until `expired`, then ends it. Always settles. */
   async close(expired: Promise<void>): Promise<void> {
-    await Promise.all([this.sender.close(expired), this.answers.close(expired), this.mover.close(expired)]);
+    await Promise.all([this.sender.close(expired), this.replies.close(expired), this.mover.close(expired)]);
     await this.requester.close();
   }
 }

@@ -5,17 +5,17 @@ import type { Consumers } from './consume/consumers.js';
 import type { Connection } from './connection/connection.js';
 import type { Counters, BrokerCounters } from './events/counters.js';
 import type { Deadlines } from './runtime/deadlines.js';
-import { explain, replyCode } from './topology/declare-error.js';
-import type { Outbound } from './publishing.js';
-import type { Connections, ConnectionStatus } from './connection/connection-pool.js';
+import { declareError, replyCode } from './topology/declare-error.js';
+import type { Publishing } from './publishing.js';
+import type { ConnectionPool, ConnectionStatus } from './connection/connection-pool.js';
 import type { ConsumerStatus } from './consume/readiness.js';
 import type { WaitingStatus } from './delay/retry-mover.js';
 
 /** What a status is read from. */
 export interface StatusParts {
-  readonly links: Connections;
+  readonly connections: ConnectionPool;
   readonly consumers: Consumers | undefined;
-  readonly outbound: Outbound;
+  readonly publishing: Publishing;
   readonly deadlines: Deadlines;
   readonly counters: Counters;
   readonly closing: boolean;
@@ -25,14 +25,14 @@ export interface StatusParts {
 
 /** How things stand. */
 export function brokerStatus(parts: StatusParts): BrokerStatus {
-  const { sender, requester, mover } = parts.outbound;
-  const { size, bytes, limit } = sender.waitingRoom;
+  const { sender, requester, mover } = parts.publishing;
+  const { size, bytes, limit } = sender.buffer;
   return {
     at: parts.at,
-    connections: parts.links.status(),
+    connections: parts.connections.status(),
     consumers: parts.consumers?.status() ?? [],
     publishing: sender.pending,
-    waitingRoom: { messages: size, bytes, limit },
+    publishBuffer: { messages: size, bytes, limit },
     waiting: mover.status(),
     pendingCalls: requester.pending,
     timers: parts.deadlines.size,
@@ -51,7 +51,7 @@ export async function backlogOf(connection: Connection, queues: readonly string[
         for (; left.length > 0; left = left.slice(1)) sum += (await channel.checkQueue(left[0])).messageCount;
       } catch (error) {
         if (replyCode(error) !== 404)
-          throw explain(error, { what: 'queue', name: left[0], askedBy: 'backlog()' });
+          throw declareError(error, { what: 'queue', name: left[0], declaredBy: 'backlog()' });
         left = left.slice(1);
       }
     });
@@ -67,7 +67,7 @@ export interface BrokerStatus {
   readonly consumers: readonly ConsumerStatus[];
   readonly publishing: { readonly unconfirmed: number; readonly waiting: number };
   /** The room where publishes wait while the broker is away or blocked, and its limits. */
-  readonly waitingRoom: {
+  readonly publishBuffer: {
     readonly messages: number;
     readonly bytes: number;
     readonly limit: { readonly messages: number; readonly bytes: number };

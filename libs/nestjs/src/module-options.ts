@@ -2,7 +2,7 @@
 // Tokens are strings made from the name: two copies of this package in one process still agree.
 
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency, Type } from '@nestjs/common';
-import type { BrokerInternals, BrokerOptions, TopologyOptions } from '@warren/amqp';
+import type { BrokerHooks, BrokerOptions, TopologyOptions } from '@warren/amqp';
 
 /** The connection that handlers and publishers use unless they name another. */
 export const DEFAULT_CONNECTION = 'default';
@@ -41,7 +41,7 @@ export interface RabbitFeatureOptions extends TopologyOptions {
 export interface RabbitOverride {
   /** Options that win over the application's. */
   readonly options: (name: string, options: RabbitModuleOptions) => RabbitModuleOptions;
-  readonly internals: BrokerInternals;
+  readonly internals: BrokerHooks;
   /** Called with each broker object made. */
   readonly onBroker: (name: string, broker: unknown) => void;
 }

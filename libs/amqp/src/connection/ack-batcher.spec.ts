@@ -1,9 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { Acks } from './ack-batcher.js';
+import { AckBatcher } from './ack-batcher.js';
 
-function acks(delivered: number): { acks: Acks; sent: string[]; turn: (...tags: number[]) => string[] } {
+function acks(delivered: number): {
+  acks: AckBatcher;
+  sent: string[];
+  turn: (...tags: number[]) => string[];
+} {
   const sent: string[] = [];
-  const all = new Acks((tag, multiple) => void sent.push(multiple ? `..${tag}` : `${tag}`));
+  const all = new AckBatcher((tag, multiple) => void sent.push(multiple ? `..${tag}` : `${tag}`));
   for (let tag = 1; tag <= delivered; tag++) all.delivered(tag);
   const turn = (...tags: number[]): string[] => {
     for (const tag of tags) all.add(tag);
@@ -62,7 +66,7 @@ describe('acks of a turn', () => {
   it('behind some that run for hours need neither more memory nor more time each', () => {
     let frames = 0;
     const names: string[] = [];
-    const all = new Acks((tag, multiple) => (frames++, multiple && names.push(`..${tag}`)));
+    const all = new AckBatcher((tag, multiple) => (frames++, multiple && names.push(`..${tag}`)));
     for (const tag of [1, 2]) all.delivered(tag);
     const many = 1_000_000;
     const began = performance.now();
@@ -104,7 +108,7 @@ describe('acks of a turn', () => {
     };
     const outstanding = new Set<number>();
     const settled = new Set<number>();
-    const all = new Acks((tag, multiple) => {
+    const all = new AckBatcher((tag, multiple) => {
       // What a broker does with it.
       expect(outstanding.has(tag)).toBe(true);
       for (const one of multiple ? [...outstanding].filter((each) => each <= tag) : [tag]) {

@@ -8,7 +8,7 @@ const MOST = 10_000;
  * as one frame for all of them, those behind a handler that still runs each as their own. Bounded: MOST
  * marks, and the open deliveries before them, which are at most the prefetch.
  */
-export class Acks {
+export class AckBatcher {
   private marks: Mark[] = [];
   /** The delivery tag of the first mark. */
   private first = 1;

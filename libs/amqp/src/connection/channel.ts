@@ -4,12 +4,12 @@
 import type { Channel, ConfirmChannel, Message } from 'amqplib';
 import { describeError, printable } from '../runtime/logger.js';
 import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
-import { Acks } from './ack-batcher.js';
-import { ClientTraffic, received } from './fast-path/public-path.js';
+import { AckBatcher } from './ack-batcher.js';
+import { PublicPath, received } from './fast-path/public-path.js';
 import { channelNumber, frameMaxOf } from './fast-path/amqplib-internals.js';
-import type { DataPlane } from './fast-path/fast-path.js';
-import { HotTraffic } from './fast-path/fast-channel.js';
-import type { ConfirmOutcome, ConsumeOptions, Traffic } from './fast-path/channel-traffic.js';
+import type { FastPath } from './fast-path/fast-path.js';
+import { FastChannel } from './fast-path/fast-channel.js';
+import type { ConfirmOutcome, ConsumeOptions, ChannelTraffic } from './fast-path/channel-traffic.js';
 
 /** How many acks a quorum queue surely takes from a channel that closes, */
 const ACKS_AHEAD = 16;
@@ -41,8 +41,8 @@ export class LiveChannel {
   alive = true;
   /** The channel is dead, whatever events of the client library were missed. Calling it again does nothing. */
   readonly end: (reason: string) => void;
-  private readonly traffic: Traffic;
-  private readonly acks = new Acks((tag, multiple) => {
+  private readonly traffic: ChannelTraffic;
+  private readonly ackBatcher = new AckBatcher((tag, multiple) => {
     this.frames++;
     this.write(() => this.traffic.ack(tag, multiple));
   });
@@ -58,7 +58,7 @@ export class LiveChannel {
   /** and until there are so many, */
   private enough = 1;
   /** or their time is over since the last ones left. */
-  private patience: NodeJS.Timeout | undefined;
+  private ackTimer: NodeJS.Timeout | undefined;
   private ackedAt = -Infinity;
   private closing: Promise<void> | undefined;
   private reason = 'closed';
@@ -67,18 +67,18 @@ export class LiveChannel {
   /** `plane` if there is one on its connection, `user` if it is known. */
   constructor(
     private readonly channel: Channel | ConfirmChannel,
-    plane?: DataPlane,
+    fastPath?: FastPath,
     private readonly user?: string,
   ) {
     let resolve: (reason: string) => void = () => undefined;
     this.closed = new Promise((settle) => (resolve = settle));
     this.end = (why) => {
       this.alive = false;
-      clearTimeout(this.patience);
+      clearTimeout(this.ackTimer);
       this.traffic.end();
       resolve(why);
     };
-    this.traffic = this.trafficOn(plane);
+    this.traffic = this.trafficOn(fastPath);
     const note = (error: Error): void => void (this.reason = describeError(error));
     // A channel error without a listener would tear down the whole connection.
     channel.on('error', note);
@@ -161,7 +161,7 @@ export class LiveChannel {
   /** Soon, together with others. False when the channel is dead and the broker will deliver the message again anyway. */
   ack(deliveryTag: number): boolean {
     if (!this.alive) return false;
-    this.acks.add(deliveryTag);
+    this.ackBatcher.add(deliveryTag);
     if (!this.turn) {
       this.turn = true;
       this.traffic.settling();
@@ -172,7 +172,7 @@ export class LiveChannel {
   /** Hands a message back. False when the channel is dead, which hands it back as well. */
   requeue(deliveryTag: number): boolean {
     if (!this.alive) return false;
-    this.acks.gone(deliveryTag);
+    this.ackBatcher.gone(deliveryTag);
     return this.write(() => this.traffic.requeue(deliveryTag));
   }
 
@@ -203,7 +203,7 @@ export class LiveChannel {
     return this.closing ?? Promise.resolve();
   }
 
-  private trafficOn(plane: DataPlane | undefined): Traffic {
+  private trafficOn(fastPath: FastPath | undefined): ChannelTraffic {
     const listener = {
       onDelivery: (message: ReceivedMessage | 'cancelled') => this.deliver(message),
       onConfirm: (number: number, multiple: boolean, outcome: ConfirmOutcome) => {
@@ -216,14 +216,14 @@ export class LiveChannel {
         for (const { onDrain } of this.listeners) onDrain?.();
       },
     };
-    const number = plane && channelNumber(this.channel);
-    return plane && number !== undefined
-      ? new HotTraffic(plane, number, this.channel, listener)
-      : new ClientTraffic(this.channel, listener);
+    const number = fastPath && channelNumber(this.channel);
+    return fastPath && number !== undefined
+      ? new FastChannel(fastPath, number, this.channel, listener)
+      : new PublicPath(this.channel, listener);
   }
 
   private deliver(message: ReceivedMessage | 'cancelled'): void {
-    if (this.acked && message !== 'cancelled') this.acks.delivered(message.deliveryTag);
+    if (this.acked && message !== 'cancelled') this.ackBatcher.delivered(message.deliveryTag);
     this.pass(message);
   }
 
@@ -243,17 +243,17 @@ export class LiveChannel {
   private atTurnsEnd(): void {
     this.turn = false;
     const rested = performance.now() - this.ackedAt >= ACK_PATIENCE;
-    if (rested || this.acks.size >= this.enough || !this.alive) this.flushAcks();
-    else this.patience ??= setTimeout(() => this.flushAcks(), ACK_PATIENCE);
+    if (rested || this.ackBatcher.size >= this.enough || !this.alive) this.flushAcks();
+    else this.ackTimer ??= setTimeout(() => this.flushAcks(), ACK_PATIENCE);
   }
 
   private flushAcks(): void {
-    clearTimeout(this.patience);
-    this.patience = undefined;
+    clearTimeout(this.ackTimer);
+    this.ackTimer = undefined;
     const now = performance.now();
     if (now - this.ackedAt > ACKS_APPLIED) this.frames = 0;
     this.ackedAt = now;
-    this.acks.flush();
+    this.ackBatcher.flush();
   }
 
   private checkAlive(): void {

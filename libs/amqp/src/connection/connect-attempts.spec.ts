@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Clock } from '../runtime/clock.js';
-import { Attempts } from './connect-attempts.js';
+import { ConnectAttempts } from './connect-attempts.js';
 
 /** Connections that wait, and a clock that is moved by hand. */
 function waiting(names: readonly string[], ms = 100) {
@@ -15,7 +15,7 @@ function waiting(names: readonly string[], ms = 100) {
       return () => void (timers = timers.filter((other) => other !== timer));
     },
   };
-  const attempts = new Attempts();
+  const attempts = new ConnectAttempts();
   const trying: string[] = [];
   const who = new Map(names.map((name) => [name, { name }]));
   const wait = (name: string): void =>

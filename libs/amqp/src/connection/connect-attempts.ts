@@ -5,7 +5,7 @@
 import type { Clock } from '../runtime/clock.js';
 
 /** Shared by the connections of one broker object. */
-export class Attempts {
+export class ConnectAttempts {
   /** Which of several addresses to try: the one that answered last, or the one after those that failed. */
   turn = 0;
   private trying: object | undefined;

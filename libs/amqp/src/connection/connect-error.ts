@@ -24,7 +24,7 @@ interface Sasl {
 }
 
 /** Resolves with the broker's words; undefined when it opens after all, ends the socket, or `signal` aborts. */
-export function openRefusal(endpoint: Endpoint, signal: AbortSignal): Promise<string | undefined> {
+export function openError(endpoint: Endpoint, signal: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve) => {
     const { hostname, port, protocol, vhost } = endpoint.connect;
     const where = { ...endpoint.socket, host: hostname, port: Number(port) };
@@ -84,7 +84,7 @@ function long(bytes: Buffer): Buffer {
 }
 
 /** The error of a failed attempt as one of ours. `label` names the endpoint without its secrets. */
-export function refusal(error: unknown, label: string): RabbitError {
+export function connectError(error: unknown, label: string): RabbitError {
   if (error instanceof RabbitError) return error;
   const text = isError(error) ? error.message : String(error);
   const given = (error as { code?: unknown } | undefined)?.code;

@@ -4,20 +4,20 @@
 import { connect, type ChannelModel } from 'amqplib';
 import type { Clock } from '../runtime/clock.js';
 import type { Endpoint } from './endpoints.js';
-import { openRefusal } from './connect-error.js';
+import { openError } from './connect-error.js';
 import { readAnyHeaders } from './fast-path/unreadable-headers.js';
 
 /** What an attempt needs to know. */
-export interface DialOptions {
+export interface ConnectOptions {
   readonly name: string;
   readonly connectTimeout: number;
   readonly clock: Clock;
 }
 
 /** Connects. `kill` destroys the socket, now and for as long as the connection lives. */
-export async function dial(
+export async function openConnection(
   endpoint: Endpoint,
-  { name, connectTimeout, clock }: DialOptions,
+  { name, connectTimeout, clock }: ConnectOptions,
   kill: AbortController,
 ): Promise<ChannelModel> {
   let late = false;
@@ -43,7 +43,7 @@ export async function dial(
   } catch (error) {
     // The virtual host was not opened. The same time is for finding out why.
     const closed = !late && /ConnectionOpenOk; got <ConnectionClose/.test(String(error));
-    const words = closed ? await openRefusal(endpoint, kill.signal) : undefined;
+    const words = closed ? await openError(endpoint, kill.signal) : undefined;
     if (words) throw new Error(words, { cause: error });
     throw late ? new Error('connect timeout', { cause: error }) : error;
   } finally {
@@ -55,7 +55,7 @@ export async function dial(
  * The broker may end a connection in the same packet that opened it, and then the event comes before anybody can listen.
  * Only asking for something tells such a connection from a living one.
  */
-export async function prove(model: ChannelModel): Promise<void> {
+export async function verify(model: ChannelModel): Promise<void> {
   const channel = await model.createChannel();
   channel.on('error', () => undefined);
   await channel.close();

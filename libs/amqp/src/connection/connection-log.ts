@@ -13,7 +13,7 @@ const REPEAT_AFTER = 30_000;
 const SLOW = " (every frame through the client library's public functions)";
 
 /** A listener for one connection. */
-export function connectionReports(
+export function connectionLog(
   connection: string,
   logger: BrokerLogger,
   events: Events,
@@ -34,9 +34,9 @@ export function connectionReports(
       case 'refused':
         if (clock.monotonic() - refusedAt >= REPEAT_AFTER) {
           refusedAt = clock.monotonic();
-          // Whoever is told at once may end the process: then there is no next attempt.
-          const next = event.told ? '' : `; next attempt in ${humanDuration(event.retryIn)}`;
-          logger.warn(`${connection}: ${printable(event.error.message)}${next}`);
+          logger.warn(
+            `${connection}: ${printable(event.error.message)}; next attempt in ${humanDuration(event.retryIn)}`,
+          );
         }
         events.emit({ kind: 'connect-failed', connection, error: event.error, retryIn: event.retryIn });
         return;

@@ -1,6 +1,6 @@
-import { Attempts } from './connect-attempts.js';
+import { ConnectAttempts } from './connect-attempts.js';
 import { Connection, type ConnectionEvent, type ConnectionState } from './connection.js';
-import { connectionReports } from './connection-log.js';
+import { connectionLog } from './connection-log.js';
 import { onWall, type Clock } from '../runtime/clock.js';
 import type { Counters } from '../events/counters.js';
 import { NO_SERVER, type Server } from '../message/direct-reply.js';
@@ -27,7 +27,7 @@ export interface ConnectionStatus {
 }
 
 /** What connections are made from. */
-export interface ConnectionsOptions {
+export interface ConnectionPoolOptions {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly events: Events;
@@ -53,18 +53,18 @@ interface Past {
  * answers to others must not suffer for that, so there it has a fourth one, for first answers, from the
  * first such answer on.
  */
-export class Connections {
+export class ConnectionPool {
   readonly publish: Connection;
   consume: Connection | undefined;
   /** Also made for publishers: it connects when it is first used. */
   readonly reply: Connection;
   /** Connects when it is first used. Its losses are those of strangers, so its state says nothing about health. */
   readonly firstReply: Connection;
-  private readonly attempts = new Attempts();
-  private answers = false;
+  private readonly attempts = new ConnectAttempts();
+  private replies = false;
   private readonly past = new Map<Connection, Past>();
 
-  constructor(private readonly options: ConnectionsOptions) {
+  constructor(private readonly options: ConnectionPoolOptions) {
     this.publish = this.make('publish', options.prepare);
     // Answers go where their requests say, to nothing of ours.
     this.reply = this.make('reply');
@@ -78,8 +78,8 @@ export class Connections {
   }
 
   /** From now on there is one for consuming, and when `answers`, one for answers. */
-  forConsuming(answers: boolean): Connection {
-    this.answers = answers;
+  forConsuming(replies: boolean): Connection {
+    this.replies = replies;
     this.consume = this.make('consume', this.options.prepare);
     return this.consume;
   }
@@ -113,15 +113,15 @@ export class Connections {
   }
 
   private needed(): Connection[] {
-    const { consume, publish, reply, answers } = this;
+    const { consume, publish, reply, replies: answers } = this;
     return [...(consume ? [consume] : []), publish, ...(answers ? [reply] : [])];
   }
 
-  private make(role: Role, prepare?: ConnectionsOptions['prepare']): Connection {
+  private make(role: Role, prepare?: ConnectionPoolOptions['prepare']): Connection {
     const { settings, clock, events } = this.options;
     const { service, connectTimeout, reconnect, url, credentials, tls, heartbeat, logger } = settings;
     const name = `${service}:${role}`;
-    const report = connectionReports(name, logger, events, clock);
+    const report = connectionLog(name, logger, events, clock);
     const past: Past = { notOpenSince: clock.monotonic(), opened: false };
     const made = new Connection({
       ...{ prepare, attempts: this.attempts },

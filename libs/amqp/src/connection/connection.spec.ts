@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '../runtime/clock.js';
 import { ConnectionLostError } from '../errors/errors.js';
 import { CHANNEL_LOST } from '../errors/reply-code.js';
 import type { UrlOption } from '../options/options.js';
-import type { Attempts } from './connect-attempts.js';
+import type { ConnectAttempts } from './connect-attempts.js';
 import type { ConnectionEvent } from './connection.js';
 
 /** A connection of the client library that does nothing but live. */
@@ -18,11 +18,11 @@ class Model extends EventEmitter {
 }
 
 const models: Model[] = [];
-let refusals = 0;
+let closeReasons = 0;
 jest.unstable_mockModule('amqplib', () => ({
   credentials: { plain: () => ({}), external: () => ({}) },
   connect: () => {
-    if (refusals-- > 0) return Promise.reject(Object.assign(new Error('no'), { code: 'ECONNREFUSED' }));
+    if (closeReasons-- > 0) return Promise.reject(Object.assign(new Error('no'), { code: 'ECONNREFUSED' }));
     const model = new Model();
     models.push(model);
     return Promise.resolve(model);
@@ -52,7 +52,7 @@ function connection({ immediate = [], url = 'amqp://h', connectTimeout = 60_000,
     answered: () => undefined,
     failed: () => undefined,
     leave: () => undefined,
-  } as unknown as Attempts;
+  } as unknown as ConnectAttempts;
   const made = new Connection({
     ...{ name: 'test', url, credentials: undefined, tls: undefined, heartbeat: 0, attempts },
     ...{ connectTimeout, reconnect: { min: 100, max: 10_000 }, clock },
@@ -61,7 +61,7 @@ function connection({ immediate = [], url = 'amqp://h', connectTimeout = 60_000,
   });
   /** Opens after `refused` attempts. */
   const open = async (refused: number): Promise<Model> => {
-    refusals = refused;
+    closeReasons = refused;
     const { life } = made;
     if (life === 0) await made.opened();
     else while (made.life === life || made.state !== 'open') await new Promise(setImmediate);
@@ -105,7 +105,7 @@ describe('a connection', () => {
     const model = await open(6);
     expect(waits).toHaveLength(6);
     expect(waits[5]).toBeGreaterThanOrEqual(1_600);
-    refusals = 1;
+    closeReasons = 1;
     model.emit('close');
     await open(1);
     expect(waits).toHaveLength(8);

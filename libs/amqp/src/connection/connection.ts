@@ -9,27 +9,21 @@ import { ConfigError, ConnectionLostError, RabbitError } from '../errors/errors.
 import { describeError } from '../runtime/logger.js';
 import { CHANNEL_LOST, hintFor } from '../errors/reply-code.js';
 import { inTime, type Clock } from '../runtime/clock.js';
-import { Attempts } from './connect-attempts.js';
+import { ConnectAttempts } from './connect-attempts.js';
 import { LiveChannel } from './channel.js';
-import { dial, prove } from './connect.js';
+import { openConnection, verify } from './connect.js';
 import { serverProperties } from './fast-path/amqplib-internals.js';
-import { DataPlane } from './fast-path/fast-path.js';
+import { FastPath } from './fast-path/fast-path.js';
 import { endpoints, notAsked, type Endpoint, type EndpointOptions } from './endpoints.js';
-import { isPermanent, refusal } from './connect-error.js';
-import { onSilence } from './idle-timeout.js';
+import { isPermanent, connectError } from './connect-error.js';
+import { onIdle } from './idle-timeout.js';
 
 /** What a connection tells its owner. */
 export type ConnectionEvent =
   /** `direct`: hot frames go past the client library. */
   | { readonly kind: 'open'; readonly endpoint: string; readonly life: number; readonly direct: boolean }
   | { readonly kind: 'lost'; readonly reason: string }
-  /** `told`: whoever waits gets the error at once, and may end the process. */
-  | {
-      readonly kind: 'refused';
-      readonly error: RabbitError;
-      readonly retryIn: number;
-      readonly told: boolean;
-    }
+  | { readonly kind: 'refused'; readonly error: RabbitError; readonly retryIn: number }
   | { readonly kind: 'blocked'; readonly reason: string }
   | { readonly kind: 'unblocked' };
 
@@ -42,7 +36,7 @@ export interface ConnectionOptions extends EndpointOptions {
   readonly clock: Clock;
   readonly onEvent: (event: ConnectionEvent) => void;
   /** Shared with other connections to the same broker. Default: its own. */
-  readonly attempts?: Attempts;
+  readonly attempts?: ConnectAttempts;
   /** Runs in each new life before anybody is told that it is open: declarations. `lost` rejects with that life. */
   readonly prepare?: (connection: Connection, lost: Promise<never>) => Promise<void>;
 }
@@ -76,7 +70,7 @@ export class Connection {
   /** The broker at its other end, or that was there last. */
   server: Server = NO_SERVER;
   private model: ChannelModel | undefined;
-  private plane: DataPlane | undefined;
+  private fastPath: FastPath | undefined;
   /** Whom the broker takes us for, if that is known. */
   private user: string | undefined;
   /** Why the current life ended, once it has. */
@@ -84,14 +78,13 @@ export class Connection {
   /** Open channels of the current life. */
   private readonly channels = new Set<LiveChannel>();
   private kill = new AbortController();
-  private readonly attempts: Attempts;
+  private readonly attempts: ConnectAttempts;
   private waiters: Waiter[] = [];
   private lastError: RabbitError | undefined;
-  private told = false;
   private loop: Promise<void> | undefined;
 
   constructor(private readonly options: ConnectionOptions) {
-    this.attempts = options.attempts ?? new Attempts();
+    this.attempts = options.attempts ?? new ConnectAttempts();
   }
 
   get name(): string {
@@ -136,7 +129,7 @@ export class Connection {
       const reason = await Promise.race([ended, soonAfter()]);
       throw reason === undefined ? error : new ConnectionLostError(reason, error);
     });
-    const channel = new LiveChannel(opened, this.plane, this.user);
+    const channel = new LiveChannel(opened, this.fastPath, this.user);
     if (model !== this.model) channel.end('its connection was lost');
     this.channels.add(channel);
     void channel.closed.then(() => this.channels.delete(channel));
@@ -160,7 +153,7 @@ export class Connection {
     this.state = 'closed';
     this.rejectWaiters(this.closedError());
     this.attempts.leave(this);
-    this.plane?.end();
+    this.fastPath?.end();
     if (model) {
       // A socket that was destroyed while it closed politely leaves the client library waiting.
       await inTime(this.options.clock, CLOSE_PATIENCE, model.close(), () => this.closedError()).catch(
@@ -179,8 +172,7 @@ export class Connection {
       if (this.isClosed()) return;
       if (ended === 'was-open') attempt = 0;
       const wait = backoff(attempt, this.options.reconnect.min, this.options.reconnect.max);
-      const { lastError: error, told } = this;
-      if (error) this.options.onEvent({ kind: 'refused', error, retryIn: wait, told });
+      if (this.lastError) this.options.onEvent({ kind: 'refused', error: this.lastError, retryIn: wait });
       this.state = 'waiting';
       await this.attempts.wait(this, wait, this.options.clock);
     }
@@ -196,7 +188,7 @@ export class Connection {
       endpoint = all[turn % all.length];
       this.vhost = endpoint.vhost;
       this.user = endpoint.user;
-      const model = await dial(endpoint, this.options, this.kill);
+      const model = await openConnection(endpoint, this.options, this.kill);
       this.attempts.answered(this);
       if (this.isClosed()) {
         this.kill.abort();
@@ -206,8 +198,8 @@ export class Connection {
     } catch (error) {
       this.kill.abort();
       this.endLife('its connection was lost');
-      this.lastError = refusal(error, endpoint?.label ?? this.name);
-      this.told = isPermanent(this.lastError) && this.rejectWaiters(this.lastError, true);
+      this.lastError = connectError(error, endpoint?.label ?? this.name);
+      if (isPermanent(this.lastError)) this.rejectWaiters(this.lastError, true);
       return 'refused';
     } finally {
       this.attempts.failed(turn);
@@ -234,19 +226,19 @@ export class Connection {
       // Whoever destroys the socket does not wait for events that may have come before we listened.
       this.kill.signal.addEventListener('abort', () => resolve(reason), { once: true });
     });
-    const blocked = onSilence(model, this.kill.signal, (why) => ((reason = why), this.kill.abort()));
+    const blocked = onIdle(model, this.kill.signal, (why) => ((reason = why), this.kill.abort()));
     model.on('blocked', (why: string) => this.setBlocked(true, why));
     model.on('unblocked', () => this.setBlocked(false, ''));
     this.model = model;
     this.ended = ended;
-    this.plane = DataPlane.on(model);
+    this.fastPath = FastPath.on(model);
     this.server = serverOf(serverProperties(model));
     this.life++;
     await this.prepare(model, ended);
     this.lastError = undefined;
     if (!this.isClosed()) {
       this.state = 'open';
-      const direct = this.plane !== undefined;
+      const direct = this.fastPath !== undefined;
       this.options.onEvent({ kind: 'open', endpoint: label, life: this.life, direct });
       for (const waiter of this.waiters.splice(0)) waiter.resolve();
     }
@@ -263,9 +255,9 @@ export class Connection {
       const gone = ended.then((reason) => Promise.reject(new ConnectionLostError(reason)));
       gone.catch(() => undefined);
       const { clock, connectTimeout } = this.options;
-      const proven = inTime(clock, connectTimeout, prove(model), () => new Error('connect timeout'));
+      const proven = inTime(clock, connectTimeout, verify(model), () => new Error('connect timeout'));
       const prepared = proven.then(() => {
-        if (this.plane?.isUsed === false) this.plane = this.plane.release();
+        if (this.fastPath?.isUsed === false) this.fastPath = this.fastPath.release();
         return this.options.prepare?.(this, gone);
       });
       const reason = await Promise.race([prepared, ended]);
@@ -288,7 +280,7 @@ export class Connection {
   }
 
   private endLife(reason: string): void {
-    this.model = this.plane = undefined;
+    this.model = this.fastPath = undefined;
     this.blocked = false;
     for (const channel of this.channels) channel.end(reason);
   }
@@ -298,12 +290,10 @@ export class Connection {
     this.options.onEvent(blocked ? { kind: 'blocked', reason } : { kind: 'unblocked' });
   }
 
-  /** Whether there were some. */
-  private rejectWaiters(error: Error, onlyImpatient = false): boolean {
+  private rejectWaiters(error: Error, onlyImpatient = false): void {
     const leaving = this.waiters.filter((waiter) => !onlyImpatient || waiter.impatient);
     this.waiters = this.waiters.filter((waiter) => !leaving.includes(waiter));
     for (const waiter of leaving) waiter.reject(error);
-    return leaving.length > 0;
   }
 
   // The state changes behind every await; a method keeps the compiler from remembering an old one.

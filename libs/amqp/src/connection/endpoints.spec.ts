@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { endpoints, type EndpointOptions } from './endpoints.js';
-import { refusal } from './connect-error.js';
+import { connectError } from './connect-error.js';
 
 const options = { credentials: undefined, tls: undefined, heartbeat: 10_000 };
 const one = async (url: string, more: Partial<EndpointOptions> = {}) =>
@@ -92,7 +92,7 @@ describe('refusal', () => {
     ['ECONNRESET', 'accepts connections and closes them'],
     ['EHOSTUNREACH', 'no route'],
   ])('%s is said as what it is', (code, hint) => {
-    const error = refusal(Object.assign(new Error('x'), { code }), 'amqp://h:5672/');
+    const error = connectError(Object.assign(new Error('x'), { code }), 'amqp://h:5672/');
     expect(error).toMatchObject({ reason: 'host', hint: expect.stringContaining(hint) });
     expect(error.message).toContain(`cannot reach amqp://h:5672/ (${code})`);
   });
@@ -118,7 +118,7 @@ describe('refusal', () => {
     ['protocol', failed('Expected ConnectionStart')],
     ['protocol', failed('Expected ConnectionStart from host403 in 530')],
   ])('%s', (reason, error) => {
-    expect(refusal(error, 'amqp://h:1/')).toMatchObject({
+    expect(connectError(error, 'amqp://h:1/')).toMatchObject({
       code: 'WARREN_CONNECTION_REFUSED',
       reason,
       message: expect.stringContaining('amqp://h:1/'),

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { ChannelModel } from 'amqplib';
-import { onSilence } from './idle-timeout.js';
+import { onIdle } from './idle-timeout.js';
 
 afterEach(() => void jest.restoreAllMocks());
 
@@ -12,7 +12,7 @@ function end(...ms: number[]): string[] {
   const connection = { heartbeat: 10, stream: { bytesRead: 5 } };
   const model = Object.assign(new EventEmitter(), { connection }) as unknown as ChannelModel;
   const over = new AbortController();
-  const reason = onSilence(model, over.signal, () => undefined);
+  const reason = onIdle(model, over.signal, () => undefined);
   const said = ms.map((each) => {
     now += each;
     return reason('closed');
@@ -45,7 +45,7 @@ describe('a peer', () => {
     const stream = { bytesRead: 0 };
     const model = Object.assign(new EventEmitter(), { connection: { heartbeat: 10, stream } });
     const said: string[] = [];
-    onSilence(model as unknown as ChannelModel, new AbortController().signal, (why) => said.push(why));
+    onIdle(model as unknown as ChannelModel, new AbortController().signal, (why) => said.push(why));
     if (closed) model.emit('close');
     for (let passed = 0; passed < ms; passed += 500) {
       stream.bytesRead += bytesPerSecond / 2;

@@ -10,7 +10,7 @@ import { pulse } from './fast-path/amqplib-internals.js';
  * makes the reason of the connection's end a better one: a process that was busy for so long that its peer gave it up
  * reads only that the socket is closed.
  */
-export function onSilence(
+export function onIdle(
   model: ChannelModel,
   signal: AbortSignal,
   callback: (reason: string) => void,

@@ -19,7 +19,7 @@ const PATIENCE = 15_000;
 const CLOSE_PATIENCE = 5_000;
 
 /** Messages of one queue, in order, held on one channel. Errors of consume and declare are the client library's. */
-export class Window {
+export class PeekCursor {
   /** Taken with next() so far. */
   taken = 0;
   private readonly arrived: ReceivedMessage[] = [];

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Clock } from '../runtime/clock.js';
 import type { LiveChannel } from './channel.js';
 import type { Connection } from './connection.js';
-import { ChannelLease, type LeaseOptions } from './recovering-channel.js';
+import { RecoveringChannel, type RecoveringChannelOptions } from './recovering-channel.js';
 
 /** A channel; `frozen`: its close is never answered. */
 function channel(frozen = false) {
@@ -24,7 +24,7 @@ function channel(frozen = false) {
 }
 
 /** A lease whose waits are over as soon as they are asked for, and written down. */
-function lease(channels: ReturnType<typeof channel>[], options: Partial<LeaseOptions> = {}) {
+function recovering(channels: ReturnType<typeof channel>[], options: Partial<RecoveringChannelOptions> = {}) {
   const waits: number[] = [];
   const opened: ReturnType<typeof channel>[] = [];
   let asked = (): void => undefined;
@@ -47,7 +47,7 @@ function lease(channels: ReturnType<typeof channel>[], options: Partial<LeaseOpt
     },
   } as unknown as Connection;
   const reconnect = { min: 100, max: 10_000 };
-  const made = new ChannelLease({ connection, kind: 'plain', clock, reconnect, ...options });
+  const made = new RecoveringChannel({ connection, kind: 'plain', clock, reconnect, ...options });
   const used = new Promise<void>((resolve) => (asked = resolve));
   return { made, waits, opened, used };
 }
@@ -56,7 +56,7 @@ describe('a channel that comes back', () => {
   it('is waited for longer each time that it cannot be set up, and shortly again after it was ready', async () => {
     const channels = Array.from({ length: 7 }, () => channel());
     let set = 0;
-    const failing = lease(channels, {
+    const failing = recovering(channels, {
       // The sixth one gets ready, and dies.
       setup: () => (++set === 6 ? Promise.resolve() : Promise.reject(new Error('no'))),
       onReady: (ready) => ready.end('lost'),
@@ -79,7 +79,7 @@ describe('a channel that comes back', () => {
     let ready = (): void => undefined;
     const second = new Promise<void>((resolve) => (ready = resolve));
     let set = 0;
-    const { made } = lease(channels, {
+    const { made } = recovering(channels, {
       setup: () => Promise.resolve(set++ === 0 ? made.renew() : undefined),
       onReady: (one) => one === (channels[1] as unknown) && ready(),
     });
@@ -92,7 +92,7 @@ describe('a channel that comes back', () => {
     const channels = [channel(true), channel()];
     let ready = (): void => undefined;
     const both = new Promise<void>((resolve) => (ready = resolve));
-    const { made, opened, waits } = lease(channels, {
+    const { made, opened, waits } = recovering(channels, {
       onReady: (one) => {
         if (one === (channels[0] as unknown)) made.renew();
         else ready();

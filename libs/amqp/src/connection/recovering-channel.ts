@@ -8,7 +8,7 @@ import type { LiveChannel } from './channel.js';
 import type { Connection } from './connection.js';
 
 /** What a lease is made from. */
-export interface LeaseOptions {
+export interface RecoveringChannelOptions {
   readonly connection: Connection;
   readonly kind: 'plain' | 'confirm';
   readonly clock: Clock;
@@ -26,7 +26,7 @@ export interface LeaseOptions {
 const CLOSE_PATIENCE = 500;
 
 /** Holds one channel at a time. */
-export class ChannelLease {
+export class RecoveringChannel {
   /** The channel while it is ready. */
   current: LiveChannel | undefined;
   private held = false;
@@ -34,7 +34,7 @@ export class ChannelLease {
   private opening: LiveChannel | undefined;
   private wake: (() => void) | undefined;
 
-  constructor(private readonly options: LeaseOptions) {}
+  constructor(private readonly options: RecoveringChannelOptions) {}
 
   /** Begins; calling it again does nothing. */
   start(): void {
@@ -105,10 +105,10 @@ export class ChannelLease {
   private async closeBounded(channel: LiveChannel | undefined, reason?: string): Promise<void> {
     if (!channel?.alive) return;
     let cancel = (): void => undefined;
-    const patience = new Promise<void>((resolve) => {
+    const timeout = new Promise<void>((resolve) => {
       cancel = this.options.clock.after(CLOSE_PATIENCE, resolve, true);
     });
-    await Promise.race([channel.close(reason), patience]);
+    await Promise.race([channel.close(reason), timeout]);
     cancel();
     // Whoever waits for this channel goes on, also when its end is never confirmed.
     channel.end('its end was not confirmed in time');

@@ -10,7 +10,7 @@ const SILENCE = 100;
 const PATIENCE = 2_000;
 
 /** The offset at which `next` or `last` of a stream begins now; undefined when it did not tell in time. */
-export async function placeInStream(
+export async function streamEnd(
   channel: Channel,
   queue: string,
   offset: 'next' | 'last',

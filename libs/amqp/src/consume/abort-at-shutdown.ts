@@ -2,14 +2,14 @@
 // patience, when handlers that still run are told to stop and their messages go back to the queue.
 
 import type { LiveChannel } from '../connection/channel.js';
-import { patience, type Clock } from '../runtime/clock.js';
+import { withTimeout, type Clock } from '../runtime/clock.js';
 import { humanDuration } from '../options/duration.js';
 import { ShuttingDownError } from '../errors/rpc-errors.js';
 import { named } from '../message/delivery.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { queueTypeOf } from '../topology/specs.js';
 import type { HandlerContext } from './step.js';
-import type { Unsettled } from './settlement.js';
+import type { Unacked } from './settlement.js';
 
 /** How long streams may take to tell their callers that the application ends, in ms. */
 const FAREWELL = 500;
@@ -36,17 +36,17 @@ export async function acksTaken(
 ): Promise<void> {
   const type = queueTypeOf(queue);
   if (type === 'classic' || type === 'stream' || queue.temporary) return;
-  await patience(clock, ACKS_PATIENCE, (over) => {
+  await withTimeout(clock, ACKS_PATIENCE, (over) => {
     return Promise.race([channel.acksTaken(queueName).catch(() => undefined), over]);
   });
 }
 
 /** Never rejects; settles soon. */
-export async function giveUp(unsettled: Unsettled, queue: string, room: HandlerContext): Promise<void> {
-  const { clock, logger, settings } = room;
+export async function abortHandlers(unacked: Unacked, queue: string, context: HandlerContext): Promise<void> {
+  const { clock, logger, settings } = context;
   let streams = false;
-  for (const delivery of unsettled.deliveries()) {
-    const end = room.plan.ack === 'none' ? "it is gone (ack: 'none')" : `it goes back to '${queue}'`;
+  for (const delivery of unacked.deliveries()) {
+    const end = context.plan.ack === 'none' ? "it is gone (ack: 'none')" : `it goes back to '${queue}'`;
     const what =
       delivery.handler === ''
         ? `${named(delivery)} was not handled`
@@ -55,7 +55,7 @@ export async function giveUp(unsettled: Unsettled, queue: string, room: HandlerC
     delivery.abort(new ShuttingDownError());
     streams ||= delivery.run.streamed;
   }
-  for (const delivery of unsettled.orphans()) delivery.abort(new ShuttingDownError());
+  for (const delivery of unacked.orphans()) delivery.abort(new ShuttingDownError());
   // One that its caller has begun to read must not begin anew elsewhere: it says so and is settled.
-  if (streams) await patience(clock, FAREWELL, (over) => Promise.race([unsettled.none(), over]));
+  if (streams) await withTimeout(clock, FAREWELL, (over) => Promise.race([unacked.none(), over]));
 }

@@ -36,7 +36,7 @@ export class Backpressure {
   }
 
   /** Resolves when half of the bound is free, at once unless the flow is paused. */
-  room(): Promise<void> {
+  context(): Promise<void> {
     if (!this.holding || this.isBelow(0.5)) return Promise.resolve();
     return new Promise((resolve) => this.waiters.push(resolve));
   }
@@ -44,7 +44,7 @@ export class Backpressure {
   private async hold(): Promise<void> {
     this.holding = true;
     const resume = await this.pause();
-    await this.room();
+    await this.context();
     this.holding = false;
     await resume?.();
   }

@@ -54,16 +54,16 @@ export class Batcher {
  * Runs a batch handler on a list: the same checks as the pipeline, each delivery on its own, then one call with those
  * that can be read. The verdicts are in the order of the list.
  */
-export function batchPipeline(room: HandlerContext): (list: readonly Delivery[]) => Promise<Verdict[]> {
+export function batchPipeline(context: HandlerContext): (list: readonly Delivery[]) => Promise<Verdict[]> {
   return async (list) => {
-    const began = room.clock.monotonic();
+    const began = context.clock.monotonic();
     for (const { run } of list) run.beganAt = began;
-    const refused = await Promise.all(list.map((delivery) => admit(room, delivery)));
+    const refused = await Promise.all(list.map((delivery) => admit(context, delivery)));
     const readable = list.filter((_, index) => refused[index] === undefined);
-    const outcome = await outcomeOf(room, readable);
+    const outcome = await outcomeOf(context, readable);
     return list.map((delivery, index) => {
       const verdict = refused[index] ?? outcome(delivery);
-      report(room, delivery, verdict);
+      report(context, delivery, verdict);
       return verdict;
     });
   };
@@ -71,13 +71,13 @@ export function batchPipeline(room: HandlerContext): (list: readonly Delivery[])
 
 /** Decodes; the verdict when the handler must not see it. */
 async function admit(
-  { plan, settings, outlet }: HandlerContext,
+  { plan, settings, forwarder }: HandlerContext,
   delivery: Delivery,
 ): Promise<Verdict | undefined> {
   const verdict = unfit(delivery, settings);
   if (verdict) return verdict;
   try {
-    delivery.payload = await decodePayload(delivery, outlet.codecs, plan.codec, plan.schema);
+    delivery.payload = await decodePayload(delivery, forwarder.codecs, plan.codec, plan.schema);
     return undefined;
   } catch (error) {
     return { kind: 'dead-letter', reason: 'undecodable', error };
@@ -86,21 +86,21 @@ async function admit(
 
 /** Calls the handler; what that means for each of its deliveries that it did not settle itself. */
 async function outcomeOf(
-  room: HandlerContext,
+  context: HandlerContext,
   list: readonly Delivery[],
 ): Promise<(delivery: Delivery) => Verdict> {
   if (list.length === 0) return () => ACK;
   try {
-    const verdict = await call(room, list);
+    const verdict = await call(context, list);
     return () => verdict;
   } catch (error) {
-    return (delivery) => afterFailure(room.plan.retry, delivery.attempt, error);
+    return (delivery) => afterFailure(context.plan.retry, delivery.attempt, error);
   }
 }
 
-async function call(room: HandlerContext, deliveries: readonly Delivery[]): Promise<Verdict> {
-  const { plan } = room;
-  const value = await limited(room, deliveries, async () => plan.registration.handle(deliveries));
+async function call(context: HandlerContext, deliveries: readonly Delivery[]): Promise<Verdict> {
+  const { plan } = context;
+  const value = await limited(context, deliveries, async () => plan.registration.handle(deliveries));
   assertDone(plan, value);
   return plan.ack === 'manual' ? OPEN : ACK;
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { settings } from '../options/settings.js';
-import { decodingBudget, InFlight } from './executor.js';
+import { decodingBudget, ConcurrencyLimiter } from './executor.js';
 
 describe('InFlight', () => {
   it('runs at most so many, in order, and tells when it is idle', async () => {
     const ends: (() => void)[] = [];
     const began: number[] = [];
-    const work = new InFlight<number>(
+    const work = new ConcurrencyLimiter<number>(
       2,
       (job) => (began.push(job), new Promise((resolve) => ends.push(resolve))),
     );
@@ -30,7 +30,7 @@ describe('InFlight', () => {
       began.push(job),
       new Promise((resolve) => ends.push(resolve))
     );
-    const work = new InFlight<number>(10, run, { limit: 10, weigh: (job) => job });
+    const work = new ConcurrencyLimiter<number>(10, run, { limit: 10, weigh: (job) => job });
     const end = async (): Promise<void> => {
       ends.shift()?.();
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { patience } from '../runtime/clock.js';
+import { withTimeout } from '../runtime/clock.js';
 import { ConnectionLostError, RabbitError } from '../errors/errors.js';
 import { describeError } from '../runtime/logger.js';
 import { onWall } from '../runtime/clock.js';
 import { Delivery, named } from '../message/delivery.js';
 import { countHeader, HEADER, safeHeaders } from '../message/headers.js';
-import { soon, type Soon } from '../runtime/maybe-promise.js';
+import { chain, type MaybePromise } from '../runtime/maybe-promise.js';
 import type { ReceivedMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
-import { placeInStream } from '../connection/stream-end.js';
+import { streamEnd } from '../connection/stream-end.js';
 import { isPermanent } from '../connection/connect-error.js';
-import { ChannelLease } from '../connection/recovering-channel.js';
+import { RecoveringChannel } from '../connection/recovering-channel.js';
 import { declareTemporary } from '../topology/declare.js';
 import { declarePermitted } from '../topology/passive-declare.js';
-import { explain } from '../topology/declare-error.js';
+import { declareError } from '../topology/declare-error.js';
 import { POISON_DELIVERIES } from '../topology/handler-limits.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
 import type { BindingSpec } from '../topology/specs.js';
-import { Alone, poison, SuspectReport, Suspects } from './suspects.js';
+import { SuspectIsolation, poison, Suspects } from './suspects.js';
 import { Backpressure, WAITING_MESSAGES } from './backpressure.js';
 import { Batcher } from './batch.js';
 import {
@@ -31,20 +31,20 @@ import {
   timesTakenBack,
 } from './consumer-timeout.js';
 import type { Dispatch } from './dispatch.js';
-import { acksTaken, giveUp, mayCancel } from './abort-at-shutdown.js';
+import { acksTaken, abortHandlers, mayCancel } from './abort-at-shutdown.js';
 import { Handlers } from './handlers.js';
-import { decodingBudget, workOf, type Work } from './executor.js';
+import { decodingBudget, executorOf, type Executor } from './executor.js';
 import { Readiness, type ConsumerStatus } from './readiness.js';
 import type { HandlerContext } from './step.js';
-import { Outcomes, Unsettled } from './settlement.js';
-import { StreamPosition } from './stream-offset.js';
+import { Settlement, Unacked } from './settlement.js';
+import { StreamOffset } from './stream-offset.js';
 import type { Watchable, Watched } from './watchdog.js';
 
 /** What a consumer is made from. */
 export interface ConsumerOptions {
   readonly connection: Connection;
   /** One per handler, all of the same queue; consumer options are equal in all. */
-  readonly rooms: readonly HandlerContext[];
+  readonly contexts: readonly HandlerContext[];
   readonly dispatch: Dispatch;
   /** What its queue needs on the broker. */
   readonly topology: TopologyPlan;
@@ -62,17 +62,16 @@ const MOVE_PATIENCE = 5_000;
  */
 export class Consumer implements Watchable {
   private readonly plan: HandlerPlan;
-  private readonly room: HandlerContext;
-  private readonly lease: ChannelLease;
+  private readonly context: HandlerContext;
+  private readonly recovering: RecoveringChannel;
   private readonly handlers: Handlers;
-  private readonly work: Work;
+  private readonly executor: Executor;
   private readonly batcher: Batcher | undefined;
-  private readonly unsettled: Unsettled;
-  private readonly outcomes: Outcomes;
-  private readonly position: StreamPosition;
+  private readonly unacked: Unacked;
+  private readonly settlement: Settlement;
+  private readonly position: StreamOffset;
   private readonly suspects = new Suspects();
-  private readonly suspectReport: SuspectReport;
-  private readonly alone: Alone;
+  private readonly alone: SuspectIsolation;
   /** The broker waits for nothing: what bounds what it pushes. */
   private readonly flow: Backpressure | undefined;
   /** Copies of suspects on their way, whose originals are not acked yet. */
@@ -87,30 +86,29 @@ export class Consumer implements Watchable {
   private started: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
   constructor(private readonly options: ConsumerOptions) {
-    this.room = options.rooms[0];
-    this.plan = this.room.plan;
-    this.readiness = new Readiness(this.room);
+    this.context = options.contexts[0];
+    this.plan = this.context.plan;
+    this.readiness = new Readiness(this.context);
     this.queueName = this.plan.queue.name;
-    this.handlers = new Handlers(options.rooms, options.dispatch);
-    this.unsettled = new Unsettled(this.forgotten);
-    this.outcomes = new Outcomes(this.room, this.handlers, this.unsettled);
-    this.position = new StreamPosition(this.plan.registration.options.stream !== undefined);
-    const budget = decodingBudget(this.room.settings);
-    this.work = workOf(this.plan, (list) => this.run(list), budget);
+    this.handlers = new Handlers(options.contexts, options.dispatch);
+    this.unacked = new Unacked(this.forgotten);
+    this.settlement = new Settlement(this.context, this.handlers, this.unacked);
+    this.position = new StreamOffset(this.plan.registration.options.stream !== undefined);
+    const budget = decodingBudget(this.context.settings);
+    this.executor = executorOf(this.plan, (list) => this.run(list), budget);
     const { batch } = this.plan;
-    const push = (list: Delivery[]): void => this.work.push(list);
-    this.batcher = batch && new Batcher(batch.size, batch.wait, this.room.clock, push, budget);
+    const push = (list: Delivery[]): void => this.executor.push(list);
+    this.batcher = batch && new Batcher(batch.size, batch.wait, this.context.clock, push, budget);
     this.alone = this.runsAlone();
-    this.suspectReport = new SuspectReport(this.queueName, this.room.clock, this.room.logger);
     const limits = { messages: WAITING_MESSAGES, bytes: budget.limit };
     if (this.forgotten) this.flow = new Backpressure(() => this.pause(), limits);
     const { stream } = this.plan.registration.options;
     this.judges = !this.forgotten && stream === undefined && !this.plan.queue.temporary;
-    this.lease = new ChannelLease({
+    this.recovering = new RecoveringChannel({
       connection: options.connection,
       kind: 'plain',
-      clock: this.room.clock,
-      reconnect: this.room.settings.reconnect,
+      clock: this.context.clock,
+      reconnect: this.context.settings.reconnect,
       setup: (channel) => this.setUp(channel),
       onReady: () => this.onReady(),
       onLost: (channel, reason) => this.onLost(channel, reason),
@@ -122,17 +120,17 @@ export class Consumer implements Watchable {
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.started = { resolve, reject };
-      this.lease.start();
+      this.recovering.start();
     });
   }
 
   status(): ConsumerStatus {
     const { queueName: queue } = this;
     const { since, lastError } = this.readiness;
-    const notReadySince = since === undefined ? undefined : onWall(this.room.clock, since);
-    const ready = this.lease.current !== undefined && !this.draining;
-    const handlers = this.options.rooms.map(({ plan }) => plan.id);
-    return { queue, handlers, ready, notReadySince, lastError, inFlight: this.unsettled.size };
+    const notReadySince = since === undefined ? undefined : onWall(this.context.clock, since);
+    const ready = this.recovering.current !== undefined && !this.draining;
+    const handlers = this.options.contexts.map(({ plan }) => plan.id);
+    return { queue, handlers, ready, notReadySince, lastError, inFlight: this.unacked.size };
   }
 
   watched(): Watched {
@@ -142,8 +140,8 @@ export class Consumer implements Watchable {
     return {
       queue: this.queueName,
       life: this.status().ready && this.tag !== undefined ? this.lives : undefined,
-      delivered: this.unsettled.taken,
-      free: this.unsettled.size < prefetch,
+      delivered: this.unacked.taken,
+      free: this.unacked.size < prefetch,
       mayIdle: standby || priority !== undefined || stream !== undefined,
       since: this.draining ? undefined : this.readiness.since,
     };
@@ -152,7 +150,7 @@ export class Consumer implements Watchable {
   /** Bindings of a queue that goes with this consumer, while it has one. */
   temporary(): BindingSpec[] {
     const { queue } = this.plan;
-    if (!queue.temporary || this.lease.current === undefined) return [];
+    if (!queue.temporary || this.recovering.current === undefined) return [];
     const destination = { kind: 'queue' as const, name: this.queueName };
     return this.options.topology.bindings
       .filter((binding) => binding.destination.name === queue.name)
@@ -164,7 +162,7 @@ export class Consumer implements Watchable {
   }
 
   renew(): void {
-    if (!this.draining) this.lease.renew();
+    if (!this.draining) this.recovering.renew();
   }
 
   /** The broker forgot the messages at delivery: nobody would deliver again what is given up here. */
@@ -185,18 +183,18 @@ export class Consumer implements Watchable {
     this.started = undefined;
     if (!this.forgotten) {
       // These go back with the channel, which keeps their order: nacked, a quorum queue would move them to its end.
-      const notStarted = [...this.work.stop().flat(), ...(this.batcher?.take() ?? [])];
-      for (const delivery of notStarted) this.unsettled.remove(delivery);
+      const notStarted = [...this.executor.stop().flat(), ...(this.batcher?.take() ?? [])];
+      for (const delivery of notStarted) this.unacked.remove(delivery);
       for (const delivery of this.alone.stop()) void this.putBack(delivery);
     }
-    const channel = this.lease.current;
+    const channel = this.recovering.current;
     if (channel && this.tag !== undefined && mayCancel(this.plan)) {
       await Promise.race([channel.cancel(this.tag).catch(() => undefined), expired]);
     }
-    await Promise.race([Promise.all([this.work.idle(), this.unsettled.none()]), expired]);
-    await giveUp(this.unsettled, this.queueName, this.room);
-    if (channel && !this.forgotten) await acksTaken(channel, this.plan, this.queueName, this.room.clock);
-    await this.lease.close();
+    await Promise.race([Promise.all([this.executor.idle(), this.unacked.none()]), expired]);
+    await abortHandlers(this.unacked, this.queueName, this.context);
+    if (channel && !this.forgotten) await acksTaken(channel, this.plan, this.queueName, this.context.clock);
+    await this.recovering.close();
   }
 
   private async setUp(channel: LiveChannel): Promise<void> {
@@ -217,12 +215,12 @@ export class Consumer implements Watchable {
     const place = this.position.unknown(consumeArguments);
     if (place) {
       const look = (on: LiveChannel['declaring']): Promise<number | undefined> =>
-        placeInStream(on, this.queueName, place, this.room.clock);
+        streamEnd(on, this.queueName, place, this.context.clock);
       // Without an answer it begins as the broker understands it.
       this.position.begin(await connection.withChannel(look).catch(() => undefined));
     }
     await channel.prefetch(prefetch);
-    await this.flow?.room();
+    await this.flow?.context();
     await this.consume(channel);
   }
 
@@ -235,13 +233,13 @@ export class Consumer implements Watchable {
         (message) => this.onMessage(message, channel),
       );
     } catch (error) {
-      throw explain(error, { what: 'queue', name: this.queueName, askedBy: queue.askedBy });
+      throw declareError(error, { what: 'queue', name: this.queueName, declaredBy: queue.declaredBy });
     }
   }
 
   /** Nothing more until what it comes to is called. */
   private async pause(): Promise<() => Promise<void>> {
-    const channel = this.lease.current;
+    const channel = this.recovering.current;
     const { tag, queueName } = this;
     this.tag = undefined;
     if (channel && tag !== undefined) await channel.cancel(tag).catch(() => undefined);
@@ -249,7 +247,7 @@ export class Consumer implements Watchable {
     return async () => {
       // A new life of the channel consumes already.
       if (!channel?.alive || this.draining) return;
-      await this.consume(channel).catch((error: unknown) => this.lease.renew(describeError(error)));
+      await this.consume(channel).catch((error: unknown) => this.recovering.renew(describeError(error)));
     };
   }
 
@@ -265,14 +263,14 @@ export class Consumer implements Watchable {
     // What had not started is delivered again; what runs goes on, and finds its channel gone when it settles.
     this.batcher?.take();
     if (!this.forgotten) {
-      const isGone = (delivery: Delivery): boolean => this.unsettled.cameOn(delivery, channel);
-      this.work.forget((list) => list.every(isGone));
+      const isGone = (delivery: Delivery): boolean => this.unacked.cameOn(delivery, channel);
+      this.executor.forget((list) => list.every(isGone));
       this.alone.forget(isGone);
-      for (const delivery of this.unsettled.deliveries())
+      for (const delivery of this.unacked.deliveries())
         if (isGone(delivery) && !late.includes(delivery)) this.suspects.excuse(delivery);
     }
-    this.position.leave(this.unsettled.deliveries());
-    this.unsettled.removeAll(channel, mayBeSlow(reason));
+    this.position.leave(this.unacked.deliveries());
+    this.unacked.removeAll(channel, mayBeSlow(reason));
     if (!this.draining) this.readiness.lost(this.queueName, reason);
   }
 
@@ -288,31 +286,33 @@ export class Consumer implements Watchable {
 
   private onMessage(message: ReceivedMessage | 'cancelled', channel: LiveChannel): void {
     if (message === 'cancelled') {
-      const { consumerTimeout } = this.room.settings;
+      const { consumerTimeout } = this.context.settings;
       const own = this.plan.queue.arguments['x-consumer-timeout'];
       const limit = typeof own === 'number' ? own : consumerTimeout;
-      this.lease.renew(cancelReason([...this.unsettled.deliveries()], this.room.clock.monotonic(), limit));
+      this.recovering.renew(
+        cancelReason([...this.unacked.deliveries()], this.context.clock.monotonic(), limit),
+      );
       return;
     }
     // Given up with its channel: the broker delivers it again, as it does with what a shutdown does not want any more.
     if (!channel.alive && !this.forgotten) return;
-    const running = this.unsettled.takeBack(message, channel);
+    const running = this.unacked.takeBack(message, channel);
     if (running) return this.tookBack(running, message);
-    this.room.late.arrived(message);
-    const delivery = new Delivery(message, this.queueName, this.outcomes);
-    delivery.run.arrivedAt = this.room.clock.monotonic();
-    this.unsettled.add(delivery, channel);
+    this.context.late.arrived(message);
+    const delivery = new Delivery(message, this.queueName, this.settlement);
+    delivery.run.arrivedAt = this.context.clock.monotonic();
+    this.unacked.add(delivery, channel);
     this.flow?.arrived(message.content.length);
     this.position.pass(delivery);
-    const moved = this.room.late.moves.settled(message);
+    const moved = this.context.late.moves.settled(message);
     if (moved) void this.takeWhen(moved, delivery, channel);
     else this.takeOrLeave(delivery);
   }
 
   /** Those that cost the channel; their handlers are told to stop. */
   private heldTooLong(channel: LiveChannel, reason: string): readonly Delivery[] {
-    const { clock, logger } = this.room;
-    const held = [...this.unsettled.deliveries()].filter((each) => this.unsettled.cameOn(each, channel));
+    const { clock, logger } = this.context;
+    const held = [...this.unacked.deliveries()].filter((each) => this.unacked.cameOn(each, channel));
     const late = heldTooLong(reason, held, clock.monotonic());
     for (const delivery of late) {
       delivery.run.tookBack = (delivery.run.tookBack ?? 0) + 1;
@@ -323,7 +323,7 @@ export class Consumer implements Watchable {
 
   /** A message came back whose handler still runs here: that run settles it, unless it hangs for good. */
   private tookBack(delivery: Delivery, message: ReceivedMessage): void {
-    const { clock, logger } = this.room;
+    const { clock, logger } = this.context;
     const { run, handler } = delivery;
     const times = timesTakenBack(delivery.headers, safeHeaders(message.properties.headers));
     if (times > (run.tookBack ?? 0)) {
@@ -334,12 +334,12 @@ export class Consumer implements Watchable {
     if ((run.tookBack ?? 0) < POISON_DELIVERIES) return;
     const error = poison(run.tookBack ?? 0);
     logger.error(`${handler} did not finish ${named(delivery)}, which is dead-lettered: ${error.message}`);
-    this.outcomes.finish(delivery, { kind: 'dead-letter', reason: 'poison', error });
+    this.settlement.finish(delivery, { kind: 'dead-letter', reason: 'poison', error });
   }
 
   /** Its copy of the wait is not acked yet: a handler that ends the process now would leave both. */
   private async takeWhen(moved: Promise<void>, delivery: Delivery, channel: LiveChannel): Promise<void> {
-    await patience(this.room.clock, MOVE_PATIENCE, (over) => Promise.race([moved, over]));
+    await withTimeout(this.context.clock, MOVE_PATIENCE, (over) => Promise.race([moved, over]));
     if (channel.alive || this.forgotten) this.takeOrLeave(delivery);
   }
 
@@ -354,14 +354,17 @@ export class Consumer implements Watchable {
     if (suspicion?.kind === 'alone') return this.alone.push(delivery);
     if (suspicion?.kind === 'guilty') delivery.run.poison = suspicion.error;
     if (this.batcher) this.batcher.add(delivery);
-    else this.work.push([delivery]);
+    else this.executor.push([delivery]);
   }
 
   /** To the end of its queue, where it is to run alone; here, if it cannot be sent there. */
   private trial(delivery: Delivery, trial: number): void {
-    this.suspectReport.found(named(delivery));
+    const { logger } = this.context;
+    logger.warn(
+      `${named(delivery)} was redelivered several times without being acked (a process may have crashed on it); from now on it runs alone`,
+    );
     this.suspects.renewed(delivery);
-    const sending = this.outcomes.suspect(delivery, trial, false).then((sent) => {
+    const sending = this.settlement.suspect(delivery, trial, false).then((sent) => {
       this.copying.delete(sending);
       if (!sent) this.alone.push(delivery);
     });
@@ -371,42 +374,42 @@ export class Consumer implements Watchable {
   /** What a shutdown does not begin any more goes back with the channel, unless that would count against it. */
   private leave(delivery: Delivery): void {
     if (this.judges && trialOf(delivery) > 0 && !delivery.message.redelivered) void this.putBack(delivery);
-    else this.unsettled.remove(delivery);
+    else this.unacked.remove(delivery);
   }
 
   /** A suspect that was not begun: given back, it would look like one that was. */
   private async putBack(delivery: Delivery): Promise<void> {
-    if (!(await this.outcomes.suspect(delivery, trialOf(delivery), false))) this.unsettled.remove(delivery);
+    if (!(await this.settlement.suspect(delivery, trialOf(delivery), false))) this.unacked.remove(delivery);
   }
 
-  private runsAlone(): Alone {
-    return new Alone({
-      clock: this.room.clock,
-      hold: () => this.work.hold(),
-      release: () => this.work.release(),
-      quiet: () => this.unsettled.quiet(),
+  private runsAlone(): SuspectIsolation {
+    return new SuspectIsolation({
+      clock: this.context.clock,
+      hold: () => this.executor.hold(),
+      release: () => this.executor.release(),
+      quiet: () => this.unacked.quiet(),
       putAway: async (delivery) => {
-        if (!(await this.outcomes.suspect(delivery, trialOf(delivery), true))) await this.run([delivery]);
+        if (!(await this.settlement.suspect(delivery, trialOf(delivery), true))) await this.run([delivery]);
       },
       settled: async () => {
         // A copy may be here before its confirm, and the message that it replaces is acked only then.
         await Promise.all(this.copying);
-        await this.lease.current?.acksAnswered().catch(() => undefined);
+        await this.recovering.current?.acksAnswered().catch(() => undefined);
       },
       leave: (delivery) => void this.putBack(delivery),
       run: async (delivery) => this.run([delivery]),
     });
   }
 
-  private run(list: readonly Delivery[]): Soon<void> {
+  private run(list: readonly Delivery[]): MaybePromise<void> {
     if (this.batcher) {
       return this.handlers
         .runBatch(list)
-        .then((verdicts) => list.forEach((each, index) => this.outcomes.finish(each, verdicts[index])));
+        .then((verdicts) => list.forEach((each, index) => this.settlement.finish(each, verdicts[index])));
     }
     const [delivery] = list;
-    return soon(this.handlers.run(delivery), (verdict) => {
-      this.outcomes.finish(delivery, verdict);
+    return chain(this.handlers.run(delivery), (verdict) => {
+      this.settlement.finish(delivery, verdict);
       this.flow?.handled(delivery.message.content.length);
     });
   }

@@ -36,7 +36,7 @@ export class Consumers {
     this.all = groupByQueue(handlers).map((plans) => {
       return new Consumer({
         connection,
-        rooms: plans.map((plan) => ({ ...shared, plan })),
+        contexts: plans.map((plan) => ({ ...shared, plan })),
         dispatch: dispatch(plans, { typeOf, ...topology }),
         topology: partFor(topology, plans[0].queue.name),
         declared,

@@ -5,7 +5,7 @@ import type { HandlerOptions } from '../options/options.js';
 import { settings } from '../options/settings.js';
 import { planHandler } from '../topology/handler-plan.js';
 import { planTopology, type TopologyPlan } from '../topology/plan.js';
-import { topologyWishes, type TopologyOptions } from '../topology/declarations.js';
+import { topologyDeclarations, type TopologyOptions } from '../topology/declarations.js';
 import { dispatch, Remembered, type Dispatch } from './dispatch.js';
 
 const TOPIC = { name: 'events', type: 'topic' } as const;
@@ -22,8 +22,8 @@ function choosing(handlers: Record<string, HandlerOptions>, further: TopologyOpt
     planHandler({ kind: 'consume', id, patterns: ['q'], options, handle: () => undefined }, settings({})),
   );
   const plan: TopologyPlan = planTopology([
-    ...plans.map(({ wishes }) => wishes),
-    topologyWishes(further, 'classic', 'a test'),
+    ...plans.map(({ declarations }) => declarations),
+    topologyDeclarations(further, 'classic', 'a test'),
   ]);
   const typeOf = (name: string) => plan.exchanges.find((exchange) => exchange.name === name)?.type;
   return dispatch(plans, { typeOf, ...plan });

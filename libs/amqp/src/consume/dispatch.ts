@@ -11,7 +11,7 @@ import { printable } from '../runtime/logger.js';
 import type { Codec } from '../message/codecs/codec.js';
 import type { Delivery } from '../message/delivery.js';
 import type { Verdict } from '../message/verdict.js';
-import { BACK_EXCHANGE } from '../message/retry-return.js';
+import { RETURN_EXCHANGE } from '../message/retry-return.js';
 import { usesPatterns, type BindingSpec, type ExchangeSpec } from '../topology/specs.js';
 
 // Handlers of one queue share one consumer, so options of the consumer must be the same for all of them, or
@@ -135,7 +135,7 @@ function furtherRoutes(handlers: readonly HandlerPlan[], { bindings }: Exchanges
   const own = new Set(handlers.flatMap(({ routes }) => routes.map(named)));
   return bindings
     .filter(({ destination: { kind, name }, source }) => {
-      return kind === 'queue' && name === handlers[0].queue.name && source !== BACK_EXCHANGE;
+      return kind === 'queue' && name === handlers[0].queue.name && source !== RETURN_EXCHANGE;
     })
     .map(routeOf)
     .filter((route) => !own.has(named(route)));
@@ -164,7 +164,7 @@ function feedersOf({ bindings, exchanges, typeOf }: ExchangesKnown): ReadonlyMap
 function routeOf({ source, key, arguments: args }: BindingSpec): Route {
   const { 'x-match': mode, ...headers } = args;
   const match = mode === undefined ? undefined : mode === 'any' ? { any: headers } : { all: headers };
-  return { exchange: source, type: undefined, key, match: match };
+  return { exchange: source, type: undefined, key, match };
 }
 
 /** Exchanges that every virtual host has. */

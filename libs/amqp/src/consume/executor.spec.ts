@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Delivery } from '../message/delivery.js';
-import { InFlight, Lanes } from './executor.js';
+import { ConcurrencyLimiter, KeyedExecutor } from './executor.js';
 
 const sink = { settle: () => undefined, warn: () => undefined };
 let tag = 0;
@@ -24,76 +24,79 @@ describe('lanes', () => {
   const working = (limit: number) => {
     const ends = new Map<string, () => void>();
     const begun: string[] = [];
-    const lanes = new Lanes(limit, firstLetter, ([{ routingKey }]) => {
+    const queues = new KeyedExecutor(limit, firstLetter, ([{ routingKey }]) => {
       begun.push(routingKey);
       return new Promise((resolve) => ends.set(routingKey, resolve));
     });
     const push = (...all: string[]): Delivery[] =>
       all.map((name) => {
         const made = delivery(name);
-        lanes.push([made]);
+        queues.push([made]);
         return made;
       });
     const end = async (...all: string[]): Promise<void> => {
       for (const name of all) ends.get(name)?.();
       await immediate();
     };
-    return { lanes, begun, push, end };
+    return { lanes: queues, begun, push, end };
   };
 
   it('know a key for as long as something of it is under way', async () => {
-    const { lanes, begun, push, end } = working(10);
+    const { lanes: queues, begun, push, end } = working(10);
     push('a1', 'a2', 'b1', '-1');
-    expect([begun, lanes.size]).toEqual([['a1', 'b1', '-1'], 2]);
+    expect([begun, queues.size]).toEqual([['a1', 'b1', '-1'], 2]);
     await end('b1', '-1', 'a1');
-    expect([begun, lanes.size]).toEqual([['a1', 'b1', '-1', 'a2'], 1]);
+    expect([begun, queues.size]).toEqual([['a1', 'b1', '-1', 'a2'], 1]);
     await end('a2');
-    expect(lanes.size).toBe(0);
+    expect(queues.size).toBe(0);
   });
 
   it('stopped, hand out what waits in the order it came, wherever it waits', async () => {
-    const { lanes, begun, push, end } = working(1);
+    const { lanes: queues, begun, push, end } = working(1);
     push('a1', 'a2', 'b1', 'a3', 'b2', '-1');
-    expect(names(lanes.stop())).toEqual(['a2', 'b1', 'a3', 'b2', '-1']);
-    const idle = lanes.idle();
+    expect(names(queues.stop())).toEqual(['a2', 'b1', 'a3', 'b2', '-1']);
+    const idle = queues.idle();
     await end('a1');
     await idle;
     expect(begun).toEqual(['a1']);
   });
 
   it('forget what its channel took along, and go on with what came after it', async () => {
-    const { lanes, begun, push, end } = working(1);
+    const { lanes: queues, begun, push, end } = working(1);
     const gone = push('a1', 'b1', 'b2', 'c1');
-    lanes.forget(([each]) => gone.includes(each));
+    queues.forget(([each]) => gone.includes(each));
     push('b1 again', 'a1 again');
     await end('a1');
     await end('b1 again');
     await end('a1 again');
-    expect([begun, lanes.size]).toEqual([['a1', 'b1 again', 'a1 again'], 0]);
+    expect([begun, queues.size]).toEqual([['a1', 'b1 again', 'a1 again'], 0]);
   });
 
   it('a long lane of handlers that wait for nothing needs no deep stack', async () => {
     const begun: string[] = [];
     let open: () => void = () => undefined;
     let [depth, deepest] = [0, 0];
-    const push = Reflect.get(InFlight.prototype, 'push');
-    const spy = jest.spyOn(InFlight.prototype, 'push').mockImplementation(function (this: object, job) {
+    const push = Reflect.get(ConcurrencyLimiter.prototype, 'push');
+    const spy = jest.spyOn(ConcurrencyLimiter.prototype, 'push').mockImplementation(function (
+      this: object,
+      job,
+    ) {
       deepest = Math.max(deepest, ++depth);
       push.call(this, job);
       depth--;
     });
     const first = new Promise<void>((resolve) => (open = resolve));
-    const lanes = new Lanes(900, firstLetter, ([{ routingKey }]) => {
+    const queues = new KeyedExecutor(900, firstLetter, ([{ routingKey }]) => {
       begun.push(routingKey);
       return routingKey === 'a0' ? first : undefined;
     });
     const all = Array.from({ length: 1_000 }, (_, n) => `a${n}`);
-    for (const name of all) lanes.push([delivery(name)]);
+    for (const name of all) queues.push([delivery(name)]);
     open();
     await immediate();
     spy.mockRestore();
     expect(begun).toEqual(all);
-    expect(lanes.size).toBe(0);
+    expect(queues.size).toBe(0);
     expect(deepest).toBeLessThan(5);
   });
 
@@ -102,8 +105,8 @@ describe('lanes', () => {
     const failing = (): never => {
       throw new Error('no key');
     };
-    const lanes = new Lanes(1, failing, ([{ run }]) => void seen.push(run.withoutTurn));
-    lanes.push([delivery('a')]);
+    const queues = new KeyedExecutor(1, failing, ([{ run }]) => void seen.push(run.withoutTurn));
+    queues.push([delivery('a')]);
     expect(seen).toEqual([new Error('no key')]);
   });
 });

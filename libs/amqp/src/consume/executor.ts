@@ -2,7 +2,7 @@ import { sizeAtMost } from '../message/content-encoding.js';
 import type { Delivery } from '../message/delivery.js';
 import type { Settings } from '../options/settings.js';
 import { Fifo } from '../runtime/fifo.js';
-import { type Soon, soon } from '../runtime/maybe-promise.js';
+import { type MaybePromise, chain } from '../runtime/maybe-promise.js';
 import { keyOf, type KeyOf } from '../options/order-by.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 
@@ -20,7 +20,7 @@ export function decodingBudget({ maxDecodedBytes, maxUnfoldedBytes }: Settings):
 }
 
 /** Runs jobs, at most `limit` at once. */
-export class InFlight<Job> {
+export class ConcurrencyLimiter<Job> {
   private running = 0;
   private weight = 0;
   private readonly queue = new Fifo<Job>();
@@ -31,7 +31,7 @@ export class InFlight<Job> {
   constructor(
     private readonly limit: number,
     /** Must neither throw nor reject. */
-    private readonly run: (job: Job) => Soon<void>,
+    private readonly run: (job: Job) => MaybePromise<void>,
     private readonly budget?: Budget<Job>,
   ) {}
 
@@ -112,18 +112,25 @@ export class InFlight<Job> {
 }
 
 type List = readonly Delivery[];
-type Run = (list: List) => Soon<void>;
+type Run = (list: List) => MaybePromise<void>;
 
 /** What a consumer gives its deliveries to, in lists: of one, or of a batch. */
-export type Work = Pick<InFlight<List>, 'push' | 'hold' | 'release' | 'stop' | 'forget' | 'idle'>;
+export type Executor = Pick<
+  ConcurrencyLimiter<List>,
+  'push' | 'hold' | 'release' | 'stop' | 'forget' | 'idle'
+>;
 
 /** The room for a handler's work: with an order when it asks for one. `run` must not reject. */
-export function workOf({ concurrency, registration }: HandlerPlan, run: Run, budget: Budget<Delivery>): Work {
+export function executorOf(
+  { concurrency, registration }: HandlerPlan,
+  run: Run,
+  budget: Budget<Delivery>,
+): Executor {
   const { orderBy } = registration.options;
-  if (orderBy !== undefined) return new Lanes(concurrency, keyOf(orderBy), run, budget);
+  if (orderBy !== undefined) return new KeyedExecutor(concurrency, keyOf(orderBy), run, budget);
   const { limit, weigh } = budget;
   const weighAll = (list: List): number => list.reduce((sum, delivery) => sum + weigh(delivery), 0);
-  return new InFlight(concurrency, run, { limit, weigh: weighAll });
+  return new ConcurrencyLimiter(concurrency, run, { limit, weigh: weighAll });
 }
 
 interface Turn {
@@ -137,10 +144,10 @@ interface Turn {
  * so one busy key does not keep the others waiting. Bounded by the prefetch, as everything that waits here.
  * Its lists have one delivery each.
  */
-export class Lanes implements Work {
-  private readonly ready: InFlight<Turn>;
+export class KeyedExecutor implements Executor {
+  private readonly ready: ConcurrencyLimiter<Turn>;
   /** By key, as long as one of it runs or is about to: those that wait behind it. */
-  private readonly lanes = new Map<string, Fifo<Turn>>();
+  private readonly queues = new Map<string, Fifo<Turn>>();
   /** Whose turn has come while another one's was being given. */
   private readonly called = new Fifo<Turn>();
   private calling = false;
@@ -151,27 +158,27 @@ export class Lanes implements Work {
     run: Run,
     budget?: Budget<Delivery>,
   ) {
-    this.ready = new InFlight(
+    this.ready = new ConcurrencyLimiter(
       limit,
-      ({ key, delivery }) => soon(run([delivery]), () => this.passOn(key)),
+      ({ key, delivery }) => chain(run([delivery]), () => this.passOn(key)),
       budget && { limit: budget.limit, weigh: ({ delivery }) => budget.weigh(delivery) },
     );
   }
 
   /** How many keys are under way. */
   get size(): number {
-    return this.lanes.size;
+    return this.queues.size;
   }
 
   push([delivery]: List): void {
     const turn = { key: this.read(delivery), delivery };
     if (turn.key === undefined) return this.ready.push(turn);
-    const behind = this.lanes.get(turn.key);
+    const behind = this.queues.get(turn.key);
     if (behind) {
       behind.push(turn);
       return;
     }
-    this.lanes.set(turn.key, new Fifo());
+    this.queues.set(turn.key, new Fifo());
     this.ready.push(turn);
   }
 
@@ -187,7 +194,7 @@ export class Lanes implements Work {
     const waiting = [
       ...this.called.take(),
       ...this.ready.stop(),
-      ...[...this.lanes.values()].flatMap((lane) => lane.take()),
+      ...[...this.queues.values()].flatMap((lane) => lane.take()),
     ];
     // As they arrived: a quorum queue delivers again in the order in which messages are handed back.
     waiting.sort((one, other) => one.delivery.message.deliveryTag - other.delivery.message.deliveryTag);
@@ -196,7 +203,7 @@ export class Lanes implements Work {
 
   forget(isGone: (list: List) => boolean): void {
     const gone = ({ delivery }: Turn): boolean => isGone([delivery]);
-    for (const lane of this.lanes.values()) lane.drop(gone);
+    for (const lane of this.queues.values()) lane.drop(gone);
     const left: Turn[] = [];
     this.ready.forget((turn) => gone(turn) && left.push(turn) > 0);
     for (const { key } of left) this.passOn(key);
@@ -209,9 +216,9 @@ export class Lanes implements Work {
   /** The one in front is done, or gone: the next of its key has its turn. */
   private passOn(key: string | undefined): void {
     if (key === undefined) return;
-    const next = this.lanes.get(key)?.shift();
+    const next = this.queues.get(key)?.shift();
     if (!next) {
-      this.lanes.delete(key);
+      this.queues.delete(key);
       return;
     }
     this.called.push(next);

@@ -1,7 +1,7 @@
 import { afterFailure } from '../options/retry-policy.js';
 import { describeError } from '../runtime/logger.js';
 import type { Delivery } from '../message/delivery.js';
-import type { Soon } from '../runtime/maybe-promise.js';
+import type { MaybePromise } from '../runtime/maybe-promise.js';
 import type { Verdict } from '../message/verdict.js';
 import { batchPipeline } from './batch.js';
 import { unmatched, unmatchedCall, type Dispatch } from './dispatch.js';
@@ -21,11 +21,11 @@ export class Handlers {
   private readonly unwanted = new Set<string>();
 
   constructor(
-    private readonly rooms: readonly HandlerContext[],
+    private readonly contexts: readonly HandlerContext[],
     private readonly dispatch: Dispatch,
   ) {
-    this.runs = rooms.map(pipeline);
-    this.batch = batchPipeline(rooms[0]);
+    this.runs = contexts.map(pipeline);
+    this.batch = batchPipeline(contexts[0]);
   }
 
   /** Runs the batch handler. The verdicts are in the order of the list. */
@@ -38,44 +38,44 @@ export class Handlers {
   }
 
   /** Runs the handler of a delivery. */
-  run(delivery: Delivery): Soon<Verdict> {
-    const room = this.roomFor(delivery);
-    return room ? this.runs[delivery.run.handler](delivery) : this.nobodys(delivery);
+  run(delivery: Delivery): MaybePromise<Verdict> {
+    const context = this.roomFor(delivery);
+    return context ? this.runs[delivery.run.handler](delivery) : this.nobodys(delivery);
   }
 
   /** What a handler's own decision comes to. */
   decided(delivery: Delivery, decision: Verdict | Error): Verdict {
-    const { retry } = (this.roomOf(delivery) ?? this.rooms[0]).plan;
+    const { retry } = (this.roomOf(delivery) ?? this.contexts[0]).plan;
     return decision instanceof Error ? afterFailure(retry, delivery.attempt, decision) : decision;
   }
 
   /** Where a delivery ends that fails for good. Without a handler, any dead-letter queue of the others is the right one. */
   deadQueueOf(delivery: Delivery): string | undefined {
-    const room = this.roomOf(delivery) ?? this.rooms.find(({ plan }) => plan.deadQueue);
-    return room?.plan.deadQueue;
+    const context = this.roomOf(delivery) ?? this.contexts.find(({ plan }) => plan.deadQueue);
+    return context?.plan.deadQueue;
   }
 
   private roomFor(delivery: Delivery): HandlerContext | undefined {
     delivery.run.handler = this.dispatch(delivery);
-    const room = this.roomOf(delivery);
-    delivery.handler = room?.plan.id ?? `queue '${delivery.queue}'`;
-    return room;
+    const context = this.roomOf(delivery);
+    delivery.handler = context?.plan.id ?? `queue '${delivery.queue}'`;
+    return context;
   }
 
   // By its place: handlers of one queue may have the same name.
   private roomOf(delivery: Delivery): HandlerContext | undefined {
-    return this.rooms[delivery.run.handler];
+    return this.contexts[delivery.run.handler];
   }
 
   private nobodys(delivery: Delivery): Verdict {
-    const { events } = this.rooms[0];
+    const { events } = this.contexts[0];
     const { handler, queue } = delivery;
-    const ids = [...new Set(this.rooms.map(({ plan }) => plan.id))];
+    const ids = [...new Set(this.contexts.map(({ plan }) => plan.id))];
     const verdict = unmatched(delivery, ids);
     this.say(delivery, describeError(verdict.error));
     events.emit({ kind: 'handled', handler, queue, delivery, verdict, ms: 0 });
     // A caller that asks for what nobody here does should not wait for its time-out to learn it.
-    const answering = this.rooms.find(({ plan }) => plan.rpc);
+    const answering = this.contexts.find(({ plan }) => plan.rpc);
     if (answering && delivery.message.properties.replyTo) {
       answering.rpc?.reject(answering, delivery, unmatchedCall(delivery));
     }
@@ -84,7 +84,7 @@ export class Handlers {
 
   // A binding that was left behind brings messages for ever: each kind is named once.
   private say(delivery: Delivery, error: string): void {
-    const { logger } = this.rooms[0];
+    const { logger } = this.contexts[0];
     const kind = `${delivery.exchange}\0${delivery.routingKey}`;
     if (this.unwanted.has(kind) || this.unwanted.size > NAMED) return;
     this.unwanted.add(kind);

@@ -5,10 +5,10 @@ import { systemClock } from '../runtime/clock.js';
 import { Delivery, named } from '../message/delivery.js';
 import type { Verdict } from '../message/verdict.js';
 import { Events } from '../events/emitter.js';
-import { giveUp } from './abort-at-shutdown.js';
+import { abortHandlers } from './abort-at-shutdown.js';
 import { report } from './steps/observe.js';
 import type { HandlerContext } from './step.js';
-import { type Unsettled } from './settlement.js';
+import { type Unacked } from './settlement.js';
 
 const sink = { settle() {}, warn() {} };
 
@@ -20,7 +20,7 @@ function delivery(messageId?: string, routingKey = 'order.created'): Delivery {
   return made;
 }
 
-function room(plan: object = {}): { room: HandlerContext; lines: string[] } {
+function context(plan: object = {}): { context: HandlerContext; lines: string[] } {
   const lines: string[] = [];
   const say = (line: string): void => void lines.push(line);
   const logger = { log: say, warn: say, error: say };
@@ -28,7 +28,7 @@ function room(plan: object = {}): { room: HandlerContext; lines: string[] } {
     plan: { id: 'Orders.place', queue: { name: 'orders' }, registration: { kind: 'consume' }, ...plan },
     ...{ logger, events: new Events(logger, 'test'), clock: systemClock, settings: { shutdown: 30_000 } },
   };
-  return { room: made as never, lines };
+  return { context: made as never, lines };
 }
 
 const DEAD: Verdict = { kind: 'dead-letter', reason: 'rejected', error: new Error('no') };
@@ -52,7 +52,7 @@ describe('a dead letter', () => {
     [true, `${FAILED}; dead-lettered to 'orders.dead' (rejected)`],
     [false, `${FAILED}; the channel was lost meanwhile, so the broker delivers it again`],
   ])('is said when the broker has it, not before (%p)', (there, line) => {
-    const { room: own, lines } = room(plan);
+    const { context: own, lines } = context(plan);
     const one = delivery('m-1');
     report(own, one, DEAD);
     expect(lines).toEqual([]);
@@ -61,12 +61,12 @@ describe('a dead letter', () => {
   });
 
   it('is said at once where the broker has it by then, or where there is no queue for it', () => {
-    const { room: own, lines } = room(plan);
+    const { context: own, lines } = context(plan);
     const one = delivery('m-1');
     one.run.sentOn = true;
     report(own, one, DEAD);
-    const without = room();
-    report(without.room, delivery('m-1'), DEAD);
+    const without = context();
+    report(without.context, delivery('m-1'), DEAD);
     expect([...lines, ...without.lines]).toEqual([
       `${FAILED}; dead-lettered to 'orders.dead' (rejected)`,
       `${FAILED}; dropped, since the handler has no dead-letter queue (rejected)`,
@@ -76,11 +76,11 @@ describe('a dead letter', () => {
 
 describe('a shutdown whose time is over', () => {
   const given = async (plan: object, handler = 'Orders.place'): Promise<string[]> => {
-    const { room: own, lines } = room(plan);
+    const { context: own, lines } = context(plan);
     const one = delivery('m-1', 'orders');
     one.handler = handler;
-    const unsettled = { deliveries: () => [one], orphans: () => [], none: () => Promise.resolve() };
-    await giveUp(unsettled as unknown as Unsettled, 'orders', own);
+    const unacked = { deliveries: () => [one], orphans: () => [], none: () => Promise.resolve() };
+    await abortHandlers(unacked as unknown as Unacked, 'orders', own);
     return lines;
   };
 

@@ -4,39 +4,39 @@ import { describe, expect, it } from '@jest/globals';
 import { counters } from '../events/counters.js';
 import { Delivery } from '../message/delivery.js';
 import { ACK, DROP } from '../message/verdict.js';
-import { Outcomes } from './settlement.js';
+import { Settlement } from './settlement.js';
 
 function carryingOut(alive = true) {
   const acked: Delivery[] = [];
   const counts = counters();
   const warnings: string[] = [];
-  const room = {
-    ...{ counters: counts, events: { hears: () => false } },
+  const context = {
+    ...{ counters: counts, events: { hasListeners: () => false } },
     logger: { warn: (text: string) => warnings.push(text) },
   };
-  const unsettled = { ack: (one: Delivery) => (acked.push(one), alive), remove: () => undefined };
+  const unacked = { ack: (one: Delivery) => (acked.push(one), alive), remove: () => undefined };
   const handlers = { decided: (_: Delivery, decision: unknown) => decision };
-  const outcomes = new Outcomes(room as never, handlers as never, unsettled as never);
+  const settlement = new Settlement(context as never, handlers as never, unacked as never);
   const message = { exchange: '', routingKey: 'q', content: Buffer.alloc(0), properties: {} };
-  const delivery = new Delivery(message as never, 'q', outcomes);
-  return { outcomes, delivery, acked, counts, warnings };
+  const delivery = new Delivery(message as never, 'q', settlement);
+  return { outcomes: settlement, delivery, acked, counts, warnings };
 }
 
 describe('what becomes of a delivery', () => {
   it('that is a request waits for its answer', () => {
-    const { outcomes, delivery, acked } = carryingOut();
+    const { outcomes: settlement, delivery, acked } = carryingOut();
     let arrived = (): void => undefined;
     delivery.run.answer = { after: (next) => (arrived = next) };
-    outcomes.finish(delivery, ACK);
+    settlement.finish(delivery, ACK);
     expect(acked).toEqual([]);
     arrived();
     expect(acked).toEqual([delivery]);
   });
 
   it('is carried out once, whoever settles it first', () => {
-    const { outcomes, delivery, acked, warnings } = carryingOut();
-    outcomes.finish(delivery, ACK);
-    outcomes.finish(delivery, DROP);
+    const { outcomes: settlement, delivery, acked, warnings } = carryingOut();
+    settlement.finish(delivery, ACK);
+    settlement.finish(delivery, DROP);
     delivery.ack();
     expect([acked, warnings.length]).toEqual([[delivery], 1]);
     const other = carryingOut();
@@ -47,7 +47,7 @@ describe('what becomes of a delivery', () => {
 
   it('is counted as too late when its channel is gone', () => {
     const [late, onTime] = [carryingOut(false), carryingOut()];
-    for (const { outcomes, delivery } of [late, onTime]) outcomes.finish(delivery, ACK);
-    expect([late.counts.settledTooLate, onTime.counts.settledTooLate]).toEqual([1, 0]);
+    for (const { outcomes: settlement, delivery } of [late, onTime]) settlement.finish(delivery, ACK);
+    expect([late.counts.staleSettlements, onTime.counts.staleSettlements]).toEqual([1, 0]);
   });
 });

@@ -3,13 +3,13 @@
 import { itemsIn, lastOf, unrun } from '../message/items.js';
 import { OutcomeSignal, Reject } from '../errors/signals.js';
 import { ACK, OPEN, type Verdict } from '../message/verdict.js';
-import type { Soon } from '../runtime/maybe-promise.js';
+import type { MaybePromise } from '../runtime/maybe-promise.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { HandlerContext, Run } from './step.js';
 
 /** The whole way of one handler. */
-export function pipeline(room: HandlerContext): Run {
-  return room.steps.reduceRight<Run>((next, step) => step(room)(next), invoke(room.plan));
+export function pipeline(context: HandlerContext): Run {
+  return context.steps.reduceRight<Run>((next, step) => step(context)(next), invoke(context.plan));
 }
 
 /** The innermost: calls the handler; a value is success, a signal an outcome. */
@@ -22,7 +22,7 @@ function invoke(plan: HandlerPlan): Run {
     return value === undefined || manual ? done : { kind: 'ack', value };
   };
   return (delivery) => {
-    const finish = (value: unknown): Soon<Verdict> => {
+    const finish = (value: unknown): MaybePromise<Verdict> => {
       const items = plan.rpc && itemsIn(value);
       if (!items) return verdict(value);
       return delivery.run.streamed ? { kind: 'ack', value: items } : lastOf(items, delivery).then(verdict);

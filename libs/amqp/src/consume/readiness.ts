@@ -19,7 +19,7 @@ export interface ConsumerStatus {
 }
 
 /** Where it is told. */
-export interface ReadinessRoom {
+export interface ReadinessDeps {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly events: Events;
@@ -39,18 +39,18 @@ export class Readiness {
   private saidAt = -Infinity;
   private pausedAt = -Infinity;
 
-  constructor(private readonly room: ReadinessRoom) {
-    this.since = room.clock.monotonic();
+  constructor(private readonly context: ReadinessDeps) {
+    this.since = context.clock.monotonic();
   }
 
   ready(queue: string): void {
     this.since = this.lastError = undefined;
     this.saidAt = -Infinity;
-    this.room.events.emit({ kind: 'consumer-ready', queue });
+    this.context.events.emit({ kind: 'consumer-ready', queue });
   }
 
   lost(queue: string, reason: string): void {
-    const { clock, counters, events, logger } = this.room;
+    const { clock, counters, events, logger } = this.context;
     counters.consumersLost++;
     this.since = clock.monotonic();
     this.lastError = printable(reason);
@@ -60,7 +60,7 @@ export class Readiness {
 
   /** Too much waits for its handlers. */
   paused(queue: string): void {
-    const { clock, logger } = this.room;
+    const { clock, logger } = this.context;
     if (clock.monotonic() - this.pausedAt < REPEAT_AFTER) return;
     this.pausedAt = clock.monotonic();
     logger.warn(
@@ -70,7 +70,7 @@ export class Readiness {
 
   /** It could not be brought back. `quiet`: somebody else says so. */
   failed(queue: string, error: unknown, quiet: boolean): void {
-    const { clock, events, logger } = this.room;
+    const { clock, events, logger } = this.context;
     const text = printable(describeError(error));
     // What stays the same the watchdog says again, once a minute.
     if (!quiet && text !== this.lastError) {
@@ -83,12 +83,12 @@ export class Readiness {
 
   /** It ends on purpose. */
   ended(): void {
-    this.since ??= this.room.clock.monotonic();
+    this.since ??= this.context.clock.monotonic();
   }
 
   /** Why it has not been ready for a long time, once a minute. */
   overdue(): string | undefined {
-    const now = this.room.clock.monotonic();
+    const now = this.context.clock.monotonic();
     if (this.since === undefined || now - Math.max(this.since, this.saidAt) < REPEAT_AFTER) return undefined;
     this.saidAt = now;
     return this.lastError ?? 'no answer from the broker';

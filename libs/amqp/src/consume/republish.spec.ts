@@ -20,7 +20,7 @@ const retried = (delivery: Delivery, attempt = 3, after = 2_000) =>
   retryMessage(delivery, { kind: 'retry', attempt, after, error }, 100_000, clock);
 const died = (delivery: Delivery) =>
   deadMessage(delivery, { kind: 'dead-letter', reason: 'rejected', error }, 'orders.dead', {
-    ...{ now: 0, propertyRoom: 100_000 },
+    ...{ now: 0, maxPropertyBytes: 100_000 },
   });
 const tried = (delivery: Delivery) => trialMessage(delivery, { trial: 1, away: true }, 100_000);
 

@@ -23,7 +23,7 @@ const DEATH_BYTES = 1_024;
 export function retryMessage(
   delivery: Delivery,
   verdict: RetryVerdict,
-  propertyRoom: number,
+  maxPropertyBytes: number,
   clock: Clock,
 ): OutgoingMessage | undefined {
   const facts = {
@@ -36,7 +36,7 @@ export function retryMessage(
     ...timeLeft(delivery, verdict, clock),
   };
   const properties = kept(delivery);
-  const headers = forwardable(unfailed(delivery), facts, tableRoom(properties, propertyRoom));
+  const headers = forwardable(unfailed(delivery), facts, tableRoom(properties, maxPropertyBytes));
   // A handler must not see another message at its second attempt than at its first.
   if (headers[HEADER.leftOut] !== delivery.headers[HEADER.leftOut]) return undefined;
   return again(delivery, delivery.queue, { ...properties, headers });
@@ -68,7 +68,7 @@ function timeLeft(
 export function trialMessage(
   delivery: Delivery,
   { trial, away }: { readonly trial: number; readonly away: boolean },
-  propertyRoom: number,
+  maxPropertyBytes: number,
 ): OutgoingMessage | undefined {
   const facts = {
     [HEADER.attempt]: delivery.attempt - 1,
@@ -80,7 +80,7 @@ export function trialMessage(
   const { expiration } = delivery.message.properties;
   // Where it waits it would end the wait.
   const properties = { ...kept(delivery), ...(away || expiration === undefined ? {} : { expiration }) };
-  const headers = forwardable(unfailed(delivery), facts, tableRoom(properties, propertyRoom));
+  const headers = forwardable(unfailed(delivery), facts, tableRoom(properties, maxPropertyBytes));
   if (headers[HEADER.leftOut] !== delivery.headers[HEADER.leftOut]) return undefined;
   return again(delivery, delivery.queue, { ...properties, headers });
 }
@@ -90,12 +90,12 @@ export function deadMessage(
   delivery: Delivery,
   verdict: DeadLetterVerdict,
   deadQueue: string,
-  { now, propertyRoom }: { readonly now: number; readonly propertyRoom: number },
+  { now, maxPropertyBytes }: { readonly now: number; readonly maxPropertyBytes: number },
 ): OutgoingMessage {
   const { name, message, stack } = thrownFacts(verdict.error);
   const properties = kept(delivery);
-  const room = tableRoom(properties, propertyRoom);
-  const text = Math.min(TEXT_LIMIT, Math.floor(room / 10));
+  const context = tableRoom(properties, maxPropertyBytes);
+  const text = Math.min(TEXT_LIMIT, Math.floor(context / 10));
   const facts = {
     [HEADER.attempt]: delivery.attempt - 1,
     [HEADER.reason]: verdict.reason,
@@ -107,10 +107,10 @@ export function deadMessage(
     [HEADER.originalExchange]: delivery.exchange,
     [HEADER.originalRoutingKey]: delivery.routingKey,
   };
-  const left = room - tableBytes(forwardable(delivery.headers)) - tableBytes(facts) - STACK_OVERHEAD;
+  const left = context - tableBytes(forwardable(delivery.headers)) - tableBytes(facts) - STACK_OVERHEAD;
   return again(delivery, deadQueue, {
     ...properties,
-    headers: forwardable(delivery.headers, { ...facts, ...stackHeader(stack, left) }, room),
+    headers: forwardable(delivery.headers, { ...facts, ...stackHeader(stack, left) }, context),
   });
 }
 
@@ -124,8 +124,8 @@ function stackHeader(stack: string, left: number): Record<string, string> {
 }
 
 /** Bytes that headers may take beside the other properties. */
-function tableRoom(properties: MessageProperties, propertyRoom: number): number {
-  return Math.min(TABLE_BYTES, propertyRoom - tableBytes(properties)) - DEATH_BYTES;
+function tableRoom(properties: MessageProperties, maxPropertyBytes: number): number {
+  return Math.min(TABLE_BYTES, maxPropertyBytes - tableBytes(properties)) - DEATH_BYTES;
 }
 
 /** Neither expiration nor user are kept: the one would end the wait early, and the broker checks the other. */

@@ -8,7 +8,7 @@ import type { OutgoingMessage } from '../message/message.js';
 import { PublishNackedError, PublishTimeoutError } from '../errors/publish-errors.js';
 import type { BrokerEvent } from '../events/events.js';
 import { Events } from '../events/emitter.js';
-import { sendOn, type SettleRoom } from './settlement.js';
+import { forward, type SettlementDeps } from './settlement.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const failed = { kind: 'dead-letter', reason: 'rejected', error: new Error('x') } as const;
@@ -21,9 +21,9 @@ function settling(send: (message: OutgoingMessage) => Promise<void>, headers: ob
   events.on((event) => void told.push(event));
   const waits: (() => void)[] = [];
   const pauses: number[] = [];
-  const room = {
-    outlet: {
-      propertyRoom: 10_000,
+  const context = {
+    forwarder: {
+      maxPropertyBytes: 10_000,
       sendTo: (_queue: unknown, message: OutgoingMessage) => send(message),
       sendLater: (message: OutgoingMessage) => send(message),
     },
@@ -34,7 +34,7 @@ function settling(send: (message: OutgoingMessage) => Promise<void>, headers: ob
     ...{ logger: SILENT, events },
     plan: { queue: { name: 'orders', durable: true, arguments: {} }, back: { kind: 'retry' } },
     deadQueue: 'orders.dead',
-  } as unknown as SettleRoom;
+  } as unknown as SettlementDeps;
   const message = {
     ...{ content: Buffer.from('1'), exchange: '', routingKey: 'orders' },
     properties: { headers },
@@ -46,16 +46,16 @@ function settling(send: (message: OutgoingMessage) => Promise<void>, headers: ob
     ack: () => (done.acked++, done.alive),
     requeue: () => (done.requeued++, done.alive),
   };
-  return { room, delivery, origin, done, waits, pauses, told };
+  return { context, delivery, origin, done, waits, pauses, told };
 }
 
 describe('settling', () => {
   it('a dead letter that cannot be sent on is told with its error, and the message goes back later', async () => {
     const error = new Error('no way out');
-    const { room, delivery, origin, done, waits, pauses, told } = settling(() => Promise.reject(error));
-    const settled = sendOn(delivery, failed, origin, room);
+    const { context, delivery, origin, done, waits, pauses, told } = settling(() => Promise.reject(error));
+    const settled = forward(delivery, failed, origin, context);
     await turn();
-    expect(told).toEqual([{ kind: 'not-sent-on', queue: 'orders', delivery, error }]);
+    expect(told).toEqual([{ kind: 'forward-failed', queue: 'orders', delivery, error }]);
     expect([done.requeued, pauses]).toEqual([0, [5_000]]);
     waits[0]();
     expect([await settled, done.requeued, done.acked]).toEqual([true, 1, 0]);
@@ -65,8 +65,10 @@ describe('settling', () => {
     'a message is acked when the broker has what it became ($kind)',
     async (verdict) => {
       let confirm = (): void => undefined;
-      const { room, delivery, origin, done } = settling(() => new Promise((resolve) => (confirm = resolve)));
-      const settled = sendOn(delivery, verdict, origin, room);
+      const { context, delivery, origin, done } = settling(
+        () => new Promise((resolve) => (confirm = resolve)),
+      );
+      const settled = forward(delivery, verdict, origin, context);
       await turn();
       expect(done).toMatchObject({ acked: 0, requeued: 0 });
       confirm();
@@ -77,15 +79,15 @@ describe('settling', () => {
   it('what the broker has back already is not sent on, nor once more when that fails', async () => {
     let sent = 0;
     const late = new PublishTimeoutError('', 'orders.dead', 1, 'the broker is away');
-    const { room, delivery, origin, done, waits } = settling(() => (sent++, Promise.reject(late)));
-    const settled = sendOn(delivery, failed, origin, room);
+    const { context, delivery, origin, done, waits } = settling(() => (sent++, Promise.reject(late)));
+    const settled = forward(delivery, failed, origin, context);
     await turn();
     done.alive = false;
     waits[0]();
     await turn();
     expect(sent).toBe(1);
     expect(await settled).toBe(false);
-    expect([await sendOn(delivery, failed, origin, room), sent, done.acked]).toEqual([false, 1, 0]);
+    expect([await forward(delivery, failed, origin, context), sent, done.acked]).toEqual([false, 1, 0]);
   });
 
   it.each([
@@ -97,8 +99,8 @@ describe('settling', () => {
     async (no) => {
       let sent = 0;
       const send = (): Promise<void> => (sent++ === 0 ? Promise.reject(no) : Promise.resolve());
-      const { room, delivery, origin, done, waits, told } = settling(send);
-      const settled = sendOn(delivery, failed, origin, room);
+      const { context, delivery, origin, done, waits, told } = settling(send);
+      const settled = forward(delivery, failed, origin, context);
       await turn();
       expect([sent, waits.length]).toEqual([1, 1]);
       waits[0]();
@@ -109,8 +111,8 @@ describe('settling', () => {
   it('a message whose headers leave no room for a retry becomes a dead letter', async () => {
     const sent: OutgoingMessage[] = [];
     const send = (message: OutgoingMessage): Promise<void> => (sent.push(message), Promise.resolve());
-    const { room, delivery, origin } = settling(send, { big: 'x'.repeat(9_500) });
-    expect(await sendOn(delivery, again, origin, room)).toBe(true);
+    const { context, delivery, origin } = settling(send, { big: 'x'.repeat(9_500) });
+    expect(await forward(delivery, again, origin, context)).toBe(true);
     expect(sent.map(({ routingKey }) => routingKey)).toEqual(['orders.dead']);
   });
 });

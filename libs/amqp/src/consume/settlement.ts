@@ -12,14 +12,14 @@ import type { HandlerContext } from './step.js';
 import type { Clock } from '../runtime/clock.js';
 import { PublishNackedError, PublishTimeoutError } from '../errors/publish-errors.js';
 import { AccessRefusedError } from '../errors/topology-errors.js';
-import type { Outlet } from '../message/forwarder.js';
+import type { MessageForwarder } from '../message/forwarder.js';
 import type { Events } from '../events/emitter.js';
 import { deadQueueSpec } from '../topology/retry-topology.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { deadMessage, retryMessage, trialMessage } from './republish.js';
 
 /** The unsettled deliveries of one consumer. */
-export class Unsettled {
+export class Unacked {
   /** How many there have been. */
   taken = 0;
   /** Each with its channel at the same place. */
@@ -162,15 +162,15 @@ function isSame(one: ReceivedMessage, other: ReceivedMessage): boolean {
  * Carries out what became of each delivery, once: an ack or a way back at once, a retry or a dead letter
  * when the broker has it. What a handler decides by itself ends here as well. One per consumer.
  */
-export class Outcomes implements DeliverySink {
+export class Settlement implements DeliverySink {
   constructor(
-    private readonly room: HandlerContext,
+    private readonly context: HandlerContext,
     private readonly handlers: Handlers,
-    private readonly unsettled: Unsettled,
+    private readonly unacked: Unacked,
   ) {}
 
   get clock(): Clock {
-    return this.room.clock;
+    return this.context.clock;
   }
 
   /** The handler decided. */
@@ -180,7 +180,7 @@ export class Outcomes implements DeliverySink {
   }
 
   warn(text: string): void {
-    this.room.logger.warn(text);
+    this.context.logger.warn(text);
   }
 
   /** Carries a verdict out, after the answer of a call, unless the handler settled by itself, or is still to do so. */
@@ -193,11 +193,11 @@ export class Outcomes implements DeliverySink {
 
   /** Sends a suspect to the end of its queue. Resolves to whether it was sent; then it is not here any more. */
   async suspect(delivery: Delivery, trial: number, away: boolean): Promise<boolean> {
-    const { room } = this;
-    const origin = this.unsettled.origin(delivery);
-    const at = { ...room, deadQueue: undefined };
+    const { context } = this;
+    const origin = this.unacked.origin(delivery);
+    const at = { ...context, deadQueue: undefined };
     const sent = await sendToTrial(delivery, { trial, away }, origin, at).catch(() => false);
-    if (sent || !origin.alive()) this.unsettled.remove(delivery);
+    if (sent || !origin.alive()) this.unacked.remove(delivery);
     return sent || !origin.alive();
   }
 
@@ -206,29 +206,29 @@ export class Outcomes implements DeliverySink {
     // It goes back with the channel, in its order: a nack would move it to the end of a quorum queue.
     if (verdict.kind === 'requeue') return this.carriedOut(delivery, true);
     if (verdict.kind !== 'retry' && verdict.kind !== 'dead-letter')
-      return this.carriedOut(delivery, this.unsettled.ack(delivery));
-    const { room } = this;
+      return this.carriedOut(delivery, this.unacked.ack(delivery));
+    const { context } = this;
     const deadQueue = this.handlers.deadQueueOf(delivery);
-    sendOn(delivery, verdict, this.unsettled.origin(delivery), { ...room, deadQueue }).then(
+    forward(delivery, verdict, this.unacked.origin(delivery), { ...context, deadQueue }).then(
       (onTime) => {
         delivery.run.sentOn = onTime;
         delivery.run.whenSentOn?.(onTime);
         this.carriedOut(delivery, onTime);
       },
       (error: unknown) => {
-        room.logger.error(
+        context.logger.error(
           `settling ${named(delivery)} failed, so the broker delivers it again: ${printable(describeError(error))}`,
         );
-        this.unsettled.remove(delivery);
+        this.unacked.remove(delivery);
       },
     );
   }
 
   private carriedOut(delivery: Delivery, onTime: boolean): void {
-    const { counters, events } = this.room;
-    this.unsettled.remove(delivery);
-    if (!onTime) counters.settledTooLate++;
-    if (!events.hears('settled')) return;
+    const { counters, events } = this.context;
+    this.unacked.remove(delivery);
+    if (!onTime) counters.staleSettlements++;
+    if (!events.hasListeners('settled')) return;
     events.emit({ kind: 'settled', queue: delivery.queue, delivery, onTime });
   }
 }
@@ -241,8 +241,8 @@ export interface Origin {
 }
 
 /** What settling uses. */
-export interface SettleRoom {
-  readonly outlet: Outlet;
+export interface SettlementDeps {
+  readonly forwarder: MessageForwarder;
   readonly clock: Clock;
   readonly logger: BrokerLogger;
   readonly events: Events;
@@ -258,24 +258,24 @@ const PAUSE = 5_000;
 export type Onward = Extract<Verdict, { readonly kind: 'retry' | 'dead-letter' }>;
 
 /** False when the channel had died: the broker delivers the message again by itself. */
-export async function sendOn(
+export async function forward(
   delivery: Delivery,
   verdict: Onward,
   origin: Origin,
-  room: SettleRoom,
+  context: SettlementDeps,
 ): Promise<boolean> {
-  const { deadQueue, outlet, clock, plan } = room;
+  const { deadQueue, forwarder, clock, plan } = context;
   if (verdict.kind === 'retry') {
-    const again = retryMessage(delivery, verdict, outlet.propertyRoom, clock);
-    if (again === undefined) return tooLarge(delivery, verdict, origin, room);
-    return confirmed(() => outlet.sendLater(again, verdict.after, plan.back), delivery, origin, room);
+    const again = retryMessage(delivery, verdict, forwarder.maxPropertyBytes, clock);
+    if (again === undefined) return tooLarge(delivery, verdict, origin, context);
+    return confirmed(() => forwarder.sendLater(again, verdict.after, plan.back), delivery, origin, context);
   }
   if (deadQueue === undefined) return origin.ack();
-  const facts = { now: clock.wall(), propertyRoom: outlet.propertyRoom };
+  const facts = { now: clock.wall(), maxPropertyBytes: forwarder.maxPropertyBytes };
   // Made inside: a message that cannot be made must go back as well, or it would hold its place for ever.
   const send = (): Promise<void> =>
-    outlet.sendTo(deadQueueSpec(plan.queue), deadMessage(delivery, verdict, deadQueue, facts));
-  return confirmed(send, delivery, origin, room);
+    forwarder.sendTo(deadQueueSpec(plan.queue), deadMessage(delivery, verdict, deadQueue, facts));
+  return confirmed(send, delivery, origin, context);
 }
 
 /** How long a suspect is put away while another one runs, in ms. */
@@ -286,13 +286,14 @@ export async function sendToTrial(
   delivery: Delivery,
   how: { readonly trial: number; readonly away: boolean },
   origin: Origin,
-  room: SettleRoom,
+  context: SettlementDeps,
 ): Promise<boolean> {
-  const { outlet, plan } = room;
-  const copy = trialMessage(delivery, how, outlet.propertyRoom);
+  const { forwarder, plan } = context;
+  const copy = trialMessage(delivery, how, forwarder.maxPropertyBytes);
   if (copy === undefined) return false;
-  const send = (): Promise<void> => (how.away ? outlet.sendLater(copy, AWAY, plan.back) : outlet.send(copy));
-  return confirmed(send, delivery, origin, room);
+  const send = (): Promise<void> =>
+    how.away ? forwarder.sendLater(copy, AWAY, plan.back) : forwarder.send(copy);
+  return confirmed(send, delivery, origin, context);
 }
 
 /** Its headers fill a frame: sent again without some of them, it would be another message. */
@@ -300,18 +301,18 @@ function tooLarge(
   delivery: Delivery,
   { error }: Extract<Verdict, { kind: 'retry' }>,
   origin: Origin,
-  room: SettleRoom,
+  context: SettlementDeps,
 ): Promise<boolean> {
-  const end = room.deadQueue === undefined ? 'it is dropped' : `it goes to '${room.deadQueue}'`;
-  room.logger.error(`${named(delivery)} has so many headers that it cannot be tried again; ${end}`);
-  return sendOn(delivery, { kind: 'dead-letter', reason: 'too-large', error }, origin, room);
+  const end = context.deadQueue === undefined ? 'it is dropped' : `it goes to '${context.deadQueue}'`;
+  context.logger.error(`${named(delivery)} has so many headers that it cannot be tried again; ${end}`);
+  return forward(delivery, { kind: 'dead-letter', reason: 'too-large', error }, origin, context);
 }
 
 async function confirmed(
   send: () => Promise<void>,
   delivery: Delivery,
   origin: Origin,
-  { clock, logger, events }: SettleRoom,
+  { clock, logger, events }: SettlementDeps,
 ): Promise<boolean> {
   // The broker has the message back already and delivers it again: sending it on would double it.
   while (origin.alive()) {
@@ -328,7 +329,7 @@ async function confirmed(
       logger.error(
         `${delivery.handler}: ${named(delivery)} could not be sent on to its retry or dead-letter queue (${printable(describeError(error))}); ${end}`,
       );
-      if (!later) events.emit({ kind: 'not-sent-on', queue: delivery.queue, delivery, error });
+      if (!later) events.emit({ kind: 'forward-failed', queue: delivery.queue, delivery, error });
       await new Promise<void>((resolve) => void clock.after(PAUSE, resolve));
       if (!later) return origin.requeue();
     }

@@ -6,9 +6,9 @@ import type { Deadlines } from '../runtime/deadlines.js';
 import type { Server } from '../message/direct-reply.js';
 import type { Delivery } from '../message/delivery.js';
 import type { BrokerLogger } from '../runtime/logger.js';
-import type { Outlet } from '../message/forwarder.js';
+import type { MessageForwarder } from '../message/forwarder.js';
 import type { Settings } from '../options/settings.js';
-import type { Soon } from '../runtime/maybe-promise.js';
+import type { MaybePromise } from '../runtime/maybe-promise.js';
 import type { Verdict } from '../message/verdict.js';
 import type { LateRetries } from '../events/late-retries.js';
 import type { Events } from '../events/emitter.js';
@@ -16,7 +16,7 @@ import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
 
 /** Takes a delivery to its verdict. Neither throws nor rejects once `observe` is around it. */
-export type Run = (delivery: Delivery) => Soon<Verdict>;
+export type Run = (delivery: Delivery) => MaybePromise<Verdict>;
 
 /** One idea around a handler: gets what comes after it and returns itself around that. */
 export type Step = (handler: HandlerContext) => (next: Run) => Run;
@@ -39,7 +39,7 @@ export interface HandlerContext {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  readonly outlet: Outlet;
+  readonly forwarder: MessageForwarder;
   readonly counters: Counters;
   readonly events: Events;
   readonly logger: BrokerLogger;

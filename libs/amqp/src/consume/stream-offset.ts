@@ -6,7 +6,7 @@ import type { Delivery } from '../message/delivery.js';
 const OFFSET = 'x-stream-offset';
 
 /** The place in a stream of one consumer; does nothing for a queue. */
-export class StreamPosition {
+export class StreamOffset {
   private next: number | undefined;
 
   constructor(private readonly isStream: boolean) {}
@@ -30,9 +30,9 @@ export class StreamPosition {
   }
 
   /** The channel is gone: what was not settled is wanted again. */
-  leave(unsettled: Iterable<Delivery>): void {
+  leave(unacked: Iterable<Delivery>): void {
     if (this.next === undefined) return;
-    for (const delivery of unsettled) {
+    for (const delivery of unacked) {
       const offset = offsetOf(delivery);
       if (offset !== undefined) this.next = Math.min(this.next, offset);
     }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Delivery } from '../message/delivery.js';
-import { Alone } from './suspects.js';
+import { SuspectIsolation } from './suspects.js';
 
 const turns = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function started(): {
-  alone: Alone;
+  alone: SuspectIsolation;
   said: string[];
   quiet: () => void;
   put: () => void;
@@ -19,7 +19,7 @@ function started(): {
   const go = (name: string) => () => waits[name].splice(0).forEach((resolve) => resolve());
   const say = (text: string): void => void said.push(text);
   const named = (delivery: Delivery): string => delivery as unknown as string;
-  const alone = new Alone({
+  const alone = new SuspectIsolation({
     clock: {
       after: (_ms: number, callback: () => void) => (waits.late.push(callback), () => undefined),
     } as never,

@@ -1,6 +1,5 @@
 import type { Clock } from '../runtime/clock.js';
 import type { Delivery } from '../message/delivery.js';
-import type { BrokerLogger } from '../runtime/logger.js';
 import { createHash } from 'node:crypto';
 import { RabbitError } from '../errors/errors.js';
 import { countHeader, HEADER } from '../message/headers.js';
@@ -37,16 +36,16 @@ const CLEARED = 5;
  * other suspects that are here are put away. So of all messages only the one that runs comes back when the
  * process dies of it.
  */
-export class Alone {
+export class SuspectIsolation {
   private waiting: Delivery[] = [];
   private busy = false;
   private running = false;
   private stopped = false;
 
-  constructor(private readonly room: AloneRoom) {}
+  constructor(private readonly context: AloneRoom) {}
 
   push(delivery: Delivery): void {
-    if (this.stopped) return this.room.leave(delivery);
+    if (this.stopped) return this.context.leave(delivery);
     this.waiting.push(delivery);
     // Those that come while one runs are put away at once: they must not come back with it.
     if (this.running) void this.clear();
@@ -66,34 +65,34 @@ export class Alone {
 
   private async go(): Promise<void> {
     this.busy = true;
-    this.room.hold();
-    await this.atMost(this.room.quiet());
+    this.context.hold();
+    await this.atMost(this.context.quiet());
     for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
       // Until none is left here, since more may come meanwhile.
       this.running = true;
       // What was put away must not come back with it: until the broker has read that, it would.
       for (let times = 0; times < CLEARED; times++) {
         await this.clear();
-        await this.atMost(this.room.settled());
+        await this.atMost(this.context.settled());
         if (this.waiting.length === 0) break;
       }
-      if (this.stopped) this.room.leave(next);
-      else await this.atMost(this.room.run(next));
+      if (this.stopped) this.context.leave(next);
+      else await this.atMost(this.context.run(next));
       this.running = false;
     }
     this.busy = false;
-    this.room.release();
+    this.context.release();
   }
 
   private async clear(): Promise<void> {
     while (this.waiting.length > 0) {
-      await Promise.all(this.waiting.splice(0).map((delivery) => this.room.putAway(delivery)));
+      await Promise.all(this.waiting.splice(0).map((delivery) => this.context.putAway(delivery)));
     }
   }
 
   private async atMost(work: Promise<void>): Promise<void> {
     let cancel = (): void => undefined;
-    const over = new Promise<void>((resolve) => (cancel = this.room.clock.after(LONGEST, resolve)));
+    const over = new Promise<void>((resolve) => (cancel = this.context.clock.after(LONGEST, resolve)));
     await Promise.race([work, over]);
     cancel();
   }
@@ -181,36 +180,4 @@ export function poison(times: number): RabbitError {
 function keyOf({ properties, content, exchange, routingKey }: ReceivedMessage): string {
   const hash = createHash('sha1').update(content).digest('base64');
   return `${properties.messageId ?? ''}\0${exchange}\0${routingKey}\0${hash}`;
-}
-
-/** Suspects that come so soon after the first one are counted, not each said, in ms. */
-const TOGETHER = 200;
-
-/** The log lines about suspects: a start may find as many as the prefetch. */
-export class SuspectReport {
-  private more: number | undefined;
-
-  constructor(
-    private readonly queue: string,
-    private readonly clock: Clock,
-    private readonly logger: BrokerLogger,
-  ) {}
-
-  found(message: string): void {
-    if (this.more !== undefined) {
-      this.more++;
-      return;
-    }
-    this.more = 0;
-    // At once: what it does may end the process.
-    this.logger.warn(
-      `${message} was redelivered several times without being acked (a process may have crashed on it); from now on it runs alone`,
-    );
-    this.clock.after(TOGETHER, () => {
-      const { more } = this;
-      this.more = undefined;
-      if (more)
-        this.logger.warn(`and so were ${more} other messages of '${this.queue}', which run alone as well`);
-    });
-  }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Delivery } from '../message/delivery.js';
 import type { ReceivedMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
-import { Unsettled } from './settlement.js';
+import { Unacked } from './settlement.js';
 
 function channel() {
   const acked: number[] = [];
@@ -32,44 +32,44 @@ function delivery(deliveryTag: number): Delivery {
 
 describe('unsettled deliveries', () => {
   it('are acked where they came from, whatever was settled before them', () => {
-    const unsettled = new Unsettled(false);
+    const unacked = new Unacked(false);
     const [one, other] = [channel(), channel()];
     const all = [1, 2, 3, 4, 5, 6].map(delivery);
-    all.forEach((each, n) => unsettled.add(each, (n % 2 === 0 ? one : other).live));
+    all.forEach((each, n) => unacked.add(each, (n % 2 === 0 ? one : other).live));
     for (const n of [0, 3, 5, 1, 4, 2]) {
-      expect(unsettled.ack(all[n])).toBe(true);
-      unsettled.remove(all[n]);
+      expect(unacked.ack(all[n])).toBe(true);
+      unacked.remove(all[n]);
     }
-    expect([one.acked, other.acked, unsettled.size]).toEqual([[1, 5, 3], [4, 6, 2], 0]);
-    expect(unsettled.ack(all[0])).toBe(false);
+    expect([one.acked, other.acked, unacked.size]).toEqual([[1, 5, 3], [4, 6, 2], 0]);
+    expect(unacked.ack(all[0])).toBe(false);
   });
 
   it('of a channel that died are waited for no more, whether they run or not', async () => {
-    const unsettled = new Unsettled(false);
+    const unacked = new Unacked(false);
     const [dead, living] = [channel(), channel()];
     const [waiting, running, other] = [1, 2, 3].map(delivery);
-    unsettled.add(waiting, dead.live);
-    unsettled.add(running, dead.live);
-    unsettled.add(other, living.live);
+    unacked.add(waiting, dead.live);
+    unacked.add(running, dead.live);
+    unacked.add(other, living.live);
     running.run.beganAt = 1;
     let none = false;
-    const empty = unsettled.none().then(() => (none = true));
-    unsettled.removeAll(dead.live, true);
-    expect([[...unsettled.deliveries()], unsettled.ack(running)]).toEqual([[other], false]);
+    const empty = unacked.none().then(() => (none = true));
+    unacked.removeAll(dead.live, true);
+    expect([[...unacked.deliveries()], unacked.ack(running)]).toEqual([[other], false]);
     await Promise.resolve();
     expect(none).toBe(false);
-    unsettled.removeAll(living.live);
+    unacked.removeAll(living.live);
     await empty;
   });
 
   it('that still run are settled by their run when they are delivered again, and by no other message', () => {
-    const unsettled = new Unsettled(false);
+    const unacked = new Unacked(false);
     const [dead, living] = [channel(), channel()];
     const [waiting, running] = [1, 2].map(delivery);
-    unsettled.add(waiting, dead.live);
-    unsettled.add(running, dead.live);
+    unacked.add(waiting, dead.live);
+    unacked.add(running, dead.live);
     running.run.beganAt = 1;
-    unsettled.removeAll(dead.live, true);
+    unacked.removeAll(dead.live, true);
     const back = { redelivered: true };
     for (const facts of [
       { redelivered: false },
@@ -81,10 +81,10 @@ describe('unsettled deliveries', () => {
       { ...back, properties: { messageId: 'm', replyTo: 'r' } },
       { ...back, properties: { messageId: 'm', timestamp: 1 } },
     ])
-      expect(unsettled.takeBack(message(7, facts), living.live)).toBeUndefined();
-    expect(unsettled.takeBack(message(8, back), living.live)).toBe(running);
+      expect(unacked.takeBack(message(7, facts), living.live)).toBeUndefined();
+    expect(unacked.takeBack(message(8, back), living.live)).toBe(running);
     // The one that had not begun is another delivery now.
-    expect(unsettled.takeBack(message(9, back), living.live)).toBeUndefined();
-    expect([unsettled.ack(running), living.acked, dead.acked]).toEqual([true, [8], []]);
+    expect(unacked.takeBack(message(9, back), living.live)).toBeUndefined();
+    expect([unacked.ack(running), living.acked, dead.acked]).toEqual([true, [8], []]);
   });
 });

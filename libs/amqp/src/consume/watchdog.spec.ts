@@ -8,7 +8,7 @@ import { Events } from '../events/emitter.js';
 import { Watchdog, type Watched } from './watchdog.js';
 
 /** `answers` of the broker, one for each question; the last one again and again. */
-function watching(answers: { messages: number; consumers: number }[], facts: Partial<Watched> = {}) {
+function watching(replies: { messages: number; consumers: number }[], facts: Partial<Watched> = {}) {
   const timers: (() => void)[] = [];
   let asked = 0;
   let renewed = 0;
@@ -21,7 +21,7 @@ function watching(answers: { messages: number; consumers: number }[], facts: Par
     withChannel: (use: (channel: object) => Promise<unknown>) =>
       use({
         checkQueue: () => {
-          const { messages, consumers } = answers[Math.min(asked++, answers.length - 1)];
+          const { messages, consumers } = replies[Math.min(asked++, replies.length - 1)];
           return Promise.resolve({ messageCount: messages, consumerCount: consumers });
         },
       }),

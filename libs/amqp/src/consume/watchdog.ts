@@ -92,29 +92,29 @@ export class Watchdog {
     // What was under way during the first answer is over before the second.
     const gone = first.consumers === 0 && (await this.ask(queue)).consumers === 0;
     if (this.stopped || consumer.watched().life !== life) return;
-    if (gone) return this.heal(consumer, queue, 'the broker reports no consumer on the queue');
+    if (gone) return this.restart(consumer, queue, 'the broker reports no consumer on the queue');
     const now = consumer.watched();
     if (first.messages === 0 || now.mayIdle || !now.free) return;
     if (before?.life === life && before.delivered === now.delivered) {
-      this.heal(consumer, queue, `${first.messages} messages are ready and none is delivered`);
+      this.restart(consumer, queue, `${first.messages} messages are ready and none is delivered`);
     } else if (watched.delivered === now.delivered) this.idle.set(consumer, now);
   }
 
-  private heal(consumer: Watchable, queue: string, finding: string): void {
+  private restart(consumer: Watchable, queue: string, reason: string): void {
     const { counters, events, logger } = this.options;
-    counters.healed++;
-    logger.warn(`restarting the consumer of '${queue}': ${finding}`);
-    events.emit({ kind: 'watchdog', queue, finding: `${finding}; restarting it` });
+    counters.consumersRestarted++;
+    logger.warn(`restarting the consumer of '${queue}': ${reason}`);
+    events.emit({ kind: 'consumer-restarted', queue, reason });
     consumer.renew();
   }
 
   private reportOverdue(consumer: Watchable, { queue, since }: Watched): void {
     const { clock, connection, events, logger } = this.options;
-    const reason = consumer.overdue();
-    if (reason === undefined || since === undefined) return;
-    const finding = `not ready for ${humanDuration(Math.floor((clock.monotonic() - since) / 1_000) * 1_000)}: ${reason}`;
-    logger.warn(`the consumer of '${queue}' is ${finding}`);
-    events.emit({ kind: 'watchdog', queue, finding });
+    const why = consumer.overdue();
+    if (why === undefined || since === undefined) return;
+    const reason = `not ready for ${humanDuration(Math.floor((clock.monotonic() - since) / 1_000) * 1_000)}: ${why}`;
+    logger.warn(`the consumer of '${queue}' is ${reason}`);
+    events.emit({ kind: 'consumer-not-ready', queue, reason });
     // Its channel may wait for an answer that never comes; without a connection there is no channel.
     if (connection.state === 'open') consumer.renew();
   }

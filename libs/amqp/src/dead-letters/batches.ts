@@ -3,8 +3,8 @@
 
 import { ConfigError } from '../errors/errors.js';
 import { systemClock } from '../runtime/clock.js';
-import { chosen, choosy, type DeadLetter, type DeadLetterFilter } from './dead-letter.js';
-import { connected, MOST_HELD, Visit, type DeskConnection } from './browse-session.js';
+import { matchesFilter, isSelective, type DeadLetter, type DeadLetterFilter } from './dead-letter.js';
+import { connected, MOST_HELD, BrowseSession, type DeadLetterConnection } from './browse-session.js';
 
 /** What replay and drop have in common. */
 export interface DeadLetterWork extends DeadLetterFilter {
@@ -39,53 +39,53 @@ export interface DeadLetterResult extends DeadLetterProgress {
 /** Does its part for a batch. What it returns leaves the queue, also when `error` then ends the work. */
 export type BatchWork = (
   letters: readonly DeadLetter[],
-  visit: Visit,
+  session: BrowseSession,
 ) => Promise<{ readonly done: readonly DeadLetter[]; readonly error?: Error }>;
 
 /** Bodies of one batch are in memory together. */
 const BATCH_BYTES = 16 * 1024 * 1024;
 
 /** Goes through the queue once. Rejects with what ended it early; what was not done is in its place then. */
-export async function rounds(
-  where: DeskConnection,
+export async function runInBatches(
+  where: DeadLetterConnection,
   queue: string,
   options: DeadLetterWork,
   work: BatchWork,
 ): Promise<DeadLetterResult> {
   const size = whole('batch', options.batch ?? 100, 1_000);
   const limit = options.limit === undefined ? Infinity : whole('limit', options.limit);
-  const wanted = chosen(options, systemClock.wall());
-  const window = choosy(options) ? MOST_HELD : Math.min(size, limit);
+  const wanted = matchesFilter(options, systemClock.wall());
+  const cursor = isSelective(options) ? MOST_HELD : Math.min(size, limit);
   return connected(where, async (connection) => {
-    const visit = await Visit.begin(connection, { queue, window, signal: options.signal });
+    const session = await BrowseSession.begin(connection, { queue, cursor, signal: options.signal });
     try {
       let done = 0;
       for (let over = false; !over && done < limit;) {
-        const letters = await collect(visit, wanted, Math.min(size, limit - done));
+        const letters = await collect(session, wanted, Math.min(size, limit - done));
         if (options.signal?.aborted || letters.length === 0) break;
-        over = letters.length < size && visit.unseen === 0;
-        const result = await work(letters, visit);
-        visit.remove(result.done);
+        over = letters.length < size && session.unseen === 0;
+        const result = await work(letters, session);
+        session.remove(result.done);
         done += result.done.length;
-        options.onProgress?.({ done, seen: visit.seen, total: visit.total });
+        options.onProgress?.({ done, seen: session.seen, total: session.total });
         if (result.error) throw result.error;
       }
-      const { seen, unseen, total } = visit;
+      const { seen, unseen, total } = session;
       return { done, seen, unseen, total, interrupted: options.signal?.aborted ?? false };
     } finally {
-      await visit.close();
+      await session.close();
     }
   });
 }
 
 async function collect(
-  visit: Visit,
+  session: BrowseSession,
   wanted: (letter: DeadLetter) => boolean,
   most: number,
 ): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];
   for (let bytes = 0; letters.length < most && bytes < BATCH_BYTES;) {
-    const letter = await visit.next();
+    const letter = await session.next();
     if (!letter) break;
     if (!wanted(letter)) continue;
     letters.push(letter);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Connection, type ConnectionOptions } from '../connection/connection.js';
-import { Window } from '../connection/peek-cursor.js';
+import { PeekCursor } from '../connection/peek-cursor.js';
 import type { LiveChannel } from '../connection/channel.js';
 import { systemClock, type Clock } from '../runtime/clock.js';
 import { ConnectionLostError } from '../errors/errors.js';
@@ -8,11 +8,11 @@ import type { BrokerOptions } from '../options/options.js';
 import { SILENT } from '../runtime/logger.js';
 import { settings, type Settings } from '../options/settings.js';
 import { AccessRefusedError, QueueLockedError } from '../errors/topology-errors.js';
-import { explain } from '../topology/declare-error.js';
+import { declareError } from '../topology/declare-error.js';
 import { deadLetter, type DeadLetter } from './dead-letter.js';
 
 /** Where the broker is. */
-export type DeskConnection = Pick<
+export type DeadLetterConnection = Pick<
   BrokerOptions,
   'url' | 'tls' | 'credentials' | 'connectTimeout' | 'heartbeat'
 >;
@@ -22,7 +22,7 @@ export const MOST_HELD = 10_000;
 
 /** Runs `use` with a connection that is closed afterwards. Rejects at once when no node can be reached. */
 export async function connected<T>(
-  where: DeskConnection,
+  where: DeadLetterConnection,
   use: (connection: Connection) => Promise<T>,
 ): Promise<T> {
   const { connection, opened } = dialled(where);
@@ -35,15 +35,21 @@ export async function connected<T>(
 }
 
 /** The settings of a connection that is for the desk alone. @throws ConfigError */
-export function deskSettings({ url, tls, credentials, connectTimeout, heartbeat }: DeskConnection): Settings {
+export function deadLetterSettings({
+  url,
+  tls,
+  credentials,
+  connectTimeout,
+  heartbeat,
+}: DeadLetterConnection): Settings {
   const given = { url, tls, credentials, connectTimeout, heartbeat };
   return settings({ ...given, service: 'warren-dead-letters', logger: SILENT });
 }
 
-function dialled(where: DeskConnection): { connection: Connection; opened: Promise<unknown> } {
-  const { url, tls, credentials, heartbeat, connectTimeout, reconnect } = deskSettings(where);
+function dialled(where: DeadLetterConnection): { connection: Connection; opened: Promise<unknown> } {
+  const { url, tls, credentials, heartbeat, connectTimeout, reconnect } = deadLetterSettings(where);
   const nodes = Array.isArray(url) ? url.length : 1;
-  let refusals = 0;
+  let closeReasons = 0;
   let refuse: (error: Error) => void = () => undefined;
   const refused = new Promise<never>((_, reject) => (refuse = reject));
   const options: ConnectionOptions = {
@@ -51,7 +57,7 @@ function dialled(where: DeskConnection): { connection: Connection; opened: Promi
     name: `warren-dead-letters:${randomBytes(3).toString('hex')}`,
     onEvent: (event) => {
       // Somebody sits before it: every node is asked once.
-      if (event.kind === 'refused' && ++refusals >= nodes) refuse(event.error);
+      if (event.kind === 'refused' && ++closeReasons >= nodes) refuse(event.error);
     },
   };
   const connection = new Connection(options);
@@ -59,10 +65,10 @@ function dialled(where: DeskConnection): { connection: Connection; opened: Promi
 }
 
 /** What a visit is made from. */
-export interface VisitOptions {
+export interface BrowseOptions {
   readonly queue: string;
   /** At most so many unsettled at once. */
-  readonly window: number;
+  readonly cursor: number;
   readonly signal: AbortSignal | undefined;
   readonly clock?: Clock;
 }
@@ -78,7 +84,7 @@ export async function ready(connection: Connection, queue: string): Promise<numb
  * One visit to a dead-letter queue: a connection and a channel of its own, the letters that were there when
  * it began, one after the other, and at the end everything that was not settled back in its place.
  */
-export class Visit {
+export class BrowseSession {
   private held = 0;
   private last = 0;
 
@@ -87,52 +93,52 @@ export class Visit {
     readonly channel: LiveChannel,
     /** Letters that were there when it began. */
     readonly total: number,
-    private readonly window: Window,
-    private readonly options: VisitOptions,
+    private readonly cursor: PeekCursor,
+    private readonly options: BrowseOptions,
   ) {}
 
   /** Begins. @throws TopologyMissingError, AccessRefusedError, QueueLockedError */
-  static async begin(connection: Connection, options: VisitOptions): Promise<Visit> {
+  static async begin(connection: Connection, options: BrowseOptions): Promise<BrowseSession> {
     const total = await ready(connection, options.queue);
     const channel = await connection.openChannel('confirm');
-    const size = Math.max(1, Math.min(total, options.window, MOST_HELD));
-    const window = new Window(channel, options.queue, options.clock ?? systemClock, total, size);
-    if (total > 0) await explained(options.queue, () => window.open());
-    return new Visit(channel, total, window, options);
+    const size = Math.max(1, Math.min(total, options.cursor, MOST_HELD));
+    const cursor = new PeekCursor(channel, options.queue, options.clock ?? systemClock, total, size);
+    if (total > 0) await explained(options.queue, () => cursor.open());
+    return new BrowseSession(channel, total, cursor, options);
   }
 
   /** Looked at so far. */
   get seen(): number {
-    return this.window.taken;
+    return this.cursor.taken;
   }
 
   /** Those that were there and were not looked at. */
   get unseen(): number {
-    return this.total - this.window.taken;
+    return this.total - this.cursor.taken;
   }
 
   /** The next letter, undefined after the last one or when the signal has aborted. It stays where it is. */
   async next(): Promise<DeadLetter | undefined> {
     if (this.options.signal?.aborted) return undefined;
-    const message = await this.window.next(this.held);
+    const message = await this.cursor.next(this.held);
     if (!message) return undefined;
     this.held++;
     this.last = message.deliveryTag;
-    const letter = deadLetter(message, this.options.queue, this.window.taken);
+    const letter = deadLetter(message, this.options.queue, this.cursor.taken);
     this.tags.set(letter, message.deliveryTag);
     return letter;
   }
 
   /** Takes letters out of the queue for good. */
   remove(letters: readonly DeadLetter[]): void {
-    if (letters.length === this.held && letters.length > 0) this.window.ackUpTo(this.last, letters.length);
-    else for (const letter of letters) this.window.ack(this.tags.get(letter) as number);
+    if (letters.length === this.held && letters.length > 0) this.cursor.ackUpTo(this.last, letters.length);
+    else for (const letter of letters) this.cursor.ack(this.tags.get(letter) as number);
     this.held -= letters.length;
   }
 
   /** Hands back what was not removed. Never rejects. */
   close(): Promise<void> {
-    return this.window.close();
+    return this.cursor.close();
   }
 
   private readonly tags = new WeakMap<DeadLetter, number>();
@@ -142,8 +148,8 @@ async function explained<T>(queue: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    const asked = { what: 'queue', name: queue, askedBy: 'the dead-letter desk' } as const;
-    const why = explain(error, asked);
+    const asked = { what: 'queue', name: queue, declaredBy: 'the dead-letter desk' } as const;
+    const why = declareError(error, asked);
     // An exclusive consumer is refused with the code of missing permissions.
     if (why instanceof AccessRefusedError && /exclusive/.test(String(error)))
       throw new QueueLockedError(queue, error);

@@ -2,7 +2,7 @@
 // which of them somebody wants.
 
 import { isOwnRetry, countHeader, HEADER, safeHeaders, textHeader } from '../message/headers.js';
-import { BACK_EXCHANGE } from '../message/retry-return.js';
+import { RETURN_EXCHANGE } from '../message/retry-return.js';
 import { milliseconds, type Duration } from '../options/duration.js';
 import type { Headers, MessageProperties, ReceivedMessage } from '../message/message.js';
 
@@ -132,7 +132,7 @@ function latestDeath(headers: Headers): Death | undefined {
 
 function ofTheBroker({ queue, reason, exchange, routingKey, time }: Death, headers: Headers): Facts {
   // On its way back from a wait it carries headers of ours; on any other way they are what its sender wrote.
-  const came = exchange === BACK_EXCHANGE || (exchange === '' && isOwnRetry(queue, headers));
+  const came = exchange === RETURN_EXCHANGE || (exchange === '' && isOwnRetry(queue, headers));
   return {
     ...{ queue, reason, failedAt: time },
     ...{ error: undefined, errorMessage: undefined, errorStack: undefined, handler: undefined },
@@ -145,7 +145,7 @@ function ofTheBroker({ queue, reason, exchange, routingKey, time }: Death, heade
 }
 
 /** A filter as a question. @throws ConfigError for a duration that is none. */
-export function chosen(filter: DeadLetterFilter, now: number): (letter: DeadLetter) => boolean {
+export function matchesFilter(filter: DeadLetterFilter, now: number): (letter: DeadLetter) => boolean {
   const ids = filter.id === undefined ? undefined : new Set([filter.id].flat());
   const before =
     filter.olderThan === undefined ? Infinity : now - milliseconds(filter.olderThan, 'olderThan');
@@ -163,7 +163,7 @@ export function chosen(filter: DeadLetterFilter, now: number): (letter: DeadLett
 }
 
 /** Whether a filter can leave anything out. */
-export function choosy(filter: DeadLetterFilter): boolean {
+export function isSelective(filter: DeadLetterFilter): boolean {
   const { error, handler, id, olderThan, newerThan } = filter;
   return [error, handler, id, olderThan, newerThan].some((condition) => condition !== undefined);
 }

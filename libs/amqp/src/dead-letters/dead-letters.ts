@@ -1,7 +1,7 @@
 // The dead-letter desk: list, look, replay, drop. `warren dead` is made of it, and an application can make a
 // desk of its own. Nothing here waits for a broker that is away: somebody sits before it.
 
-import { Attempt, single } from '../publish/pending-send.js';
+import { PendingSend, single } from '../publish/pending-send.js';
 import { Confirms } from '../publish/confirms.js';
 import { systemClock } from '../runtime/clock.js';
 import { Deadlines } from '../runtime/deadlines.js';
@@ -12,14 +12,20 @@ import { UnroutableError } from '../errors/publish-errors.js';
 import { checkName } from '../message/outgoing-headers.js';
 import type { LiveChannel } from '../connection/channel.js';
 import { deadQueueName } from '../topology/specs.js';
-import { chosen, choosy, ownQueue, type DeadLetter, type DeadLetterFilter } from './dead-letter.js';
+import {
+  matchesFilter,
+  isSelective,
+  ownQueue,
+  type DeadLetter,
+  type DeadLetterFilter,
+} from './dead-letter.js';
 import { deadQueues, type DeadQueue } from './management.js';
 import { replayedMessage } from './replay.js';
-import { rounds, whole, type DeadLetterResult, type DeadLetterWork } from './batches.js';
-import { connected, MOST_HELD, ready, Visit, type DeskConnection } from './browse-session.js';
+import { runInBatches, whole, type DeadLetterResult, type DeadLetterWork } from './batches.js';
+import { connected, MOST_HELD, ready, BrowseSession, type DeadLetterConnection } from './browse-session.js';
 
 /** Where the broker is, as in BrokerOptions. */
-export interface DeadLettersOptions extends DeskConnection {
+export interface DeadLettersOptions extends DeadLetterConnection {
   /** URL of RabbitMQ's management API, with user and password. Needed by `queues` only. */
   readonly management?: string;
   /**
@@ -30,7 +36,7 @@ export interface DeadLettersOptions extends DeskConnection {
 }
 
 /** What to look at. */
-export interface LookOptions extends DeadLetterFilter {
+export interface PeekOptions extends DeadLetterFilter {
   /** At most so many. Default 50. */
   readonly limit?: number;
   /** Aborting it ends the look. */
@@ -81,18 +87,18 @@ export class DeadLetters {
    * The letters in their order. They stay in the queue: held while the loop runs, back in their places when it ends.
    * Others who read the queue do not see them meanwhile.
    */
-  async *look(queue: string, options: LookOptions = {}): AsyncGenerator<DeadLetter, void, undefined> {
+  async *peek(queue: string, options: PeekOptions = {}): AsyncGenerator<DeadLetter, void, undefined> {
     const limit = whole('limit', options.limit ?? 50);
-    const wanted = chosen(options, systemClock.wall());
-    const window = choosy(options) ? MOST_HELD : limit;
+    const wanted = matchesFilter(options, systemClock.wall());
+    const cursor = isSelective(options) ? MOST_HELD : limit;
     const name = this.deadQueue(queue);
     // A generator cannot sit inside a callback: the visit ends when the loop does.
     let leave: () => void = () => undefined;
     const left = new Promise<void>((resolve) => (leave = resolve));
     let visiting: Promise<void> = Promise.resolve();
-    const visit = await new Promise<Visit>((resolve, reject) => {
+    const session = await new Promise<BrowseSession>((resolve, reject) => {
       visiting = connected(this.#options, async (connection) => {
-        const begun = await Visit.begin(connection, { queue: name, window, signal: options.signal });
+        const begun = await BrowseSession.begin(connection, { queue: name, cursor, signal: options.signal });
         resolve(begun);
         await left;
         await begun.close();
@@ -101,9 +107,9 @@ export class DeadLetters {
     });
     try {
       for (let found = 0; found < limit;) {
-        const letter = await visit.next();
+        const letter = await session.next();
         if (!letter) {
-          options.onEnd?.({ seen: visit.seen, unseen: visit.unseen });
+          options.onEnd?.({ seen: session.seen, unseen: session.unseen });
           return;
         }
         if (!wanted(letter)) continue;
@@ -137,7 +143,7 @@ export class DeadLetters {
     }
     const deadlines = new Deadlines(systemClock);
     let confirms: Confirms | undefined;
-    return rounds(this.#options, name, options, async (letters, { channel }) => {
+    return runInBatches(this.#options, name, options, async (letters, { channel }) => {
       confirms ??= new Confirms(channel);
       const way = { channel, confirms, deadlines };
       const errors = await Promise.all(
@@ -153,7 +159,7 @@ export class DeadLetters {
 
   /** Takes letters out of the queue for good, after `save` has them. There is no way back. */
   async drop(queue: string, options: DropOptions = {}): Promise<DeadLetterResult> {
-    return rounds(this.#options, this.deadQueue(queue), options, async (letters) => {
+    return runInBatches(this.#options, this.deadQueue(queue), options, async (letters) => {
       await options.save?.(letters);
       return { done: letters };
     });
@@ -200,7 +206,7 @@ function sendOne(letter: DeadLetter, queue: string, way: Way): Promise<Error | u
     const onSent = (routed: boolean): void =>
       resolve(routed ? undefined : new UnroutableError('', queue, letter.id ?? 'without id'));
     const limits = { timeout: CONFIRM_TIMEOUT };
-    const attempt = new Attempt(message, limits, single(way.deadlines), { onSent, onFailed: resolve });
-    attempt.send(way.channel, way.confirms);
+    const pending = new PendingSend(message, limits, single(way.deadlines), { onSent, onFailed: resolve });
+    pending.send(way.channel, way.confirms);
   });
 }

@@ -2,7 +2,7 @@
 
 import { ConfigError, ConnectionRefusedError } from '../errors/errors.js';
 import { endpoints } from '../connection/endpoints.js';
-import { deskSettings, type DeskConnection } from './browse-session.js';
+import { deadLetterSettings, type DeadLetterConnection } from './browse-session.js';
 
 /** A dead-letter queue and what it holds. */
 export interface DeadQueue {
@@ -15,7 +15,7 @@ const TIMEOUT = 10_000;
 
 /** The queues of the virtual host whose names end in `.dead`, by name. */
 export async function deadQueues(
-  options: DeskConnection & { readonly management?: string },
+  options: DeadLetterConnection & { readonly management?: string },
 ): Promise<readonly DeadQueue[]> {
   if (!options.management) {
     throw new ConfigError(
@@ -23,7 +23,7 @@ export async function deadQueues(
       'name a queue, or give the URL of the management API (RABBITMQ_MANAGEMENT_URL)',
     );
   }
-  const [first] = await endpoints(deskSettings(options));
+  const [first] = await endpoints(deadLetterSettings(options));
   // The label has it, escaped as a URL wants it.
   const vhost = new URL(first.label).pathname.slice(1) || '%2F';
   const found: DeadQueue[] = [];

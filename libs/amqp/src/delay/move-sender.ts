@@ -2,9 +2,9 @@ import { describeError } from '../runtime/logger.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
-import { ChannelLease } from '../connection/recovering-channel.js';
+import { RecoveringChannel } from '../connection/recovering-channel.js';
 import type { Clock } from '../runtime/clock.js';
-import { channelRefusal, isToBlame, type ChannelRefusal } from '../publish/channel-close-reason.js';
+import { channelCloseReason, isToBlame, type ChannelCloseReason } from '../publish/channel-close-reason.js';
 import { Confirms, type SendOutcome, type Unconfirmed } from '../publish/confirms.js';
 import type { MoveOutcome, MovingSender } from './moves.js';
 
@@ -25,7 +25,7 @@ export interface MoveSenderOptions {
   readonly clock: Clock;
   readonly reconnect: { readonly min: number; readonly max: number };
   /** The broker closed the channel because of a publish to this exchange. */
-  readonly onRefused: (refusal: ChannelRefusal) => void;
+  readonly onRefused: (closeReason: ChannelCloseReason) => void;
 }
 
 /** One publish on its way. */
@@ -44,8 +44,8 @@ class Move implements Unconfirmed {
   onOutcome(outcome: SendOutcome): void {
     if (outcome !== 'lost') return this.ended(outcome);
     void (this.channel as LiveChannel).closed.then((reason) => {
-      const refusal = channelRefusal(reason);
-      this.ended(refusal && isToBlame(refusal, this.message) ? 'refused' : 'lost');
+      const closeReason = channelCloseReason(reason);
+      this.ended(closeReason && isToBlame(closeReason, this.message) ? 'refused' : 'lost');
     });
   }
 
@@ -62,7 +62,7 @@ class Move implements Unconfirmed {
  * whose leader died, for as long as the channel lives. So a refusal has it replaced as well.
  */
 export class MoveSender implements MovingSender {
-  private readonly lease: ChannelLease;
+  private readonly recovering: RecoveringChannel;
   private confirms: Confirms | undefined;
   private waiting: Move[] = [];
   /** In the order of sending. */
@@ -77,7 +77,7 @@ export class MoveSender implements MovingSender {
 
   constructor(private readonly options: MoveSenderOptions) {
     const { connection, clock, reconnect } = options;
-    this.lease = new ChannelLease({
+    this.recovering = new RecoveringChannel({
       ...{ connection, clock, reconnect, kind: 'confirm' },
       onReady: (channel) => {
         this.confirms = new Confirms(channel);
@@ -87,8 +87,8 @@ export class MoveSender implements MovingSender {
       },
       onLost: (_channel, reason) => {
         this.confirms = undefined;
-        const refusal = channelRefusal(reason);
-        if (refusal) options.onRefused(refusal);
+        const closeReason = channelCloseReason(reason);
+        if (closeReason) options.onRefused(closeReason);
       },
     });
   }
@@ -100,7 +100,7 @@ export class MoveSender implements MovingSender {
 
   send(message: OutgoingMessage, wanted: () => boolean, tell: (outcome: MoveOutcome) => void): void {
     if (this.closed) return;
-    this.lease.start();
+    this.recovering.start();
     this.waiting.push(new Move(message, wanted, tell, (move) => this.over(move)));
     this.flush();
   }
@@ -137,12 +137,12 @@ export class MoveSender implements MovingSender {
   /** After all others: what was moved must be acked first. */
   async end(): Promise<void> {
     this.cancel?.();
-    await this.lease.close();
+    await this.recovering.close();
   }
 
   private go(move: Move, confirms: Confirms, now: number): void {
     if (!move.wanted()) return;
-    const channel = this.lease.current as LiveChannel;
+    const channel = this.recovering.current as LiveChannel;
     try {
       confirms.send(move);
       move.channel = channel;
@@ -176,7 +176,7 @@ export class MoveSender implements MovingSender {
     if (this.replacing !== undefined && this.mayReplace(now, this.replacing)) {
       this.replacedAt = now;
       this.confirms = undefined;
-      return this.lease.renew();
+      return this.recovering.renew();
     }
     this.cancel = clock.after(LOOK, () => this.look());
   }

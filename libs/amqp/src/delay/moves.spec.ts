@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { MovesUnderWay } from '../message/moves-in-progress.js';
+import { MovesInProgress } from '../message/moves-in-progress.js';
 import type { Clock } from '../runtime/clock.js';
 import { counters } from '../events/counters.js';
 import type { OutgoingMessage, MessageProperties } from '../message/message.js';
-import type { WayBack } from '../message/retry-return.js';
+import type { ReturnRoute } from '../message/retry-return.js';
 import { LateRetries } from '../events/late-retries.js';
 import { Events } from '../events/emitter.js';
 import type { BrokerEvent } from '../events/events.js';
@@ -53,7 +53,7 @@ function bench(answer?: (message: OutgoingMessage) => MoveOutcome | undefined) {
   const sent: Sent[] = [];
   let doubts = 0;
   const moves = new Moves({
-    ...{ clock, logger, underWay: new MovesUnderWay() },
+    ...{ clock, logger, underWay: new MovesInProgress() },
     late: new LateRetries({ clock, counters: count, events, logger }),
     sender: {
       send: (message, wanted, tell) => {
@@ -70,7 +70,7 @@ function bench(answer?: (message: OutgoingMessage) => MoveOutcome | undefined) {
     },
   });
   const made: (Held & { alive: boolean; moved: boolean })[] = [];
-  const move = (name: string, back: WayBack = { kind: 'retry' }, more: MessageProperties = {}) => {
+  const move = (name: string, back: ReturnRoute = { kind: 'retry' }, more: MessageProperties = {}) => {
     const held = {
       message: {
         ...{ content: Buffer.from(name), exchange: 'w', routingKey: name, redelivered: true, deliveryTag: 1 },

@@ -1,12 +1,12 @@
 import type { Clock } from '../runtime/clock.js';
 import { forwardableProperties, HEADER, safeHeaders } from '../message/headers.js';
 import { writable } from '../message/header-table.js';
-import { BACK_EXCHANGE, ORPHANS, type WayBack } from '../message/retry-return.js';
+import { RETURN_EXCHANGE, UNROUTABLE_RETRIES, type ReturnRoute } from '../message/retry-return.js';
 import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
 import type { OutgoingMessage } from '../message/message.js';
 import { LATE, type LateRetries } from '../events/late-retries.js';
 import type { Held } from './wait-holder.js';
-import type { MovesUnderWay } from '../message/moves-in-progress.js';
+import type { MovesInProgress } from '../message/moves-in-progress.js';
 
 /** What became of a publish. `refused`: it will never be taken as it is. */
 export type MoveOutcome =
@@ -26,7 +26,7 @@ export interface MoveTargets {
   ensureExchange(exchange: string): Promise<void> | undefined;
   ensureOrphans(): Promise<void>;
   /** Resolves with the exchange before the wait. */
-  ensureWait(step: number, back: WayBack): Promise<string>;
+  ensureWait(step: number, back: ReturnRoute): Promise<string>;
 }
 
 /** What moves are made from. */
@@ -35,7 +35,7 @@ export interface MovesOptions {
   readonly sender: MovingSender;
   readonly targets: MoveTargets;
   readonly late: LateRetries;
-  readonly underWay: MovesUnderWay;
+  readonly underWay: MovesInProgress;
   readonly logger: BrokerLogger;
 }
 
@@ -59,7 +59,7 @@ const SAID = 30_000;
 
 interface Moving {
   readonly held: Held;
-  readonly back: WayBack;
+  readonly back: ReturnRoute;
   /** Tells its copy where that arrives. */
   readonly id: string;
   readonly began: number;
@@ -87,7 +87,7 @@ export class Moves {
   constructor(private readonly options: MovesOptions) {}
 
   /** Moves a message whose wait is over. Tells `held` when that is done; until then it is tried again and again. */
-  move(held: Held, back: WayBack): void {
+  move(held: Held, back: ReturnRoute): void {
     const moving: Moving = {
       held,
       back,
@@ -206,14 +206,14 @@ export class Moves {
     const { held, back } = moving;
     const again = (): void => void clock.after(ASIDE, () => this.attempt(moving));
     targets.ensureOrphans().then(() => {
-      const message = { ...movedMessage(held, back, false), exchange: BACK_EXCHANGE };
+      const message = { ...movedMessage(held, back, false), exchange: RETURN_EXCHANGE };
       sender.send(
         message,
         () => held.alive,
         (outcome) => {
           if (outcome === 'confirmed') {
             this.say(
-              `queue '${printable(held.message.routingKey)}' does not exist: its retried and delayed messages go to '${ORPHANS}'; declare it and move them back`,
+              `queue '${printable(held.message.routingKey)}' does not exist: its retried and delayed messages go to '${UNROUTABLE_RETRIES}'; declare it and move them back`,
             );
             this.done(moving);
           } else if (held.alive) again();
@@ -263,7 +263,7 @@ export class Moves {
   }
 }
 
-function exchangeOf(back: WayBack): string {
+function exchangeOf(back: ReturnRoute): string {
   return back.kind === 'delay' ? back.exchange : '';
 }
 
@@ -274,7 +274,7 @@ function targetOf({ held, back }: Moving): string {
 }
 
 /** The message as it was published, without what its wait left on it. */
-function movedMessage({ message }: Held, back: WayBack, withUser: boolean, id?: string): OutgoingMessage {
+function movedMessage({ message }: Held, back: ReturnRoute, withUser: boolean, id?: string): OutgoingMessage {
   const { content, routingKey, properties } = message;
   const exchange = exchangeOf(back);
   const headers: Record<string, unknown> = {};

@@ -34,7 +34,7 @@ function moving(consumerTimeout: number) {
   };
   const connection = { state: 'open', opened: () => Promise.resolve(), openChannel } as unknown as Connection;
   const mover = new RetryMover({
-    ...{ connection, clock, destinations: {} as never, late: {} as never },
+    ...{ connection, clock, exchangeCache: {} as never, late: {} as never },
     settings: settings({ service: 's', logger: SILENT, consumerTimeout }),
   });
   return { mover, consumers, closes };

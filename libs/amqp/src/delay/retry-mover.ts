@@ -2,11 +2,11 @@ import { HEADER } from '../message/headers.js';
 import { onWall, type Clock } from '../runtime/clock.js';
 import type { Settings } from '../options/settings.js';
 import type { OutgoingMessage } from '../message/message.js';
-import type { WayBack } from '../message/retry-return.js';
+import type { ReturnRoute } from '../message/retry-return.js';
 import type { Connection } from '../connection/connection.js';
 import type { LateRetries } from '../events/late-retries.js';
 import { waitName } from '../topology/retry-topology.js';
-import type { Destinations } from '../publish/exchange-cache.js';
+import type { ExchangeCache } from '../publish/exchange-cache.js';
 import { MoveSender } from './move-sender.js';
 import { Moves } from './moves.js';
 import { waitConsumer } from './wait-consumer.js';
@@ -17,16 +17,16 @@ export interface RetryMoverOptions {
   readonly connection: Connection;
   readonly settings: Settings;
   readonly clock: Clock;
-  readonly destinations: Destinations;
+  readonly exchangeCache: ExchangeCache;
   readonly late: LateRetries;
-  /** See BrokerInternals. */
+  /** See BrokerHooks. */
   readonly upkeep?: number | undefined;
 }
 
 /** A wait and what is behind it. */
 export interface Wait {
   readonly step: number;
-  readonly back: WayBack;
+  readonly back: ReturnRoute;
 }
 
 /** What waits, as far as this process knows. */
@@ -79,11 +79,11 @@ export class RetryMover {
   private closed = false;
 
   constructor(private readonly options: RetryMoverOptions) {
-    const { connection, clock, settings, destinations, late } = options;
+    const { connection, clock, settings, exchangeCache: destinations, late } = options;
     const { reconnect, logger } = settings;
     this.sender = new MoveSender({
       ...{ connection, clock, reconnect },
-      onRefused: (refusal) => destinations.refused(refusal),
+      onRefused: (closeReason) => destinations.refused(closeReason),
     });
     this.moves = new Moves({
       ...{ clock, late, logger, underWay: late.moves },
@@ -147,10 +147,10 @@ export class RetryMover {
   async close(expired: Promise<void>): Promise<void> {
     this.closed = true;
     for (const cancel of this.timers) cancel();
-    const patience = new Promise<void>((resolve) => {
+    const timeout = new Promise<void>((resolve) => {
       this.timers.push(this.options.clock.after(LAST_CONFIRMS, resolve, true));
     });
-    await this.sender.close(Promise.race([expired, patience]));
+    await this.sender.close(Promise.race([expired, timeout]));
     await Promise.all([...this.holders.values()].map(({ holder }) => holder.close()));
     await this.sender.end();
     for (const cancel of this.timers) cancel();
@@ -159,7 +159,7 @@ export class RetryMover {
   private gone(name: string, wait: Wait, holder: WaitHolder, missing: boolean): void {
     if (this.holders.get(name)?.holder === holder) this.holders.delete(name);
     void holder.close();
-    const { destinations } = this.options;
+    const { exchangeCache: destinations } = this.options;
     if (!missing || !destinations.isWaiting(wait.step, wait.back)) return;
     // It may have been declared again in this very moment; if it was not, the next one who needs it declares it.
     destinations.forgetWait(wait.step, wait.back);

@@ -7,8 +7,8 @@ import { AccessRefusedError, TopologyMissingError } from '../errors/topology-err
 import type { Clock } from '../runtime/clock.js';
 import type { Connection } from '../connection/connection.js';
 import type { LiveChannel } from '../connection/channel.js';
-import { ChannelLease } from '../connection/recovering-channel.js';
-import { explain } from '../topology/declare-error.js';
+import { RecoveringChannel } from '../connection/recovering-channel.js';
+import { declareError } from '../topology/declare-error.js';
 import { HELD_MOST, type WaitConsumer, type WaitConsumerEvents } from './wait-holder.js';
 
 /** What consumers of wait queues are made from. */
@@ -27,16 +27,16 @@ export function waitConsumer(
   options: WaitConsumerOptions,
   events: WaitConsumerEvents,
 ): WaitConsumer {
-  const asked = { what: 'queue', name: queue, askedBy: 'what moves retries on' } as const;
+  const asked = { what: 'queue', name: queue, declaredBy: 'what moves retries on' } as const;
   const onMessage = (
     message: Parameters<WaitConsumerEvents['onMessage']>[0] | 'cancelled',
     channel: LiveChannel,
   ) => {
-    if (message === 'cancelled') lease.renew();
+    if (message === 'cancelled') recovering.renew();
     else if (message.properties.headers?.[HEADER.probe] !== undefined) channel.ack(message.deliveryTag);
     else events.onMessage(message, channel);
   };
-  const lease = new ChannelLease({
+  const recovering = new RecoveringChannel({
     ...options,
     kind: 'plain',
     setup: async (channel) => {
@@ -48,7 +48,7 @@ export function waitConsumer(
           onMessage(message, channel),
         );
       } catch (error) {
-        throw explain(error, asked);
+        throw declareError(error, asked);
       }
     },
     onLost: (channel) => events.onLost(channel),
@@ -61,5 +61,5 @@ export function waitConsumer(
       if (refused || error instanceof TopologyMissingError) options.onGone(!refused);
     },
   });
-  return lease;
+  return recovering;
 }

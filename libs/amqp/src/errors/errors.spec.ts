@@ -9,7 +9,7 @@ describe('errors', () => {
 
   it('all of the door are errors of their own name, with a code of their own', () => {
     expect(classes.length).toBeGreaterThan(15);
-    const facts = { what: 'queue', name: 'n', argument: 'a', current: 'c', wanted: 'w', askedBy: 'h' };
+    const facts = { what: 'queue', name: 'n', argument: 'a', current: 'c', wanted: 'w', declaredBy: 'h' };
     const made = classes.map(([name, type]) => {
       const error = new (type as new (...args: unknown[]) => RabbitError)(facts, 'two', 'three', 'four');
       expect(error).toBeInstanceOf(Error);

@@ -93,18 +93,16 @@ export class PublishOutcomeUnknownError extends RabbitError {
   }
 }
 
-/** Too many messages wait for the broker already. This one was not taken. */
-export class WaitingRoomFullError extends RabbitError {
+/** The publish buffer is full: too many messages wait for the broker already. This one was not taken. */
+export class PublishBufferFullError extends RabbitError {
   /** It never left, so sending it again makes no duplicate. */
   readonly sent = false;
 
-  constructor(limit: string, of: 'publishes' | 'calls' = 'publishes') {
+  constructor(limit: string) {
     super(
-      'WARREN_WAITING_ROOM_FULL',
-      of === 'calls' ? `too many calls are pending (${limit})` : `the publish buffer is full (${limit} wait)`,
-      of === 'calls'
-        ? 'their servers or the broker are slower than this process calls; slow down, or raise rpc.maxPending'
-        : 'the broker is away or slower than this process publishes; slow down, or raise publish.waitingRoom',
+      'WARREN_PUBLISH_BUFFER_FULL',
+      `the publish buffer is full (${limit} wait)`,
+      'the broker is away or slower than this process publishes; slow down, or raise publish.buffer',
     );
   }
 }

@@ -102,3 +102,18 @@ export class ShuttingDownError extends RabbitError {
     super('WARREN_SHUTTING_DOWN', 'the service that handles this is shutting down', 'make the call again');
   }
 }
+
+/** Too many calls of this process are pending already. This one was not made. */
+export class TooManyPendingCallsError extends RabbitError {
+  /** It never left, so making it again makes no duplicate. */
+  readonly sent = false;
+
+  /** `limit`: what is reached, in words. */
+  constructor(limit: string) {
+    super(
+      'WARREN_TOO_MANY_PENDING_CALLS',
+      `too many calls are pending (${limit})`,
+      'their servers or the broker are slower than this process calls; slow down, or raise rpc.maxPending',
+    );
+  }
+}

@@ -8,13 +8,13 @@ export class TopologyMismatchError extends RabbitError {
   constructor(readonly facts: TopologyMismatch) {
     super(
       'WARREN_TOPOLOGY_MISMATCH',
-      `${facts.what} '${facts.name}' exists with ${facts.argument} = ${facts.current}, but ${facts.askedBy} wants ${facts.wanted}`,
+      `${facts.what} '${facts.name}' exists with ${facts.argument} = ${facts.current}, but ${facts.declaredBy} wants ${facts.wanted}`,
       whatHelps(facts),
     );
   }
 }
 
-function whatHelps({ what, name, argument, askedBy }: TopologyMismatch): string {
+function whatHelps({ what, name, argument, declaredBy }: TopologyMismatch): string {
   const byHand = `delete the ${what} by hand when it is empty`;
   // Of our own making: no option of a handler says how it looks, and declare is about the handler's own queue.
   if (name.startsWith('warren.')) return `${byHand}; it is declared again`;
@@ -22,9 +22,9 @@ function whatHelps({ what, name, argument, askedBy }: TopologyMismatch): string 
     return `${byHand}, and it is declared again; or use deadLetter: false`;
   }
   if (argument.startsWith('x-dead-letter-') || argument === 'x-overflow') {
-    return `give ${askedBy} the same arguments, ${byHand}, or use declare: 'check' to take it as it is`;
+    return `give ${declaredBy} the same arguments, ${byHand}, or use declare: 'check' to take it as it is`;
   }
-  return `change ${askedBy} to fit, ${byHand}, or use declare: 'check' to take it as it is`;
+  return `change ${declaredBy} to fit, ${byHand}, or use declare: 'check' to take it as it is`;
 }
 
 /** The two sides of a mismatch. Values as the broker wrote them. */
@@ -35,18 +35,7 @@ export interface TopologyMismatch {
   readonly current: string;
   readonly wanted: string;
   /** The handler or module that asked for it. */
-  readonly askedBy: string;
-}
-
-/** Who publishes can only name an exchange; a handler can have it declared. */
-const PUBLISHER = 'a publish';
-
-function missingHint(what: 'queue' | 'exchange', askedBy: string): string {
-  const start = 'or start the application that declares it';
-  if (what === 'queue') return `have it declared (declare: 'create', the default), ${start}`;
-  if (askedBy === PUBLISHER)
-    return `check its name; list it among the exchanges of forFeature() or declare() to have it declared, ${start}`;
-  return `give it as { name, type } without declare to have it declared, ${start}`;
+  readonly declaredBy: string;
 }
 
 /** A queue or exchange that should only be looked at (`declare: 'check'`, or an exchange given by name) is not there. */
@@ -54,12 +43,14 @@ export class TopologyMissingError extends RabbitError {
   constructor(
     readonly what: 'queue' | 'exchange',
     readonly missing: string,
-    askedBy: string,
+    declaredBy: string,
   ) {
     super(
       'WARREN_TOPOLOGY_MISSING',
-      `there is no ${what} '${missing}', which ${askedBy} needs`,
-      missingHint(what, askedBy),
+      `there is no ${what} '${missing}', which ${declaredBy} needs`,
+      what === 'exchange'
+        ? 'give it as { name, type } without declare to have it declared, or start the application that declares it'
+        : "have it declared (declare: 'create', the default), or start the application that declares it",
     );
   }
 }
@@ -74,7 +65,7 @@ export class AccessRefusedError extends RabbitError {
   constructor(
     /** `queue 'orders'`. */
     readonly resource: string,
-    askedBy: string,
+    declaredBy: string,
     cause?: unknown,
     facts: { readonly permission?: Permission; readonly declaring?: string } = {},
   ) {
@@ -83,7 +74,7 @@ export class AccessRefusedError extends RabbitError {
     const needed = declaring === undefined ? '' : `, which ${declaring} needs`;
     super(
       'WARREN_ACCESS_REFUSED',
-      `the broker refuses ${askedBy} ${access} to ${resource}${needed}`,
+      `the broker refuses ${declaredBy} ${access} to ${resource}${needed}`,
       permission
         ? `grant the user the ${permission} permission on it (rabbitmqctl ${commandFor(resource)})`
         : 'grant the user configure, write and read permissions on it (rabbitmqctl set_permissions)',

@@ -10,9 +10,9 @@ export interface BrokerCounters {
   /** Consumers that were lost: connection or channel gone, queue deleted, cancelled by the broker, or renewed. */
   readonly consumersLost: number;
   /** Outcomes whose channel had died, so that nothing was settled: the broker delivers these messages again. */
-  readonly settledTooLate: number;
+  readonly staleSettlements: number;
   /** Retries and dead letters that could not be sent on: their messages went back to their queues. */
-  readonly notSentOn: number;
+  readonly forwardFailures: number;
   /** Messages whose wait for a retry or a delay ended more than five seconds late. */
   readonly retriesLate: number;
   /** Messages that were sent again, since the connection was lost before their confirm. One may count more than once. */
@@ -20,11 +20,11 @@ export interface BrokerCounters {
   /** Messages that the broker refused (nack) and that were kept to be sent again. One may count more than once. */
   readonly nacked: number;
   /** Answers to remote callers that could not be delivered. */
-  readonly answersLost: number;
+  readonly repliesLost: number;
   /** Replies that came for calls nobody waits for (any more): late, repeated, foreign or unreadable. */
   readonly repliesIgnored: number;
-  /** Consumers that the watchdog renewed. */
-  readonly healed: number;
+  /** Consumers that the watchdog restarted. */
+  readonly consumersRestarted: number;
   /** Exchanges and queues that had been deleted while connected, and were declared again. */
   readonly topologyRestored: number;
 }
@@ -38,14 +38,14 @@ export function counters(): Counters {
     connectionsLost: 0,
     reconnects: 0,
     consumersLost: 0,
-    settledTooLate: 0,
-    notSentOn: 0,
+    staleSettlements: 0,
+    forwardFailures: 0,
     retriesLate: 0,
     resent: 0,
     nacked: 0,
-    answersLost: 0,
+    repliesLost: 0,
     repliesIgnored: 0,
-    healed: 0,
+    consumersRestarted: 0,
     topologyRestored: 0,
   };
 }

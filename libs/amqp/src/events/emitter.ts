@@ -35,7 +35,7 @@ export class Events {
   }
 
   /** Whether building an event of this kind is worth it. */
-  hears(kind: BrokerEventKind): boolean {
+  hasListeners(kind: BrokerEventKind): boolean {
     return this.heard.has(kind) || isSubscribed(kind);
   }
 

@@ -33,8 +33,10 @@ export type ConsumerBrokerEvent =
   | { readonly kind: 'consumer-lost'; readonly queue: string; readonly reason: string }
   /** A queue cannot be consumed yet; it is tried again. */
   | { readonly kind: 'consumer-failed'; readonly queue: string; readonly error: unknown }
-  /** A comparison of what should consume with what does found a difference, and what is done about it. */
-  | { readonly kind: 'watchdog'; readonly queue: string; readonly finding: string };
+  /** The watchdog found a stalled consumer and restarts it. */
+  | { readonly kind: 'consumer-restarted'; readonly queue: string; readonly reason: string }
+  /** A consumer is not ready for a long time. Told once a minute. */
+  | { readonly kind: 'consumer-not-ready'; readonly queue: string; readonly reason: string };
 
 /** What happens to a delivery. */
 export type DeliveryBrokerEvent =
@@ -56,7 +58,7 @@ export type DeliveryBrokerEvent =
     }
   /** A retry or a dead letter could not be sent on; the message goes back to its queue. */
   | {
-      readonly kind: 'not-sent-on';
+      readonly kind: 'forward-failed';
       readonly queue: string;
       readonly delivery: Delivery;
       readonly error: unknown;
@@ -100,7 +102,7 @@ export type PublishingBrokerEvent =
   /** So many retried or delayed messages were late, by up to `ms`: told when it begins and when it is over. */
   | { readonly kind: 'retries-late'; readonly messages: number; readonly ms: number; readonly over: boolean }
   /** A publish was refused, because this many messages wait already. Told at most once a second. */
-  | { readonly kind: 'waiting-room-full'; readonly waiting: number; readonly bytes: number }
+  | { readonly kind: 'publish-buffer-full'; readonly waiting: number; readonly bytes: number }
   /** A reply that nobody waits for (any more): late, repeated, foreign or unreadable. */
   | { readonly kind: 'reply-ignored'; readonly correlationId: string };
 

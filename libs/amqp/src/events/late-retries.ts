@@ -1,11 +1,11 @@
 import { humanDuration } from '../options/duration.js';
 import type { Clock } from '../runtime/clock.js';
-import { MovesUnderWay } from '../message/moves-in-progress.js';
+import { MovesInProgress } from '../message/moves-in-progress.js';
 import type { Counters } from './counters.js';
 import { HEADER } from '../message/headers.js';
 import type { BrokerLogger } from '../runtime/logger.js';
 import type { ReceivedMessage } from '../message/message.js';
-import { BACK_EXCHANGE, publishedTo } from '../message/retry-return.js';
+import { RETURN_EXCHANGE, publishedTo } from '../message/retry-return.js';
 import type { Events } from './emitter.js';
 
 /** What is later than this is late, in ms. */
@@ -31,7 +31,7 @@ export interface LateRetriesOptions {
  */
 export class LateRetries {
   /** Shared by what moves retries on and what consumes them. */
-  readonly moves = new MovesUnderWay();
+  readonly moves = new MovesInProgress();
   private messages = 0;
   private most = 0;
   private said = 0;
@@ -56,7 +56,7 @@ export class LateRetries {
 
   /** A message for a handler: when nobody moved it, the broker handed it over by itself, and late. */
   arrived({ exchange, properties }: ReceivedMessage): void {
-    if (exchange !== BACK_EXCHANGE && publishedTo(exchange) === exchange) return;
+    if (exchange !== RETURN_EXCHANGE && publishedTo(exchange) === exchange) return;
     const due = properties.headers?.[HEADER.due];
     if (typeof due === 'number') this.note(this.options.clock.wall() - due);
   }

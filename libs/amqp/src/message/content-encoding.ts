@@ -17,7 +17,7 @@ import {
 } from 'node:zlib';
 import { DecodeError, EncodeError } from '../errors/errors.js';
 import { printable } from '../runtime/logger.js';
-import type { Soon } from '../runtime/maybe-promise.js';
+import type { MaybePromise } from '../runtime/maybe-promise.js';
 import type { PublishOptions } from '../options/publish-options.js';
 
 /** How a body can be compressed. */
@@ -78,7 +78,7 @@ const AT_ONCE = 64 * 1024;
  * @param limit - bytes it may unfold to
  * @throws DecodeError when the encoding is unknown, not what the bytes are, or unfolds to more
  */
-export function unfold(content: Buffer, encoding: string | undefined, limit: number): Soon<Buffer> {
+export function unfold(content: Buffer, encoding: string | undefined, limit: number): MaybePromise<Buffer> {
   const found = folding(encoding);
   if (!found) return content;
   const maxOutputLength = limitFor(content, limit);

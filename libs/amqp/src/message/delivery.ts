@@ -8,7 +8,7 @@ import { countHeader, HEADER, isOwnRetry, safeHeaders, textHeader } from './head
 import type { Headers, ReceivedMessage } from './message.js';
 import { Reject, Retry } from '../errors/signals.js';
 import { ACK, type Verdict } from './verdict.js';
-import { BACK_EXCHANGE, publishedTo } from './retry-return.js';
+import { RETURN_EXCHANGE, publishedTo } from './retry-return.js';
 
 /** `message 42 ('order.created') of queue 'orders'`; the routing key only where it says more than the queue. */
 export function named({ queue, message, routingKey }: Delivery): string {
@@ -115,7 +115,7 @@ export class Delivery<T = unknown> {
     // Our own headers count where retries and replays arrive: on a message that an exchange routed they are copies,
     // taken along by somebody who handed all headers on, or written to have another handler run.
     const came =
-      message.exchange === BACK_EXCHANGE || (message.exchange === '' && isOwnRetry(queue, this.headers));
+      message.exchange === RETURN_EXCHANGE || (message.exchange === '' && isOwnRetry(queue, this.headers));
     const own = came ? this.headers : NONE;
     this.attempt = isOwnRetry(queue, own) ? 1 + countHeader(own, HEADER.attempt) : 1;
     this.exchange = textHeader(own, HEADER.exchange) ?? publishedTo(message.exchange);

@@ -1,7 +1,7 @@
 // What a handler returns is a value, or it is something that has yet to be run: items that nobody has taken, a
 // function that nobody has called. Taken for values, their work would never be done and nobody would learn it.
 
-import { letGo, Stopping } from '../runtime/abortable-wait.js';
+import { returnIterator, AbortableWait } from '../runtime/abortable-wait.js';
 import type { Delivery } from './delivery.js';
 
 type Iterating = Partial<Iterator<unknown>> & {
@@ -55,7 +55,7 @@ const BREATH = 1_000;
 /** The last item of all, for a caller who asked for one answer. */
 export async function lastOf(items: AsyncIterable<unknown>, { signal }: Delivery): Promise<unknown> {
   const iterator = items[Symbol.asyncIterator]();
-  const stopping = new Stopping(signal);
+  const stopping = new AbortableWait(signal);
   let last: unknown;
   let done = false;
   try {
@@ -70,6 +70,6 @@ export async function lastOf(items: AsyncIterable<unknown>, { signal }: Delivery
     return last;
   } finally {
     stopping.forget();
-    if (!done) letGo(iterator);
+    if (!done) returnIterator(iterator);
   }
 }

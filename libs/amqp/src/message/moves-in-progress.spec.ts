@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { MovesUnderWay } from './moves-in-progress.js';
+import { MovesInProgress } from './moves-in-progress.js';
 import type { ReceivedMessage } from './message.js';
 
 const copy = (id: string): ReceivedMessage =>
@@ -16,7 +16,7 @@ function watch(promise: Promise<void> | undefined): { over: boolean } {
 describe('a message that this process moved from its wait', () => {
   it('runs when the broker has taken the ack of its wait, whichever comes first here', async () => {
     for (const order of ['copy first', 'ack first']) {
-      const moves = new MovesUnderWay();
+      const moves = new MovesInProgress();
       const id = moves.begin();
       let taken: () => void = () => undefined;
       const asked = (): Promise<void> => new Promise((resolve) => (taken = resolve));
@@ -33,7 +33,7 @@ describe('a message that this process moved from its wait', () => {
   });
 
   it('runs when the channel of its wait dies: the wait comes back, as after any loss', async () => {
-    const moves = new MovesUnderWay();
+    const moves = new MovesInProgress();
     const id = moves.begin();
     const run = watch(moves.settled(copy(id)));
     moves.acked(id, () => Promise.reject(new Error('gone')));
@@ -42,14 +42,14 @@ describe('a message that this process moved from its wait', () => {
   });
 
   it('of another process, or without a move, runs at once', () => {
-    const moves = new MovesUnderWay();
+    const moves = new MovesInProgress();
     moves.begin();
     expect(moves.settled(copy('other.1'))).toBeUndefined();
     expect(moves.settled({ properties: {} } as ReceivedMessage)).toBeUndefined();
   });
 
   it('is remembered in bounds, and what is forgotten holds up nobody', async () => {
-    const moves = new MovesUnderWay();
+    const moves = new MovesInProgress();
     const first = watch(moves.settled(copy(moves.begin())));
     for (let n = 0; n < 100_000; n++) moves.begin();
     await turns();

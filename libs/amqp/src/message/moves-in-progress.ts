@@ -19,7 +19,7 @@ interface Move {
 }
 
 /** One for all that moves and consumes in a broker object. */
-export class MovesUnderWay {
+export class MovesInProgress {
   private readonly prefix = randomUUID().slice(0, 8);
   private readonly moves = new Map<string, Move>();
   private count = 0;

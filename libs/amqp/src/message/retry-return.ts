@@ -2,7 +2,7 @@
 // publishing one sends messages on it.
 
 /** Where a message goes when its wait is over, and so in what kind of queue it waits. */
-export type WayBack =
+export type ReturnRoute =
   /** A retry, to the queue that its routing key names; that queue is bound to BACK_EXCHANGE. */
   | { readonly kind: 'retry' }
   /** The same for a queue that is not ours to bind. */
@@ -13,10 +13,10 @@ export type WayBack =
   | { readonly kind: 'delay'; readonly exchange: string };
 
 /** Direct exchange to which each consumed queue is bound with its own name: the way back when nobody moves retries. */
-export const BACK_EXCHANGE = 'warren.back';
+export const RETURN_EXCHANGE = 'warren.back';
 
 /** Queue of messages whose own queue was deleted while they waited, and the exchange before it. */
-export const ORPHANS = 'warren.orphans';
+export const UNROUTABLE_RETRIES = 'warren.orphans';
 
 /** A wait queue hands over this much later than its wait, in ms, when no process moves what waits there. */
 export const GRACE = 30_000;

@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { RemoteErrorFacts } from '../message/codecs/codec.js';
 
 /** For frameworks and tests. */
-export interface BrokerInternals {
+export interface BrokerHooks {
   readonly clock?: Clock;
   /** Tells this broker object from others of the process, to who listens on node:diagnostics_channel. Default `default`. */
   readonly name?: string;

@@ -133,7 +133,7 @@ export interface PublishDefaults {
    */
   readonly retryNacked?: Duration | undefined;
   /** Default 10000 messages, 64 MiB. */
-  readonly waitingRoom?:
+  readonly buffer?:
     { readonly messages?: number | undefined; readonly bytes?: number | undefined } | undefined;
 }
 

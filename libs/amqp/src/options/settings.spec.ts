@@ -11,7 +11,7 @@ describe('settings', () => {
       prefetch: 32,
       concurrency: undefined,
       rpc: { timeout: 10_000, reply: 'direct', exposeErrors: false, maxPending: 10_000, replyTo: [] },
-      publish: { persistent: true, timeout: 10_000, room: { messages: 10_000, bytes: 64 * 1024 * 1024 } },
+      publish: { persistent: true, timeout: 10_000, buffer: { messages: 10_000, bytes: 64 * 1024 * 1024 } },
       startup: 'require',
       startupTimeout: 30_000,
       shutdown: 10_000,
@@ -69,7 +69,7 @@ describe('the option table', () => {
       /there is no option 'prefech' \(did you mean prefetch\? known: queue/,
     );
     expect(() => checkOptions('x', { rpc: { reply: 'x' } }, BROKER_OPTIONS)).toThrow(/rpc/);
-    expect(() => checkOptions('x', { publish: { waitingRoom: { items: 1 } } }, BROKER_OPTIONS)).toThrow(
+    expect(() => checkOptions('x', { publish: { buffer: { items: 1 } } }, BROKER_OPTIONS)).toThrow(
       ConfigError,
     );
   });

@@ -41,7 +41,7 @@ export interface Settings {
     readonly timeout: number;
     readonly retryUnknown: boolean;
     readonly retryNacked: number;
-    readonly room: { readonly messages: number; readonly bytes: number };
+    readonly buffer: { readonly messages: number; readonly bytes: number };
   };
   readonly startup: 'require' | 'background';
   readonly startupTimeout: number;
@@ -104,7 +104,7 @@ export function settings(options: BrokerOptions = {}): Settings {
       timeout: ms(options.publish?.timeout, 10_000, 'publish.timeout'),
       retryUnknown: options.publish?.retryUnknown ?? false,
       retryNacked: ms(options.publish?.retryNacked, 5_000, 'publish.retryNacked'),
-      room: bufferLimits(options.publish?.waitingRoom),
+      buffer: bufferLimits(options.publish?.buffer),
     },
     startup: options.startup ?? 'require',
     startupTimeout: ms(options.startupTimeout, 30_000, 'startupTimeout'),
@@ -137,7 +137,7 @@ function decodeLimits(given: BrokerOptions): DecodeLimits {
 function bufferLimits({
   messages = 10_000,
   bytes = 64 * 1024 * 1024,
-}: Partial<Settings['publish']['room']> = {}): Settings['publish']['room'] {
+}: Partial<Settings['publish']['buffer']> = {}): Settings['publish']['buffer'] {
   return { messages, bytes };
 }
 

@@ -10,7 +10,7 @@ import { PublishRefusedError } from '../errors/publish-errors.js';
 import { AccessRefusedError } from '../errors/topology-errors.js';
 
 /** Why the broker closed a channel on which there were publishes. */
-export interface ChannelRefusal {
+export interface ChannelCloseReason {
   /** The exchange that is to blame; undefined when the broker does not say which publish it was. */
   readonly exchange: string | undefined;
   /** With permissions by topic, the one key that was refused. */
@@ -28,7 +28,7 @@ const CLOSED = /Channel closed by server: (?<code>4\d\d) \([^)]*\)(?: with messa
 const DEFAULT_EXCHANGE = 'amq.default';
 
 /** Reads the reason of a channel's end; nothing when it is not the broker's answer to a publish. */
-export function channelRefusal(reason: string): ChannelRefusal | undefined {
+export function channelCloseReason(reason: string): ChannelCloseReason | undefined {
   const forbidden = FORBIDDEN.exec(reason)?.groups;
   if (forbidden) return forbiddenBy(forbidden, reason);
   const missing = MISSING.exec(reason)?.groups;
@@ -39,7 +39,7 @@ export function channelRefusal(reason: string): ChannelRefusal | undefined {
   return { exchange: undefined, topic: undefined, error };
 }
 
-function forbiddenBy(found: Readonly<Record<string, string>>, reason: string): ChannelRefusal {
+function forbiddenBy(found: Readonly<Record<string, string>>, reason: string): ChannelCloseReason {
   const { topic, internal } = found;
   const named = found.exchange ?? internal;
   const where = named === DEFAULT_EXCHANGE ? `the default exchange '${named}'` : `exchange '${named}'`;
@@ -50,12 +50,12 @@ function forbiddenBy(found: Readonly<Record<string, string>>, reason: string): C
 }
 
 /** Whether a message that was in doubt then is among those to blame. */
-export function isToBlame({ exchange, topic }: ChannelRefusal, message: Destination): boolean {
+export function isToBlame({ exchange, topic }: ChannelCloseReason, message: Destination): boolean {
   return message.exchange === exchange && (topic === undefined || message.routingKey === topic);
 }
 
 /** Whether a message that was in doubt may have been the reason, or may be the next one, although it is not named. */
-export function isSuspect({ exchange, topic }: ChannelRefusal, message: Destination): boolean {
+export function isSuspect({ exchange, topic }: ChannelCloseReason, message: Destination): boolean {
   return exchange === undefined || (topic !== undefined && message.exchange === exchange);
 }
 
@@ -68,7 +68,7 @@ const FORBIDDEN_FOR = 5_000;
 const REMEMBERED = 1_000;
 
 /** What a refusal memory is made from. */
-export interface RefusalsOptions {
+export interface ChannelCloseReasonsOptions {
   readonly connection: Pick<Connection, 'life'>;
   readonly clock: Clock;
   /** Hears of each missing permission once in a life of the connection. */
@@ -76,12 +76,12 @@ export interface RefusalsOptions {
 }
 
 /** What the user of a connection may not do, as far as the broker said so lately. */
-export class Refusals {
+export class ChannelCloseReasons {
   private life = 0;
   private readonly forbidden = new Map<string, { readonly since: number; readonly error: RabbitError }>();
   private readonly told = new Set<string>();
 
-  constructor(private readonly options: RefusalsOptions) {}
+  constructor(private readonly options: ChannelCloseReasonsOptions) {}
 
   /** The error of something that was refused a moment ago, so that the broker need not be asked. */
   of({ exchange, routingKey }: Destination): RabbitError | undefined {
@@ -91,7 +91,7 @@ export class Refusals {
   }
 
   /** The broker refused it. */
-  remember({ exchange, topic, error }: ChannelRefusal): void {
+  remember({ exchange, topic, error }: ChannelCloseReason): void {
     if (!error) return;
     if (this.life !== this.options.connection.life) this.forget();
     if (this.told.size >= REMEMBERED) this.told.clear();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Renewal } from './channel-replacement.js';
+import { ChannelReplacement } from './channel-replacement.js';
 
 function renewal() {
   const seen = { unconfirmed: 0, renewed: 0, givenUp: 0 };
@@ -9,7 +9,7 @@ function renewal() {
     monotonic: () => now,
     after: (ms: number, call: () => void) => ((timer = { at: now + ms, call }), () => (timer = undefined)),
   };
-  const made = new Renewal({
+  const made = new ChannelReplacement({
     clock,
     unconfirmed: () => seen.unconfirmed,
     renew: () => seen.renewed++,

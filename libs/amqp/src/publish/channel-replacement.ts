@@ -16,7 +16,7 @@ const LONG_REST = 10_000;
 const PATIENCE = 2_000;
 
 /** What a renewal is made from. */
-export interface RenewalOptions {
+export interface ChannelReplacementOptions {
   readonly clock: Clock;
   /** Messages on the channel whose outcome somebody waits for. */
   readonly unconfirmed: () => number;
@@ -27,7 +27,7 @@ export interface RenewalOptions {
 }
 
 /** Waits until a channel owes no answer, and has it replaced. */
-export class Renewal {
+export class ChannelReplacement {
   private last = -Infinity;
   /** Since when it has been asked again and again, and when last. */
   private since = -Infinity;
@@ -35,7 +35,7 @@ export class Renewal {
   private cancel: (() => void) | undefined;
   private closing = false;
 
-  constructor(private readonly options: RenewalOptions) {}
+  constructor(private readonly options: ChannelReplacementOptions) {}
 
   /** Nothing more may be sent on the channel. */
   get pending(): boolean {

@@ -13,7 +13,7 @@ import { assertFits } from '../message/schema.js';
 import type { Publisher } from './publisher.js';
 
 /** A name with the options that go with it. */
-export interface Agreed<Options> {
+export interface ContractPublish<Options> {
   readonly name: string;
   readonly options: Options;
 }
@@ -22,7 +22,7 @@ export interface Agreed<Options> {
 export type Params = { readonly params?: Readonly<Record<string, string | number>> };
 
 /** Publishes an event under its key. @throws EncodeError when the payload or the params do not fit */
-export async function publishAgreed(
+export async function publishContract(
   publisher: Publisher,
   event: EventContract,
   payload: unknown,
@@ -34,7 +34,7 @@ export async function publishAgreed(
 }
 
 /** Sends to the queue of a contract. @throws EncodeError when the payload does not fit */
-export async function sendAgreed(
+export async function sendContract(
   publisher: Publisher,
   queue: QueueContract,
   payload: unknown,
@@ -45,11 +45,11 @@ export async function sendAgreed(
 }
 
 /** A call's pattern. @throws EncodeError when the request does not fit */
-export async function agreedCall<Options extends RequestOptions>(
+export async function contractCall<Options extends RequestOptions>(
   target: string | RpcContract,
   payload: unknown,
   options: Options,
-): Promise<Agreed<Options>> {
+): Promise<ContractPublish<Options>> {
   if (!isContract(target)) return { name: target, options };
   await assertFits(target.request, payload, `the request '${target.pattern}'`);
   const { response: schema = options.schema, errors } = target;

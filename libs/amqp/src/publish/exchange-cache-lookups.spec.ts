@@ -4,19 +4,19 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Connection } from '../connection/connection.js';
 import type { ExchangeSpec } from '../topology/specs.js';
-import { Refusals } from './channel-close-reason.js';
-import { Destinations } from './exchange-cache.js';
+import { ChannelCloseReasons } from './channel-close-reason.js';
+import { ExchangeCache } from './exchange-cache.js';
 
 const REFUSED =
   "Operation failed: ExchangeDeclare; 403 (ACCESS-REFUSED) with message \"ACCESS_REFUSED - access to exchange 'x' in vhost '/' refused for user 'u'\"";
 
 const described: ExchangeSpec = {
   ...{ name: 'x', type: 'topic', durable: true, autoDelete: false, internal: false },
-  ...{ arguments: {}, declare: 'create', askedBy: 'a module' },
+  ...{ arguments: {}, declare: 'create', declaredBy: 'a module' },
 };
 
 /** `answer` is what the broker says to each question. */
-function destinations(answer: (asked: string) => Promise<unknown>, spec?: ExchangeSpec) {
+function exchangeCache(answer: (asked: string) => Promise<unknown>, spec?: ExchangeSpec) {
   const asked: string[] = [];
   const ask = (what: string): Promise<unknown> => {
     asked.push(what);
@@ -42,10 +42,13 @@ function destinations(answer: (asked: string) => Promise<unknown>, spec?: Exchan
   };
   const told: string[] = [];
   const given = { connection: connection as unknown as Connection, clock };
-  const refusals = new Refusals({ ...given, onForbidden: ({ message }) => void told.push(message) });
-  const made = new Destinations({
+  const closeReasons = new ChannelCloseReasons({
     ...given,
-    refusals,
+    onForbidden: ({ message }) => void told.push(message),
+  });
+  const made = new ExchangeCache({
+    ...given,
+    closeReasons,
     describe: () => spec,
     ...{
       topology: { bind: () => Promise.resolve(), look: () => Promise.resolve() },
@@ -58,7 +61,7 @@ function destinations(answer: (asked: string) => Promise<unknown>, spec?: Exchan
 
 describe('destinations', () => {
   it('ask for an exchange once in each life of the connection', async () => {
-    const { made, asked, connection } = destinations(() => Promise.resolve());
+    const { made, asked, connection } = exchangeCache(() => Promise.resolve());
     expect(made.isKnown('')).toBe(true);
     for (let n = 0; n < 3; n++) await made.ensure('x');
     expect([asked, made.isKnown('x')]).toEqual([['look for x'], true]);
@@ -69,14 +72,14 @@ describe('destinations', () => {
   });
 
   it('declare what is described', async () => {
-    const { made, asked } = destinations(() => Promise.resolve(), described);
+    const { made, asked } = exchangeCache(() => Promise.resolve(), described);
     await made.ensure('x');
     expect(asked).toEqual(['declare x']);
   });
 
   it('ask one question at a time, however many wait for the answer and however long', async () => {
     let answer: () => void = () => undefined;
-    const { made, asked } = destinations(() => new Promise<void>((resolve) => (answer = resolve)));
+    const { made, asked } = exchangeCache(() => new Promise<void>((resolve) => (answer = resolve)));
     const all = Array.from({ length: 1_000 }, () => made.ensure('x'));
     await new Promise((resolve) => setImmediate(resolve));
     expect(asked).toHaveLength(1);
@@ -85,7 +88,7 @@ describe('destinations', () => {
   });
 
   it('do not ask again for 5 s what the broker refused, and say it once', async () => {
-    const { made, asked, time, told } = destinations(() => Promise.reject(new Error(REFUSED)), described);
+    const { made, asked, time, told } = exchangeCache(() => Promise.reject(new Error(REFUSED)), described);
     for (let n = 0; n < 3; n++) {
       await expect(made.ensure('x')).rejects.toMatchObject({
         code: 'WARREN_ACCESS_REFUSED',
@@ -102,7 +105,7 @@ describe('destinations', () => {
   });
 
   it('take for there what this user may not look for', async () => {
-    const { made, asked } = destinations(() => Promise.reject(new Error(REFUSED)));
+    const { made, asked } = exchangeCache(() => Promise.reject(new Error(REFUSED)));
     await made.ensure('x');
     await made.ensureQueue('x');
     expect([made.isKnown('x'), asked]).toEqual([true, ['look for x', 'look for queue x']]);
@@ -110,7 +113,7 @@ describe('destinations', () => {
 
   it('believe what an answer says of its own life of the connection only', async () => {
     let answer: () => void = () => undefined;
-    const { made, connection } = destinations(() => new Promise<void>((resolve) => (answer = resolve)));
+    const { made, connection } = exchangeCache(() => new Promise<void>((resolve) => (answer = resolve)));
     const asked = made.ensure('x');
     await new Promise((resolve) => setImmediate(resolve));
     connection.life++;
@@ -121,7 +124,7 @@ describe('destinations', () => {
   });
 
   it('declare what retries need again after a minute, and in each life of the connection', async () => {
-    const { made, connection, time } = destinations(() => Promise.resolve());
+    const { made, connection, time } = exchangeCache(() => Promise.resolve());
     const declared = (): boolean[] => [made.isWaiting(1_000, { kind: 'retry' }), made.isBack('q')];
     const declare = async (): Promise<void> => {
       await made.ensureWait(1_000, { kind: 'retry' });
@@ -139,7 +142,7 @@ describe('destinations', () => {
   });
 
   it('forget an exchange that a publish did not find, and that one only', async () => {
-    const { made } = destinations(() => Promise.resolve());
+    const { made } = exchangeCache(() => Promise.resolve());
     await made.ensure('x');
     await made.ensure('y');
     made.refused({ exchange: 'x', topic: undefined, error: undefined });

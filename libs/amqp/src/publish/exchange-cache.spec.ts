@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '../runtime/clock.js';
 import type { Connection } from '../connection/connection.js';
 import { exchangeSpec } from '../topology/declarations.js';
-import { Refusals } from './channel-close-reason.js';
-import { Destinations } from './exchange-cache.js';
+import { ChannelCloseReasons } from './channel-close-reason.js';
+import { ExchangeCache } from './exchange-cache.js';
 
 /** Destinations on a connection that declares whatever it is asked for. */
-function destinations() {
+function exchangeCache() {
   const asked: string[] = [];
   const connection = {
     life: 1,
@@ -15,11 +15,11 @@ function destinations() {
       use({ assertExchange: (name: string) => Promise.resolve(asked.push(name)) }),
   };
   const bound: string[] = [];
-  const made = new Destinations({
+  const made = new ExchangeCache({
     connection: connection as unknown as Connection,
     clock: systemClock,
-    refusals: new Refusals({
-      connection: connection,
+    closeReasons: new ChannelCloseReasons({
+      connection,
       clock: systemClock,
       onForbidden: () => undefined,
     }),
@@ -36,7 +36,7 @@ function destinations() {
 
 describe('exchanges that are published to', () => {
   it('are declared once in each life of the connection, with what is bound to them', async () => {
-    const { made, asked, bound, connection } = destinations();
+    const { made, asked, bound, connection } = exchangeCache();
     await made.ensure('events');
     await made.ensure('events');
     expect([asked, bound, made.isKnown('events')]).toEqual([['events'], ['events'], true]);
@@ -50,7 +50,7 @@ describe('exchanges that are published to', () => {
   });
 
   it('are looked for with all that is wanted when one of them turns out to be gone', async () => {
-    const { made, asked } = destinations();
+    const { made, asked } = exchangeCache();
     await made.ensure('events');
     made.refused({ exchange: 'events', topic: undefined, error: undefined });
     expect(made.isKnown('events')).toBe(false);

@@ -6,15 +6,15 @@ import { AccessRefusedError, TopologyMissingError } from '../errors/topology-err
 import { describeError } from '../runtime/logger.js';
 import type { Clock } from '../runtime/clock.js';
 import type { KeptQueue } from '../message/forwarder.js';
-import { GRACE, type WayBack } from '../message/retry-return.js';
+import { GRACE, type ReturnRoute } from '../message/retry-return.js';
 import type { Connection } from '../connection/connection.js';
 import { declareExchange } from '../topology/declare.js';
 import { declarePermitted, type DeclaringConnection } from '../topology/passive-declare.js';
-import type { ChannelRefusal, Refusals } from './channel-close-reason.js';
-import { explain } from '../topology/declare-error.js';
+import type { ChannelCloseReason, ChannelCloseReasons } from './channel-close-reason.js';
+import { declareError } from '../topology/declare-error.js';
 import type { ExchangeSpec, QueueSpec } from '../topology/specs.js';
 import {
-  wayBackWishes,
+  returnRouteDeclarations,
   returnTopology,
   WAIT_QUEUE_FRESH,
   waitName,
@@ -22,7 +22,7 @@ import {
 } from '../topology/retry-topology.js';
 
 /** What destinations are made from. */
-export interface DestinationsOptions {
+export interface ExchangeCacheOptions {
   readonly connection: Connection;
   readonly clock: Clock;
   /** How an exchange is declared, if anybody said. */
@@ -33,8 +33,8 @@ export interface DestinationsOptions {
   /** See GRACE, which is the default. */
   readonly grace?: number;
   /** A wait queue is there; `anew` when it had been there before and was gone. */
-  readonly onWait: (step: number, back: WayBack, anew: boolean) => void;
-  readonly refusals: Refusals;
+  readonly onWait: (step: number, back: ReturnRoute, anew: boolean) => void;
+  readonly closeReasons: ChannelCloseReasons;
 }
 
 /** What this process wants the broker to look like, beside what it publishes to. */
@@ -53,7 +53,7 @@ const ATTEMPTS = 10;
 const PAUSE = 50;
 
 /** Exchanges, queues and wait queues that publishes go to. */
-export class Destinations {
+export class ExchangeCache {
   private life = 0;
   private readonly known = new Set<string>(['']);
   /** Wait queues, and queues that are bound for their retries: when they were declared. */
@@ -64,7 +64,7 @@ export class Destinations {
   private looking: Promise<void> = Promise.resolve();
   private readonly underWay = new Map<string, Promise<void>>();
 
-  constructor(private readonly options: DestinationsOptions) {}
+  constructor(private readonly options: ExchangeCacheOptions) {}
 
   /** Whether an exchange was seen in this life of the connection. */
   isKnown(exchange: string): boolean {
@@ -99,7 +99,7 @@ export class Destinations {
   }
 
   /** A publish cost the channel, since its exchange is gone: the next one asks first. */
-  refused({ exchange, error }: ChannelRefusal): void {
+  refused({ exchange, error }: ChannelCloseReason): void {
     if (exchange === undefined || error) return;
     this.known.delete(exchange);
     this.looking = this.options.topology.look();
@@ -111,7 +111,7 @@ export class Destinations {
       try {
         await connection.withChannel((channel) => channel.checkQueue(queue));
       } catch (error) {
-        const why = explain(error, { what: 'queue', name: queue, askedBy: 'a publish' });
+        const why = declareError(error, { what: 'queue', name: queue, declaredBy: 'a publish' });
         // Who may not look can publish all the same.
         if (!(why instanceof AccessRefusedError)) throw why;
       }
@@ -119,7 +119,7 @@ export class Destinations {
   }
 
   /** Declares a wait queue and what is behind it, again when the last declaration is getting old. */
-  async ensureWait(step: number, back: WayBack): Promise<string> {
+  async ensureWait(step: number, back: ReturnRoute): Promise<string> {
     const { service, grace = GRACE, clock, onWait } = this.options;
     const name = waitName(service, step, back);
     if (this.isWaiting(step, back)) return name;
@@ -133,13 +133,13 @@ export class Destinations {
   }
 
   /** Whether a wait queue was declared lately. */
-  isWaiting(step: number, back: WayBack): boolean {
+  isWaiting(step: number, back: ReturnRoute): boolean {
     if (this.life !== this.options.connection.life) this.forget();
     return this.isFresh(this.fresh.get(waitName(this.options.service, step, back)));
   }
 
   /** A wait queue did not take a message: it is gone. */
-  forgetWait(step: number, back: WayBack): void {
+  forgetWait(step: number, back: ReturnRoute): void {
     const name = waitName(this.options.service, step, back);
     if (this.fresh.delete(name)) this.missing.add(name);
   }
@@ -156,7 +156,7 @@ export class Destinations {
     await this.once(`back ${queue}`, async (connection, life) => {
       const now = this.options.clock.monotonic();
       try {
-        await declarePermitted(connection, wayBackWishes({ name: queue, askedBy: 'a retry' }));
+        await declarePermitted(connection, returnRouteDeclarations({ name: queue, declaredBy: 'a retry' }));
       } catch (error) {
         // Its consumer declares the queue again, with this binding.
         if (!(error instanceof TopologyMissingError)) throw error;
@@ -180,7 +180,7 @@ export class Destinations {
   async ensureKept({ name, arguments: args }: KeptQueue): Promise<void> {
     const queue: QueueSpec = {
       ...{ name, durable: true, arguments: args, declare: 'create', temporary: false },
-      askedBy: 'a dead letter',
+      declaredBy: 'a dead letter',
     };
     await this.once(`kept ${name}`, (connection) => {
       return declarePermitted(connection, { exchanges: [], queues: [queue], bindings: [] });
@@ -195,7 +195,7 @@ export class Destinations {
   private once(id: string, ask: Ask): Promise<void> {
     const running = this.underWay.get(id);
     if (running) return running;
-    const { refusals } = this.options;
+    const { closeReasons: refusals } = this.options;
     const question = { exchange: `\0${id}`, routingKey: '' };
     const refused = refusals.of(question);
     if (refused) return Promise.reject(refused);
@@ -212,7 +212,7 @@ export class Destinations {
   /** On channels that are thrown away, since a no closes them. A connection lost meanwhile is no answer. */
   private async ask(ask: Ask): Promise<void> {
     const { connection, clock } = this.options;
-    for (let attempt = 1; ; attempt++) {
+    for (let pending = 1; ; pending++) {
       await connection.opened();
       if (this.life !== connection.life) this.forget();
       const { life } = this;
@@ -220,7 +220,7 @@ export class Destinations {
         return await ask(connection, life);
       } catch (error) {
         const answered = error instanceof RabbitError && !(error instanceof ConnectionLostError);
-        if (answered || attempt === ATTEMPTS) throw lost(error);
+        if (answered || pending === ATTEMPTS) throw lost(error);
       }
       await new Promise<void>((resolve) => void clock.after(PAUSE, resolve));
     }
@@ -244,7 +244,7 @@ function lookFor(exchange: string): ExchangeSpec {
     internal: false,
     arguments: {},
     declare: 'check',
-    askedBy: 'a publish',
+    declaredBy: 'a publish',
   };
 }
 

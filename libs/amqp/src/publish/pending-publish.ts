@@ -32,7 +32,7 @@ export interface Published {
  * What an application published, on its way: its time, and what its promise and those who listen are told of
  * its end.
  */
-export class Publication implements SendResult {
+export class PendingPublish implements SendResult {
   constructor(
     private readonly published: Published,
     private readonly resolve: (receipt: PublishReceipt) => void,
@@ -57,7 +57,7 @@ export class Publication implements SendResult {
 
   private tell(outcome: PublishOutcome): void {
     const { events, message, payload } = this.published;
-    if (!events.hears('published')) return;
+    if (!events.hasListeners('published')) return;
     const { exchange, routingKey, properties } = message;
     const messageId = properties.messageId as string;
     events.emit({ kind: 'published', exchange, routingKey, messageId, payload, outcome });

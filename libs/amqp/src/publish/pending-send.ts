@@ -10,7 +10,7 @@ import type { Deadline, Deadlines } from '../runtime/deadlines.js';
 import type { OutgoingMessage } from '../message/message.js';
 import { replyCodeIn } from '../errors/reply-code.js';
 import type { LiveChannel } from '../connection/channel.js';
-import { channelRefusal, isSuspect, isToBlame } from './channel-close-reason.js';
+import { channelCloseReason, isSuspect, isToBlame } from './channel-close-reason.js';
 import type { Confirms, SendOutcome, Unconfirmed } from './confirms.js';
 import type { Waiting } from './publish-buffer.js';
 
@@ -47,15 +47,15 @@ export interface Forwarder {
   /** Why it was not sent yet, for the error of its deadline. */
   whyWaiting(): string;
   /** Sends it now. */
-  go(attempt: Attempt): void;
+  go(pending: PendingSend): void;
   /** Sends it once more, as soon as there is a way; among few others when it may be what the broker minds. */
-  again(attempt: Attempt, suspectAmong?: number): void;
+  again(pending: PendingSend, suspectAmong?: number): void;
   /** Sends it once more after a pause; false when `within` ms since the first refusal are over. */
-  nacked(attempt: Attempt, nacks: Nacks, within: number): boolean;
+  nacked(pending: PendingSend, nacks: Nacks, within: number): boolean;
   /** The broker refused it, or did not answer in time; told before the result. */
   failing(how: 'nacked' | 'unanswered'): void;
   /** It has its result. */
-  ended(attempt: Attempt): void;
+  ended(pending: PendingSend): void;
 }
 
 /** For one that is sent at once and never again. */
@@ -64,7 +64,7 @@ export function single(deadlines: Deadlines): Forwarder {
   return {
     ...{ deadlines, whyWaiting: () => 'it was not sent' },
     ...{ go: nothing, failing: nothing, ended: nothing },
-    again: (attempt) => attempt.giveUp(new Error('the channel was lost')),
+    again: (pending) => pending.giveUp(new Error('the channel was lost')),
     nacked: () => false,
   };
 }
@@ -75,9 +75,9 @@ const OWN_FAULT: ReadonlySet<number | undefined> = new Set([501, 502, 503, 504, 
 /**
  * One send under way: its deadline, its signal, and its one result. Whatever happens twice or too late (a
  * confirm after the deadline, an abort after the confirm) changes nothing any more. It is its own deadline,
- * place in the waiting room and entry among the unconfirmed.
+ * place in the publish buffer and entry among the unconfirmed.
  */
-export class Attempt implements Deadline, Waiting, Unconfirmed {
+export class PendingSend implements Deadline, Waiting, Unconfirmed {
   tick = 0;
   place = 0;
   gone = true;
@@ -165,11 +165,11 @@ export class Attempt implements Deadline, Waiting, Unconfirmed {
   private lost(channel: LiveChannel, inDoubt: number): void {
     void channel.closed.then((reason) => {
       if (this.done) return;
-      const refusal = channelRefusal(reason);
-      if (!refusal) return this.mayRetry(reason) ? this.again() : this.fail(this.unknownLoss(reason));
-      const suspect = isSuspect(refusal, this.message);
-      const toBlame = isToBlame(refusal, this.message) || (suspect && inDoubt === 1);
-      if (toBlame) return this.fail(refusal.error ?? this.unknownLoss(reason));
+      const closeReason = channelCloseReason(reason);
+      if (!closeReason) return this.mayRetry(reason) ? this.again() : this.fail(this.unknownLoss(reason));
+      const suspect = isSuspect(closeReason, this.message);
+      const toBlame = isToBlame(closeReason, this.message) || (suspect && inDoubt === 1);
+      if (toBlame) return this.fail(closeReason.error ?? this.unknownLoss(reason));
       this.again(suspect ? inDoubt : undefined);
     });
   }

@@ -1,9 +1,9 @@
-// Where publishes wait while the broker is away, blocked, or slower than this process. Bounded in
-// messages and bytes; who does not fit is told at once, who waits too long is told then.
+// Where publishes wait while the broker is unreachable, blocked, or slower than this process. Bounded in messages and
+// bytes: what does not fit is refused at once, what waits too long ends with its own timeout.
 
-import { WaitingRoomFullError } from '../errors/publish-errors.js';
+import { PublishBufferFullError } from '../errors/publish-errors.js';
 
-/** Someone who waits. */
+/** A message or a call that waits. */
 export interface Waiting {
   readonly bytes: number;
   /** Called when it is its turn. */
@@ -15,7 +15,7 @@ export interface Waiting {
 }
 
 /** First come, first served. */
-export class WaitingRoom {
+export class PublishBuffer {
   private readonly queue = new Line();
   /** Who waits a second time. */
   private readonly returned = new Line();
@@ -25,11 +25,11 @@ export class WaitingRoom {
   private held = 0;
   private inQueue = 0;
 
-  /** `onFull` is called when somebody does not fit. */
+  /** `onFull` is called when a message does not fit; `full` makes the error. */
   constructor(
     readonly limit: { readonly messages: number; readonly bytes: number },
     private readonly onFull: () => void = () => undefined,
-    private readonly of: 'publishes' | 'calls' = 'publishes',
+    private readonly full: (limit: string) => Error = (limit) => new PublishBufferFullError(limit),
   ) {}
 
   /** How many wait. */
@@ -47,7 +47,7 @@ export class WaitingRoom {
     return this.inQueue;
   }
 
-  /** Waits for its turn, before all who never had one if `again`. @throws WaitingRoomFullError */
+  /** Waits for its turn, before all who never had one if `again`. @throws the error of `full` */
   enter(waiting: Waiting, again = false): void {
     this.take(waiting);
     waiting.queued = true;
@@ -56,7 +56,7 @@ export class WaitingRoom {
     else this.queue.push(waiting);
   }
 
-  /** Takes a place without a turn, for something that waits for another thing. @throws WaitingRoomFullError */
+  /** Takes a place without a turn, for something that waits for another thing. @throws the error of `full` */
   take(waiting: Waiting): void {
     const { messages, bytes } = this.limit;
     const lacking =
@@ -67,7 +67,7 @@ export class WaitingRoom {
           : undefined;
     if (lacking !== undefined) {
       this.onFull();
-      throw new WaitingRoomFullError(lacking, this.of);
+      throw this.full(lacking);
     }
     waiting.gone = false;
     this.held++;

@@ -18,13 +18,13 @@ function publishing(...routed: boolean[]) {
     },
     hold: (_message: unknown, _limits: unknown, ready: () => Promise<void>) => ready(),
   };
-  const destinations = {
+  const exchangeCache = {
     ...{ isBack: () => true, isWaiting: () => true },
     forgetWait: () => void done.push('wait queue forgotten'),
     ensureKept: ({ name }: { name: string }) => Promise.resolve(void done.push(`declared ${name}`)),
   };
   const publisher = new Publisher({
-    ...{ sender, destinations, clock: systemClock, settings: settings({ service: 's' }) },
+    ...{ sender, exchangeCache, clock: systemClock, settings: settings({ service: 's' }) },
     shortenWait: (ms: number) => ms,
   } as never);
   return { publisher, done };

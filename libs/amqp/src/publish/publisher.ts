@@ -9,16 +9,16 @@ import type { Clock } from '../runtime/clock.js';
 import type { CodecLookup } from '../message/codecs/codec.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { PublishOptions, PublishReceipt } from '../options/publish-options.js';
-import type { KeptQueue, Outlet } from '../message/forwarder.js';
-import type { WayBack } from '../message/retry-return.js';
+import type { KeptQueue, MessageForwarder } from '../message/forwarder.js';
+import type { ReturnRoute } from '../message/retry-return.js';
 import type { Settings } from '../options/settings.js';
 import type { Events } from '../events/emitter.js';
 import { waitName, waitStep } from '../topology/retry-topology.js';
 import { HEADER } from '../message/headers.js';
 import { ConnectionLostError, RabbitError } from '../errors/errors.js';
 import type { SendLimits } from './pending-send.js';
-import type { Destinations } from './exchange-cache.js';
-import { Limits, Publication, unroutable } from './pending-publish.js';
+import type { ExchangeCache } from './exchange-cache.js';
+import { Limits, PendingPublish, unroutable } from './pending-publish.js';
 import type { Sender } from './sender.js';
 
 /** What a publisher is made from. */
@@ -27,7 +27,7 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly codecs: CodecLookup;
   readonly sender: Sender;
-  readonly destinations: Destinations;
+  readonly exchangeCache: ExchangeCache;
   readonly events: Events;
   /** Tests wait shorter. */
   readonly shortenWait: (ms: number) => number;
@@ -37,14 +37,14 @@ export interface PublisherOptions {
 const HEADER_FRAME = 22;
 
 /** Publishing, for applications and (as Outlet) for the consuming side. */
-export class Publisher implements Outlet {
+export class Publisher implements MessageForwarder {
   constructor(private readonly options: PublisherOptions) {}
 
   get codecs(): CodecLookup {
     return this.options.codecs;
   }
 
-  get propertyRoom(): number {
+  get maxPropertyBytes(): number {
     return this.options.sender.frameMax - HEADER_FRAME;
   }
 
@@ -66,12 +66,12 @@ export class Publisher implements Outlet {
     const limits = this.limits();
     await this.again(
       () => this.forward(message, limits.timeout),
-      () => this.options.sender.hold(message, limits, () => this.options.destinations.ensureKept(queue)),
+      () => this.options.sender.hold(message, limits, () => this.options.exchangeCache.ensureKept(queue)),
     );
   }
 
-  async sendLater(message: OutgoingMessage, wait: number, back: WayBack): Promise<void> {
-    const { destinations, sender } = this.options;
+  async sendLater(message: OutgoingMessage, wait: number, back: ReturnRoute): Promise<void> {
+    const { exchangeCache: destinations, sender } = this.options;
     const limits = this.limits();
     const { routingKey } = message;
     if (back.kind === 'retry' && !destinations.isBack(routingKey)) {
@@ -114,10 +114,10 @@ export class Publisher implements Outlet {
     mustRoute: boolean,
   ): Promise<PublishReceipt> {
     return new Promise((resolve, reject) => {
-      const { events, sender, destinations } = this.options;
+      const { events, sender, exchangeCache: destinations } = this.options;
       // What cannot even be made is the caller's mistake: nobody else hears of it.
       const message = this.build(exchange, routingKey, payload, options);
-      const publication = new Publication({ events, message, payload, mustRoute }, resolve, reject);
+      const publication = new PendingPublish({ events, message, payload, mustRoute }, resolve, reject);
       try {
         const limits = this.limits(options);
         if (options.delay === undefined && destinations.isKnown(exchange)) {
@@ -141,7 +141,7 @@ export class Publisher implements Outlet {
     wait: Duration | undefined,
     mustRoute: boolean,
   ): Promise<OutgoingMessage> {
-    const { sender, destinations } = this.options;
+    const { sender, exchangeCache: destinations } = this.options;
     const { exchange, routingKey, properties } = message;
     const delay = wait === undefined ? 0 : milliseconds(wait, 'delay');
     // A name that is too long must be known before anything is sent.
@@ -170,10 +170,10 @@ export class Publisher implements Outlet {
   private async delayed(
     message: OutgoingMessage,
     wait: number,
-    back: WayBack,
+    back: ReturnRoute,
     limits: SendLimits,
   ): Promise<OutgoingMessage> {
-    const { destinations, sender } = this.options;
+    const { exchangeCache: destinations, sender } = this.options;
     const step = this.stepOf(wait);
     if (!destinations.isWaiting(step, back)) {
       await sender.hold(message, limits, async () => void (await destinations.ensureWait(step, back)));
@@ -205,7 +205,7 @@ export class Publisher implements Outlet {
 
   // A message that waits is routed much later, when nobody can be told that its queue is missing.
   private async queueReady(queue: string, messageId: string | undefined): Promise<void> {
-    const { destinations } = this.options;
+    const { exchangeCache: destinations } = this.options;
     try {
       if (messageId !== undefined) await destinations.ensureQueue(queue);
     } catch (error) {

@@ -429,7 +429,7 @@ describe('a publish that the broker nacks', () => {
 
   it('keeps its place in the bounded room, and many of them their order', async () => {
     const { send, channel, sender, outcomes, ids, clock } = sending({
-      publish: { waitingRoom: { messages: 3 } },
+      publish: { buffer: { messages: 3 } },
     });
     sender.start();
     const open = await channel();

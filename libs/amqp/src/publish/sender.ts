@@ -7,24 +7,24 @@ import type { Counters } from '../events/counters.js';
 import type { Deadlines } from '../runtime/deadlines.js';
 import { describeError, printable } from '../runtime/logger.js';
 import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
-import { Occasionally } from '../runtime/log-limiter.js';
+import { LogLimiter } from '../runtime/log-limiter.js';
 import type { Settings } from '../options/settings.js';
 import type { Events } from '../events/emitter.js';
 import type { LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
-import { ChannelLease } from '../connection/recovering-channel.js';
+import { RecoveringChannel } from '../connection/recovering-channel.js';
 import {
   abortError,
-  Attempt,
+  PendingSend,
   type Forwarder,
   type Nacks,
   type SendLimits,
   type SendResult,
 } from './pending-send.js';
-import { channelRefusal, Refusals, type ChannelRefusal } from './channel-close-reason.js';
+import { channelCloseReason, ChannelCloseReasons, type ChannelCloseReason } from './channel-close-reason.js';
 import { Confirms } from './confirms.js';
-import { Renewal } from './channel-replacement.js';
-import { WaitingRoom } from './publish-buffer.js';
+import { ChannelReplacement } from './channel-replacement.js';
+import { PublishBuffer } from './publish-buffer.js';
 
 /** What a sender is made from. */
 export interface SenderOptions {
@@ -33,9 +33,9 @@ export interface SenderOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   /** The broker closed the channel because of a publish to this exchange. */
-  readonly onRefused?: (refusal: ChannelRefusal) => void;
+  readonly onRefused?: (closeReason: ChannelCloseReason) => void;
   /** What this connection may not do, if others on it want to know as well. */
-  readonly refusals?: Refusals;
+  readonly closeReasons?: ChannelCloseReasons;
   readonly counters: Counters;
   readonly events: Events;
 }
@@ -55,9 +55,10 @@ const DEFAULT_FRAME_MAX = 131_072;
 
 /** The confirm channel and the room before it. */
 export class Sender {
-  private readonly room: WaitingRoom;
-  private readonly lease: ChannelLease;
-  private readonly renewal: Renewal;
+  /** Holds publishes while they cannot be sent. */
+  readonly buffer: PublishBuffer;
+  private readonly recovering: RecoveringChannel;
+  private readonly replacement: ChannelReplacement;
   private readonly forwarder: Forwarder;
   private confirms: Confirms | undefined;
   private closed = false;
@@ -65,112 +66,107 @@ export class Sender {
   private fullToldAt = -Infinity;
   private agreed = DEFAULT_FRAME_MAX;
   private idleWaiters: (() => void)[] = [];
-  private readonly waiting = new Set<Attempt>();
+  private readonly waiting = new Set<PendingSend>();
   /** Refused messages that wait for their next turn, in their order. */
-  private nacked: Attempt[] = [];
+  private nacked: PendingSend[] = [];
   /** How many may be unconfirmed: fewer while one of `suspects` may cost the channel again. */
   private window = Infinity;
-  private readonly suspects = new Set<Attempt>();
-  private readonly refusals: Refusals;
-  private readonly lines: Occasionally;
+  private readonly suspects = new Set<PendingSend>();
+  private readonly closeReasons: ChannelCloseReasons;
+  private readonly lines: LogLimiter;
 
   constructor(private readonly options: SenderOptions) {
-    this.room = new WaitingRoom(options.settings.publish.room, () => this.tellFull());
-    this.lines = new Occasionally(options.clock);
-    this.refusals = options.refusals ?? refusals(options);
-    this.lease = new ChannelLease({
+    this.buffer = new PublishBuffer(options.settings.publish.buffer, () => this.tellFull());
+    this.lines = new LogLimiter(options.clock);
+    this.closeReasons = options.closeReasons ?? closeReasons(options);
+    this.recovering = new RecoveringChannel({
       connection: options.connection,
       kind: 'confirm',
       clock: options.clock,
       reconnect: options.settings.reconnect,
       onReady: (channel) => {
-        this.renewal.end();
+        this.replacement.end();
         this.confirms = new Confirms(channel, (message) => this.tellReturned(message));
         channel.listen({ onDrain: () => this.flush() });
         this.flush();
       },
       onLost: (_channel, reason) => {
         this.confirms = undefined;
-        this.renewal.end();
+        this.replacement.end();
         this.refused(reason);
       },
     });
     this.forwarder = {
       deadlines: options.deadlines,
       whyWaiting: () => this.whyClosed(),
-      go: (attempt) => {
-        this.waiting.delete(attempt);
-        this.go(attempt);
+      go: (pending) => {
+        this.waiting.delete(pending);
+        this.go(pending);
       },
-      again: (attempt, suspectAmong) => this.again(attempt, suspectAmong),
-      nacked: (attempt, nacks, within) => this.waitNacked(attempt, nacks, within),
-      failing: (how) => this.isHeldUp() || this.renewal.ask(how === 'unanswered'),
-      ended: (attempt) => this.settledOne(attempt),
+      again: (pending, suspectAmong) => this.again(pending, suspectAmong),
+      nacked: (pending, nacks, within) => this.waitNacked(pending, nacks, within),
+      failing: (how) => this.isHeldUp() || this.replacement.ask(how === 'unanswered'),
+      ended: (pending) => this.settledOne(pending),
     };
-    this.renewal = new Renewal({
+    this.replacement = new ChannelReplacement({
       clock: options.clock,
       unconfirmed: () => this.unsettled - this.waiting.size,
-      renew: () => this.lease.renew(),
+      renew: () => this.recovering.renew(),
       onGivenUp: () => this.flush(),
     });
   }
 
   /** Sent or waiting, and not settled. */
   get pending(): { readonly unconfirmed: number; readonly waiting: number } {
-    return { unconfirmed: this.confirms?.size ?? 0, waiting: this.room.size };
-  }
-
-  /** The room in use, and its limits. */
-  get waitingRoom(): WaitingRoom {
-    return this.room;
+    return { unconfirmed: this.confirms?.size ?? 0, waiting: this.buffer.size };
   }
 
   /** The largest frame of the connection, as it was agreed upon last. */
   get frameMax(): number {
-    const { current } = this.lease;
+    const { current } = this.recovering;
     if (current) this.agreed = current.frameMax ?? DEFAULT_FRAME_MAX;
     return this.agreed;
   }
 
   /** Begins to connect; the first send does so too. */
   start(): void {
-    this.lease.start();
+    this.recovering.start();
   }
 
   /** Lets waiting messages go: the broker is not blocked any more. */
   flush(): void {
-    this.room.release(() => this.isOpen());
+    this.buffer.release(() => this.isOpen());
   }
 
   /** Sends; what comes of it is told to `result`: no promise, since who sends thousands has one for each already. */
   send(message: OutgoingMessage, limits: SendLimits, result: SendResult): void {
-    const refusal = this.refusal(limits) ?? this.refusals.of(message);
-    if (refusal) return result.onFailed(refusal);
+    const closeReason = this.closeReason(limits) ?? this.closeReasons.of(message);
+    if (closeReason) return result.onFailed(closeReason);
     this.start();
     this.unsettled++;
-    const attempt = new Attempt(message, limits, this.forwarder, result);
+    const pending = new PendingSend(message, limits, this.forwarder, result);
     // Nobody overtakes who waits already.
-    if (this.room.queued === 0 && this.isOpen()) this.go(attempt);
-    else this.wait(attempt);
+    if (this.buffer.queued === 0 && this.isOpen()) this.go(pending);
+    else this.wait(pending);
   }
 
   /** Waits for `work` that a message needs, as it would wait to be sent: with a place in the room and its limits. */
   hold(message: OutgoingMessage, limits: SendLimits, work: () => Promise<void>): Promise<void> {
-    const refusal = this.refusal(limits);
-    if (refusal) return Promise.reject(refusal);
+    const closeReason = this.closeReason(limits);
+    if (closeReason) return Promise.reject(closeReason);
     return new Promise<void>((resolve, reject) => {
       this.unsettled++;
       const result = { onSent: () => resolve(), onFailed: reject };
-      const attempt = new Attempt(message, limits, this.forwarder, result);
+      const pending = new PendingSend(message, limits, this.forwarder, result);
       try {
-        this.room.take(attempt);
-        this.waiting.add(attempt);
+        this.buffer.take(pending);
+        this.waiting.add(pending);
         work().then(
-          () => attempt.succeed(true),
-          (error: Error) => attempt.fail(error),
+          () => pending.succeed(true),
+          (error: Error) => pending.fail(error),
         );
       } catch (error) {
-        attempt.fail(error as Error);
+        pending.fail(error as Error);
       }
     });
   }
@@ -186,58 +182,58 @@ export class Sender {
     if (!this.isReachable()) this.endWaiting();
     await Promise.race([settled, expired]);
     this.endWaiting();
-    await this.lease.close();
+    await this.recovering.close();
     // What was on its way and may be sent again has come back to wait, for a channel that never comes.
     this.endWaiting();
   }
 
   private endWaiting(): void {
-    for (const attempt of [...this.waiting]) {
-      attempt.giveUp(closedEarly());
+    for (const pending of [...this.waiting]) {
+      pending.giveUp(closedEarly());
     }
   }
 
-  private refusal({ signal }: SendLimits): Error | undefined {
+  private closeReason({ signal }: SendLimits): Error | undefined {
     if (this.closed) return new ConnectionLostError('cannot publish: the broker object was closed');
     return signal?.aborted ? abortError(signal) : undefined;
   }
 
-  private go(attempt: Attempt): void {
-    attempt.send(this.lease.current as LiveChannel, this.confirms as Confirms);
+  private go(pending: PendingSend): void {
+    pending.send(this.recovering.current as LiveChannel, this.confirms as Confirms);
   }
 
-  private wait(attempt: Attempt, first = false): void {
+  private wait(pending: PendingSend, first = false): void {
     try {
-      this.room.enter(attempt, first);
-      this.waiting.add(attempt);
+      this.buffer.enter(pending, first);
+      this.waiting.add(pending);
     } catch (error) {
-      attempt.giveUp(error as Error);
+      pending.giveUp(error as Error);
     }
   }
 
-  private again(attempt: Attempt, suspectAmong?: number): void {
+  private again(pending: PendingSend, suspectAmong?: number): void {
     this.options.counters.resent++;
-    if (suspectAmong !== undefined) this.suspect(attempt, suspectAmong);
-    if (this.closed && !this.isReachable()) attempt.giveUp(closedEarly());
-    else this.wait(attempt, true);
+    if (suspectAmong !== undefined) this.suspect(pending, suspectAmong);
+    if (this.closed && !this.isReachable()) pending.giveUp(closedEarly());
+    else this.wait(pending, true);
   }
 
   // Sent together, all would be lost together once more for the one that the broker minds; sent in smaller and smaller
   // groups, that one is soon alone.
-  private suspect(attempt: Attempt, among: number): void {
-    this.suspects.add(attempt);
+  private suspect(pending: PendingSend, among: number): void {
+    this.suspects.add(pending);
     this.window = Math.min(this.window, Math.max(1, Math.floor(among * SUSPECTS_AT_ONCE)));
   }
 
-  private widen(attempt: Attempt): void {
-    this.suspects.delete(attempt);
+  private widen(pending: PendingSend): void {
+    this.suspects.delete(pending);
     if (this.suspects.size === 0) this.window = Infinity;
     else if (this.confirms?.size === 0) this.window *= 2;
     this.flush();
   }
 
   /** Keeps its place in the room for a pause. False when its time for that is over, or there is no place. */
-  private waitNacked(attempt: Attempt, nacks: Nacks, within: number): boolean {
+  private waitNacked(pending: PendingSend, nacks: Nacks, within: number): boolean {
     const now = this.options.clock.monotonic();
     if (nacks.times === 1) nacks.first = now;
     nacks.last = now;
@@ -245,35 +241,35 @@ export class Sender {
     if (now + pause - nacks.first > within) return false;
     if (this.closed && !this.isReachable()) return false;
     try {
-      this.room.take(attempt);
+      this.buffer.take(pending);
     } catch {
       return false;
     }
     this.options.counters.nacked++;
-    this.waiting.add(attempt);
-    this.nacked.push(attempt);
+    this.waiting.add(pending);
+    this.nacked.push(pending);
     if (this.nacked.length === 1) this.options.deadlines.set(pause, () => this.sendNacked());
-    this.renewal.answered();
+    this.replacement.answered();
     return true;
   }
 
   private sendNacked(): void {
     const { nacked } = this;
     this.nacked = [];
-    for (const attempt of nacked) {
-      if (!this.waiting.has(attempt)) continue;
-      this.room.leave(attempt);
-      this.wait(attempt, true);
+    for (const pending of nacked) {
+      if (!this.waiting.has(pending)) continue;
+      this.buffer.leave(pending);
+      this.wait(pending, true);
     }
     this.flush();
   }
 
   /** The channel ended: why, when the broker said so. */
   private refused(reason: string): void {
-    const refusal = channelRefusal(reason);
-    if (refusal) {
-      this.refusals.remember(refusal);
-      this.options.onRefused?.(refusal);
+    const closeReason = channelCloseReason(reason);
+    if (closeReason) {
+      this.closeReasons.remember(closeReason);
+      this.options.onRefused?.(closeReason);
     } else if (/broke the protocol/.test(reason)) {
       const { logger } = this.options.settings;
       this.lines.say(
@@ -288,13 +284,13 @@ export class Sender {
   }
 
   private isOpen(): boolean {
-    const channel = this.lease.current;
+    const channel = this.recovering.current;
     if (channel === undefined || !channel.alive || !channel.writable || this.isHeldUp()) return false;
     return this.window === Infinity || (this.confirms?.size ?? 0) < this.window;
   }
 
   private isHeldUp(): boolean {
-    return this.options.connection.blocked || this.renewal.pending;
+    return this.options.connection.blocked || this.replacement.pending;
   }
 
   private whyClosed(): string {
@@ -308,8 +304,8 @@ export class Sender {
     const now = this.options.clock.monotonic();
     if (now - this.fullToldAt < REPEAT_AFTER) return;
     this.fullToldAt = now;
-    const { size, bytes } = this.room;
-    this.options.events.emit({ kind: 'waiting-room-full', waiting: size, bytes });
+    const { size, bytes } = this.buffer;
+    this.options.events.emit({ kind: 'publish-buffer-full', waiting: size, bytes });
   }
 
   private tellReturned({ exchange, routingKey, properties }: ReceivedMessage): void {
@@ -317,24 +313,24 @@ export class Sender {
     this.options.events.emit({ kind: 'returned', exchange, routingKey, messageId });
   }
 
-  private settledOne(attempt: Attempt): void {
-    if (!attempt.gone) this.room.leave(attempt);
-    if (this.waiting.size > 0) this.waiting.delete(attempt);
+  private settledOne(pending: PendingSend): void {
+    if (!pending.gone) this.buffer.leave(pending);
+    if (this.waiting.size > 0) this.waiting.delete(pending);
     this.unsettled--;
-    this.renewal.answered();
-    if (this.window !== Infinity) this.widen(attempt);
+    this.replacement.answered();
+    if (this.window !== Infinity) this.widen(pending);
     if (this.unsettled === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 }
 
 /** The memory of what may not be published, which says each thing once in the log. */
-export function refusals({
+export function closeReasons({
   connection,
   clock,
   settings,
-}: Pick<SenderOptions, 'connection' | 'clock' | 'settings'>): Refusals {
+}: Pick<SenderOptions, 'connection' | 'clock' | 'settings'>): ChannelCloseReasons {
   const onForbidden = (error: Error): void => settings.logger.error(printable(describeError(error)));
-  return new Refusals({ connection, clock, onForbidden });
+  return new ChannelCloseReasons({ connection, clock, onForbidden });
 }
 
 /** For what could not even be sent. */

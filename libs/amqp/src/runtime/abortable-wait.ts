@@ -5,7 +5,7 @@ const noop = (): void => undefined;
  * waited for beside it, so whoever waits is remembered only for as long as it does. Waits for one thing at a
  * time; `forget` it at the end.
  */
-export class Stopping {
+export class AbortableWait {
   private reject: (reason: unknown) => void = noop;
 
   constructor(private readonly signal: AbortSignal) {
@@ -33,7 +33,7 @@ export class Stopping {
  * Tells an iterator that nothing more is wanted. Not awaited: a generator in the middle of a long wait comes to its
  * `finally` when that wait is over.
  */
-export function letGo(iterator: AsyncIterator<unknown>): void {
+export function returnIterator(iterator: AsyncIterator<unknown>): void {
   try {
     Promise.resolve(iterator.return?.()).catch(noop);
   } catch {

@@ -29,7 +29,7 @@ export function onWall(clock: Clock, moment: number): number {
 }
 
 /** Runs `work` with a promise that resolves when `ms` are over. The timer keeps the process alive until `work` is done. */
-export async function patience(
+export async function withTimeout(
   clock: Clock,
   ms: number,
   work: (expired: Promise<void>) => Promise<void>,
@@ -60,7 +60,7 @@ export class SharedTime {
   async spend(work: (expired: Promise<void>) => Promise<void>): Promise<void> {
     const began = this.clock.monotonic();
     const share = Math.max(this.left, Math.min(this.least, this.ms));
-    await patience(this.clock, share, work).finally(() => {
+    await withTimeout(this.clock, share, work).finally(() => {
       this.left -= this.clock.monotonic() - began;
     });
   }

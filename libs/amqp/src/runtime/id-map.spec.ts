@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Directory, type Listed } from './id-map.js';
+import { IdMap, type Listed } from './id-map.js';
 
 class Thing implements Listed {
   after: this | undefined;
@@ -11,7 +11,7 @@ class Thing implements Listed {
 
 describe('a directory', () => {
   it('finds what is in it, and nothing else, however it grows and shrinks', () => {
-    const directory = new Directory<Thing>();
+    const directory = new IdMap<Thing>();
     const expected = new Map<string, Thing>();
     let seed = 3;
     const next = (below: number): number => {
@@ -38,7 +38,7 @@ describe('a directory', () => {
   });
 
   it('finds the youngest of several with one id, and lets go of each by itself', () => {
-    const directory = new Directory<Thing>();
+    const directory = new IdMap<Thing>();
     const [first, second] = [new Thing('a', 1), new Thing('a', 2)];
     directory.add(first);
     directory.add(second);

@@ -13,7 +13,7 @@ const FEWEST = 64;
  * calls under way, everything about each call then survived the quick collections, which took a fifth of the
  * time. Of several with one id the youngest is found.
  */
-export class Directory<T extends Listed> {
+export class IdMap<T extends Listed> {
   private rows: (T | undefined)[] = new Array<undefined>(FEWEST).fill(undefined);
   private count = 0;
 

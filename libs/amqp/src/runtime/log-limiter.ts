@@ -7,7 +7,7 @@ const LINES = 20;
 const PERIOD = 10_000;
 
 /** Lets so many lines through in each period, in all. */
-export class Occasionally {
+export class LogLimiter {
   private since = -Infinity;
   private written = 0;
   private leftOut = 0;

@@ -2,14 +2,14 @@
 // them would cost more than the steps.
 
 /** A value, or the promise of one. */
-export type Soon<T> = T | Promise<T>;
+export type MaybePromise<T> = T | Promise<T>;
 
 /** What comes of a value when it is there. What throws or rejects is for `fail`; without it, for the next. */
-export function soon<T, R>(
-  value: Soon<T>,
-  then: (value: T) => Soon<R>,
-  fail?: (error: unknown) => Soon<R>,
-): Soon<R> {
+export function chain<T, R>(
+  value: MaybePromise<T>,
+  then: (value: T) => MaybePromise<R>,
+  fail?: (error: unknown) => MaybePromise<R>,
+): MaybePromise<R> {
   return value instanceof Promise ? value.then(then, fail) : then(value);
 }
 
@@ -17,13 +17,13 @@ export function soon<T, R>(
  * `done` with what `run` makes of `input`, or `failed` with what it throws or rejects with. All get `input`: functions
  * that know it by themselves would have to be made for each message.
  */
-export function attempt<Input, T, R>(
-  run: (input: Input) => Soon<T>,
+export function tryChain<Input, T, R>(
+  run: (input: Input) => MaybePromise<T>,
   input: Input,
-  done: (value: T, input: Input) => Soon<R>,
-  failed: (error: unknown, input: Input) => Soon<R>,
-): Soon<R> {
-  let value: Soon<T>;
+  done: (value: T, input: Input) => MaybePromise<R>,
+  failed: (error: unknown, input: Input) => MaybePromise<R>,
+): MaybePromise<R> {
+  let value: MaybePromise<T>;
   try {
     value = run(input);
   } catch (error) {
@@ -35,8 +35,8 @@ export function attempt<Input, T, R>(
 function later<Input, T, R>(
   promise: Promise<T>,
   input: Input,
-  done: (value: T, input: Input) => Soon<R>,
-  failed: (error: unknown, input: Input) => Soon<R>,
+  done: (value: T, input: Input) => MaybePromise<R>,
+  failed: (error: unknown, input: Input) => MaybePromise<R>,
 ): Promise<R> {
   return promise.then(
     (value) => done(value, input),

@@ -14,7 +14,13 @@ import type {
   QueueType,
 } from '../options/options.js';
 import { withBrokerDeadLettering } from './retry-topology.js';
-import { usesPatterns, type BindingSpec, type ExchangeSpec, type QueueSpec, type Wishes } from './specs.js';
+import {
+  usesPatterns,
+  type BindingSpec,
+  type ExchangeSpec,
+  type QueueSpec,
+  type Declarations,
+} from './specs.js';
 
 /** Topology without handlers, for `declare` and `forFeature`. */
 export interface TopologyOptions {
@@ -24,58 +30,62 @@ export interface TopologyOptions {
 }
 
 /** Wishes of `declare(...)`. */
-export function topologyWishes(options: TopologyOptions, queueType: QueueType, askedBy: string): Wishes {
+export function topologyDeclarations(
+  options: TopologyOptions,
+  queueType: QueueType,
+  declaredBy: string,
+): Declarations {
   const bindings = options.bindings ?? [];
   return {
     exchanges: [
-      ...(options.exchanges ?? []).map((exchange) => exchangeSpec(exchange, askedBy)),
-      ...bindings.map((binding) => exchangeSpec(binding.exchange, askedBy)),
+      ...(options.exchanges ?? []).map((exchange) => exchangeSpec(exchange, declaredBy)),
+      ...bindings.map((binding) => exchangeSpec(binding.exchange, declaredBy)),
       // The receiving end of an exchange-to-exchange binding must be there as well.
-      ...bindings.flatMap((binding) => (binding.to ? [exchangeSpec(binding.to, askedBy)] : [])),
+      ...bindings.flatMap((binding) => (binding.to ? [exchangeSpec(binding.to, declaredBy)] : [])),
     ],
     queues: (options.queues ?? []).map((queue) =>
-      withBrokerDeadLettering(queueSpec(queue, queueType, askedBy), 'accepted'),
+      withBrokerDeadLettering(queueSpec(queue, queueType, declaredBy), 'accepted'),
     ),
     bindings: bindings.flatMap((binding) => {
       if ((binding.queue === undefined) === (binding.to === undefined)) {
         throw new ConfigError(
-          `${askedBy}: a binding needs either queue or to`,
+          `${declaredBy}: a binding needs either queue or to`,
           'say which of the two receives',
         );
       }
       const destination = binding.queue
         ? ({ kind: 'queue', name: binding.queue } as const)
         : ({ kind: 'exchange', name: binding.to as string } as const);
-      return bindingSpecs(binding, destination, askedBy);
+      return bindingSpecs(binding, destination, declaredBy);
     }),
   };
 }
 
 /** An exchange by name is only looked for; with a description it is declared. The type defaults to topic. */
-export function exchangeSpec(option: ExchangeOption, askedBy: string): ExchangeSpec {
+export function exchangeSpec(option: ExchangeOption, declaredBy: string): ExchangeSpec {
   const byName = typeof option === 'string';
   const options: ExchangeOptions = byName ? { name: option } : option;
-  checkedName('exchange', options.name, askedBy);
+  checkedName('exchange', options.name, declaredBy);
   return {
     name: options.name,
     type: byName ? undefined : (options.type ?? 'topic'),
     durable: options.durable ?? true,
     autoDelete: options.autoDelete ?? false,
     internal: options.internal ?? false,
-    arguments: withOptions(options.arguments, `${askedBy}: exchange '${options.name}'`, [
+    arguments: withOptions(options.arguments, `${declaredBy}: exchange '${options.name}'`, [
       ['alternateExchange', 'alternate-exchange', options.alternateExchange],
     ]),
     declare: byName ? 'check' : (options.declare ?? 'create'),
-    askedBy,
+    declaredBy,
   };
 }
 
 /** A queue with its arguments worked out. */
-export function queueSpec(options: QueueOptions, fallback: QueueType, askedBy: string): QueueSpec {
-  checkedName('queue', options.name, askedBy);
-  const type = queueType(options, fallback, askedBy);
+export function queueSpec(options: QueueOptions, fallback: QueueType, declaredBy: string): QueueSpec {
+  checkedName('queue', options.name, declaredBy);
+  const type = queueType(options, fallback, declaredBy);
   const { maxPriority, messageTtl, maxLength, singleActive } = options;
-  const args = withOptions(options.arguments, `${askedBy}: queue '${options.name}'`, [
+  const args = withOptions(options.arguments, `${declaredBy}: queue '${options.name}'`, [
     ['queueType', 'x-queue-type', options.queueType === 'default' ? undefined : options.queueType],
     ['maxPriority', 'x-max-priority', maxPriority],
     [
@@ -96,7 +106,7 @@ export function queueSpec(options: QueueOptions, fallback: QueueType, askedBy: s
     durable: options.durable ?? true,
     arguments: args,
     declare: options.declare ?? 'create',
-    askedBy,
+    declaredBy,
     temporary: false,
   };
 }
@@ -123,35 +133,35 @@ function withOptions(
 }
 
 /** A queue for one consumer's life. */
-export function temporaryQueue(name: string, args: QueueOptions['arguments'], askedBy: string): QueueSpec {
+export function temporaryQueue(name: string, args: QueueOptions['arguments'], declaredBy: string): QueueSpec {
   // Room for the suffix that makes the name unique.
-  checkedName('queue', `${name}.0123456789`, askedBy);
-  return { name, durable: false, arguments: { ...args }, declare: 'create', askedBy, temporary: true };
+  checkedName('queue', `${name}.0123456789`, declaredBy);
+  return { name, durable: false, arguments: { ...args }, declare: 'create', declaredBy, temporary: true };
 }
 
 /** One spec per key; a match becomes binding arguments. */
 export function bindingSpecs(
   binding: BindingOptions,
   destination: BindingSpec['destination'],
-  askedBy: string,
+  declaredBy: string,
 ): BindingSpec[] {
   const source = typeof binding.exchange === 'string' ? binding.exchange : binding.exchange.name;
   if (source === '') {
     throw new ConfigError(
-      `${askedBy} binds to the default exchange`,
+      `${declaredBy} binds to the default exchange`,
       'every queue is bound to it by its own name already; leave the binding out',
     );
   }
   if (binding.key !== undefined && binding.keys !== undefined) {
-    throw new ConfigError(`${askedBy}: a binding to '${source}' has key and keys`, 'use one of the two');
+    throw new ConfigError(`${declaredBy}: a binding to '${source}' has key and keys`, 'use one of the two');
   }
   const args = binding.match ? matchArguments(binding.match) : {};
   const keys = binding.keys ?? [binding.key ?? ''];
   const topic = typeof binding.exchange === 'object' && usesPatterns(binding.exchange.type);
   return keys.map((key) => {
-    checkedName('routing key', key, askedBy);
-    if (topic) checkPattern(key, askedBy);
-    return { source, destination, key, arguments: args, askedBy };
+    checkedName('routing key', key, declaredBy);
+    if (topic) checkPattern(key, declaredBy);
+    return { source, destination, key, arguments: args, declaredBy };
   });
 }
 
@@ -159,7 +169,7 @@ export function bindingSpecs(
 function queueType(
   options: QueueOptions,
   fallback: QueueType,
-  askedBy: string,
+  declaredBy: string,
 ): QueueOptions['queueType'] & string {
   const needsClassic =
     options.maxPriority !== undefined
@@ -170,7 +180,7 @@ function queueType(
   const asked = options.queueType;
   if (needsClassic && (asked === 'quorum' || asked === 'stream')) {
     throw new ConfigError(
-      `${askedBy}: queue '${options.name}' cannot be a ${asked} queue with ${needsClassic}`,
+      `${declaredBy}: queue '${options.name}' cannot be a ${asked} queue with ${needsClassic}`,
       "use queueType: 'classic', or leave that option out",
     );
   }
@@ -183,20 +193,20 @@ function matchArguments(match: HeaderMatch): Record<string, unknown> {
 }
 
 // The broker takes it for a word like any other, and nothing would ever arrive.
-function checkPattern(pattern: string, askedBy: string): void {
+function checkPattern(pattern: string, declaredBy: string): void {
   const word = pattern.split('.').find((each) => each.length > 1 && /[*#]/.test(each));
   if (word === undefined) return;
   throw new ConfigError(
-    `${askedBy}: '${word}' in the pattern '${pattern}' is not a wildcard`,
+    `${declaredBy}: '${word}' in the pattern '${pattern}' is not a wildcard`,
     "each part between dots is a word, '*' for one word, or '#' for any number of words",
   );
 }
 
 /** @throws ConfigError for a name that AMQP does not take */
-export function checkedName(what: string, name: unknown, askedBy: string): void {
+export function checkedName(what: string, name: unknown, declaredBy: string): void {
   try {
     checkName(what, name);
   } catch (error) {
-    throw new ConfigError(`${askedBy}: ${(error as Error).message}`, '', error);
+    throw new ConfigError(`${declaredBy}: ${(error as Error).message}`, '', error);
   }
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { explain } from './declare-error.js';
+import { declareError } from './declare-error.js';
 
 const asked = {
-  ...({ what: 'queue', name: 'orders', askedBy: '@Consume Orders.place' } as const),
+  ...({ what: 'queue', name: 'orders', declaredBy: '@Consume Orders.place' } as const),
   arguments: { 'x-message-ttl': '60000' },
 };
-const refusal = (code: number, name: string, text: string): Error =>
+const closeReason = (code: number, name: string, text: string): Error =>
   Object.assign(new Error(`Operation failed: QueueDeclare; ${code} (${name}) with message "${text}"`), {
     code,
   });
@@ -23,13 +23,13 @@ describe('what the broker has against a declaration', () => {
     (operation, said, what, resource, permission) => {
       const text = `ACCESS_REFUSED - ${said}access to ${resource} in vhost '/' refused for user 'u'`;
       const name = what === 'binding' ? 'events -> orders' : 'orders';
-      const error = explain(
+      const error = declareError(
         new Error(`Operation failed: ${operation}; 403 (ACCESS-REFUSED) with message "${text}"`),
         { ...asked, what, name },
       );
       expect(error).toMatchObject({ code: 'WARREN_ACCESS_REFUSED', permission });
       expect((error as Error).message).toContain(resource);
-      expect((error as Error).message).toContain(asked.askedBy);
+      expect((error as Error).message).toContain(asked.declaredBy);
     },
   );
 
@@ -65,39 +65,39 @@ describe('what the broker has against a declaration', () => {
       "'false'",
     ],
   ])('406: %s', (text, argument, wanted, current) => {
-    const error = explain(
-      refusal(406, 'PRECONDITION-FAILED', `PRECONDITION_FAILED - inequivalent arg '${text}`),
+    const error = declareError(
+      closeReason(406, 'PRECONDITION-FAILED', `PRECONDITION_FAILED - inequivalent arg '${text}`),
       asked,
     );
     expect(error).toMatchObject({
       code: 'WARREN_TOPOLOGY_MISMATCH',
-      facts: { what: 'queue', name: 'orders', argument, wanted, current, askedBy: asked.askedBy },
+      facts: { what: 'queue', name: 'orders', argument, wanted, current, declaredBy: asked.declaredBy },
     });
   });
 
   it('other codes', () => {
     expect(
-      explain(refusal(404, 'NOT-FOUND', "NOT_FOUND - no exchange 'gone' in vhost '/'"), asked),
+      declareError(closeReason(404, 'NOT-FOUND', "NOT_FOUND - no exchange 'gone' in vhost '/'"), asked),
     ).toMatchObject({
       code: 'WARREN_TOPOLOGY_MISSING',
       what: 'exchange',
       missing: 'gone',
     });
-    expect(explain(refusal(403, 'ACCESS-REFUSED', 'ACCESS_REFUSED - ...'), asked)).toMatchObject({
+    expect(declareError(closeReason(403, 'ACCESS-REFUSED', 'ACCESS_REFUSED - ...'), asked)).toMatchObject({
       code: 'WARREN_ACCESS_REFUSED',
     });
-    expect(explain(refusal(405, 'RESOURCE-LOCKED', 'RESOURCE_LOCKED - ...'), asked)).toMatchObject({
+    expect(declareError(closeReason(405, 'RESOURCE-LOCKED', 'RESOURCE_LOCKED - ...'), asked)).toMatchObject({
       code: 'WARREN_QUEUE_LOCKED',
     });
-    const invalid = explain(
-      refusal(406, 'PRECONDITION-FAILED', 'PRECONDITION_FAILED - invalid arg'),
+    const invalid = declareError(
+      closeReason(406, 'PRECONDITION-FAILED', 'PRECONDITION_FAILED - invalid arg'),
       asked,
     ) as Error;
     expect(invalid).toMatchObject({
       code: 'WARREN_CONFIG',
       message: expect.stringContaining('@Consume Orders.place'),
     });
-    expect(explain(new Error('Channel ended, no reply will be forthcoming'), asked)).toMatchObject({
+    expect(declareError(new Error('Channel ended, no reply will be forthcoming'), asked)).toMatchObject({
       code: 'WARREN_CONNECTION_LOST',
       message: expect.stringContaining('@Consume Orders.place'),
     });
@@ -107,7 +107,7 @@ describe('what the broker has against a declaration', () => {
     [503, 'COMMAND-INVALID', "COMMAND_INVALID - unknown exchange type 'x-odd'"],
     [406, 'PRECONDITION-FAILED', "PRECONDITION_FAILED - unknown exchange type 'x-odd'"],
   ])('an unknown type of exchange needs a plugin, whether the broker says it with %d', (code, name, text) => {
-    expect(explain(refusal(code, name, text), { ...asked, what: 'exchange' })).toMatchObject({
+    expect(declareError(closeReason(code, name, text), { ...asked, what: 'exchange' })).toMatchObject({
       code: 'WARREN_CONFIG',
       hint: expect.stringContaining('plugin'),
     });
@@ -119,7 +119,7 @@ describe('what the broker has against a declaration', () => {
     ['warren.orphans', /it is declared again$/],
   ])('a mismatch of %s says what helps there', (name, hint) => {
     const text = `PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue '${name}' in vhost '/': received none but current is 'quorum'`;
-    expect(explain(refusal(406, 'PRECONDITION-FAILED', text), { ...asked, name })).toMatchObject({
+    expect(declareError(closeReason(406, 'PRECONDITION-FAILED', text), { ...asked, name })).toMatchObject({
       facts: { name },
       hint: expect.stringMatching(hint),
     });
@@ -127,25 +127,19 @@ describe('what the broker has against a declaration', () => {
 
   it('what the client library cannot write down is no lost connection', () => {
     const unwritable = new TypeError("Field 'queue' is the wrong type");
-    expect(explain(unwritable, asked)).toMatchObject({ code: 'WARREN_CONFIG' });
+    expect(declareError(unwritable, asked)).toMatchObject({ code: 'WARREN_CONFIG' });
   });
 
   it.each(["it's", "a' in vhost 'b"])('names that look like words of the broker: %s', (name) => {
     const mismatch = `PRECONDITION_FAILED - inequivalent arg 'durable' for queue '${name}' in vhost '/': received 'true' but current is 'false'`;
-    expect(explain(refusal(406, 'PRECONDITION-FAILED', mismatch), { ...asked, name })).toMatchObject({
-      facts: { name, argument: 'durable' },
-    });
+    expect(declareError(closeReason(406, 'PRECONDITION-FAILED', mismatch), { ...asked, name })).toMatchObject(
+      {
+        facts: { name, argument: 'durable' },
+      },
+    );
     const gone = `NOT_FOUND - no queue '${name}' in vhost '/'`;
-    expect(explain(refusal(404, 'NOT-FOUND', gone), { ...asked, name })).toMatchObject({ missing: name });
+    expect(declareError(closeReason(404, 'NOT-FOUND', gone), { ...asked, name })).toMatchObject({
+      missing: name,
+    });
   });
-});
-
-it('a missing exchange: who publishes is not told to write a handler otherwise', () => {
-  const text =
-    "Operation failed: ExchangeDeclare; 404 (NOT-FOUND) with message \"NOT_FOUND - no exchange 'x' in vhost '/'\"";
-  const hint = (askedBy: string): unknown =>
-    (explain(new Error(text), { what: 'exchange', name: 'x', askedBy }) as { hint?: unknown }).hint;
-  expect(hint('@Consume q')).toContain('{ name, type }');
-  expect(hint('a publish')).not.toContain('{ name, type }');
-  expect(hint('a publish')).toContain('check its name');
 });

@@ -16,13 +16,13 @@ import {
 export interface Asked {
   readonly what: 'queue' | 'exchange' | 'binding';
   readonly name: string;
-  readonly askedBy: string;
+  readonly declaredBy: string;
   /** As it was asked for. */
   readonly arguments?: Headers;
 }
 
 /** The error of a declaration as one of ours: the broker refused, or the connection went away meanwhile. */
-export function explain(error: unknown, asked: Asked): unknown {
+export function declareError(error: unknown, asked: Asked): unknown {
   if (error instanceof RabbitError) return error;
   const text = error instanceof Error ? error.message : String(error);
   const hint = hintFor(text);
@@ -42,14 +42,14 @@ export function explain(error: unknown, asked: Asked): unknown {
   // The client library could not even write it down.
   if (error instanceof TypeError || error instanceof RangeError) {
     return new ConfigError(
-      `${asked.askedBy}: ${asked.what} '${asked.name}' cannot be declared: ${text}`,
+      `${asked.declaredBy}: ${asked.what} '${asked.name}' cannot be declared: ${text}`,
       'look at its name and arguments',
       error,
     );
   }
   // Worse sins cost the whole connection, which then says why; who was asking is known here alone.
   return new ConnectionLostError(
-    `${asked.askedBy} was declaring ${asked.what} '${asked.name}'${CHANNEL_LOST}${brief(text)}`,
+    `${asked.declaredBy} was declaring ${asked.what} '${asked.name}'${CHANNEL_LOST}${brief(text)}`,
     error,
     'it is declared again with the next channel; the log says whether the connection was lost, and why',
   );
@@ -66,7 +66,7 @@ export function replyCode(
 
 function refused(text: string, asked: Asked, hint: string, cause: unknown): ConfigError {
   return new ConfigError(
-    `${asked.askedBy}: the broker refuses ${asked.what} '${asked.name}': ${brief(text)}`,
+    `${asked.declaredBy}: the broker refuses ${asked.what} '${asked.name}': ${brief(text)}`,
     hint,
     cause,
   );
@@ -77,13 +77,13 @@ const REFUSED = /(?:(configure|write|read) )?access to (queue|exchange) '([^']*)
 
 function accessRefused(text: string, asked: Asked, cause: unknown): AccessRefusedError {
   const found = REFUSED.exec(text);
-  if (!found) return new AccessRefusedError(`${asked.what} '${asked.name}'`, asked.askedBy, cause);
+  if (!found) return new AccessRefusedError(`${asked.what} '${asked.name}'`, asked.declaredBy, cause);
   const [, said, what, name] = found;
   const permission = (said as Permission | undefined) ?? permissionFor(text, asked, what, name);
   const resource = name === 'amq.default' ? `the default exchange '${name}'` : `${what} '${name}'`;
   const other = what !== asked.what || name !== asked.name;
   const declaring = other ? `${asked.what} '${asked.name}'` : undefined;
-  return new AccessRefusedError(resource, asked.askedBy, cause, { permission, declaring });
+  return new AccessRefusedError(resource, asked.declaredBy, cause, { permission, declaring });
 }
 
 /** What an operation needs, as RabbitMQ documents it. */
@@ -107,7 +107,7 @@ function permissionFor(text: string, asked: Asked, what: string, name: string): 
 function missing(text: string, asked: Asked): Error {
   const found = /no (queue|exchange) '(.*)' in vhost '/s.exec(text);
   const what = found ? (found[1] as 'queue' | 'exchange') : asked.what === 'exchange' ? 'exchange' : 'queue';
-  return new TopologyMissingError(what, found?.[2] ?? asked.name, asked.askedBy);
+  return new TopologyMissingError(what, found?.[2] ?? asked.name, asked.declaredBy);
 }
 
 // "inequivalent arg 'x-max-length' for queue 'q' in vhost '/': received the value '5' of type 'signedint' but current is none"
@@ -131,7 +131,7 @@ function mismatch(text: string, asked: Asked, cause: unknown): Error {
     name,
     argument,
     ...{ wanted, current },
-    askedBy: asked.askedBy,
+    declaredBy: asked.declaredBy,
   });
 }
 

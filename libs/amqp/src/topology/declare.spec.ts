@@ -8,12 +8,12 @@ import type { ExchangeSpec, QueueSpec } from './specs.js';
 
 const exchange = (name: string, more: Partial<ExchangeSpec> = {}): ExchangeSpec => ({
   ...{ name, type: 'topic', durable: true, autoDelete: false, internal: false },
-  ...{ arguments: {}, declare: 'create', askedBy: 'a test' },
+  ...{ arguments: {}, declare: 'create', declaredBy: 'a test' },
   ...more,
 });
 const queue = (name: string, more: Partial<QueueSpec> = {}): QueueSpec => ({
   ...{ name, durable: true, arguments: { 'x-queue-type': 'quorum' }, declare: 'create' },
-  ...{ askedBy: 'a test', temporary: false },
+  ...{ declaredBy: 'a test', temporary: false },
   ...more,
 });
 

@@ -1,7 +1,7 @@
 // Sends a plan to the broker: exchanges, queues, bindings, in that order. Declaring what is there
 // already changes nothing, so the whole plan is sent again after every reconnect.
 
-import { explain, type Asked } from './declare-error.js';
+import { declareError, type Asked } from './declare-error.js';
 import type { TopologyPlan } from './plan.js';
 import type { BindingSpec, ExchangeSpec, QueueSpec } from './specs.js';
 
@@ -34,7 +34,7 @@ export async function declareTemporary(
   autoDelete: boolean,
 ): Promise<void> {
   const options = { durable: false, exclusive: true, autoDelete, arguments: queue.arguments };
-  await explained(channel.assertQueue(name, options), { what: 'queue', name, askedBy: queue.askedBy });
+  await explained(channel.assertQueue(name, options), { what: 'queue', name, declaredBy: queue.declaredBy });
   for (const binding of bindings) await bind(channel, binding, name);
 }
 
@@ -47,7 +47,7 @@ export async function declareExchange(channel: DeclaringChannel, exchange: Excha
       ? channel.checkExchange(name)
       : channel.assertExchange(name, type, { durable, autoDelete, internal, arguments: exchange.arguments });
   await explained(sent, {
-    ...{ what: 'exchange', name, askedBy: exchange.askedBy, arguments: exchange.arguments },
+    ...{ what: 'exchange', name, declaredBy: exchange.declaredBy, arguments: exchange.arguments },
   });
 }
 
@@ -58,7 +58,7 @@ async function declareQueue(channel: DeclaringChannel, queue: QueueSpec): Promis
     queue.declare === 'check'
       ? channel.checkQueue(name)
       : channel.assertQueue(name, { durable, arguments: asked(queue) });
-  await explained(sent, { what: 'queue', name, askedBy: queue.askedBy, arguments: queue.arguments });
+  await explained(sent, { what: 'queue', name, declaredBy: queue.declaredBy, arguments: queue.arguments });
 }
 
 function asked({ arguments: args, deadLettering }: QueueSpec): object {
@@ -74,7 +74,7 @@ async function bind(channel: DeclaringChannel, binding: BindingSpec, destination
   await explained(sent, {
     what: 'binding',
     name: bindingName(binding, destination),
-    askedBy: binding.askedBy,
+    declaredBy: binding.declaredBy,
   });
 }
 
@@ -87,6 +87,6 @@ async function explained(sent: Promise<unknown>, asked: Asked): Promise<void> {
   try {
     await sent;
   } catch (error) {
-    throw explain(error, asked);
+    throw declareError(error, asked);
   }
 }

@@ -9,7 +9,7 @@ import type { HandlerPlan, Route } from './handler-plan.js';
 import { queueTypeOf } from './specs.js';
 
 /** Logs the line, and what looks wrong about the handler. */
-export function introduce(plan: HandlerPlan, settings: Settings): void {
+export function logHandler(plan: HandlerPlan, settings: Settings): void {
   settings.logger.log(describeHandler(plan));
   for (const suspicion of suspicions(plan, settings)) settings.logger.warn(suspicion);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AcceptedQueues } from './existing-queues.js';
+import { ExistingQueues } from './existing-queues.js';
 import { withBrokerDeadLettering } from './retry-topology.js';
 import type { DeclaringChannel } from './declare.js';
 import { declarePermitted } from './passive-declare.js';
@@ -35,7 +35,7 @@ class Broker {
 
 const QUORUM = { 'x-queue-type': 'quorum' };
 const quorum = (name: string): QueueSpec => ({
-  ...{ name, durable: true, arguments: QUORUM, declare: 'create', askedBy: 'A.b', temporary: false },
+  ...{ name, durable: true, arguments: QUORUM, declare: 'create', declaredBy: 'A.b', temporary: false },
 });
 const wanted = (name: string): QueueSpec => withBrokerDeadLettering(quorum(name), 'wanted');
 
@@ -46,7 +46,7 @@ function planOf(...queues: QueueSpec[]): { plan: TopologyPlan; lines: string[] }
     error: () => undefined,
     warn: (line: string) => void lines.push(line),
   };
-  return { plan: { exchanges: [], queues, bindings: [], accepted: new AcceptedQueues(logger) }, lines };
+  return { plan: { exchanges: [], queues, bindings: [], accepted: new ExistingQueues(logger) }, lines };
 }
 
 describe('queues that exist otherwise than they would be made', () => {

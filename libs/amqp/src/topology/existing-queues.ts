@@ -39,7 +39,7 @@ export function other(queue: QueueSpec): QueueSpec {
  * nobody asked. Both are accepted, since AMQP cannot change a queue; what that means is said once.
  * Remembered, so that a reconnect costs no refused channel.
  */
-export class AcceptedQueues {
+export class ExistingQueues {
   private readonly names = new Set<string>();
 
   constructor(private readonly logger?: BrokerLogger) {}
@@ -63,7 +63,7 @@ function warning(queue: QueueSpec, why: FoundOtherwise['why']): string {
       ? `exists without the arguments that make the broker send to '${dead}' what it drops, and is used as it is`
       : `is declared without the arguments that make the broker send to '${dead}' what it drops: the user may not write to the default exchange (amq.default)`;
   return [
-    `queue '${queue.name}' of ${queue.askedBy} ${found}.`,
+    `queue '${queue.name}' of ${queue.declaredBy} ${found}.`,
     `What it drops is lost: on RabbitMQ 4 a message of a quorum queue that came back 20 times, as from a process that ends whenever it starts; what expires; the oldest of a full queue.`,
     why === 'exists'
       ? `Set a policy (merge it with the one that the queue has, if any): ${policyCommand(queue)} Without a policy: stop its consumers, delete it when it is empty, start again.`

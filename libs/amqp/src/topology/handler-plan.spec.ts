@@ -3,7 +3,7 @@ import type { HandlerOptions } from '../options/options.js';
 import { settings } from '../options/settings.js';
 import { planHandler, type HandlerPlan, type HandlerRegistration } from './handler-plan.js';
 import { partFor, planTopology } from './plan.js';
-import { topologyWishes } from './declarations.js';
+import { topologyDeclarations } from './declarations.js';
 
 const defaults = settings({ url: 'amqp://h', service: 'billing' });
 const plan = (
@@ -18,17 +18,17 @@ const plan = (
 
 describe('a handler worked out', () => {
   it('consume: a durable quorum queue with its dead-letter queue, and no arguments for failures', () => {
-    const { queue, wishes, deadQueue, retry } = plan('consume', 'orders');
+    const { queue, declarations, deadQueue, retry } = plan('consume', 'orders');
     expect(queue).toMatchObject({ name: 'orders', durable: true, arguments: { 'x-queue-type': 'quorum' } });
-    expect(wishes.queues.map(({ name }) => name)).toEqual(['orders', 'orders.dead', 'warren.orphans']);
+    expect(declarations.queues.map(({ name }) => name)).toEqual(['orders', 'orders.dead', 'warren.orphans']);
     expect([deadQueue, retry.attempts]).toEqual(['orders.dead', 5]);
   });
 
   it('subscribe: a queue of the service, bound to the events exchange', () => {
-    const { queue, wishes } = plan('subscribe', 'order.*');
+    const { queue, declarations } = plan('subscribe', 'order.*');
     expect(queue.name).toBe('billing.Orders.place');
-    expect(wishes.exchanges[0]).toMatchObject({ name: 'events', type: 'topic', durable: true });
-    expect(wishes.bindings.slice(0, 1)).toMatchObject([
+    expect(declarations.exchanges[0]).toMatchObject({ name: 'events', type: 'topic', durable: true });
+    expect(declarations.bindings.slice(0, 1)).toMatchObject([
       { source: 'events', key: 'order.*', destination: { name: 'billing.Orders.place' } },
     ]);
   });
@@ -85,8 +85,10 @@ describe('a handler worked out', () => {
 
 describe('the way back of retries', () => {
   const wayOf = (options: HandlerOptions, kind: HandlerRegistration['kind'] = 'consume'): unknown => {
-    const { back, wishes } = plan(kind, 'q', options);
-    const bound = wishes.bindings.filter(({ source }) => source === 'warren.back').map(({ key }) => key);
+    const { back, declarations } = plan(kind, 'q', options);
+    const bound = declarations.bindings
+      .filter(({ source }) => source === 'warren.back')
+      .map(({ key }) => key);
     return { ...back, bound };
   };
 
@@ -107,8 +109,8 @@ describe('the way back of retries', () => {
 describe('the plan', () => {
   it('merges what agrees, and takes an exchange by name as another describes it', () => {
     const merged = planTopology([
-      plan('consume', 'q', { bindings: [{ exchange: 'e', key: 'a' }] }).wishes,
-      topologyWishes(
+      plan('consume', 'q', { bindings: [{ exchange: 'e', key: 'a' }] }).declarations,
+      topologyDeclarations(
         { exchanges: [{ name: 'e', type: 'direct' }], bindings: [{ exchange: 'e', key: 'a', queue: 'q' }] },
         'quorum',
         'other',
@@ -119,9 +121,9 @@ describe('the plan', () => {
   });
 
   it('names both sides of a conflict about an exchange', () => {
-    const wishes = (type: 'topic' | 'fanout', askedBy: string) =>
-      topologyWishes({ exchanges: [{ name: 'e', type }] }, 'quorum', askedBy);
-    expect(() => planTopology([wishes('topic', 'One'), wishes('fanout', 'Other')])).toThrow(
+    const declarations = (type: 'topic' | 'fanout', declaredBy: string) =>
+      topologyDeclarations({ exchanges: [{ name: 'e', type }] }, 'quorum', declaredBy);
+    expect(() => planTopology([declarations('topic', 'One'), declarations('fanout', 'Other')])).toThrow(
       /One and Other want exchange 'e' differently: type is "topic"/,
     );
   });
@@ -130,20 +132,26 @@ describe('the plan', () => {
     [true, false],
     [false, true],
   ])('leaves the arguments of a queue alone when one of its handlers says so (%p, %p)', (one, other) => {
-    const wishes = [one, other].map((broker) => plan('consume', 'q', { deadLetter: { broker } }).wishes);
-    const { queues } = planTopology(wishes);
+    const declarations = [one, other].map(
+      (broker) => plan('consume', 'q', { deadLetter: { broker } }).declarations,
+    );
+    const { queues } = planTopology(declarations);
     expect(queues.find(({ name }) => name === 'q')?.deadLettering?.mode).toBe('unwanted');
   });
 
   it('names both sides of a conflict', () => {
-    const wishes = topologyWishes({ queues: [{ name: 'q', maxLength: 5 }] }, 'quorum', 'BillingModule');
-    expect(() => planTopology([plan('consume', 'q').wishes, wishes])).toThrow(
+    const declarations = topologyDeclarations(
+      { queues: [{ name: 'q', maxLength: 5 }] },
+      'quorum',
+      'BillingModule',
+    );
+    expect(() => planTopology([plan('consume', 'q').declarations, declarations])).toThrow(
       /@Consume Orders\.place and BillingModule want queue 'q' differently: x-max-length/,
     );
   });
 
   it('the part of one queue has its exchanges, bindings and dead-letter queue, and the way back of its retries', () => {
-    const all = planTopology([plan('subscribe', 'a.*').wishes, plan('consume', 'other').wishes]);
+    const all = planTopology([plan('subscribe', 'a.*').declarations, plan('consume', 'other').declarations]);
     const part = partFor(all, 'billing.Orders.place');
     expect(part.queues.map(({ name }) => name)).toEqual([
       'billing.Orders.place',
@@ -159,11 +167,11 @@ describe('the plan', () => {
   });
 
   it('a binding needs one receiver', () => {
-    expect(() => topologyWishes({ bindings: [{ exchange: 'e' }] }, 'quorum', 'M')).toThrow(
+    expect(() => topologyDeclarations({ bindings: [{ exchange: 'e' }] }, 'quorum', 'M')).toThrow(
       /either queue or to/,
     );
     expect(() =>
-      topologyWishes({ bindings: [{ exchange: 'e', queue: 'q', to: 'x' }] }, 'quorum', 'M'),
+      topologyDeclarations({ bindings: [{ exchange: 'e', queue: 'q', to: 'x' }] }, 'quorum', 'M'),
     ).toThrow(/either queue or to/);
   });
 });

@@ -13,17 +13,17 @@ import type { HeaderMatch } from '../message/headers.js';
 import type { BindingOptions, HandlerOptions } from '../options/options.js';
 import type { StandardSchema } from '../message/schema.js';
 import type { Settings } from '../options/settings.js';
-import type { WayBack } from '../message/retry-return.js';
+import type { ReturnRoute } from '../message/retry-return.js';
 import { checkLimits } from './handler-limits.js';
-import type { QueueSpec, Wishes } from './specs.js';
+import type { QueueSpec, Declarations } from './specs.js';
 import { deadQueueName } from './specs.js';
 import {
   deadQueueSpec,
   withBrokerDeadLettering,
   waitName,
   waitStep,
-  wayBackTo,
-  wayBackWishes,
+  returnRouteTo,
+  returnRouteDeclarations,
 } from './retry-topology.js';
 import { RPC_OPTIONS, rpcPlan, type RpcPlan } from './rpc-plan.js';
 import { bindingSpecs, exchangeSpec, queueSpec, temporaryQueue } from './declarations.js';
@@ -53,7 +53,7 @@ export interface HandlerPlan {
   readonly registration: HandlerRegistration;
   readonly id: string;
   readonly queue: QueueSpec;
-  readonly wishes: Wishes;
+  readonly declarations: Declarations;
   readonly routes: readonly Route[];
   readonly prefetch: number;
   readonly concurrency: number;
@@ -62,7 +62,7 @@ export interface HandlerPlan {
   readonly consumeArguments: Readonly<Record<string, unknown>>;
   readonly retry: RetryPolicy;
   /** How a message that waits for its next attempt comes back. */
-  readonly back: WayBack;
+  readonly back: ReturnRoute;
   /** Where its failures end, if anywhere. */
   readonly deadQueue: string | undefined;
   readonly timeout: number | undefined;
@@ -86,12 +86,12 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
   // Requests expire as a matter of course, and their callers know what became of them.
   const queue =
     deadQueue && kind !== 'rpc' ? withBrokerDeadLettering(given, modeOf(options, settings)) : given;
-  const back = wayBackTo(queue);
+  const back = returnRouteTo(queue);
   const plan: HandlerPlan = {
     registration,
     id,
     queue,
-    wishes: {
+    declarations: {
       exchanges: bindings.map((binding) => exchangeSpec(binding.exchange, name)),
       queues: deadQueue ? [queue, deadQueueSpec(queue)] : [queue],
       bindings: bindings.flatMap((binding) =>
@@ -110,11 +110,13 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
   };
   checkLimits(plan, settings, name);
   checkWaits(settings, back, name);
-  return back.kind === 'retry' ? { ...plan, wishes: joined(plan.wishes, wayBackWishes(queue)) } : plan;
+  return back.kind === 'retry'
+    ? { ...plan, declarations: joined(plan.declarations, returnRouteDeclarations(queue)) }
+    : plan;
 }
 
 /** The longest name of a queue in which its messages could wait. */
-function checkWaits({ service }: Settings, back: WayBack, name: string): void {
+function checkWaits({ service }: Settings, back: ReturnRoute, name: string): void {
   try {
     waitName(service, waitStep(MAX_DURATION), back);
   } catch (error) {
@@ -137,7 +139,7 @@ function modeOf({ deadLetter }: HandlerOptions, settings: Settings): 'wanted' | 
   return (own ?? settings.brokerDeadLetters) ? 'wanted' : 'unwanted';
 }
 
-function joined(one: Wishes, other: Wishes): Wishes {
+function joined(one: Declarations, other: Declarations): Declarations {
   return {
     exchanges: [...one.exchanges, ...other.exchanges],
     queues: [...one.queues, ...other.queues],

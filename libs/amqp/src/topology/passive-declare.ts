@@ -3,8 +3,8 @@
 // instead, and taken as it is.
 
 import { AccessRefusedError, TopologyMissingError } from '../errors/topology-errors.js';
-import { ORPHANS } from '../message/retry-return.js';
-import { AcceptedQueues, foundOtherwise, other, type FoundOtherwise } from './existing-queues.js';
+import { UNROUTABLE_RETRIES } from '../message/retry-return.js';
+import { ExistingQueues, foundOtherwise, other, type FoundOtherwise } from './existing-queues.js';
 import { bindingName, declare, type DeclaringChannel } from './declare.js';
 import type { TopologyPlan } from './plan.js';
 import type { QueueSpec } from './specs.js';
@@ -17,9 +17,9 @@ export interface DeclaringConnection {
 
 /** Declares a plan. @throws AccessRefusedError for what the user may not declare and nobody else has */
 export async function declarePermitted(connection: DeclaringConnection, plan: TopologyPlan): Promise<void> {
-  const { accepted = new AcceptedQueues() } = plan;
+  const { accepted = new ExistingQueues() } = plan;
   const found = new Map<string, FoundOtherwise>();
-  let refusal: AccessRefusedError | undefined;
+  let closeReason: AccessRefusedError | undefined;
   for (let left: TopologyPlan = { ...plan, queues: plan.queues.map((queue) => accepted.asFound(queue)) }; ;) {
     try {
       await connection.withChannel((channel) => declare(channel, left));
@@ -37,12 +37,15 @@ export async function declarePermitted(connection: DeclaringConnection, plan: To
         continue;
       }
       // It is not there either: what helps is a permission, or an administrator.
-      if (error instanceof TopologyMissingError && refusal?.resource === `${error.what} '${error.missing}'`)
-        throw refusal;
+      if (
+        error instanceof TopologyMissingError &&
+        closeReason?.resource === `${error.what} '${error.missing}'`
+      )
+        throw closeReason;
       if (!(error instanceof AccessRefusedError)) throw error;
       const without = lookedFor(left, error);
       if (!without) throw error;
-      refusal = error;
+      closeReason = error;
       left = without;
     }
   }
@@ -76,7 +79,8 @@ function lookedFor(
     queues: check('queue', plan.queues),
     // Only an administrator may bind the queue of orphans where services must not read each other's messages.
     bindings: plan.bindings.filter((binding) => {
-      const refused = binding.source === ORPHANS && declaring === `binding '${bindingName(binding)}'`;
+      const refused =
+        binding.source === UNROUTABLE_RETRIES && declaring === `binding '${bindingName(binding)}'`;
       found ||= refused;
       return !refused;
     }),

@@ -1,11 +1,11 @@
 // Everybody's wishes merged into one picture of the broker. Where two of them cannot both be had, the
 // error names both; nothing is sent before that is settled.
 
-import type { AcceptedQueues } from './existing-queues.js';
+import type { ExistingQueues } from './existing-queues.js';
 import { ConfigError } from '../errors/errors.js';
-import { BACK_EXCHANGE, ORPHANS } from '../message/retry-return.js';
+import { RETURN_EXCHANGE, UNROUTABLE_RETRIES } from '../message/retry-return.js';
 import { deadQueueName } from './specs.js';
-import type { BindingSpec, ExchangeSpec, QueueSpec, Wishes } from './specs.js';
+import type { BindingSpec, ExchangeSpec, QueueSpec, Declarations } from './specs.js';
 
 /** What the broker should look like. Each thing once. */
 export interface TopologyPlan {
@@ -13,18 +13,18 @@ export interface TopologyPlan {
   readonly queues: readonly QueueSpec[];
   readonly bindings: readonly BindingSpec[];
   /** Queues that were found otherwise than they would be made, for as long as the plan lives. */
-  readonly accepted?: AcceptedQueues;
+  readonly accepted?: ExistingQueues;
 }
 
 /** Merges wishes. @throws ConfigError when two contradict each other. */
-export function planTopology(all: readonly Wishes[], accepted?: AcceptedQueues): TopologyPlan {
+export function planTopology(all: readonly Declarations[], accepted?: ExistingQueues): TopologyPlan {
   const exchanges = new Map<string, ExchangeSpec>();
   const queues = new Map<string, QueueSpec>();
   const bindings = new Map<string, BindingSpec>();
-  for (const wishes of all) {
-    for (const exchange of wishes.exchanges) mergeExchange(exchanges, exchange);
-    for (const queue of wishes.queues) mergeQueue(queues, queue);
-    for (const binding of wishes.bindings) bindings.set(bindingIdentity(binding), binding);
+  for (const declarations of all) {
+    for (const exchange of declarations.exchanges) mergeExchange(exchanges, exchange);
+    for (const queue of declarations.queues) mergeQueue(queues, queue);
+    for (const binding of declarations.bindings) bindings.set(bindingIdentity(binding), binding);
   }
   return {
     exchanges: [...exchanges.values()],
@@ -41,7 +41,7 @@ export function partFor(plan: TopologyPlan, queue: string): TopologyPlan {
   );
   const sources = new Set(bindings.map((binding) => binding.source));
   // Retries that find their queue no more need their own queue.
-  const orphans = sources.has(BACK_EXCHANGE) ? ORPHANS : undefined;
+  const orphans = sources.has(RETURN_EXCHANGE) ? UNROUTABLE_RETRIES : undefined;
   const needed = [queue, deadQueueName(queue), orphans];
   return {
     exchanges: plan.exchanges.filter(({ name }) => sources.has(name) || name === orphans),
@@ -60,7 +60,7 @@ function mergeExchange(known: Map<string, ExchangeSpec>, wanted: ExchangeSpec): 
   }
   if (wanted.type === undefined) return;
   const difference = firstDifference(exchangeFacts(present), exchangeFacts(wanted));
-  if (difference) conflict('exchange', wanted.name, present.askedBy, wanted.askedBy, difference);
+  if (difference) conflict('exchange', wanted.name, present.declaredBy, wanted.declaredBy, difference);
 }
 
 function mergeQueue(known: Map<string, QueueSpec>, wanted: QueueSpec): void {
@@ -70,7 +70,7 @@ function mergeQueue(known: Map<string, QueueSpec>, wanted: QueueSpec): void {
     return;
   }
   const difference = firstDifference(queueFacts(present), queueFacts(wanted));
-  if (difference) conflict('queue', wanted.name, present.askedBy, wanted.askedBy, difference);
+  if (difference) conflict('queue', wanted.name, present.declaredBy, wanted.declaredBy, difference);
   const [one, other] = [present.deadLettering, wanted.deadLettering];
   if (other && (!one || STRONGER.indexOf(other.mode) > STRONGER.indexOf(one.mode))) {
     known.set(wanted.name, { ...present, deadLettering: other });

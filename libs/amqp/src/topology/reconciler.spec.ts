@@ -6,10 +6,10 @@ import { SILENT } from '../runtime/logger.js';
 import { Events } from '../events/emitter.js';
 import type { TopologyPlan } from './plan.js';
 import type { QueueSpec } from './specs.js';
-import { TopologyKeeper } from './reconciler.js';
+import { TopologyReconciler } from './reconciler.js';
 
 const queue: QueueSpec = {
-  ...{ name: 'q', durable: true, arguments: {}, askedBy: 'a test', temporary: false },
+  ...{ name: 'q', durable: true, arguments: {}, declaredBy: 'a test', temporary: false },
   declare: 'create',
 };
 const plan: TopologyPlan = {
@@ -17,7 +17,7 @@ const plan: TopologyPlan = {
   bindings: [
     {
       ...{ source: 'x', destination: { kind: 'queue', name: 'q' }, key: 'k', arguments: {} },
-      askedBy: 'a test',
+      declaredBy: 'a test',
     },
   ],
 };
@@ -43,7 +43,7 @@ function keeping(answer: (asked: string) => Promise<unknown> = () => Promise.res
   const lines: string[] = [];
   const events = new Events(SILENT, 'test');
   const time = { now: 0 };
-  const keeper = new TopologyKeeper({
+  const keeper = new TopologyReconciler({
     ...{ counters: counters(), events, patience: 1_000, every: 0, plan: () => plan, connection: () => one },
     clock: { wall: () => 0, monotonic: () => time.now, after: () => () => undefined },
     logger: { ...SILENT, error: (line: string) => void lines.push(line) },
@@ -101,27 +101,5 @@ describe('what is wanted', () => {
     await keeper.look();
     await keeper.look();
     expect(lines).toHaveLength(1);
-  });
-
-  it('and refused once is declared when a repair declares all of it', async () => {
-    const refusal = new Error(
-      "Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - inequivalent arg 'x-expires' for queue 'q'\"",
-    );
-    const gone = Object.assign(new Error('Operation failed: 404 (NOT-FOUND)'), { code: 404 });
-    let fails = true;
-    const { keeper, one, lines } = keeping((what) => {
-      if (what === 'declare q' && fails) return Promise.reject(refusal);
-      return what === 'look for q' ? Promise.reject(gone) : Promise.resolve();
-    });
-    await keeper.ready(one, false, never);
-    expect(keeper.declared).toBe(false);
-    fails = false;
-    await keeper.look();
-    expect(keeper.declared).toBe(true);
-    expect(lines).toHaveLength(1);
-    // Refused anew, it is said anew.
-    fails = true;
-    await keeper.look();
-    expect([keeper.declared, lines.length]).toEqual([false, 2]);
   });
 });

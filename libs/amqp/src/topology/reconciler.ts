@@ -85,7 +85,7 @@ function* pieces({ exchanges, queues, bindings, accepted }: TopologyPlan): Gener
 }
 
 /** What it is made from. */
-export interface TopologyKeeperOptions {
+export interface TopologyReconcilerOptions {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly events: Events;
@@ -106,7 +106,7 @@ export interface TopologyKeeperOptions {
 const REST = 1_000;
 
 /** One per broker object. */
-export class TopologyKeeper {
+export class TopologyReconciler {
   /** Whether the broker refused nothing the last time. */
   declared = true;
   private declaring: Promise<void> | undefined;
@@ -116,7 +116,7 @@ export class TopologyKeeper {
   private lookedAt = -Infinity;
   private refused: ReadonlySet<string> = new Set();
 
-  constructor(private readonly options: TopologyKeeperOptions) {
+  constructor(private readonly options: TopologyReconcilerOptions) {
     const { events } = options;
     events.on(
       (event) => void (event.kind === 'returned' && this.cameBack(event.exchange, event.routingKey)),
@@ -148,7 +148,7 @@ export class TopologyKeeper {
       if (await this.shared(this.declaring)) return;
       if (connection.life !== life) return;
     }
-    const declared = strict ? declarePermitted(connection, plan) : this.redeclare(connection, plan, plan);
+    const declared = strict ? declarePermitted(connection, plan) : this.redeclare(connection, plan);
     const declaring = Promise.race([declared, lost]);
     this.declaring = declaring;
     try {
@@ -208,28 +208,23 @@ export class TopologyKeeper {
     const missing = await missingOf(connection, { ...plan, exchanges });
     const bindings = [...plan.bindings, ...temporary.bindings];
     if (missing.length === 0)
-      return void (await this.redeclare(connection, plan, { ...plan, exchanges: [], queues: [], bindings }));
-    await this.redeclare(connection, plan, { ...plan, exchanges, bindings }, true);
+      return void (await this.redeclare(connection, { ...plan, exchanges: [], queues: [], bindings }, plan));
+    await this.redeclare(connection, { ...plan, exchanges, bindings }, plan);
     const names = missing.map(({ what, name }) => `${what} '${name}'`);
     counters.topologyRestored += missing.length;
     logger.warn(`${printable(names.join(', '))} had been deleted; declared again with all bindings`);
     events.emit({ kind: 'topology-restored', missing });
   }
 
-  /** Declares `what`, which is all of the plan (`whole`), with what is temporary, or a part of it. */
-  private async redeclare(
-    connection: Connection,
-    plan: TopologyPlan,
-    what: TopologyPlan,
-    whole = what === plan,
-  ): Promise<void> {
+  private async redeclare(connection: Connection, part: TopologyPlan, plan = part): Promise<void> {
     // Bindings of temporary queues are their consumers' to make, under names that only they know.
     const temporary = plan.queues.filter((queue) => queue.temporary);
     const refused = await redeclare(connection, {
-      ...what,
-      queues: [...new Set([...what.queues, ...temporary])],
+      ...part,
+      queues: [...new Set([...part.queues, ...temporary])],
     });
     // A look at a part of it cannot make good what was refused when all was declared.
+    const whole = part === plan;
     this.declared = refused.length === 0 && (whole || this.declared);
     const texts = refused.map((error) => printable(describeError(error)));
     for (const text of texts) if (!this.refused.has(text)) this.options.logger.error(text);

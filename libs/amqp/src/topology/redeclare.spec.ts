@@ -19,11 +19,11 @@ it('everything that the broker does not refuse is declared, and each refusal is 
   };
   const connection = { withChannel: (use) => use(channel as never) } as DeclaringConnection;
   const queue = (name: string): QueueSpec => ({
-    ...{ name, durable: true, arguments: {}, askedBy: 'a test', temporary: false, declare: 'create' },
+    ...{ name, durable: true, arguments: {}, declaredBy: 'a test', temporary: false, declare: 'create' },
   });
   const binding = {
     ...{ source: 'x', destination: { kind: 'queue' as const, name: 'good' }, key: 'k', arguments: {} },
-    askedBy: 'a test',
+    declaredBy: 'a test',
   };
   const errors = await redeclare(connection, {
     exchanges: [],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { WayBack } from '../message/retry-return.js';
+import type { ReturnRoute } from '../message/retry-return.js';
 import { isWaitName, waitName, waitStep, waitTopology } from './retry-topology.js';
 
 describe('waiting in the broker', () => {
@@ -28,7 +28,7 @@ describe('waiting in the broker', () => {
     expect(steps.size).toBeLessThan(500);
   });
 
-  const all: readonly WayBack[] = [
+  const all: readonly ReturnRoute[] = [
     { kind: 'retry' },
     { kind: 'by-name' },
     { kind: 'broadcast' },
@@ -36,7 +36,7 @@ describe('waiting in the broker', () => {
     { kind: 'delay', exchange: 'events' },
   ];
 
-  const waiting = (back: WayBack): Record<string, unknown> => {
+  const waiting = (back: ReturnRoute): Record<string, unknown> => {
     const { queues } = waitTopology('shop', 5_000, back, 30_000);
     const name = waitName('shop', 5_000, back);
     return queues.find((queue) => queue.name === name)?.arguments ?? {};

@@ -4,12 +4,17 @@
 // The publishing side moves messages on when they are due (delay/retry-mover.ts). The time to live is a little longer
 // than the wait: it is for messages that nobody moved.
 
-import { BACK_EXCHANGE, type WayBack, ORPHANS, returnExchange } from '../message/retry-return.js';
+import {
+  RETURN_EXCHANGE,
+  type ReturnRoute,
+  UNROUTABLE_RETRIES,
+  returnExchange,
+} from '../message/retry-return.js';
 import {
   queueTypeOf,
   type BindingSpec,
   type QueueSpec,
-  type Wishes,
+  type Declarations,
   deadQueueName,
   type BrokerDeadLettering,
   type ExchangeSpec,
@@ -23,17 +28,26 @@ import type { TopologyPlan } from './plan.js';
 // queue where an operator finds it: dropped it would be lost, and kept it would block all others.
 
 /** How retries come back to a queue. */
-export function wayBackTo(queue: QueueSpec): WayBack {
+export function returnRouteTo(queue: QueueSpec): ReturnRoute {
   // A queue of one process never comes back under its name; one that is not ours to touch is not bound; streams keep all.
   if (queue.temporary) return { kind: 'broadcast' };
   return { kind: queue.declare === 'skip' || queueTypeOf(queue) === 'stream' ? 'by-name' : 'retry' };
 }
 
 /** The exchange, the queue behind it for what finds its way no more, and the binding of a queue. */
-export function wayBackWishes({ name, askedBy }: Pick<QueueSpec, 'name' | 'askedBy'>): Wishes {
-  const topology = returnTopology(askedBy);
+export function returnRouteDeclarations({
+  name,
+  declaredBy,
+}: Pick<QueueSpec, 'name' | 'declaredBy'>): Declarations {
+  const topology = returnTopology(declaredBy);
   const binding: BindingSpec = {
-    ...{ source: BACK_EXCHANGE, destination: { kind: 'queue', name }, key: name, arguments: {}, askedBy },
+    ...{
+      source: RETURN_EXCHANGE,
+      destination: { kind: 'queue', name },
+      key: name,
+      arguments: {},
+      declaredBy,
+    },
   };
   return { ...topology, bindings: [...topology.bindings, binding] };
 }
@@ -58,7 +72,7 @@ export function deadQueueSpec(queue: QueueSpec): QueueSpec {
     durable: true,
     arguments: queue.temporary ? { 'x-queue-type': 'classic' } : args,
     declare: 'create',
-    askedBy: queue.askedBy,
+    declaredBy: queue.declaredBy,
     temporary: false,
   };
 }
@@ -112,13 +126,13 @@ export function waitStep(ms: number): number {
  *
  * @throws EncodeError when that is longer than a name may be
  */
-export function waitName(service: string, step: number, back: WayBack): string {
+export function waitName(service: string, step: number, back: ReturnRoute): string {
   const name = unchecked(service, step, back);
   checkName('name of the queue in which a message would wait', name);
   return name;
 }
 
-function unchecked(service: string, step: number, back: WayBack): string {
+function unchecked(service: string, step: number, back: ReturnRoute): string {
   if (back.kind === 'retry') return `${service}.retry.${step}`;
   if (back.kind !== 'delay') return `${service}.retry.${step}.${back.kind}`;
   return back.exchange === '' ? `${service}.delay.${step}` : `${service}.delay.${step}.${back.exchange}`;
@@ -134,7 +148,7 @@ export function isWaitName(name: string): boolean {
  *
  * @throws EncodeError when a name is too long
  */
-export function waitTopology(service: string, step: number, back: WayBack, grace: number): TopologyPlan {
+export function waitTopology(service: string, step: number, back: ReturnRoute, grace: number): TopologyPlan {
   const name = waitName(service, step, back);
   const behind = behindWait(service, name, back);
   return {
@@ -144,7 +158,12 @@ export function waitTopology(service: string, step: number, back: WayBack, grace
   };
 }
 
-function waitArguments(service: string, step: number, back: WayBack, grace: number): QueueSpec['arguments'] {
+function waitArguments(
+  service: string,
+  step: number,
+  back: ReturnRoute,
+  grace: number,
+): QueueSpec['arguments'] {
   // Nobody moves these: their queue goes with its process.
   if (back.kind === 'broadcast') {
     return { 'x-queue-type': 'classic', 'x-message-ttl': step, 'x-dead-letter-exchange': '' };
@@ -161,12 +180,12 @@ function waitArguments(service: string, step: number, back: WayBack, grace: numb
   };
 }
 
-function deadLetterExchange(service: string, back: WayBack): string {
+function deadLetterExchange(service: string, back: ReturnRoute): string {
   if (back.kind === 'delay' && back.exchange !== '') return returnExchange(service, back.exchange);
-  return back.kind === 'by-name' ? '' : BACK_EXCHANGE;
+  return back.kind === 'by-name' ? '' : RETURN_EXCHANGE;
 }
 
-function behindWait(service: string, name: string, back: WayBack): TopologyPlan {
+function behindWait(service: string, name: string, back: ReturnRoute): TopologyPlan {
   if (back.kind === 'retry') return withProbes(service, name);
   if (back.kind !== 'delay') return { exchanges: [], queues: [], bindings: [] };
   return back.exchange === '' ? returnTopology(ASKED_BY) : behindDelay(service, back.exchange);
@@ -176,7 +195,7 @@ function behindWait(service: string, name: string, back: WayBack): TopologyPlan 
 function withProbes(service: string, name: string): TopologyPlan {
   const { exchanges, queues, bindings } = returnTopology(ASKED_BY);
   const sink = nowhere(service);
-  const probes = { ...toQueue(BACK_EXCHANGE, sink.name), key: name };
+  const probes = { ...toQueue(RETURN_EXCHANGE, sink.name), key: name };
   return { exchanges, queues: [...queues, sink], bindings: [...bindings, probes] };
 }
 
@@ -190,7 +209,7 @@ function behindDelay(service: string, exchange: string): TopologyPlan {
   const sink = nowhere(service);
   const on: BindingSpec = {
     ...{ source: name, destination: { kind: 'exchange', name: exchange } },
-    ...{ key: '', arguments: {}, askedBy: ASKED_BY },
+    ...{ key: '', arguments: {}, declaredBy: ASKED_BY },
   };
   return { exchanges: [fanout(name, false)], queues: [sink], bindings: [toQueue(name, sink.name), on] };
 }
@@ -201,23 +220,23 @@ function nowhere(service: string): QueueSpec {
 }
 
 /** The exchange through which retries come back by themselves, and the queue for what finds its own no more. */
-export function returnTopology(askedBy: string): TopologyPlan {
-  const orphans: ExchangeSpec = { ...fanout(ORPHANS, false), askedBy };
+export function returnTopology(declaredBy: string): TopologyPlan {
+  const unroutable: ExchangeSpec = { ...fanout(UNROUTABLE_RETRIES, false), declaredBy };
   const back: ExchangeSpec = {
-    ...orphans,
-    ...{ name: BACK_EXCHANGE, type: 'direct', arguments: { 'alternate-exchange': ORPHANS } },
+    ...unroutable,
+    ...{ name: RETURN_EXCHANGE, type: 'direct', arguments: { 'alternate-exchange': UNROUTABLE_RETRIES } },
   };
   return {
-    exchanges: [orphans, back],
-    queues: [{ ...durable(ORPHANS, { 'x-queue-type': 'quorum' }), askedBy }],
-    bindings: [{ ...toQueue(ORPHANS, ORPHANS), askedBy }],
+    exchanges: [unroutable, back],
+    queues: [{ ...durable(UNROUTABLE_RETRIES, { 'x-queue-type': 'quorum' }), declaredBy }],
+    bindings: [{ ...toQueue(UNROUTABLE_RETRIES, UNROUTABLE_RETRIES), declaredBy }],
   };
 }
 
 function fanout(name: string, autoDelete: boolean): ExchangeSpec {
   return {
     ...{ name, type: 'fanout', durable: true, autoDelete, internal: false },
-    ...{ arguments: {}, declare: 'create', askedBy: ASKED_BY },
+    ...{ arguments: {}, declare: 'create', declaredBy: ASKED_BY },
   };
 }
 
@@ -227,11 +246,11 @@ function durable(name: string, args: QueueSpec['arguments']): QueueSpec {
     durable: true,
     arguments: args,
     declare: 'create',
-    askedBy: ASKED_BY,
+    declaredBy: ASKED_BY,
     temporary: false,
   };
 }
 
 function toQueue(source: string, name: string): BindingSpec {
-  return { source, destination: { kind: 'queue', name }, key: '', arguments: {}, askedBy: ASKED_BY };
+  return { source, destination: { kind: 'queue', name }, key: '', arguments: {}, declaredBy: ASKED_BY };
 }

@@ -19,7 +19,7 @@ export function callsExchange(name: string): ExchangeSpec | undefined {
     internal: false,
     arguments: {},
     declare: 'create',
-    askedBy: 'calls',
+    declaredBy: 'calls',
   };
 }
 

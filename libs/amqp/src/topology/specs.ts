@@ -12,7 +12,7 @@ export interface ExchangeSpec {
   readonly internal: boolean;
   readonly arguments: Headers;
   readonly declare: DeclareMode;
-  readonly askedBy: string;
+  readonly declaredBy: string;
 }
 
 /** A named queue that stays. */
@@ -21,7 +21,7 @@ export interface QueueSpec {
   readonly durable: boolean;
   readonly arguments: Headers;
   readonly declare: DeclareMode;
-  readonly askedBy: string;
+  readonly declaredBy: string;
   /** Exclusive, and gone with its consumer; `name` is the first part of a name made anew for each life. */
   readonly temporary: boolean;
   /** How the broker can be made to dead-letter what it would drop, where it can. */
@@ -41,11 +41,11 @@ export interface BindingSpec {
   readonly destination: { readonly kind: 'queue' | 'exchange'; readonly name: string };
   readonly key: string;
   readonly arguments: Headers;
-  readonly askedBy: string;
+  readonly declaredBy: string;
 }
 
 /** What somebody wants, before it is merged with what others want. */
-export interface Wishes {
+export interface Declarations {
   readonly exchanges: readonly ExchangeSpec[];
   readonly queues: readonly QueueSpec[];
   readonly bindings: readonly BindingSpec[];

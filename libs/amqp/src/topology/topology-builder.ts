@@ -1,19 +1,19 @@
-import { AcceptedQueues } from './existing-queues.js';
+import { ExistingQueues } from './existing-queues.js';
 import type { Settings } from '../options/settings.js';
 import { planHandler, type HandlerPlan, type HandlerRegistration } from './handler-plan.js';
 import { planTopology, type TopologyPlan } from './plan.js';
-import type { ExchangeSpec, Wishes } from './specs.js';
-import { exchangeSpec, topologyWishes, type TopologyOptions } from './declarations.js';
+import type { ExchangeSpec, Declarations } from './specs.js';
+import { exchangeSpec, topologyDeclarations, type TopologyOptions } from './declarations.js';
 
 /**
  * What everybody wants of the broker: handlers, exchanges, queues, bindings. Collected before it is opened,
  * then drawn as one plan.
  */
-export class Blueprint {
+export class TopologyBuilder {
   readonly handlers: HandlerPlan[] = [];
   /** Once it is drawn. */
   plan: TopologyPlan | undefined;
-  private readonly extra: Wishes[] = [];
+  private readonly extra: Declarations[] = [];
 
   constructor(
     private readonly settings: Settings,
@@ -22,8 +22,8 @@ export class Blueprint {
   ) {}
 
   /** @throws ConfigError */
-  declare(topology: TopologyOptions, askedBy: string): void {
-    this.extra.push(topologyWishes(topology, this.settings.queueType, askedBy));
+  declare(topology: TopologyOptions, declaredBy: string): void {
+    this.extra.push(topologyDeclarations(topology, this.settings.queueType, declaredBy));
   }
 
   /** @throws ConfigError naming the handler */
@@ -33,8 +33,8 @@ export class Blueprint {
   }
 
   /** All of it as one. @throws ConfigError when two wishes contradict each other */
-  draw(): TopologyPlan {
-    this.plan = planTopology(this.wishes(), new AcceptedQueues(this.settings.logger));
+  build(): TopologyPlan {
+    this.plan = planTopology(this.declarations(), new ExistingQueues(this.settings.logger));
     return this.plan;
   }
 
@@ -42,7 +42,7 @@ export class Blueprint {
   get wanted(): TopologyPlan | undefined {
     if (this.plan) return this.plan;
     try {
-      return planTopology(this.wishes());
+      return planTopology(this.declarations());
     } catch {
       // Drawing it says what is wrong.
       return undefined;
@@ -51,13 +51,13 @@ export class Blueprint {
 
   /** What an exchange looks like, if anybody said. */
   exchange(name: string): ExchangeSpec | undefined {
-    const all = this.plan?.exchanges ?? this.wishes().flatMap((one) => one.exchanges);
+    const all = this.plan?.exchanges ?? this.declarations().flatMap((one) => one.exchanges);
     const known = all.find((exchange) => exchange.name === name && exchange.type !== undefined);
     if (known || name !== this.settings.exchange) return known;
     return exchangeSpec({ name, type: 'topic' }, 'publish');
   }
 
-  private wishes(): Wishes[] {
-    return [...this.extra, ...this.handlers.map((handler) => handler.wishes)];
+  private declarations(): Declarations[] {
+    return [...this.extra, ...this.handlers.map((handler) => handler.declarations)];
   }
 }

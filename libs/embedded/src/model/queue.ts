@@ -3,7 +3,6 @@
 import type { Binding } from './binding.js';
 import type { Clock } from './clock.js';
 import { type Consumer, Consumers } from './consumers.js';
-import { MessageCounters } from './counters.js';
 import { Expiry } from './expiry.js';
 import type { Held, Message } from './message.js';
 import { PriorityList } from './priority-list.js';
@@ -39,12 +38,10 @@ export class Queue {
   /** What it goes by: its declaration under the policy that applies. */
   settings: QueueSettings;
   policy: AppliedPolicy = NO_POLICY;
-  readonly counters = new MessageCounters();
   /** Delivered and not settled. */
   unacked = 0;
   private readonly ready: PriorityList;
   private readonly expiry: Expiry;
-  private unackedBytes = 0;
   private arrivals = 0;
   private returns = 0;
   protected deleted = false;
@@ -70,11 +67,6 @@ export class Queue {
 
   get length(): number {
     return this.ready.size;
-  }
-
-  /** Bytes of the bodies of what waits, and of what is delivered and not settled. */
-  get bytes(): { readonly ready: number; readonly unacked: number } {
-    return { ready: this.ready.bytes, unacked: this.unackedBytes };
   }
 
   /** Asked for by name. To a quorum queue only reading from it is use. */
@@ -127,7 +119,7 @@ export class Queue {
   take(): Held | undefined {
     this.dropExpired();
     const held = this.ready.shift();
-    if (held) this.lend(held);
+    if (held) this.unacked += 1;
     this.watchHead();
     this.touch();
     return held;
@@ -146,11 +138,9 @@ export class Queue {
   }
 
   /** An unacked message is done with, or rejected for good. */
-  settle(held: Held, end: 'done' | 'rejected' | 'not awaited'): void {
+  settle(held: Held, end: 'done' | 'rejected'): void {
     if (this.deleted) return;
     this.unacked -= 1;
-    this.unackedBytes -= held.message.body.length;
-    if (end === 'done') this.counters.ack += 1;
     this.around.release(held.message);
     if (end === 'rejected') this.around.deadLetter(this, held.message, 'rejected');
   }
@@ -161,7 +151,6 @@ export class Queue {
     const spent: Held[] = [];
     for (const held of returned) {
       this.unacked -= 1;
-      this.unackedBytes -= held.message.body.length;
       held.redelivered = true;
       held.acquired += 1;
       if (how !== 'nack' || !this.around.traits.countsAcquired) held.returns += 1;
@@ -217,14 +206,9 @@ export class Queue {
   }
 
   private hand(consumer: Consumer, held: Held): void {
-    this.lend(held);
-    consumer.deliver(this, held);
-    if (consumer.noAck) this.settle(held, 'not awaited');
-  }
-
-  private lend(held: Held): void {
     this.unacked += 1;
-    this.unackedBytes += held.message.body.length;
+    consumer.deliver(this, held);
+    if (consumer.noAck) this.settle(held, 'done');
   }
 
   private overflows(more: number, moreBytes: number): boolean {

@@ -172,7 +172,6 @@ function credentials(mechanism: string, response: Buffer): Login | undefined {
   return { name: 'guest', password: 'guest' };
 }
 
-/** Whether a client is on this machine. */
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   return /^(127\.|::1$|::ffff:127\.)/.test(address);
 }

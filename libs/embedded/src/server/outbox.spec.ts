@@ -1,3 +1,5 @@
+import { PassThrough } from 'node:stream';
+import type { Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { type Frame, FRAME_BODY, FrameReader, PROTOCOL_HEADER } from '../wire/frames.js';
 import { NO_PROPERTIES } from '../wire/properties.js';
@@ -18,17 +20,15 @@ function frames(bytes: Buffer): Frame[] {
 }
 
 function outbox(): { outbox: Outbox; written: () => Buffer } {
-  let sent: Buffer[] = [];
+  const pipe = new PassThrough({ highWaterMark: 2 ** 26 });
   const box = new Outbox(
-    { unsent: 0, send: (blocks) => void sent.push(...blocks) },
+    pipe as unknown as Socket,
     () => undefined,
     () => undefined,
   );
   const written = (): Buffer => {
     box.flush();
-    const bytes = Buffer.concat(sent);
-    sent = [];
-    return bytes;
+    return (pipe.read() as Buffer | null) ?? Buffer.alloc(0);
   };
   return { outbox: box, written };
 }

@@ -1,5 +1,6 @@
 // What goes out to one client. Frames are written into one growing block and leave together once per turn of the
 // event loop, because a write per frame costs more than everything else the broker does.
+import type { Socket } from 'node:net';
 import {
   FRAME_BODY,
   FRAME_END,
@@ -20,13 +21,6 @@ const BLOCK = 64 * 1024;
 
 const nextTurn = setImmediate;
 
-/** Where what is written goes; see line.ts. */
-export interface Way {
-  /** Bytes not yet taken by the system. */
-  readonly unsent: number;
-  send(blocks: readonly Buffer[]): void;
-}
-
 export class Outbox {
   /** Largest frame that may be sent, overhead included. */
   frameMax = 131_072;
@@ -40,7 +34,7 @@ export class Outbox {
   private pending = 0;
 
   constructor(
-    private readonly line: Way,
+    private readonly socket: Socket,
     /** Called before each flush, to add what was saved up (confirms). */
     private readonly beforeFlush: () => void,
     private readonly afterFlush: () => void,
@@ -48,7 +42,7 @@ export class Outbox {
 
   /** Bytes not yet taken by the system. */
   get unsent(): number {
-    return this.pending + this.line.unsent;
+    return this.pending + this.socket.writableLength;
   }
 
   get saturated(): boolean {
@@ -97,8 +91,10 @@ export class Outbox {
     const { blocks } = this;
     this.blocks = [];
     this.pending = 0;
-    if (blocks.length === 0) return;
-    this.line.send(blocks);
+    if (blocks.length === 0 || !this.socket.writable) return;
+    this.socket.cork();
+    for (const block of blocks) this.socket.write(block);
+    this.socket.uncork();
     this.afterFlush();
   }
 

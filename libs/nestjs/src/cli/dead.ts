@@ -1,7 +1,7 @@
 // list, show, replay, drop: each asks the desk of @warren/amqp and prints what it says. Data goes to standard
 // output, talk to standard error.
 
-import type { DeadLetter, DeadLetterProgress, DeadLetterResult, LookOptions } from '@warren/amqp';
+import type { DeadLetter, DeadLetterProgress, DeadLetterResult, PeekOptions } from '@warren/amqp';
 import { type Arguments, UsageError, type Verb } from './arguments.js';
 import { EXIT, type Terminal } from './terminal.js';
 import { json as jsonText, jsonLine, page, safe, table } from './print.js';
@@ -29,7 +29,7 @@ async function list({ desk, queues, filter, limit, json, management }: Arguments
     const messages = await desk.count(queue);
     some ||= messages > 0;
     const letters: DeadLetter[] = [];
-    for await (const letter of desk.look(queue, { ...filter, limit, ...looking(terminal) })) {
+    for await (const letter of desk.peek(queue, { ...filter, limit, ...looking(terminal) })) {
       // The body is not shown here, and may be large.
       letters.push({ ...letter, content: Buffer.alloc(0) });
     }
@@ -53,7 +53,7 @@ async function show({ desk, queues, filter, limit = 10, json, save }: Arguments,
   const file = save === undefined ? undefined : await LetterFile.create(save);
   let shown = 0;
   try {
-    for await (const letter of desk.look(queues[0], { ...filter, limit, ...looking(terminal) })) {
+    for await (const letter of desk.peek(queues[0], { ...filter, limit, ...looking(terminal) })) {
       shown++;
       warn([letter], terminal);
       if (file) await file.write([letter]);
@@ -105,7 +105,7 @@ async function preview(
   const messages = await desk.count(queues[0]);
   const letters: DeadLetter[] = [];
   const most = Math.min(limit ?? 50, 50);
-  for await (const letter of desk.look(queues[0], { ...filter, limit: most, ...looking(terminal) })) {
+  for await (const letter of desk.peek(queues[0], { ...filter, limit: most, ...looking(terminal) })) {
     letters.push({ ...letter, content: Buffer.alloc(0) });
   }
   if (letters.length === 0) return nothing(terminal);
@@ -150,7 +150,7 @@ function progress(word: string, json: boolean, { out, err }: Terminal): Told {
   };
 }
 
-function looking({ signal, err }: Terminal): Pick<LookOptions, 'signal' | 'onEnd'> {
+function looking({ signal, err }: Terminal): Pick<PeekOptions, 'signal' | 'onEnd'> {
   return {
     signal,
     onEnd({ seen, unseen }) {

@@ -32,7 +32,7 @@ export class Publisher {
    * places of its key.
    *
    * @throws EncodeError, TopologyMissingError (no such exchange), AccessRefusedError, PublishTimeoutError,
-   * PublishOutcomeUnknownError, PublishNackedError, PublishRefusedError, WaitingRoomFullError; with `mandatory` also
+   * PublishOutcomeUnknownError, PublishNackedError, PublishRefusedError, PublishBufferFullError; with `mandatory` also
    * UnroutableError
    */
   publish<Target extends string | EventContract>(

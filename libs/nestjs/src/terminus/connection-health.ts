@@ -4,7 +4,7 @@
 import type { Broker, ConnectionState } from '@warren/amqp';
 
 /** One of the AMQP connections of a connection: for publishing, for consuming, for answers. */
-export interface LinkHealth {
+export interface ConnectionHealth {
   readonly state: ConnectionState;
   /** For how many ms it has not been open; absent while it is. */
   readonly notOpenFor?: number;
@@ -33,22 +33,22 @@ export interface RabbitConnectionHealth {
   /** The application is shutting down. */
   readonly closing: boolean;
   /** By their names on the broker: `billing:publish`, `billing:consume`, `billing:reply`. */
-  readonly links: Readonly<Record<string, LinkHealth>>;
+  readonly connections: Readonly<Record<string, ConnectionHealth>>;
   /** By queue. */
   readonly consumers: Readonly<Record<string, ConsumerHealth>>;
   /** Publishes on their way that are not confirmed yet. */
   readonly unconfirmed: number;
   /** Where publishes wait while the broker is away or blocked; `taken` is the share that is in use, from 0 to 1. */
-  readonly waitingRoom: { readonly messages: number; readonly bytes: number; readonly taken: number };
+  readonly publishBuffer: { readonly messages: number; readonly bytes: number; readonly taken: number };
 }
 
 /** How a connection is doing now. */
 export function connectionHealth(broker: Broker): RabbitConnectionHealth {
-  const { at, connections, consumers, publishing, waitingRoom, closing } = broker.status();
+  const { at, connections, consumers, publishing, publishBuffer, closing } = broker.status();
   const since = (time: number | undefined): number | undefined =>
     time === undefined ? undefined : Math.max(0, at - time);
   const links = connections.map(
-    ({ name, state, blockedSince, notOpenSince, lastError }): [string, LinkHealth] => [
+    ({ name, state, blockedSince, notOpenSince, lastError }): [string, ConnectionHealth] => [
       name,
       known({ state, notOpenFor: since(notOpenSince), blockedFor: since(blockedSince), error: lastError }),
     ],
@@ -59,13 +59,13 @@ export function connectionHealth(broker: Broker): RabbitConnectionHealth {
       known({ ready, handlers, inFlight, notReadyFor: since(notReadySince), error: lastError }),
     ],
   );
-  const { messages, bytes, limit } = waitingRoom;
+  const { messages, bytes, limit } = publishBuffer;
   return {
     closing,
-    links: Object.fromEntries(links),
+    connections: Object.fromEntries(links),
     consumers: Object.fromEntries(queues),
     unconfirmed: publishing.unconfirmed,
-    waitingRoom: {
+    publishBuffer: {
       messages,
       bytes,
       taken: Math.max(share(messages, limit.messages), share(bytes, limit.bytes)),

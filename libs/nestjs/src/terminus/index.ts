@@ -1,6 +1,6 @@
 // The door of @warren/nestjs/terminus.
 
-export type { ConsumerHealth, LinkHealth, RabbitConnectionHealth } from './connection-health.js';
+export type { ConsumerHealth, ConnectionHealth, RabbitConnectionHealth } from './connection-health.js';
 export {
   RabbitHealthIndicator,
   type RabbitHealth,

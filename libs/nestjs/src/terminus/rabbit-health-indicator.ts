@@ -14,8 +14,8 @@ export interface RabbitHealthOptions {
   readonly connections?: string | readonly string[];
   /** For how long the broker may take no messages (an alarm of memory or disk) before this is not ready. Default 30 s. */
   readonly maxBlocked?: Duration;
-  /** Which part of the waiting room of publishes may be taken before this is not ready, from 0 to 1. Default 0.8. */
-  readonly waitingRoom?: number;
+  /** Which share of the publish buffer may be taken before this is not ready, from 0 to 1. Default 0.8. */
+  readonly publishBuffer?: number;
 }
 
 /** Everything that is known. */
@@ -37,7 +37,7 @@ export type RabbitHealthResult<Key extends string> = Record<
 >;
 
 const MAX_BLOCKED = 30_000;
-const WAITING_ROOM = 0.8;
+const BUFFER_SHARE = 0.8;
 
 /**
  * Health of the RabbitMQ connections, from the state of this process: it asks the broker nothing and opens nothing.
@@ -85,7 +85,7 @@ export class RabbitHealthIndicator implements OnModuleInit {
   check(options: RabbitHealthOptions = {}): RabbitHealth {
     const limits = {
       maxBlocked: milliseconds(options.maxBlocked ?? MAX_BLOCKED, 'maxBlocked'),
-      waitingRoom: share(options.waitingRoom ?? WAITING_ROOM),
+      publishBuffer: share(options.publishBuffer ?? BUFFER_SHARE),
     };
     const names = [options.connections ?? [...this.brokers.keys()]].flat();
     const all = names.map((name): [string, RabbitConnectionHealth] => [
@@ -96,7 +96,7 @@ export class RabbitHealthIndicator implements OnModuleInit {
       const where = name === 'default' ? '' : `${name}: `;
       return problemsOf(health, limits).map((problem) => `${where}${problem}`);
     });
-    const links = all.flatMap(([, health]) => Object.values(health.links));
+    const links = all.flatMap(([, health]) => Object.values(health.connections));
     return {
       live: links.every(({ state }) => state !== 'closed'),
       ready: problems.length === 0,
@@ -127,8 +127,8 @@ function result<Key extends string>(
 }
 
 function problemsOf(
-  { closing, links, consumers, waitingRoom }: RabbitConnectionHealth,
-  limits: { readonly maxBlocked: number; readonly waitingRoom: number },
+  { closing, connections: links, consumers, publishBuffer }: RabbitConnectionHealth,
+  limits: { readonly maxBlocked: number; readonly publishBuffer: number },
 ): string[] {
   const because = (error: string | undefined): string => (error === undefined ? '' : `: ${error}`);
   return [
@@ -142,9 +142,9 @@ function problemsOf(
     ...Object.entries(consumers).flatMap(([queue, { ready, error }]) => {
       return ready || closing ? [] : [`'${queue}' is not consumed${because(error)}`];
     }),
-    ...(waitingRoom.taken > limits.waitingRoom
+    ...(publishBuffer.taken > limits.publishBuffer
       ? [
-          `${waitingRoom.messages} publishes are waiting; ${Math.round(100 * waitingRoom.taken)} % of publish.waitingRoom is used`,
+          `${publishBuffer.messages} publishes are waiting; ${Math.round(100 * publishBuffer.taken)} % of publish.buffer is used`,
         ]
       : []),
   ];
@@ -160,7 +160,7 @@ const SAYING = {
 function share(value: number): number {
   if (value >= 0 && value <= 1) return value;
   throw new ConfigError(
-    `waitingRoom is ${value}`,
-    'give a number between 0 and 1, a share of publish.waitingRoom',
+    `publishBuffer is ${value}`,
+    'give a number between 0 and 1, a share of publish.buffer',
   );
 }

@@ -26,7 +26,7 @@ export interface TrafficListener {
 }
 
 /** The traffic of one channel. What cannot be encoded throws, with nothing sent. */
-export interface Traffic {
+export interface ChannelTraffic {
   /** False while the socket's buffer is full. */
   readonly writable: boolean;
   consume(queue: string, options: ConsumeOptions): Promise<string>;

@@ -1,30 +1,30 @@
 import type { Channel } from 'amqplib';
 import type { OutgoingMessage } from '../../message/message.js';
 import { received } from './public-path.js';
-import type { ConsumeOptions, Traffic, TrafficListener } from './channel-traffic.js';
-import type { DataPlane } from './fast-path.js';
+import type { ConsumeOptions, ChannelTraffic, TrafficListener } from './channel-traffic.js';
+import type { FastPath } from './fast-path.js';
 
 /**
  * The traffic of a channel past the client library, which only asks for the consumer and hears of its
  * cancel.
  */
-export class HotTraffic implements Traffic {
+export class FastChannel implements ChannelTraffic {
   private attached = false;
   private ended = false;
 
   constructor(
-    private readonly plane: DataPlane,
+    private readonly fastPath: FastPath,
     private readonly number: number,
     private readonly channel: Channel,
     private readonly listener: TrafficListener,
   ) {}
 
   get writable(): boolean {
-    return this.plane.writable;
+    return this.fastPath.writable;
   }
 
   async consume(queue: string, options: ConsumeOptions): Promise<string> {
-    if (!this.ended) this.plane.attach(this.number, this.listener, true);
+    if (!this.ended) this.fastPath.attach(this.number, this.listener, true);
     this.attached = true;
     const { consumerTag } = await this.channel.consume(
       queue,
@@ -37,7 +37,7 @@ export class HotTraffic implements Traffic {
 
   publish(message: OutgoingMessage, replyTo?: string): void {
     this.attach();
-    this.plane.publish(this.number, message, replyTo);
+    this.fastPath.publish(this.number, message, replyTo);
   }
 
   publishConfirmed(message: OutgoingMessage): void {
@@ -45,27 +45,27 @@ export class HotTraffic implements Traffic {
   }
 
   ack(deliveryTag: number, multiple: boolean): void {
-    this.plane.ack(this.number, deliveryTag, multiple);
+    this.fastPath.ack(this.number, deliveryTag, multiple);
   }
 
   requeue(deliveryTag: number): void {
-    this.plane.requeue(this.number, deliveryTag);
+    this.fastPath.requeue(this.number, deliveryTag);
   }
 
   settling(): void {
-    this.plane.settling(this.listener);
+    this.fastPath.settling(this.listener);
   }
 
   end(): void {
     if (this.ended) return;
     this.ended = true;
-    this.plane.detach(this.number);
+    this.fastPath.detach(this.number);
   }
 
   // Not before there is something to hear: whoever declares or looks into queues does that with the client library.
   private attach(): void {
     if (this.attached) return;
     this.attached = true;
-    if (!this.ended) this.plane.attach(this.number, this.listener, false);
+    if (!this.ended) this.fastPath.attach(this.number, this.listener, false);
   }
 }

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { ChannelModel } from 'amqplib';
 import type { ReceivedMessage } from '../../message/message.js';
 import type { TrafficListener } from './channel-traffic.js';
-import { DataPlane } from './fast-path.js';
+import { FastPath } from './fast-path.js';
 
 const require = createRequire(import.meta.url);
 const library = dirname(require.resolve('amqplib'));
@@ -118,9 +118,9 @@ describe('a data plane', () => {
     ]);
     for (let size = 1; size <= bytes.length; size += size < 40 ? 1 : 97) {
       const { model, feed, connection } = peer();
-      const plane = DataPlane.on(model) as DataPlane;
+      const fastPath = FastPath.on(model) as FastPath;
       const { listener, heard } = listening();
-      plane.attach(1, listener, true);
+      fastPath.attach(1, listener, true);
       const cold: unknown[] = [];
       for (let at = 0; at < bytes.length; at += size) {
         feed(bytes.subarray(at, at + size));
@@ -137,9 +137,9 @@ describe('a data plane', () => {
 
   it('leaves the deliveries of a channel that only publishes to whoever consumes there', () => {
     const { model, feed, connection } = peer();
-    const plane = DataPlane.on(model) as DataPlane;
+    const fastPath = FastPath.on(model) as FastPath;
     const { listener, heard } = listening();
-    plane.attach(1, listener, false);
+    fastPath.attach(1, listener, false);
     feed(Buffer.concat([deliver(1, 'mine'), ack(1, false)]));
     expect(readAll(connection)).toHaveLength(3);
     expect(heard).toEqual([[1, false, 'confirmed']]);
@@ -151,8 +151,8 @@ describe('a data plane', () => {
       Buffer.from([1, 0, 1, 0x7f, 0xff, 0xff, 0xff, 0]),
     ]) {
       const { model, feed, connection } = peer();
-      const plane = DataPlane.on(model) as DataPlane;
-      plane.attach(1, listening().listener, true);
+      const fastPath = FastPath.on(model) as FastPath;
+      fastPath.attach(1, listening().listener, true);
       feed(broken);
       expect(() => connection.recvFrame()).toThrow(/Invalid frame|exceeds/);
     }
@@ -165,9 +165,9 @@ describe('a data plane', () => {
     ['a body of 2^56 bytes', flipped(deliver(1, 'x'), HEADER_AT + 12), /a body of \d+ bytes was announced/],
   ])('ends the connection for %s, with the reason', (_, bytes, reason) => {
     const { model, feed, connection } = peer();
-    const plane = DataPlane.on(model) as DataPlane;
+    const fastPath = FastPath.on(model) as FastPath;
     const { listener, heard } = listening();
-    plane.attach(1, listener, true);
+    fastPath.attach(1, listener, true);
     feed(bytes);
     expect(() => readAll(connection)).toThrow(reason);
     expect(heard).toEqual([]);
@@ -175,7 +175,7 @@ describe('a data plane', () => {
 
   it('writes what one turn brings in one piece, and nothing after its end', async () => {
     const { model, written } = peer();
-    const plane = DataPlane.on(model) as DataPlane;
+    const fastPath = FastPath.on(model) as FastPath;
     const message = {
       exchange: '',
       routingKey: 'q',
@@ -183,13 +183,13 @@ describe('a data plane', () => {
       mandatory: false,
       properties: {},
     };
-    for (let n = 0; n < 10; n++) plane.publish(1, message, undefined);
-    plane.ack(1, 5, true);
+    for (let n = 0; n < 10; n++) fastPath.publish(1, message, undefined);
+    fastPath.ack(1, 5, true);
     expect(written).toHaveLength(0);
     await new Promise((resolve) => setImmediate(resolve));
     expect(written).toHaveLength(1);
-    plane.end();
-    plane.publish(1, message, undefined);
+    fastPath.end();
+    fastPath.publish(1, message, undefined);
     await new Promise((resolve) => setImmediate(resolve));
     expect(written).toHaveLength(1);
   });
@@ -212,12 +212,12 @@ describe('a data plane', () => {
       const { model, connection } = peer();
       change(connection as never);
       const before = connection.recvFrame;
-      expect(DataPlane.on(model)).toBeUndefined();
+      expect(FastPath.on(model)).toBeUndefined();
       expect(connection.recvFrame).toBe(before);
     }
     process.env.WARREN_DATA_PLANE = 'amqplib';
-    expect(DataPlane.on(peer().model)).toBeUndefined();
+    expect(FastPath.on(peer().model)).toBeUndefined();
     delete process.env.WARREN_DATA_PLANE;
-    expect(DataPlane.on(peer().model)).toBeDefined();
+    expect(FastPath.on(peer().model)).toBeDefined();
   });
 });

@@ -2,8 +2,8 @@ import type { ChannelModel } from 'amqplib';
 import type { OutgoingMessage } from '../../message/message.js';
 import type { TrafficListener } from './channel-traffic.js';
 import { clientConnection, type ClientConnection } from './amqplib-internals.js';
-import { Incoming } from './frame-assembler.js';
-import { Outbox } from './write-buffer.js';
+import { FrameAssembler } from './frame-assembler.js';
+import { WriteBuffer } from './write-buffer.js';
 import { writeAck, writePublish, writeRequeue } from './frame-writer.js';
 
 const FRAME_HEADER = 7;
@@ -16,9 +16,9 @@ const EMPTY = Buffer.alloc(0);
  * a message costs. Everything else, handshake, declarations, errors and heartbeats, stays with the library,
  * which never notices. One per life of a connection.
  */
-export class DataPlane {
-  private readonly incoming: (Incoming | undefined)[] = [];
-  private readonly outbox: Outbox;
+export class FastPath {
+  private readonly incoming: (FrameAssembler | undefined)[] = [];
+  private readonly writeBuffer: WriteBuffer;
   private bytes: Buffer = EMPTY;
   private at = 0;
   private readonly cold: () => unknown;
@@ -29,13 +29,13 @@ export class DataPlane {
   isUsed = false;
 
   /** On a connection of the client library; nothing when that is not as we know it. */
-  static on(model: ChannelModel): DataPlane | undefined {
+  static on(model: ChannelModel): FastPath | undefined {
     const connection = clientConnection(model);
-    return connection && new DataPlane(connection);
+    return connection && new FastPath(connection);
   }
 
   private constructor(private readonly connection: ClientConnection) {
-    this.outbox = new Outbox(
+    this.writeBuffer = new WriteBuffer(
       connection,
       () => this.schedule(),
       () => this.drained(),
@@ -57,12 +57,12 @@ export class DataPlane {
 
   /** Whether the socket takes more. */
   get writable(): boolean {
-    return this.outbox.writable;
+    return this.writeBuffer.writable;
   }
 
   /** From now on the hot frames of a channel come here; its deliveries only when it is `consuming`. */
   attach(channel: number, listener: TrafficListener, consuming: boolean): void {
-    const incoming = (this.incoming[channel] ??= new Incoming(listener));
+    const incoming = (this.incoming[channel] ??= new FrameAssembler(listener));
     if (consuming) incoming.consuming = true;
   }
 
@@ -74,15 +74,15 @@ export class DataPlane {
 
   /** @throws when a property cannot be written */
   publish(channel: number, message: OutgoingMessage, replyTo: string | undefined): void {
-    writePublish(this.outbox, channel, message, replyTo, this.connection.frameMax);
+    writePublish(this.writeBuffer, channel, message, replyTo, this.connection.frameMax);
   }
 
   ack(channel: number, deliveryTag: number, multiple: boolean): void {
-    writeAck(this.outbox, channel, deliveryTag, multiple);
+    writeAck(this.writeBuffer, channel, deliveryTag, multiple);
   }
 
   requeue(channel: number, deliveryTag: number): void {
-    writeRequeue(this.outbox, channel, deliveryTag);
+    writeRequeue(this.writeBuffer, channel, deliveryTag);
   }
 
   /** Asks for `atTurnsEnd` at the end of this turn. */
@@ -94,13 +94,13 @@ export class DataPlane {
   /** To the socket, now. */
   flush(): void {
     for (const listener of this.dirty.splice(0)) listener.atTurnsEnd();
-    this.outbox.flush();
+    this.writeBuffer.flush();
   }
 
   /** The connection ends: what was written leaves, the rest is the client library's. */
   end(): void {
     this.flush();
-    this.outbox.end();
+    this.writeBuffer.end();
     this.incoming.length = 0;
   }
 

@@ -1,7 +1,7 @@
 // Reads and writes header tables as amqplib does: the same values for the same bytes, and the same bytes for the same
 // values.
 
-import { knownText } from './string-cache.js';
+import { cachedString } from './string-cache.js';
 import { tableBytes } from '../../message/header-table.js';
 
 /** Deeper tables would overflow the stack of whoever reads them. */
@@ -15,7 +15,7 @@ export function readTable(bytes: Buffer, from: number, until: number, depth = 0)
   const reader = new ValueReader(bytes, from, until, depth);
   while (reader.at < until) {
     const length = bytes[reader.at++];
-    const name = knownText(bytes, reader.at, length);
+    const name = cachedString(bytes, reader.at, length);
     reader.at += length;
     if (reader.at >= until) throw new RangeError('an entry is longer than its table');
     table[name] = reader.value();
@@ -174,7 +174,7 @@ export function writeShort(to: Target, value: string): void {
 }
 
 /** More bytes than a table can take, whatever its texts are made of. */
-export function tableRoom(table: object): number {
+export function tableSize(table: object): number {
   let bytes = 4;
   for (const name in table) {
     const value = (table as Record<string, unknown>)[name];

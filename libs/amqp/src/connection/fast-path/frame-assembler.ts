@@ -18,7 +18,7 @@ const MAX_BODY = 4 * 1024 * 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 /** The incoming hot frames of one channel: puts a delivery together from its frames, and hands confirms on. */
-export class Incoming {
+export class FrameAssembler {
   /** Whether deliveries are for us: others are for who consumes with the client library. */
   consuming = false;
   private fields: DeliverFields | undefined;

@@ -3,7 +3,7 @@
 import { HEADER } from '../../message/headers.js';
 import { describeError } from '../../runtime/logger.js';
 import type { MessageProperties } from '../../message/message.js';
-import { knownText } from './string-cache.js';
+import { cachedString } from './string-cache.js';
 import { readTable } from './field-table.js';
 
 /** Class and method of what is read here. */
@@ -26,9 +26,9 @@ export function readDeliver(bytes: Buffer, at: number): DeliverFields {
   const deliveryTag = readTag(bytes, at);
   const redelivered = (bytes[at + 8] & 1) !== 0;
   at += 9;
-  const exchange = knownText(bytes, at + 1, bytes[at]);
+  const exchange = cachedString(bytes, at + 1, bytes[at]);
   at += 1 + bytes[at];
-  return { deliveryTag, redelivered, exchange, routingKey: knownText(bytes, at + 1, bytes[at]) };
+  return { deliveryTag, redelivered, exchange, routingKey: cachedString(bytes, at + 1, bytes[at]) };
 }
 
 /** A 64-bit number below 2^53. */
@@ -78,7 +78,7 @@ class PropertyReader {
   known(): string {
     const { bytes, at } = this;
     this.at += 1 + bytes[at];
-    return knownText(bytes, at + 1, bytes[at]);
+    return cachedString(bytes, at + 1, bytes[at]);
   }
 
   octet(): number {

@@ -1,8 +1,8 @@
 // The frames that leave for every message: a publish (method, header, body), and what settles a delivery.
 
 import type { MessageProperties, OutgoingMessage } from '../../message/message.js';
-import type { Outbox } from './write-buffer.js';
-import { tableRoom, writeShort, writeTable } from './field-table.js';
+import type { WriteBuffer } from './write-buffer.js';
+import { tableSize, writeShort, writeTable } from './field-table.js';
 
 const METHOD = 1;
 const HEADER = 2;
@@ -23,7 +23,7 @@ const EMPTY = {};
 
 /** Writes a publish. @throws when a property cannot be written; then nothing of it is left */
 export function writePublish(
-  to: Outbox,
+  to: WriteBuffer,
   channel: number,
   message: OutgoingMessage,
   replyTo: string | undefined,
@@ -31,7 +31,7 @@ export function writePublish(
 ): void {
   const { content, properties } = message;
   const headers = properties.headers ?? EMPTY;
-  to.reserve(MOST + tableRoom(headers) + Math.min(content.length, 8_192));
+  to.reserve(MOST + tableSize(headers) + Math.min(content.length, 8_192));
   const start = to.at;
   try {
     writeMethod(to, channel, message);
@@ -51,7 +51,7 @@ export function writePublish(
 }
 
 /** Writes an ack, of all up to that tag when `multiple`. */
-export function writeAck(to: Outbox, channel: number, deliveryTag: number, multiple: boolean): void {
+export function writeAck(to: WriteBuffer, channel: number, deliveryTag: number, multiple: boolean): void {
   to.reserve(32);
   const { slab } = to;
   let at = open(slab, to.at, METHOD, channel, 13);
@@ -65,7 +65,7 @@ export function writeAck(to: Outbox, channel: number, deliveryTag: number, multi
 }
 
 /** Writes a nack of one message that gives it back to its queue. */
-export function writeRequeue(to: Outbox, channel: number, deliveryTag: number): void {
+export function writeRequeue(to: WriteBuffer, channel: number, deliveryTag: number): void {
   to.reserve(32);
   const { slab } = to;
   let at = open(slab, to.at, METHOD, channel, 13);
@@ -79,7 +79,7 @@ export function writeRequeue(to: Outbox, channel: number, deliveryTag: number): 
 }
 
 function writeMethod(
-  to: Outbox,
+  to: WriteBuffer,
   channel: number,
   { exchange, routingKey, mandatory }: OutgoingMessage,
 ): void {
@@ -95,7 +95,7 @@ function writeMethod(
 }
 
 function writeHeader(
-  to: Outbox,
+  to: WriteBuffer,
   channel: number,
   properties: MessageProperties,
   headers: object,
@@ -130,26 +130,26 @@ function writeHeader(
 
 // Each writes a property if there is one, and returns its flag.
 
-function text(to: Outbox, value: string | undefined, flag: number): number {
+function text(to: WriteBuffer, value: string | undefined, flag: number): number {
   if (value === undefined) return 0;
   writeShort(to, value);
   return flag;
 }
 
-function octet(to: Outbox, value: number | undefined, flag: number): number {
+function octet(to: WriteBuffer, value: number | undefined, flag: number): number {
   if (value === undefined) return 0;
   to.at = to.slab.writeUInt8(value, to.at);
   return flag;
 }
 
-function time(to: Outbox, value: number | undefined, flag: number): number {
+function time(to: WriteBuffer, value: number | undefined, flag: number): number {
   if (value === undefined) return 0;
   if (!(value >= 0) || !Number.isInteger(value)) throw new RangeError(`${value} cannot be a timestamp`);
   to.at = value < 2 ** 53 ? writeTag(to.slab, value, to.at) : to.slab.writeBigUInt64BE(BigInt(value), to.at);
   return flag;
 }
 
-function writeBody(to: Outbox, channel: number, content: Buffer): void {
+function writeBody(to: WriteBuffer, channel: number, content: Buffer): void {
   to.reserve(Math.min(content.length, 8_192) + 64);
   to.at = open(to.slab, to.at, BODY, channel, content.length);
   to.body(content);
@@ -165,7 +165,7 @@ function open(slab: Buffer, at: number, type: number, channel: number, size: num
 }
 
 /** Ends a frame whose size was not known when it was opened. */
-function close(to: Outbox, start: number): void {
+function close(to: WriteBuffer, start: number): void {
   to.slab.writeUInt32BE(to.at - start - OVERHEAD + 1, start + 3);
   to.slab[to.at++] = END;
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { newMessageId } from '../../message/message-id.js';
 import type { MessageProperties } from '../../message/message.js';
 import { outgoing } from '../../message/outgoing.js';
-import { Outbox } from './write-buffer.js';
+import { WriteBuffer } from './write-buffer.js';
 import { readDeliver, readProperties } from './frame-reader.js';
 import { readTable } from './field-table.js';
 import { writePublish } from './frame-writer.js';
@@ -34,15 +34,15 @@ function written(properties: MessageProperties, content = Buffer.alloc(0), reply
     ...{ cork: () => undefined, uncork: () => undefined, write: (piece: Buffer) => pieces.push(piece) > 0 },
   };
   let woken = 0;
-  const outbox = new Outbox(
+  const writeBuffer = new WriteBuffer(
     { stream } as never,
     () => woken++,
     () => undefined,
   );
   const message = { exchange: 'größe', routingKey: 'a.b', content, mandatory: true, properties };
-  writePublish(outbox, 7, message, replyTo, 4_096);
+  writePublish(writeBuffer, 7, message, replyTo, 4_096);
   expect(woken).toBe(1);
-  outbox.flush();
+  writeBuffer.flush();
   return Buffer.concat(pieces);
 }
 
@@ -147,7 +147,7 @@ describe('frames of our own', () => {
       write: (p: Buffer) => pieces.push(p),
     };
     const nothing = (): undefined => undefined;
-    const outbox = new Outbox({ stream } as never, nothing, nothing);
+    const writeBuffer = new WriteBuffer({ stream } as never, nothing, nothing);
     const message = (properties: MessageProperties) => ({
       ...{ exchange: '', routingKey: 'q', content: Buffer.from('x'), mandatory: false, properties },
     });
@@ -161,10 +161,10 @@ describe('frames of our own', () => {
       { timestamp: NaN },
       { priority: 256 },
     ] as MessageProperties[]) {
-      expect(() => writePublish(outbox, 1, message(bad), undefined, 131_072)).toThrow();
-      expect(outbox.at).toBe(0);
+      expect(() => writePublish(writeBuffer, 1, message(bad), undefined, 131_072)).toThrow();
+      expect(writeBuffer.at).toBe(0);
     }
-    outbox.flush();
+    writeBuffer.flush();
     expect(pieces).toEqual([]);
   });
 

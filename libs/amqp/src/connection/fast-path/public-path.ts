@@ -1,12 +1,12 @@
 import type { Channel, ConfirmChannel, ConsumeMessage, Message } from 'amqplib';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
-import type { ConsumeOptions, Traffic, TrafficListener } from './channel-traffic.js';
+import type { ConsumeOptions, ChannelTraffic, TrafficListener } from './channel-traffic.js';
 
 /**
  * The traffic of a channel through the client library's public functions: slower, and right whatever its
  * version.
  */
-export class ClientTraffic implements Traffic {
+export class PublicPath implements ChannelTraffic {
   writable = true;
   private turn: NodeJS.Immediate | undefined;
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { knownText } from './string-cache.js';
+import { cachedString } from './string-cache.js';
 
 const read = (text: string | Buffer): string => {
   const bytes = Buffer.concat([Buffer.from('before'), Buffer.from(text as string), Buffer.from('after')]);
-  return knownText(bytes, 6, bytes.length - 11);
+  return cachedString(bytes, 6, bytes.length - 11);
 };
 
 describe('knownText', () => {
@@ -34,7 +34,7 @@ describe('knownText', () => {
 
   it('ends with the bytes when the length says more', () => {
     const bytes = Buffer.from('abc');
-    expect(knownText(bytes, 1, 9)).toBe('bc');
-    expect(knownText(bytes, 1, 9)).toBe('bc');
+    expect(cachedString(bytes, 1, 9)).toBe('bc');
+    expect(cachedString(bytes, 1, 9)).toBe('bc');
   });
 });

@@ -11,7 +11,7 @@ const texts = new Array<string>(SLOTS).fill('');
 const lengths = new Uint8Array(SLOTS);
 
 /** `length` bytes from `at` on as text; the same string as the last time if nothing took its place since. */
-export function knownText(bytes: Buffer, at: number, length: number): string {
+export function cachedString(bytes: Buffer, at: number, length: number): string {
   if (length === 0) return '';
   const end = at + length;
   if (length > LONGEST || end > bytes.length) return bytes.toString('utf8', at, end);

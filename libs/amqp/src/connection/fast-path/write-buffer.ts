@@ -18,7 +18,7 @@ const MOVED = 32 * 1024;
  * Frames of one connection on their way to its socket. What is written in one turn of the event loop leaves
  * in one piece: for small messages, each system call costs more than all the rest of the publish.
  */
-export class Outbox {
+export class WriteBuffer {
   /** Where the next frame is written, from `at` on; `reserve` makes room. */
   slab: Buffer = Buffer.allocUnsafeSlow(SLAB);
   at = 0;

@@ -5,22 +5,22 @@ import type { Codec, CodecLookup } from '../../message/codecs/codec.js';
 import type { Delivery } from '../../message/delivery.js';
 import { refuseUnreadable } from '../../message/headers.js';
 import { validate, type StandardSchema } from '../../message/schema.js';
-import type { Soon } from '../../runtime/maybe-promise.js';
+import type { MaybePromise } from '../../runtime/maybe-promise.js';
 import type { Verdict } from '../../message/verdict.js';
 import type { Run, Step } from '../step.js';
 
-export const decode: Step = (room) => {
-  const { schema, codec } = room.plan;
-  const { codecs } = room.outlet;
+export const decode: Step = (context) => {
+  const { schema, codec } = context.plan;
+  const { codecs } = context.forwarder;
   const refused = (error: unknown): Verdict => ({ kind: 'dead-letter', reason: 'undecodable', error });
   return (next) => {
-    const go = (payload: unknown, delivery: Delivery): Soon<Verdict> => {
+    const go = (payload: unknown, delivery: Delivery): MaybePromise<Verdict> => {
       if (schema) return checked(delivery, schema, payload, next);
       delivery.payload = payload;
       return next(delivery);
     };
     return (delivery) => {
-      let payload: Soon<unknown>;
+      let payload: MaybePromise<unknown>;
       try {
         payload = payloadOf(delivery, codecs, codec);
       } catch (error) {
@@ -57,7 +57,11 @@ export async function decodePayload(
   return schema ? validate(schema, payload) : payload;
 }
 
-function payloadOf({ headers, message }: Delivery, codecs: CodecLookup, codec?: Codec): Soon<unknown> {
+function payloadOf(
+  { headers, message }: Delivery,
+  codecs: CodecLookup,
+  codec?: Codec,
+): MaybePromise<unknown> {
   refuseUnreadable(headers);
   return codecs.decodeSoon(message.content, message.properties, codec);
 }

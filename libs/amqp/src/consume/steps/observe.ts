@@ -3,38 +3,38 @@
 
 import { humanDuration } from '../../options/duration.js';
 import { describeError, printable } from '../../runtime/logger.js';
-import { attempt } from '../../runtime/maybe-promise.js';
+import { tryChain } from '../../runtime/maybe-promise.js';
 import { type Delivery, named } from '../../message/delivery.js';
 import type { Verdict } from '../../message/verdict.js';
 import type { HandlerContext, Step } from '../step.js';
 
 /** Log lines and events for one handler. */
-export const observe: Step = (room) => {
+export const observe: Step = (context) => {
   const tell = (verdict: Verdict, delivery: Delivery): Verdict => {
-    report(room, delivery, verdict);
+    report(context, delivery, verdict);
     return verdict;
   };
   // A step failed, not the handler: nothing is known, so a person has to look.
   const failed = (error: unknown, delivery: Delivery): Verdict =>
     tell({ kind: 'dead-letter', reason: 'rejected', error }, delivery);
   return (next) => (delivery) => {
-    delivery.run.beganAt = room.clock.monotonic();
-    return attempt(next, delivery, tell, failed);
+    delivery.run.beganAt = context.clock.monotonic();
+    return tryChain(next, delivery, tell, failed);
   };
 };
 
 /** Says what became of a delivery: the log line and the event. What the handler decided by itself is the truth. */
-export function report(room: HandlerContext, delivery: Delivery, result: Verdict): void {
+export function report(context: HandlerContext, delivery: Delivery, result: Verdict): void {
   if (delivery.settled && isFailure(result)) {
     const text = printable(describeError(result.error));
-    room.logger.warn(
-      `${room.plan.id} settled ${named(delivery)} and failed afterwards, which changes nothing: ${text}`,
+    context.logger.warn(
+      `${context.plan.id} settled ${named(delivery)} and failed afterwards, which changes nothing: ${text}`,
     );
   }
   const verdict = delivery.decided ?? result;
-  log(room, delivery, verdict);
-  const { clock, events, plan } = room;
-  if (!events.hears('handled')) return;
+  log(context, delivery, verdict);
+  const { clock, events, plan } = context;
+  if (!events.hasListeners('handled')) return;
   events.emit({
     kind: 'handled',
     handler: plan.id,

@@ -2,8 +2,8 @@
 
 import type { Step } from '../step.js';
 
-export const turn: Step = (room) => (next) => {
-  if (room.plan.registration.options.orderBy === undefined) return next;
+export const order: Step = (context) => (next) => {
+  if (context.plan.registration.options.orderBy === undefined) return next;
   return (delivery) => {
     const error = delivery.run.withoutTurn;
     if (error === undefined) return next(delivery);

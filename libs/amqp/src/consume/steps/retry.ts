@@ -2,17 +2,17 @@
 // beyond the limit, and messages that killed the process again and again.
 
 import { RabbitError } from '../../errors/errors.js';
-import { attempt } from '../../runtime/maybe-promise.js';
+import { tryChain } from '../../runtime/maybe-promise.js';
 import { afterFailure } from '../../options/retry-policy.js';
 import type { Delivery } from '../../message/delivery.js';
 import type { Settings } from '../../options/settings.js';
 import type { Verdict } from '../../message/verdict.js';
 import type { Step } from '../step.js';
 
-export const retry: Step = (room) => {
+export const retry: Step = (context) => {
   const failed = (error: unknown, delivery: Delivery): Verdict =>
-    afterFailure(room.plan.retry, delivery.attempt, error);
-  return (next) => (delivery) => unfit(delivery, room.settings) ?? attempt(next, delivery, same, failed);
+    afterFailure(context.plan.retry, delivery.attempt, error);
+  return (next) => (delivery) => unfit(delivery, context.settings) ?? tryChain(next, delivery, same, failed);
 };
 
 const same = (verdict: Verdict): Verdict => verdict;

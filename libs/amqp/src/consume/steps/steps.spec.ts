@@ -8,7 +8,7 @@ import { settings } from '../../options/settings.js';
 import { Events } from '../../events/emitter.js';
 import type { HandlerContext } from '../step.js';
 import type { RpcContext } from '../../rpc/server/rpc-context.js';
-import { Calls } from '../../rpc/server/active-calls.js';
+import { ActiveCalls } from '../../rpc/server/active-calls.js';
 import { reply } from '../../rpc/server/rpc-step.js';
 import { unfit } from './retry.js';
 import { limited } from './timeout.js';
@@ -27,19 +27,19 @@ function withTimeout(limit: number) {
   };
   const deadlines = new Deadlines(clock);
   const plan = { id: 'h', timeout: limit, queue: { name: 'q' } };
-  const room = { plan, deadlines, clock, logger: SILENT, events: new Events(SILENT, 'test') };
+  const context = { plan, deadlines, clock, logger: SILENT, events: new Events(SILENT, 'test') };
   const pass = (ms: number): void => {
     now += ms;
     timer?.();
   };
-  return { room: room as unknown as HandlerContext, deadlines, pass };
+  return { context: context as unknown as HandlerContext, deadlines, pass };
 }
 
 describe('a time-out', () => {
   it('ends the wait for the handler, and tells it to stop', async () => {
-    const { room, pass } = withTimeout(1_000);
+    const { context, pass } = withTimeout(1_000);
     const list = [delivered(), delivered()];
-    const ended = limited(room, list, () => new Promise(() => undefined)) as Promise<unknown>;
+    const ended = limited(context, list, () => new Promise(() => undefined)) as Promise<unknown>;
     expect(list.map(({ signal }) => signal.aborted)).toEqual([false, false]);
     pass(1_020);
     await expect(ended).rejects.toMatchObject({ code: 'WARREN_HANDLER_TIMEOUT' });
@@ -53,8 +53,8 @@ describe('a time-out', () => {
     ['returned', () => Promise.resolve(1)],
     ['threw', () => Promise.reject(new Error('no'))],
   ])('leaves no deadline behind a handler that %s in time', async (_, work) => {
-    const { room, deadlines } = withTimeout(1_000);
-    const ended = limited(room, [delivered()], work) as Promise<unknown>;
+    const { context, deadlines } = withTimeout(1_000);
+    const ended = limited(context, [delivered()], work) as Promise<unknown>;
     expect(deadlines.size).toBe(1);
     await ended.catch(() => undefined);
     expect(deadlines.size).toBe(0);
@@ -81,15 +81,15 @@ describe('a request whose handler failed', () => {
     ['is not when the time of its caller ends before', 1_000, 'dead-letter'],
     ['is retried, however late, when its caller gave no time', 3_600_000, 'retry', {}],
   ])('%s', (_, after, kind, headers: Record<string, unknown> = { [HEADER.timeLeft]: 1_000 }) => {
-    const { room, deadlines } = withTimeout(0);
+    const { context, deadlines } = withTimeout(0);
     const plan = { id: 'h', rpc: { known: new Map() }, queue: { name: 'q' } };
     const properties = { correlationId: 'c', headers };
     const message = { exchange: '', routingKey: 'q', content: Buffer.alloc(0), properties };
     const delivery = new Delivery(message as never, 'q', { settle: () => undefined, warn: () => undefined });
     delivery.run.arrivedAt = delivery.run.beganAt = 0;
-    const calls = new Calls();
+    const calls = new ActiveCalls();
     const failed = { kind: 'retry' as const, after, attempt: 2, error: new Error('not yet') };
-    const handler = { ...room, plan, calls, deadlines, settings: settings({}) } as unknown as RpcContext;
+    const handler = { ...context, plan, calls, deadlines, settings: settings({}) } as unknown as RpcContext;
     const run = reply(handler)(() => failed);
     expect(run(delivery)).toMatchObject({ kind, error: failed.error });
   });

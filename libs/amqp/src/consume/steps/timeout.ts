@@ -4,21 +4,21 @@
 import { HandlerTimeoutError } from '../../errors/errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { type Delivery, named } from '../../message/delivery.js';
-import type { Soon } from '../../runtime/maybe-promise.js';
+import type { MaybePromise } from '../../runtime/maybe-promise.js';
 import type { HandlerContext, Step } from '../step.js';
 
-export const timeout: Step = (room) => (next) => {
-  if (room.plan.timeout === undefined) return next;
-  return (delivery) => limited(room, [delivery], () => next(delivery));
+export const timeout: Step = (context) => (next) => {
+  if (context.plan.timeout === undefined) return next;
+  return (delivery) => limited(context, [delivery], () => next(delivery));
 };
 
 /** What `work` comes to, or a HandlerTimeoutError when the handler's timeout passes first. */
 export function limited<T>(
-  room: HandlerContext,
+  context: HandlerContext,
   deliveries: readonly Delivery[],
-  work: () => Soon<T>,
-): Soon<T> {
-  const { plan, deadlines, logger, clock } = room;
+  work: () => MaybePromise<T>,
+): MaybePromise<T> {
+  const { plan, deadlines, logger, clock } = context;
   const limit = plan.timeout;
   if (limit === undefined) return work();
   const began = clock.monotonic();
@@ -40,7 +40,7 @@ export function limited<T>(
           ? named(deliveries[0])
           : `${deliveries.length} messages of queue '${plan.queue.name}'`;
       logger.warn(`${plan.id} ${how} after its timeout of ${limit} ms; the result was not used (${what})`);
-      tellLate(room, deliveries, { timeout: limit, ms: Math.round(clock.monotonic() - began) });
+      tellLate(context, deliveries, { timeout: limit, ms: Math.round(clock.monotonic() - began) });
     };
     startedNow(work).then(
       (value) => {
@@ -56,7 +56,7 @@ export function limited<T>(
 }
 
 // What throws at once is no other case than what rejects later.
-async function startedNow<T>(work: () => Soon<T>): Promise<T> {
+async function startedNow<T>(work: () => MaybePromise<T>): Promise<T> {
   return work();
 }
 
@@ -65,7 +65,7 @@ function tellLate(
   deliveries: readonly Delivery[],
   times: { readonly timeout: number; readonly ms: number },
 ): void {
-  if (!events.hears('handler-late')) return;
+  if (!events.hasListeners('handler-late')) return;
   for (const delivery of deliveries) {
     events.emit({ kind: 'handler-late', handler: plan.id, queue: plan.queue.name, delivery, ...times });
   }

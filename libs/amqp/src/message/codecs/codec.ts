@@ -2,7 +2,7 @@
 // here; json, text and bytes are in ../codecs, and an application may bring its own.
 
 import type { MessageProperties } from '../message.js';
-import type { Soon } from '../../runtime/maybe-promise.js';
+import type { MaybePromise } from '../../runtime/maybe-promise.js';
 
 /** An encoded payload. */
 export interface Encoded {
@@ -72,7 +72,7 @@ export interface CodecLookup {
   ): Encoded;
   decode(content: Buffer, properties: MessageProperties, codec?: Codec): unknown;
   /** The same, beside the event loop where that takes long. @throws DecodeError */
-  decodeSoon(content: Buffer, properties: MessageProperties, codec?: Codec): Soon<unknown>;
+  decodeSoon(content: Buffer, properties: MessageProperties, codec?: Codec): MaybePromise<unknown>;
   /** A body without its content-encoding, within the limits of what `codec` reads. @throws DecodeError */
   decompress(content: Buffer, properties: MessageProperties, codec?: Codec): Buffer;
 }

@@ -9,7 +9,7 @@ import type { Codec, CodecLookup, Encoded, OutgoingFacts } from './codec.js';
 import type { MessageProperties } from '../message.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { DECODE_LIMITS } from '../../options/settings.js';
-import { soon, type Soon } from '../../runtime/maybe-promise.js';
+import { chain, type MaybePromise } from '../../runtime/maybe-promise.js';
 import { checkName } from '../outgoing-headers.js';
 
 /** What a body may come to before it is read. */
@@ -73,10 +73,10 @@ export class CodecRegistry implements CodecLookup {
   }
 
   /** The same, beside the event loop where that takes long. @throws DecodeError */
-  decodeSoon(body: Buffer, properties: MessageProperties, codec?: Codec): Soon<unknown> {
+  decodeSoon(body: Buffer, properties: MessageProperties, codec?: Codec): MaybePromise<unknown> {
     // Most bodies are not compressed, and need no function to be made.
     if (!properties.contentEncoding) return this.read(body, properties, codec);
-    return soon(unfold(body, properties.contentEncoding, this.limits.maxUnfoldedBytes), (content) =>
+    return chain(unfold(body, properties.contentEncoding, this.limits.maxUnfoldedBytes), (content) =>
       this.read(content, properties, codec),
     );
   }

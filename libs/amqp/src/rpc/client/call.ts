@@ -2,14 +2,14 @@ import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { RpcConnectionLostError, RpcNoServerError } from '../../errors/rpc-errors.js';
 import { timedOut, type PendingCall, type WhyUnsent } from './pending-calls.js';
-import type { Leaving } from './cancellation.js';
+import type { Cancellation } from './cancellation.js';
 import { readPart, type ReplyReading } from './decode-reply.js';
 
 /** What a call is made from. */
 export interface CallOptions {
   readonly message: OutgoingMessage;
   readonly timeout: number;
-  readonly leaving: Leaving;
+  readonly cancellation: Cancellation;
   readonly reading: ReplyReading;
   /** How often it may be sent again when the connection is lost. */
   readonly resends: number;
@@ -49,7 +49,7 @@ export class Call implements PendingCall, Deadline {
     this.id = options.message.properties.correlationId as string;
     this.resends = options.resends;
     by.deadlines.add(options.timeout, this);
-    options.leaving.listen(this);
+    options.cancellation.listen(this);
   }
 
   get message(): OutgoingMessage {
@@ -84,7 +84,7 @@ export class Call implements PendingCall, Deadline {
 
   /** A signal aborted. */
   handleEvent(): void {
-    this.leave(this.options.leaving.error({ ...this.message, correlationId: this.id }));
+    this.leave(this.options.cancellation.error({ ...this.message, correlationId: this.id }));
   }
 
   private leave(error: Error | undefined): void {
@@ -96,7 +96,7 @@ export class Call implements PendingCall, Deadline {
     if (this.ended) return false;
     this.ended = true;
     this.by.deadlines.clear(this);
-    this.options.leaving.forget(this);
+    this.options.cancellation.forget(this);
     this.by.ended(this, left);
     return true;
   }

@@ -6,8 +6,8 @@ import { Deadlines } from '../../runtime/deadlines.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { Call } from './call.js';
 import { GatherCall, type GatherResult } from './gather.js';
-import { Entry, Inbox } from './pending-calls.js';
-import { Leaving } from './cancellation.js';
+import { Entry, PendingCalls } from './pending-calls.js';
+import { Cancellation } from './cancellation.js';
 
 const message = {
   ...{ exchange: '', routingKey: 'q', content: Buffer.alloc(0), mandatory: true },
@@ -29,8 +29,8 @@ function calling(
   const deadlines = new Deadlines(systemClock);
   const by = { deadlines, whyUnsent: () => undefined, again, ended: () => undefined };
   const reading = { codecs: undefined as never, codec: undefined, known: new Map(), maxBytes: 1_000 };
-  const leaving = new Leaving(signal, undefined, systemClock);
-  const options = { message, timeout: 60_000, leaving, reading, resends };
+  const cancellation = new Cancellation(signal, undefined, systemClock);
+  const options = { message, timeout: 60_000, cancellation, reading, resends };
   return new Call(
     options,
     by,
@@ -47,7 +47,7 @@ function gathering(
   const results: GatherResult[] = [];
   const call = new GatherCall({
     ...{ message, timeout: 60_000, expect, maxBytes, whyUnsent: () => undefined },
-    leaving: new Leaving(signal, undefined, systemClock),
+    cancellation: new Cancellation(signal, undefined, systemClock),
     deadlines: new Deadlines(systemClock),
     onEnd: (result) => results.push(result),
   });
@@ -75,15 +75,15 @@ describe('a call', () => {
   });
 
   it('that waits to be sent outlives the loss of the channel; one that was sent does not', () => {
-    const inbox = new Inbox();
+    const pendingCalls = new PendingCalls();
     const settled: unknown[] = [];
     const { signal } = new AbortController();
     const entry = new Entry(calling(signal, settled), () => undefined);
-    inbox.add(entry);
-    inbox.lost('gone');
+    pendingCalls.add(entry);
+    pendingCalls.lost('gone');
     expect(settled).toEqual([]);
     entry.sent = true;
-    inbox.lost('gone');
+    pendingCalls.lost('gone');
     expect(settled).toMatchObject([{ code: 'WARREN_RPC_CONNECTION_LOST' }]);
   });
 });

@@ -17,7 +17,7 @@ const NONE: readonly AbortSignal[] = [];
  * which the call is made, by leaving or by the end of its time. Listens to both without making a signal of
  * two, which would stay with a signal that lives as long as the process. One for each call.
  */
-export class Leaving {
+export class Cancellation {
   private readonly signals: readonly AbortSignal[];
   private readonly began: number;
 

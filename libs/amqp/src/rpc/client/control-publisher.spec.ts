@@ -6,8 +6,8 @@ import { systemClock } from '../../runtime/clock.js';
 import { SILENT } from '../../runtime/logger.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import { settings } from '../../options/settings.js';
-import { Refusals } from '../../publish/channel-close-reason.js';
-import { ControlLine } from './control-publisher.js';
+import { ChannelCloseReasons } from '../../publish/channel-close-reason.js';
+import { ControlPublisher } from './control-publisher.js';
 
 it('words that cannot be sent are kept, the last one of each call, of the last 10 000 calls', async () => {
   const said: { id: string; count: number }[] = [];
@@ -23,10 +23,14 @@ it('words that cannot be sent are kept, the last one of each call, of the last 1
     ...{ state: 'open', blocked: false, life: 1 },
     ...{ opened: () => Promise.resolve(), openChannel: () => opening },
   } as unknown as Connection;
-  const refusals = new Refusals({ connection, clock: systemClock, onForbidden: () => undefined });
-  const line = new ControlLine({
-    ...{ connection, clock: systemClock, refusals, settings: settings({ logger: SILENT }) },
-    destinations: {} as never,
+  const closeReasons = new ChannelCloseReasons({
+    connection,
+    clock: systemClock,
+    onForbidden: () => undefined,
+  });
+  const line = new ControlPublisher({
+    ...{ connection, clock: systemClock, closeReasons, settings: settings({ logger: SILENT }) },
+    exchangeCache: {} as never,
   });
   const queue = 'shop.control.01234567';
   for (let n = 0; n < 10_003; n++) line.tell({ kind: 'credit', id: `${n}`, count: 1 }, { queue });

@@ -1,20 +1,20 @@
 import type { Connection } from '../../connection/connection.js';
-import { ChannelLease } from '../../connection/recovering-channel.js';
+import { RecoveringChannel } from '../../connection/recovering-channel.js';
 import { CALLS_EXCHANGE, callsKey, writeControl, type CallControl } from '../../message/call-control.js';
-import { patience, type Clock } from '../../runtime/clock.js';
+import { withTimeout, type Clock } from '../../runtime/clock.js';
 import { ConnectionLostError } from '../../errors/errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import type { Settings } from '../../options/settings.js';
-import { channelRefusal, type Refusals } from '../../publish/channel-close-reason.js';
-import type { Destinations } from '../../publish/exchange-cache.js';
+import { channelCloseReason, type ChannelCloseReasons } from '../../publish/channel-close-reason.js';
+import type { ExchangeCache } from '../../publish/exchange-cache.js';
 
 /** What it is made from. */
-export interface ControlLineOptions {
+export interface ControlPublisherOptions {
   readonly connection: Connection;
   readonly settings: Settings;
   readonly clock: Clock;
-  readonly destinations: Destinations;
-  readonly refusals: Refusals;
+  readonly exchangeCache: ExchangeCache;
+  readonly closeReasons: ChannelCloseReasons;
 }
 
 /** Where a word goes: to the servers of a request, or to the queue of the one that is known. */
@@ -32,8 +32,8 @@ const LAST_WORDS = 500;
  * write here, must not lose the channel on which the answers arrive. Nothing is said twice, nothing is
  * waited for.
  */
-export class ControlLine {
-  private readonly lease: ChannelLease;
+export class ControlPublisher {
+  private readonly recovering: RecoveringChannel;
   /** The last word about each call counts. */
   private readonly unsent = new Map<string, () => void>();
   /** Whether this user may speak to servers that are not known by their queue. */
@@ -41,18 +41,18 @@ export class ControlLine {
   private closed = false;
   private onSaid = (): void => undefined;
 
-  constructor(private readonly options: ControlLineOptions) {
+  constructor(private readonly options: ControlPublisherOptions) {
     const { connection, clock, settings } = options;
-    this.lease = new ChannelLease({
+    this.recovering = new RecoveringChannel({
       ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
       setup: (channel) => Promise.resolve(channel.listen({ onDrain: () => this.flush() })),
       onReady: () => this.flush(),
       onLost: (_channel, reason) => {
         // Who waited for these words lost its connection as well, unless the channel alone was refused.
         this.unsent.clear();
-        const refusal = channelRefusal(reason);
-        if (refusal?.error) options.refusals.remember(refusal);
-        if (refusal?.error && refusal.exchange !== '') this.refused(reason);
+        const closeReason = channelCloseReason(reason);
+        if (closeReason?.error) options.closeReasons.remember(closeReason);
+        if (closeReason?.error && closeReason.exchange !== '') this.refused(reason);
       },
     });
   }
@@ -63,7 +63,7 @@ export class ControlLine {
     if ('queue' in target) return this.say(control, '', target.queue);
     const key = callsKey(target.exchange, target.routingKey);
     if (key === undefined || !this.allowed) return;
-    const { destinations } = this.options;
+    const { exchangeCache: destinations } = this.options;
     if (destinations.isKnown(CALLS_EXCHANGE)) return this.say(control, CALLS_EXCHANGE, key);
     destinations.ensure(CALLS_EXCHANGE).then(
       () => this.say(control, CALLS_EXCHANGE, key),
@@ -88,21 +88,21 @@ export class ControlLine {
     const { clock, connection } = this.options;
     if (this.unsent.size > 0 && connection.state === 'open') {
       const said = new Promise<void>((resolve) => (this.onSaid = resolve));
-      await patience(clock, LAST_WORDS, (over) => Promise.race([said, over]));
+      await withTimeout(clock, LAST_WORDS, (over) => Promise.race([said, over]));
     }
     this.closed = true;
     this.unsent.clear();
-    await this.lease.close();
+    await this.recovering.close();
   }
 
   private say(control: CallControl, exchange: string, routingKey: string): void {
-    if (this.closed || this.options.refusals.of({ exchange, routingKey })) return;
-    this.lease.start();
+    if (this.closed || this.options.closeReasons.of({ exchange, routingKey })) return;
+    this.recovering.start();
     const content = writeControl(control);
     const properties = { deliveryMode: 1, contentType: 'application/json' };
     const send = (): void => {
       try {
-        this.lease.current?.publish({ exchange, routingKey, content, mandatory: false, properties });
+        this.recovering.current?.publish({ exchange, routingKey, content, mandatory: false, properties });
       } catch {
         // The channel died between the look and the send; see onLost.
       }
@@ -123,7 +123,7 @@ export class ControlLine {
   }
 
   private isOpen(): boolean {
-    const channel = this.lease.current;
+    const channel = this.recovering.current;
     return channel !== undefined && channel.alive && channel.writable && !this.options.connection.blocked;
   }
 }

@@ -3,7 +3,7 @@ import { HEADER, safeHeaders, textHeader } from '../../message/headers.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { RpcConnectionLostError, RpcNoServerError, RpcProtocolError } from '../../errors/rpc-errors.js';
 import { timedOut, type PendingCall, type WhyUnsent } from './pending-calls.js';
-import type { Leaving } from './cancellation.js';
+import type { Cancellation } from './cancellation.js';
 
 /** What it is made from. */
 export interface GatherCallOptions {
@@ -13,7 +13,7 @@ export interface GatherCallOptions {
   readonly expect: number;
   /** What all answers together may have. */
   readonly maxBytes: number;
-  readonly leaving: Leaving;
+  readonly cancellation: Cancellation;
   readonly deadlines: Deadlines;
   /** Why the request has not left; undefined when it has. */
   readonly whyUnsent: WhyUnsent;
@@ -40,7 +40,7 @@ export class GatherCall implements PendingCall {
   private bytes = 0;
 
   constructor(private readonly options: GatherCallOptions) {
-    const { message, timeout, leaving, deadlines } = options;
+    const { message, timeout, cancellation: leaving, deadlines } = options;
     this.id = message.properties.correlationId as string;
     // Whoever did not answer by now is not counted; that is no error. Its time was over as well.
     this.deadline = deadlines.set(timeout, () => {
@@ -88,7 +88,7 @@ export class GatherCall implements PendingCall {
   }
 
   private readonly onLeft = (): void => {
-    const error = this.options.leaving.error({ ...this.message, correlationId: this.id });
+    const error = this.options.cancellation.error({ ...this.message, correlationId: this.id });
     if (error) this.end({ error, left: true });
   };
 
@@ -96,7 +96,7 @@ export class GatherCall implements PendingCall {
     if (this.ended) return;
     this.ended = true;
     this.options.deadlines.clear(this.deadline);
-    this.options.leaving.forget(this.onLeft);
+    this.options.cancellation.forget(this.onLeft);
     this.options.onEnd(result);
   }
 }

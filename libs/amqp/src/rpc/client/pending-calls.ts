@@ -1,7 +1,7 @@
 // Calls that wait for replies, by correlation id. What comes for nobody (late, repeated, foreign) is told and harms
 // no other call.
 
-import { Directory, type Listed } from '../../runtime/id-map.js';
+import { IdMap, type Listed } from '../../runtime/id-map.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { RpcNotSentError, RpcTimeoutError } from '../../errors/rpc-errors.js';
 import type { Waiting } from '../../publish/publish-buffer.js';
@@ -37,7 +37,7 @@ export function timedOut(
   return new RpcTimeoutError(exchange, routingKey, timeout, id);
 }
 
-/** A call, its place in the waiting room, and whether it has left. */
+/** A call, its place in the publish buffer, and whether it has left. */
 export class Entry implements Waiting, Listed {
   readonly id: string;
   after: this | undefined;
@@ -62,8 +62,8 @@ export class Entry implements Waiting, Listed {
 }
 
 /** Sent or waiting to be sent. */
-export class Inbox {
-  private readonly entries = new Directory<Entry>();
+export class PendingCalls {
+  private readonly entries = new IdMap<Entry>();
 
   /** How many wait. */
   get size(): number {

@@ -7,10 +7,10 @@ import { SILENT } from '../../runtime/logger.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import { settings } from '../../options/settings.js';
 import { Events } from '../../events/emitter.js';
-import { Refusals } from '../../publish/channel-close-reason.js';
-import { Destinations } from '../../publish/exchange-cache.js';
-import { Entry, Inbox, type PendingCall } from './pending-calls.js';
-import { ReplyLine } from './reply-channel.js';
+import { ChannelCloseReasons } from '../../publish/channel-close-reason.js';
+import { ExchangeCache } from '../../publish/exchange-cache.js';
+import { Entry, PendingCalls, type PendingCall } from './pending-calls.js';
+import { ReplyChannel } from './reply-channel.js';
 
 function call(id: string): PendingCall & { readonly heard: string[] } {
   const heard: string[] = [];
@@ -27,15 +27,19 @@ function call(id: string): PendingCall & { readonly heard: string[] } {
 }
 
 /** A line without a connection. */
-function line(): ReplyLine {
+function line(): ReplyChannel {
   const connection = {
     ...{ life: 0, blocked: false, opened: () => new Promise(() => undefined) },
   } as unknown as Connection;
-  const refusals = new Refusals({ connection, clock: systemClock, onForbidden: () => undefined });
-  return new ReplyLine({
-    ...{ connection, clock: systemClock, refusals, events: new Events(SILENT, 'test') },
+  const closeReasons = new ChannelCloseReasons({
+    connection,
+    clock: systemClock,
+    onForbidden: () => undefined,
+  });
+  return new ReplyChannel({
+    ...{ connection, clock: systemClock, closeReasons, events: new Events(SILENT, 'test') },
     settings: settings({ rpc: { maxPending: 5 }, logger: SILENT }),
-    destinations: { isKnown: () => true } as unknown as Destinations,
+    exchangeCache: { isKnown: () => true } as unknown as ExchangeCache,
   });
 }
 
@@ -43,20 +47,20 @@ describe('calls under way', () => {
   it('are as many as rpc.maxPending, and no more', () => {
     const made = line();
     for (const id of ['1', '2', '3', '4']) made.begin(call(id));
-    expect(made.refusal(undefined)).toBeUndefined();
+    expect(made.closeReason(undefined)).toBeUndefined();
     made.begin(call('5'));
-    expect(made.refusal(undefined)).toMatchObject({ code: 'WARREN_WAITING_ROOM_FULL' });
+    expect(made.closeReason(undefined)).toMatchObject({ code: 'WARREN_TOO_MANY_PENDING_CALLS' });
     made.end('3');
-    expect(made.refusal(undefined)).toBeUndefined();
+    expect(made.closeReason(undefined)).toBeUndefined();
   });
 
   it('have each an id of its own', () => {
     const made = line();
     made.begin(call('1'));
-    expect(made.refusal('1')).toMatchObject({ code: 'WARREN_ENCODE' });
-    expect(made.refusal('2')).toBeUndefined();
+    expect(made.closeReason('1')).toMatchObject({ code: 'WARREN_ENCODE' });
+    expect(made.closeReason('2')).toBeUndefined();
     made.end('1');
-    expect(made.refusal('1')).toBeUndefined();
+    expect(made.closeReason('1')).toBeUndefined();
   });
 });
 
@@ -67,13 +71,17 @@ describe('calls that wait to be sent', () => {
       blocked: false,
       opened: () => new Promise(() => undefined),
     } as unknown as Connection;
-    const refusals = new Refusals({ connection, clock: systemClock, onForbidden: () => undefined });
-    const shared = { connection, clock: systemClock, refusals };
-    const line = new ReplyLine({
+    const closeReasons = new ChannelCloseReasons({
+      connection,
+      clock: systemClock,
+      onForbidden: () => undefined,
+    });
+    const shared = { connection, clock: systemClock, closeReasons };
+    const line = new ReplyChannel({
       ...shared,
       settings: settings({ rpc: { maxPending: 5 }, logger: SILENT }),
       events: new Events(SILENT, 'test'),
-      destinations: new Destinations({
+      exchangeCache: new ExchangeCache({
         ...shared,
         describe: () => undefined,
         ...{
@@ -93,11 +101,11 @@ describe('calls that wait to be sent', () => {
   });
 
   it('outlive the channel on which others were sent', () => {
-    const inbox = new Inbox();
+    const pendingCalls = new PendingCalls();
     const [sent, waits] = [call('sent'), call('waits')];
-    for (const one of [sent, waits]) inbox.add(new Entry(one, () => undefined));
-    (inbox.get('sent') as Entry).sent = true;
-    inbox.lost('gone');
+    for (const one of [sent, waits]) pendingCalls.add(new Entry(one, () => undefined));
+    (pendingCalls.get('sent') as Entry).sent = true;
+    pendingCalls.lost('gone');
     expect([sent.heard, waits.heard]).toEqual([['lost: gone'], []]);
   });
 });

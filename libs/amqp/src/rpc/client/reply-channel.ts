@@ -1,31 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import type { LiveChannel } from '../../connection/channel.js';
 import type { Connection } from '../../connection/connection.js';
-import { ChannelLease } from '../../connection/recovering-channel.js';
+import { RecoveringChannel } from '../../connection/recovering-channel.js';
 import { isControlQueue, type CallControl } from '../../message/call-control.js';
 import type { Clock } from '../../runtime/clock.js';
 import { ConnectionLostError, EncodeError } from '../../errors/errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
+import { TooManyPendingCallsError } from '../../errors/rpc-errors.js';
 import { countHeader, HEADER, safeHeaders, textHeader } from '../../message/headers.js';
 import type { ReceivedMessage } from '../../message/message.js';
-import { WaitingRoomFullError } from '../../errors/publish-errors.js';
 import type { Settings } from '../../options/settings.js';
 import type { Events } from '../../events/emitter.js';
-import { channelRefusal, isToBlame, type Refusals } from '../../publish/channel-close-reason.js';
-import { ControlLine, type ControlTarget } from './control-publisher.js';
-import type { Destinations } from '../../publish/exchange-cache.js';
-import { Entry, Inbox, type PendingCall } from './pending-calls.js';
+import {
+  channelCloseReason,
+  isToBlame,
+  type ChannelCloseReasons,
+} from '../../publish/channel-close-reason.js';
+import { ControlPublisher, type ControlTarget } from './control-publisher.js';
+import type { ExchangeCache } from '../../publish/exchange-cache.js';
+import { Entry, PendingCalls, type PendingCall } from './pending-calls.js';
 import { noConnection } from '../../publish/sender.js';
-import { WaitingRoom } from '../../publish/publish-buffer.js';
+import { PublishBuffer } from '../../publish/publish-buffer.js';
 
 /** What a reply line is made from. */
-export interface ReplyLineOptions {
+export interface ReplyChannelOptions {
   readonly connection: Connection;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly events: Events;
-  readonly destinations: Destinations;
-  readonly refusals: Refusals;
+  readonly exchangeCache: ExchangeCache;
+  readonly closeReasons: ChannelCloseReasons;
 }
 
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
@@ -34,20 +38,20 @@ const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
  * The channel on which requests leave and replies arrive, as direct reply-to demands that both are one. It
  * comes back when it was lost; calls that were under way then hear of it at once.
  */
-export class ReplyLine {
-  private readonly inbox = new Inbox();
-  private readonly room: WaitingRoom;
-  private readonly lease: ChannelLease;
-  private readonly control: ControlLine;
+export class ReplyChannel {
+  private readonly pendingCalls = new PendingCalls();
+  private readonly buffer: PublishBuffer;
+  private readonly recovering: RecoveringChannel;
+  private readonly control: ControlPublisher;
   private replyTo = DIRECT_REPLY_TO;
   private closed = false;
 
-  constructor(private readonly options: ReplyLineOptions) {
+  constructor(private readonly options: ReplyChannelOptions) {
     const { connection, clock, settings } = options;
-    const limit = { messages: settings.rpc.maxPending, bytes: settings.publish.room.bytes };
-    this.room = new WaitingRoom(limit, undefined, 'calls');
-    this.control = new ControlLine(options);
-    this.lease = new ChannelLease({
+    const limit = { messages: settings.rpc.maxPending, bytes: settings.publish.buffer.bytes };
+    this.buffer = new PublishBuffer(limit, undefined, (full) => new TooManyPendingCallsError(full));
+    this.control = new ControlPublisher(options);
+    this.recovering = new RecoveringChannel({
       ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
       setup: (channel) => this.setUp(channel),
       onReady: () => this.flush(),
@@ -61,31 +65,31 @@ export class ReplyLine {
 
   /** Calls that wait for their answer, or to be sent. */
   get pending(): number {
-    return this.inbox.size;
+    return this.pendingCalls.size;
   }
 
   /** Lets waiting calls go. */
   flush(): void {
-    this.room.release(() => this.isOpen());
+    this.buffer.release(() => this.isOpen());
     this.control.flush();
   }
 
   /** Why a call with this id cannot even begin, if so. */
-  refusal(id: string | undefined): Error | undefined {
+  closeReason(id: string | undefined): Error | undefined {
     const { maxPending } = this.options.settings.rpc;
     if (this.closed) return new ConnectionLostError('cannot call: the broker object was closed');
-    if (this.pending >= maxPending) return new WaitingRoomFullError(`${maxPending} calls`, 'calls');
-    if (id === undefined || !this.inbox.get(id)) return undefined;
+    if (this.pending >= maxPending) return new TooManyPendingCallsError(`${maxPending} calls`);
+    if (id === undefined || !this.pendingCalls.get(id)) return undefined;
     const text = `a call with the correlation id '${printable(id)}' is pending already`;
     return new EncodeError(text, 'leave correlationId out, or make it unique');
   }
 
   /** Sends a call, now or when the way is open. It fails by itself if that cannot be. */
   begin(call: PendingCall): void {
-    const { destinations } = this.options;
-    this.lease.start();
+    const { exchangeCache: destinations } = this.options;
+    this.recovering.start();
     const entry = new Entry(call, this.send);
-    this.inbox.add(entry);
+    this.pendingCalls.add(entry);
     // A missing exchange would cost the channel, and with it the answers of all other calls.
     if (destinations.isKnown(call.message.exchange)) this.launch(entry);
     else
@@ -97,16 +101,16 @@ export class ReplyLine {
 
   /** The call ended: nothing of it stays here. Says whether it had been sent. */
   end(id: string): boolean {
-    const entry = this.inbox.get(id);
+    const entry = this.pendingCalls.get(id);
     if (!entry) return false;
-    if (!entry.gone) this.room.leave(entry);
-    this.inbox.remove(entry);
+    if (!entry.gone) this.buffer.leave(entry);
+    this.pendingCalls.remove(entry);
     return entry.sent;
   }
 
   /** Whether a call has left, so that somebody may be at work for it. */
   isSent(id: string): boolean {
-    return this.inbox.get(id)?.sent ?? false;
+    return this.pendingCalls.get(id)?.sent ?? false;
   }
 
   /** Tells the servers of a call something, when they can know it. Nobody waits for it to arrive. */
@@ -126,45 +130,46 @@ export class ReplyLine {
   /** Ends every call with ConnectionLostError. */
   async close(): Promise<void> {
     // Nobody will hear what servers are at work on, streams that never end among it.
-    for (const { id, message, controlQueue } of this.inbox.sentCalls()) {
+    for (const { id, message, controlQueue } of this.pendingCalls.sentCalls()) {
       this.tell({ kind: 'cancel', id }, controlQueue === undefined ? message : { queue: controlQueue });
     }
     this.closed = true;
-    this.inbox.lost('closed');
-    for (const call of this.inbox.calls()) {
+    this.pendingCalls.lost('closed');
+    for (const call of this.pendingCalls.calls()) {
       call.fail(new ConnectionLostError('the broker object was closed before the call could be sent'));
     }
-    await Promise.all([this.lease.close(), this.control.close()]);
+    await Promise.all([this.recovering.close(), this.control.close()]);
   }
 
   /** The channel ended. When the broker refused a request, those to blame hear why. */
   private lost(reason: string): void {
-    const refusal = channelRefusal(reason);
-    if (refusal?.exchange === undefined) return this.inbox.lost(reason);
-    const { destinations, refusals } = this.options;
-    refusals.remember(refusal);
-    destinations.refused(refusal);
-    const { error } = refusal;
+    const closeReason = channelCloseReason(reason);
+    if (closeReason?.exchange === undefined) return this.pendingCalls.lost(reason);
+    const { exchangeCache: destinations, closeReasons: refusals } = this.options;
+    refusals.remember(closeReason);
+    destinations.refused(closeReason);
+    const { error } = closeReason;
     if (error) {
-      for (const call of this.inbox.calls()) if (isToBlame(refusal, call.message)) call.fail(error);
+      for (const call of this.pendingCalls.calls())
+        if (isToBlame(closeReason, call.message)) call.fail(error);
     }
-    this.inbox.lost(reason);
+    this.pendingCalls.lost(reason);
   }
 
   private launch(entry: Entry): void {
     if (entry.call.ended) return;
-    const refused = this.options.refusals.of(entry.call.message);
+    const refused = this.options.closeReasons.of(entry.call.message);
     if (refused) return entry.call.fail(refused);
     if (this.isOpen()) return this.send(entry);
     try {
-      this.room.enter(entry);
+      this.buffer.enter(entry);
     } catch (error) {
       entry.call.fail(error as Error);
     }
   }
 
   private readonly send = (entry: Entry): void => {
-    const channel = this.lease.current;
+    const channel = this.recovering.current;
     const { call } = entry;
     // It waits before its frame leaves.
     entry.sent = true;
@@ -185,12 +190,12 @@ export class ReplyLine {
       await channel.declaring.assertQueue(this.replyTo, options);
     }
     channel.listen({
-      onReturn: (message) => this.inbox.returned(message),
+      onReturn: (message) => this.pendingCalls.returned(message),
       onDrain: () => this.flush(),
     });
     await channel.consume(this.replyTo, { noAck: true }, (message) => {
-      if (message === 'cancelled') return this.lease.renew();
-      if (this.inbox.deliver(message)) return;
+      if (message === 'cancelled') return this.recovering.renew();
+      if (this.pendingCalls.deliver(message)) return;
       const correlationId = String(message.properties.correlationId ?? '');
       events.emit({ kind: 'reply-ignored', correlationId });
       this.stop(correlationId, message);
@@ -206,7 +211,7 @@ export class ReplyLine {
   }
 
   private isOpen(): boolean {
-    const channel = this.lease.current;
+    const channel = this.recovering.current;
     return channel !== undefined && channel.alive && channel.writable && !this.options.connection.blocked;
   }
 }

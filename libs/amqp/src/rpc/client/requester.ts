@@ -21,17 +21,17 @@ import type {
 } from '../../options/publish-options.js';
 import { validate } from '../../message/schema.js';
 import type { Settings } from '../../options/settings.js';
-import type { Agreed } from '../../publish/contract-publish.js';
+import type { ContractPublish } from '../../publish/contract-publish.js';
 import { Call, type Caller, type CallOptions } from './call.js';
 import { GatherCall } from './gather.js';
-import { Leaving } from './cancellation.js';
+import { Cancellation } from './cancellation.js';
 import { readPart, readReply } from './decode-reply.js';
-import { ReplyLine, type ReplyLineOptions } from './reply-channel.js';
+import { ReplyChannel, type ReplyChannelOptions } from './reply-channel.js';
 import { StreamCall } from './stream-call.js';
 import { StreamReader } from './stream.js';
 
 /** What a requester is made from. */
-export interface RequesterOptions extends ReplyLineOptions {
+export interface RequesterOptions extends ReplyChannelOptions {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -51,17 +51,17 @@ const HELD = 4;
  * the call that waits for its end; the line takes both to the broker.
  */
 export class Requester {
-  private readonly line: ReplyLine;
+  private readonly replyChannel: ReplyChannel;
   private readonly caller: Caller;
 
   constructor(private readonly options: RequesterOptions) {
-    this.line = new ReplyLine(options);
+    this.replyChannel = new ReplyChannel(options);
     this.caller = {
       deadlines: options.deadlines,
       whyUnsent: this.whyUnsent,
       again: (call) => {
-        this.line.end(call.id);
-        this.line.begin(call);
+        this.replyChannel.end(call.id);
+        this.replyChannel.begin(call);
       },
       ended: (call, left) => this.finish(call, left),
     };
@@ -69,17 +69,17 @@ export class Requester {
 
   /** Calls that wait for their answer, or to be sent. */
   get pending(): number {
-    return this.line.pending;
+    return this.replyChannel.pending;
   }
 
   /** Lets waiting calls go. */
   flush(): void {
-    this.line.flush();
+    this.replyChannel.flush();
   }
 
   /** Ends every call with ConnectionLostError. */
   close(): Promise<void> {
-    return this.line.close();
+    return this.replyChannel.close();
   }
 
   /** Calls the handler of `routingKey` (on the default exchange: that queue). */
@@ -94,12 +94,12 @@ export class Requester {
           reject(isError(error) ? error : new Error(String(error)));
         }
       };
-      this.line.begin(new Call(call, this.caller, answered, reject));
+      this.replyChannel.begin(new Call(call, this.caller, answered, reject));
     });
   }
 
   /** Calls a handler whose answer is many items. Begins when it is first read, ends when the loop is left. */
-  stream(agree: () => Promise<Agreed<StreamOptions>>, payload: unknown): StreamReader {
+  stream(agree: () => Promise<ContractPublish<StreamOptions>>, payload: unknown): StreamReader {
     return new StreamReader(async () => {
       const { name, options } = await agree();
       const credit = options.credit ?? CREDIT;
@@ -126,7 +126,7 @@ export class Requester {
           else resolve(result.replies);
         },
       });
-      this.line.begin(pending);
+      this.replyChannel.begin(pending);
     });
     return Promise.all(
       replies.map(async (reply): Promise<Gathered> => {
@@ -147,11 +147,11 @@ export class Requester {
       read: (reply) => readPart(reply, reading),
       tell: (control, queue) => {
         const target = queue === undefined ? call.message : { queue };
-        if (this.line.isSent(pending.id)) this.line.tell(control, target);
+        if (this.replyChannel.isSent(pending.id)) this.replyChannel.tell(control, target);
       },
-      onEnd: () => void this.line.end(pending.id),
+      onEnd: () => void this.replyChannel.end(pending.id),
     });
-    this.line.begin(pending);
+    this.replyChannel.begin(pending);
     return pending;
   }
 
@@ -171,10 +171,11 @@ export class Requester {
       options.timeout === undefined ? settings.rpc.timeout : milliseconds(options.timeout, 'timeout');
     const left = scope?.deadline === undefined ? undefined : Math.ceil(scope.deadline - clock.monotonic());
     const timeout = Math.min(given, left ?? Infinity);
-    const leaving = new Leaving(options.signal, scope, clock);
-    const refusal =
-      leaving.error({ exchange, routingKey, correlationId }) ?? this.line.refusal(options.correlationId);
-    if (refusal) throw refusal;
+    const cancellation = new Cancellation(options.signal, scope, clock);
+    const closeReason =
+      cancellation.error({ exchange, routingKey, correlationId }) ??
+      this.replyChannel.closeReason(options.correlationId);
+    if (closeReason) throw closeReason;
     const now = clock.wall();
     const worthIt = credit === undefined ? timeout : left;
     const headers = options.headers === undefined ? {} : outgoingHeaders(options.headers);
@@ -202,14 +203,14 @@ export class Requester {
     );
     const known = errorClasses(options.errors, 'a call');
     const reading = { codecs, codec: options.codec, known, maxBytes: settings.maxMessageBytes };
-    return { message, timeout, leaving, reading, resends: options.idempotent === true ? 1 : 0 };
+    return { message, timeout, cancellation, reading, resends: options.idempotent === true ? 1 : 0 };
   }
 
-  private readonly whyUnsent = (id: string): string | undefined => this.line.whyUnsent(id);
+  private readonly whyUnsent = (id: string): string | undefined => this.replyChannel.whyUnsent(id);
 
   /** Whoever works for a caller that left should know. */
   private finish({ id, message }: Call | GatherCall, left: boolean): void {
-    const sent = this.line.end(id);
-    if (left && sent) this.line.tell({ kind: 'cancel', id }, message);
+    const sent = this.replyChannel.end(id);
+    if (left && sent) this.replyChannel.tell({ kind: 'cancel', id }, message);
   }
 }

@@ -5,7 +5,7 @@ import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js'
 import { DecodeError } from '../../errors/errors.js';
 import { RpcConnectionLostError, RpcNoServerError } from '../../errors/rpc-errors.js';
 import { timedOut, type PendingCall, type WhyUnsent } from './pending-calls.js';
-import type { Leaving } from './cancellation.js';
+import type { Cancellation } from './cancellation.js';
 import type { ReplyPart } from './decode-reply.js';
 import { ReplyStream } from './stream.js';
 
@@ -17,7 +17,7 @@ export interface StreamCallOptions {
   readonly credit: number;
   /** What unread items may have together. */
   readonly maxBytes: number;
-  readonly leaving: Leaving;
+  readonly cancellation: Cancellation;
   readonly deadlines: Deadlines;
   readonly read: (reply: ReceivedMessage) => ReplyPart;
   /** Tells its server something, at its own queue when that is known. */
@@ -41,7 +41,7 @@ export class StreamCall implements PendingCall {
   private parts = 0;
 
   constructor(private readonly options: StreamCallOptions) {
-    const { message, credit, leaving } = options;
+    const { message, credit, cancellation: leaving } = options;
     this.id = message.properties.correlationId as string;
     this.stream = new ReplyStream(
       credit,
@@ -135,7 +135,7 @@ export class StreamCall implements PendingCall {
   }
 
   private readonly onLeft = (): void => {
-    const error = this.options.leaving.error({ ...this.message, correlationId: this.id });
+    const error = this.options.cancellation.error({ ...this.message, correlationId: this.id });
     if (!error) return;
     this.stream.cancel(error);
     this.end();
@@ -145,7 +145,7 @@ export class StreamCall implements PendingCall {
     if (this.ended) return;
     this.ended = true;
     this.options.deadlines.clear(this.silence);
-    this.options.leaving.forget(this.onLeft);
+    this.options.cancellation.forget(this.onLeft);
     this.options.onEnd();
   }
 }

@@ -2,7 +2,7 @@
 import { expect, it } from '@jest/globals';
 import { Deadlines } from '../../runtime/deadlines.js';
 import { Delivery } from '../../message/delivery.js';
-import { Answering, Calls } from './active-calls.js';
+import { ActiveCall, ActiveCalls } from './active-calls.js';
 
 it('a call is found while it is answered, stopped when the time of its caller is over, and forgotten at its end', () => {
   let now = 0;
@@ -12,15 +12,15 @@ it('a call is found while it is answered, stopped when the time of its caller is
     after: (_ms: number, call: () => void) => ((timer = call), () => (timer = undefined)),
   };
   const deadlines = new Deadlines(clock);
-  const calls = new Calls(clock);
+  const calls = new ActiveCalls(clock);
   const properties = { correlationId: 'c' };
   const message = { exchange: '', routingKey: 'q', content: Buffer.alloc(0), properties };
-  const begin = (): Answering => {
+  const begin = (): ActiveCall => {
     const delivery = new Delivery(message as never, 'q', { settle: () => undefined, warn: () => undefined });
     delivery.run.callerDeadline = now + 1_000;
-    const answering = new Answering({ calls, deadlines } as never, delivery, undefined);
-    answering.begin();
-    return answering;
+    const call = new ActiveCall({ calls, deadlines } as never, delivery, undefined);
+    call.begin();
+    return call;
   };
   const first = begin();
   expect([calls.size, deadlines.size]).toEqual([1, 1]);

@@ -4,7 +4,7 @@ import { systemClock } from '../../runtime/clock.js';
 import { callsKey, readControl, writeControl } from '../../message/call-control.js';
 import { Delivery } from '../../message/delivery.js';
 import { Credit } from './reply-stream.js';
-import { Calls } from './active-calls.js';
+import { ActiveCalls } from './active-calls.js';
 
 function delivery(): Delivery {
   const message = {
@@ -16,7 +16,7 @@ function delivery(): Delivery {
 
 describe('calls that are being answered', () => {
   it('stop when their caller leaves, and no others do', () => {
-    const calls = new Calls();
+    const calls = new ActiveCalls();
     const [one, other] = [delivery(), delivery()];
     calls.begin({ id: 'one', delivery: one });
     calls.begin({ id: 'other', delivery: other });
@@ -26,7 +26,7 @@ describe('calls that are being answered', () => {
   });
 
   it('get the credit that is meant for them', async () => {
-    const calls = new Calls();
+    const calls = new ActiveCalls();
     const credit = new Credit(1);
     credit.take();
     calls.begin({ id: 'one', delivery: delivery(), credit });
@@ -40,7 +40,7 @@ describe('calls that are being answered', () => {
   });
 
   it('tell their callers the new address when this process gets one', () => {
-    const calls = new Calls();
+    const calls = new ActiveCalls();
     const credit = new Credit(1);
     let told = 0;
     credit.signOfLife = () => void told++;
@@ -55,7 +55,7 @@ describe('calls that are being answered', () => {
   });
 
   it('are forgotten when they end, unless another one took their id', () => {
-    const calls = new Calls();
+    const calls = new ActiveCalls();
     const [first, second] = ['one', 'one'].map((id) => ({ id, delivery: delivery() }));
     calls.begin(first);
     calls.begin(second);
@@ -66,7 +66,7 @@ describe('calls that are being answered', () => {
   });
 
   it('are not begun when their caller left before, which is remembered for so many', () => {
-    const calls = new Calls();
+    const calls = new ActiveCalls();
     for (let n = 0; n <= 10_000; n++) calls.onControl({ kind: 'cancel', id: `c${n}` });
     expect(calls.hasLeft('c0')).toBe(false);
     expect(calls.hasLeft('c1')).toBe(true);
@@ -76,7 +76,7 @@ describe('calls that are being answered', () => {
 
   it('are begun when that was said a minute ago', () => {
     let now = 0;
-    const calls = new Calls({ ...systemClock, monotonic: () => now });
+    const calls = new ActiveCalls({ ...systemClock, monotonic: () => now });
     calls.onControl({ kind: 'cancel', id: 'early' });
     now = 59_999;
     calls.onControl({ kind: 'cancel', id: 'late' });

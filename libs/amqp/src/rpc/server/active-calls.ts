@@ -5,8 +5,8 @@ import type { Credit } from './reply-stream.js';
 import { randomUUID } from 'node:crypto';
 import type { CallControl } from '../../message/call-control.js';
 import { systemClock, type Clock } from '../../runtime/clock.js';
-import { Directory, type Listed } from '../../runtime/id-map.js';
-import { Occasionally } from '../../runtime/log-limiter.js';
+import { IdMap, type Listed } from '../../runtime/id-map.js';
+import { LogLimiter } from '../../runtime/log-limiter.js';
 import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
 
 /**
@@ -15,7 +15,7 @@ import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
  * for all of that, since there is one for each call, and as long as it lives all that it holds is copied by
  * the garbage collector.
  */
-export class Answering implements RunningCall, CallScope, Deadline {
+export class ActiveCall implements RunningCall, CallScope, Deadline {
   readonly id: string;
   after: this | undefined;
   tick = 0;
@@ -23,7 +23,7 @@ export class Answering implements RunningCall, CallScope, Deadline {
   over = false;
 
   constructor(
-    private readonly room: { readonly calls: Calls; readonly deadlines: Deadlines },
+    private readonly context: { readonly calls: ActiveCalls; readonly deadlines: Deadlines },
     readonly delivery: Delivery,
     /** Of a streamed answer. */
     readonly credit: Credit | undefined,
@@ -43,18 +43,18 @@ export class Answering implements RunningCall, CallScope, Deadline {
 
   /** From now on its caller finds it, and its handler is stopped when the caller's time is over. */
   begin(): void {
-    const { room, deadline } = this;
-    room.calls.begin(this);
+    const { context, deadline } = this;
+    context.calls.begin(this);
     if (deadline === undefined) return;
     this.delivery.run.deadline = deadline;
-    room.deadlines.addAt(deadline, this);
+    context.deadlines.addAt(deadline, this);
   }
 
   end(): void {
-    const { room } = this;
+    const { context } = this;
     this.over = true;
-    if (this.deadline !== undefined) room.deadlines.clear(this);
-    room.calls.end(this);
+    if (this.deadline !== undefined) context.deadlines.clear(this);
+    context.calls.end(this);
   }
 
   /** Its caller's time is over. */
@@ -81,20 +81,20 @@ const REMEMBERED_FOR = 60_000;
  * finds its handler. Remembers for a while who left before its request was even looked at. One per broker
  * object.
  */
-export class Calls {
+export class ActiveCalls {
   /** The broker refuses a queue to reach this process by: nobody could tell a stream to go on. */
   unreachable = false;
   /** Lines that could come for every call. */
-  readonly lines: Occasionally;
+  readonly lines: LogLimiter;
   private queue = '';
   /** Tells the answers of one instance from those of another. */
   readonly instance = randomUUID();
-  private readonly running = new Directory<RunningCall>();
+  private readonly running = new IdMap<RunningCall>();
   /** When they were told, the oldest first. */
   private readonly left = new Map<string, number>();
 
   constructor(private readonly clock: Clock = systemClock) {
-    this.lines = new Occasionally(clock);
+    this.lines = new LogLimiter(clock);
   }
 
   /** Where callers reach this process; empty until its queue is there. */

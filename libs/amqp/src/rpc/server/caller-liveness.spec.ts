@@ -3,7 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Connection } from '../../connection/connection.js';
 import { systemClock } from '../../runtime/clock.js';
-import { Callers } from './caller-liveness.js';
+import { CallerLiveness } from './caller-liveness.js';
 
 const never = new Promise<never>(() => undefined);
 
@@ -18,7 +18,7 @@ describe('asking for callers', () => {
       },
     ],
   ])('of a broker that %s ends with the time of the shutdown', async (_, connection) => {
-    const callers = new Callers({
+    const callers = new CallerLiveness({
       connection: () => connection as unknown as Connection,
       clock: systemClock,
     });

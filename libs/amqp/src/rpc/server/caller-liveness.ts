@@ -4,7 +4,7 @@ import type { Clock } from '../../runtime/clock.js';
 import { isDirectReply } from '../../message/direct-reply.js';
 
 /** What it is made from. */
-export interface CallersOptions {
+export interface CallerLivenessOptions {
   /** Over which the broker may be asked about an address. */
   readonly connection: (replyTo: string) => Connection;
   readonly clock: Clock;
@@ -27,11 +27,11 @@ const REMEMBERED = 1_000;
  * Whether a caller still waits: its reply address is there as long as it is. Asked before work that waited
  * is begun, on a channel of its own, since a "no" closes the channel.
  */
-export class Callers {
+export class CallerLiveness {
   private readonly gone = new Set<string>();
   private readonly askers = new Map<Connection, Asker>();
 
-  constructor(private readonly options: CallersOptions) {}
+  constructor(private readonly options: CallerLivenessOptions) {}
 
   /** Whether nobody listens at a reply address any more. When it cannot be found out, somebody does. */
   isGone(replyTo: string): Promise<boolean> {

@@ -5,8 +5,8 @@ import type { Connection } from '../../connection/connection.js';
 import { systemClock } from '../../runtime/clock.js';
 import { SILENT } from '../../runtime/logger.js';
 import { settings } from '../../options/settings.js';
-import { Calls } from './active-calls.js';
-import { Control } from './control-consumer.js';
+import { ActiveCalls } from './active-calls.js';
+import { ControlConsumer } from './control-consumer.js';
 
 it('the queue of callers is bounded, goes with its process, and is not announced when it is lost', async () => {
   const declared: { name: string; options: object }[] = [];
@@ -28,8 +28,8 @@ it('the queue of callers is bounded, goes with its process, and is not announced
     openChannel: () =>
       opened++ === 0 ? Promise.resolve(channel as unknown as LiveChannel) : new Promise(() => 0),
   } as unknown as Connection;
-  const calls = new Calls();
-  const control = new Control({
+  const calls = new ActiveCalls();
+  const control = new ControlConsumer({
     ...{ connection, clock: systemClock, calls, handlers: [] },
     settings: settings({ service: 'shop', logger: SILENT }),
   });

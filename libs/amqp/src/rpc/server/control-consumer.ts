@@ -1,21 +1,20 @@
 import type { LiveChannel } from '../../connection/channel.js';
 import type { Connection } from '../../connection/connection.js';
-import { ChannelLease } from '../../connection/recovering-channel.js';
+import { RecoveringChannel } from '../../connection/recovering-channel.js';
 import { CALLS_EXCHANGE, callsKey, controlQueueName, readControl } from '../../message/call-control.js';
 import type { Clock } from '../../runtime/clock.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import type { Settings } from '../../options/settings.js';
-import { explain } from '../../topology/declare-error.js';
 import type { HandlerPlan } from '../../topology/handler-plan.js';
 import type { BindingSpec } from '../../topology/specs.js';
-import type { Calls } from './active-calls.js';
+import type { ActiveCalls } from './active-calls.js';
 
 /** What it is made from. */
-export interface ControlOptions {
+export interface ControlConsumerOptions {
   readonly connection: Connection;
   readonly settings: Settings;
   readonly clock: Clock;
-  readonly calls: Calls;
+  readonly calls: ActiveCalls;
   readonly handlers: readonly HandlerPlan[];
 }
 
@@ -27,17 +26,17 @@ const QUEUE_LIMIT = 10_000;
  * with its connection and comes back under another name; what was said in between was about calls that were
  * lost as well.
  */
-export class Control {
-  private readonly lease: ChannelLease;
+export class ControlConsumer {
+  private readonly recovering: RecoveringChannel;
   private readonly begun: Promise<void>;
   private begin = (): void => undefined;
   private warned = false;
   private onlyLooks = false;
 
-  constructor(private readonly options: ControlOptions) {
+  constructor(private readonly options: ControlConsumerOptions) {
     const { connection, clock, settings, calls } = options;
     this.begun = new Promise((resolve) => (this.begin = resolve));
-    this.lease = new ChannelLease({
+    this.recovering = new RecoveringChannel({
       ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
       setup: (channel) => this.setUp(channel),
       onReady: () => this.begin(),
@@ -48,7 +47,7 @@ export class Control {
 
   /** Resolves when callers can reach this process for the first time, or when that failed once: calls go on without. */
   start(): Promise<void> {
-    this.lease.start();
+    this.recovering.start();
     return this.begun;
   }
 
@@ -63,14 +62,14 @@ export class Control {
     if (!this.isDeclaring) return [];
     const destination = { kind: 'queue' as const, name: calls.controlQueue };
     return keysOf(handlers).map((key) => ({
-      ...{ source: CALLS_EXCHANGE, destination, key, arguments: {}, askedBy: 'calls' },
+      ...{ source: CALLS_EXCHANGE, destination, key, arguments: {}, declaredBy: 'calls' },
     }));
   }
 
   /** Always settles. */
   close(): Promise<void> {
     this.begin();
-    return this.lease.close();
+    return this.recovering.close();
   }
 
   private async setUp(channel: LiveChannel): Promise<void> {
@@ -86,7 +85,7 @@ export class Control {
     });
     for (const key of keysOf(handlers)) await declaring.bindQueue(name, CALLS_EXCHANGE, key);
     await channel.consume(name, { noAck: true }, (message) => {
-      if (message === 'cancelled') return this.lease.renew();
+      if (message === 'cancelled') return this.recovering.renew();
       const control = readControl(message.content);
       if (control) calls.onControl(control);
     });
@@ -103,13 +102,12 @@ export class Control {
     }
     if (refused) {
       this.options.calls.unreachable = true;
-      void this.lease.close();
+      void this.recovering.close();
     }
     if (this.warned) return;
     this.warned = true;
-    const asked = { what: 'exchange' as const, name: CALLS_EXCHANGE, askedBy: 'calls' };
     this.options.settings.logger.warn(
-      `cancellations by callers do not reach this process: ${printable(describeError(explain(error, asked)))}`,
+      `cancellations by callers do not reach this process: ${printable(describeError(error))}`,
     );
   }
 }

@@ -12,18 +12,20 @@ import { thrownFacts, thrownValue, type ThrownFacts } from '../../errors/error-f
 import type { RpcContext } from './rpc-context.js';
 
 /** The facts that travel. */
-export function callerErrorFacts(room: RpcContext, error: unknown): RemoteErrorFacts {
-  const shared = room.plan.rpc && knownErrorFacts(room.plan.rpc.known, error);
+export function callerErrorFacts(context: RpcContext, error: unknown): RemoteErrorFacts {
+  const shared = context.plan.rpc && knownErrorFacts(context.plan.rpc.known, error);
   if (shared) return shared;
-  const known = room.remoteError?.(error);
+  const known = context.remoteError?.(error);
   if (known) return known;
   const facts = isError(error) ? told(thrownFacts(error)) : thrownValue(error);
   const code = codeOf(error);
-  if (room.settings.rpc.exposeErrors || isForCaller(error)) {
+  if (context.settings.rpc.exposeErrors || isForCaller(error)) {
     return { ...facts, ...(code === undefined ? {} : { code }) };
   }
   const id = randomUUID();
-  room.logger.error(`${room.plan.id}: error ${id} for a remote caller: ${printable(describeError(error))}`);
+  context.logger.error(
+    `${context.plan.id}: error ${id} for a remote caller: ${printable(describeError(error))}`,
+  );
   return {
     name: facts.name,
     message: `internal error ${id}`,

@@ -5,7 +5,7 @@ import type { StoredReply } from '../../options/options.js';
 import { settings } from '../../options/settings.js';
 import { ACK } from '../../message/verdict.js';
 import { Delivery } from '../../message/delivery.js';
-import { repeats, type Outcome } from './idempotency.js';
+import { idempotency, type Outcome } from './idempotency.js';
 
 interface Facts {
   readonly queue?: string;
@@ -19,18 +19,18 @@ function request({ queue = 'q', userId, body = '1' }: Facts = {}): Delivery {
   return new Delivery(message as never, queue, { settle: () => undefined, warn: () => undefined });
 }
 
-function answering() {
+function call() {
   const kept = new Map<string, StoredReply>();
   const store = {
     get: (key: string) => kept.get(key),
     set: (key: string, reply: StoredReply) => void kept.set(key, reply),
   };
-  const room = {
+  const context = {
     ...{ plan: { id: 'h', codec: undefined }, logger: SILENT, settings: settings({ logger: SILENT }) },
     source: { service: 's', name: 'default', vhost: '/', server: { product: '', version: [0, 0] } },
     clock: { wall: () => 0, monotonic: () => 0, after: () => () => undefined },
   };
-  const repeated = repeats(room as never, { ttl: 1_000, store });
+  const repeated = idempotency(context as never, { ttl: 1_000, store });
   let runs = 0;
   const run =
     (isError = false) =>
@@ -47,7 +47,7 @@ function answering() {
 
 describe('a request that comes again', () => {
   it('gets the reply of the first', async () => {
-    const { ask } = answering();
+    const { ask } = call();
     expect([await ask(), await ask()]).toEqual(['answer 1', 'answer 1']);
   });
 
@@ -55,14 +55,14 @@ describe('a request that comes again', () => {
     ['queue', { queue: 'other' }],
     ['user', { userId: 'other' }],
   ])('from another %s is another one', async (_, facts) => {
-    const { ask } = answering();
+    const { ask } = call();
     expect([await ask(), await ask(facts), await ask(facts)]).toEqual(['answer 1', 'answer 2', 'answer 2']);
   });
 
   it('with another body is refused, whether the first is answered or still runs', async () => {
-    const { ask } = answering();
+    const { ask } = call();
     expect([await ask(), await ask({ body: '2' })]).toEqual(['answer 1', 'error']);
-    const { repeated } = answering();
+    const { repeated } = call();
     let end = (_outcome: Outcome): void => undefined;
     const running = new Promise<Outcome>((resolve) => (end = resolve));
     const first = repeated(request(), () => running);
@@ -76,9 +76,9 @@ describe('a request that comes again', () => {
   });
 
   it('runs once while the first runs, and anew after an error', async () => {
-    const { ask, kept } = answering();
+    const { ask, kept } = call();
     expect(await Promise.all([ask(), ask()])).toEqual(['answer 1', 'answer 1']);
-    const failing = answering();
+    const failing = call();
     expect([await failing.ask({}, true), failing.kept.size, await failing.ask()]).toEqual([
       ...['error', 0, 'answer 2'],
     ]);

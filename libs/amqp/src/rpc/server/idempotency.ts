@@ -66,7 +66,7 @@ export interface Outcome {
 }
 
 /** The outcome that is known already, or that of a run. */
-export type Repeats = (delivery: Delivery, run: () => Promise<Outcome>) => Promise<Outcome>;
+export type Idempotency = (delivery: Delivery, run: () => Promise<Outcome>) => Promise<Outcome>;
 
 /** One request that is being worked on. */
 interface Running {
@@ -76,23 +76,25 @@ interface Running {
 }
 
 /** For one handler. */
-export function repeats(
-  room: RpcContext,
-  { ttl, store = new MemoryReplyStore(room.clock) }: { readonly ttl: number; readonly store?: ReplyStore },
-): Repeats {
+export function idempotency(
+  context: RpcContext,
+  { ttl, store = new MemoryReplyStore(context.clock) }: { readonly ttl: number; readonly store?: ReplyStore },
+): Idempotency {
   const running = new Map<string, Running>();
   const logged = async <T>(what: string, work: () => T | Promise<T>): Promise<T | undefined> => {
     try {
       return await work();
     } catch (error) {
       const text = printable(describeError(error));
-      room.logger.error(`${room.plan.id}: the reply store could not ${what}: ${text}; continuing without it`);
+      context.logger.error(
+        `${context.plan.id}: the reply store could not ${what}: ${text}; continuing without it`,
+      );
       return undefined;
     }
   };
   const first = async (key: string, request: string, run: () => Promise<Outcome>): Promise<Outcome> => {
     const kept = await logged('be read', async () => readable(await store.get(key)));
-    if (kept) return kept.request === request ? { verdict: ACK, reply: fromStore(kept) } : reused(room);
+    if (kept) return kept.request === request ? { verdict: ACK, reply: fromStore(kept) } : reused(context);
     const result = await run();
     const { reply } = result;
     // An error is not kept: asking again is how a caller gets over it.
@@ -105,12 +107,12 @@ export function repeats(
   return async (delivery, run) => {
     const { messageId } = delivery.message.properties;
     if (messageId === undefined || messageId === '') return run();
-    const key = keyOf(room, delivery);
-    const request = digestOf(room, delivery);
+    const key = keyOf(context, delivery);
+    const request = digestOf(context, delivery);
     for (;;) {
       const other = running.get(key);
       if (!other) break;
-      if (other.request !== request) return reused(room);
+      if (other.request !== request) return reused(context);
       const outcome = await other.outcome;
       // It was told to stop for reasons that are not those of this request.
       if (other.delivery.run.abortedBy === undefined || delivery.run.abortedBy !== undefined) return outcome;
@@ -147,7 +149,7 @@ function readable(kept: StoredReply | undefined): StoredReply | undefined {
   throw new TypeError('the field request of a reply is missing');
 }
 
-function reused(room: RpcContext): Outcome {
+function reused(context: RpcContext): Outcome {
   const error = new RabbitError(
     'WARREN_MESSAGE_ID_REUSED',
     'a different request with this message id was handled before',
@@ -155,7 +157,7 @@ function reused(room: RpcContext): Outcome {
   );
   return {
     verdict: { kind: 'dead-letter', reason: 'not-retryable', error },
-    reply: errorReply(room, error),
+    reply: errorReply(context, error),
   };
 }
 

@@ -7,7 +7,7 @@ import { ACK, type Verdict } from '../../message/verdict.js';
 import { Events } from '../../events/emitter.js';
 import type { LiveChannel } from '../../connection/channel.js';
 import { Batcher } from '../../consume/batch.js';
-import { Outcomes, sendOn, type SettleRoom, Unsettled } from '../../consume/settlement.js';
+import { Settlement, forward, type SettlementDeps, Unacked } from '../../consume/settlement.js';
 import { deadMessage, retryMessage } from '../../consume/republish.js';
 
 const sink = { settle() {}, warn() {} };
@@ -35,14 +35,14 @@ describe('what is sent on', () => {
     const hangs = (): Promise<void> => new Promise((resolve) => (confirm = resolve));
     let acked = 0;
     const origin = { alive: () => true, ack: () => (acked++, true), requeue: () => true };
-    const room = {
-      outlet: { propertyRoom: 100_000, sendTo: hangs, sendLater: hangs },
+    const context = {
+      forwarder: { maxPropertyBytes: 100_000, sendTo: hangs, sendLater: hangs },
       clock: { now: () => 0, wall: () => 0 },
       plan: { queue: { name: 'orders', durable: true, arguments: {} }, back: { exchange: '' } },
       deadQueue: 'orders.dead',
       logger: SILENT,
-    } as unknown as SettleRoom;
-    const settled = sendOn(delivery(), verdict as never, origin, room);
+    } as unknown as SettlementDeps;
+    const settled = forward(delivery(), verdict as never, origin, context);
     await new Promise((resolve) => setImmediate(resolve));
     expect(acked).toBe(0);
     confirm();
@@ -52,7 +52,7 @@ describe('what is sent on', () => {
   it('leaves expiration and user behind: the one would end the wait, the other is checked by the broker', () => {
     const one = delivery(1, { expiration: '5000', userId: 'somebody', messageId: 'm', headers: { a: 1 } });
     const retried = retryMessage(one, RETRY, 100_000, { wall: () => 0, now: () => 0 } as never);
-    const dead = deadMessage(one, DEAD, 'orders.dead', { now: 0, propertyRoom: 100_000 });
+    const dead = deadMessage(one, DEAD, 'orders.dead', { now: 0, maxPropertyBytes: 100_000 });
     for (const message of [retried, dead]) {
       expect(message?.properties).toMatchObject({ messageId: 'm', headers: { a: 1 } });
       expect(Object.keys(message?.properties ?? {})).not.toEqual(expect.arrayContaining(['expiration']));
@@ -62,8 +62,8 @@ describe('what is sent on', () => {
 });
 
 describe('outcomes', () => {
-  const outcomes = (unsettled: Unsettled, counters: object): Outcomes =>
-    new Outcomes(
+  const outcomes = (unsettled: Unacked, counters: object): Settlement =>
+    new Settlement(
       { counters, events: new Events(SILENT, 'x'), logger: SILENT } as never,
       {} as never,
       unsettled,
@@ -71,7 +71,7 @@ describe('outcomes', () => {
 
   it('a request is settled when its answer has arrived, not before', () => {
     const { live, acked } = channel();
-    const unsettled = new Unsettled(false);
+    const unsettled = new Unacked(false);
     const one = delivery();
     unsettled.add(one, live);
     let arrived: () => void = () => undefined;
@@ -84,21 +84,21 @@ describe('outcomes', () => {
 
   it('one that comes after its channel is gone is counted, and acks nothing', () => {
     const { live, acked, die } = channel();
-    const counters = { settledTooLate: 0 };
-    const unsettled = new Unsettled(false);
+    const counters = { staleSettlements: 0 };
+    const unsettled = new Unacked(false);
     const [one, two] = [delivery(1), delivery(2)];
     for (const each of [one, two]) unsettled.add(each, live);
     outcomes(unsettled, counters).finish(one, ACK);
     die();
     outcomes(unsettled, counters).finish(two, ACK);
-    expect([acked, counters.settledTooLate]).toEqual([[1], 1]);
+    expect([acked, counters.staleSettlements]).toEqual([[1], 1]);
   });
 });
 
 describe('unsettled deliveries', () => {
   it('who waits for none hears of the loss of the last ones', async () => {
     const { live } = channel();
-    const unsettled = new Unsettled(false);
+    const unsettled = new Unacked(false);
     unsettled.add(delivery(), live);
     const none = unsettled.none();
     unsettled.removeAll(live);
@@ -107,7 +107,7 @@ describe('unsettled deliveries', () => {
 
   it('one that runs is settled where its message came again, once, and no other one is taken for it', () => {
     const [first, second] = [channel(), channel()];
-    const unsettled = new Unsettled(false);
+    const unsettled = new Unacked(false);
     const [running, waiting] = [delivery(7, { messageId: 'a' }), delivery(8, { messageId: 'b' })];
     for (const each of [running, waiting]) unsettled.add(each, first.live);
     running.run.beganAt = 1;

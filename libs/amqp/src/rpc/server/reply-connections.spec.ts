@@ -8,7 +8,7 @@ import { SILENT } from '../../runtime/logger.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import { settings } from '../../options/settings.js';
 import { Events } from '../../events/emitter.js';
-import { AnswerLanes } from './reply-connections.js';
+import { ReplyConnections } from './reply-connections.js';
 
 const BAD = 'amq.rabbitmq.reply-to.bad';
 const turns = async (): Promise<void> => {
@@ -54,7 +54,7 @@ it('an address that cost the connection is not tried again for a minute, others 
   };
   const published: string[] = [];
   const shared: string[] = [];
-  const lanes = new AnswerLanes({
+  const lanes = new ReplyConnections({
     ...{ connection: dangerous(shared), first: dangerous(published), clock },
     ...{ settings: settings({ logger: SILENT, reconnect: { min: 10, max: 20 } }), counters: counters() },
     ...{ deadlines: new Deadlines(clock), events: new Events(SILENT, 'test') },

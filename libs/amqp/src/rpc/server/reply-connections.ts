@@ -3,12 +3,12 @@ import { mayHurt, type Server } from '../../message/direct-reply.js';
 import { RabbitError } from '../../errors/errors.js';
 import { PublishOutcomeUnknownError } from '../../errors/publish-errors.js';
 import type { OutgoingMessage } from '../../message/message.js';
-import type { AnswerOutlet, AnswerWaiter } from '../../message/forwarder.js';
-import { Answers } from './reply-sender.js';
+import type { ReplySender, ReplyWaiter } from '../../message/forwarder.js';
+import { ReplyPublisher } from './reply-sender.js';
 import type { SenderOptions } from '../../publish/sender.js';
 
 /** What lanes are made from. `connection` is for all answers. */
-export interface AnswerLanesOptions extends SenderOptions {
+export interface ReplyConnectionsOptions extends SenderOptions {
   /** For first answers. */
   readonly first: Connection;
   readonly server: () => Server;
@@ -30,9 +30,9 @@ const SLOW = 3_000;
  * opened when there is one, and only what arrived there makes the address good enough for the connection
  * that all other answers share.
  */
-export class AnswerLanes implements AnswerOutlet {
-  private readonly main: Answers;
-  private readonly first: Answers;
+export class ReplyConnections implements ReplySender {
+  private readonly main: ReplyPublisher;
+  private readonly first: ReplyPublisher;
   /** Addresses that an answer arrived at without harm; the oldest first. */
   private readonly proven = new Set<string>();
   /** What did harm, and when. */
@@ -40,20 +40,20 @@ export class AnswerLanes implements AnswerOutlet {
   private suspectedAt = -Infinity;
   private trying = 0;
 
-  constructor(private readonly options: AnswerLanesOptions) {
-    this.main = new Answers(options);
-    this.first = new Answers({ ...options, connection: options.first });
+  constructor(private readonly options: ReplyConnectionsOptions) {
+    this.main = new ReplyPublisher(options);
+    this.first = new ReplyPublisher({ ...options, connection: options.first });
   }
 
   send(message: OutgoingMessage): Promise<void> {
     return new Promise((resolve, reject) => this.begin(message, { onArrived: resolve, onLost: reject }));
   }
 
-  begin(message: OutgoingMessage, waiter: AnswerWaiter): void {
+  begin(message: OutgoingMessage, waiter: ReplyWaiter): void {
     const address = message.routingKey;
     if (!this.isRisky(address)) return this.main.begin(message, waiter);
-    const refusal = this.refusal(address);
-    if (refusal) return waiter.onLost(refusal);
+    const closeReason = this.closeReason(address);
+    if (closeReason) return waiter.onLost(closeReason);
     const { clock, first } = this.options;
     const began = clock.monotonic();
     const wasOpen = first.state === 'open';
@@ -94,7 +94,7 @@ export class AnswerLanes implements AnswerOutlet {
     return !this.proven.has(replyTo) && mayHurt(replyTo, this.options.server());
   }
 
-  private refusal(address: string): Error | undefined {
+  private closeReason(address: string): Error | undefined {
     const since = this.options.clock.monotonic() - SUSPICIOUS_FOR;
     if ((this.harmful.get(address) ?? -Infinity) > since) return refused('it did so a moment ago');
     const isFull = this.suspectedAt > since && this.trying >= TRIED_AT_ONCE;

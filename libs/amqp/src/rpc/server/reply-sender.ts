@@ -1,6 +1,6 @@
 import { PublishOutcomeUnknownError } from '../../errors/publish-errors.js';
 import type { OutgoingMessage } from '../../message/message.js';
-import type { AnswerOutlet, AnswerWaiter } from '../../message/forwarder.js';
+import type { ReplySender, ReplyWaiter } from '../../message/forwarder.js';
 import type { SendResult } from '../../publish/pending-send.js';
 import { unroutable } from '../../publish/pending-publish.js';
 import { Sender, type SenderOptions } from '../../publish/sender.js';
@@ -11,7 +11,7 @@ import { Sender, type SenderOptions } from '../../publish/sender.js';
  * connection costs nothing but time: answers that were on their way are sent again, and what killed it is
  * found out and given up.
  */
-export class Answers implements AnswerOutlet {
+export class ReplyPublisher implements ReplySender {
   private readonly sender: Sender;
   /** The last suspect has been tried. */
   private line: Promise<unknown> = Promise.resolve();
@@ -25,7 +25,7 @@ export class Answers implements AnswerOutlet {
     return new Promise((resolve, reject) => this.begin(message, { onArrived: resolve, onLost: reject }));
   }
 
-  begin(message: OutgoingMessage, waiter: AnswerWaiter): void {
+  begin(message: OutgoingMessage, waiter: ReplyWaiter): void {
     const { clock, settings } = this.options;
     const { timeout, retryNacked } = settings.publish;
     const end = clock.monotonic() + timeout;
@@ -76,7 +76,7 @@ export class Answers implements AnswerOutlet {
 class FirstAttempt implements SendResult {
   constructor(
     private readonly message: OutgoingMessage,
-    private readonly waiter: AnswerWaiter,
+    private readonly waiter: ReplyWaiter,
     private readonly again: () => Promise<void>,
   ) {}
 

@@ -1,7 +1,7 @@
 // The sending end of a stream: credit, the generator's `finally`, signs of life.
 import { describe, expect, it } from '@jest/globals';
 import type { Clock } from '../../runtime/clock.js';
-import { Credit, KEEP_ALIVE, READER_IDLE, streamOut, type StreamOutlet } from './reply-stream.js';
+import { Credit, KEEP_ALIVE, READER_IDLE, streamOut, type ItemSender } from './reply-stream.js';
 
 /** A clock that moves when it is told to. */
 function movedClock(): Clock & { move(ms: number): void } {
@@ -24,26 +24,26 @@ function movedClock(): Clock & { move(ms: number): void } {
   };
 }
 
-function streaming(items: AsyncIterable<unknown>, credit = 10, outlet: Partial<StreamOutlet> = {}) {
+function streaming(items: AsyncIterable<unknown>, credit = 10, forwarder: Partial<ItemSender> = {}) {
   const sent: string[] = [];
   const controller = new AbortController();
-  const room = {
+  const context = {
     credit: new Credit(credit),
     keepAlive: KEEP_ALIVE,
     clock: movedClock(),
     signal: controller.signal,
     gone: (reason: Error) => controller.abort(reason),
-    outlet: {
+    forwarder: {
       item: (value: unknown, sequence: number) => {
         sent.push(`${sequence}=${String(value)}`);
         return { bytes: 1, arrived: Promise.resolve() };
       },
       alive: () => Promise.resolve(void sent.push('alive')),
       end: (count: number) => Promise.resolve(void sent.push(`end ${count}`)),
-      ...outlet,
+      ...forwarder,
     },
   };
-  return { sent, room, controller, result: streamOut(items, room) };
+  return { sent, context, controller, result: streamOut(items, context) };
 }
 
 /** Counts up, and writes down when it was stopped. */
@@ -66,25 +66,25 @@ describe('the sending end of a stream', () => {
 
   it('takes nothing from the generator beyond its credit', async () => {
     const stopped: string[] = [];
-    const { sent, room, result } = streaming(numbers(5, stopped), 2);
+    const { sent, context, result } = streaming(numbers(5, stopped), 2);
     await turn();
     expect(sent).toEqual(['1=1', '2=2']);
-    room.credit.read(2);
+    context.credit.read(2);
     await turn();
     expect(sent).toEqual(['1=1', '2=2', '3=3', '4=4']);
     // Said again, said late, or nonsense.
-    for (const total of [2, 1, -5, NaN, 1.5]) room.credit.read(total);
+    for (const total of [2, 1, -5, NaN, 1.5]) context.credit.read(total);
     await turn();
     expect(sent).toHaveLength(4);
     // Nobody can have read what was not sent.
-    room.credit.read(1_000);
+    context.credit.read(1_000);
     expect(await result).toBe(5);
     expect(stopped).toEqual(['finally']);
   });
 
   it('takes no more than is confirmed in time, whatever the credit', async () => {
     const arrivals: (() => void)[] = [];
-    const { sent, room, controller, result } = streaming(numbers(100_000), 100_000, {
+    const { sent, context, controller, result } = streaming(numbers(100_000), 100_000, {
       item: (value) => ({
         bytes: 1_000_000,
         arrived: new Promise((resolve) => (sent.push(String(value)), arrivals.push(resolve))),
@@ -97,7 +97,7 @@ describe('the sending end of a stream', () => {
     expect(sent).toHaveLength(6);
     controller.abort(new Error('enough'));
     await expect(result).rejects.toThrow('enough');
-    expect(room.credit.left).toBe(true);
+    expect(context.credit.left).toBe(true);
   });
 
   it('runs the generator to its finally when the caller leaves, also while it waits for credit', async () => {
@@ -164,34 +164,34 @@ describe('the sending end of a stream', () => {
         yield 1;
       }
     }
-    const { sent, room, controller, result } = streaming(slow());
+    const { sent, context, controller, result } = streaming(slow());
     await turn();
-    room.clock.move(KEEP_ALIVE - 1);
+    context.clock.move(KEEP_ALIVE - 1);
     next();
     await turn();
-    room.clock.move(1);
+    context.clock.move(1);
     expect(sent).toEqual(['1=1']);
-    room.clock.move(KEEP_ALIVE);
-    room.clock.move(KEEP_ALIVE);
+    context.clock.move(KEEP_ALIVE);
+    context.clock.move(KEEP_ALIVE);
     expect(sent).toEqual(['1=1', 'alive', 'alive']);
     controller.abort(new Error('enough'));
     await expect(result).rejects.toThrow('enough');
-    room.clock.move(10 * KEEP_ALIVE);
+    context.clock.move(10 * KEEP_ALIVE);
     expect(sent).toHaveLength(3);
   });
 
   it('ends when its reader does not get on for a minute, and lives as long as it does', async () => {
     const stopped: string[] = [];
-    const { sent, room, result } = streaming(numbers(10, stopped), 1);
+    const { sent, context, result } = streaming(numbers(10, stopped), 1);
     const settle = () => new Promise((resolve) => setImmediate(resolve));
     await settle();
     for (const read of [1, 2, 3]) {
-      room.clock.move(READER_IDLE - 1);
-      room.credit.read(read);
+      context.clock.move(READER_IDLE - 1);
+      context.credit.read(read);
       await settle();
     }
     expect(sent.filter((what) => what !== 'alive')).toEqual(['1=1', '2=2', '3=3', '4=4']);
-    room.clock.move(READER_IDLE);
+    context.clock.move(READER_IDLE);
     await expect(result).rejects.toMatchObject({ code: 'WARREN_READER_IDLE' });
     await settle();
     expect(stopped).toHaveLength(1);

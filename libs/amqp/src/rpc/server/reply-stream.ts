@@ -3,7 +3,7 @@
 
 import type { Clock } from '../../runtime/clock.js';
 import { RabbitError } from '../../errors/errors.js';
-import { letGo, Stopping } from '../../runtime/abortable-wait.js';
+import { returnIterator, AbortableWait } from '../../runtime/abortable-wait.js';
 
 const ITEMS = 256;
 const BYTES = 4 * 1024 * 1024;
@@ -12,7 +12,7 @@ const BYTES = 4 * 1024 * 1024;
  * Items of a stream that were sent and not confirmed yet: few enough that large ones do not fill the memory,
  * whatever the caller is ready to take.
  */
-export class Underway {
+export class UnconfirmedItems {
   private items = 0;
   private bytes = 0;
   private wake: (() => void) | undefined;
@@ -36,7 +36,7 @@ export class Underway {
   }
 
   /** Resolves when it is not full any more. One may wait at a time. */
-  room(): Promise<void> {
+  context(): Promise<void> {
     return new Promise((resolve) => (this.wake = resolve));
   }
 }
@@ -90,7 +90,7 @@ export interface SentItem {
 }
 
 /** Where items go. Each arrives when the caller's queue has it and rejects when the caller is gone. */
-export interface StreamOutlet {
+export interface ItemSender {
   /** Throws at once when the value cannot travel. */
   item(value: unknown, sequence: number): SentItem;
   /** Nothing to say yet, but alive. */
@@ -100,10 +100,10 @@ export interface StreamOutlet {
 }
 
 /** What a stream runs in. */
-export interface StreamRoom {
+export interface StreamDeps {
   /** What the caller granted; without one it takes whatever comes. */
   readonly credit: Credit | undefined;
-  readonly outlet: StreamOutlet;
+  readonly forwarder: ItemSender;
   readonly clock: Clock;
   /** Aborts when the caller left, its deadline passed, or the shutdown's patience ended. */
   readonly signal: AbortSignal;
@@ -123,33 +123,33 @@ export const KEEP_ALIVE = 10_000;
  * Sends what the generator yields. Resolves with the number of items when all was sent, rejects with what the
  * generator threw, or with the signal's reason when the caller left.
  */
-export async function streamOut(items: AsyncIterable<unknown>, room: StreamRoom): Promise<number> {
-  const { clock, credit, outlet, signal } = room;
+export async function streamOut(items: AsyncIterable<unknown>, context: StreamDeps): Promise<number> {
+  const { clock, credit, forwarder, signal } = context;
   const iterator = items[Symbol.asyncIterator]();
-  const life = keepAlive(room);
-  const stopping = new Stopping(signal);
-  const underway = new Underway();
+  const life = keepAlive(context);
+  const stopping = new AbortableWait(signal);
+  const inProgress = new UnconfirmedItems();
   let sequence = 0;
   let done = false;
   try {
     for (;;) {
       while (credit && !credit.left) await stopping.or(granted(credit, clock));
-      while (underway.full) await stopping.or(underway.room());
+      while (inProgress.full) await stopping.or(inProgress.context());
       const next = await stopping.or(iterator.next());
       if (next.done) break;
       credit?.take();
-      const { bytes, arrived } = outlet.item(next.value, ++sequence);
+      const { bytes, arrived } = forwarder.item(next.value, ++sequence);
       // Not awaited: a lost caller ends the stream anyhow.
-      underway.add(bytes, arrived, room.gone);
+      inProgress.add(bytes, arrived, context.gone);
       life.sign();
     }
     done = true;
-    await outlet.end(sequence);
+    await forwarder.end(sequence);
     return sequence;
   } finally {
     life.stop();
     stopping.forget();
-    if (!done) letGo(iterator);
+    if (!done) returnIterator(iterator);
   }
 }
 
@@ -173,7 +173,7 @@ class ReaderIdleError extends RabbitError {
 }
 
 /** A sign of life after each silence, so that both ends notice when the other is gone. */
-function keepAlive({ clock, outlet, gone, credit, keepAlive: silence }: StreamRoom): {
+function keepAlive({ clock, forwarder, gone, credit, keepAlive: silence }: StreamDeps): {
   readonly sign: () => void;
   readonly stop: () => void;
 } {
@@ -182,7 +182,7 @@ function keepAlive({ clock, outlet, gone, credit, keepAlive: silence }: StreamRo
   let cancel = noop;
   const alive = (): void => {
     quietSince = clock.monotonic();
-    outlet.alive().catch(gone);
+    forwarder.alive().catch(gone);
   };
   const watch = (): void => {
     cancel = clock.after(silence - (clock.monotonic() - quietSince), () => {

@@ -11,7 +11,7 @@ import { describeError, printable } from '../../runtime/logger.js';
 import type { Headers, OutgoingMessage } from '../../message/message.js';
 import { AccessRefusedError } from '../../errors/topology-errors.js';
 import { newMessageId } from '../../message/message-id.js';
-import type { AnswerWaiter } from '../../message/forwarder.js';
+import type { ReplyWaiter } from '../../message/forwarder.js';
 import { callerErrorFacts } from './error-reply.js';
 import type { RpcContext } from './rpc-context.js';
 
@@ -55,11 +55,11 @@ export interface Reply extends Encoded {
 }
 
 /** A value as a reply. @throws when it cannot travel */
-export function valueReply({ outlet, plan, settings }: RpcContext, value: unknown, more = false): Reply {
+export function valueReply({ forwarder, plan, settings }: RpcContext, value: unknown, more = false): Reply {
   const { codec } = plan;
   const encoded =
     codec?.encodeReply?.(value, more) ??
-    outlet.codecs.encode(value, undefined, codec, { exchange: '', routingKey: '' });
+    forwarder.codecs.encode(value, undefined, codec, { exchange: '', routingKey: '' });
   const { length } = encoded.content;
   if (length <= settings.maxMessageBytes) return encoded;
   throw new RabbitError(
@@ -70,12 +70,12 @@ export function valueReply({ outlet, plan, settings }: RpcContext, value: unknow
 }
 
 /** An error as a reply. Never throws: facts that cannot travel lose their data. */
-export function errorReply(room: RpcContext, error: unknown): Reply {
-  const { codec } = room.plan;
-  const facts = callerErrorFacts(room, error);
+export function errorReply(context: RpcContext, error: unknown): Reply {
+  const { codec } = context.plan;
+  const facts = callerErrorFacts(context, error);
   try {
     const encoded = codec?.encodeError?.(facts) ?? jsonFacts(facts);
-    if (encoded.content.length > room.settings.maxMessageBytes) throw new RangeError('too large');
+    if (encoded.content.length > context.settings.maxMessageBytes) throw new RangeError('too large');
     return { ...encoded, isError: true };
   } catch {
     const { name, code } = facts;
@@ -111,7 +111,7 @@ const NO_HEADERS: Headers = Object.freeze({});
 
 /** One reply as a message. */
 export function replyMessage(
-  room: RpcContext,
+  context: RpcContext,
   delivery: Delivery,
   replyTo: string,
   reply: Reply,
@@ -122,7 +122,7 @@ export function replyMessage(
   // One library of the field matches replies by this header, so it alone is handed back.
   const requestId = delivery.headers['X-Request-ID'];
   if (typeof requestId === 'string') all = { ...all, 'X-Request-ID': requestId };
-  if (room.plan.rpc?.broadcast) all = { ...all, [HEADER.run]: instanceOf(room) };
+  if (context.plan.rpc?.broadcast) all = { ...all, [HEADER.run]: instanceOf(context) };
   return {
     exchange: '',
     routingKey: replyTo,
@@ -135,7 +135,7 @@ export function replyMessage(
       deliveryMode: 1,
       correlationId: delivery.message.properties.correlationId,
       messageId: newMessageId(),
-      timestamp: Math.floor(room.clock.wall() / 1_000),
+      timestamp: Math.floor(context.clock.wall() / 1_000),
     },
   };
 }
@@ -146,26 +146,26 @@ function instanceOf({ calls, plan }: RpcContext): string {
 }
 
 /** Sends the one reply of a call; the delivery knows how it goes on. */
-export function answer(room: RpcContext, delivery: Delivery, reply: Reply): void {
-  const replyTo = replyAddress(room, delivery);
+export function sendReply(context: RpcContext, delivery: Delivery, reply: Reply): void {
+  const replyTo = replyAddress(context, delivery);
   if (replyTo === undefined) return;
-  const sent = new SentAnswer(room, replyTo);
+  const sent = new SentAnswer(context, replyTo);
   delivery.run.answer = sent;
-  room.answers.begin(replyMessage(room, delivery, replyTo, reply), sent);
+  context.replies.begin(replyMessage(context, delivery, replyTo, reply), sent);
 }
 
 /** The one reply of a call on its way. What is lost is said in the log. */
-class SentAnswer implements AnswerWaiter, Ending {
+class SentAnswer implements ReplyWaiter, Ending {
   private over = false;
   private next: (() => void) | undefined;
   // Hard private, as in the delivery that has it: whoever prints that must not print our options too.
-  readonly #room: RpcContext;
+  readonly #context: RpcContext;
 
   constructor(
-    room: RpcContext,
+    context: RpcContext,
     private readonly replyTo: string,
   ) {
-    this.#room = room;
+    this.#context = context;
   }
 
   after(next: () => void): void {
@@ -178,8 +178,8 @@ class SentAnswer implements AnswerWaiter, Ending {
   }
 
   onLost(error: Error): void {
-    const { plan, logger, counters, calls } = this.#room;
-    counters.answersLost++;
+    const { plan, logger, counters, calls } = this.#context;
+    counters.repliesLost++;
     // A missing permission was told when it was found.
     if (error instanceof AccessRefusedError) return this.end();
     const line = `${plan.id}: the answer for '${printable(this.replyTo)}' was not delivered: ${printable(describeError(error))}`;

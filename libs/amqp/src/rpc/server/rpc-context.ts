@@ -2,9 +2,9 @@
 
 import type { HandlerContext } from '../../consume/step.js';
 import type { RemoteErrorFacts } from '../../message/codecs/codec.js';
-import type { AnswerOutlet } from '../../message/forwarder.js';
-import type { Calls } from './active-calls.js';
-import type { Callers } from './caller-liveness.js';
+import type { ReplySender } from '../../message/forwarder.js';
+import type { ActiveCalls } from './active-calls.js';
+import type { CallerLiveness } from './caller-liveness.js';
 
 /** For every handler that serves calls. */
 export interface RpcContext extends HandlerContext, CallContext {}
@@ -12,11 +12,11 @@ export interface RpcContext extends HandlerContext, CallContext {}
 /** For all of them together. */
 export interface CallContext {
   /** For replies: a separate connection, so that an address that makes the broker close it harms nothing else. */
-  readonly answers: AnswerOutlet;
+  readonly replies: ReplySender;
   /** Calls that this process serves now. */
-  readonly calls: Calls;
+  readonly calls: ActiveCalls;
   /** Whether callers are still there. */
-  readonly callers: Callers;
+  readonly callers: CallerLiveness;
   /** What may be told to a remote caller about an error, when the application knows better. */
   readonly remoteError: ((error: unknown) => RemoteErrorFacts | undefined) | undefined;
 }

@@ -9,18 +9,18 @@ import type { Clock } from '../../runtime/clock.js';
 import type { HandlerPlan } from '../../topology/handler-plan.js';
 import type { TopologyPlan } from '../../topology/plan.js';
 import { callsExchange } from '../../topology/rpc-plan.js';
-import { Calls } from './active-calls.js';
-import { Callers } from './caller-liveness.js';
-import { Control } from './control-consumer.js';
-import { answer, errorReply } from './reply.js';
+import { ActiveCalls } from './active-calls.js';
+import { CallerLiveness } from './caller-liveness.js';
+import { ControlConsumer } from './control-consumer.js';
+import { sendReply, errorReply } from './reply.js';
 import type { CallContext, RpcContext } from './rpc-context.js';
 import { reply } from './rpc-step.js';
 
 /** What it is made from. */
-export interface RpcServerOptions extends Pick<CallContext, 'answers' | 'remoteError'> {
+export interface RpcServerOptions extends Pick<CallContext, 'replies' | 'remoteError'> {
   readonly connection: Connection;
   /** Where a reply to an address leaves: to ask about some costs the connection, as to publish to them does. */
-  readonly replies: (replyTo: string) => Connection;
+  readonly replyConnection: (replyTo: string) => Connection;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly handlers: readonly HandlerPlan[];
@@ -29,19 +29,32 @@ export interface RpcServerOptions extends Pick<CallContext, 'answers' | 'remoteE
 /** Serves the calls of one broker object: its handlers reply, and callers can reach it while they wait. */
 export class RpcServer implements CallServer {
   private readonly context: CallContext;
-  private readonly control: Control;
+  private readonly control: ControlConsumer;
 
-  constructor({ connection, replies, settings, clock, handlers, answers, remoteError }: RpcServerOptions) {
-    const calls = new Calls(clock);
-    this.context = { answers, remoteError, calls, callers: new Callers({ connection: replies, clock }) };
-    this.control = new Control({ connection, settings, clock, calls, handlers });
+  constructor({
+    connection,
+    replyConnection,
+    settings,
+    clock,
+    handlers,
+    replies,
+    remoteError,
+  }: RpcServerOptions) {
+    const calls = new ActiveCalls(clock);
+    this.context = {
+      replies,
+      remoteError,
+      calls,
+      callers: new CallerLiveness({ connection: replyConnection, clock }),
+    };
+    this.control = new ControlConsumer({ connection, settings, clock, calls, handlers });
   }
 
   readonly step: Step = (handler) => reply(this.contextOf(handler));
 
   reject(handler: HandlerContext, request: Delivery, error: Error): void {
     const context = this.contextOf(handler);
-    answer(context, request, errorReply(context, error));
+    sendReply(context, request, errorReply(context, error));
   }
 
   start(): Promise<void> {

@@ -2,7 +2,7 @@
 // A request that nobody waits for is not run, and its handler is told to stop as soon as nobody waits any more.
 
 import type { Delivery } from '../../message/delivery.js';
-import { attempt, soon, type Soon } from '../../runtime/maybe-promise.js';
+import { tryChain, chain, type MaybePromise } from '../../runtime/maybe-promise.js';
 import { inCall } from '../call-scope.js';
 import { RabbitError } from '../../errors/errors.js';
 import { countHeader, HEADER } from '../../message/headers.js';
@@ -11,123 +11,125 @@ import { describeError, printable } from '../../runtime/logger.js';
 import { RpcProtocolError } from '../../errors/rpc-errors.js';
 import { assertFits } from '../../message/schema.js';
 import { ACK, DROP, REQUEUE, type Verdict } from '../../message/verdict.js';
-import { answer, errorReply, valueReply } from './reply.js';
+import { sendReply, errorReply, valueReply } from './reply.js';
 import { Credit } from './reply-stream.js';
 import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
-import { Answering } from './active-calls.js';
-import { answerStream } from './streamed-reply.js';
-import { repeats, type Outcome, type Repeats } from './idempotency.js';
-import { letGo } from '../../runtime/abortable-wait.js';
+import { ActiveCall } from './active-calls.js';
+import { streamReply } from './streamed-reply.js';
+import { idempotency, type Outcome, type Idempotency } from './idempotency.js';
+import { returnIterator } from '../../runtime/abortable-wait.js';
 import type { Run } from '../../consume/step.js';
 import type { RpcContext } from './rpc-context.js';
 
 /** The step around a handler that serves calls; none for others. */
 export const reply =
-  (room: RpcContext) =>
+  (context: RpcContext) =>
   (next: Run): Run => {
-    const { rpc } = room.plan;
+    const { rpc } = context.plan;
     if (!rpc) return next;
-    const stored = rpc.idempotent && repeats(room, rpc.idempotent);
-    const work = (answering: Answering): Soon<Verdict> => conclude(room, next, answering, stored);
-    const run = (answering: Answering): Soon<Verdict> => inCall(answering, work);
-    const begin = (delivery: Delivery): Soon<Verdict> => {
+    const stored = rpc.idempotent && idempotency(context, rpc.idempotent);
+    const work = (call: ActiveCall): MaybePromise<Verdict> => conclude(context, next, call, stored);
+    const run = (call: ActiveCall): MaybePromise<Verdict> => inCall(call, work);
+    const begin = (delivery: Delivery): MaybePromise<Verdict> => {
       // Its channel was lost, its stream goes on: another one would only break it off.
-      if (delivery.message.redelivered && room.calls.isStreaming(delivery)) return DROP;
+      if (delivery.message.redelivered && context.calls.isStreaming(delivery)) return DROP;
       const granted = countHeader(delivery.headers, HEADER.stream);
       // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
-      delivery.run.streamed = granted > 0 || (!stored && room.plan.codec?.encodeEnd !== undefined);
-      const answering = new Answering(room, delivery, granted > 0 ? new Credit(granted) : undefined);
-      answering.begin();
-      return attempt(run, answering, ended, broken);
+      delivery.run.streamed = granted > 0 || (!stored && context.plan.codec?.encodeEnd !== undefined);
+      const call = new ActiveCall(context, delivery, granted > 0 ? new Credit(granted) : undefined);
+      call.begin();
+      return tryChain(run, call, ended, broken);
     };
     return (delivery) => {
-      delivery.run.callerDeadline = deadlineOf(room, delivery);
-      const reason = notWorthIt(room, delivery);
+      delivery.run.callerDeadline = deadlineOf(context, delivery);
+      const reason = notWorthIt(context, delivery);
       if (reason === undefined) return begin(delivery);
-      return soon(reason, (known) => (known ? skip(room, delivery, known) : begin(delivery)));
+      return chain(reason, (known) => (known ? skip(context, delivery, known) : begin(delivery)));
     };
   };
 
-function ended(verdict: Verdict, answering: Answering): Verdict {
-  answering.end();
+function ended(verdict: Verdict, call: ActiveCall): Verdict {
+  call.end();
   return verdict;
 }
 
-function broken(error: unknown, answering: Answering): never {
-  answering.end();
+function broken(error: unknown, call: ActiveCall): never {
+  call.end();
   throw error;
 }
 
 /** Runs the handler and answers. */
 function conclude(
-  room: RpcContext,
+  context: RpcContext,
   next: Run,
-  { delivery, credit }: Answering,
-  stored: Repeats | undefined,
-): Soon<Verdict> {
+  { delivery, credit }: ActiveCall,
+  stored: Idempotency | undefined,
+): MaybePromise<Verdict> {
   if (stored && !credit) {
-    const run = async (): Promise<Outcome> => settled(room, delivery, await next(delivery));
-    return stored(delivery, run).then((outcome) => finish(room, delivery, outcome));
+    const run = async (): Promise<Outcome> => settled(context, delivery, await next(delivery));
+    return stored(delivery, run).then((outcome) => finish(context, delivery, outcome));
   }
-  return soon(next(delivery), (verdict) => {
+  return chain(next(delivery), (verdict) => {
     const items = delivery.run.streamed && verdict.kind === 'ack' ? itemsIn(verdict.value) : undefined;
-    if (items) return streamed(room, delivery, items, credit);
-    return soon(settled(room, delivery, verdict), (outcome) => finish(room, delivery, outcome));
+    if (items) return streamed(context, delivery, items, credit);
+    return chain(settled(context, delivery, verdict), (outcome) => finish(context, delivery, outcome));
   });
 }
 
 async function streamed(
-  room: RpcContext,
+  context: RpcContext,
   delivery: Delivery,
   items: AsyncIterable<unknown>,
   credit: Credit | undefined,
 ): Promise<Verdict> {
-  if (credit && room.calls.unreachable) {
-    letGo(items[Symbol.asyncIterator]());
+  if (credit && context.calls.unreachable) {
+    returnIterator(items[Symbol.asyncIterator]());
     const error = new RpcProtocolError(
-      `${room.plan.id} cannot stream: the broker refuses the queue through which callers ask for more items (see the log of the service)`,
+      `${context.plan.id} cannot stream: the broker refuses the queue through which callers ask for more items (see the log of the service)`,
     );
-    return finish(room, delivery, { verdict: DROP, reply: errorReply(room, error) });
+    return finish(context, delivery, { verdict: DROP, reply: errorReply(context, error) });
   }
-  const broken = await answerStream(room, delivery, items, credit);
+  const broken = await streamReply(context, delivery, items, credit);
   if (!broken) return ACK;
   const { error, begun } = broken;
-  return left(room, delivery, { kind: 'dead-letter', reason: 'not-retryable', error }, begun);
+  return left(context, delivery, { kind: 'dead-letter', reason: 'not-retryable', error }, begun);
 }
 
-function settled(room: RpcContext, delivery: Delivery, given: Verdict): Soon<Outcome> {
-  const verdict = hopeless(room, delivery, given);
+function settled(context: RpcContext, delivery: Delivery, given: Verdict): MaybePromise<Outcome> {
+  const verdict = hopeless(context, delivery, given);
   if (verdict.kind === 'requeue' || verdict.kind === 'retry') return { verdict, reply: undefined };
-  if (verdict.kind === 'dead-letter') return { verdict, reply: errorReply(room, verdict.error) };
+  if (verdict.kind === 'dead-letter') return { verdict, reply: errorReply(context, verdict.error) };
   const value = verdict.kind === 'ack' ? verdict.value : undefined;
-  const response = room.plan.rpc?.response;
-  if (!response) return replied(room, verdict, value);
+  const response = context.plan.rpc?.response;
+  if (!response) return replied(context, verdict, value);
   // The schema only checks: what it would change, it changes at the caller.
-  return assertFits(response, value, `the answer of ${room.plan.id}`).then(
-    () => replied(room, verdict, value),
-    (error: unknown) => unfit(room, verdict, error),
+  return assertFits(response, value, `the answer of ${context.plan.id}`).then(
+    () => replied(context, verdict, value),
+    (error: unknown) => unfit(context, verdict, error),
   );
 }
 
-function replied(room: RpcContext, verdict: Verdict, value: unknown): Outcome {
+function replied(context: RpcContext, verdict: Verdict, value: unknown): Outcome {
   try {
-    return { verdict, reply: valueReply(room, value) };
+    return { verdict, reply: valueReply(context, value) };
   } catch (error) {
-    return unfit(room, verdict, error);
+    return unfit(context, verdict, error);
   }
 }
 
 /** The handler returned what cannot travel: the caller must not wait for its time-out to learn it. */
-function unfit(room: RpcContext, verdict: Verdict, error: unknown): Outcome {
-  room.logger.error(`${room.plan.id} returned what cannot be an answer: ${printable(describeError(error))}`);
-  return { verdict, reply: errorReply(room, error) };
+function unfit(context: RpcContext, verdict: Verdict, error: unknown): Outcome {
+  context.logger.error(
+    `${context.plan.id} returned what cannot be an answer: ${printable(describeError(error))}`,
+  );
+  return { verdict, reply: errorReply(context, error) };
 }
 
-function finish(room: RpcContext, delivery: Delivery, result: Outcome): Verdict {
-  const verdict = left(room, delivery, result.verdict);
+function finish(context: RpcContext, delivery: Delivery, result: Outcome): Verdict {
+  const verdict = left(context, delivery, result.verdict);
   // Late, the answer would only be ignored; and what goes back to its queue is answered by another instance.
   const wanted = verdict.kind !== 'requeue' && !(delivery.run.abortedBy instanceof CallerLeftError);
-  if (result.reply && wanted) answer(room, delivery, result.reply);
+  if (result.reply && wanted) sendReply(context, delivery, result.reply);
   return verdict;
 }
 
@@ -174,14 +176,14 @@ type SkipReason = 'left' | 'late' | 'gone';
 /** Shorter waits are not worth the question whether the caller is still there. */
 const WORTH_ASKING = 50;
 
-function notWorthIt(room: RpcContext, delivery: Delivery): Soon<SkipReason | undefined> {
+function notWorthIt(context: RpcContext, delivery: Delivery): MaybePromise<SkipReason | undefined> {
   const { correlationId, replyTo } = delivery.message.properties;
   const now = delivery.run.beganAt;
-  if (correlationId !== undefined && room.calls.hasLeft(correlationId)) return 'left';
+  if (correlationId !== undefined && context.calls.hasLeft(correlationId)) return 'left';
   if (delivery.run.callerDeadline !== undefined && delivery.run.callerDeadline <= now) return 'late';
-  if (!room.plan.rpc?.skipsGone || !replyTo) return undefined;
-  if (!mayHaveWaited(room, delivery)) return undefined;
-  return room.callers.isGone(replyTo).then((gone) => (gone ? 'gone' : undefined));
+  if (!context.plan.rpc?.skipsGone || !replyTo) return undefined;
+  if (!mayHaveWaited(context, delivery)) return undefined;
+  return context.callers.isGone(replyTo).then((gone) => (gone ? 'gone' : undefined));
 }
 
 /** Whether a request waited long enough for its caller to be gone. */
@@ -192,13 +194,13 @@ function mayHaveWaited({ clock }: RpcContext, { headers, message, run }: Deliver
   return Math.abs(clock.wall() - sent) >= WORTH_ASKING;
 }
 
-function skip(room: RpcContext, delivery: Delivery, reason: SkipReason): Verdict {
-  const { events, plan } = room;
-  if (events.hears('call-skipped')) {
+function skip(context: RpcContext, delivery: Delivery, reason: SkipReason): Verdict {
+  const { events, plan } = context;
+  if (events.hasListeners('call-skipped')) {
     events.emit({ kind: 'call-skipped', handler: plan.id, queue: delivery.queue, delivery, reason });
   }
   // By another clock it may not be too late.
-  if (reason === 'late') answer(room, delivery, errorReply(room, new LateRequestError()));
+  if (reason === 'late') sendReply(context, delivery, errorReply(context, new LateRequestError()));
   return DROP;
 }
 

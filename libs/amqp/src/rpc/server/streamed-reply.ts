@@ -10,9 +10,9 @@ import { HEADER } from '../../message/headers.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import { assertFits } from '../../message/schema.js';
 import { errorReply, replyAddress, replyMessage, valueReply, type Reply } from './reply.js';
-import { KEEP_ALIVE, streamOut, type Credit, type SentItem, type StreamOutlet } from './reply-stream.js';
+import { KEEP_ALIVE, streamOut, type Credit, type SentItem, type ItemSender } from './reply-stream.js';
 import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
-import { letGo } from '../../runtime/abortable-wait.js';
+import { returnIterator } from '../../runtime/abortable-wait.js';
 import type { RpcContext } from './rpc-context.js';
 
 /** Why a stream ended before its end, and whether its caller may have got items by then. */
@@ -25,30 +25,33 @@ export interface BrokenStream {
  * Sends all items, then the end; an error in the middle as the last reply. The handler's `timeout` is for all of it.
  * Never rejects: comes to that error, or to why nobody reads any more.
  */
-export async function answerStream(
-  room: RpcContext,
+export async function streamReply(
+  context: RpcContext,
   delivery: Delivery,
   items: AsyncIterable<unknown>,
   credit: Credit | undefined,
 ): Promise<BrokenStream | undefined> {
-  const replyTo = replyAddress(room, delivery);
+  const replyTo = replyAddress(context, delivery);
   if (replyTo === undefined) {
-    letGo(items[Symbol.asyncIterator]());
+    returnIterator(items[Symbol.asyncIterator]());
     return undefined;
   }
-  const to = { room, delivery, replyTo };
-  const outlet = credit ? ownOutlet(to) : codecOutlet(to);
-  const stopWatch = watch(room, delivery);
+  const to = { context, delivery, replyTo };
+  const forwarder = credit ? ownOutlet(to) : codecOutlet(to);
+  const stopWatch = watch(context, delivery);
   const stopAsking = credit ? () => undefined : askForCaller(to);
   let begun = false;
   try {
-    await streamOut(checked(items, room), {
-      outlet: { ...outlet, item: (value, sequence) => ((begun = true), outlet.item(value, sequence)) },
+    await streamOut(checked(items, context), {
+      forwarder: {
+        ...forwarder,
+        item: (value, sequence) => ((begun = true), forwarder.item(value, sequence)),
+      },
       credit,
-      clock: room.clock,
+      clock: context.clock,
       signal: delivery.signal,
       gone: () => {
-        if (delivery.run.abortedBy === undefined) room.counters.answersLost++;
+        if (delivery.run.abortedBy === undefined) context.counters.repliesLost++;
         delivery.abort(new CallerLeftError());
       },
       keepAlive: credit ? lifeEvery(delivery) : undefined,
@@ -70,8 +73,8 @@ function isWorthTelling({ run: { abortedBy } }: Delivery, begun: boolean): boole
 }
 
 async function tell(to: Target, error: unknown): Promise<void> {
-  const { counters } = to.room;
-  await send(to, errorReply(to.room, error)).catch(() => counters.answersLost++);
+  const { counters } = to.context;
+  await send(to, errorReply(to.context, error)).catch(() => counters.repliesLost++);
 }
 
 /** Ends a stream that runs too long, and gives its request back to the broker before the broker would take it. */
@@ -96,13 +99,13 @@ function watch({ plan, settings, deadlines, clock }: RpcContext, delivery: Deliv
 const ASK_EVERY = 2_000;
 
 /** Nothing comes back from a direct address, so whether its caller left must be asked. */
-function askForCaller({ room, delivery, replyTo }: Target): () => void {
+function askForCaller({ context, delivery, replyTo }: Target): () => void {
   if (!isDirectReply(replyTo)) return () => undefined;
   let cancel: () => void;
   const wait = (): void => {
-    cancel = room.clock.after(ASK_EVERY, () => {
+    cancel = context.clock.after(ASK_EVERY, () => {
       wait();
-      void room.callers.isGone(replyTo).then((isGone) => isGone && delivery.abort(new CallerLeftError()));
+      void context.callers.isGone(replyTo).then((isGone) => isGone && delivery.abort(new CallerLeftError()));
     });
   };
   wait();
@@ -110,18 +113,18 @@ function askForCaller({ room, delivery, replyTo }: Target): () => void {
 }
 
 interface Target {
-  readonly room: RpcContext;
+  readonly context: RpcContext;
   readonly delivery: Delivery;
   readonly replyTo: string;
 }
 
-function send({ room, delivery, replyTo }: Target, reply: Reply, headers = {}): Promise<void> {
-  const message: OutgoingMessage = replyMessage(room, delivery, replyTo, reply, headers);
-  return room.answers.send(message);
+function send({ context, delivery, replyTo }: Target, reply: Reply, headers = {}): Promise<void> {
+  const message: OutgoingMessage = replyMessage(context, delivery, replyTo, reply, headers);
+  return context.replies.send(message);
 }
 
 function sentItem(to: Target, value: unknown, headers = {}): SentItem {
-  const reply = valueReply(to.room, value, true);
+  const reply = valueReply(to.context, value, true);
   return { bytes: reply.content.length, arrived: send(to, reply, headers) };
 }
 
@@ -131,31 +134,32 @@ const SAFE_LIFE = 1_000;
 const EMPTY: Reply = { content: Buffer.alloc(0), isError: false };
 
 /** Replies that are numbered, with the address for credit. */
-function ownOutlet(to: Target): StreamOutlet {
-  const { room } = to;
+function ownOutlet(to: Target): ItemSender {
+  const { context } = to;
   const run = randomUUID();
   const about = (): Record<string, unknown> => ({
     [HEADER.run]: run,
-    [HEADER.control]: room.calls.controlQueue,
+    [HEADER.control]: context.calls.controlQueue,
   });
   return {
     item: (value, sequence) => sentItem(to, value, { ...about(), [HEADER.sequence]: sequence }),
     alive: async () => {
       await send(to, EMPTY, { ...about(), [HEADER.alive]: 1 });
       // Nothing comes back from a direct address, whoever is there.
-      if (isDirectReply(to.replyTo) && (await room.callers.isGone(to.replyTo))) throw new CallerLeftError();
+      if (isDirectReply(to.replyTo) && (await context.callers.isGone(to.replyTo)))
+        throw new CallerLeftError();
     },
     end: (count) => send(to, EMPTY, { ...about(), [HEADER.end]: count }),
   };
 }
 
 /** Replies in the form of another wire, which marks the last one by itself. */
-function codecOutlet(to: Target): StreamOutlet {
-  const { room } = to;
+function codecOutlet(to: Target): ItemSender {
+  const { context } = to;
   return {
     item: (value) => sentItem(to, value),
     alive: () => Promise.resolve(),
-    end: () => send(to, { ...(room.plan.codec?.encodeEnd?.() ?? EMPTY), isError: false }),
+    end: () => send(to, { ...(context.plan.codec?.encodeEnd?.() ?? EMPTY), isError: false }),
   };
 }
 
