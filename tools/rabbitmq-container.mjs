@@ -6,6 +6,13 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
+/** Exchange types that come with RabbitMQ and that tests use, when they are switched on. */
+export const EXCHANGE_PLUGINS = [
+  'rabbitmq_consistent_hash_exchange',
+  'rabbitmq_random_exchange',
+  'rabbitmq_recent_history_exchange',
+];
+
 /** Whether a Docker engine (not only its client program) answers. */
 export function dockerAnswers() {
   return spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 10_000 }).status === 0;
@@ -26,7 +33,7 @@ export async function startContainer({ port, managementPort, line = '4.3', ready
       timeout: 600_000,
     });
     await ready();
-    await run('docker', ['exec', name, 'rabbitmq-plugins', 'enable', 'rabbitmq_consistent_hash_exchange'], {
+    await run('docker', ['exec', name, 'rabbitmq-plugins', 'enable', ...EXCHANGE_PLUGINS], {
       timeout: 60_000,
     });
   } catch (error) {

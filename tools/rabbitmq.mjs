@@ -11,7 +11,7 @@ import { clearInterval, setInterval } from 'node:timers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { dockerAnswers, startContainer } from './rabbitmq-container.mjs';
+import { dockerAnswers, EXCHANGE_PLUGINS, startContainer } from './rabbitmq-container.mjs';
 import { freePorts, gone, ready } from './rabbitmq-ports.mjs';
 import { existing, findEpmd, findRabbitMQ, obtainRabbitMQ, pathTo } from './rabbitmq-program.mjs';
 import { suites } from './rabbitmq-suite.mjs';
@@ -223,11 +223,7 @@ function writeFiles(
     ...(management ? ['management.tcp.ip = 127.0.0.1', `management.tcp.port = ${managementPort}`] : []),
     ...more,
   ];
-  const plugins = [
-    'rabbitmq_consistent_hash_exchange',
-    ...(management ? ['rabbitmq_management'] : []),
-    ...others,
-  ].join();
+  const plugins = [...EXCHANGE_PLUGINS, ...(management ? ['rabbitmq_management'] : []), ...others].join();
   writeFileSync(join(home, 'rabbitmq.conf'), settings.join('\n') + '\n');
   writeFileSync(join(home, 'enabled_plugins'), `[${plugins}].\n`);
   writeFileSync(join(home, 'rabbitmq-env.conf'), '');

@@ -31,9 +31,19 @@ export const features = {
     'A transaction finds the queues of a message when it is published, and one that is gone at the commit is left out; RabbitMQ 3.10 looks again at the commit, and RabbitMQ 4 ends the connection with 506.',
   ),
   tls: missing('It speaks plain TCP only, and listens on loopback unless told otherwise.'),
-  management: missing('There is no management page and HTTP API.'),
+  management: missing(
+    'The management API has no web pages, no histories of samples, and none of what only Erlang has; its regular expressions are those of JavaScript.',
+  ),
+  tracing: missing('There is no firehose tracer: nothing is published to amq.rabbitmq.trace.'),
+  limits: missing('There are no limits on users and virtual hosts, such as max-connections.'),
   plugins: missing(
-    'There are no plugins: of further exchange types only x-consistent-hash is built in; no other protocols, no shovel, no federation.',
+    'There are no plugins: no other protocols, no shovel, no federation. The exchange types x-consistent-hash, x-random, x-recent-history and x-delayed-message, which are plugins of RabbitMQ, are always there.',
+  ),
+  hashChoice: missing(
+    'x-consistent-hash and x-modulus-hash keep a key where it is and follow the weights, but which destination a key gets is another one; a weight is at most 1000.',
+  ),
+  recentHistoryExchanges: missing(
+    'x-recent-history gives its last messages to queues that are bound later, not to exchanges.',
   ),
   consumerTimeout: missing(
     'A consumer may hold a message for as long as it likes; RabbitMQ closes its channel after half an hour.',

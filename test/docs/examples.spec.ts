@@ -47,7 +47,9 @@ describe('examples of the guides', () => {
     await import('../../docs/examples/embedded.js');
     await import('../../docs/examples/override.js');
     await import('../../docs/examples/testing-time.js');
+    await import('../../docs/examples/testing-faults.js');
     await import('../../docs/examples/embedded-clock.js');
+    await import('../../docs/examples/embedded-operator.js');
     spy.mockRestore();
 
     expect(printed).toEqual([
@@ -55,7 +57,9 @@ describe('examples of the guides', () => {
       '127.0.0.1',
       'pretended 7',
       ...promised('docs/testing.md', 'docs/examples/testing-time.ts'),
+      ...promised('docs/testing.md', 'docs/examples/testing-faults.ts'),
       ...promised('docs/embedded-broker.md', 'docs/examples/embedded-clock.ts'),
+      '200 ',
     ]);
   });
 

@@ -46,6 +46,26 @@ describe('an embedded broker in a worker', () => {
     await broker.clock.resume();
   });
 
+  it('fails when the test wants it', async () => {
+    await open();
+    const channel = await connection.createConfirmChannel();
+    await channel.assertQueue('work');
+    const published = (): Promise<string> =>
+      new Promise((resolve) => {
+        channel.sendToQueue('work', Buffer.from('x'), {}, (error: unknown) =>
+          resolve(error ? 'nack' : 'ack'),
+        );
+      });
+    await broker.faults.nack();
+    expect([await published(), await published()]).toEqual(['nack', 'ack']);
+    const chaos = await broker.faults.chaos({ seed: 1, every: 10, faults: ['delay'], match: { name: /./ } });
+    await broker.clock.advance('1s');
+    expect((await chaos.stop()).length).toBeGreaterThan(50);
+    const closed = new Promise((resolve) => connection.once('close', resolve));
+    expect(await broker.faults.cut()).toBe(1);
+    await closed;
+  });
+
   it('refuses a clock that it cannot share', async () => {
     await open();
     const starting = EmbeddedBroker.start({ worker: true, clock: new MovableClock() });

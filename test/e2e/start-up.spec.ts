@@ -187,6 +187,7 @@ onEachBroker('opening', (broker) => {
     );
     const error = await within(rejection<ConnectionRefusedError>(rabbit.open()), 'the refusal', 5_000);
     expect(error).toMatchObject({ code: 'WARREN_CONNECTION_REFUSED', reason: 'credentials' });
+    expect(rabbit.lines.join()).not.toContain('next attempt');
     expect(everything(rabbit, error)).not.toContain('s3cr3t');
   });
 

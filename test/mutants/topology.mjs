@@ -269,7 +269,7 @@ export default [
   {
     id: 'keeper-bindings-not-looked-after',
     file: 'libs/amqp/src/topology/reconciler.ts',
-    from: 'return void (await this.redeclare(connection, { ...plan, exchanges: [], queues: [], bindings }, plan));',
+    from: 'return void (await this.redeclare(connection, plan, { ...plan, exchanges: [], queues: [], bindings }));',
     to: 'return;',
     promise: 'the watchdog finds a binding that somebody removed',
     tests: ['e2e/topology-first.spec'],

@@ -7,7 +7,15 @@ import type { EmbeddedBroker } from '@warren/embedded';
 import { connect, type ChannelModel } from 'amqplib';
 import { PATIENCE, until, within } from './events.js';
 import { features, type Feature } from '../contract/features.js';
-import { management, rabbitUrl } from './management.js';
+import {
+  httpRequest,
+  type HttpAnswer,
+  type HttpMethod,
+  type HttpOptions,
+  management,
+  managementUrl,
+  rabbitUrl,
+} from './management.js';
 
 export type BrokerKind = 'embedded' | 'rabbitmq';
 
@@ -26,6 +34,8 @@ export interface TestBroker {
   closeConnections(): Promise<void>;
   /** A further empty vhost; resolves to its URL. Gone after the file. */
   addVhost(): Promise<string>;
+  /** One request to its management API, as an administrator; errors are answers too. */
+  http(method: HttpMethod, path: string, body?: unknown, options?: HttpOptions): Promise<HttpAnswer>;
   /** Whether this broker has what test/contract/features.ts names; RabbitMQ has everything. */
   feature(name: Feature): boolean;
 }
@@ -143,7 +153,7 @@ class Embedded implements TestBroker {
   async start(): Promise<void> {
     const { EmbeddedBroker } = await import('@warren/embedded');
     const version = this.since('4.0') ? '4' : '3.10';
-    this.#broker = await EmbeddedBroker.start({ port: 0, version });
+    this.#broker = await EmbeddedBroker.start({ port: 0, version, management: true });
   }
 
   async stop(): Promise<void> {
@@ -162,6 +172,11 @@ class Embedded implements TestBroker {
     const name = `other-${++this.#vhosts}`;
     await started(this.#broker).addVhost(name);
     return withVhost(this.url, name);
+  }
+
+  http(method: HttpMethod, path: string, body?: unknown, options?: HttpOptions): Promise<HttpAnswer> {
+    const url = started(this.#broker).managementUrl;
+    return httpRequest(new URL(url ?? ''), method, path, body, options);
   }
 
   feature(name: Feature): boolean {
@@ -236,6 +251,10 @@ class RabbitMQ implements TestBroker {
     url.username = this.#user;
     url.password = this.#password;
     return withVhost(url.href, name);
+  }
+
+  http(method: HttpMethod, path: string, body?: unknown, options?: HttpOptions): Promise<HttpAnswer> {
+    return httpRequest(managementUrl(), method, path, body, options);
   }
 
   feature(_name: Feature): boolean {

@@ -33,8 +33,46 @@ export function rabbitUrl(): string {
   return url;
 }
 
+export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
+
+export interface HttpOptions {
+  /** Name and password; null for none. Default: the administrator's. */
+  readonly login?: readonly [string, string] | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Parsed; undefined when empty. */
+  readonly body: unknown;
+}
+
+/** One request to a management API. A body that is text goes as it is. */
+export async function httpRequest(
+  base: URL,
+  method: HttpMethod,
+  path: string,
+  body?: unknown,
+  { login = [decode(base.username), decode(base.password)], headers }: HttpOptions = {},
+): Promise<HttpAnswer> {
+  const authorization = login && `Basic ${Buffer.from(login.join(':')).toString('base64')}`;
+  const response = await fetch(`${base.protocol}//${base.host}/api${path}`, {
+    method,
+    headers: { 'content-type': 'application/json', ...(authorization && { authorization }), ...headers },
+    body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+    signal: AbortSignal.timeout(PATIENCE),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === '' ? undefined : (JSON.parse(text) as unknown),
+  };
+}
+
 // Without a URL of its own: the usual port beside the broker, with the broker's credentials.
-function managementUrl(): URL {
+export function managementUrl(): URL {
   if (process.env.RABBITMQ_MANAGEMENT_URL) return new URL(process.env.RABBITMQ_MANAGEMENT_URL);
   const broker = new URL(rabbitUrl());
   return new URL(

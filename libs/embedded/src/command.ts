@@ -13,16 +13,20 @@ export type Running =
   | { readonly kind: 'running'; readonly broker: EmbeddedBroker }
   | { readonly kind: 'ended'; readonly code: number };
 
+const MANAGEMENT_PORT = 15_672;
+
 const USAGE = `Usage: warren-broker [--port 5672] [--host address] [--user name:password]... [--vhost name]...
-                     [--memory-limit bytes] [--version 3.10|4]
+                     [--memory-limit bytes] [--version 3.10|4] [--management [port]] [--definitions file]
 
   --port          port to listen on, 0 for a free one (5672)
   --host          address to listen on (127.0.0.1); without it only this machine can connect
   --user          name:password, may be repeated (guest:guest, from this machine only); other users of this machine see
                   it in the list of processes: WARREN_BROKER_USERS="name:password ..." in the environment says the same
   --vhost         a virtual host besides /, may be repeated
-  --memory-limit  bytes of held messages from which publishers are blocked (512 MiB)
-  --version       the RabbitMQ to imitate, 3.10 or 4 (4)`;
+  --memory-limit  bytes held for clients from which publishers are blocked (512 MiB)
+  --version       the RabbitMQ to imitate, 3.10 or 4 (4)
+  --management    the management HTTP API, on this port (15672), 0 for a free one
+  --definitions   a file as exported by RabbitMQ: users, virtual hosts, permissions, queues, exchanges, bindings, policies`;
 
 /** Starts what the arguments say. Never rejects: what goes wrong is written to `err`, with exit code 1 or 2. */
 export async function runCommand(
@@ -55,7 +59,7 @@ export async function runCommand(
 /** Undefined when only help is wanted. Throws for arguments that make no sense. */
 function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | undefined {
   const { values } = parseArgs({
-    args: [...args],
+    args: withPort(args),
     options: {
       port: { type: 'string', default: '5672' },
       host: { type: 'string' },
@@ -63,6 +67,8 @@ function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | un
       vhost: { type: 'string', multiple: true, default: [] },
       'memory-limit': { type: 'string' },
       version: { type: 'string' },
+      management: { type: 'string' },
+      definitions: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -75,9 +81,20 @@ function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | un
     vhosts: values.vhost,
     ...(values.host !== undefined && { host: values.host }),
     ...(values.version !== undefined && { version: version(values.version) }),
+    ...(values.management !== undefined && { management: whole('--management', values.management, 65_535) }),
+    ...(values.definitions !== undefined && { definitions: values.definitions }),
     ...(users.length > 0 && { users: Object.fromEntries(users) }),
     ...(memory !== undefined && { memoryLimit: whole('--memory-limit', memory, Number.MAX_SAFE_INTEGER) }),
   };
+}
+
+/** `--management` may stand alone. */
+function withPort(args: readonly string[]): string[] {
+  return args.flatMap((arg, at) =>
+    arg === '--management' && !/^[0-9]+$/.test(args[at + 1] ?? '')
+      ? [`--management=${MANAGEMENT_PORT}`]
+      : [arg],
+  );
 }
 
 function port(text: string): number {
@@ -112,6 +129,7 @@ function greeting(broker: EmbeddedBroker, host: string): string {
     'It keeps nothing on disk. Queues and messages, durable and persistent ones too, are gone when it stops.',
     `Listening on ${shown(broker.url)}`,
   ];
+  if (broker.managementUrl !== undefined) lines.push(`Management API at ${shown(broker.managementUrl)}`);
   if (!isLoopback(host)) {
     lines.push(
       `Other machines can connect (--host ${host}); nothing is encrypted, and guest is refused from there.`,
@@ -122,7 +140,7 @@ function greeting(broker: EmbeddedBroker, host: string): string {
 
 /** The URL with the password, if it is the well-known one; somebody's own password is not written to a terminal. */
 function shown(url: string): string {
-  return url.startsWith('amqp://guest:guest@') ? url : url.replace(/:[^:@/]*@/, ':***@');
+  return url.includes('//guest:guest@') ? url : url.replace(/:[^:@/]*@/, ':***@');
 }
 
 function isLoopback(host: string): boolean {

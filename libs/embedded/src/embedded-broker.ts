@@ -2,10 +2,14 @@
 import { BrokerPolicies } from './broker-policies.js';
 import { BrokerUsers } from './broker-users.js';
 import { BrokerClock } from './broker-clock.js';
+import { definitionsFrom, hasUsers } from './definitions-source.js';
+import { BrokerFaults } from './broker-faults.js';
 import { LocalHost, WorkerHost, type Host } from './host.js';
 import type { AdminCommand } from './server/administration.js';
+import type { ExportedDefinitions } from './server/definitions-export.js';
 import type { BrokerLogger, Limits } from './server/house.js';
 import type { BrokerSnapshot } from './server/inspect.js';
+import type { FaultResult } from './server/faults/fault-command.js';
 import type { TimeState } from './server/time.js';
 import type { MovableClock } from './model/movable-clock.js';
 import { type RabbitMQVersion, VERSIONS } from './model/version.js';
@@ -26,10 +30,20 @@ export interface EmbeddedBrokerOptions {
   readonly maxMessageSize?: number;
   /** Largest frame in bytes, at least 8192, as version 3.10 4096. Default 131072, like RabbitMQ. */
   readonly frameMax?: number;
-  /** Bytes of held messages from which publishers are blocked. Default 512 MiB. */
+  /**
+   * Bytes of what clients make it hold, roughly counted, from which publishers are blocked: messages with their properties,
+   * and everything that is declared, of which alone it takes no more. Incomplete messages may take half. Default 512 MiB.
+   */
   readonly memoryLimit?: number;
   /** Heartbeat proposed to clients, in seconds; 0 proposes none. Default 60. */
   readonly heartbeat?: number;
+  /** The management HTTP API: `true` for a free port, or a port. It listens where the broker does. Default: off. */
+  readonly management?: boolean | number;
+  /**
+   * Users, virtual hosts, permissions, queues, exchanges, bindings and policies to begin with, as RabbitMQ exports them:
+   * the path of a file, or its content. With users in it there is no `guest` by default. Default: none.
+   */
+  readonly definitions?: string | object;
   /** Run in a worker thread, so that a busy application does not stall its own broker. Default false. */
   readonly worker?: boolean;
   /** A clock that other parts of the process go by as well; not with `worker`. Default: its own. */
@@ -49,6 +63,8 @@ export class EmbeddedBroker {
   readonly policies: BrokerPolicies;
   /** Its time, which a test can move. */
   readonly clock: BrokerClock;
+  /** What goes wrong, when a test wants it. */
+  readonly faults: BrokerFaults;
   private ending: Promise<void> | undefined;
 
   // Hard private: whoever prints this must not print passwords.
@@ -64,6 +80,7 @@ export class EmbeddedBroker {
     this.users = new BrokerUsers(perform, (name, password) => users.set(name, password));
     this.policies = new BrokerPolicies(perform);
     this.clock = new BrokerClock(async (command) => (await host.perform(command)) as TimeState);
+    this.faults = new BrokerFaults(async (command) => (await host.perform(command)) as FaultResult);
   }
 
   /**
@@ -71,12 +88,17 @@ export class EmbeddedBroker {
    * Rejects with a RangeError for an option out of range or a version that is not there, and with the socket's error when the port is taken.
    */
   static async start(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
-    const { host = '127.0.0.1', port = 0, users = { guest: 'guest' }, vhosts = [] } = options;
+    const { host = '127.0.0.1', port = 0, vhosts = [] } = options;
+    const definitions = options.definitions && (await definitionsFrom(options.definitions));
+    const { users = definitions && hasUsers(definitions) ? {} : { guest: 'guest' } } = options;
     const { logger = SILENT, worker = false, clock } = options;
     if (worker && clock)
       throw new RangeError('clock cannot be shared with a worker: leave out one of the two');
     const version = versionOf(options);
-    const settings = { host, port, users, vhosts, version, limits: limits(options, version) };
+    const settings = {
+      ...{ host, port, users, vhosts, version, limits: limits(options, version) },
+      ...{ management: managementPort(options), definitions: definitions || undefined },
+    };
     const running = await (worker
       ? WorkerHost.start(settings, logger)
       : LocalHost.start({ ...settings, logger, clock }));
@@ -91,9 +113,13 @@ export class EmbeddedBroker {
 
   /** What to connect to, with the first user's name and password: `amqp://guest:guest@127.0.0.1:PORT`. */
   get url(): string {
-    const [name, password] = [...this.#users][0] ?? ['guest', 'guest'];
-    const host = this.#address.includes(':') ? `[${this.#address}]` : this.#address;
-    return `amqp://${encodeURIComponent(name)}:${encodeURIComponent(password)}@${host}:${this.port}`;
+    return this.address('amqp', this.port);
+  }
+
+  /** Where the management API is, with the first user's name and password; undefined when it is off. */
+  get managementUrl(): string | undefined {
+    const port = this.#host.managementPort;
+    return port === undefined ? undefined : this.address('http', port);
   }
 
   /** Adds a virtual host; one that is there already stays as it is. */
@@ -104,6 +130,16 @@ export class EmbeddedBroker {
   /** Removes a virtual host with all that is in it; its connections are closed with 320. Rejects when there is none. */
   async deleteVhost(name: string): Promise<void> {
     await this.#host.perform({ kind: 'admin', method: 'deleteVhost', args: [name] });
+  }
+
+  /** Declares what definitions say, as RabbitMQ exports them: the path of a file, or its content. Rejects with the place that is wrong. */
+  async importDefinitions(definitions: string | object): Promise<void> {
+    await this.#host.perform({ kind: 'importDefinitions', file: await definitionsFrom(definitions) });
+  }
+
+  /** Everything that is declared, with users and their password hashes, in the form that RabbitMQ imports. */
+  async exportDefinitions(): Promise<ExportedDefinitions> {
+    return (await this.#host.perform({ kind: 'exportDefinitions' })) as ExportedDefinitions;
   }
 
   /** Queues with their counts and consumers, exchanges with their bindings, connections; as plain data. */
@@ -131,12 +167,28 @@ export class EmbeddedBroker {
     this.ending ??= this.#host.close();
     return this.ending;
   }
+
+  /** Without credentials when nobody's password is known, because users come from definitions. */
+  private address(protocol: string, port: number): string {
+    const [first] = this.#users;
+    const host = this.#address.includes(':') ? `[${this.#address}]` : this.#address;
+    const login = first ? `${first.map(encodeURIComponent).join(':')}@` : '';
+    return `${protocol}://${login}${host}:${port}`;
+  }
 }
 
 function versionOf({ version = '4' }: EmbeddedBrokerOptions): RabbitMQVersion {
   if (Object.hasOwn(VERSIONS, version)) return version;
   const known = Object.keys(VERSIONS).map((each) => `'${each}'`);
   throw new RangeError(`version must be ${known.join(' or ')}, was '${String(version)}'`);
+}
+
+function managementPort({ management = false }: EmbeddedBrokerOptions): number | undefined {
+  if (typeof management === 'number') {
+    inRange('management', management, 0, 65_535);
+    return management;
+  }
+  return management ? 0 : undefined;
 }
 
 function limits(options: EmbeddedBrokerOptions, version: RabbitMQVersion): Limits {

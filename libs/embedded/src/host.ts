@@ -1,12 +1,14 @@
 // Where a broker runs: in this thread, or in a worker that gets the same commands as messages.
 import { Worker } from 'node:worker_threads';
 import type { BrokerLogger } from './server/house.js';
-import { type Command, Listener, type ListenerOptions, type Result } from './server/listener.js';
+import { type Command, type Result, RunningBroker, type RunningOptions } from './running.js';
 import { workerFile } from './worker-file.js';
 
 export interface Host {
   readonly port: number;
-  /** Rejects once the broker is closed. */
+  /** Undefined without the management API. */
+  readonly managementPort: number | undefined;
+  /** Rejects once the broker is closed, and when something is wrong with the command. */
   perform(command: Command): Promise<Result>;
   close(): Promise<void>;
 }
@@ -15,24 +17,26 @@ const CLOSED = 'the embedded broker is closed';
 
 export class LocalHost implements Host {
   readonly port: number;
+  readonly managementPort: number | undefined;
   private closed = false;
 
-  private constructor(private readonly listener: Listener) {
-    this.port = listener.port;
+  private constructor(private readonly broker: RunningBroker) {
+    this.port = broker.port;
+    this.managementPort = broker.managementPort;
   }
 
-  static async start(options: ListenerOptions): Promise<LocalHost> {
-    return new LocalHost(await Listener.start(options));
+  static async start(options: RunningOptions): Promise<LocalHost> {
+    return new LocalHost(await RunningBroker.start(options));
   }
 
   async perform(command: Command): Promise<Result> {
     if (this.closed) throw new Error(CLOSED);
-    return this.listener.perform(command);
+    return this.broker.perform(command);
   }
 
   close(): Promise<void> {
     this.closed = true;
-    return this.listener.close();
+    return this.broker.close();
   }
 }
 
@@ -42,7 +46,7 @@ export type Request =
 
 /** What comes back. */
 export type Answer =
-  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'listening'; readonly port: number; readonly managementPort: number | undefined }
   | { readonly kind: 'failed'; readonly error: Error }
   | { readonly kind: 'refused'; readonly id: number; readonly error: Error }
   | { readonly kind: 'done'; readonly id: number; readonly result: Result }
@@ -55,6 +59,7 @@ interface Waiter {
 
 export class WorkerHost implements Host {
   port = 0;
+  managementPort: number | undefined;
   private readonly waiters = new Map<number, Waiter>();
   private serial = 0;
   private gone = false;
@@ -65,7 +70,7 @@ export class WorkerHost implements Host {
   ) {}
 
   /** Rejects when the worker cannot listen or cannot be started at all. */
-  static start(options: Omit<ListenerOptions, 'logger'>, logger: BrokerLogger): Promise<WorkerHost> {
+  static start(options: Omit<RunningOptions, 'logger'>, logger: BrokerLogger): Promise<WorkerHost> {
     return new Promise((resolve, reject) => {
       const worker = new Worker(workerFile(), { workerData: options });
       const host = new WorkerHost(worker, logger);
@@ -73,6 +78,7 @@ export class WorkerHost implements Host {
         if (answer.kind === 'failed') reject(answer.error);
         else if (answer.kind === 'listening') {
           host.port = answer.port;
+          host.managementPort = answer.managementPort;
           resolve(host);
         } else host.receive(answer);
       });

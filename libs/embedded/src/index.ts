@@ -2,12 +2,18 @@
 export { BrokerPolicies, type BrokerPolicy } from './broker-policies.js';
 export { BrokerUsers, type NewUser } from './broker-users.js';
 export { BrokerClock, type AdvanceOptions } from './broker-clock.js';
+export { BrokerFaults, type Fault, type RunningChaos } from './broker-faults.js';
 export type { Span } from './duration.js';
 export { MovableClock } from './model/movable-clock.js';
 export { EmbeddedBroker, type EmbeddedBrokerOptions } from './embedded-broker.js';
 export type { Permissions, TopicPermissions } from './model/grants.js';
 export type { PolicyDefinition, PolicyTarget } from './model/policy.js';
 export type { RabbitMQVersion } from './model/version.js';
+export type { ExportedDefinitions } from './server/definitions-export.js';
+export type { ChaosAction, ChaosFault, ChaosOptions } from './server/faults/chaos.js';
+export type { ConnectionMatch } from './server/faults/connection-match.js';
+export type { ConsumerMatch } from './server/faults/fault-command.js';
+export type { PublishMatch } from './server/faults/publish-faults.js';
 export type { BrokerLogger } from './server/house.js';
 export type {
   BindingSnapshot,

@@ -1,11 +1,11 @@
-// The broker in a worker thread: starts a listener with the options it was given and carries out what it is sent.
+// The broker in a worker thread: starts one with the options it was given and carries out what it is sent.
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Answer, Request } from './host.js';
-import { type Command, Listener, type ListenerOptions } from './server/listener.js';
+import { type Command, RunningBroker, type RunningOptions } from './running.js';
 
-function carriedOut(listener: Listener, id: number, command: Command): Answer {
+function carriedOut(broker: RunningBroker, id: number, command: Command): Answer {
   try {
-    return { kind: 'done', id, result: listener.perform(command) };
+    return { kind: 'done', id, result: broker.perform(command) };
   } catch (error) {
     return { kind: 'refused', id, error: error instanceof Error ? error : new Error(String(error)) };
   }
@@ -18,17 +18,17 @@ if (port) {
     log: (message: string) => tell({ kind: 'log', message }),
     warn: (message: string) => tell({ kind: 'warn', message }),
   };
-  const options: ListenerOptions = { ...(workerData as Omit<ListenerOptions, 'logger'>), logger };
-  Listener.start(options).then(
-    (listener) => {
+  const options: RunningOptions = { ...(workerData as Omit<RunningOptions, 'logger'>), logger };
+  RunningBroker.start(options).then(
+    (broker) => {
       port.on('message', ({ id, command }: Request) => {
         if (command === 'close') {
-          void listener.close().then(() => tell({ kind: 'done', id, result: undefined }));
+          void broker.close().then(() => tell({ kind: 'done', id, result: undefined }));
         } else {
-          tell(carriedOut(listener, id, command));
+          tell(carriedOut(broker, id, command));
         }
       });
-      tell({ kind: 'listening', port: listener.port });
+      tell({ kind: 'listening', port: broker.port, managementPort: broker.managementPort });
     },
     (error: unknown) =>
       tell({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) }),

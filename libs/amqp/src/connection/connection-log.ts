@@ -34,9 +34,9 @@ export function connectionLog(
       case 'refused':
         if (clock.monotonic() - refusedAt >= REPEAT_AFTER) {
           refusedAt = clock.monotonic();
-          logger.warn(
-            `${connection}: ${printable(event.error.message)}; next attempt in ${humanDuration(event.retryIn)}`,
-          );
+          // Whoever is told at once may end the process: then there is no next attempt.
+          const next = event.told ? '' : `; next attempt in ${humanDuration(event.retryIn)}`;
+          logger.warn(`${connection}: ${printable(event.error.message)}${next}`);
         }
         events.emit({ kind: 'connect-failed', connection, error: event.error, retryIn: event.retryIn });
         return;

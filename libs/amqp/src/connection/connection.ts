@@ -23,7 +23,13 @@ export type ConnectionEvent =
   /** `direct`: hot frames go past the client library. */
   | { readonly kind: 'open'; readonly endpoint: string; readonly life: number; readonly direct: boolean }
   | { readonly kind: 'lost'; readonly reason: string }
-  | { readonly kind: 'refused'; readonly error: RabbitError; readonly retryIn: number }
+  /** `told`: whoever waits gets the error at once, and may end the process. */
+  | {
+      readonly kind: 'refused';
+      readonly error: RabbitError;
+      readonly retryIn: number;
+      readonly told: boolean;
+    }
   | { readonly kind: 'blocked'; readonly reason: string }
   | { readonly kind: 'unblocked' };
 
@@ -81,6 +87,7 @@ export class Connection {
   private readonly attempts: ConnectAttempts;
   private waiters: Waiter[] = [];
   private lastError: RabbitError | undefined;
+  private told = false;
   private loop: Promise<void> | undefined;
 
   constructor(private readonly options: ConnectionOptions) {
@@ -172,7 +179,8 @@ export class Connection {
       if (this.isClosed()) return;
       if (ended === 'was-open') attempt = 0;
       const wait = backoff(attempt, this.options.reconnect.min, this.options.reconnect.max);
-      if (this.lastError) this.options.onEvent({ kind: 'refused', error: this.lastError, retryIn: wait });
+      const { lastError: error, told } = this;
+      if (error) this.options.onEvent({ kind: 'refused', error, retryIn: wait, told });
       this.state = 'waiting';
       await this.attempts.wait(this, wait, this.options.clock);
     }
@@ -199,7 +207,7 @@ export class Connection {
       this.kill.abort();
       this.endLife('its connection was lost');
       this.lastError = connectError(error, endpoint?.label ?? this.name);
-      if (isPermanent(this.lastError)) this.rejectWaiters(this.lastError, true);
+      this.told = isPermanent(this.lastError) && this.rejectWaiters(this.lastError, true);
       return 'refused';
     } finally {
       this.attempts.failed(turn);
@@ -290,10 +298,12 @@ export class Connection {
     this.options.onEvent(blocked ? { kind: 'blocked', reason } : { kind: 'unblocked' });
   }
 
-  private rejectWaiters(error: Error, onlyImpatient = false): void {
+  /** Whether there were some. */
+  private rejectWaiters(error: Error, onlyImpatient = false): boolean {
     const leaving = this.waiters.filter((waiter) => !onlyImpatient || waiter.impatient);
     this.waiters = this.waiters.filter((waiter) => !leaving.includes(waiter));
     for (const waiter of leaving) waiter.reject(error);
+    return leaving.length > 0;
   }
 
   // The state changes behind every await; a method keeps the compiler from remembering an old one.

@@ -19,7 +19,7 @@ import { POISON_DELIVERIES } from '../topology/handler-limits.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
 import type { BindingSpec } from '../topology/specs.js';
-import { SuspectIsolation, poison, Suspects } from './suspects.js';
+import { SuspectIsolation, poison, SuspectReport, Suspects } from './suspects.js';
 import { Backpressure, WAITING_MESSAGES } from './backpressure.js';
 import { Batcher } from './batch.js';
 import {
@@ -71,6 +71,7 @@ export class Consumer implements Watchable {
   private readonly settlement: Settlement;
   private readonly position: StreamOffset;
   private readonly suspects = new Suspects();
+  private readonly suspectReport: SuspectReport;
   private readonly alone: SuspectIsolation;
   /** The broker waits for nothing: what bounds what it pushes. */
   private readonly flow: Backpressure | undefined;
@@ -100,6 +101,7 @@ export class Consumer implements Watchable {
     const push = (list: Delivery[]): void => this.executor.push(list);
     this.batcher = batch && new Batcher(batch.size, batch.wait, this.context.clock, push, budget);
     this.alone = this.runsAlone();
+    this.suspectReport = new SuspectReport(this.queueName, this.context.clock, this.context.logger);
     const limits = { messages: WAITING_MESSAGES, bytes: budget.limit };
     if (this.forgotten) this.flow = new Backpressure(() => this.pause(), limits);
     const { stream } = this.plan.registration.options;
@@ -359,10 +361,7 @@ export class Consumer implements Watchable {
 
   /** To the end of its queue, where it is to run alone; here, if it cannot be sent there. */
   private trial(delivery: Delivery, trial: number): void {
-    const { logger } = this.context;
-    logger.warn(
-      `${named(delivery)} was redelivered several times without being acked (a process may have crashed on it); from now on it runs alone`,
-    );
+    this.suspectReport.found(named(delivery));
     this.suspects.renewed(delivery);
     const sending = this.settlement.suspect(delivery, trial, false).then((sent) => {
       this.copying.delete(sending);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Delivery } from '../message/delivery.js';
-import { Suspects } from './suspects.js';
+import { SILENT } from '../runtime/logger.js';
+import { SuspectReport, Suspects } from './suspects.js';
 
 const sink = { settle() {}, warn() {} };
 
@@ -65,4 +66,19 @@ describe('suspects', () => {
     for (let n = 0; n < 12_000; n++) suspects.excuse(delivery({}, { messageId: String(n) }));
     expect((suspects as unknown as { excused: Map<string, number> }).excused.size).toBe(10_000);
   });
+});
+
+it('suspects that come together are said in two lines, with their number', () => {
+  const lines: string[] = [];
+  const timers: (() => void)[] = [];
+  const clock = { after: (_ms: number, call: () => void) => (timers.push(call), () => undefined) };
+  const report = new SuspectReport('q', clock as never, { ...SILENT, warn: (line) => void lines.push(line) });
+  for (let n = 1; n <= 32; n++) report.found(`message m${n}`);
+  for (const call of timers.splice(0)) call();
+  expect(lines).toHaveLength(2);
+  expect(lines[0]).toContain('message m1 was redelivered');
+  expect(lines[1]).toContain("31 other messages of 'q'");
+  report.found('message later');
+  for (const call of timers.splice(0)) call();
+  expect(lines).toHaveLength(3);
 });

@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.js';
 import type { Delivery } from '../message/delivery.js';
+import type { BrokerLogger } from '../runtime/logger.js';
 import { createHash } from 'node:crypto';
 import { RabbitError } from '../errors/errors.js';
 import { countHeader, HEADER } from '../message/headers.js';
@@ -180,4 +181,36 @@ export function poison(times: number): RabbitError {
 function keyOf({ properties, content, exchange, routingKey }: ReceivedMessage): string {
   const hash = createHash('sha1').update(content).digest('base64');
   return `${properties.messageId ?? ''}\0${exchange}\0${routingKey}\0${hash}`;
+}
+
+/** Suspects that come so soon after the first one are counted, not each said, in ms. */
+const TOGETHER = 200;
+
+/** The log lines about suspects: a start may find as many as the prefetch. */
+export class SuspectReport {
+  private more: number | undefined;
+
+  constructor(
+    private readonly queue: string,
+    private readonly clock: Clock,
+    private readonly logger: BrokerLogger,
+  ) {}
+
+  found(message: string): void {
+    if (this.more !== undefined) {
+      this.more++;
+      return;
+    }
+    this.more = 0;
+    // At once: what it does may end the process.
+    this.logger.warn(
+      `${message} was redelivered several times without being acked (a process may have crashed on it); from now on it runs alone`,
+    );
+    this.clock.after(TOGETHER, () => {
+      const { more } = this;
+      this.more = undefined;
+      if (more)
+        this.logger.warn(`and so were ${more} other messages of '${this.queue}', which run alone as well`);
+    });
+  }
 }

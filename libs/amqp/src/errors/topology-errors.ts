@@ -38,6 +38,17 @@ export interface TopologyMismatch {
   readonly declaredBy: string;
 }
 
+/** Who publishes can only name an exchange; a handler can have it declared. */
+const PUBLISHER = 'a publish';
+
+function missingHint(what: 'queue' | 'exchange', declaredBy: string): string {
+  const start = 'or start the application that declares it';
+  if (what === 'queue') return `have it declared (declare: 'create', the default), ${start}`;
+  if (declaredBy === PUBLISHER)
+    return `check its name; list it among the exchanges of forFeature() or declare() to have it declared, ${start}`;
+  return `give it as { name, type } without declare to have it declared, ${start}`;
+}
+
 /** A queue or exchange that should only be looked at (`declare: 'check'`, or an exchange given by name) is not there. */
 export class TopologyMissingError extends RabbitError {
   constructor(
@@ -48,9 +59,7 @@ export class TopologyMissingError extends RabbitError {
     super(
       'WARREN_TOPOLOGY_MISSING',
       `there is no ${what} '${missing}', which ${declaredBy} needs`,
-      what === 'exchange'
-        ? 'give it as { name, type } without declare to have it declared, or start the application that declares it'
-        : "have it declared (declare: 'create', the default), or start the application that declares it",
+      missingHint(what, declaredBy),
     );
   }
 }

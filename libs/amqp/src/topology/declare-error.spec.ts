@@ -143,3 +143,13 @@ describe('what the broker has against a declaration', () => {
     });
   });
 });
+
+it('a missing exchange: who publishes is not told to write a handler otherwise', () => {
+  const text =
+    "Operation failed: ExchangeDeclare; 404 (NOT-FOUND) with message \"NOT_FOUND - no exchange 'x' in vhost '/'\"";
+  const hint = (declaredBy: string): unknown =>
+    (declareError(new Error(text), { what: 'exchange', name: 'x', declaredBy }) as { hint?: unknown }).hint;
+  expect(hint('@Consume q')).toContain('{ name, type }');
+  expect(hint('a publish')).not.toContain('{ name, type }');
+  expect(hint('a publish')).toContain('check its name');
+});

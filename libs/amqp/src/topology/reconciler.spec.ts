@@ -102,4 +102,26 @@ describe('what is wanted', () => {
     await keeper.look();
     expect(lines).toHaveLength(1);
   });
+
+  it('and refused once is declared when a repair declares all of it', async () => {
+    const refusal = new Error(
+      "Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - inequivalent arg 'x-expires' for queue 'q'\"",
+    );
+    const gone = Object.assign(new Error('Operation failed: 404 (NOT-FOUND)'), { code: 404 });
+    let fails = true;
+    const { keeper, one, lines } = keeping((what) => {
+      if (what === 'declare q' && fails) return Promise.reject(refusal);
+      return what === 'look for q' ? Promise.reject(gone) : Promise.resolve();
+    });
+    await keeper.ready(one, false, never);
+    expect(keeper.declared).toBe(false);
+    fails = false;
+    await keeper.look();
+    expect(keeper.declared).toBe(true);
+    expect(lines).toHaveLength(1);
+    // Refused anew, it is said anew.
+    fails = true;
+    await keeper.look();
+    expect([keeper.declared, lines.length]).toEqual([false, 2]);
+  });
 });

@@ -148,7 +148,7 @@ export class TopologyReconciler {
       if (await this.shared(this.declaring)) return;
       if (connection.life !== life) return;
     }
-    const declared = strict ? declarePermitted(connection, plan) : this.redeclare(connection, plan);
+    const declared = strict ? declarePermitted(connection, plan) : this.redeclare(connection, plan, plan);
     const declaring = Promise.race([declared, lost]);
     this.declaring = declaring;
     try {
@@ -208,23 +208,28 @@ export class TopologyReconciler {
     const missing = await missingOf(connection, { ...plan, exchanges });
     const bindings = [...plan.bindings, ...temporary.bindings];
     if (missing.length === 0)
-      return void (await this.redeclare(connection, { ...plan, exchanges: [], queues: [], bindings }, plan));
-    await this.redeclare(connection, { ...plan, exchanges, bindings }, plan);
+      return void (await this.redeclare(connection, plan, { ...plan, exchanges: [], queues: [], bindings }));
+    await this.redeclare(connection, plan, { ...plan, exchanges, bindings }, true);
     const names = missing.map(({ what, name }) => `${what} '${name}'`);
     counters.topologyRestored += missing.length;
     logger.warn(`${printable(names.join(', '))} had been deleted; declared again with all bindings`);
     events.emit({ kind: 'topology-restored', missing });
   }
 
-  private async redeclare(connection: Connection, part: TopologyPlan, plan = part): Promise<void> {
+  /** Declares `what`, which is all of the plan (`whole`), with what is temporary, or a part of it. */
+  private async redeclare(
+    connection: Connection,
+    plan: TopologyPlan,
+    what: TopologyPlan,
+    whole = what === plan,
+  ): Promise<void> {
     // Bindings of temporary queues are their consumers' to make, under names that only they know.
     const temporary = plan.queues.filter((queue) => queue.temporary);
     const refused = await redeclare(connection, {
-      ...part,
-      queues: [...new Set([...part.queues, ...temporary])],
+      ...what,
+      queues: [...new Set([...what.queues, ...temporary])],
     });
     // A look at a part of it cannot make good what was refused when all was declared.
-    const whole = part === plan;
     this.declared = refused.length === 0 && (whole || this.declared);
     const texts = refused.map((error) => printable(describeError(error)));
     for (const text of texts) if (!this.refused.has(text)) this.options.logger.error(text);

@@ -43,6 +43,11 @@ export class Consumers {
     return this.exclusives > 0;
   }
 
+  /** Whether it may get messages: all may, unless the queue serves one at a time. */
+  isActive(consumer: Consumer): boolean {
+    return !this.single || this.active === consumer;
+  }
+
   all(): Consumer[] {
     return this.groups.flatMap(({ members }) => [...members.all()]);
   }

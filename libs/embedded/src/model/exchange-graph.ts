@@ -1,10 +1,13 @@
 // All exchanges of a virtual host and the bindings between them: declares, removes, and finds the queues of a
 // message by walking the graph once per exchange, whatever circles the bindings make.
-import { EMPTY_TABLE, type Table } from '../wire/field-table.js';
+import { EMPTY_TABLE, encodeTable, type Table } from '../wire/field-table.js';
 import { binding, type Binding, type Destination } from './binding.js';
+import { ExchangeCounters } from './counters.js';
+import type { DelayedMessages } from './delayed-messages.js';
 import { assertSame, assertSameArguments } from './equivalence.js';
-import { Exchange, type ExchangeSettings, knownType } from './exchange.js';
-import { AmqpFailure, called, notFound, precondition, refused } from './failure.js';
+import { Exchange, type ExchangeSettings, checkType } from './exchange.js';
+import { called, notFound, precondition, refused } from './failure.js';
+import type { DeclaredMemory } from './memory-meter.js';
 import type { Message } from './message.js';
 import { type AppliedPolicy, NO_POLICY, type PolicySubject } from './policy.js';
 import type { Queue } from './queue.js';
@@ -20,18 +23,22 @@ const PREDECLARED: readonly (readonly [string, string])[] = [
 ];
 
 export class ExchangeGraph {
+  /** Of the default exchange. */
+  readonly counters = new ExchangeCounters();
   private readonly exchanges = new Map<string, Exchange>();
 
   constructor(
     private readonly vhost: string,
     private readonly queueNamed: (name: string) => Queue | undefined,
     private readonly traits: VersionTraits,
+    private readonly delayed: Pick<DelayedMessages, 'take'>,
+    private readonly memory: DeclaredMemory,
     private readonly policyFor: (subject: PolicySubject) => AppliedPolicy = () => NO_POLICY,
   ) {
     for (const [name, type] of PREDECLARED) {
       const internal = name === 'amq.rabbitmq.trace';
       const settings = { type, durable: true, autoDelete: false, internal, arguments: EMPTY_TABLE };
-      this.exchanges.set(name, new Exchange(name, settings, traits));
+      this.exchanges.set(name, new Exchange(name, settings, traits, memory));
     }
   }
 
@@ -52,9 +59,7 @@ export class ExchangeGraph {
   }
 
   declare(name: string, settings: ExchangeSettings): void {
-    if (!knownType(settings.type)) {
-      throw new AmqpFailure(this.traits.unknownType, `unknown exchange type '${settings.type}'`);
-    }
+    checkType(settings.type, this.traits);
     if (name === '') throw refused('operation not permitted on the default exchange');
     const existing = this.exchanges.get(name);
     if (existing) {
@@ -69,7 +74,8 @@ export class ExchangeGraph {
       const where = called('exchange', name, this.vhost);
       throw precondition(`invalid type '${alternate.type}' for arg 'alternate-exchange' in ${where}`);
     }
-    const exchange = new Exchange(name, settings, this.traits);
+    const exchange = new Exchange(name, settings, this.traits, this.memory);
+    this.memory.declare('exchange', exchange, name, encodeTable(settings.arguments).length);
     exchange.policy = this.policyFor({ name, type: 'exchange' });
     this.exchanges.set(name, exchange);
   }
@@ -105,7 +111,7 @@ export class ExchangeGraph {
   }
 
   bind(source: Exchange, destination: Destination, key: string, table: Table): void {
-    source.check(key, table);
+    source.check(destination, key, table);
     source.add(binding(source, destination, key, table));
   }
 
@@ -127,7 +133,7 @@ export class ExchangeGraph {
   }
 
   /** The queues a message goes to, each once. */
-  route(name: string, message: Message): Iterable<Queue> {
+  route(name: string, message: Message, overdue?: Exchange): Iterable<Queue> {
     if (name === '' && message.routingKeys.length === 1) {
       const queue = this.queueNamed(message.routingKey);
       return queue ? [queue] : [];
@@ -136,7 +142,7 @@ export class ExchangeGraph {
     const seen = new Set<string>([name]);
     const work = [name];
     for (let next = work.pop(); next !== undefined; next = work.pop()) {
-      for (const exchange of this.step(next, message, queues)) {
+      for (const exchange of this.step(next, message, queues, overdue)) {
         if (seen.has(exchange)) continue;
         seen.add(exchange);
         work.push(exchange);
@@ -146,7 +152,7 @@ export class ExchangeGraph {
   }
 
   /** One exchange: adds its queues, answers with the exchanges to go on with. */
-  private step(name: string, message: Message, queues: Set<Queue>): readonly string[] {
+  private step(name: string, message: Message, queues: Set<Queue>, overdue?: Exchange): readonly string[] {
     if (name === '') {
       for (const key of message.routingKeys) {
         const queue = this.queueNamed(key);
@@ -158,18 +164,26 @@ export class ExchangeGraph {
     if (!exchange) return [];
     const further: string[] = [];
     let wanted = false;
-    exchange.route(message, ({ destination }) => {
-      wanted = true;
-      if (destination.kind === 'queue') queues.add(destination);
-      else further.push(destination.name);
-    });
+    const held = exchange.delays && exchange !== overdue && this.delayed.take(exchange, message);
+    if (!held)
+      exchange.route(message, ({ destination }) => {
+        wanted = true;
+        if (destination.kind === 'queue') queues.add(destination);
+        else further.push(destination.name);
+      });
     const { alternate } = exchange;
     if (!wanted && alternate !== undefined) further.push(alternate);
     return further;
   }
 
+  /** Lets go of everything. */
+  close(): void {
+    for (const exchange of [...this.exchanges.values()]) this.remove(exchange);
+  }
+
   private remove(exchange: Exchange): void {
     this.exchanges.delete(exchange.name);
+    this.memory.remove(exchange);
     for (const id of [...exchange.bindings.keys()]) exchange.remove(id);
     this.forget(exchange);
   }

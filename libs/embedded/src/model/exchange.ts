@@ -1,21 +1,18 @@
 // Exchanges: a name, a kind, and a router that knows which bindings want a message. Direct and fanout routers are
 // here; topic, headers and consistent hash have rooms of their own.
 import type { Table } from '../wire/field-table.js';
-import type { Binding } from './binding.js';
+import type { Binding, Destination } from './binding.js';
+import { byRoutingKey, checkLocalBinding, ChoosingRouter, RecentHistory } from './choosing-routers.js';
+import { ExchangeCounters } from './counters.js';
 import { AmqpFailure, precondition } from './failure.js';
 import { checkWeight, HashRing } from './hash-ring.js';
 import { checkHeadersArguments, HeadersIndex } from './headers-index.js';
+import type { DeclaredMemory } from './memory-meter.js';
 import type { Message } from './message.js';
 import { type AppliedPolicy, NO_POLICY } from './policy.js';
+import type { Router } from './router.js';
 import { TopicTrie } from './topic-trie.js';
 import type { VersionTraits } from './version.js';
-
-/** Finds the bindings that want a message. */
-export interface Router {
-  add(binding: Binding): void;
-  remove(binding: Binding): void;
-  route(message: Message, found: (binding: Binding) => void): void;
-}
 
 export interface ExchangeSettings {
   readonly type: string;
@@ -61,17 +58,40 @@ class FanoutRouter implements Router {
   }
 }
 
+const DELAYED = 'x-delayed-message';
+/** Types that came with RabbitMQ 4. */
+const NEWER = ['x-local-random', 'x-modulus-hash'];
+
 const ROUTERS: Readonly<Record<string, (options: Table, traits: VersionTraits) => Router>> = {
   direct: () => new DirectRouter(),
   fanout: () => new FanoutRouter(),
   topic: () => new TopicTrie(),
   headers: (_, { typedHeaders }) => new HeadersIndex(typedHeaders),
   'x-consistent-hash': (options) => new HashRing(options),
+  'x-random': () => new ChoosingRouter(),
+  'x-local-random': () => new ChoosingRouter(),
+  'x-modulus-hash': () => new ChoosingRouter(byRoutingKey),
+  'x-recent-history': (options) => new RecentHistory(options),
+  [DELAYED]: (options, traits) => ROUTERS[delayedType(options, traits)](options, traits),
 };
 
-/** Whether the broker has exchanges of this kind. */
-export function knownType(type: string): boolean {
-  return Object.hasOwn(ROUTERS, type);
+/** The kinds of exchanges that the broker has. */
+export const EXCHANGE_TYPES: readonly string[] = Object.keys(ROUTERS);
+
+/** What an exchange of type `x-delayed-message` is when the delay is over. Throws 406 when it is nothing. */
+function delayedType(options: Table, traits: VersionTraits): string {
+  const field = options.get('x-delayed-type');
+  if (field?.type !== 'longstr' || field.value === DELAYED) {
+    throw precondition("Invalid argument, 'x-delayed-type' must be an existing exchange type");
+  }
+  checkType(field.value, traits);
+  return field.value;
+}
+
+/** Throws when the broker has no exchanges of this kind. */
+export function checkType(type: string, traits: VersionTraits): void {
+  if (Object.hasOwn(ROUTERS, type) && (traits.localRandom || !NEWER.includes(type))) return;
+  throw new AmqpFailure(traits.unknownType, `unknown exchange type '${type}'`);
 }
 
 export class Exchange {
@@ -81,16 +101,23 @@ export class Exchange {
   /** Bindings of other exchanges that end here. */
   readonly incoming = new Set<Binding>();
   policy: AppliedPolicy = NO_POLICY;
+  /** Whether it holds messages back that want it. */
+  readonly delays: boolean;
+  /** The type that decides where messages go. */
+  private readonly routing: string;
+  readonly counters = new ExchangeCounters();
   private readonly router: Router;
 
   constructor(
     readonly name: string,
     readonly settings: ExchangeSettings,
     private readonly traits: VersionTraits,
+    private readonly memory: DeclaredMemory,
   ) {
-    const create = knownType(settings.type) ? ROUTERS[settings.type] : undefined;
-    if (!create) throw new AmqpFailure(traits.unknownType, `unknown exchange type '${settings.type}'`);
-    this.router = create(settings.arguments, traits);
+    checkType(settings.type, traits);
+    this.router = ROUTERS[settings.type](settings.arguments, traits);
+    this.delays = settings.type === DELAYED;
+    this.routing = this.delays ? delayedType(settings.arguments, traits) : settings.type;
   }
 
   /** Where messages go that no binding wants; the declaration counts before the policy. */
@@ -102,10 +129,11 @@ export class Exchange {
   }
 
   /** Throws a 406 failure when this kind of exchange cannot use such a binding. */
-  check(key: string, table: Table): void {
-    if (this.settings.type === 'headers') checkHeadersArguments(table);
-    if (this.settings.type === 'x-consistent-hash') checkWeight(key);
-    if (this.settings.type === 'topic') this.checkPattern(key);
+  check(destination: Destination, key: string, table: Table): void {
+    if (this.routing === 'headers') checkHeadersArguments(table);
+    if (this.routing === 'x-consistent-hash') checkWeight(key);
+    if (this.routing === 'x-local-random') checkLocalBinding(key, destination);
+    if (this.routing === 'topic') this.checkPattern(key);
   }
 
   private checkPattern(key: string): void {
@@ -119,6 +147,7 @@ export class Exchange {
 
   add(binding: Binding): void {
     if (this.bindings.has(binding.id)) return;
+    this.memory.declare('binding', binding, binding.key, binding.id.length);
     this.bindings.set(binding.id, binding);
     binding.destination.incoming.add(binding);
     this.router.add(binding);
@@ -129,6 +158,7 @@ export class Exchange {
     const binding = this.bindings.get(id);
     if (!binding) return false;
     this.bindings.delete(id);
+    this.memory.remove(binding);
     binding.destination.incoming.delete(binding);
     this.router.remove(binding);
     return true;

@@ -3,7 +3,7 @@
 import { type Clock, type Timer } from './clock.js';
 
 /** A single alarm that can be moved earlier or switched off. */
-class Alarm {
+export class Alarm {
   private timer: Timer | undefined;
   private at = Infinity;
 

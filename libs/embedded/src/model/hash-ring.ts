@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto';
 import type { Table } from '../wire/field-table.js';
 import { canonicalValue } from './canonical.js';
-import type { Binding } from './binding.js';
-import type { Router } from './exchange.js';
+import type { Binding, Destination } from './binding.js';
+import type { Router } from './router.js';
 import { precondition } from './failure.js';
 import type { Message } from './message.js';
 
@@ -20,7 +20,8 @@ interface Place {
 
 /** The weight must be a number above zero. Throws 406 otherwise. */
 export function checkWeight(key: string): void {
-  if (!/^-?[0-9]+$/.test(key)) throw precondition(`The binding key must be an integer: <<"${key}">>`);
+  if (!/^-?[0-9]+$/.test(key))
+    throw precondition(`The binding key must be an integer: <<${key && `"${key}"`}>>`);
   if (Number(key) <= 0) throw precondition('The binding key must be greater than 0');
   if (Number(key) > MAX_WEIGHT) throw precondition(`The binding key must be at most ${MAX_WEIGHT}`);
 }
@@ -30,6 +31,7 @@ const PROPERTIES = ['correlation_id', 'message_id', 'timestamp'];
 export class HashRing implements Router {
   private readonly header: string | undefined;
   private readonly property: string | undefined;
+  private readonly bound = new Map<Destination, string>();
   private readonly byBinding = new Map<string, readonly Place[]>();
   /** All places in order; made by the first message after a change, so that many changes cost one sort. */
   private ring: readonly Place[] | undefined;
@@ -47,6 +49,9 @@ export class HashRing implements Router {
 
   add(binding: Binding): void {
     const { name } = binding.destination;
+    // As in RabbitMQ, the first binding of a destination is its weight, and others change nothing.
+    if (this.bound.has(binding.destination)) return;
+    this.bound.set(binding.destination, binding.id);
     const places: Place[] = [];
     for (let place = 0; place < Number(binding.key) * PLACES; place += 1) {
       places.push({ at: hash(`${name}\n${place}`), binding });
@@ -56,6 +61,7 @@ export class HashRing implements Router {
   }
 
   remove(binding: Binding): void {
+    if (this.bound.get(binding.destination) === binding.id) this.bound.delete(binding.destination);
     this.byBinding.delete(binding.id);
     this.ring = undefined;
   }

@@ -5,7 +5,7 @@ import type { Table } from '../wire/field-table.js';
 import { shownField } from '../wire/plain.js';
 import type { Binding } from './binding.js';
 import { canonicalHeader, canonicalValue } from './canonical.js';
-import type { Router } from './exchange.js';
+import type { Router } from './router.js';
 import { precondition } from './failure.js';
 import type { Message } from './message.js';
 

@@ -1,36 +1,97 @@
-// Counts the bytes of all messages that queues hold, each message once however many queues it is in, and raises the
-// alarm that blocks publishers when there are too many.
+// Counts what clients make this broker hold. Messages in queues, each once however many queues it is in, and what was
+// declared: beyond the limit publishers are blocked, and of declarations alone no more are taken. What is on its way in
+// (bodies that are not complete, transactions that are not committed) has a bound of its own, since a client that is
+// blocked could not complete it.
+import { AmqpFailure, precondition } from './failure.js';
 import type { Message } from './message.js';
 
 /** Publishers may go on once this share of the limit is in use again. */
 const CALM = 0.8;
 
+/** What a further queue that holds a message takes. */
+const PLACE_COST = 128;
+
+/** What can be declared. */
+const COSTS = { queue: 2_048, exchange: 1_024, binding: 1_024, consumer: 1_024 };
+
+/** Encoded arguments become objects and, for bindings, parts of an id. */
+const ARGUMENTS = 4;
+
+/** Where what is declared is counted. */
+export type DeclaredMemory = Pick<MemoryMeter, 'declare' | 'remove'>;
+
 export class MemoryMeter {
-  private bytes = 0;
+  private messages = 0;
+  private declared = 0;
+  private arriving = 0;
   private alarmed = false;
+  private readonly things = new Map<object, number>();
 
   constructor(
     /** Bytes; Infinity for no limit. */
-    private readonly limit: number,
+    private limit: number,
     private readonly onAlarm: (alarmed: boolean) => void,
+    /** The largest message, for which there is always room. */
+    private readonly largest = Infinity,
   ) {}
 
   get held(): number {
-    return this.bytes;
+    return this.messages + this.declared + this.arriving;
+  }
+
+  /** Another limit from now on. */
+  limitTo(limit: number): void {
+    this.limit = limit;
+    this.check();
   }
 
   hold(message: Message): void {
     message.holders += 1;
-    if (message.holders > 1) return;
-    this.bytes += message.cost;
-    if (!this.alarmed && this.bytes > this.limit) this.set(true);
+    this.messages += message.holders > 1 ? PLACE_COST : message.cost;
+    this.check();
   }
 
   release(message: Message): void {
     message.holders -= 1;
-    if (message.holders > 0) return;
-    this.bytes -= message.cost;
-    if (this.alarmed && this.bytes <= this.limit * CALM) this.set(false);
+    this.messages -= message.holders > 0 ? PLACE_COST : message.cost;
+    this.check();
+  }
+
+  /** Something new is declared. @throws AmqpFailure 406 when declarations alone take all memory */
+  declare(what: keyof typeof COSTS, thing: object, name: string, argumentBytes: number): void {
+    const cost = COSTS[what] + 2 * name.length + ARGUMENTS * argumentBytes;
+    if (this.declared + cost > this.limit) {
+      throw precondition(`cannot declare ${what} '${name}': memory limit (${this.limit} bytes) is reached`);
+    }
+    this.things.set(thing, cost);
+    this.declared += cost;
+    this.check();
+  }
+
+  /** It is gone. */
+  remove(thing: object): void {
+    this.declared -= this.things.get(thing) ?? 0;
+    this.things.delete(thing);
+    this.check();
+  }
+
+  /** Bytes of a message that is not in a queue yet. @throws AmqpFailure 506 when there are too many of them */
+  arrive(bytes: number): void {
+    if (this.arriving + bytes > Math.max(this.limit / 2, this.largest)) {
+      throw new AmqpFailure(506, `incomplete messages take half of the memory limit (${this.limit} bytes)`);
+    }
+    this.arriving += bytes;
+  }
+
+  /** They are in a queue, or were given up. */
+  arrived(bytes: number): void {
+    this.arriving -= bytes;
+  }
+
+  private check(): void {
+    const used = this.messages + this.declared;
+    if (!this.alarmed && used > this.limit) this.set(true);
+    else if (this.alarmed && used <= this.limit * CALM) this.set(false);
   }
 
   private set(alarmed: boolean): void {

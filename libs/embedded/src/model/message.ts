@@ -7,6 +7,9 @@ import { findProperty } from '../wire/properties.js';
 /** Rough cost of the objects around a message, so that many tiny messages count for what they take. */
 const OBJECT_COST = 512;
 
+/** Headers are kept as they came and, once they were looked at, as objects. */
+const READ_PROPERTIES = 4;
+
 /** Where and why a message died, and how often. */
 export interface Death {
   readonly queue: string;
@@ -44,7 +47,9 @@ export class Message {
 
   /** Bytes it takes in memory, roughly. */
   get cost(): number {
-    return this.body.length + this.properties.length + OBJECT_COST;
+    const keys = this.routingKeys.reduce((sum, { length }) => sum + length, 0);
+    const deaths = (this.history?.deaths.length ?? 0) * OBJECT_COST;
+    return this.body.length + READ_PROPERTIES * this.properties.length + keys + deaths + OBJECT_COST;
   }
 
   get headers(): Table {

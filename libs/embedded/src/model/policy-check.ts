@@ -33,7 +33,7 @@ function target(value: unknown, { policiesSince4 }: VersionTraits): string | und
     : ['queues', 'exchanges', 'all'];
   if (targets.includes(String(value))) return undefined;
   const [most, last] = [targets.slice(0, -1), targets.at(-1)];
-  const list = `${most.map((each) => `'${each}'`).join(', ')} or '${last}'`;
+  const list = `${most.map((each) => `'${each}'`).join(', ')}, or '${last}'`;
   return `apply-to '${String(value)}' unrecognised; should be one of: ${list}`;
 }
 
@@ -55,7 +55,7 @@ function definition(kind: PolicyKind, value: unknown, traits: VersionTraits): st
 
 function known(kind: PolicyKind, key: string, { policiesSince4 }: VersionTraits): boolean {
   const entry = Object.hasOwn(POLICY_KEYS, key) ? POLICY_KEYS[key] : undefined;
-  if (!entry || (entry.since4 && !policiesSince4)) return false;
+  if (!entry || (policiesSince4 ? entry.until4 : entry.since4)) return false;
   if (kind === 'policy') return true;
   return entry.operator === 'always' || (entry.operator === 'since 4' && policiesSince4);
 }

@@ -11,6 +11,8 @@ interface PolicyKey {
   readonly noun: string;
   readonly operator?: 'always' | 'since 4';
   readonly since4?: boolean;
+  /** Of mirrored queues, which RabbitMQ 4 has no more. */
+  readonly until4?: boolean;
 }
 
 const isText = (value: Plain): boolean => typeof value === 'string';
@@ -22,6 +24,7 @@ const oneOf =
   (...values: Plain[]) =>
   (value: Plain): boolean =>
     values.includes(value);
+const anything = (): boolean => true;
 const always = { operator: 'always' } as const;
 
 export const POLICY_KEYS: Readonly<Record<string, PolicyKey>> = {
@@ -51,13 +54,25 @@ export const POLICY_KEYS: Readonly<Record<string, PolicyKey>> = {
   },
   'initial-cluster-size': { accepts: atLeast(0), noun: 'cluster size' },
   'consumer-timeout': { accepts: atLeast(0), noun: 'consumer timeout', since4: true },
+  'target-group-size': { accepts: atLeast(1), noun: 'target group size', since4: true, ...always },
+  'ha-mode': { accepts: oneOf('all', 'exactly', 'nodes'), noun: 'ha-mode', until4: true, ...always },
+  'ha-params': { accepts: anything, noun: 'ha-params', until4: true, ...always },
+  'ha-sync-mode': { accepts: oneOf('manual', 'automatic'), noun: 'ha-sync-mode', until4: true, ...always },
+  'ha-promote-on-shutdown': { accepts: isText, noun: 'ha-promote-on-shutdown', until4: true, ...always },
+  'ha-promote-on-failure': { accepts: isText, noun: 'ha-promote-on-failure', until4: true, ...always },
+  'queue-master-locator': { accepts: isText, noun: 'queue master locator', until4: true },
 };
 
 const STREAMS = ['max-age', 'stream-max-segment-size-bytes', 'initial-cluster-size'];
+const MIRRORED = [
+  ...['ha-mode', 'ha-params', 'ha-sync-mode', 'ha-promote-on-shutdown', 'ha-promote-on-failure'],
+  'queue-master-locator',
+];
 const UNSUPPORTED: Readonly<Record<QueueType, readonly string[]>> = {
-  classic: [...STREAMS, 'delivery-limit', 'dead-letter-strategy'],
-  quorum: [...STREAMS, 'queue-mode'],
+  classic: [...STREAMS, 'delivery-limit', 'dead-letter-strategy', 'target-group-size'],
+  quorum: [...STREAMS, ...MIRRORED, 'queue-mode'],
   stream: [
+    ...MIRRORED,
     ...['expires', 'message-ttl', 'dead-letter-exchange', 'dead-letter-routing-key', 'dead-letter-strategy'],
     ...[
       'max-length',

@@ -3,6 +3,7 @@
 import type { Binding } from './binding.js';
 import type { Clock } from './clock.js';
 import { type Consumer, Consumers } from './consumers.js';
+import { MessageCounters } from './counters.js';
 import { Expiry } from './expiry.js';
 import type { Held, Message } from './message.js';
 import { PriorityList } from './priority-list.js';
@@ -38,10 +39,12 @@ export class Queue {
   /** What it goes by: its declaration under the policy that applies. */
   settings: QueueSettings;
   policy: AppliedPolicy = NO_POLICY;
+  readonly counters = new MessageCounters();
   /** Delivered and not settled. */
   unacked = 0;
   private readonly ready: PriorityList;
   private readonly expiry: Expiry;
+  private unackedBytes = 0;
   private arrivals = 0;
   private returns = 0;
   protected deleted = false;
@@ -67,6 +70,11 @@ export class Queue {
 
   get length(): number {
     return this.ready.size;
+  }
+
+  /** Bytes of the bodies of what waits, and of what is delivered and not settled. */
+  get bytes(): { readonly ready: number; readonly unacked: number } {
+    return { ready: this.ready.bytes, unacked: this.unackedBytes };
   }
 
   /** Asked for by name. To a quorum queue only reading from it is use. */
@@ -119,7 +127,7 @@ export class Queue {
   take(): Held | undefined {
     this.dropExpired();
     const held = this.ready.shift();
-    if (held) this.unacked += 1;
+    if (held) this.lend(held);
     this.watchHead();
     this.touch();
     return held;
@@ -138,9 +146,11 @@ export class Queue {
   }
 
   /** An unacked message is done with, or rejected for good. */
-  settle(held: Held, end: 'done' | 'rejected'): void {
+  settle(held: Held, end: 'done' | 'rejected' | 'not awaited'): void {
     if (this.deleted) return;
     this.unacked -= 1;
+    this.unackedBytes -= held.message.body.length;
+    if (end === 'done') this.counters.ack += 1;
     this.around.release(held.message);
     if (end === 'rejected') this.around.deadLetter(this, held.message, 'rejected');
   }
@@ -151,6 +161,7 @@ export class Queue {
     const spent: Held[] = [];
     for (const held of returned) {
       this.unacked -= 1;
+      this.unackedBytes -= held.message.body.length;
       held.redelivered = true;
       held.acquired += 1;
       if (how !== 'nack' || !this.around.traits.countsAcquired) held.returns += 1;
@@ -206,9 +217,14 @@ export class Queue {
   }
 
   private hand(consumer: Consumer, held: Held): void {
-    this.unacked += 1;
+    this.lend(held);
     consumer.deliver(this, held);
-    if (consumer.noAck) this.settle(held, 'done');
+    if (consumer.noAck) this.settle(held, 'not awaited');
+  }
+
+  private lend(held: Held): void {
+    this.unacked += 1;
+    this.unackedBytes += held.message.body.length;
   }
 
   private overflows(more: number, moreBytes: number): boolean {

@@ -3,9 +3,11 @@ import { encodeTable, type Field, type Table } from '../wire/field-table.js';
 import { toTable } from '../wire/plain.js';
 import { changeProperties, NO_PROPERTIES, tableProperty } from '../wire/properties.js';
 import { binding } from './binding.js';
-import { Exchange, type Router } from './exchange.js';
+import { Exchange } from './exchange.js';
 import { HeadersIndex } from './headers-index.js';
+import { MemoryMeter } from './memory-meter.js';
 import { Message } from './message.js';
+import type { Router } from './router.js';
 import { TopicTrie } from './topic-trie.js';
 import { VERSIONS } from './version.js';
 
@@ -14,6 +16,7 @@ const exchange = (name: string, type = 'topic'): Exchange =>
     name,
     { type, durable: false, autoDelete: false, internal: false, arguments: new Map() },
     VERSIONS['4'],
+    new MemoryMeter(Infinity, () => undefined),
   );
 
 function message(key: string, headers: Table = new Map()): Message {

@@ -60,6 +60,11 @@ export class StreamLog {
     return this.tail - this.first;
   }
 
+  /** Bytes of all messages. */
+  get size(): number {
+    return this.bytes;
+  }
+
   append(message: Message, seconds: number): number {
     const offset = this.tail;
     const last = this.segments.at(-1);

@@ -51,6 +51,10 @@ export class Stream extends Queue {
     return this.log.length;
   }
 
+  override get bytes(): Queue['bytes'] {
+    return { ready: this.log.size, unacked: 0 };
+  }
+
   override govern(policy: AppliedPolicy): void {
     super.govern(policy);
     this.log.limit(this.settings.stream);
@@ -104,6 +108,7 @@ export class Stream extends Queue {
   /** Whatever a client says of a delivery, the message stays and the delivery is done with. */
   override settle(): void {
     this.unacked -= 1;
+    this.counters.ack += 1;
   }
 
   override requeue(returned: readonly Held[]): void {

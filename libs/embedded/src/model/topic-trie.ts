@@ -2,7 +2,7 @@
 // the length of the key and not the number of bindings, and patterns full of `#` cannot blow it up.
 import type { Binding } from './binding.js';
 import type { Message } from './message.js';
-import type { Router } from './exchange.js';
+import type { Router } from './router.js';
 
 interface Node {
   readonly children: Map<string, Node>;

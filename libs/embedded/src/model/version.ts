@@ -46,6 +46,8 @@ export interface VersionTraits {
   readonly tellsNoDeliveries: boolean;
   /** Whether consumers of a stream can filter, give back what they got, and ages of streams are compared as such. */
   readonly filtersStreams: boolean;
+  /** Whether there are exchanges of the types x-local-random and x-modulus-hash. */
+  readonly localRandom: boolean;
   /** Whether a refusal says which permission is missing. */
   readonly namesPermission: boolean;
   /** Whether a passive declare needs one of the three permissions. */
@@ -80,6 +82,7 @@ export const VERSIONS: Readonly<Record<RabbitMQVersion, VersionTraits>> = {
     countsAcquired: false,
     tellsNoDeliveries: true,
     filtersStreams: false,
+    localRandom: false,
     namesPermission: false,
     guardsPassive: false,
     policiesSince4: false,
@@ -105,6 +108,7 @@ export const VERSIONS: Readonly<Record<RabbitMQVersion, VersionTraits>> = {
     countsAcquired: true,
     tellsNoDeliveries: false,
     filtersStreams: true,
+    localRandom: true,
     namesPermission: true,
     guardsPassive: true,
     policiesSince4: true,

@@ -1,10 +1,13 @@
 // A virtual host: its queues and its exchanges, and the way of a message from exchange to queues and, when it dies,
 // on to the dead letter exchange.
 import { randomBytes } from 'node:crypto';
-import type { Table } from '../wire/field-table.js';
+import { encodeTable, type Table } from '../wire/field-table.js';
 import type { Clock } from './clock.js';
+import { MessageCounters } from './counters.js';
 import { deadLetter, isCycle } from './dead-letter.js';
+import { DelayedMessages } from './delayed-messages.js';
 import { assertSame, assertSameArguments } from './equivalence.js';
+import type { Exchange } from './exchange.js';
 import { ExchangeGraph } from './exchange-graph.js';
 import { called, locked, notFound, precondition, refused } from './failure.js';
 import type { MemoryMeter } from './memory-meter.js';
@@ -29,22 +32,33 @@ export interface Routed {
 export class VirtualHost {
   readonly exchanges: ExchangeGraph;
   readonly policies: Policies;
+  /** Of the channels that are closed. */
+  readonly counters = new MessageCounters();
   private readonly queues = new Map<string, Queue>();
   /** The exclusive queues of each connection that has some. */
   private readonly owned = new Map<object, Set<Queue>>();
   private readonly around: Surroundings;
+  private readonly delayed: DelayedMessages;
 
   constructor(
     readonly name: string,
     clock: Clock,
-    meter: MemoryMeter,
+    private readonly meter: MemoryMeter,
     private readonly traits: VersionTraits,
   ) {
     this.policies = new Policies(traits, () => this.govern());
+    this.delayed = new DelayedMessages({
+      clock,
+      hold: (message) => meter.hold(message),
+      release: (message) => meter.release(message),
+      due: (exchange, message) => this.overdue(exchange, message),
+    });
     this.exchanges = new ExchangeGraph(
       name,
       (queue) => this.queues.get(queue),
       traits,
+      this.delayed,
+      meter,
       (exchange) => this.policies.applied(exchange),
     );
     this.around = {
@@ -63,6 +77,11 @@ export class VirtualHost {
 
   has(name: string): boolean {
     return this.queues.has(name);
+  }
+
+  /** The queue, whoever may use it. */
+  named(name: string): Queue | undefined {
+    return this.queues.get(name);
   }
 
   /** The queue, if this connection may use it. Throws 404, or 405 for somebody else's exclusive queue. */
@@ -84,6 +103,7 @@ export class VirtualHost {
       settings.type === 'stream'
         ? new Stream(name, settings, this.name, this.around)
         : new Queue(name, settings, flags.exclusive ? connection : undefined, this.around);
+    this.meter.declare('queue', queue, name, encodeTable(table).length);
     this.queues.set(name, queue);
     queue.govern(this.policyFor(queue));
     if (queue.owner) this.own(queue.owner, queue);
@@ -166,19 +186,32 @@ export class VirtualHost {
     let count = 0;
     for (const queue of queues) {
       count += 1;
+      queue.counters.publish += 1;
       accepted = queue.publish(message) && accepted;
     }
+    const { counters } = this.exchanges.find(message.exchange) ?? this.exchanges;
+    counters.publish_in += 1;
+    counters.publish_out += count;
     return { queues: count, accepted };
   }
 
   /** Lets go of everything: timers, messages, consumers. */
   close(): void {
+    this.delayed.stop();
     for (const queue of [...this.queues.values()]) this.drop(queue);
+    this.exchanges.close();
+  }
+
+  /** A delay is over; the exchange may be gone, or be another one of the same name. */
+  private overdue(exchange: Exchange, message: Message): void {
+    if (this.exchanges.find(exchange.name) !== exchange) return;
+    this.deliver(message, this.exchanges.route(exchange.name, message, exchange));
   }
 
   private drop(queue: Queue): void {
     if (this.queues.get(queue.name) !== queue) return;
     this.queues.delete(queue.name);
+    this.meter.remove(queue);
     if (queue.owner) this.disown(queue.owner, queue);
     this.exchanges.forget(queue);
     queue.close();

@@ -1,5 +1,6 @@
 // One channel: collects the frames of a publish, hands methods to their rooms, and turns a failure into channel.close.
 // After that it hears nothing but close-ok, as the protocol wants it.
+import { MessageCounters } from '../model/counters.js';
 import { AmqpFailure } from '../model/failure.js';
 import { type Frame, FRAME_BODY, FRAME_HEADER } from '../wire/frames.js';
 import { methodIds } from '../wire/method-codec.js';
@@ -21,11 +22,14 @@ interface Assembly {
   readonly args: Args<'basic.publish'>;
   properties: Buffer | undefined;
   missing: number;
+  /** Bytes of it that are here. */
+  here: number;
   readonly parts: Buffer[];
 }
 
 export class Channel {
   readonly unacked = new Unacked();
+  readonly counters = new MessageCounters();
   readonly subscriptions = new Map<string, Subscription>();
   /** Set by confirm.select. */
   confirms: Confirms | undefined;
@@ -44,6 +48,11 @@ export class Channel {
     readonly connection: Connection,
     readonly number: number,
   ) {}
+
+  /** Whether it is on its way out. */
+  get closed(): boolean {
+    return this.closing;
+  }
 
   /** Whether this opens a channel anew whose close the client has not confirmed; some clients do not wait. */
   reopens(method: Method): boolean {
@@ -67,7 +76,7 @@ export class Channel {
       );
     }
     if (method.name === 'basic.publish') {
-      this.assembly = { args: method.args, properties: undefined, missing: 0, parts: [] };
+      this.assembly = { args: method.args, properties: undefined, missing: 0, here: 0, parts: [] };
       return;
     }
     try {
@@ -95,11 +104,13 @@ export class Channel {
 
   /** Stops consuming; returns nothing to the queues yet, so that no closing consumer gets it again. */
   detach(): void {
+    if (!this.closing) this.connection.vhost.counters.add(this.counters);
     this.closing = true;
-    this.assembly = undefined;
+    this.giveUp();
     if (this.replies) this.connection.house.replyDesk.close(this.replies);
     this.replies = undefined;
     for (const subscription of this.subscriptions.values()) {
+      this.connection.house.meter.remove(subscription);
       this.unacked.forget(subscription);
       subscription.queue.removeConsumer(subscription);
     }
@@ -121,7 +132,20 @@ export class Channel {
 
   unsubscribe(subscription: Subscription): void {
     this.subscriptions.delete(subscription.tag);
+    this.connection.house.meter.remove(subscription);
     this.unacked.forget(subscription);
+  }
+
+  /** Bytes of a message that is not complete yet. */
+  private came(assembly: Assembly, bytes: number): void {
+    this.connection.house.meter.arrive(bytes);
+    assembly.here += bytes;
+  }
+
+  /** What came of a message counts no longer: it is complete, or never will be. */
+  private giveUp(): void {
+    if (this.assembly) this.connection.house.meter.arrived(this.assembly.here);
+    this.assembly = undefined;
   }
 
   private header(assembly: Assembly, payload: Buffer): void {
@@ -147,6 +171,7 @@ export class Channel {
       this.fail(new AmqpFailure(406, text), 'basic.publish');
       return;
     }
+    this.came(assembly, payload.length);
     // Copied, because a slice would keep the whole received chunk alive for as long as the message waits.
     assembly.properties = payload.length === 14 ? NO_PROPERTIES : Buffer.from(payload.subarray(12));
     assembly.missing = size;
@@ -156,12 +181,13 @@ export class Channel {
   private body(assembly: Assembly, payload: Buffer): void {
     assembly.missing -= payload.length;
     if (assembly.missing < 0) throw new AmqpFailure(501, 'content body frame exceeds remaining content size');
+    this.came(assembly, payload.length);
     assembly.parts.push(Buffer.from(payload));
     if (assembly.missing === 0) this.complete(assembly, assembly.properties as Buffer);
   }
 
   private complete({ args, parts }: Assembly, properties: Buffer): void {
-    this.assembly = undefined;
+    this.giveUp();
     const [first] = parts;
     const body = parts.length === 1 && first ? first : Buffer.concat(parts);
     try {

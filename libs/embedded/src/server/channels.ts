@@ -18,6 +18,10 @@ export class Channels {
     return this.byNumber.size;
   }
 
+  all(): Iterable<Channel> {
+    return this.byNumber.values();
+  }
+
   method(number: number, method: Method): void {
     const channel = this.byNumber.get(number);
     if (channel?.reopens(method)) this.byNumber.delete(number);

@@ -4,6 +4,7 @@ import type { Outbox } from './outbox.js';
 
 export class Confirms {
   private published = 0;
+  private dropped = false;
   private runs: { ok: boolean; last: number; count: number }[] = [];
 
   constructor(
@@ -18,13 +19,19 @@ export class Confirms {
 
   settle(tag: number, ok: boolean): void {
     if (this.runs.length === 0) this.onFirst();
-    const run = this.runs.at(-1);
+    // One that is never confirmed must not be confirmed along with later ones.
+    const run = this.dropped ? undefined : this.runs.at(-1);
     if (run?.ok === ok) {
       run.last = tag;
       run.count += 1;
     } else {
       this.runs.push({ ok, last: tag, count: 1 });
     }
+  }
+
+  /** The last one is never settled. */
+  drop(): void {
+    this.dropped = true;
   }
 
   /** Writes what was saved up. */

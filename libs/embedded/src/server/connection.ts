@@ -20,11 +20,27 @@ import { Deadline } from './deadline.js';
 import { capable, Handshake, type Session, SilentRefusal } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
 import type { House } from './house.js';
+import { Line } from './line.js';
 import { Outbox } from './outbox.js';
 import type { Permitted } from './permitted.js';
 import { Starved } from './starved.js';
 import type { Subscription } from './subscription.js';
 import { Throttle } from './throttle.js';
+
+/** The client at the other end of the socket, and what went through it. */
+export interface Peer {
+  readonly host: string;
+  readonly port: number;
+  readonly remote: string;
+  readonly localHost: string;
+  readonly localPort: number;
+  readonly blocked: boolean;
+  /** When it connected: wall clock in milliseconds. */
+  readonly since: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly chunksRead: number;
+}
 
 const nextTurn = setImmediate;
 const NOTHING = Buffer.alloc(0);
@@ -36,10 +52,13 @@ export class Connection {
   private readonly handshake: Handshake;
   private readonly heartbeat: Heartbeat;
   private readonly throttle: Throttle;
+  private readonly line: Line;
   private session: Session | undefined;
   private state: 'handshake' | 'open' | 'closing' | 'gone' = 'handshake';
   private readonly deadline = new Deadline(() => this.gone());
   private readonly starved = new Starved();
+  private readonly since: number;
+  private chunksRead = 0;
 
   constructor(
     readonly id: number,
@@ -47,8 +66,10 @@ export class Connection {
     readonly house: House,
     private readonly onGone: (connection: Connection) => void,
   ) {
+    this.since = house.clock.wall();
+    this.line = new Line(socket, house.clock, () => this.flushed());
     this.outbox = new Outbox(
-      socket,
+      this.line,
       () => this.channels.flushConfirms(),
       () => this.flushed(),
     );
@@ -71,6 +92,7 @@ export class Connection {
     socket.on('drain', () => this.relieve());
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
     this.deadline.start();
+    house.standing.apply(this);
   }
 
   get vhost(): VirtualHost {
@@ -91,9 +113,14 @@ export class Connection {
     return this.session;
   }
 
-  get peer(): { readonly remote: string; readonly blocked: boolean } {
-    const { remoteAddress, remotePort } = this.socket;
-    return { remote: `${remoteAddress ?? '?'}:${remotePort ?? 0}`, blocked: this.throttle.blocked };
+  get peer(): Peer {
+    const { remoteAddress, remotePort, localAddress, localPort, bytesRead, bytesWritten } = this.socket;
+    const [host, port] = [plainAddress(remoteAddress), remotePort ?? 0];
+    return {
+      ...{ host, port, remote: `${remoteAddress ?? '?'}:${port}`, blocked: this.throttle.blocked },
+      ...{ localHost: plainAddress(localAddress), localPort: localPort ?? 0, since: this.since },
+      ...{ bytesRead, bytesWritten, chunksRead: this.chunksRead },
+    };
   }
 
   understands(capability: string): boolean {
@@ -111,6 +138,23 @@ export class Connection {
   unblock(): void {
     this.throttle.unblock();
     this.readOn();
+  }
+
+  /** Ends it as a failing network does. */
+  cut(): void {
+    this.socket.resetAndDestroy();
+    this.gone();
+  }
+
+  /** Nothing is read or sent for a while. */
+  freeze(frozen: boolean): void {
+    this.throttle.freeze(frozen);
+    this.line.stop(frozen);
+  }
+
+  /** What is sent takes so many milliseconds. */
+  delay(ms: number): void {
+    this.line.delay(ms);
   }
 
   /** Ends the connection from our side. */
@@ -135,6 +179,7 @@ export class Connection {
   gone(): void {
     if (this.state === 'gone') return;
     this.state = 'gone';
+    this.house.traffic.count += 1;
     this.release();
     this.heartbeat.stop();
     this.deadline.stop();
@@ -151,6 +196,7 @@ export class Connection {
     if (this.state === 'gone') return;
     this.heartbeat.touch();
     this.house.traffic.count += 1;
+    this.chunksRead += 1;
     try {
       this.reader.push(chunk);
     } catch (error) {
@@ -233,6 +279,7 @@ export class Connection {
     this.channels.limit = session.channelMax;
     this.heartbeat.start(session.heartbeat);
     this.deadline.stop();
+    this.house.standing.apply(this);
   }
 
   private tellBlocked(reason: string | undefined): void {
@@ -271,4 +318,9 @@ export class Connection {
     this.throttle.choke(false);
     this.starved.feed();
   }
+}
+
+/** An IPv4 address as such, also on a socket for both. */
+function plainAddress(address = '?'): string {
+  return address.replace(/^::ffff:/, '');
 }

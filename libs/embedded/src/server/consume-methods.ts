@@ -44,10 +44,12 @@ export const consumeMethods: Answers = {
     const queue = namedQueue(channel, args.queue);
     const held = queue.take();
     if (!held) {
+      for (const { counters } of [queue, channel]) counters.get_empty += 1;
       channel.reply('basic.get-empty', { clusterId: '' });
       return;
     }
     const { message, redelivered } = held;
+    for (const { counters } of [queue, channel]) counters.got(args.noAck, redelivered);
     const deliveryTag = channel.unacked.next();
     const { exchange, routingKey } = message;
     channel.connection.outbox.content(
@@ -57,7 +59,7 @@ export const consumeMethods: Answers = {
       deliveredProperties(queue, held, channel.connection.house.traits, true),
       message.body,
     );
-    if (args.noAck) queue.settle(held, 'done');
+    if (args.noAck) queue.settle(held, 'not awaited');
     else channel.unacked.add({ tag: deliveryTag, queue, held, subscription: undefined });
   },
 };
@@ -78,7 +80,9 @@ function consume(channel: Channel, args: Args<'basic.consume'>): void {
     exclusive: args.exclusive,
     priority: consumerPriority(queue, channel, table),
     prefetch: channel.prefetch,
+    arguments: table,
   });
+  channel.connection.house.meter.declare('consumer', subscription, tag, args.arguments.length);
   channel.subscriptions.set(tag, subscription);
   queue.addConsumer(subscription);
   if (!args.nowait) channel.reply('basic.consume-ok', { consumerTag: tag });

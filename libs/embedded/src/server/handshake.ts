@@ -172,6 +172,7 @@ function credentials(mechanism: string, response: Buffer): Login | undefined {
   return { name: 'guest', password: 'guest' };
 }
 
-function isLoopback(address: string): boolean {
+/** Whether a client is on this machine. */
+export function isLoopback(address: string): boolean {
   return /^(127\.|::1$|::ffff:127\.)/.test(address);
 }

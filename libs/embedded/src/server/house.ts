@@ -5,6 +5,8 @@ import { MemoryMeter } from '../model/memory-meter.js';
 import type { MovableClock } from '../model/movable-clock.js';
 import type { VersionTraits } from '../model/version.js';
 import { VirtualHost } from '../model/virtual-host.js';
+import { PublishFaults } from './faults/publish-faults.js';
+import { StandingFaults } from './faults/standing-faults.js';
 import { ReplyDesk } from './reply-desk.js';
 
 export interface Limits {
@@ -16,7 +18,7 @@ export interface Limits {
   readonly channelMax: number;
   /** Seconds. */
   readonly heartbeat: number;
-  /** Bytes of messages held before publishers are blocked. */
+  /** Bytes of what clients make the broker hold before publishers are blocked. */
   readonly memoryLimit: number;
 }
 
@@ -31,6 +33,8 @@ export class House {
   readonly access = new Access();
   readonly replyDesk = new ReplyDesk();
   readonly meter: MemoryMeter;
+  readonly publishFaults = new PublishFaults();
+  readonly standing = new StandingFaults();
   /** Grows whenever a client sent or received something. */
   readonly traffic = { count: 0 };
   /** Why publishers are blocked at the moment. */
@@ -43,7 +47,7 @@ export class House {
     readonly logger: BrokerLogger,
     onAlarm: (alarmed: boolean) => void,
   ) {
-    this.meter = new MemoryMeter(limits.memoryLimit, onAlarm);
+    this.meter = new MemoryMeter(limits.memoryLimit, onAlarm, limits.maxMessageSize);
   }
 
   addVhost(name: string): void {

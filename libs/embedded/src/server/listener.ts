@@ -4,7 +4,10 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { MovableClock } from '../model/movable-clock.js';
 import { type RabbitMQVersion, VERSIONS } from '../model/version.js';
 import { type AdminCommand, Administration } from './administration.js';
+import { Alarms } from './alarms.js';
 import { Connection } from './connection.js';
+import type { FaultCommand, FaultResult } from './faults/fault-command.js';
+import { Faults } from './faults/faults.js';
 import { type BrokerLogger, House, type Limits } from './house.js';
 import { inspect, type BrokerSnapshot } from './inspect.js';
 import { timeCommand, type TimeCommand, type TimeState } from './time.js';
@@ -34,10 +37,11 @@ export type Command =
   | { readonly kind: 'closeConnections'; readonly reason: string }
   | { readonly kind: 'block'; readonly reason: string }
   | { readonly kind: 'unblock' }
-  | TimeCommand;
+  | TimeCommand
+  | FaultCommand;
 
 /** What it answers with. */
-export type Result = BrokerSnapshot | TimeState | undefined;
+export type Result = BrokerSnapshot | TimeState | FaultResult | undefined;
 
 export class Listener {
   readonly administration: Administration;
@@ -45,16 +49,17 @@ export class Listener {
   private readonly connections = new Set<Connection>();
   private readonly server: Server;
   private serial = 0;
-  private memoryAlarm = false;
-  private ownAlarm: string | undefined;
+  private readonly alarms: Alarms;
+  private readonly faults: Faults;
   private ending: Promise<void> | undefined;
 
   private constructor(private readonly options: ListenerOptions) {
     const { limits, version, logger, clock = new MovableClock() } = options;
     this.house = new House(limits, VERSIONS[version], clock, logger, (alarmed) => {
-      this.memoryAlarm = alarmed;
-      this.alarm();
+      this.alarms.set('memory', alarmed ? 'low on memory' : undefined);
     });
+    this.alarms = new Alarms(this.house, this.connections);
+    this.faults = new Faults(this.house, this.connections, this.alarms);
     this.administration = new Administration(this.house, this.connections);
     for (const name of ['/', ...options.vhosts]) this.administration.addVhost(name);
     for (const [name, password] of Object.entries(options.users))
@@ -62,9 +67,13 @@ export class Listener {
     this.server = createServer((socket) => this.accept(socket));
   }
 
-  /** Rejects when the address cannot be listened on. */
-  static start(options: ListenerOptions): Promise<Listener> {
+  /** Rejects when the address cannot be listened on, or with what `prepare` throws, which is called before anybody can connect. */
+  static async start(
+    options: ListenerOptions,
+    prepare: (administration: Administration) => void = () => undefined,
+  ): Promise<Listener> {
     const listener = new Listener(options);
+    prepare(listener.administration);
     const { server } = listener;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -90,16 +99,16 @@ export class Listener {
         break;
       case 'time':
         return timeCommand(command, this.house, this.connections);
+      case 'fault':
+        return this.faults.perform(command);
       case 'closeConnections':
         this.closeConnections(command.reason);
         break;
       case 'block':
-        this.ownAlarm = command.reason;
-        this.alarm();
+        this.alarms.set('owner', command.reason);
         break;
       case 'unblock':
-        this.ownAlarm = undefined;
-        this.alarm();
+        this.alarms.set('owner', undefined);
     }
     return undefined;
   }
@@ -112,6 +121,8 @@ export class Listener {
 
   private async end(): Promise<void> {
     const stopped = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    // A connection that is frozen could not be told.
+    this.faults.clear();
     this.closeConnections("broker forced connection closure with reason 'shutdown'");
     const timer = startTimer(() => {
       for (const connection of [...this.connections]) connection.gone();
@@ -124,8 +135,8 @@ export class Listener {
   private accept(socket: Socket): void {
     // The other side may be gone before the first look at it; without a listener that would be a crash.
     socket.on('error', () => socket.destroy());
-    if (this.ending) {
-      socket.destroy();
+    if (this.ending || this.faults.refuses) {
+      socket.resetAndDestroy();
       return;
     }
     const connection = new Connection((this.serial += 1), socket, this.house, (gone) => {
@@ -136,17 +147,5 @@ export class Listener {
 
   private closeConnections(reason: string): void {
     this.administration.disconnect(() => true, reason);
-  }
-
-  private alarm(): void {
-    const before = this.house.alarm;
-    this.house.alarm = this.ownAlarm ?? (this.memoryAlarm ? 'low on memory' : undefined);
-    if (before === this.house.alarm) return;
-    if (this.house.alarm !== undefined) {
-      this.options.logger.warn(`publishers are blocked: ${this.house.alarm}`);
-      return;
-    }
-    this.options.logger.log('publishers may go on');
-    for (const connection of this.connections) connection.unblock();
   }
 }

@@ -1,5 +1,3 @@
-import { PassThrough } from 'node:stream';
-import type { Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { type Frame, FRAME_BODY, FrameReader, PROTOCOL_HEADER } from '../wire/frames.js';
 import { NO_PROPERTIES } from '../wire/properties.js';
@@ -20,15 +18,17 @@ function frames(bytes: Buffer): Frame[] {
 }
 
 function outbox(): { outbox: Outbox; written: () => Buffer } {
-  const pipe = new PassThrough({ highWaterMark: 2 ** 26 });
+  let sent: Buffer[] = [];
   const box = new Outbox(
-    pipe as unknown as Socket,
+    { unsent: 0, send: (blocks) => void sent.push(...blocks) },
     () => undefined,
     () => undefined,
   );
   const written = (): Buffer => {
     box.flush();
-    return (pipe.read() as Buffer | null) ?? Buffer.alloc(0);
+    const bytes = Buffer.concat(sent);
+    sent = [];
+    return bytes;
   };
   return { outbox: box, written };
 }

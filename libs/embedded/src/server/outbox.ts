@@ -1,6 +1,5 @@
 // What goes out to one client. Frames are written into one growing block and leave together once per turn of the
 // event loop, because a write per frame costs more than everything else the broker does.
-import type { Socket } from 'node:net';
 import {
   FRAME_BODY,
   FRAME_END,
@@ -21,6 +20,13 @@ const BLOCK = 64 * 1024;
 
 const nextTurn = setImmediate;
 
+/** Where what is written goes; see line.ts. */
+export interface Way {
+  /** Bytes not yet taken by the system. */
+  readonly unsent: number;
+  send(blocks: readonly Buffer[]): void;
+}
+
 export class Outbox {
   /** Largest frame that may be sent, overhead included. */
   frameMax = 131_072;
@@ -34,7 +40,7 @@ export class Outbox {
   private pending = 0;
 
   constructor(
-    private readonly socket: Socket,
+    private readonly line: Way,
     /** Called before each flush, to add what was saved up (confirms). */
     private readonly beforeFlush: () => void,
     private readonly afterFlush: () => void,
@@ -42,7 +48,7 @@ export class Outbox {
 
   /** Bytes not yet taken by the system. */
   get unsent(): number {
-    return this.pending + this.socket.writableLength;
+    return this.pending + this.line.unsent;
   }
 
   get saturated(): boolean {
@@ -91,10 +97,8 @@ export class Outbox {
     const { blocks } = this;
     this.blocks = [];
     this.pending = 0;
-    if (blocks.length === 0 || !this.socket.writable) return;
-    this.socket.cork();
-    for (const block of blocks) this.socket.write(block);
-    this.socket.uncork();
+    if (blocks.length === 0) return;
+    this.line.send(blocks);
     this.afterFlush();
   }
 

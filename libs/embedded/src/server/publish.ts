@@ -5,12 +5,12 @@ import type { Exchange } from '../model/exchange.js';
 import { Message } from '../model/message.js';
 import type { Queue } from '../model/queue.js';
 import { MAX_EXPIRY } from '../model/queue-settings.js';
-import type { Routed } from '../model/virtual-host.js';
+import type { Routed, VirtualHost } from '../model/virtual-host.js';
 import { encodeTable } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
 import { changeProperties, hasProperty, tableProperty, textProperty } from '../wire/properties.js';
 import type { Channel } from './channel.js';
-import type { Connection } from './connection.js';
+import type { Permitted } from './permitted.js';
 import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
 
 const NO_ROUTE = 312;
@@ -39,15 +39,33 @@ export function publish(
     channel.transaction.publish({ message, mandatory, queues });
     return;
   }
-  const tag = channel.confirms?.next();
+  const { confirms } = channel;
+  if (!confirms) {
+    deliver(channel, { message, mandatory, queues: undefined });
+    return;
+  }
+  const tag = confirms.next();
+  const fault = channel.connection.house.publishFaults.of(message, channel.connection.vhost);
+  if (fault === 'nack') {
+    confirms.settle(tag, false);
+    return;
+  }
   const routed = deliver(channel, { message, mandatory, queues: undefined });
-  if (tag !== undefined) channel.confirms?.settle(tag, routed.accepted);
+  if (fault === 'dropConfirm') {
+    confirms.drop();
+    return;
+  }
+  if (routed.accepted) channel.counters.confirm += 1;
+  confirms.settle(tag, routed.accepted);
 }
 
 /** A message goes to its queues, or back to its publisher when it is mandatory and has none. */
 export function deliver(channel: Channel, { message, mandatory, queues }: Publication): Routed {
   const { vhost, outbox } = channel.connection;
   const routed = queues ? vhost.deliver(message, vhost.present(queues)) : send(channel, message);
+  const { counters } = channel;
+  counters.publish += 1;
+  if (routed.queues === 0) counters[mandatory ? 'return_unroutable' : 'drop_unroutable'] += 1;
   if (mandatory && routed.queues === 0) {
     // The return must be out before the confirm; confirms wait for the end of the turn.
     const { exchange, routingKey, properties, body } = message;
@@ -57,7 +75,11 @@ export function deliver(channel: Channel, { message, mandatory, queues }: Public
   return routed;
 }
 
-function checkExchange({ permitted, vhost }: Connection, name: string): Exchange | undefined {
+/** Throws 403 or 404 when nothing can be published there; undefined is the default exchange. */
+export function checkExchange(
+  { permitted, vhost }: { readonly permitted: Permitted; readonly vhost: VirtualHost },
+  name: string,
+): Exchange | undefined {
   permitted.require('write', 'exchange', name);
   if (name === '') return undefined;
   const exchange = vhost.exchanges.get(name);
@@ -97,7 +119,8 @@ function checkUser(channel: Channel, message: Message): void {
   throw precondition(`user_id property set to '${claimed}' but authenticated user was '${user}'`);
 }
 
-function checkExpiration(message: Message): void {
+/** Throws 406 for an expiration that is no number of milliseconds. */
+export function checkExpiration(message: Message): void {
   const expiration = message.text('expiration');
   if (expiration === undefined) return;
   const [, number, rest] = /^([+-]?[0-9]+)?(.*)$/s.exec(expiration) ?? [];
@@ -115,7 +138,8 @@ function checkExpiration(message: Message): void {
   if (wrong !== undefined) throw precondition(`invalid expiration '${expiration}': ${wrong}`);
 }
 
-function withCopies(message: Message): Message {
+/** The message with the routing keys of CC and BCC, and without BCC. Throws 406 for wrong ones. */
+export function withCopies(message: Message): Message {
   const { headers } = message;
   if (headers.size === 0) return message;
   for (const name of ['CC', 'BCC']) {

@@ -22,7 +22,8 @@ export function readStream(channel: Channel, queue: Stream, tag: string, args: A
     throw new AmqpFailure(540, `automatic acknowledgement not supported by ${what} ${where}`);
   }
   if (channel.unacked.limit > 0) throw new AmqpFailure(540, `${where} does not support global qos`);
-  const reading = streamReading(queue.name, vhost.name, decodeTable(args.arguments), filtersStreams);
+  const table = decodeTable(args.arguments);
+  const reading = streamReading(queue.name, vhost.name, table, filtersStreams);
   const subscription = new Subscription(channel, queue, {
     tag,
     noAck: false,
@@ -30,7 +31,9 @@ export function readStream(channel: Channel, queue: Stream, tag: string, args: A
     exclusive: false,
     priority: 0,
     prefetch: channel.prefetch,
+    arguments: table,
   });
+  channel.connection.house.meter.declare('consumer', subscription, tag, args.arguments.length);
   channel.subscriptions.set(tag, subscription);
   queue.read(subscription, reading);
   if (!args.nowait) channel.reply('basic.consume-ok', { consumerTag: tag });

@@ -15,6 +15,7 @@ export const settleMethods: Answers = {
     if (!multiple && !channel.transaction) {
       const { queue, held } = channel.unacked.settleOne(deliveryTag);
       queue.settle(held, 'done');
+      channel.counters.ack += 1;
       channel.unacked.goOn();
       queue.pump();
       return;
@@ -59,6 +60,7 @@ function settle(channel: Channel, deliveries: readonly Delivery[], end: End): vo
 
 /** What a client said of these deliveries happens. */
 export function carryOut(channel: Channel, deliveries: readonly Delivery[], end: End): void {
+  if (end === 'done') channel.counters.ack += deliveries.length;
   if (end === 'done' || end === 'rejected') {
     for (const { queue, held } of deliveries) queue.settle(held, end);
   } else requeue(deliveries, end);

@@ -4,7 +4,7 @@ import type { Held, Message } from '../model/message.js';
 import type { Queue } from '../model/queue.js';
 import { offsetHeader } from '../model/stream.js';
 import type { VersionTraits } from '../model/version.js';
-import { encodeTable, type Field } from '../wire/field-table.js';
+import { encodeTable, type Field, type Table } from '../wire/field-table.js';
 import { changeProperties, tableProperty } from '../wire/properties.js';
 import type { Channel } from './channel.js';
 
@@ -14,6 +14,7 @@ export interface SubscriptionOptions {
   readonly exclusive: boolean;
   readonly priority: number;
   readonly prefetch: number;
+  readonly arguments: Table;
 }
 
 export class Subscription implements Consumer {
@@ -22,6 +23,7 @@ export class Subscription implements Consumer {
   readonly exclusive: boolean;
   readonly priority: number;
   readonly prefetch: number;
+  readonly arguments: Table;
   readonly connection: number;
   /** Delivered to it and not settled. */
   private holding = 0;
@@ -29,7 +31,7 @@ export class Subscription implements Consumer {
   private waits = false;
 
   constructor(
-    private readonly channel: Channel,
+    readonly channel: Channel,
     readonly queue: Queue,
     options: SubscriptionOptions,
   ) {
@@ -38,6 +40,7 @@ export class Subscription implements Consumer {
     this.exclusive = options.exclusive;
     this.priority = options.priority;
     this.prefetch = options.prefetch;
+    this.arguments = options.arguments;
     this.connection = channel.connection.id;
   }
 
@@ -62,6 +65,8 @@ export class Subscription implements Consumer {
   deliver(queue: Queue, held: Held): void {
     const { channel } = this;
     const deliveryTag = channel.unacked.next();
+    queue.counters.delivered(this.noAck, held.redelivered);
+    channel.counters.delivered(this.noAck, held.redelivered);
     if (!this.noAck) {
       channel.unacked.add({ tag: deliveryTag, queue, held, subscription: this });
       this.holding += 1;

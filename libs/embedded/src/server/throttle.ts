@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 export class Throttle {
   private choked = false;
   private held = false;
+  private frozen = false;
 
   constructor(
     private readonly socket: Socket,
@@ -17,13 +18,20 @@ export class Throttle {
   }
 
   get deaf(): boolean {
-    return this.choked || this.held;
+    return this.choked || this.held || this.frozen;
   }
 
   /** Too much is unsent; reading more requests would only add to it. */
   choke(choked: boolean): void {
     if (choked === this.choked) return;
     this.choked = choked;
+    this.apply();
+  }
+
+  /** A test wants it. */
+  freeze(frozen: boolean): void {
+    if (frozen === this.frozen) return;
+    this.frozen = frozen;
     this.apply();
   }
 

@@ -27,10 +27,12 @@ export function timeCommand(
 ): TimeState {
   const all = [...connections];
   const sending = (): boolean => all.some(({ outbox }) => outbox.scheduled);
+  const before = traffic.count;
   let stepped = false;
   if (command.do === 'stop') clock.stop();
   else if (command.do === 'start') clock.start();
-  else if (command.do === 'step') stepped = steps(clock, command.until, () => command.single || sending());
+  else if (command.do === 'step')
+    stepped = steps(clock, command.until, () => command.single || sending() || traffic.count !== before);
   return { now: clock.monotonic(), next: clock.next(), stepped, traffic: traffic.count, sending: sending() };
 }
 

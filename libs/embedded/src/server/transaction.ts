@@ -2,6 +2,7 @@
 // undone by tx.rollback. Messages are checked and routed when they come; what was settled keeps its place in the
 // prefetch until the commit.
 import { precondition } from '../model/failure.js';
+import type { MemoryMeter } from '../model/memory-meter.js';
 import type { Answers } from './channel-methods.js';
 import { deliver, type Publication } from './publish.js';
 import { carryOut, type End } from './settle-methods.js';
@@ -15,8 +16,14 @@ interface Settlement {
 export class Transaction {
   private publications: Publication[] = [];
   private settlements: Settlement[] = [];
+  private bytes = 0;
+
+  constructor(private readonly meter: MemoryMeter) {}
 
   publish(publication: Publication): void {
+    const { cost } = publication.message;
+    this.meter.arrive(cost);
+    this.bytes += cost;
     this.publications.push(publication);
   }
 
@@ -29,6 +36,8 @@ export class Transaction {
     const { publications, settlements } = this;
     this.publications = [];
     this.settlements = [];
+    this.meter.arrived(this.bytes);
+    this.bytes = 0;
     return { publications, settlements };
   }
 }
@@ -36,7 +45,7 @@ export class Transaction {
 export const transactionMethods: Answers = {
   'tx.select': (channel) => {
     if (channel.confirms) throw precondition('cannot switch from confirm to tx mode');
-    channel.transaction ??= new Transaction();
+    channel.transaction ??= new Transaction(channel.connection.house.meter);
     channel.unacked.deferred = true;
     channel.reply('tx.select-ok', {});
   },

@@ -31,3 +31,22 @@ describe('the exit code', () => {
     expect(said).toHaveLength(1);
   });
 });
+
+it.each<[string, string[], RegExp]>([
+  ['a wrong command', ['dead', 'lst'], /^warren: unknown command 'dead lst' \(warren --help [^\n]*\)$/],
+  [
+    'a wrong option',
+    ['dead', 'list', '--nonsense'],
+    /^warren: [^\n]*nonsense[^\n]*\(warren --help [^\n]*\)$/,
+  ],
+  ['nothing', [], /^warren: nothing to do\n\nUsage: /],
+])(
+  '%s is said in one line, with the help only where nothing was asked for',
+  async (_what, args, expected) => {
+    const said: string[] = [];
+    const terminal = { out: () => undefined, err: (text: string) => void said.push(text), program: 'warren' };
+    const { signal } = new AbortController();
+    expect(await runWarren(args, { ...terminal, environment: {}, signal })).toBe(2);
+    expect(said.join()).toMatch(expected);
+  },
+);

@@ -14,7 +14,7 @@ import { EXIT, type Terminal } from './terminal.js';
 export async function runWarren(args: readonly string[], terminal: Terminal): Promise<number> {
   try {
     const [room, verb = '', ...rest] = args;
-    if (room === undefined) throw new UsageError('nothing to do');
+    if (room === undefined) throw new UsageError(`nothing to do\n\n${USAGE}`);
     if (isHelp(room) || (room === 'dead' && isHelp(verb))) return said(terminal, USAGE);
     if (room === '--version' || room === '-v') return said(terminal, version(terminal.program));
     if (room !== 'dead') throw new UsageError(`unknown command '${room}'`);
@@ -40,7 +40,9 @@ function said(terminal: Terminal, text: string): number {
 function failed(error: unknown, terminal: Terminal): number {
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof UsageError) {
-    terminal.err(`warren: ${safe(text)}\n\n${USAGE}`);
+    terminal.err(
+      `warren: ${text.endsWith(USAGE) ? text : `${safe(text)} (warren --help lists commands and options)`}`,
+    );
     return EXIT.usage;
   }
   terminal.err(`warren: ${said404(error) ?? safe(text)}`);

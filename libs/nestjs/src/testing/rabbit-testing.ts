@@ -5,7 +5,7 @@ import type { InjectionToken, ModuleMetadata, Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { Test, type TestingModule, type TestingModuleBuilder } from '@nestjs/testing';
 import { ConfigError, SILENT, type Broker } from '@warren/amqp';
-import type { EmbeddedBroker } from '@warren/embedded';
+import type { BrokerFaults, EmbeddedBroker } from '@warren/embedded';
 import { handlersOf } from '../discovery/application.js';
 import { RABBIT_OVERRIDE, type RabbitOverride } from '../module-options.js';
 import { Publisher } from '../runtime/publisher.js';
@@ -89,6 +89,11 @@ export class RabbitTesting {
   /** URL of the broker, for a client of the test's own. */
   get url(): string {
     return this.#broker.url;
+  }
+
+  /** What can go wrong with its broker, when the test wants it. @throws ConfigError on RabbitMQ */
+  get faults(): BrokerFaults {
+    return this.embedded('faults').faults;
   }
 
   /** The application's publisher. */

@@ -5,6 +5,7 @@ import { CALLS_EXCHANGE, callsKey, controlQueueName, readControl } from '../../m
 import type { Clock } from '../../runtime/clock.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import type { Settings } from '../../options/settings.js';
+import { declareError } from '../../topology/declare-error.js';
 import type { HandlerPlan } from '../../topology/handler-plan.js';
 import type { BindingSpec } from '../../topology/specs.js';
 import type { ActiveCalls } from './active-calls.js';
@@ -106,8 +107,9 @@ export class ControlConsumer {
     }
     if (this.warned) return;
     this.warned = true;
+    const asked = { what: 'exchange' as const, name: CALLS_EXCHANGE, declaredBy: 'calls' };
     this.options.settings.logger.warn(
-      `cancellations by callers do not reach this process: ${printable(describeError(error))}`,
+      `cancellations by callers do not reach this process: ${printable(describeError(declareError(error, asked)))}`,
     );
   }
 }

@@ -1,0 +1,18 @@
+// The broker object without Nest.
+// #region broker
+import { Broker, type Delivery } from '@warren/amqp';
+
+const broker = new Broker({ url: 'amqp://localhost', service: 'shop' });
+
+broker.register({
+  kind: 'consume',
+  id: 'ship', // its name in logs and dead letters
+  patterns: ['orders'], // the queue
+  options: { retry: { attempts: 3, delays: '10s' } },
+  handle: (delivery) => console.log((delivery as Delivery).payload),
+});
+
+await broker.open(); // declares `orders` and what belongs to it, and consumes
+await broker.send('orders', { id: 1 }); // resolves when the broker has it
+await broker.close(); // waits for running handlers
+// #endregion

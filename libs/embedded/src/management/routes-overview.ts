@@ -1,0 +1,117 @@
+// The broker as a whole: overview, node, names, and the small lists that clients ask for.
+import { EXCHANGE_TYPES } from '../model/exchange.js';
+import { type Call, notFound, ok, type Reply } from './call.js';
+import { DELIVERED, HELD, PUBLISHED, totals } from './counted.js';
+import { listed, shown } from './listing.js';
+import { type Management, NODE } from './management.js';
+import type { Route } from './router.js';
+
+const CLUSTER = 'embedded';
+const uptime = process.uptime.bind(process);
+
+export const overviewRoutes: readonly Route[] = [
+  { path: '/overview', needs: 'manager', GET: overview },
+  { path: '/nodes', needs: 'monitor', GET: (call) => listed(call, [node(call.management)]) },
+  { path: '/nodes/:name', needs: 'monitor', GET: oneNode },
+  { path: '/cluster-name', needs: 'manager', GET: () => ok({ name: CLUSTER }) },
+  { path: '/extensions', needs: 'manager', GET: () => ok([]) },
+  { path: '/feature-flags', needs: 'manager', GET: (call) => listed(call, []) },
+  { path: '/version', needs: 'manager', GET: ({ management }) => ok(management.house.traits.number) },
+];
+
+function listeners({ ports: { host, amqp, http } }: Management): object[] {
+  const all: readonly (readonly [string, number])[] = [
+    ['amqp', amqp],
+    ['http', http],
+  ];
+  return all.map(([protocol, port]) => ({ node: NODE, protocol, ip_address: host, port, tls: false }));
+}
+
+const exchangeTypes = (): object[] =>
+  EXCHANGE_TYPES.map((name) => ({ name, description: '', enabled: true }));
+
+function overview(call: Call): Reply {
+  const { management, user } = call;
+  const { house, rates, administration } = management;
+  const vhosts = management.vhosts(user, undefined);
+  const all = vhosts.length === house.vhosts.size;
+  const numbers = totals(vhosts, administration.connections);
+  const thing = all ? house : vhosts;
+  const queues = vhosts.flatMap((vhost) => [...vhost.allQueues()]);
+  const connections = management.connections(user);
+  return shown(call, {
+    management_version: house.traits.number,
+    rates_mode: 'basic',
+    product_name: 'Warren embedded broker',
+    product_version: house.traits.number,
+    rabbitmq_version: house.traits.number,
+    cluster_name: CLUSTER,
+    cluster_tags: {},
+    node_tags: {},
+    default_queue_type: 'classic',
+    is_op_policy_updating_enabled: true,
+    node: NODE,
+    exchange_types: exchangeTypes(),
+    disable_stats: false,
+    enable_queue_totals: false,
+    statistics_db_event_queue: 0,
+    message_stats: rates.stats(thing, numbers, PUBLISHED, DELIVERED).message_stats ?? {},
+    queue_totals: queues.length > 0 ? rates.withRates(thing, numbers, HELD) : {},
+    object_totals: {
+      channels: connections.reduce((sum, { channels }) => sum + channels.count, 0),
+      consumers: queues.reduce((sum, { consumers }) => sum + consumers.count, 0),
+      // The default exchange is one, too.
+      exchanges: vhosts.reduce((sum, { exchanges }) => sum + [...exchanges.all()].length + 1, 0),
+      queues: queues.length,
+      connections: connections.length,
+    },
+    listeners: listeners(management),
+    contexts: contexts(management),
+  });
+}
+
+function contexts({ ports }: Management): object[] {
+  return [{ node: NODE, description: 'Management API', path: '/', ip: ports.host, port: String(ports.http) }];
+}
+
+function node(management: Management): Record<string, unknown> {
+  const { house, administration } = management;
+  const limit = house.limits.memoryLimit;
+  return {
+    name: NODE,
+    type: 'disc',
+    running: true,
+    being_drained: false,
+    os_pid: String(process.pid),
+    uptime: Math.round(uptime() * 1000),
+    mem_used: house.meter.held,
+    mem_limit: Number.isFinite(limit) ? limit : Number.MAX_SAFE_INTEGER,
+    mem_alarm: house.alarm !== undefined,
+    disk_free_alarm: false,
+    disk_free_limit: 0,
+    disk_free: 0,
+    fd_used: administration.connections.size,
+    fd_total: 65_536,
+    proc_used: administration.connections.size,
+    proc_total: 65_536,
+    sockets_total: 65_536,
+    rabbitmq_version: house.traits.number,
+    sockets_used: administration.connections.size,
+    processors: 1,
+    run_queue: 0,
+    rates_mode: 'basic',
+    partitions: [],
+    applications: [],
+    auth_mechanisms: house.traits.mechanisms.split(' ').map((name) => ({ name, enabled: true })),
+    exchange_types: exchangeTypes(),
+    enabled_plugins: [],
+    log_files: [],
+    config_files: [],
+    contexts: contexts(management),
+    net_ticktime: 60,
+  };
+}
+
+function oneNode(call: Call): Reply {
+  return call.params.name === NODE ? shown(call, node(call.management)) : notFound;
+}
