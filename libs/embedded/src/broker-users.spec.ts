@@ -81,9 +81,7 @@ describe('Users of a running broker', () => {
     channel.publish('amq.topic', 'cleo.a', Buffer.alloc(1));
     await channel.waitForConfirms();
     channel.publish('amq.topic', 'other.a', Buffer.alloc(1));
-    expect((await closed)[0].message).toContain(
-      "write access to topic 'other.a' in exchange topic 'amq.topic'",
-    );
+    expect((await closed)[0].message).toContain("write access to topic 'other.a' in exchange 'amq.topic'");
     await connection.close();
   });
 

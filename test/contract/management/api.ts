@@ -33,6 +33,12 @@ export class Api {
     return answer.body;
   }
 
+  /** Sets something, whether or not it is there: a client may send a request twice when a connection is lost. */
+  async put(path: string, body: unknown): Promise<void> {
+    const { status } = await this.broker.http('PUT', path.replaceAll('{v}', this.v), body);
+    expect([201, 204]).toContain(status);
+  }
+
   get(path: string, options?: HttpOptions): Promise<unknown> {
     return this.expect(200, 'GET', path, undefined, options);
   }

@@ -16,17 +16,17 @@ export const policyRoutes: readonly Route[] = [
 ];
 
 function routesFor(path: string, kind: PolicyKind, changing: 'policymaker' | 'administrator'): Route[] {
-  const [needs, name] = ['policymaker' as const, `${path}/:vhost/:name`];
+  const name = `${path}/:vhost/:name`;
   return [
-    { path, needs, GET: (call) => list(call, kind, undefined) },
-    { path: `${path}/:vhost`, needs, inVhost: true, GET: (call) => list(call, kind, call.params.vhost) },
+    { path, needs: 'manager', GET: (call) => list(call, kind, undefined) },
     {
-      path: name,
-      needs,
+      path: `${path}/:vhost`,
+      needs: 'manager',
       inVhost: true,
-      GET: (call) => one(call, kind),
-      DELETE: (call) => remove(call, kind),
+      GET: (call) => list(call, kind, call.params.vhost),
     },
+    { path: name, needs: 'policymaker', inVhost: true, GET: (call) => one(call, kind) },
+    { path: name, needs: changing, inVhost: true, DELETE: (call) => remove(call, kind) },
     { path: name, needs: changing, PUT: (call) => set(call, kind) },
   ];
 }

@@ -29,7 +29,7 @@ export class Permitted {
   requireTopic(kind: 'write' | 'read', exchange: Exchange | undefined, key: string): void {
     if (exchange?.settings.type !== 'topic' || this.grants.allowsTopic(kind, exchange.name, key)) return;
     const { vhost } = this.grants;
-    throw this.refusal(kind, `topic '${key}' in exchange topic '${exchange.name}' in vhost '${vhost}'`);
+    throw this.refusal(kind, `topic '${key}' in exchange '${exchange.name}' in vhost '${vhost}'`);
   }
 
   /** What a binding needs: to write to where it ends, to read from where it starts. */
