@@ -76,6 +76,24 @@ describe('warren-broker', () => {
     expect(err).toContain(reason);
   });
 
+  it.each([[['--management', '0']], [['--management=0', '--vhost', 'x']]])(
+    'has the management API when asked: %j',
+    async (args) => {
+      const { running, out } = await run('--port', '0', ...args);
+      const url = new URL(/Management API at (\S+)/.exec(out)?.[1] ?? '');
+      const authorization = `Basic ${Buffer.from(`${url.username}:${url.password}`).toString('base64')}`;
+      const response = await fetch(`${url.origin}/api/whoami`, { headers: { authorization } });
+      expect(await response.json()).toMatchObject({ name: 'guest' });
+      await stop(running);
+    },
+  );
+
+  it('does not start with definitions that are wrong, and says where', async () => {
+    const { running, err } = await run('--port', '0', '--definitions', 'package.json.missing');
+    expect(running).toEqual({ kind: 'ended', code: 1 });
+    expect(err).toContain('package.json.missing');
+  });
+
   it('shows its options when asked', async () => {
     const { running, out } = await run('--help');
     expect(running).toEqual({ kind: 'ended', code: 0 });
