@@ -32,7 +32,41 @@ const docOf = (node: ts.Node): string =>
     .map((each) => ts.getTextOfJSDocComment(each.comment) ?? '')
     .join(' ');
 
+/** Names of the first version that must not come back, and what is said instead. */
+const former: readonly (readonly [RegExp, string])[] = [
+  [/waiting[- _]?room/i, 'publish buffer'],
+  [/not-sent-on|notSentOn/, 'forward-failed, forwardFailures'],
+  [/settledTooLate|answersLost/, 'staleSettlements, repliesLost'],
+  [/\bHandlerRoom\b|\bSettleRoom\b|\bStreamRoom\b/, 'context, or deps'],
+  [/\bChannelLease\b|\bLanes\b|\bInFlight\b/, 'recovering channel, executor'],
+  [/\bDataPlane\b|\bHotTraffic\b|\bknownText\b/, 'fast path, string cache'],
+  [/\baskedBy\b|\bWishes\b|\bBlueprint\b/, 'declaredBy, declarations, topology builder'],
+  [/\bReplyLine\b|\bControlLine\b|\bInbox\b/, 'reply channel, control publisher, pending calls'],
+  [/\bDestinations\b|\bRenewal\b|\bPublication\b/, 'exchange cache, channel replacement, pending publish'],
+  [/\bSoon</, 'MaybePromise'],
+  [/See the top of the file/, 'the sentences themselves, on the class'],
+];
+
+function formerRule(all: readonly Source[]): string[] {
+  return all.flatMap(({ path, text }) =>
+    former.flatMap(([pattern, instead]) => {
+      const found = pattern.exec(text);
+      return found ? [`${path} says "${found[0]}"; say ${instead}`] : [];
+    }),
+  );
+}
+
 describe('words', () => {
+  it('no former name comes back', () => {
+    expect(formerRule(sources((path) => /^(libs\/(amqp|nestjs)|apps|tools)\//.test(path)))).toEqual([]);
+  });
+
+  it('a former name is found', () => {
+    expect(formerRule([sample('a.ts', 'const room = new WaitingRoom();')])).toEqual([
+      'a.ts says "WaitingRoom"; say publish buffer',
+    ]);
+  });
+
   it('no file has a name that says nothing', () => {
     expect(nameRule(files().filter((path) => /^(libs|apps|test|tools|bench)\//.test(path)))).toEqual([]);
   });

@@ -1,6 +1,3 @@
-// `ack: 'none'`: the broker pushes and waits for nothing, so what arrived and was not handled yet needs a bound here. At
-// the bound the consumer is cancelled: messages stay in the queue, where they are safe, until half is handled.
-
 /** What may wait. */
 export interface BackpressureLimits {
   readonly messages: number;
@@ -10,7 +7,11 @@ export interface BackpressureLimits {
 /** Small ones, each of which takes more memory than its body. */
 export const WAITING_MESSAGES = 10_000;
 
-/** See the top of the file. One per consumer. */
+/**
+ * `ack: 'none'`: the broker pushes and waits for nothing, so what arrived and was not handled yet needs a bound here.
+ * At the bound the consumer is cancelled: messages stay in the queue, where they are safe, until half is handled. One
+ * per consumer.
+ */
 export class Backpressure {
   private messages = 0;
   private bytes = 0;

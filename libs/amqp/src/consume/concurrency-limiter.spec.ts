@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { settings } from '../options/settings.js';
 import { decodingBudget, ConcurrencyLimiter } from './executor.js';
 
-describe('InFlight', () => {
+describe('ConcurrencyLimiter', () => {
   it('runs at most so many, in order, and tells when it is idle', async () => {
     const ends: (() => void)[] = [];
     const began: number[] = [];

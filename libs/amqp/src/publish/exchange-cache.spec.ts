@@ -5,7 +5,7 @@ import { exchangeSpec } from '../topology/declarations.js';
 import { ChannelCloseReasons } from './channel-close-reason.js';
 import { ExchangeCache } from './exchange-cache.js';
 
-/** Destinations on a connection that declares whatever it is asked for. */
+/** ExchangeCache on a connection that declares whatever it is asked for. */
 function exchangeCache() {
   const asked: string[] = [];
   const connection = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { PublishBuffer, type Waiting } from './publish-buffer.js';
 
-describe('WaitingRoom', () => {
+describe('PublishBuffer', () => {
   const went: number[] = [];
   const waiting = (id: number, bytes = 1): Waiting => ({ bytes, gone: true, go: () => went.push(id) });
 

@@ -29,7 +29,7 @@ export interface TopologyOptions {
   readonly bindings?: readonly FreeBindingOptions[] | undefined;
 }
 
-/** Wishes of `declare(...)`. */
+/** Declarations of `declare(...)`. */
 export function topologyDeclarations(
   options: TopologyOptions,
   queueType: QueueType,

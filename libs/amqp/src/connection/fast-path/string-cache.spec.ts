@@ -6,7 +6,7 @@ const read = (text: string | Buffer): string => {
   return cachedString(bytes, 6, bytes.length - 11);
 };
 
-describe('knownText', () => {
+describe('cachedString', () => {
   it('is what the bytes say, the first time and after others, of any length', () => {
     for (const length of [0, 1, 2, 127, 128, 129, 255]) {
       const text = 'x'.repeat(length);
