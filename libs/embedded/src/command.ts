@@ -1,4 +1,5 @@
 // The command line of `warren-broker`: reads arguments, starts the broker, says what it is and where.
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { EmbeddedBroker, type EmbeddedBrokerOptions } from './embedded-broker.js';
@@ -17,6 +18,7 @@ const MANAGEMENT_PORT = 15_672;
 
 const USAGE = `Usage: warren-broker [--port 5672] [--host address] [--user name:password]... [--vhost name]...
                      [--memory-limit bytes] [--version 3.10|4] [--management [port]] [--definitions file]
+                     [--tls-cert file --tls-key file [--tls-ca file]]
 
   --port          port to listen on, 0 for a free one (5672)
   --host          address to listen on (127.0.0.1); without it only this machine can connect
@@ -26,7 +28,9 @@ const USAGE = `Usage: warren-broker [--port 5672] [--host address] [--user name:
   --memory-limit  bytes held for clients from which publishers are blocked (512 MiB)
   --version       the RabbitMQ to imitate, 3.10 or 4 (4)
   --management    the management HTTP API, on this port (15672), 0 for a free one
-  --definitions   a file as exported by RabbitMQ: users, virtual hosts, permissions, queues, exchanges, bindings, policies`;
+  --definitions   a file as exported by RabbitMQ: users, virtual hosts, permissions, queues, exchanges, bindings, policies
+  --tls-cert      TLS with this certificate (PEM), and --tls-key, its private key
+  --tls-ca        clients must have a certificate of this authority, and may log in by it (EXTERNAL)`;
 
 /** Starts what the arguments say. Never rejects: what goes wrong is written to `err`, with exit code 1 or 2. */
 export async function runCommand(
@@ -69,6 +73,9 @@ function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | un
       version: { type: 'string' },
       management: { type: 'string' },
       definitions: { type: 'string' },
+      'tls-cert': { type: 'string' },
+      'tls-key': { type: 'string' },
+      'tls-ca': { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -83,9 +90,17 @@ function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | un
     ...(values.version !== undefined && { version: version(values.version) }),
     ...(values.management !== undefined && { management: whole('--management', values.management, 65_535) }),
     ...(values.definitions !== undefined && { definitions: values.definitions }),
+    ...tls(values['tls-cert'], values['tls-key'], values['tls-ca']),
     ...(users.length > 0 && { users: Object.fromEntries(users) }),
     ...(memory !== undefined && { memoryLimit: whole('--memory-limit', memory, Number.MAX_SAFE_INTEGER) }),
   };
+}
+
+function tls(cert?: string, key?: string, ca?: string): Pick<EmbeddedBrokerOptions, 'tls'> {
+  if (cert === undefined && key === undefined && ca === undefined) return {};
+  if (cert === undefined || key === undefined) throw new Error('TLS needs --tls-cert and --tls-key');
+  const files = { cert: readFileSync(cert), key: readFileSync(key) };
+  return { tls: ca === undefined ? files : { ...files, ca: readFileSync(ca) } };
 }
 
 /** `--management` may stand alone. */
@@ -132,7 +147,7 @@ function greeting(broker: EmbeddedBroker, host: string): string {
   if (broker.managementUrl !== undefined) lines.push(`Management API at ${shown(broker.managementUrl)}`);
   if (!isLoopback(host)) {
     lines.push(
-      `Other machines can connect (--host ${host}); nothing is encrypted, and guest is refused from there.`,
+      `Other machines can connect (--host ${host}); ${broker.url.startsWith('amqps:') ? 'AMQP is encrypted' : 'nothing is encrypted'}, and guest is refused from there.`,
     );
   }
   return lines.join('\n');

@@ -10,6 +10,7 @@ import type { ExportedDefinitions } from './server/definitions-export.js';
 import type { BrokerLogger, Limits } from './server/house.js';
 import type { BrokerSnapshot } from './server/inspect.js';
 import type { FaultResult } from './server/faults/fault-command.js';
+import type { BrokerTls } from './server/tls.js';
 import type { TimeState } from './server/time.js';
 import type { MovableClock } from './model/movable-clock.js';
 import { type RabbitMQVersion, VERSIONS } from './model/version.js';
@@ -35,6 +36,8 @@ export interface EmbeddedBrokerOptions {
    * and everything that is declared, of which alone it takes no more. Incomplete messages may take half. Default 512 MiB.
    */
   readonly memoryLimit?: number;
+  /** TLS on its port: `{ key, cert, ca, requestCert, rejectUnauthorized }`. Default: plain TCP. */
+  readonly tls?: BrokerTls;
   /** Heartbeat proposed to clients, in seconds; 0 proposes none. Default 60. */
   readonly heartbeat?: number;
   /** The management HTTP API: `true` for a free port, or a port. It listens where the broker does. Default: off. */
@@ -71,11 +74,13 @@ export class EmbeddedBroker {
   readonly #host: Host;
   readonly #users: Map<string, string>;
   readonly #address: string;
+  readonly #scheme: string;
 
-  private constructor(host: Host, users: Map<string, string>, address: string) {
+  private constructor(host: Host, users: Map<string, string>, address: string, scheme: string) {
     this.#host = host;
     this.#users = users;
     this.#address = address;
+    this.#scheme = scheme;
     const perform = (command: AdminCommand): Promise<unknown> => host.perform(command);
     this.users = new BrokerUsers(perform, (name, password) => users.set(name, password));
     this.policies = new BrokerPolicies(perform);
@@ -96,14 +101,14 @@ export class EmbeddedBroker {
       throw new RangeError('clock cannot be shared with a worker: leave out one of the two');
     const version = versionOf(options);
     const settings = {
-      ...{ host, port, users, vhosts, version, limits: limits(options, version) },
+      ...{ host, port, users, vhosts, version, limits: limits(options, version), tls: options.tls },
       ...{ management: managementPort(options), definitions: definitions || undefined },
     };
     const running = await (worker
       ? WorkerHost.start(settings, logger)
       : LocalHost.start({ ...settings, logger, clock }));
     const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-    return new EmbeddedBroker(running, new Map(Object.entries(users)), reachable);
+    return new EmbeddedBroker(running, new Map(Object.entries(users)), reachable, options.tls ? 'amqps' : 'amqp');
   }
 
   /** The port it listens on. */
@@ -111,9 +116,9 @@ export class EmbeddedBroker {
     return this.#host.port;
   }
 
-  /** What to connect to, with the first user's name and password: `amqp://guest:guest@127.0.0.1:PORT`. */
+  /** What to connect to, with the first user's name and password: `amqp://guest:guest@127.0.0.1:PORT`, with `tls` `amqps:`. */
   get url(): string {
-    return this.address('amqp', this.port);
+    return this.address(this.#scheme, this.port);
   }
 
   /** Where the management API is, with the first user's name and password; undefined when it is off. */

@@ -26,6 +26,7 @@ import type { Permitted } from './permitted.js';
 import { Starved } from './starved.js';
 import type { Subscription } from './subscription.js';
 import { Throttle } from './throttle.js';
+import { certifiedName, reset } from './tls.js';
 
 /** The client at the other end of the socket, and what went through it. */
 export interface Peer {
@@ -78,7 +79,7 @@ export class Connection {
       (frame) => this.frame(frame),
       (header) => this.greet(header),
     );
-    this.handshake = new Handshake(house, socket.remoteAddress, (name, args) =>
+    this.handshake = new Handshake(house, socket.remoteAddress, certifiedName(socket), (name, args) =>
       this.outbox.method(0, name, args),
     );
     this.throttle = new Throttle(socket, (reason) => this.tellBlocked(reason));
@@ -142,7 +143,7 @@ export class Connection {
 
   /** Ends it as a failing network does. */
   cut(): void {
-    this.socket.resetAndDestroy();
+    reset(this.socket);
     this.gone();
   }
 

@@ -59,15 +59,22 @@ export class Handshake {
     private readonly house: House,
     /** Where the client is; `guest` may come from nowhere but this machine. */
     private readonly address: string | undefined,
+    /** Who its certificate says it is. */
+    private readonly certified: string | undefined,
     private readonly reply: Reply,
   ) {}
+
+  private get mechanisms(): string {
+    const { certificates, traits } = this.house;
+    return certificates ? `${traits.mechanisms} EXTERNAL` : traits.mechanisms;
+  }
 
   start(): void {
     this.reply('connection.start', {
       major: 0,
       minor: 9,
       properties: serverProperties(this.house.traits.number),
-      mechanisms: Buffer.from(this.house.traits.mechanisms),
+      mechanisms: Buffer.from(this.mechanisms),
       locales: Buffer.from('en_US'),
     });
   }
@@ -84,23 +91,33 @@ export class Handshake {
   private login(args: Args<'connection.start-ok'>): void {
     this.properties = decodeTable(args.properties);
     const { mechanism } = args;
-    const known = this.house.traits.mechanisms.split(' ').includes(mechanism);
+    const known = this.mechanisms.split(' ').includes(mechanism);
     if (!known) throw new AmqpFailure(503, `unknown authentication mechanism '${mechanism}'`);
-    const login = credentials(mechanism, args.response);
-    if (!login || !this.known(login)) {
+    const name = mechanism === 'EXTERNAL' ? this.byCertificate() : this.byPassword(mechanism, args.response);
+    if (name === undefined) {
       const text =
         `Login was refused using authentication mechanism ${mechanism}. ` +
         'For details see the broker logfile.';
       this.house.logger.warn(
-        'a login was refused: unknown user, wrong password, or guest from another machine',
+        'a login was refused: unknown user, wrong password or certificate, or guest from another machine',
       );
       if (capable(this.properties, 'authentication_failure_close')) throw new AmqpFailure(403, text, true);
       throw new SilentRefusal(text);
     }
-    this.user = login.name;
+    this.user = name;
     this.mechanism = mechanism;
     const { channelMax, frameMax, heartbeat } = this.house.limits;
     this.reply('connection.tune', { channelMax, frameMax, heartbeat });
+  }
+
+  private byCertificate(): string | undefined {
+    const { certified } = this;
+    return certified !== undefined && this.house.access.user(certified) ? certified : undefined;
+  }
+
+  private byPassword(mechanism: string, response: Buffer): string | undefined {
+    const login = credentials(mechanism, response);
+    return login && this.known(login) ? login.name : undefined;
   }
 
   private known({ name, password }: Login): boolean {

@@ -35,6 +35,8 @@ export class House {
   readonly meter: MemoryMeter;
   readonly publishFaults = new PublishFaults();
   readonly standing = new StandingFaults();
+  /** Whether clients may log in by a certificate. */
+  certificates = false;
   /** Grows whenever a client sent or received something. */
   readonly traffic = { count: 0 };
   /** Why publishers are blocked at the moment. */

@@ -1,6 +1,6 @@
 // The listening socket and everything behind it: accepts clients, carries out what the owner asks for, and ends
 // without leaving anything open.
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { MovableClock } from '../model/movable-clock.js';
 import { type RabbitMQVersion, VERSIONS } from '../model/version.js';
 import { type AdminCommand, Administration } from './administration.js';
@@ -10,6 +10,7 @@ import type { FaultCommand, FaultResult } from './faults/fault-command.js';
 import { Faults } from './faults/faults.js';
 import { type BrokerLogger, House, type Limits } from './house.js';
 import { inspect, type BrokerSnapshot } from './inspect.js';
+import { asksForCertificate, type BrokerTls, ListeningSocket, reset } from './tls.js';
 import { timeCommand, type TimeCommand, type TimeState } from './time.js';
 
 /** How long clients get to answer connection.close before their sockets are cut, in milliseconds. */
@@ -24,6 +25,7 @@ export interface ListenerOptions {
   readonly users: Readonly<Record<string, string>>;
   readonly vhosts: readonly string[];
   readonly limits: Limits;
+  readonly tls?: BrokerTls | undefined;
   readonly version: RabbitMQVersion;
   readonly logger: BrokerLogger;
   /** Not in a worker, which has its own. */
@@ -47,6 +49,7 @@ export class Listener {
   readonly administration: Administration;
   private readonly house: House;
   private readonly connections = new Set<Connection>();
+  private readonly listening: ListeningSocket;
   private readonly server: Server;
   private serial = 0;
   private readonly alarms: Alarms;
@@ -64,7 +67,13 @@ export class Listener {
     for (const name of ['/', ...options.vhosts]) this.administration.addVhost(name);
     for (const [name, password] of Object.entries(options.users))
       this.administration.addOwner(name, password);
-    this.server = createServer((socket) => this.accept(socket));
+    this.house.certificates = asksForCertificate(options.tls);
+    this.listening = new ListeningSocket(
+      options.tls,
+      (socket) => this.accept(socket),
+      (reason) => logger.warn(`a TLS handshake failed: ${reason}`),
+    );
+    this.server = this.listening.server;
   }
 
   /** Rejects when the address cannot be listened on, or with what `prepare` throws, which is called before anybody can connect. */
@@ -126,6 +135,7 @@ export class Listener {
     this.closeConnections("broker forced connection closure with reason 'shutdown'");
     const timer = startTimer(() => {
       for (const connection of [...this.connections]) connection.gone();
+      this.listening.destroyAll();
     }, FAREWELL);
     await stopped;
     stopTimer(timer);
@@ -136,7 +146,7 @@ export class Listener {
     // The other side may be gone before the first look at it; without a listener that would be a crash.
     socket.on('error', () => socket.destroy());
     if (this.ending || this.faults.refuses) {
-      socket.resetAndDestroy();
+      reset(socket);
       return;
     }
     const connection = new Connection((this.serial += 1), socket, this.house, (gone) => {
