@@ -30,7 +30,6 @@ export const features = {
   transactionRouting: missing(
     'A transaction finds the queues of a message when it is published, and one that is gone at the commit is left out; RabbitMQ 3.10 looks again at the commit, and RabbitMQ 4 ends the connection with 506.',
   ),
-  tls: missing('It speaks plain TCP only, and listens on loopback unless told otherwise.'),
   management: missing(
     'The management API has no web pages, no histories of samples, and none of what only Erlang has; its regular expressions are those of JavaScript.',
   ),

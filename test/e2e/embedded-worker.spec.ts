@@ -1,4 +1,5 @@
 // What a test has in its hand of an embedded broker, it has of one in a worker thread too. That runs what is built.
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { EmbeddedBroker, MovableClock } from '@warren/embedded';
 import { connect, type ChannelModel } from 'amqplib';
@@ -64,6 +65,13 @@ describe('an embedded broker in a worker', () => {
     const closed = new Promise((resolve) => connection.once('close', resolve));
     expect(await broker.faults.cut()).toBe(1);
     await closed;
+  });
+
+  it('speaks TLS', async () => {
+    const [ca, key] = ['cert.pem', 'key.pem'].map((name) => readFileSync(path('test/support/tls', name)));
+    broker = await EmbeddedBroker.start({ worker: true, tls: { key, cert: ca } });
+    connection = await connect(broker.url, { ca });
+    expect((await broker.inspect()).connections).toHaveLength(1);
   });
 
   it('refuses a clock that it cannot share', async () => {

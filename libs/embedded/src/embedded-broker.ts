@@ -108,7 +108,12 @@ export class EmbeddedBroker {
       ? WorkerHost.start(settings, logger)
       : LocalHost.start({ ...settings, logger, clock }));
     const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-    return new EmbeddedBroker(running, new Map(Object.entries(users)), reachable, options.tls ? 'amqps' : 'amqp');
+    return new EmbeddedBroker(
+      running,
+      new Map(Object.entries(users)),
+      reachable,
+      options.tls ? 'amqps' : 'amqp',
+    );
   }
 
   /** The port it listens on. */

@@ -94,7 +94,14 @@ describe('warren-broker with TLS', () => {
   const output = { out: () => undefined, err: () => undefined };
 
   it('takes its certificate, key and authority from files', async () => {
-    const files = ['--tls-cert', path('cert.pem'), '--tls-key', path('key.pem'), '--tls-ca', path('cert.pem')];
+    const files = [
+      '--tls-cert',
+      path('cert.pem'),
+      '--tls-key',
+      path('key.pem'),
+      '--tls-ca',
+      path('cert.pem'),
+    ];
     const running = await runCommand(['--port', '0', ...files], output, {});
     if (running.kind !== 'running') throw new Error('it did not start');
     const connection = await open({ ca, key, cert: client }, running.broker.url);
@@ -103,6 +110,9 @@ describe('warren-broker with TLS', () => {
   });
 
   it.each([['--tls-cert'], ['--tls-key'], ['--tls-ca']])('needs more than %s', async (name) => {
-    expect(await runCommand(['--port', '0', name, path('cert.pem')], output, {})).toEqual({ kind: 'ended', code: 2 });
+    expect(await runCommand(['--port', '0', name, path('cert.pem')], output, {})).toEqual({
+      kind: 'ended',
+      code: 2,
+    });
   });
 });

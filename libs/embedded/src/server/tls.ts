@@ -77,4 +77,5 @@ export function certifiedName(socket: Socket): string | undefined {
 }
 
 /** What came from another thread is no Buffer any more. */
-const bytes = (pem: string | Uint8Array): string | Buffer => (typeof pem === 'string' ? pem : Buffer.from(pem));
+const bytes = (pem: string | Uint8Array): string | Buffer =>
+  typeof pem === 'string' ? pem : Buffer.from(pem);
