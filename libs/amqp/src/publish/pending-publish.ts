@@ -1,3 +1,4 @@
+import { withoutFrames } from '../errors/without-frames.js';
 import {
   PublishNackedError,
   PublishOutcomeUnknownError,
@@ -86,5 +87,5 @@ export class Limits implements SendLimits {
 
 /** Nobody wanted it. */
 export function unroutable({ exchange, routingKey, properties }: OutgoingMessage): Error {
-  return new UnroutableError(exchange, routingKey, properties.messageId ?? '');
+  return withoutFrames(() => new UnroutableError(exchange, routingKey, properties.messageId ?? ''));
 }

@@ -1,3 +1,4 @@
+import { withoutFrames } from '../errors/without-frames.js';
 import { isError } from '../errors/is-error.js';
 import { EncodeError } from '../errors/errors.js';
 import {
@@ -189,24 +190,17 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
     const { exchange, routingKey, properties } = this.message;
     if (this.channel || this.resent > 0) return this.unknown(`no confirm within ${this.given} ms`);
     if (this.nacks) return this.nacked(this.nacks);
-    return new PublishTimeoutError(
-      exchange,
-      routingKey,
-      this.given,
-      this.by.whyWaiting(),
-      properties.messageId,
+    const why = this.by.whyWaiting();
+    return withoutFrames(
+      () => new PublishTimeoutError(exchange, routingKey, this.given, why, properties.messageId),
     );
   }
 
   private nacked({ times, first, last }: Nacks): Error {
     const { exchange, routingKey, properties } = this.message;
-    return new PublishNackedError(
-      exchange,
-      routingKey,
-      properties.messageId ?? '',
-      times,
-      Math.round(last - first),
-    );
+    const id = properties.messageId ?? '';
+    const took = Math.round(last - first);
+    return withoutFrames(() => new PublishNackedError(exchange, routingKey, id, times, took));
   }
 
   private unknownLoss(reason: string): Error {
@@ -219,7 +213,8 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
 
   private unknown(reason: string): Error {
     const { exchange, routingKey, properties } = this.message;
-    return new PublishOutcomeUnknownError(exchange, routingKey, properties.messageId ?? '', reason);
+    const id = properties.messageId ?? '';
+    return withoutFrames(() => new PublishOutcomeUnknownError(exchange, routingKey, id, reason));
   }
 
   /** False when it had its result before. */

@@ -1,6 +1,7 @@
 // Calls that wait for replies, by correlation id. What comes for nobody (late, repeated, foreign) is told and harms
 // no other call.
 
+import { withoutFrames } from '../../errors/without-frames.js';
 import { IdMap, type Listed } from '../../runtime/id-map.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { RpcNotSentError, RpcTimeoutError } from '../../errors/rpc-errors.js';
@@ -33,8 +34,11 @@ export function timedOut(
   id: string,
   unsent: string | undefined,
 ): RpcTimeoutError {
-  if (unsent !== undefined) return new RpcNotSentError(exchange, routingKey, timeout, id, unsent);
-  return new RpcTimeoutError(exchange, routingKey, timeout, id);
+  return withoutFrames(() =>
+    unsent === undefined
+      ? new RpcTimeoutError(exchange, routingKey, timeout, id)
+      : new RpcNotSentError(exchange, routingKey, timeout, id, unsent),
+  );
 }
 
 /** A call, its place in the publish buffer, and whether it has left. */
