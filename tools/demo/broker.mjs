@@ -1,7 +1,8 @@
 // The broker that the demo plays on: an embedded one as a process of its own, or a RabbitMQ that was given. On the
 // latter everything has names of the demo's own, and is removed at the end.
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -17,8 +18,22 @@ const own = { user: 'alice', password: 'wonderland', vhost: 'shop' };
 export async function embedded() {
   const program = join(root, 'libs', 'embedded', 'dist', 'esm', 'bin.js');
   if (!existsSync(program)) throw new Error('libs/embedded is not built.');
+  const data = mkdtempSync(join(tmpdir(), 'warren-demo-'));
+  const start = (port) => startEmbedded(program, data, port);
+  const { process, url } = await start(0);
+  return new Broker({
+    kind: 'embedded',
+    url,
+    process,
+    data,
+    start,
+    introduction: `On the embedded broker (process ${process.pid}, port ${new URL(url).port}).`,
+  });
+}
+
+async function startEmbedded(program, data, port) {
   const users = ['--user', 'guest:guest', '--user', `${own.user}:${own.password}`];
-  const args = ['--port', '0', ...users, '--vhost', own.vhost];
+  const args = ['--port', String(port), '--data', data, ...users, '--vhost', own.vhost];
   const process = new Child('the embedded broker', [program, ...args]);
   const url = () =>
     process
@@ -30,12 +45,7 @@ export async function embedded() {
     () => url() !== undefined,
     () => `the embedded broker did not start. ${process.complaints}`,
   );
-  return new Broker({
-    kind: 'embedded',
-    url: url(),
-    process,
-    introduction: `On the embedded broker (process ${process.pid}, port ${new URL(url()).port}).`,
-  });
+  return { process, url: url() };
 }
 
 /** Looks at the RabbitMQ that was given. */
@@ -59,15 +69,19 @@ class Broker {
   introduction;
   management;
   #restart;
+  #data;
+  #start;
   #names = new Set();
   #prefix = `demo-${randomBytes(3).toString('hex')}`;
 
-  constructor({ kind, url, process, introduction, restart }) {
+  constructor({ kind, url, process, introduction, restart, data, start }) {
     this.kind = kind;
     this.url = url;
     this.process = process;
     this.introduction = introduction;
     this.#restart = restart;
+    this.#data = data;
+    this.#start = start;
   }
 
   /** The name that stands for the tutorials' one: theirs on the embedded broker, which nobody else uses. */
@@ -120,8 +134,14 @@ class Broker {
     return { url: this.#urlOf(made), remove: made.remove };
   }
 
-  /** Restarts it with the command that was given and waits until it answers; false where there is none. */
+  /** Restarts an embedded broker, or another one with the command that was given and waits until it answers; false where there is none. */
   async restart() {
+    if (this.kind === 'embedded') {
+      // As hard as it can be: the process is killed, and another one begins on its folder.
+      await this.process.kill();
+      this.process = (await this.#start(new URL(this.url).port)).process;
+      return true;
+    }
     if (this.#restart === undefined) return false;
     const [shell, flag] = process.platform === 'win32' ? ['cmd', '/c'] : ['sh', '-c'];
     const { code, output } = await run(shell, [flag, this.#restart], { quiet: true, limit: 2 * PATIENCE });
@@ -153,6 +173,7 @@ class Broker {
       }).catch((error) => console.error(`Could not remove what the demo declared: ${error.message}`));
     }
     await this.process?.stop();
+    if (this.#data !== undefined) rmSync(this.#data, { recursive: true, force: true });
   }
 
   #urlOf({ user, password, vhost }) {

@@ -17,14 +17,15 @@ export type Running =
 const MANAGEMENT_PORT = 15_672;
 
 const USAGE = `Usage: warren-broker [--port 5672] [--host address] [--user name:password]... [--vhost name]...
-                     [--memory-limit bytes] [--version 3.10|4] [--management [port]] [--definitions file]
-                     [--tls-cert file --tls-key file [--tls-ca file]]
+                     [--data folder] [--memory-limit bytes] [--version 3.10|4] [--management [port]]
+                     [--definitions file] [--tls-cert file --tls-key file [--tls-ca file]]
 
   --port          port to listen on, 0 for a free one (5672)
   --host          address to listen on (127.0.0.1); without it only this machine can connect
   --user          name:password, may be repeated (guest:guest, from this machine only); other users of this machine see
                   it in the list of processes: WARREN_BROKER_USERS="name:password ..." in the environment says the same
   --vhost         a virtual host besides /, may be repeated
+  --data          folder in which durable queues and persistent messages outlast the broker (none: all is in memory)
   --memory-limit  bytes held for clients from which publishers are blocked (512 MiB)
   --version       the RabbitMQ to imitate, 3.10 or 4 (4)
   --management    the management HTTP API, on this port (15672), 0 for a free one
@@ -52,7 +53,7 @@ export async function runCommand(
   try {
     const logger = { log: output.out, warn: output.err };
     const broker = await EmbeddedBroker.start({ ...options, logger });
-    output.out(greeting(broker, options.host ?? '127.0.0.1'));
+    output.out(greeting(broker, options.host ?? '127.0.0.1', options.data));
     return { kind: 'running', broker };
   } catch (error) {
     output.err(`warren-broker: cannot start: ${message(error)}`);
@@ -69,6 +70,7 @@ function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | un
       host: { type: 'string' },
       user: { type: 'string', multiple: true, default: [] },
       vhost: { type: 'string', multiple: true, default: [] },
+      data: { type: 'string' },
       'memory-limit': { type: 'string' },
       version: { type: 'string' },
       management: { type: 'string' },
@@ -80,6 +82,7 @@ function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | un
     },
   });
   if (values.help) return undefined;
+  if (values.data === '') throw new Error('--data needs a folder');
   if (values.host === '') throw new Error('--host needs an address');
   const users = [...others.split(/\s+/).filter(Boolean), ...values.user].map(user);
   const memory = values['memory-limit'];
@@ -87,6 +90,7 @@ function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | un
     port: port(values.port),
     vhosts: values.vhost,
     ...(values.host !== undefined && { host: values.host }),
+    ...(values.data !== undefined && { data: values.data }),
     ...(values.version !== undefined && { version: version(values.version) }),
     ...(values.management !== undefined && { management: whole('--management', values.management, 65_535) }),
     ...(values.definitions !== undefined && { definitions: values.definitions }),
@@ -138,10 +142,12 @@ function user(text: string): readonly [string, string] {
   return [text.slice(0, colon), text.slice(colon + 1)];
 }
 
-function greeting(broker: EmbeddedBroker, host: string): string {
+function greeting(broker: EmbeddedBroker, host: string, data: string | undefined): string {
   const lines = [
     'Warren embedded broker: for development, demos and tests.',
-    'It keeps nothing on disk. Queues and messages, durable and persistent ones too, are gone when it stops.',
+    data === undefined
+      ? 'It keeps nothing on disk. Queues and messages, durable and persistent ones too, are gone when it stops.'
+      : `Durable queues and persistent messages are kept in ${data}.`,
     `Listening on ${shown(broker.url)}`,
   ];
   if (broker.managementUrl !== undefined) lines.push(`Management API at ${shown(broker.managementUrl)}`);

@@ -51,6 +51,8 @@ export interface EmbeddedBrokerOptions {
   readonly worker?: boolean;
   /** A clock that other parts of the process go by as well; not with `worker`. Default: its own. */
   readonly clock?: MovableClock;
+  /** Folder in which durable queues and persistent messages outlast the broker. Default: none, all is in memory. */
+  readonly data?: string;
   /** Where warnings go (refused logins, blocked publishers). Default: nowhere. */
   readonly logger?: BrokerLogger;
 }
@@ -58,7 +60,10 @@ export interface EmbeddedBrokerOptions {
 const SILENT: BrokerLogger = { log: () => undefined, warn: () => undefined };
 const MIB = 1024 * 1024;
 
-/** A broker that this process started: a real AMQP 0-9-1 server which keeps everything in memory until `close()`. */
+/**
+ * A broker that this process started: a real AMQP 0-9-1 server which keeps everything in memory until `close()`, and what is durable
+ * in a folder if it has one.
+ */
 export class EmbeddedBroker {
   /** Its users and what they may do. */
   readonly users: BrokerUsers;
@@ -96,12 +101,12 @@ export class EmbeddedBroker {
     const { host = '127.0.0.1', port = 0, vhosts = [] } = options;
     const definitions = options.definitions && (await definitionsFrom(options.definitions));
     const { users = definitions && hasUsers(definitions) ? {} : { guest: 'guest' } } = options;
-    const { logger = SILENT, worker = false, clock } = options;
+    const { logger = SILENT, worker = false, clock, data } = options;
     if (worker && clock)
       throw new RangeError('clock cannot be shared with a worker: leave out one of the two');
     const version = versionOf(options);
     const settings = {
-      ...{ host, port, users, vhosts, version, limits: limits(options, version), tls: options.tls },
+      ...{ host, port, users, vhosts, version, data, limits: limits(options, version), tls: options.tls },
       ...{ management: managementPort(options), definitions: definitions || undefined },
     };
     const running = await (worker

@@ -67,12 +67,6 @@ export const restart = {
   title: 'The broker restarts: durable queue, persistent messages',
   alone: true,
   async play(scene) {
-    if (scene.broker.kind === 'embedded') {
-      scene.cannot(
-        'the embedded broker keeps nothing on disk, so a restart loses everything. Try --url and --restart.',
-      );
-      return;
-    }
     const tasks = ['before 1', 'before 2', 'before 3'];
     await scene.send('work', 'durable_queue', tasks);
     scene.equal(

@@ -18,12 +18,16 @@ interface Delayed {
   readonly order: number;
   readonly exchange: Exchange;
   readonly message: Message;
+  readonly entry: number;
 }
 
 export interface DelayedRoom {
   readonly clock: Clock;
   hold(message: Message): void;
   release(message: Message): void;
+  /** Answers with its number in the journal, 0 when it is not kept. */
+  keep(exchange: Exchange, message: Message, at: number): number;
+  forget(entry: number): void;
   /** The time of a message has come. */
   due(exchange: Exchange, message: Message): void;
 }
@@ -42,10 +46,15 @@ export class DelayedMessages {
     const delay = delayOf(message);
     if (delay === undefined || delay <= 0 || delay > MAX_DELAY) return false;
     const at = this.room.clock.now() + delay;
-    this.room.hold(message);
-    this.list.push({ at, order: (this.order += 1), exchange, message });
-    this.alarm.noLaterThan(at);
+    this.add(exchange, message, at, this.room.keep(exchange, message, at));
     return true;
+  }
+
+  /** Holds a message back until then. */
+  add(exchange: Exchange, message: Message, at: number, entry: number): void {
+    this.room.hold(message);
+    this.list.push({ at, order: (this.order += 1), exchange, message, entry });
+    this.alarm.noLaterThan(at);
   }
 
   stop(): void {
@@ -59,6 +68,8 @@ export class DelayedMessages {
       this.list.shift();
       this.room.release(next.message);
       this.room.due(next.exchange, passed(next.message));
+      // Last, so that a crash in between repeats it and does not lose it.
+      if (next.entry > 0) this.room.forget(next.entry);
     }
     const next = this.list.peek();
     if (next) this.alarm.noLaterThan(next.at);

@@ -8,6 +8,7 @@ import { assertSame, assertSameArguments } from './equivalence.js';
 import { Exchange, type ExchangeSettings, checkType } from './exchange.js';
 import { called, notFound, precondition, refused } from './failure.js';
 import type { DeclaredMemory } from './memory-meter.js';
+import type { Change } from './journal.js';
 import type { Message } from './message.js';
 import { type AppliedPolicy, NO_POLICY, type PolicySubject } from './policy.js';
 import type { Queue } from './queue.js';
@@ -33,6 +34,7 @@ export class ExchangeGraph {
     private readonly traits: VersionTraits,
     private readonly delayed: Pick<DelayedMessages, 'take'>,
     private readonly memory: DeclaredMemory,
+    private readonly note: (change: Change) => void = () => undefined,
     private readonly policyFor: (subject: PolicySubject) => AppliedPolicy = () => NO_POLICY,
   ) {
     for (const [name, type] of PREDECLARED) {
@@ -74,6 +76,14 @@ export class ExchangeGraph {
       const where = called('exchange', name, this.vhost);
       throw precondition(`invalid type '${alternate.type}' for arg 'alternate-exchange' in ${where}`);
     }
+    this.restore(name, settings);
+    const { type, durable, autoDelete, internal, arguments: args } = settings;
+    if (!durable) return;
+    this.note({ op: 'exchange', vhost: this.vhost, name, type, autoDelete, internal, args: base64(args) });
+  }
+
+  /** Makes an exchange without any checks. */
+  restore(name: string, settings: ExchangeSettings): void {
     const exchange = new Exchange(name, settings, this.traits, this.memory);
     this.memory.declare('exchange', exchange, name, encodeTable(settings.arguments).length);
     exchange.policy = this.policyFor({ name, type: 'exchange' });
@@ -112,7 +122,8 @@ export class ExchangeGraph {
 
   bind(source: Exchange, destination: Destination, key: string, table: Table): void {
     source.check(destination, key, table);
-    source.add(binding(source, destination, key, table));
+    const made = binding(source, destination, key, table);
+    if (source.add(made)) this.noteBinding('binding', made);
   }
 
   /** Unbinding what is not bound, or what is not even there, is fine. */
@@ -120,7 +131,27 @@ export class ExchangeGraph {
     if (from === '') throw refused('operation not permitted on the default exchange');
     const source = this.exchanges.get(from);
     if (!source || !destination) return;
-    if (source.remove(binding(source, destination, key, table).id)) this.removeIfUnused(source);
+    const unwanted = binding(source, destination, key, table);
+    if (!source.remove(unwanted.id)) return;
+    this.noteBinding('binding-gone', unwanted);
+    this.removeIfUnused(source);
+  }
+
+  private noteBinding(
+    op: 'binding' | 'binding-gone',
+    { source, destination, key, arguments: args }: Binding,
+  ): void {
+    if (!source.settings.durable || !isDurable(destination)) return;
+    const { kind, name } = destination;
+    this.note({
+      op,
+      vhost: this.vhost,
+      source: source.name,
+      kind,
+      destination: name,
+      key,
+      args: base64(args),
+    });
   }
 
   /** A queue or exchange is gone: so are the bindings that lead to it. */
@@ -184,6 +215,7 @@ export class ExchangeGraph {
   private remove(exchange: Exchange): void {
     this.exchanges.delete(exchange.name);
     this.memory.remove(exchange);
+    if (exchange.settings.durable) this.note({ op: 'exchange-gone', vhost: this.vhost, name: exchange.name });
     for (const id of [...exchange.bindings.keys()]) exchange.remove(id);
     this.forget(exchange);
   }
@@ -193,4 +225,12 @@ export class ExchangeGraph {
     if (settings.autoDelete && bindings.size === 0 && this.exchanges.get(name) === exchange)
       this.remove(exchange);
   }
+}
+
+function isDurable(destination: Destination): boolean {
+  return destination.kind === 'queue' ? destination.durable : destination.settings.durable;
+}
+
+function base64(table: Table): string {
+  return encodeTable(table).toString('base64');
 }

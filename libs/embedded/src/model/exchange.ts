@@ -145,12 +145,14 @@ export class Exchange {
     );
   }
 
-  add(binding: Binding): void {
-    if (this.bindings.has(binding.id)) return;
+  /** False when it was there already. */
+  add(binding: Binding): boolean {
+    if (this.bindings.has(binding.id)) return false;
     this.memory.declare('binding', binding, binding.key, binding.id.length);
     this.bindings.set(binding.id, binding);
     binding.destination.incoming.add(binding);
     this.router.add(binding);
+    return true;
   }
 
   /** False when there was no such binding. */

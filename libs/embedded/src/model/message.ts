@@ -65,6 +65,11 @@ export class Message {
     return findProperty(this.properties, 'priority')?.[0];
   }
 
+  /** Whether its publisher wants it to survive the broker. */
+  get persistent(): boolean {
+    return findProperty(this.properties, 'deliveryMode')?.[0] === 2;
+  }
+
   /** A property that is a short string. */
   text(name: 'expiration' | 'userId' | 'replyTo' | 'correlationId' | 'messageId'): string | undefined {
     const raw = findProperty(this.properties, name);
@@ -90,4 +95,6 @@ export interface Held {
   returns: number;
   /** How often it came back in any way. */
   acquired: number;
+  /** Its number in the journal; 0 when it is not kept. */
+  readonly entry: number;
 }

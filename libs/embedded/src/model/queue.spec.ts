@@ -63,6 +63,8 @@ class Bench {
       traits,
       hold: () => (this.held += 1),
       release: () => (this.held -= 1),
+      keep: () => 0,
+      forget: () => undefined,
       deadLetter: (_, message, reason) => this.dead.push(`${String(message.body)} ${reason}`),
       remove: () => (this.removed = true),
     });

@@ -24,6 +24,9 @@ export interface Surroundings {
   /** A message is held by one more or one less queue; counts towards the memory limit. */
   hold(message: Message): void;
   release(message: Message): void;
+  /** A durable queue has a message; answers with its number in the journal, 0 when it is not kept. */
+  keep(queue: Queue, message: Message, at: number): number;
+  forget(entry: number): void;
   deadLetter(queue: Queue, message: Message, reason: DeathReason): void;
   /** Nobody needs the queue any more (auto-delete, unused for too long). */
   remove(queue: Queue): void;
@@ -68,6 +71,11 @@ export class Queue {
     this.expiry.touch(false);
   }
 
+  /** Whether it is there again when the broker is, if that keeps anything. */
+  get durable(): boolean {
+    return this.settings.durable && this.owner === undefined;
+  }
+
   get length(): number {
     return this.ready.size;
   }
@@ -101,15 +109,8 @@ export class Queue {
       if (settings.overflow === 'reject-publish-dlx') this.around.deadLetter(this, message, 'maxlen');
       return false;
     }
-    const held: Held = {
-      message,
-      position: (this.arrivals += 1),
-      expiresAt: this.expiry.deadline(settings.messageTtl, message.text('expiration')),
-      priority: Math.min(message.priority ?? settings.usualPriority, settings.maxPriority),
-      redelivered: false,
-      returns: 0,
-      acquired: 0,
-    };
+    const expiresAt = this.expiry.deadline(settings.messageTtl, message.text('expiration'));
+    const held = this.held(message, expiresAt, this.durable ? this.around.keep(this, message, expiresAt) : 0);
     this.around.hold(message);
     if (this.ready.size === 0) {
       const consumer = this.consumers.next();
@@ -121,6 +122,26 @@ export class Queue {
     this.ready.push(held);
     this.settleDown();
     return true;
+  }
+
+  /** A message that was in the queue when the broker ended; whether it was delivered before is not known. */
+  restore(message: Message, at: number | null, entry: number): void {
+    this.around.hold(message);
+    const held = this.held(message, at ?? Infinity, entry);
+    held.redelivered = true;
+    this.ready.push(held);
+  }
+
+  private held(message: Message, expiresAt: number, entry: number): Held {
+    const { usualPriority, maxPriority } = this.settings;
+    const priority = Math.min(message.priority ?? usualPriority, maxPriority);
+    const position = (this.arrivals += 1);
+    return { message, position, expiresAt, priority, redelivered: false, returns: 0, acquired: 0, entry };
+  }
+
+  private free(held: Held): void {
+    this.around.release(held.message);
+    if (held.entry > 0) this.around.forget(held.entry);
   }
 
   /** The next message for basic.get; it counts as unacked until settled. */
@@ -147,17 +168,20 @@ export class Queue {
 
   /** An unacked message is done with, or rejected for good. */
   settle(held: Held, end: 'done' | 'rejected' | 'not awaited'): void {
+    this.free(held);
     if (this.deleted) return;
     this.unacked -= 1;
     this.unackedBytes -= held.message.body.length;
     if (end === 'done') this.counters.ack += 1;
-    this.around.release(held.message);
     if (end === 'rejected') this.around.deadLetter(this, held.message, 'rejected');
   }
 
   /** Puts unacked messages back where they were; the caller pumps afterwards. */
   requeue(returned: readonly Held[], how: Return): void {
-    if (this.deleted) return;
+    if (this.deleted) {
+      for (const held of returned) this.free(held);
+      return;
+    }
     const spent: Held[] = [];
     for (const held of returned) {
       this.unacked -= 1;
@@ -204,7 +228,7 @@ export class Queue {
   /** Drops what is ready and says how much that was; unacked messages stay with their consumers. */
   purge(): number {
     const count = this.ready.size;
-    for (let held = this.ready.shift(); held; held = this.ready.shift()) this.around.release(held.message);
+    for (let held = this.ready.shift(); held; held = this.ready.shift()) this.free(held);
     return count;
   }
 
@@ -258,7 +282,7 @@ export class Queue {
   }
 
   private bury(held: Held, reason: DeathReason): void {
-    this.around.release(held.message);
+    this.free(held);
     this.around.deadLetter(this, held.message, reason);
   }
 }

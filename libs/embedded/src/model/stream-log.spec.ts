@@ -11,8 +11,8 @@ function filled(
 ): { log: StreamLog; dropped: number[] } {
   const dropped: number[] = [];
   const all = { maxBytes: Infinity, maxAge: Infinity, segmentBytes: 100, ...limits };
-  const log = new StreamLog(all, (_, offset) => dropped.push(offset));
-  for (const time of times) log.append(bodyOf(48), time);
+  const log = new StreamLog(all, (_, entry) => dropped.push(entry));
+  for (const [offset, time] of times.entries()) log.append(bodyOf(48), time, offset);
   return { log, dropped };
 }
 
@@ -45,11 +45,8 @@ describe('the log of a stream', () => {
   });
 
   it('begins where it ended, when it is made again', () => {
-    const log = new StreamLog(
-      { maxBytes: Infinity, maxAge: Infinity, segmentBytes: 100 },
-      () => undefined,
-      7,
-    );
+    const log = new StreamLog({ maxBytes: Infinity, maxAge: Infinity, segmentBytes: 100 }, () => undefined);
+    log.begin(7);
     expect([log.first, log.append(bodyOf(1), 0), log.length]).toEqual([7, 7, 1]);
   });
 

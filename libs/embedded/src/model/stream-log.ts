@@ -17,6 +17,7 @@ interface Segment {
   readonly messages: Message[];
   /** When each came: wall clock in seconds. */
   readonly times: number[];
+  readonly entries: number[];
   bytes: number;
 }
 
@@ -26,17 +27,14 @@ const SHARE = 4;
 export class StreamLog {
   private readonly segments: Segment[] = [];
   private bytes = 0;
-  private tail: number;
+  private tail = 0;
   private segmentBytes = 0;
 
   constructor(
     private limits: StreamLimits,
     /** A message is no longer in the stream. */
-    private readonly dropped: (message: Message, offset: number) => void,
-    /** Offset of the first message that will come. */
-    begin = 0,
+    private readonly dropped: (message: Message, entry: number) => void,
   ) {
-    this.tail = begin;
     this.limit(limits);
   }
 
@@ -65,12 +63,19 @@ export class StreamLog {
     return this.bytes;
   }
 
-  append(message: Message, seconds: number): number {
+  /** While nothing is in it: the next message has this offset. */
+  begin(offset: number): void {
+    if (this.segments.length === 0) this.tail = offset;
+  }
+
+  /** `entry` is its number in the journal. */
+  append(message: Message, seconds: number, entry = 0): number {
     const offset = this.tail;
     const last = this.segments.at(-1);
     const segment = last && !this.full(last, seconds) ? last : this.roll(seconds);
     segment.messages.push(message);
     segment.times.push(seconds);
+    segment.entries.push(entry);
     const size = sizeOf(message);
     segment.bytes += size;
     this.bytes += size;
@@ -104,7 +109,7 @@ export class StreamLog {
 
   /** As in RabbitMQ, limits are looked at when a segment is full. */
   private roll(now: number): Segment {
-    const segment: Segment = { first: this.tail, messages: [], times: [], bytes: 0 };
+    const segment: Segment = { first: this.tail, messages: [], times: [], entries: [], bytes: 0 };
     const { maxBytes, maxAge } = this.limits;
     while (
       this.segments.length > 0 &&
@@ -118,7 +123,7 @@ export class StreamLog {
   private dropFirst(): void {
     const [segment] = this.segments.splice(0, 1);
     this.bytes -= segment.bytes;
-    for (const [index, message] of segment.messages.entries()) this.dropped(message, segment.first + index);
+    for (const [index, message] of segment.messages.entries()) this.dropped(message, segment.entries[index]);
   }
 
   private segmentOf(offset: number): number {

@@ -44,7 +44,10 @@ export class Stream extends Queue {
     around: Surroundings,
   ) {
     super(name, settings, undefined, around);
-    this.log = new StreamLog(settings.stream, (message) => around.release(message));
+    this.log = new StreamLog(settings.stream, (message, entry) => {
+      around.release(message);
+      if (entry > 0) around.forget(entry);
+    });
   }
 
   override get length(): number {
@@ -62,10 +65,17 @@ export class Stream extends Queue {
 
   override publish(message: Message): boolean {
     this.around.hold(message);
-    this.log.append(message, this.around.clock.wallSeconds());
+    const { clock } = this.around;
+    this.log.append(message, clock.wallSeconds(), this.around.keep(this, message, this.log.next));
     for (const reader of this.consumers.byConsumer.values()) this.consumers.awake.add(reader);
     this.pump();
     return true;
+  }
+
+  override restore(message: Message, offset: number | null, entry: number): void {
+    this.around.hold(message);
+    this.log.begin(offset ?? 0);
+    this.log.append(message, this.around.clock.wallSeconds(), entry);
   }
 
   override take(): never {
@@ -145,7 +155,7 @@ export class Stream extends Queue {
 }
 
 function delivered(message: Message, position: number): Held {
-  const never = { redelivered: false, returns: 0, acquired: 0, priority: 0 };
+  const never = { redelivered: false, returns: 0, acquired: 0, priority: 0, entry: 0 };
   return { message, position, expiresAt: Infinity, ...never };
 }
 

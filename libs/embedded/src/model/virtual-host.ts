@@ -2,6 +2,7 @@
 // on to the dead letter exchange.
 import { randomBytes } from 'node:crypto';
 import { encodeTable, type Table } from '../wire/field-table.js';
+import { binding } from './binding.js';
 import type { Clock } from './clock.js';
 import { MessageCounters } from './counters.js';
 import { deadLetter, isCycle } from './dead-letter.js';
@@ -11,10 +12,11 @@ import type { Exchange } from './exchange.js';
 import { ExchangeGraph } from './exchange-graph.js';
 import { called, locked, notFound, precondition, refused } from './failure.js';
 import type { MemoryMeter } from './memory-meter.js';
+import type { Journal, Place } from './journal.js';
 import type { Message } from './message.js';
 import { type AppliedPolicy, Policies } from './policy.js';
 import { type DeathReason, Queue, type Surroundings } from './queue.js';
-import { queueArguments, type QueueFlags, queueSettings } from './queue-settings.js';
+import { queueArguments, type QueueFlags, type QueueSettings, queueSettings } from './queue-settings.js';
 import { Stream } from './stream.js';
 import { ageInSeconds } from './stream-arguments.js';
 import type { VersionTraits } from './version.js';
@@ -45,12 +47,16 @@ export class VirtualHost {
     clock: Clock,
     private readonly meter: MemoryMeter,
     private readonly traits: VersionTraits,
+    private readonly journal?: Journal,
   ) {
+    journal?.note({ op: 'vhost', vhost: name });
     this.policies = new Policies(traits, () => this.govern());
     this.delayed = new DelayedMessages({
       clock,
       hold: (message) => meter.hold(message),
       release: (message) => meter.release(message),
+      keep: (exchange, message, at) => this.keep(exchange, message, at),
+      forget: (entry) => journal?.drop(entry),
       due: (exchange, message) => this.overdue(exchange, message),
     });
     this.exchanges = new ExchangeGraph(
@@ -59,6 +65,7 @@ export class VirtualHost {
       traits,
       this.delayed,
       meter,
+      (change) => journal?.note(change),
       (exchange) => this.policies.applied(exchange),
     );
     this.around = {
@@ -66,6 +73,8 @@ export class VirtualHost {
       traits,
       hold: (message) => meter.hold(message),
       release: (message) => meter.release(message),
+      keep: (queue, message, at) => this.keep(queue, message, at),
+      forget: (entry) => journal?.drop(entry),
       deadLetter: (queue, message, reason) => this.bury(queue, message, reason),
       remove: (queue) => this.drop(queue),
     };
@@ -99,15 +108,65 @@ export class VirtualHost {
     if (existing) return this.redeclared(existing, flags, table, connection);
     if (wanted.startsWith('amq.')) throw refused(`queue name '${name}' contains reserved prefix 'amq.*'`);
     const settings = queueSettings(name, this.name, flags, table, this.traits);
+    const queue = this.make(name, settings, flags.exclusive ? connection : undefined);
+    if (queue.owner) this.own(queue.owner, queue);
+    if (queue.durable) {
+      const args = encodeTable(table).toString('base64');
+      this.journal?.note({ op: 'queue', vhost: this.name, name, autoDelete: flags.autoDelete, args });
+    }
+    return queue;
+  }
+
+  private make(name: string, settings: QueueSettings, owner: object | undefined): Queue {
     const queue =
       settings.type === 'stream'
         ? new Stream(name, settings, this.name, this.around)
-        : new Queue(name, settings, flags.exclusive ? connection : undefined, this.around);
-    this.meter.declare('queue', queue, name, encodeTable(table).length);
+        : new Queue(name, settings, owner, this.around);
+    this.meter.declare('queue', queue, name, encodeTable(settings.arguments).length);
     this.queues.set(name, queue);
     queue.govern(this.policyFor(queue));
-    if (queue.owner) this.own(queue.owner, queue);
     return queue;
+  }
+
+  /** A durable queue that was there when the broker ended. */
+  restoreQueue(name: string, autoDelete: boolean, table: Table): void {
+    const flags = { durable: true, exclusive: false, autoDelete };
+    this.make(name, queueSettings(name, this.name, flags, table, this.traits), undefined);
+  }
+
+  restoreBinding(source: string, kind: Place['kind'], destination: string, key: string, table: Table): void {
+    const target = kind === 'queue' ? this.queues.get(destination) : this.exchanges.find(destination);
+    const from = this.exchanges.get(source);
+    if (target) from.add(binding(from, target, key, table));
+  }
+
+  /** A message that was in this place when the broker ended; `at` as the journal has it. */
+  restore({ kind, name }: Place, message: Message, at: number | null, entry: number): void {
+    const { clock } = this.around;
+    const toClock = (wall: number): number => clock.now() + wall - clock.wallSeconds() * 1000;
+    const queue = this.queues.get(name);
+    if (kind === 'exchange') {
+      const exchange = this.exchanges.find(name);
+      if (exchange) this.delayed.add(exchange, message, toClock(at ?? 0), entry);
+    } else if (queue instanceof Stream) queue.restore(message, at, entry);
+    else queue?.restore(message, at === null ? null : toClock(at), entry);
+  }
+
+  /** Everything is where it was: what has expired meanwhile goes. */
+  restored(): void {
+    for (const queue of [...this.queues.values()]) queue.pump();
+  }
+
+  /** Persistent messages are kept, and all of quorum queues and streams. */
+  private keep(place: Queue | Exchange, message: Message, at: number): number {
+    const { journal } = this;
+    if (!journal || !(place.kind === 'queue' ? place.durable : place.settings.durable)) return 0;
+    const type = place.kind === 'queue' ? place.settings.type : 'classic';
+    if (type === 'classic' && !message.persistent) return 0;
+    const { clock } = this.around;
+    const wall = at === Infinity ? null : Math.round(clock.wallSeconds() * 1000 + at - clock.now());
+    const { kind, name } = place;
+    return journal.keep({ kind, vhost: this.name, name }, message, type === 'stream' ? at : wall);
   }
 
   private policyFor({ name, settings }: Queue): AppliedPolicy {
@@ -197,6 +256,7 @@ export class VirtualHost {
 
   /** Lets go of everything: timers, messages, consumers. */
   close(): void {
+    this.journal?.note({ op: 'vhost-gone', vhost: this.name });
     this.delayed.stop();
     for (const queue of [...this.queues.values()]) this.drop(queue);
     this.exchanges.close();
@@ -212,6 +272,7 @@ export class VirtualHost {
     if (this.queues.get(queue.name) !== queue) return;
     this.queues.delete(queue.name);
     this.meter.remove(queue);
+    if (queue.durable) this.journal?.note({ op: 'queue-gone', vhost: this.name, name: queue.name });
     if (queue.owner) this.disown(queue.owner, queue);
     this.exchanges.forget(queue);
     queue.close();

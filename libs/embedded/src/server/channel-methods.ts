@@ -17,7 +17,7 @@ const sessionMethods: Answers = {
   },
   'channel.close': (channel) => {
     channel.detach();
-    channel.confirms?.flush(channel.number, channel.connection.outbox);
+    channel.flushConfirms('now');
     channel.release();
     channel.reply('channel.close-ok', {});
     channel.connection.channels.forget(channel);

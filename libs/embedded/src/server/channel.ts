@@ -123,6 +123,21 @@ export class Channel {
     requeue(this.unacked.takeAll(), 'closed');
   }
 
+  /** Confirms that are saved up are written; when there is a disk, as soon as that has the messages, or after waiting for it. */
+  flushConfirms(when: 'later' | 'now' = 'later'): void {
+    const { number, confirms } = this;
+    if (!confirms) return;
+    const { outbox, house } = this.connection;
+    const write = confirms.take(number, outbox);
+    if (!house.journal) write(true);
+    else {
+      house.journal.afterSync((kept) => {
+        if (this.connection.open) write(kept);
+      });
+      if (when === 'now') house.journal.syncNow();
+    }
+  }
+
   /** What the transaction did is undone; what it settled is unacked again. */
   rollback(): void {
     if (!this.transaction) return;
@@ -206,7 +221,7 @@ export class Channel {
   private fail(failure: AmqpFailure, name: MethodName): void {
     const [classId, methodId] = methodIds(name);
     // Confirms of what was published before the failure come first.
-    this.confirms?.flush(this.number, this.connection.outbox);
+    this.flushConfirms('now');
     this.detach();
     this.reply('channel.close', { code: failure.code, text: failure.message, classId, methodId });
     this.release();

@@ -64,7 +64,7 @@ export class Channels {
     if (this.owing.length === 0) return;
     const { owing } = this;
     this.owing = [];
-    for (const channel of owing) channel.confirms?.flush(channel.number, this.connection.outbox);
+    for (const channel of owing) channel.flushConfirms();
   }
 
   private open(number: number): void {

@@ -2,10 +2,16 @@
 // of the loop leaves as few frames: neighbours with the same outcome become one `multiple`.
 import type { Outbox } from './outbox.js';
 
+interface Run {
+  readonly ok: boolean;
+  last: number;
+  count: number;
+}
+
 export class Confirms {
   private published = 0;
   private dropped = false;
-  private runs: { ok: boolean; last: number; count: number }[] = [];
+  private runs: Run[] = [];
 
   constructor(
     /** There is something to write. */
@@ -34,15 +40,18 @@ export class Confirms {
     this.dropped = true;
   }
 
-  /** Writes what was saved up. */
-  flush(channel: number, outbox: Outbox): void {
-    if (this.runs.length === 0) return;
+  /** Takes out what was saved up; what it returns writes it, as refused when it was not kept after all. */
+  take(channel: number, outbox: Outbox): (kept: boolean) => void {
     const { runs } = this;
     this.runs = [];
-    for (const { ok, last, count } of runs) {
-      const args = { deliveryTag: last, multiple: count > 1 };
-      if (ok) outbox.method(channel, 'basic.ack', args);
-      else outbox.method(channel, 'basic.nack', { ...args, requeue: false });
-    }
+    return (kept) => write(runs, kept, channel, outbox);
+  }
+}
+
+function write(runs: readonly Run[], kept: boolean, channel: number, outbox: Outbox): void {
+  for (const { ok, last, count } of runs) {
+    const args = { deliveryTag: last, multiple: count > 1 };
+    if (ok && kept) outbox.method(channel, 'basic.ack', args);
+    else outbox.method(channel, 'basic.nack', { ...args, requeue: false });
   }
 }

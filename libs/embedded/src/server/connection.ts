@@ -71,7 +71,11 @@ export class Connection {
     this.line = new Line(socket, house.clock, () => this.flushed());
     this.outbox = new Outbox(
       this.line,
-      () => this.channels.flushConfirms(),
+      () => {
+        // Whatever the client hears of in this turn is in the log before.
+        house.journal?.write();
+        this.channels.flushConfirms();
+      },
       () => this.flushed(),
     );
     this.reader = new FrameReader(

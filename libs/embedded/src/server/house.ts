@@ -4,6 +4,7 @@ import { brokerClock } from '../model/clock.js';
 import { MemoryMeter } from '../model/memory-meter.js';
 import type { MovableClock } from '../model/movable-clock.js';
 import type { VersionTraits } from '../model/version.js';
+import type { DiskJournal } from '../store/disk-journal.js';
 import { VirtualHost } from '../model/virtual-host.js';
 import { PublishFaults } from './faults/publish-faults.js';
 import { StandingFaults } from './faults/standing-faults.js';
@@ -47,6 +48,8 @@ export class House {
     readonly traits: VersionTraits,
     readonly clock: MovableClock,
     readonly logger: BrokerLogger,
+    /** Where durable things are kept; undefined when all is in memory only. */
+    readonly journal: DiskJournal | undefined,
     onAlarm: (alarmed: boolean) => void,
   ) {
     this.meter = new MemoryMeter(limits.memoryLimit, onAlarm, limits.maxMessageSize);
@@ -54,10 +57,15 @@ export class House {
 
   addVhost(name: string): void {
     if (this.vhosts.has(name)) return;
-    this.vhosts.set(name, new VirtualHost(name, brokerClock(this.clock), this.meter, this.traits));
+    this.vhosts.set(
+      name,
+      new VirtualHost(name, brokerClock(this.clock), this.meter, this.traits, this.journal),
+    );
   }
 
   close(): void {
+    // First, since what goes now is to be there again.
+    this.journal?.close();
     for (const vhost of this.vhosts.values()) vhost.close();
     this.vhosts.clear();
   }

@@ -1,6 +1,9 @@
 // The listening socket and everything behind it: accepts clients, carries out what the owner asks for, and ends
 // without leaving anything open.
 import type { Server, Socket } from 'node:net';
+import { DiskJournal } from '../store/disk-journal.js';
+import { restore } from '../store/restore.js';
+import type { VirtualHost } from '../model/virtual-host.js';
 import { MovableClock } from '../model/movable-clock.js';
 import { type RabbitMQVersion, VERSIONS } from '../model/version.js';
 import { type AdminCommand, Administration } from './administration.js';
@@ -28,6 +31,8 @@ export interface ListenerOptions {
   readonly tls?: BrokerTls | undefined;
   readonly version: RabbitMQVersion;
   readonly logger: BrokerLogger;
+  /** Folder for what is durable; undefined keeps all in memory. */
+  readonly data: string | undefined;
   /** Not in a worker, which has its own. */
   readonly clock?: MovableClock | undefined;
 }
@@ -57,8 +62,9 @@ export class Listener {
   private ending: Promise<void> | undefined;
 
   private constructor(private readonly options: ListenerOptions) {
-    const { limits, version, logger, clock = new MovableClock() } = options;
-    this.house = new House(limits, VERSIONS[version], clock, logger, (alarmed) => {
+    const { limits, version, logger, data, clock = new MovableClock() } = options;
+    const journal = data === undefined ? undefined : new DiskJournal(data, logger);
+    this.house = new House(limits, VERSIONS[version], clock, logger, journal, (alarmed) => {
       this.alarms.set('memory', alarmed ? 'low on memory' : undefined);
     });
     this.alarms = new Alarms(this.house, this.connections);
@@ -67,6 +73,7 @@ export class Listener {
     for (const name of ['/', ...options.vhosts]) this.administration.addVhost(name);
     for (const [name, password] of Object.entries(options.users))
       this.administration.addOwner(name, password);
+    if (journal) this.restore(journal);
     this.house.certificates = asksForCertificate(options.tls);
     this.listening = new ListeningSocket(
       options.tls,
@@ -82,12 +89,20 @@ export class Listener {
     prepare: (administration: Administration) => void = () => undefined,
   ): Promise<Listener> {
     const listener = new Listener(options);
-    prepare(listener.administration);
+    try {
+      prepare(listener.administration);
+    } catch (error) {
+      listener.house.journal?.close();
+      throw error;
+    }
     const { server } = listener;
     return new Promise((resolve, reject) => {
-      server.once('error', reject);
+      server.once('error', (error) => {
+        listener.house.journal?.close();
+        reject(error);
+      });
       server.listen({ host: options.host, port: options.port }, () => {
-        server.off('error', reject);
+        server.removeAllListeners('error');
         server.on('error', (error) => options.logger.warn(`the listening socket failed: ${error.message}`));
         resolve(listener);
       });
@@ -140,6 +155,15 @@ export class Listener {
     await stopped;
     stopTimer(timer);
     this.house.close();
+  }
+
+  private restore(journal: DiskJournal): void {
+    const vhost = (name: string): VirtualHost => {
+      if (!this.house.vhosts.has(name)) this.administration.addVhost(name);
+      return this.house.vhosts.get(name) as VirtualHost;
+    };
+    restore(journal, vhost, this.options.logger);
+    journal.begin([...this.house.vhosts.keys()]);
   }
 
   private accept(socket: Socket): void {

@@ -58,7 +58,8 @@ export const transactionMethods: Answers = {
       for (const delivery of deliveries) channel.unacked.letGo(delivery);
       carryOut(channel, deliveries, end);
     }
-    if (!accepted) throw precondition('partial tx completion');
+    const kept = channel.connection.house.journal?.syncNow() ?? true;
+    if (!accepted || !kept) throw precondition('partial tx completion');
     channel.reply('tx.commit-ok', {});
   },
 

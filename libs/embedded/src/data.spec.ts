@@ -1,0 +1,192 @@
+// What outlasts the broker when it has a folder: started again on it, it has what was durable, and nothing else.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { connect, type ConfirmChannel } from 'amqplib';
+import { EmbeddedBroker, type EmbeddedBrokerOptions } from './embedded-broker.js';
+
+let folder: string;
+let broker: EmbeddedBroker | undefined;
+const said: string[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'warren-data-'));
+  said.length = 0;
+});
+
+afterEach(async () => {
+  await broker?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(options: EmbeddedBrokerOptions = {}): Promise<ConfirmChannel> {
+  const logger = { log: (text: string) => said.push(text), warn: (text: string) => said.push(text) };
+  broker = await EmbeddedBroker.start({ data: folder, logger, ...options });
+  const connection = await connect(broker.url, { noDelay: true });
+  connection.on('error', () => undefined);
+  const channel = await connection.createConfirmChannel();
+  channel.on('error', () => undefined);
+  return channel;
+}
+
+/** Ends the broker as a crash would: what is in the folder at this moment is all there is. */
+async function crash(): Promise<void> {
+  const left = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))] as const);
+  await broker?.close();
+  rmSync(folder, { recursive: true });
+  folder = mkdtempSync(join(tmpdir(), 'warren-data-'));
+  for (const [name, bytes] of left) if (name.endsWith('.log')) writeFileSync(join(folder, name), bytes);
+}
+
+async function send(channel: ConfirmChannel, queue: string, ...bodies: string[]): Promise<void> {
+  for (const body of bodies) channel.sendToQueue(queue, Buffer.from(body), { persistent: true });
+  await channel.waitForConfirms();
+}
+
+async function drain(channel: ConfirmChannel, queue: string): Promise<string[]> {
+  const bodies: string[] = [];
+  for (let got = await channel.get(queue); got; got = await channel.get(queue))
+    bodies.push(String(got.content));
+  return bodies;
+}
+
+describe('a broker with a folder', () => {
+  it('has its durable exchanges, queues, bindings and persistent messages again, and not the others', async () => {
+    const channel = await start({ vhosts: ['shop'] });
+    await channel.assertExchange('events', 'topic', { durable: true });
+    await channel.assertExchange('short', 'fanout', { durable: false });
+    await channel.assertExchange('inner', 'fanout', { durable: true });
+    await channel.assertQueue('orders', { durable: true, arguments: { 'x-max-length': 100 } });
+    await channel.assertQueue('temporary', { durable: false, exclusive: true });
+    await channel.bindQueue('orders', 'events', 'order.#', { note: 'kept' });
+    await channel.bindExchange('inner', 'events', '#');
+    await channel.bindQueue('orders', 'inner', 'gone');
+    await channel.unbindQueue('orders', 'inner', 'gone');
+    await send(channel, 'orders', 'a', 'b', 'c');
+    channel.sendToQueue('orders', Buffer.from('not persistent'));
+    await channel.waitForConfirms();
+    const first = await channel.get('orders');
+    if (first) channel.ack(first);
+    await channel.checkQueue('orders');
+    await crash();
+    const again = await start();
+    expect(await drain(again, 'orders')).toEqual(['b', 'c']);
+    const { queues, exchanges, vhosts } = await (broker as EmbeddedBroker).inspect();
+    expect(vhosts).toEqual(['/', 'shop']);
+    expect(queues.map(({ name, arguments: args }) => [name, args])).toEqual([
+      ['orders', { 'x-max-length': 100 }],
+    ]);
+    const own = exchanges.filter(({ name, vhost }) => !name.startsWith('amq.') && vhost === '/');
+    expect(own.map(({ name, bindings }) => [name, bindings.map(({ destination }) => destination)])).toEqual([
+      ['events', ['orders', 'inner']],
+      ['inner', []],
+    ]);
+  });
+
+  it('says of what comes back that it may have been delivered, and keeps what was unacked', async () => {
+    const channel = await start();
+    await channel.assertQueue('q', { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+    channel.sendToQueue('q', Buffer.from('a'), { headers: { own: 1 }, correlationId: 'c', priority: 3 });
+    await channel.waitForConfirms();
+    await channel.get('q');
+    await crash();
+    const message = await (await start()).get('q');
+    expect(message).toMatchObject({
+      fields: { redelivered: true },
+      properties: { correlationId: 'c', priority: 3 },
+    });
+  });
+
+  it('deletes for good: a queue of the same name begins empty', async () => {
+    const channel = await start();
+    await channel.assertQueue('q', { durable: true });
+    await send(channel, 'q', 'old');
+    await channel.get('q');
+    await channel.deleteQueue('q');
+    await channel.assertQueue('q', { durable: true });
+    await send(channel, 'q', 'new');
+    await channel.purgeQueue('q');
+    await send(channel, 'q', 'newer');
+    await crash();
+    expect(await drain(await start(), 'q')).toEqual(['newer']);
+  });
+
+  it('keeps streams with their offsets, delayed messages with their delay, and the deaths of dead letters', async () => {
+    const channel = await start();
+    await channel.assertQueue('s', { durable: true, arguments: { 'x-queue-type': 'stream' } });
+    await channel.assertExchange('later', 'x-delayed-message', { arguments: { 'x-delayed-type': 'fanout' } });
+    await channel.assertQueue('dead', { durable: true });
+    await channel.assertQueue('q', { durable: true, deadLetterExchange: '', deadLetterRoutingKey: 'dead' });
+    await channel.bindQueue('dead', 'later', '');
+    await send(channel, 's', '0', '1');
+    await send(channel, 'q', 'rejected');
+    const got = await channel.get('q');
+    if (got) channel.nack(got, false, false);
+    channel.publish('later', '', Buffer.from('delayed'), { persistent: true, headers: { 'x-delay': 300 } });
+    await channel.waitForConfirms();
+    await crash();
+    const again = await start();
+    await again.prefetch(5);
+    const offsets: unknown[] = [];
+    await new Promise<void>((resolve) => {
+      const taken = (message: { properties: { headers?: Record<string, unknown> } } | null): void => {
+        if (offsets.push(message?.properties.headers?.['x-stream-offset']) === 3) resolve();
+      };
+      void again
+        .consume('s', taken, { arguments: { 'x-stream-offset': 'first' } })
+        .then(() => send(again, 's', '2'));
+    });
+    expect(offsets).toEqual([0, 1, 2]);
+    const dead: string[] = [];
+    await new Promise<void>((resolve) => {
+      void again.consume('dead', (message) => {
+        if (message && dead.push(String(message.content)) === 2) resolve();
+      });
+    });
+    expect(dead).toEqual(['rejected', 'delayed']);
+  });
+
+  it('drops what expired while it was not there', async () => {
+    const channel = await start();
+    await channel.assertQueue('q', { durable: true });
+    channel.sendToQueue('q', Buffer.from('short'), { persistent: true, expiration: '1' });
+    await send(channel, 'q', 'long');
+    await crash();
+    // waits: the clock of the machine must move on by more than the time to live
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await drain(await start(), 'q')).toEqual(['long']);
+  });
+
+  it('cuts a broken tail off and says so', async () => {
+    const channel = await start();
+    await channel.assertQueue('q', { durable: true });
+    await send(channel, 'q', 'a', 'b');
+    await crash();
+    const file = join(folder, readdirSync(folder)[0]);
+    truncateSync(file, readFileSync(file).length - 3);
+    expect(await drain(await start(), 'q')).toEqual(['a']);
+    expect(said.join()).toMatch(
+      /00000001\.log is not whole: its last [0-9]+ bytes cannot be read and were cut off/,
+    );
+  });
+
+  it('refuses a folder that another broker has, and takes one whose broker is gone', async () => {
+    await start();
+    await expect(EmbeddedBroker.start({ data: folder })).rejects.toThrow(
+      /is in use by another broker \(process [0-9]+\): stop that one, or choose another folder/,
+    );
+    await broker?.close();
+    writeFileSync(join(folder, 'broker.lock'), '999999999 1');
+    await start();
+  });
+
+  it('gives the folder back when it cannot listen', async () => {
+    await start();
+    const port = broker?.port;
+    const other = mkdtempSync(join(tmpdir(), 'warren-data-'));
+    await expect(EmbeddedBroker.start({ data: other, port })).rejects.toThrow(/EADDRINUSE/);
+    await (await EmbeddedBroker.start({ data: other })).close();
+    rmSync(other, { recursive: true });
+  });
+});
