@@ -11,7 +11,7 @@ import type { DeclaredMemory } from './memory-meter.js';
 import type { Change } from './journal.js';
 import type { Message } from './message.js';
 import { type AppliedPolicy, NO_POLICY, type PolicySubject } from './policy.js';
-import type { Queue } from './queue.js';
+import { outlasts, type Queue } from './queue.js';
 import type { VersionTraits } from './version.js';
 
 const PREDECLARED: readonly (readonly [string, string])[] = [
@@ -228,7 +228,7 @@ export class ExchangeGraph {
 }
 
 function isDurable(destination: Destination): boolean {
-  return destination.kind === 'queue' ? destination.durable : destination.settings.durable;
+  return destination.kind === 'queue' ? outlasts(destination) : destination.settings.durable;
 }
 
 function base64(table: Table): string {

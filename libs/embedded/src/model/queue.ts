@@ -32,6 +32,17 @@ export interface Surroundings {
   remove(queue: Queue): void;
 }
 
+/** Of a message that was in the queue when the broker ended: when it expires, or its offset; its number in the journal. */
+export interface Restored {
+  readonly at: number | null;
+  readonly entry: number;
+}
+
+/** Whether a queue is there again when the broker is, if that keeps anything. */
+export function outlasts({ settings, owner }: Queue): boolean {
+  return settings.durable && owner === undefined;
+}
+
 /** Returned quorum messages line up before everything else, in the order they came back. */
 const RETURNED = -(2 ** 52);
 
@@ -71,11 +82,6 @@ export class Queue {
     this.expiry.touch(false);
   }
 
-  /** Whether it is there again when the broker is, if that keeps anything. */
-  get durable(): boolean {
-    return this.settings.durable && this.owner === undefined;
-  }
-
   get length(): number {
     return this.ready.size;
   }
@@ -103,14 +109,22 @@ export class Queue {
   }
 
   /** Takes a message in. False when a length limit refuses it. */
-  publish(message: Message): boolean {
+  publish(message: Message, restored?: Restored): boolean {
+    if (restored) {
+      this.putBack(message, restored);
+      return true;
+    }
     const { settings } = this;
     if (settings.overflow !== 'drop-head' && this.overflows(1, message.body.length)) {
       if (settings.overflow === 'reject-publish-dlx') this.around.deadLetter(this, message, 'maxlen');
       return false;
     }
     const expiresAt = this.expiry.deadline(settings.messageTtl, message.text('expiration'));
-    const held = this.held(message, expiresAt, this.durable ? this.around.keep(this, message, expiresAt) : 0);
+    const held = this.held(
+      message,
+      expiresAt,
+      outlasts(this) ? this.around.keep(this, message, expiresAt) : 0,
+    );
     this.around.hold(message);
     if (this.ready.size === 0) {
       const consumer = this.consumers.next();
@@ -124,10 +138,10 @@ export class Queue {
     return true;
   }
 
-  /** A message that was in the queue when the broker ended; whether it was delivered before is not known. */
-  restore(message: Message, at: number | null, entry: number): void {
+  private putBack(message: Message, { at, entry }: Restored): void {
     this.around.hold(message);
     const held = this.held(message, at ?? Infinity, entry);
+    // Whether it was delivered before is not known.
     held.redelivered = true;
     this.ready.push(held);
   }

@@ -5,7 +5,7 @@ import { type Consumer, Consumers } from './consumers.js';
 import { AmqpFailure, called } from './failure.js';
 import type { Held, Message } from './message.js';
 import type { AppliedPolicy } from './policy.js';
-import { Queue, type Surroundings } from './queue.js';
+import { Queue, type Restored, type Surroundings } from './queue.js';
 import type { QueueSettings } from './queue-settings.js';
 import type { StartingPoint, StreamReading } from './stream-arguments.js';
 import { StreamLog } from './stream-log.js';
@@ -63,19 +63,15 @@ export class Stream extends Queue {
     this.log.limit(this.settings.stream);
   }
 
-  override publish(message: Message): boolean {
+  override publish(message: Message, restored?: Restored): boolean {
     this.around.hold(message);
     const { clock } = this.around;
-    this.log.append(message, clock.wallSeconds(), this.around.keep(this, message, this.log.next));
+    if (restored) this.log.begin(restored.at ?? 0);
+    const entry = restored?.entry ?? this.around.keep(this, message, this.log.next);
+    this.log.append(message, clock.wallSeconds(), entry);
     for (const reader of this.consumers.byConsumer.values()) this.consumers.awake.add(reader);
     this.pump();
     return true;
-  }
-
-  override restore(message: Message, offset: number | null, entry: number): void {
-    this.around.hold(message);
-    this.log.begin(offset ?? 0);
-    this.log.append(message, this.around.clock.wallSeconds(), entry);
   }
 
   override take(): never {

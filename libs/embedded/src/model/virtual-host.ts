@@ -15,7 +15,7 @@ import type { MemoryMeter } from './memory-meter.js';
 import type { Journal, Place } from './journal.js';
 import type { Message } from './message.js';
 import { type AppliedPolicy, Policies } from './policy.js';
-import { type DeathReason, Queue, type Surroundings } from './queue.js';
+import { type DeathReason, outlasts, Queue, type Surroundings } from './queue.js';
 import { queueArguments, type QueueFlags, type QueueSettings, queueSettings } from './queue-settings.js';
 import { Stream } from './stream.js';
 import { ageInSeconds } from './stream-arguments.js';
@@ -110,7 +110,7 @@ export class VirtualHost {
     const settings = queueSettings(name, this.name, flags, table, this.traits);
     const queue = this.make(name, settings, flags.exclusive ? connection : undefined);
     if (queue.owner) this.own(queue.owner, queue);
-    if (queue.durable) {
+    if (outlasts(queue)) {
       const args = encodeTable(table).toString('base64');
       this.journal?.note({ op: 'queue', vhost: this.name, name, autoDelete: flags.autoDelete, args });
     }
@@ -148,8 +148,10 @@ export class VirtualHost {
     if (kind === 'exchange') {
       const exchange = this.exchanges.find(name);
       if (exchange) this.delayed.add(exchange, message, toClock(at ?? 0), entry);
-    } else if (queue instanceof Stream) queue.restore(message, at, entry);
-    else queue?.restore(message, at === null ? null : toClock(at), entry);
+    } else {
+      const own = at === null || queue instanceof Stream ? at : toClock(at);
+      queue?.publish(message, { at: own, entry });
+    }
   }
 
   /** Everything is where it was: what has expired meanwhile goes. */
@@ -160,7 +162,7 @@ export class VirtualHost {
   /** Persistent messages are kept, and all of quorum queues and streams. */
   private keep(place: Queue | Exchange, message: Message, at: number): number {
     const { journal } = this;
-    if (!journal || !(place.kind === 'queue' ? place.durable : place.settings.durable)) return 0;
+    if (!journal || !(place.kind === 'queue' ? outlasts(place) : place.settings.durable)) return 0;
     const type = place.kind === 'queue' ? place.settings.type : 'classic';
     if (type === 'classic' && !message.persistent) return 0;
     const { clock } = this.around;
@@ -272,7 +274,7 @@ export class VirtualHost {
     if (this.queues.get(queue.name) !== queue) return;
     this.queues.delete(queue.name);
     this.meter.remove(queue);
-    if (queue.durable) this.journal?.note({ op: 'queue-gone', vhost: this.name, name: queue.name });
+    if (outlasts(queue)) this.journal?.note({ op: 'queue-gone', vhost: this.name, name: queue.name });
     if (queue.owner) this.disown(queue.owner, queue);
     this.exchanges.forget(queue);
     queue.close();
