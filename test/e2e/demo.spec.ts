@@ -41,7 +41,7 @@ describe('npm run demo on the embedded broker', () => {
       expect([code, child.complaints, text(child)]).toEqual([
         0,
         '',
-        expect.stringMatching(/^All right: 17 scenes/m),
+        expect.stringMatching(/^All right: 16 scenes/m),
       ]);
       expect(text(child)).not.toContain('✗');
       expect(text(child)).not.toContain('Not shown');
