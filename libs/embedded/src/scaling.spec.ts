@@ -13,6 +13,7 @@ import type { Channel } from './server/channel.js';
 import { Channels } from './server/channels.js';
 import { Confirms } from './server/confirms.js';
 import type { Connection } from './server/connection.js';
+import type { Outbox } from './server/outbox.js';
 import { Unacked } from './server/unacked.js';
 import { encodeTable } from './wire/field-table.js';
 import { type Plain, toTable } from './wire/plain.js';
@@ -284,7 +285,8 @@ describe('Among 10 and among 10 000 it costs the same', () => {
         channels.method(n, { name: 'channel.open', args: { outOfBand: '' } });
         channels.method(n, { name: 'confirm.select', args: { nowait: true } });
       }
-      const confirms = new Confirms(() => channels.owes({ number: 1, confirms } as Channel));
+      const flushConfirms = (): void => confirms.take(1, outbox as unknown as Outbox)(true);
+      const confirms = new Confirms(() => channels.owes({ number: 1, flushConfirms } as unknown as Channel));
       return (n) => {
         confirmed.length = 0;
         confirms.settle(n, true);
