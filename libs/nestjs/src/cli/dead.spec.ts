@@ -5,12 +5,12 @@ import { COMMANDS } from './dead.js';
 
 async function saidOf(verb: Verb, ...looks: number[]): Promise<string> {
   const said: string[] = [];
-  async function* look() {
+  async function* peek() {
     await Promise.resolve();
     for (const each of looks) yield { position: 1, looks: each, properties: {}, content: Buffer.from('1') };
   }
   const desk = {
-    look,
+    peek,
     count: () => Promise.resolve(looks.length),
     deadQueue: (name: string) => `${name}.dead`,
   };
