@@ -56,7 +56,9 @@ const onOtherRabbitMQ = JSON.parse(process.env.WARREN_MORE_RABBITMQ ?? '[]').fla
 
 /** Files of a folder that register tests for RabbitMQ; one without any would fail there. */
 function aboutRabbitMQ(folder) {
-  const files = readdirSync(join(import.meta.dirname, folder)).filter((name) => name.endsWith('.spec.ts'));
+  const files = readdirSync(join(import.meta.dirname, folder), { recursive: true }).filter((name) =>
+    name.endsWith('.spec.ts'),
+  );
   return (
     files
       // The demonstration starts some fifty processes each time, to show patterns that all versions have.
