@@ -84,7 +84,7 @@ describe('the program warren', () => {
     expect(err).toContain(complaint);
     // Without a word it shows all that there is; for a slip, one line is easier to read.
     expect(err.includes('Usage:')).toBe(args.length === 0);
-    expect(err.includes('warren --help')).toBe(args.length > 0);
+    if (args.length > 0) expect(err).toContain('warren --help');
   });
 
   it('tells a broker that is not there within seconds, without the password', async () => {
