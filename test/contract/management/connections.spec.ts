@@ -47,8 +47,12 @@ onEachVersion('Connections over HTTP', (broker) => {
     expect(await api.get(path)).toMatchObject({ name, user_provided_name: 'mine' });
     expect(await api.get('/vhosts/{v}/connections?columns=name')).toContainEqual({ name });
 
-    const channel = await shownOf('/channels', session.connection, ({ message_stats: stats }) =>
-      Boolean(stats),
+    // Statistics come in several parts.
+    const channel = await shownOf(
+      '/channels',
+      session.connection,
+      ({ message_stats: stats, consumer_count: consumers, messages_unacknowledged: unacked }) =>
+        Boolean(stats) && consumers === 1 && unacked === 2,
     );
     expect(channel).toMatchObject({
       ...{ name: `${name} (1)`, number: 1, user, vhost, confirm: true, transactional: false },
