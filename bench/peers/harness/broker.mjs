@@ -100,7 +100,7 @@ export class Broker {
     // As if the client had acknowledged what it never got: 406, and the channel is closed.
     const closed = await this.#node.rabbitmqctl(
       'eval',
-      `[rabbit_channel:do(Pid, {'basic.ack', 4711000, false}) || Pid <- rabbit_channel:list(),
+      `[rabbit_channel_common:do(Pid, {'basic.ack', 4711000, false}) || Pid <- rabbit_channel:list(),
         [{vhost, <<"${vhost}">>}, {consumer_count, Count}] <- [rabbit_channel:info(Pid, [vhost, consumer_count])],
         Count ${chosen}].`,
     );
