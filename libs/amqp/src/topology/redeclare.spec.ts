@@ -17,7 +17,7 @@ it('everything that the broker does not refuse is declared, and each refusal is 
     },
     bindQueue: (name: string) => Promise.resolve(declared.push(`binding of ${name}`)),
   };
-  const connection = { withChannel: (use) => use(channel as never) } as DeclaringConnection;
+  const connection: DeclaringConnection = { withChannel: (use) => use(channel as never) };
   const queue = (name: string): QueueSpec => ({
     ...{ name, durable: true, arguments: {}, declaredBy: 'a test', temporary: false, declare: 'create' },
   });

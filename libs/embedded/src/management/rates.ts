@@ -52,7 +52,7 @@ export class Rates {
 
   /** Units a second. */
   private rate(thing: object, name: string, value: number): number {
-    const { at, values } = this.notes.get(thing)?.older ?? { at: this.begun, values: {} as Numbers };
+    const { at, values } = this.notes.get(thing)?.older ?? { at: this.begun, values: {} };
     const seconds = Math.max(now() - at, INTERVAL) / 1000;
     return Math.round(((value - (values[name] ?? 0)) / seconds) * 10) / 10;
   }

@@ -46,7 +46,10 @@ export const POLICY_KEYS: Readonly<Record<string, PolicyKey>> = {
   },
   'queue-mode': { accepts: oneOf('default', 'lazy'), noun: 'queue-mode value' },
   'queue-version': { accepts: oneOf(1, 2), noun: 'queue-version value', operator: 'since 4' },
-  'max-age': { accepts: (value) => /^[0-9]+[YMDhms]$/.test(String(value)), noun: 'max age' },
+  'max-age': {
+    accepts: (value) => typeof value === 'string' && /^[0-9]+[YMDhms]$/.test(value),
+    noun: 'max age',
+  },
   'stream-max-segment-size-bytes': { accepts: atLeast(0), noun: 'segment size' },
   'queue-leader-locator': {
     accepts: oneOf('client-local', 'balanced', 'random', 'least-leaders'),

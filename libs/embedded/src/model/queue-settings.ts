@@ -102,7 +102,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'x-queue-type': oneOf(['classic', 'quorum', 'stream'], `"unsupported queue type 'VALUE'"`),
   'x-quorum-initial-group-size': integer(1, 1000),
   'x-max-age': (field) =>
-    longstr(field) ?? (ageInSeconds(String(field.value)) === undefined ? 'invalid_max_age' : undefined),
+    longstr(field) ??
+    (typeof field.value === 'string' && ageInSeconds(field.value) !== undefined
+      ? undefined
+      : 'invalid_max_age'),
   'x-stream-max-segment-size-bytes': size,
   'x-stream-filter-size-bytes': size,
   'x-initial-cluster-size': integer(1, 1000),

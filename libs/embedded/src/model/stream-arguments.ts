@@ -49,7 +49,7 @@ function startingPoint(field: Field | undefined, where: string): StartingPoint {
   } else if (typeof field.value !== 'object' && typeof field.value !== 'boolean') {
     if (Number.isInteger(Number(field.value))) return { offset: Number(field.value) };
   }
-  const value = field.type === 'longstr' ? `<<${JSON.stringify(field.value)}>>` : String(field.value);
+  const value = field.type === 'longstr' ? `<<${JSON.stringify(field.value)}>>` : printed(field.value);
   const wrong = `{invalid_stream_offset_arg,{${field.type},${value === '<<"">>' ? '<<>>' : value}}}`;
   throw precondition(`invalid arg 'x-stream-offset' for ${where}: ${wrong}`);
 }
@@ -66,3 +66,8 @@ function filter(table: Table): (message: Message) => boolean {
     return value?.type === 'longstr' ? values.has(value.value) : unfiltered;
   };
 }
+
+const printed = (value: unknown): string =>
+  typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
+    ? String(value)
+    : JSON.stringify(value);

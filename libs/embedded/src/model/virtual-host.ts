@@ -295,7 +295,7 @@ export class VirtualHost {
 /** Newer versions compare the ages of streams in milliseconds, so that 60m is 1h. */
 function comparable(table: Table, { filtersStreams }: VersionTraits): Table {
   const age = table.get('x-max-age');
-  const seconds = filtersStreams && age ? ageInSeconds(String(age.value)) : undefined;
+  const seconds = filtersStreams && typeof age?.value === 'string' ? ageInSeconds(age.value) : undefined;
   return seconds === undefined
     ? table
     : new Map([...table, ['x-max-age', { type: 'long', value: seconds * 1000 }]]);

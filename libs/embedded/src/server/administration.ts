@@ -90,7 +90,7 @@ export class Administration {
   /** Throws a Refusal for an unknown user or virtual host, or what is no regular expression. True when it is new. */
   setPermissions(user: string, vhost: string, permissions: Permissions | undefined): boolean {
     this.known(user, vhost);
-    for (const pattern of Object.values(permissions ?? {})) checkPattern(pattern);
+    for (const pattern of Object.values<string>({ ...permissions })) checkPattern(pattern);
     const grants = this.house.access.grants(user, vhost);
     const isNew = grants.permissions === undefined;
     grants.set(permissions);
@@ -110,7 +110,7 @@ export class Administration {
       grants.clearTopic(exchange);
       return false;
     }
-    for (const pattern of Object.values(permissions)) checkPattern(pattern);
+    for (const pattern of Object.values<string>({ ...permissions })) checkPattern(pattern);
     const isNew = !grants.topicPermissions.has(exchange);
     grants.setTopic(exchange, permissions);
     return isNew;
@@ -143,8 +143,8 @@ export class Administration {
   /** Carries out a command. Throws a Refusal like the methods. */
   perform(command: AdminCommand): void {
     // The command's type says that the arguments belong to the method; TypeScript cannot follow that through the lookup.
-    const method = this[command.method] as (...args: readonly unknown[]) => unknown;
-    method.apply(this, [...command.args]);
+    const methods = this as unknown as Record<string, (...args: readonly unknown[]) => unknown>;
+    methods[command.method](...command.args);
   }
 
   private existing(name: string): User {

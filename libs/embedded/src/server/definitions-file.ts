@@ -2,7 +2,7 @@
 // wrong is named with its place, like `queues[3].vhost`.
 import type { Permissions, TopicPermissions } from '../model/grants.js';
 import { isHashingAlgorithm, type PasswordHash } from '../model/password.js';
-import type { Policy, PolicyDefinition, PolicyKind, PolicyTarget } from '../model/policy.js';
+import type { Policy, PolicyKind, PolicyTarget } from '../model/policy.js';
 import { badRequest } from '../model/refusal.js';
 import type { Table } from '../wire/field-table.js';
 import { type Plain, toTable } from '../wire/plain.js';
@@ -112,8 +112,8 @@ function definedPolicy(part: Part, values: Part, kind: PolicyKind): Definitions[
     name: part.text('name'),
     pattern: values.text('pattern'),
     applyTo: values.text('apply-to', 'all') as PolicyTarget,
-    priority: priority as number,
-    definition: values.object('definition').values as PolicyDefinition,
+    priority: priority,
+    definition: values.object('definition').values,
   };
   return part.placed({ vhost: part.vhost(), kind, policy });
 }
@@ -140,7 +140,7 @@ function definedBinding(part: Part): DefinedBinding {
     vhost: part.vhost(),
     source: part.text('source'),
     destination: part.text('destination'),
-    kind: kind as 'queue' | 'exchange',
+    kind: kind,
     key: part.text('routing_key', ''),
     arguments: part.table(),
   };

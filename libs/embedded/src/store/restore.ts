@@ -40,17 +40,13 @@ export function restore(
 const keyOf = (kind: string, vhost: string, name: string): string => JSON.stringify([kind, vhost, name]);
 
 function declare(vhost: VirtualHost, change: Change): void {
-  switch (change.op) {
-    case 'exchange': {
-      const { name, type, autoDelete, internal, args } = change;
-      vhost.exchanges.restore(name, { type, durable: true, autoDelete, internal, arguments: table(args) });
-      break;
-    }
-    case 'queue':
-      vhost.restoreQueue(change.name, change.autoDelete, table(change.args));
-      break;
-    case 'binding':
-      vhost.restoreBinding(change.source, change.kind, change.destination, change.key, table(change.args));
+  if (change.op === 'exchange') {
+    const { name, type, autoDelete, internal, args } = change;
+    vhost.exchanges.restore(name, { type, durable: true, autoDelete, internal, arguments: table(args) });
+  } else if (change.op === 'queue') {
+    vhost.restoreQueue(change.name, change.autoDelete, table(change.args));
+  } else if (change.op === 'binding') {
+    vhost.restoreBinding(change.source, change.kind, change.destination, change.key, table(change.args));
   }
 }
 

@@ -18,7 +18,7 @@ it('a call is found while it is answered, stopped when the time of its caller is
   const begin = (): ActiveCall => {
     const delivery = new Delivery(message as never, 'q', { settle: () => undefined, warn: () => undefined });
     delivery.run.callerDeadline = now + 1_000;
-    const call = new ActiveCall({ calls, deadlines } as never, delivery, undefined);
+    const call = new ActiveCall({ calls, deadlines }, delivery, undefined);
     call.begin();
     return call;
   };
