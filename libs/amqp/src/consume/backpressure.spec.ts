@@ -50,9 +50,9 @@ it('stops at so many bytes', async () => {
 it('a consumer that comes back meanwhile waits for the same', async () => {
   const { flow, arrive, handle } = flowing();
   let began = false;
-  await flow.context();
+  await flow.untilFree();
   arrive(10);
-  void flow.context().then(() => (began = true));
+  void flow.untilFree().then(() => (began = true));
   await handle(5);
   expect(began).toBe(false);
   await handle(1);

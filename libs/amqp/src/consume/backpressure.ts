@@ -37,7 +37,7 @@ export class Backpressure {
   }
 
   /** Resolves when half of the bound is free, at once unless the flow is paused. */
-  context(): Promise<void> {
+  untilFree(): Promise<void> {
     if (!this.holding || this.isBelow(0.5)) return Promise.resolve();
     return new Promise((resolve) => this.waiters.push(resolve));
   }
@@ -45,7 +45,7 @@ export class Backpressure {
   private async hold(): Promise<void> {
     this.holding = true;
     const resume = await this.pause();
-    await this.context();
+    await this.untilFree();
     this.holding = false;
     await resume?.();
   }

@@ -222,7 +222,7 @@ export class Consumer implements Watchable {
       this.position.begin(await connection.withChannel(look).catch(() => undefined));
     }
     await channel.prefetch(prefetch);
-    await this.flow?.context();
+    await this.flow?.untilFree();
     await this.consume(channel);
   }
 

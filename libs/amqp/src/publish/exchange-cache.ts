@@ -231,6 +231,7 @@ export class ExchangeCache {
     this.known.clear();
     this.known.add('');
     this.fresh.clear();
+    this.missing.clear();
     this.bound.clear();
   }
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Message } from '../model/message.js';
 import { NO_PROPERTIES } from '../wire/properties.js';
-import { crc32 } from './crc32.js';
 import { DiskJournal } from './disk-journal.js';
 
 const FULL = 10_000;
@@ -136,12 +135,5 @@ describe('a journal', () => {
       }),
     );
     expect(told).toEqual(Array<boolean>(20).fill(true));
-  });
-});
-
-describe('a checksum', () => {
-  it('is the CRC-32 that all others compute', () => {
-    expect(crc32(Buffer.from('123456789'))).toBe(0xcbf43926);
-    expect(crc32(Buffer.from('1234'), Buffer.from('56789'))).toBe(0xcbf43926);
   });
 });

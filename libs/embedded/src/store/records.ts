@@ -1,8 +1,8 @@
 // The records of the log as bytes: length, checksum, kind, and what belongs to the kind.
+import { crc32 } from 'node:zlib';
 import { decodeTable, encodeTable } from '../wire/field-table.js';
 import type { Change, Place } from '../model/journal.js';
 import { type Death, type History, Message } from '../model/message.js';
-import { crc32 } from './crc32.js';
 
 /** One place that holds a message. */
 export interface Entry {
@@ -38,7 +38,10 @@ export function encodeRecord(record: LogRecord): Buffer {
   const head = Buffer.allocUnsafe(HEAD);
   head.writeUInt32BE(size, 0);
   head[8] = KINDS.indexOf(record.kind);
-  head.writeUInt32BE(crc32(head.subarray(8), ...parts), 4);
+  head.writeUInt32BE(
+    [head.subarray(8), ...parts].reduce((crc, part) => crc32(part, crc), 0),
+    4,
+  );
   return Buffer.concat([head, ...parts]);
 }
 

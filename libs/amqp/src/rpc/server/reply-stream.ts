@@ -36,7 +36,7 @@ export class UnconfirmedItems {
   }
 
   /** Resolves when it is not full any more. One may wait at a time. */
-  context(): Promise<void> {
+  untilFree(): Promise<void> {
     return new Promise((resolve) => (this.wake = resolve));
   }
 }
@@ -134,7 +134,7 @@ export async function streamOut(items: AsyncIterable<unknown>, context: StreamDe
   try {
     for (;;) {
       while (credit && !credit.left) await stopping.or(granted(credit, clock));
-      while (inProgress.full) await stopping.or(inProgress.context());
+      while (inProgress.full) await stopping.or(inProgress.untilFree());
       const next = await stopping.or(iterator.next());
       if (next.done) break;
       credit?.take();
