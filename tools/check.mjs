@@ -4,16 +4,18 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onSignal, run } from './run.mjs';
-import { total } from './summary.mjs';
+import { failures, total } from './summary.mjs';
 
 const minutes = 60_000;
+/** Of a step that failed and whose output was not shown as it came, repeated at the end. */
+const LAST_LINES = 30;
 const scratch = mkdtempSync(join(tmpdir(), 'warren-check-'));
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
-const results = join(scratch, 'results.json');
+const resultsFile = join(scratch, 'results.json');
 
 /** The README's own commands first: they are what a stranger types. */
 const steps = [
-  { name: 'tests', command: ['npm', 'test'], limit: 60 * minutes, env: { TEST_RESULTS: results } },
+  { name: 'tests', command: ['npm', 'test'], limit: 60 * minutes, env: { TEST_RESULTS: resultsFile } },
   // Three minutes of which it sleeps most: beside what does not touch the build.
   {
     name: 'soak',
@@ -40,12 +42,15 @@ for (const step of steps) {
   else done.push(await take(step));
 }
 
-const tests = counted();
+const results = counted();
+const tests = total(results);
 const failed = done.filter((step) => !step.ok);
 console.log('\nSteps');
 for (const { name, ok, seconds } of done) {
   console.log(`  ${ok ? 'ok    ' : 'FAILED'}  ${name.padEnd(8)} ${seconds.toFixed(0).padStart(4)} s`);
 }
+for (const failure of failures(results)) console.log(`  FAILED  ${failure}`);
+for (const { name, tail } of failed) if (tail) console.log(`\nThe end of what ${name} printed:\n${tail}`);
 console.log(`  in all ${((performance.now() - began) / 1_000).toFixed(0)} s`);
 console.log(`\n${tests.passed + done.length - failed.length} passed, ${tests.failed + failed.length} failed`);
 process.exitCode = tests.failed + failed.length > 0 ? 1 : 0;
@@ -62,13 +67,13 @@ async function take({ name, command: [program, ...args], limit, env, besideUntil
   console.log(
     `== ${name}: ${code === 0 ? 'ok' : `failed (exit code ${code})`} after ${seconds.toFixed(0)} s`,
   );
-  return { name, ok: code === 0, seconds };
+  return { name, ok: code === 0, seconds, tail: output.trimEnd().split('\n').slice(-LAST_LINES).join('\n') };
 }
 
 function counted() {
   try {
-    return total(JSON.parse(readFileSync(results, 'utf8')));
+    return JSON.parse(readFileSync(resultsFile, 'utf8'));
   } catch {
-    return { passed: 0, failed: 0 };
+    return {};
   }
 }

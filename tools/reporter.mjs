@@ -1,5 +1,6 @@
 // A jest reporter that counts tests by project and by the broker that they ran on, for the block that `npm test`
-// prints at its end, and names those that passed only at their second try. A test says which broker it ran on by the title of a `describe` around it.
+// prints at its end, names those that failed or passed only at their second try, and measures each file. A test says
+// which broker it ran on by the title of a `describe` around it.
 import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { root } from './run.mjs';
@@ -12,9 +13,11 @@ export default class Counter {
 
   onTestResult(test, result) {
     const counts = (this.#projects[test.context.config.displayName?.name ?? 'tests'] ??= empty());
-    for (const each of result.testResults) count(counts, each, test.path);
+    const file = relative(root, test.path);
+    for (const each of result.testResults) count(counts, each, file);
     // A file that does not even load has no tests to fail.
-    if (result.testExecError) counts.failed += 1;
+    if (result.testExecError) fail(counts, file);
+    counts.files.push({ file, seconds: (result.perfStats.end - result.perfStats.start) / 1_000 });
   }
 
   onRunComplete() {
@@ -23,14 +26,30 @@ export default class Counter {
   }
 }
 
-const empty = () => ({ passed: 0, failed: 0, skipped: 0, embedded: 0, rabbitmq: 0, secondTry: [] });
+const empty = () => ({
+  passed: 0,
+  failed: 0,
+  skipped: 0,
+  embedded: 0,
+  rabbitmq: 0,
+  secondTry: [],
+  failures: [],
+  files: [],
+});
 
-function count(counts, { status, ancestorTitles, fullName, invocations }, path) {
+function count(counts, { status, ancestorTitles, fullName, invocations }, file) {
   const kind = status === 'passed' || status === 'failed' ? status : 'skipped';
-  counts[kind] += 1;
+  const name = `${fullName} (${file})`;
+  if (kind === 'failed') fail(counts, name);
+  else counts[kind] += 1;
   if (kind === 'skipped') return;
-  if (kind === 'passed' && invocations > 1) counts.secondTry.push(`${fullName} (${relative(root, path)})`);
+  if (kind === 'passed' && invocations > 1) counts.secondTry.push(name);
   for (const [broker, pattern] of Object.entries(brokers)) {
     if (ancestorTitles.some((title) => pattern.test(title))) counts[broker] += 1;
   }
+}
+
+function fail(counts, name) {
+  counts.failed += 1;
+  counts.failures.push(name);
 }

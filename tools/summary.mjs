@@ -8,6 +8,21 @@ export function total(results) {
   return sum;
 }
 
+/** The tests that failed, with project and file. */
+export function failures(results) {
+  return Object.entries(results).flatMap(([project, counts]) =>
+    counts.failures.map((name) => `${project}: ${name}`),
+  );
+}
+
+/** The files that took longest. Two run at a time, so the sum is more than the time of the run. */
+function slowest(results) {
+  return Object.entries(results)
+    .flatMap(([project, { files }]) => files.map((each) => ({ ...each, project })))
+    .sort((one, other) => other.seconds - one.seconds)
+    .slice(0, 10);
+}
+
 /** The block as text. `results` is what the reporter wrote, undefined when jest ended before its end. */
 export function summary({ results, missing, nodes, seconds }) {
   if (results === undefined) return '\njest ended before it could say what it ran.';
@@ -30,5 +45,11 @@ export function summary({ results, missing, nodes, seconds }) {
     ...missing.map((each) => `  - ${each}`),
     ...(secondTry.length > 0 ? ['What passed only at its second try: look into it'] : []),
     ...secondTry.map((each) => `  - ${each}`),
+    'The slowest files',
+    ...slowest(results).map(
+      ({ seconds, project, file }) => `  ${seconds.toFixed(0).padStart(4)} s  ${project}: ${file}`,
+    ),
+    ...(failures(results).length > 0 ? ['What failed'] : []),
+    ...failures(results).map((each) => `  - ${each}`),
   ].join('\n');
 }
