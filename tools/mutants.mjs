@@ -7,6 +7,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { build } from './build.mjs';
 import { install } from './install.mjs';
 import { fail, onSignal, root, runNode } from './run.mjs';
 
@@ -37,10 +38,13 @@ else await all();
 
 async function all() {
   await install();
+  // Some tests start programs of their own, which run what is built: it is not mutated, but must be there.
+  await build({ ifNeeded: true });
   const scratch = mkdtempSync(join(tmpdir(), 'warren-mutants-'));
   onSignal(() => rmSync(scratch, { recursive: true, force: true }));
   const waiting = [...chosen];
   const survivors = [];
+  const stale = [];
   const workers = Array.from({ length: Number(given.workers ?? 2) }, (_, i) =>
     copyOf(join(scratch, String(i))),
   );
@@ -49,6 +53,7 @@ async function all() {
     for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
       const { how, seconds } = await tryOut(mutant, tree);
       if (how === 'SURVIVED') survivors.push(mutant);
+      if (how === 'STALE') stale.push(mutant);
       console.log(`${how.padEnd(9)} ${seconds.toFixed(0).padStart(4)} s  ${mutant.id}`);
     }
   };
@@ -57,7 +62,8 @@ async function all() {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-  const killed = chosen.length - survivors.length;
+  const killed = chosen.length - survivors.length - stale.length;
+  for (const { id, file } of stale) console.log(`\nstale ${id}: ${file} does not have its text exactly once`);
   for (const { id, file, promise } of survivors) console.log(`\nsurvivor ${id} in ${file}\n  ${promise}`);
   console.log(`\n${killed} of ${chosen.length} killed (${((100 * killed) / chosen.length).toFixed(1)} %)`);
   process.exitCode = killed / chosen.length >= KILLED ? 0 : 1;
