@@ -34,14 +34,15 @@ withApplications();
 
 describe('npm run demo on the embedded broker', () => {
   it(
-    'shows every scene, and finds all of it right',
+    // All of them are played below on RabbitMQ, and by `npm run demo` itself in every check.
+    'shows a scene, and finds it right',
     async () => {
-      const child = demo();
+      const child = demo('--only', 'Hello World');
       const { code } = await child.ended;
       expect([code, child.complaints, text(child)]).toEqual([
         0,
         '',
-        expect.stringMatching(/^All right: 16 scenes/m),
+        expect.stringMatching(/^All right: 1 scene/m),
       ]);
       expect(text(child)).not.toContain('✗');
       expect(text(child)).not.toContain('Not shown');
