@@ -322,8 +322,8 @@ export default [
   {
     id: 'drain-late-arrivals-run',
     file: 'libs/amqp/src/consume/consumer.ts',
-    from: 'if (this.draining && !this.forgotten) this.leave(delivery);\n    else this.take(delivery);',
-    to: 'this.take(delivery);',
+    from: 'if (this.draining && !this.forgotten) this.scheduler.leave(delivery);\n    else this.scheduler.push(delivery);',
+    to: 'this.scheduler.push(delivery);',
     promise: 'a shutdown begins no new work',
     tests: ['e2e/shutdown.spec'],
   },

@@ -4,8 +4,7 @@ import { ConnectionLostError, RabbitError } from '../errors/errors.js';
 import { describeError } from '../runtime/logger.js';
 import { onWall } from '../runtime/clock.js';
 import { Delivery, named } from '../message/delivery.js';
-import { countHeader, HEADER, safeHeaders } from '../message/headers.js';
-import { chain, type MaybePromise } from '../runtime/maybe-promise.js';
+import { safeHeaders } from '../message/headers.js';
 import type { ReceivedMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
@@ -19,9 +18,7 @@ import { POISON_DELIVERIES } from '../topology/handler-limits.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
 import type { BindingSpec } from '../topology/specs.js';
-import { SuspectIsolation, poison, SuspectReport, Suspects } from './suspects.js';
-import { Backpressure, WAITING_MESSAGES } from './backpressure.js';
-import { Batcher } from './batch.js';
+import { poison } from './suspects.js';
 import {
   cancelReason,
   heldTooLong,
@@ -33,7 +30,7 @@ import {
 import type { Dispatch } from './dispatch.js';
 import { acksTaken, abortHandlers, mayCancel } from './abort-at-shutdown.js';
 import { Handlers } from './handlers.js';
-import { decodingBudget, executorOf, type Executor } from './executor.js';
+import { DeliveryScheduler } from './scheduler.js';
 import { Readiness, type ConsumerStatus } from './readiness.js';
 import type { HandlerContext } from './step.js';
 import { Settlement, Unacked } from './settlement.js';
@@ -65,20 +62,10 @@ export class Consumer implements Watchable {
   private readonly context: HandlerContext;
   private readonly recovering: RecoveringChannel;
   private readonly handlers: Handlers;
-  private readonly executor: Executor;
-  private readonly batcher: Batcher | undefined;
   private readonly unacked: Unacked;
   private readonly settlement: Settlement;
   private readonly position: StreamOffset;
-  private readonly suspects = new Suspects();
-  private readonly suspectReport: SuspectReport;
-  private readonly alone: SuspectIsolation;
-  /** The broker waits for nothing: what bounds what it pushes. */
-  private readonly flow: Backpressure | undefined;
-  /** Copies of suspects on their way, whose originals are not acked yet. */
-  private readonly copying = new Set<Promise<void>>();
-  /** Nothing comes back of what the broker forgot, of a stream, and of a queue that ends with its process. */
-  private readonly judges: boolean;
+  private readonly scheduler: DeliveryScheduler;
   private queueName: string;
   private tag: string | undefined;
   private lives = 0;
@@ -95,17 +82,14 @@ export class Consumer implements Watchable {
     this.unacked = new Unacked(this.forgotten);
     this.settlement = new Settlement(this.context, this.handlers, this.unacked);
     this.position = new StreamOffset(this.plan.registration.options.stream !== undefined);
-    const budget = decodingBudget(this.context.settings);
-    this.executor = executorOf(this.plan, (list) => this.run(list), budget);
-    const { batch } = this.plan;
-    const push = (list: Delivery[]): void => this.executor.push(list);
-    this.batcher = batch && new Batcher(batch.size, batch.wait, this.context.clock, push, budget);
-    this.alone = this.runsAlone();
-    this.suspectReport = new SuspectReport(this.queueName, this.context.clock, this.context.logger);
-    const limits = { messages: WAITING_MESSAGES, bytes: budget.limit };
-    if (this.forgotten) this.flow = new Backpressure(() => this.pause(), limits);
-    const { stream } = this.plan.registration.options;
-    this.judges = !this.forgotten && stream === undefined && !this.plan.queue.temporary;
+    this.scheduler = new DeliveryScheduler({
+      context: this.context,
+      handlers: this.handlers,
+      unacked: this.unacked,
+      settlement: this.settlement,
+      pause: () => this.pause(),
+      acksAnswered: async () => this.recovering.current?.acksAnswered(),
+    });
     this.recovering = new RecoveringChannel({
       connection: options.connection,
       kind: 'plain',
@@ -183,17 +167,12 @@ export class Consumer implements Watchable {
       ),
     );
     this.started = undefined;
-    if (!this.forgotten) {
-      // These go back with the channel, which keeps their order: nacked, a quorum queue would move them to its end.
-      const notStarted = [...this.executor.stop().flat(), ...(this.batcher?.take() ?? [])];
-      for (const delivery of notStarted) this.unacked.remove(delivery);
-      for (const delivery of this.alone.stop()) void this.putBack(delivery);
-    }
+    this.scheduler.stop();
     const channel = this.recovering.current;
     if (channel && this.tag !== undefined && mayCancel(this.plan)) {
       await Promise.race([channel.cancel(this.tag).catch(() => undefined), expired]);
     }
-    await Promise.race([Promise.all([this.executor.idle(), this.unacked.none()]), expired]);
+    await Promise.race([Promise.all([this.scheduler.idle(), this.unacked.none()]), expired]);
     await abortHandlers(this.unacked, this.queueName, this.context);
     if (channel && !this.forgotten) await acksTaken(channel, this.plan, this.queueName, this.context.clock);
     await this.recovering.close();
@@ -222,7 +201,7 @@ export class Consumer implements Watchable {
       this.position.begin(await connection.withChannel(look).catch(() => undefined));
     }
     await channel.prefetch(prefetch);
-    await this.flow?.untilFree();
+    await this.scheduler.untilFree();
     await this.consume(channel);
   }
 
@@ -263,14 +242,7 @@ export class Consumer implements Watchable {
     const reason = lossReason(why);
     const late = this.heldTooLong(channel, reason);
     // What had not started is delivered again; what runs goes on, and finds its channel gone when it settles.
-    this.batcher?.take();
-    if (!this.forgotten) {
-      const isGone = (delivery: Delivery): boolean => this.unacked.cameOn(delivery, channel);
-      this.executor.forget((list) => list.every(isGone));
-      this.alone.forget(isGone);
-      for (const delivery of this.unacked.deliveries())
-        if (isGone(delivery) && !late.includes(delivery)) this.suspects.excuse(delivery);
-    }
+    this.scheduler.forget((delivery) => this.unacked.cameOn(delivery, channel), late);
     this.position.leave(this.unacked.deliveries());
     this.unacked.removeAll(channel, mayBeSlow(reason));
     if (!this.draining) this.readiness.lost(this.queueName, reason);
@@ -304,7 +276,7 @@ export class Consumer implements Watchable {
     const delivery = new Delivery(message, this.queueName, this.settlement);
     delivery.run.arrivedAt = this.context.clock.monotonic();
     this.unacked.add(delivery, channel);
-    this.flow?.arrived(message.content.length);
+    this.scheduler.arrived(delivery);
     this.position.pass(delivery);
     const moved = this.context.late.moves.settled(message);
     if (moved) void this.takeWhen(moved, delivery, channel);
@@ -346,72 +318,7 @@ export class Consumer implements Watchable {
   }
 
   private takeOrLeave(delivery: Delivery): void {
-    if (this.draining && !this.forgotten) this.leave(delivery);
-    else this.take(delivery);
-  }
-
-  private take(delivery: Delivery): void {
-    const suspicion = this.judges ? this.suspects.judge(delivery) : undefined;
-    if (suspicion?.kind === 'suspect') return this.trial(delivery, suspicion.trial);
-    if (suspicion?.kind === 'alone') return this.alone.push(delivery);
-    if (suspicion?.kind === 'guilty') delivery.run.poison = suspicion.error;
-    if (this.batcher) this.batcher.add(delivery);
-    else this.executor.push([delivery]);
-  }
-
-  /** To the end of its queue, where it is to run alone; here, if it cannot be sent there. */
-  private trial(delivery: Delivery, trial: number): void {
-    this.suspectReport.found(named(delivery));
-    this.suspects.renewed(delivery);
-    const sending = this.settlement.suspect(delivery, trial, false).then((sent) => {
-      this.copying.delete(sending);
-      if (!sent) this.alone.push(delivery);
-    });
-    this.copying.add(sending);
-  }
-
-  /** What a shutdown does not begin any more goes back with the channel, unless that would count against it. */
-  private leave(delivery: Delivery): void {
-    if (this.judges && trialOf(delivery) > 0 && !delivery.message.redelivered) void this.putBack(delivery);
-    else this.unacked.remove(delivery);
-  }
-
-  /** A suspect that was not begun: given back, it would look like one that was. */
-  private async putBack(delivery: Delivery): Promise<void> {
-    if (!(await this.settlement.suspect(delivery, trialOf(delivery), false))) this.unacked.remove(delivery);
-  }
-
-  private runsAlone(): SuspectIsolation {
-    return new SuspectIsolation({
-      clock: this.context.clock,
-      hold: () => this.executor.hold(),
-      release: () => this.executor.release(),
-      quiet: () => this.unacked.quiet(),
-      putAway: async (delivery) => {
-        if (!(await this.settlement.suspect(delivery, trialOf(delivery), true))) await this.run([delivery]);
-      },
-      settled: async () => {
-        // A copy may be here before its confirm, and the message that it replaces is acked only then.
-        await Promise.all(this.copying);
-        await this.recovering.current?.acksAnswered().catch(() => undefined);
-      },
-      leave: (delivery) => void this.putBack(delivery),
-      run: async (delivery) => this.run([delivery]),
-    });
-  }
-
-  private run(list: readonly Delivery[]): MaybePromise<void> {
-    if (this.batcher) {
-      return this.handlers
-        .runBatch(list)
-        .then((verdicts) => list.forEach((each, index) => this.settlement.finish(each, verdicts[index])));
-    }
-    const [delivery] = list;
-    return chain(this.handlers.run(delivery), (verdict) => {
-      this.settlement.finish(delivery, verdict);
-      this.flow?.handled(delivery.message.content.length);
-    });
+    if (this.draining && !this.forgotten) this.scheduler.leave(delivery);
+    else this.scheduler.push(delivery);
   }
 }
-
-const trialOf = ({ headers }: Delivery): number => countHeader(headers, HEADER.trial);

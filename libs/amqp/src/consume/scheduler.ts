@@ -1,0 +1,161 @@
+import { type Delivery, named } from '../message/delivery.js';
+import { countHeader, HEADER } from '../message/headers.js';
+import { chain, type MaybePromise } from '../runtime/maybe-promise.js';
+import { Backpressure, WAITING_MESSAGES } from './backpressure.js';
+import { Batcher } from './batch.js';
+import { decodingBudget, executorOf, type Executor } from './executor.js';
+import type { Handlers } from './handlers.js';
+import type { Settlement, Unacked } from './settlement.js';
+import type { HandlerContext } from './step.js';
+import { SuspectIsolation, SuspectReport, Suspects } from './suspects.js';
+
+/** The parts of a consumer that its scheduler uses. */
+export interface SchedulerDeps {
+  readonly context: HandlerContext;
+  readonly handlers: Handlers;
+  readonly unacked: Unacked;
+  readonly settlement: Settlement;
+  /** Cancels the consumer; resolves to what consumes again. Must not reject. */
+  readonly pause: () => Promise<(() => Promise<void>) | undefined>;
+  /** Resolves when the broker has taken all acks up to now. May reject. */
+  readonly acksAnswered: () => Promise<void>;
+}
+
+/**
+ * Decides when the handler of a delivery runs: at once or as one of a batch, up to `concurrency` at the same time, in
+ * the order of its key; and a suspect, which may have crashed a process, while nothing else of its queue runs. Hands
+ * the verdict to the settlement. One per consumer.
+ */
+export class DeliveryScheduler {
+  private readonly executor: Executor;
+  private readonly batcher: Batcher | undefined;
+  private readonly suspects = new Suspects();
+  private readonly report: SuspectReport;
+  private readonly isolation: SuspectIsolation;
+  /** Bounds what the broker pushes to a consumer without acks. */
+  private readonly backpressure: Backpressure | undefined;
+  /** Copies of suspects on their way, whose originals are not acked yet. */
+  private readonly copying = new Set<Promise<void>>();
+  /** False where nothing is delivered again: without acks, from a stream, from a queue that ends with its process. */
+  private readonly judges: boolean;
+  /** The broker forgot the messages at delivery, so none can go back. */
+  private readonly noAck: boolean;
+
+  constructor(private readonly deps: SchedulerDeps) {
+    const { plan, clock, logger, settings } = deps.context;
+    const { batch, queue, registration } = plan;
+    this.noAck = plan.ack === 'none';
+    this.judges = !this.noAck && registration.options.stream === undefined && !queue.temporary;
+    const budget = decodingBudget(settings);
+    this.executor = executorOf(plan, (list) => this.run(list), budget);
+    const push = (list: Delivery[]): void => this.executor.push(list);
+    this.batcher = batch && new Batcher(batch.size, batch.wait, clock, push, budget);
+    this.isolation = this.isolate();
+    this.report = new SuspectReport(queue.name, clock, logger);
+    const limits = { messages: WAITING_MESSAGES, bytes: budget.limit };
+    if (this.noAck) this.backpressure = new Backpressure(deps.pause, limits);
+  }
+
+  /** A delivery is here, and counts against what may wait. */
+  arrived(delivery: Delivery): void {
+    this.backpressure?.arrived(delivery.message.content.length);
+  }
+
+  /** Runs its handler when its turn comes. */
+  push(delivery: Delivery): void {
+    const suspicion = this.judges ? this.suspects.judge(delivery) : undefined;
+    if (suspicion?.kind === 'suspect') return this.trial(delivery, suspicion.trial);
+    if (suspicion?.kind === 'alone') return this.isolation.push(delivery);
+    if (suspicion?.kind === 'guilty') delivery.run.poison = suspicion.error;
+    if (this.batcher) this.batcher.add(delivery);
+    else this.executor.push([delivery]);
+  }
+
+  /** A delivery that a shutdown does not begin goes back with its channel, unless that would count against it. */
+  leave(delivery: Delivery): void {
+    if (this.judges && trialOf(delivery) > 0 && !delivery.message.redelivered) void this.putBack(delivery);
+    else this.deps.unacked.remove(delivery);
+  }
+
+  /** Starts no more. What had not started goes back, unless the broker has forgotten it: then it still runs. */
+  stop(): void {
+    if (this.noAck) return;
+    // These go back with the channel, which keeps their order: nacked, a quorum queue would move them to its end.
+    const notStarted = [...this.executor.stop().flat(), ...(this.batcher?.take() ?? [])];
+    for (const delivery of notStarted) this.deps.unacked.remove(delivery);
+    for (const delivery of this.isolation.stop()) void this.putBack(delivery);
+  }
+
+  /** The channel died of what `isGone` holds: forgets those that had not started, and excuses all but the `late` ones. */
+  forget(isGone: (delivery: Delivery) => boolean, late: readonly Delivery[]): void {
+    this.batcher?.take();
+    if (this.noAck) return;
+    this.executor.forget((list) => list.every(isGone));
+    this.isolation.forget(isGone);
+    for (const delivery of this.deps.unacked.deliveries())
+      if (isGone(delivery) && !late.includes(delivery)) this.suspects.excuse(delivery);
+  }
+
+  /** Resolves when nothing runs. */
+  idle(): Promise<void> {
+    return this.executor.idle();
+  }
+
+  /** Resolves when more may arrive. */
+  async untilFree(): Promise<void> {
+    await this.backpressure?.untilFree();
+  }
+
+  /** To the end of its queue, from where it runs alone; here, if it cannot be sent there. */
+  private trial(delivery: Delivery, trial: number): void {
+    this.report.found(named(delivery));
+    this.suspects.renewed(delivery);
+    const sending = this.deps.settlement.suspect(delivery, trial, false).then((sent) => {
+      this.copying.delete(sending);
+      if (!sent) this.isolation.push(delivery);
+    });
+    this.copying.add(sending);
+  }
+
+  /** A suspect that was not begun: given back, it would look like one that was. */
+  private async putBack(delivery: Delivery): Promise<void> {
+    const { settlement, unacked } = this.deps;
+    if (!(await settlement.suspect(delivery, trialOf(delivery), false))) unacked.remove(delivery);
+  }
+
+  private isolate(): SuspectIsolation {
+    const { context, settlement, unacked, acksAnswered } = this.deps;
+    return new SuspectIsolation({
+      clock: context.clock,
+      hold: () => this.executor.hold(),
+      release: () => this.executor.release(),
+      quiet: () => unacked.quiet(),
+      putAway: async (delivery) => {
+        if (!(await settlement.suspect(delivery, trialOf(delivery), true))) await this.run([delivery]);
+      },
+      settled: async () => {
+        // A copy may be here before its confirm, and the message that it replaces is acked only then.
+        await Promise.all(this.copying);
+        await acksAnswered().catch(() => undefined);
+      },
+      leave: (delivery) => void this.putBack(delivery),
+      run: async (delivery) => this.run([delivery]),
+    });
+  }
+
+  private run(list: readonly Delivery[]): MaybePromise<void> {
+    const { handlers, settlement } = this.deps;
+    if (this.batcher) {
+      return handlers
+        .runBatch(list)
+        .then((verdicts) => list.forEach((each, index) => settlement.finish(each, verdicts[index])));
+    }
+    const [delivery] = list;
+    return chain(handlers.run(delivery), (verdict) => {
+      settlement.finish(delivery, verdict);
+      this.backpressure?.handled(delivery.message.content.length);
+    });
+  }
+}
+
+const trialOf = ({ headers }: Delivery): number => countHeader(headers, HEADER.trial);
