@@ -73,9 +73,9 @@ onEachBroker('clocks', (broker) => {
         .open();
       const other = await warren(broker.url).rpc('off.slow', patient).open();
       const { broker: caller } = warren(broker.url);
-      expect(await caller.request('off.streaming', 0, { timeout: '2s' })).toEqual([1, 2, 3]);
+      expect(await caller.request('off.streaming', 0, { timeout: '20s' })).toEqual([1, 2, 3]);
       expect((await runs.one()).run.deadline).toBeGreaterThan(systemClock.monotonic());
-      const failed = await rejection(caller.request('off.nested', 1, { timeout: 300 }));
+      const failed = await rejection(caller.request('off.nested', 1, { timeout: 1_500 }));
       expect(failed.code).toBe('WARREN_RPC_TIMEOUT');
       await until(() => (runs.size === 2 ? true : undefined), 'the nested call to end');
       await until(() => other.broker.status().timers === 0, 'no timer to be left');
@@ -100,7 +100,7 @@ onEachBroker('clocks', (broker) => {
     let answer: (value: string) => void = () => undefined;
     const began = performance.now();
     const calls = [
-      rejection(rabbit.broker.request('off.slow', 1, { timeout: 300 })),
+      rejection(rabbit.broker.request('off.slow', 1, { timeout: 1_500 })),
       rabbit.broker.request('off.while', 1, { timeout: '20s' }),
       rabbit.broker.send('off.limited', 1),
     ] as const;

@@ -38,7 +38,7 @@ onEachBroker('gathering', (broker) => {
       if (n === 0) throw new Error('no');
       return n === 1 ? 'fine' : new Promise(() => undefined);
     });
-    const answers = await warren(broker.url).broker.gather('some', 1, { timeout: 400 });
+    const answers = await warren(broker.url).broker.gather('some', 1, { timeout: 2_000 });
     expect(answers).toHaveLength(2);
     expect(answers).toContainEqual({ value: 'fine' });
     expect(answers).toContainEqual({ error: expect.objectContaining({ code: 'WARREN_RPC_REMOTE' }) });

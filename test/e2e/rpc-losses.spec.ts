@@ -114,7 +114,7 @@ onEachBroker('calls in trouble', (broker) => {
         ...{ contentType: 'application/json' },
         correlationId: correlationId ?? (properties.correlationId as string),
       });
-    const late = rejection(client.request('chatty', 1, { timeout: 100 }));
+    const late = rejection(client.request('chatty', 1, { timeout: 1_000 }));
     const first = await requests.one();
     expect((await late).code).toBe('WARREN_RPC_TIMEOUT');
     const calling = client.request('chatty', 2);
@@ -148,7 +148,7 @@ onEachBroker('calls in trouble', (broker) => {
       .rpc('stuck', ({ payload }) => (payload === 'stuck' ? new Promise(() => undefined) : payload))
       .open();
     const stuck = Array.from({ length: 20 }, () =>
-      rejection(rabbit.broker.request('stuck', 'stuck', { timeout: 200 })),
+      rejection(rabbit.broker.request('stuck', 'stuck', { timeout: 1_000 })),
     );
     expect(new Set((await Promise.all(stuck)).map(({ code }) => code))).toEqual(
       new Set(['WARREN_RPC_TIMEOUT']),

@@ -27,11 +27,11 @@ onEachBroker('a call', (broker) => {
       });
     await server.open();
     const client = await warren(broker.url).open();
-    const error = await rejection(client.broker.request('outer', 1, { timeout: 400 }));
+    const error = await rejection(client.broker.request('outer', 1, { timeout: 1_500 }));
     expect(error.code).toBe('WARREN_RPC_TIMEOUT');
     const nested = (await ended.one()) as { code: string; ms: number };
     expect(nested.code).toMatch(/WARREN_RPC_(TIMEOUT|CANCELLED)/);
-    expect(nested.ms).toBeLessThan(3_000);
+    expect(nested.ms).toBeLessThan(10_000);
   });
 
   it('that its caller cancels stops its handler, and one that waits behind it is not begun', async () => {

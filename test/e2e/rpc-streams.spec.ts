@@ -192,11 +192,11 @@ onEachBroker('streams', (broker) => {
         yield 2;
       })
       .open();
-    const items = rabbit.broker.stream('slow', 0, { timeout: 300 });
+    const items = rabbit.broker.stream('slow', 0, { timeout: 1_000 });
     expect(await items.next()).toMatchObject({ value: 1 });
     const since = performance.now();
     const waiting = items.next();
-    await until(() => performance.now() - since > 1_000, 'three times the timeout to pass');
+    await until(() => performance.now() - since > 2_200, 'twice the timeout to pass');
     next();
     expect(await waiting).toMatchObject({ value: 2 });
     expect(await items.next()).toMatchObject({ done: true });
@@ -207,10 +207,10 @@ onEachBroker('streams', (broker) => {
     await channel.assertQueue('mute');
     await channel.consume('mute', () => undefined, { noAck: true });
     const { broker: rabbit } = warren(broker.url);
-    expect(await rejection(all(rabbit.stream('mute', 0, { timeout: 200 })))).toMatchObject({
+    expect(await rejection(all(rabbit.stream('mute', 0, { timeout: 1_000 })))).toMatchObject({
       code: 'WARREN_RPC_TIMEOUT',
       routingKey: 'mute',
-      waitedMs: 200,
+      waitedMs: 1_000,
     });
     expect(rabbit.status()).toMatchObject({ pendingCalls: 0, timers: 0 });
   });
@@ -227,7 +227,7 @@ onEachBroker('streams', (broker) => {
         replyTo: 'amq.rabbitmq.reply-to',
         correlationId: queue,
         contentType: 'application/json',
-        expiration: '300',
+        expiration: '2000',
         headers: { 'x-warren-stream': 10 },
       });
     }
@@ -245,7 +245,7 @@ onEachBroker('streams', (broker) => {
       .rpc('cut', (delivery) => (started.push(delivery), quiet(delivery)))
       .open();
     const client = warren(broker.url);
-    const items = client.broker.stream('cut', 0, { timeout: 600 });
+    const items = client.broker.stream('cut', 0, { timeout: 2_000 });
     expect(await items.next()).toMatchObject({ value: 1 });
     const waiting = rejection(items.next());
     await broker.closeConnections();

@@ -247,11 +247,13 @@ onEachBroker('calling', (broker) => {
       const { broker: rabbit } = warren(broker.url);
       const channel = await (await broker.connect()).createChannel();
       await channel.assertQueue('unattended');
-      const error = await rejection(rabbit.request('unattended', 1, { timeout: 80, correlationId: 'mine' }));
+      const error = await rejection(
+        rabbit.request('unattended', 1, { timeout: 1_000, correlationId: 'mine' }),
+      );
       expect(error).toMatchObject({
         code: 'WARREN_RPC_TIMEOUT',
         routingKey: 'unattended',
-        waitedMs: 80,
+        waitedMs: 1_000,
         correlationId: 'mine',
       });
       await until(async () => (await count(broker, 'unattended')) === 0, 'the request to expire');

@@ -147,7 +147,7 @@ onEachBroker('a call that never left', (broker) => {
     const { broker: rabbit } = await warren(broker.url, { shutdown: 50 })
       .rpc('silent', (delivery) => (handled.push(delivery), new Promise(() => undefined)))
       .open();
-    expect(await rejection(rabbit.request('silent', 1, { timeout }))).toMatchObject({
+    expect(await rejection(rabbit.request('silent', 1, { timeout: '1s' }))).toMatchObject({
       code: 'WARREN_RPC_TIMEOUT',
     });
     (await handled.one()).abort(new Error('over'));

@@ -66,7 +66,7 @@ onEachBroker('a publish whose confirm was lost', (broker) => {
     const { tap, rabbit } = await through('unknown.late', { publish: { retryUnknown: true } });
     tap.shut('answers');
     const [short, long] = [
-      rejection(rabbit.broker.send('unknown.late', 1, { timeout: 400 })),
+      rejection(rabbit.broker.send('unknown.late', 1, { timeout: 2_000 })),
       rejection(rabbit.broker.send('unknown.late', 2)),
     ];
     await arrived(broker, 'unknown.late', 2);

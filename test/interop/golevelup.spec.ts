@@ -81,7 +81,7 @@ onEachBroker("golevelup's module", (broker) => {
     it('not at all when its handler throws: that is a time-out here', async () => {
       await peer(broker.url, [answering()]);
       const { publisher } = await application(broker.url);
-      const failed = publisher.request('peer.quote', { sku: 'broken' }, { exchange, timeout: '300ms' });
+      const failed = publisher.request('peer.quote', { sku: 'broken' }, { exchange, timeout: '1s' });
       expect(await rejection(failed)).toMatchObject({ code: 'WARREN_RPC_TIMEOUT', exchange });
     });
 

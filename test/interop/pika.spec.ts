@@ -113,11 +113,11 @@ onEachBroker('pika', (broker) => {
 
     describe('calls that take long', () => {
       it('our request ends in time, and the late answer of a pika server harms nobody', async () => {
-        await pikaService(broker.url, 'rpc_server.py', 'slow_rpc', '0.6');
+        await pikaService(broker.url, 'rpc_server.py', 'slow_rpc', '2');
         const { publisher } = await application(broker.url);
         const ignored = new Collector<string>('ignored replies');
         publisher.on((event) => event.kind === 'reply-ignored' && ignored.push(event.correlationId));
-        const late = publisher.request('slow_rpc', 0, { timeout: '200ms', correlationId: 'late' });
+        const late = publisher.request('slow_rpc', 0, { timeout: '1s', correlationId: 'late' });
         expect(await rejection(late)).toMatchObject({ code: 'WARREN_RPC_TIMEOUT', correlationId: 'late' });
         expect(await publisher.request('slow_rpc', 10)).toBe(55);
         expect(ignored.all).toEqual(['late']);
@@ -128,7 +128,7 @@ onEachBroker('pika', (broker) => {
         const { publisher } = await application(broker.url);
         expect(await publisher.request('killed_rpc', 10)).toBe(55);
         await server.kill();
-        const failed = publisher.request('killed_rpc', 10, { timeout: '200ms' });
+        const failed = publisher.request('killed_rpc', 10, { timeout: '1s' });
         expect(await rejection(failed)).toMatchObject({ code: 'WARREN_RPC_TIMEOUT' });
       });
     });
