@@ -75,7 +75,8 @@ class Node {
     this.#ownEpmd = epmdPort === undefined;
     this.#management = management;
     this.#kept = keep !== undefined;
-    this.#home = keep ?? mkdtempSync(join(tmpdir(), 'warren-rabbitmq-'));
+    this.#home =
+      keep ?? mkdtempSync(join(process.env.WARREN_RABBITMQ_FOLDER ?? tmpdir(), 'warren-rabbitmq-'));
     mkdirSync(this.#home, { recursive: true });
     this.nodename = nodename ?? `warren-${randomBytes(4).toString('hex')}@localhost`;
     this.#environment = environment(this.#home, this.#ports, this.nodename, options);
