@@ -107,13 +107,14 @@ onEachBroker('the watchdog', (broker) => {
     expect(await got.one()).toBe(2);
   });
 
-  it('leaves alone who works, waits for work, or is on standby', async () => {
+  it('leaves alone who works, waits for work, is on standby, or reads a stream', async () => {
     const started = new Collector<() => void>();
     const busy = (): Promise<void> => new Promise((resolve) => started.push(resolve));
     const first = await warren(broker.url, { watchdog: 20 })
       .consume('calm.single', busy, { singleActive: true, prefetch: 1 })
       .consume('calm.busy', busy, { prefetch: 1 })
       .consume('calm.idle', () => 1)
+      .consume('calm.stream', () => 1, { queueType: 'stream' })
       .open();
     const second = await warren(broker.url, { watchdog: 20 })
       .consume('calm.single', busy, { singleActive: true, prefetch: 1 })

@@ -123,12 +123,14 @@ export class Consumer implements Watchable {
     const { queue, prefetch, registration } = this.plan;
     const { singleActive, priority, stream } = registration.options;
     const standby = singleActive === true || queue.arguments['x-single-active-consumer'] === true;
+    const reads = stream !== undefined || queue.arguments['x-queue-type'] === 'stream';
     return {
       queue: this.queueName,
       life: this.status().ready && this.tag !== undefined ? this.lives : undefined,
       delivered: this.unacked.taken,
       free: this.unacked.size < prefetch,
-      mayIdle: standby || priority !== undefined || stream !== undefined,
+      mayIdle: standby || priority !== undefined || reads,
+      counted: !reads,
       since: this.draining ? undefined : this.readiness.since,
     };
   }

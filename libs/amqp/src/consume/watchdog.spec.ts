@@ -8,12 +8,12 @@ import { Events } from '../events/emitter.js';
 import { Watchdog, type Watched } from './watchdog.js';
 
 /** `answers` of the broker, one for each question; the last one again and again. */
-function watching(replies: { messages: number; consumers: number }[], facts: Partial<Watched> = {}) {
+function watching(replies: ({ messages: number; consumers: number } | Error)[], facts: Partial<Watched> = {}) {
   const timers: (() => void)[] = [];
   let asked = 0;
   let renewed = 0;
   const watched: Watched = {
-    ...{ queue: 'q', life: 1, delivered: 5, free: true, mayIdle: false, since: undefined },
+    ...{ queue: 'q', life: 1, delivered: 5, free: true, mayIdle: false, counted: true, since: undefined },
     ...facts,
   };
   const connection = {
@@ -21,7 +21,9 @@ function watching(replies: { messages: number; consumers: number }[], facts: Par
     withChannel: (use: (channel: object) => Promise<unknown>) =>
       use({
         checkQueue: () => {
-          const { messages, consumers } = replies[Math.min(asked++, replies.length - 1)];
+          const reply = replies[Math.min(asked++, replies.length - 1)];
+          if (reply instanceof Error) throw reply;
+          const { messages, consumers } = reply;
           return Promise.resolve({ messageCount: messages, consumerCount: consumers });
         },
       }),
@@ -59,6 +61,12 @@ describe('a consumer', () => {
   it('that gets nothing from one round to the next, although messages are ready, is renewed', async () => {
     const { round } = watching([IDLE]);
     expect([await round(), await round()]).toEqual([0, 1]);
+  });
+
+  it('of a stream, whose consumers the broker does not count, is renewed only without its queue', async () => {
+    expect(await watching([GONE], { counted: false }).round()).toBe(0);
+    const missing = Object.assign(new Error('NOT_FOUND'), { code: 404 });
+    expect(await watching([missing], { counted: false }).round()).toBe(1);
   });
 
   it.each([{ free: false }, { mayIdle: true }])('may get nothing when it is %j', async (facts) => {

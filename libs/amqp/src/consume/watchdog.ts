@@ -17,6 +17,8 @@ export interface Watched {
   readonly free: boolean;
   /** Whether it may be idle beside messages that are ready: on standby, or reading a stream. */
   readonly mayIdle: boolean;
+  /** Whether the broker counts its consumers. It says 0 of a stream, however many read it. */
+  readonly counted: boolean;
   /** Since when it is not ready, by the monotonic clock. */
   readonly since: number | undefined;
 }
@@ -40,6 +42,12 @@ export interface WatchdogOptions {
   readonly counters: Counters;
   readonly events: Events;
   readonly logger: BrokerLogger;
+}
+
+/** What the broker says of a queue; no consumers when there is no such queue. */
+interface Answer {
+  readonly messages: number;
+  readonly consumers: number | undefined;
 }
 
 /** How long one question may take. */
@@ -88,9 +96,11 @@ export class Watchdog {
     const { queue, life } = watched;
     if (life === undefined) return this.reportOverdue(consumer, watched);
     if (this.options.connection.blocked) return;
+    const none = ({ consumers }: Answer): boolean =>
+      consumers === undefined || (watched.counted && consumers === 0);
     const first = await this.ask(queue);
     // What was under way during the first answer is over before the second.
-    const gone = first.consumers === 0 && (await this.ask(queue)).consumers === 0;
+    const gone = none(first) && none(await this.ask(queue));
     if (this.stopped || consumer.watched().life !== life) return;
     if (gone) return this.restart(consumer, queue, 'the broker reports no consumer on the queue');
     const now = consumer.watched();
@@ -119,15 +129,15 @@ export class Watchdog {
     if (connection.state === 'open') consumer.renew();
   }
 
-  private async ask(queue: string): Promise<{ readonly messages: number; readonly consumers: number }> {
+  private async ask(queue: string): Promise<Answer> {
     const { clock, connection } = this.options;
-    const asked = connection.withChannel(async (channel) => {
+    const asked = connection.withChannel(async (channel): Promise<Answer> => {
       try {
         const { messageCount, consumerCount } = await channel.checkQueue(queue);
         return { messages: messageCount, consumers: consumerCount };
       } catch (error) {
         // Where there is no queue nobody consumes.
-        if ((error as { code?: unknown } | undefined)?.code === 404) return { messages: 0, consumers: 0 };
+        if ((error as { code?: unknown } | undefined)?.code === 404) return { messages: 0, consumers: undefined };
         throw error;
       }
     });
