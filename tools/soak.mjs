@@ -7,6 +7,7 @@
 import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
 import { install } from './install.mjs';
+import { obtainRabbitMQ } from './rabbitmq-program.mjs';
 import { fail, onSignal } from './run.mjs';
 
 const text = { type: 'string' };
@@ -25,6 +26,11 @@ const given = read();
 
 await install();
 await build({ ifNeeded: true });
+if (given.rabbitmq !== undefined) {
+  const { home, reason } = await obtainRabbitMQ(given.rabbitmq);
+  if (reason !== undefined) fail(`RabbitMQ ${given.rabbitmq} is not to be had: ${reason}`);
+  process.env.WARREN_RABBITMQ = home ?? '';
+}
 const { soak } = await import('../bench/soak/run.mjs');
 const minutes = number('minutes', given.short ? 3 : 30);
 const seed = number('seed', Math.floor(Math.random() * 1_000_000));
@@ -36,7 +42,7 @@ console.log(
   `Soak run: ${minutes} min on ${size === 1 ? 'one node' : `${size} nodes`}; again with --seed ${seed}`,
 );
 const { figures, broken, folder } = await soak({
-  ...{ minutes, seed, size, outage, rate: number('rate', 60), version: given.rabbitmq, keep: given.keep },
+  ...{ minutes, seed, size, outage, rate: number('rate', 60), keep: given.keep },
   say: (line) => console.log(line),
 });
 console.log('\nThe ledger');

@@ -8,7 +8,10 @@ import { DEAD } from './plan.mjs';
 const UNDER_WAY = 2_000;
 /** Memory may grow by this much between the first and the last third of a process's life. */
 const GROWTH = { factor: 1.3, bytes: 16 * 1024 * 1024 };
+/** A call may settle this much later than its time-out, and by what its process was kept from running. */
 const LATE_CALL = 2_000;
+const BACK = 10_000;
+const CLOSED = 12_000;
 
 /** The lines of all journals in a folder, in the order of their time. */
 export function journals(folder) {
@@ -36,7 +39,10 @@ function linesOf(file) {
  * broker: `[{ n, queue, reason }]`; `losses` are the times `{ from, to, what }` in which connections, processes or brokers
  * were lost; `secret` must be in no line.
  */
-export function account({ lines, left, losses, secret }) {
+export function account({ lines, left, losses: faults, secret }) {
+  // A connection is lost by a fault, or by itself on a machine that is too busy for its heartbeats: acks go with it.
+  const alone = lines.filter(({ lost }) => lost !== undefined);
+  const losses = [...faults, ...alone.map(({ at, lost }) => ({ from: at, to: at, what: lost }))];
   const messages = messagesOf(lines);
   for (const { n, queue, reason } of left) messages.get(n)?.left.push({ queue, reason });
   const all = [...messages.values()];
@@ -47,7 +53,8 @@ export function account({ lines, left, losses, secret }) {
     calls(lines),
     delays(lines, losses),
   ];
-  parts.push(memory(lines), endings(lines), secrets(lines, secret), returns(lines, losses));
+  parts.push(memory(lines), endings(lines), secrets(lines, secret), returns(lines, faults));
+  parts.push({ figures: { 'connections lost': alone.length }, broken: [] });
   return {
     figures: Object.assign({}, ...parts.map(({ figures }) => figures)),
     broken: parts.flatMap(({ broken }) => broken),
@@ -90,8 +97,10 @@ function whereabouts(all) {
     if (message.handled.length > 0) end.handled++;
     else if (dead) end.dead++;
     else if (message.left.some(({ queue }) => /orphans|unroutable/.test(queue))) end.orphaned++;
-    else if (message.left.length > 0) end.waiting++;
-    else {
+    else if (message.left.length > 0) {
+      end.waiting++;
+      complain(message, `still waits in '${message.left[0].queue}', although all is there to handle it`);
+    } else {
       end.lost++;
       complain(message, 'was confirmed, and is lost');
     }
@@ -99,8 +108,6 @@ function whereabouts(all) {
     if (wanted && message.handled.length > 0) complain(message, 'was to fail, and counts as handled');
   }
   if (count.pending > 0) broken.push(`${count.pending} publishes never settled`);
-  if (end.waiting > 0)
-    broken.push(`${end.waiting} messages still wait, although everything was there to handle them`);
   return { figures: { publishes: count, messages: end }, broken };
 }
 
@@ -145,10 +152,13 @@ function calls(lines) {
   const broken = [];
   const made = lines.filter(({ call }) => call !== undefined);
   const codes = {};
-  for (const { call, took, timeout, right, code } of made) {
+  for (const { call, took, timeout, lag = 0, right, code } of made) {
     if (code) codes[code] = (codes[code] ?? 0) + 1;
     if (right === false) broken.push(`call ${call} got a wrong answer`);
-    if (took > timeout + LATE_CALL) broken.push(`call ${call} settled after ${Math.round(took)} ms`);
+    if (took > timeout + LATE_CALL + lag)
+      broken.push(
+        `call ${call} settled after ${Math.round(took)} ms (its process was late by ${Math.round(lag)})`,
+      );
     if (code && !/^WARREN_/.test(code)) broken.push(`call ${call} failed with '${code}'`);
   }
   return {
@@ -197,13 +207,15 @@ function memory(lines) {
   return { figures: { memory: figures }, broken };
 }
 
-/** A process that was asked to end does so within its five seconds, and what the end of a connection takes. */
+/** A broker object that is closed has ended within its five seconds, and what the end of a connection takes. */
 function endings(lines) {
-  const took = lines.filter(({ ended }) => ended).map(({ took, from }) => ({ took: Math.round(took), from }));
-  const slow = took.filter((each) => each.took > 12_000);
+  const ends = lines.filter(({ ended }) => ended);
+  const slow = ends.filter(({ took, lag = 0 }) => took > CLOSED + lag);
   return {
-    figures: { 'clean ends': { count: took.length, slowest: Math.max(0, ...took.map((each) => each.took)) } },
-    broken: slow.map(({ took, from }) => `${from} took ${took} ms to end`),
+    figures: {
+      'clean ends': { count: ends.length, slowest: Math.round(Math.max(0, ...ends.map(({ took }) => took))) },
+    },
+    broken: slow.map(({ took, from }) => `${from} took ${Math.round(took)} ms to close`),
   };
 }
 
@@ -212,22 +224,26 @@ function secrets(lines, secret) {
   return { figures: {}, broken: told.length > 0 ? [`the password is in ${told.length} log lines`] : [] };
 }
 
-/** How long after the broker was there again the first publish was confirmed and the first message handled. */
-function returns(lines, losses) {
+/**
+ * How long after the broker was there again the first publish was confirmed and the first message handled; not told when
+ * the next fault came before that.
+ */
+function returns(lines, faults) {
   const back = { publishes: [], handlers: [] };
-  for (const { to } of losses.filter(({ what }) => /broker|node/.test(what))) {
-    const next = (name) => lines.find((line) => line.at > to && line[name] !== undefined)?.at - to;
+  const next = (name, after) => lines.find((line) => line.at > after && line[name] !== undefined)?.at;
+  for (const { to } of faults.filter(({ what }) => /broker|node/.test(what))) {
     for (const [of, name] of [
       ['publishes', 'confirmed'],
       ['handlers', 'handled'],
     ]) {
-      const ms = next(name);
-      if (Number.isFinite(ms)) back[of].push(Math.round(ms));
+      const at = next(name, to);
+      const disturbed = faults.some(({ from }) => from > to && from < at);
+      if (at !== undefined && !disturbed) back[of].push(Math.round(at - to));
     }
   }
   const max = (list) => Math.max(0, ...list);
   const broken = Object.entries(back)
-    .filter(([, list]) => max(list) > 10_000)
+    .filter(([, list]) => max(list) > BACK)
     .map(([of, list]) => `${of} were back only ${max(list)} ms after the broker`);
   return { figures: { 'back after ms': { publishes: back.publishes, handlers: back.handlers } }, broken };
 }

@@ -11,11 +11,11 @@ export class Brokers {
   #cluster;
   #nodes;
 
-  /** `size` is 1 or 3; `version` names a line of RabbitMQ, undefined takes the machine's. */
-  static async start({ size, version }) {
+  /** `size` is 1 or 3. Which RabbitMQ it is, WARREN_RABBITMQ says, or the machine. */
+  static async start({ size }) {
     const brokers = new Brokers();
-    brokers.#cluster = size > 1 ? await startCluster({ size, version }) : undefined;
-    brokers.#nodes = brokers.#cluster?.nodes ?? [await startRabbitMQ({ version })];
+    brokers.#cluster = size > 1 ? await startCluster({ size }) : undefined;
+    brokers.#nodes = brokers.#cluster?.nodes ?? [await startRabbitMQ()];
     const [first] = brokers.#nodes;
     await first.rabbitmqctl('add_user', USER, PASSWORD);
     await first.rabbitmqctl('set_permissions', USER, '.*', '.*', '.*');
@@ -70,10 +70,11 @@ export class Brokers {
     node.resume();
   }
 
-  /** Every connection that publishes is blocked, or none any more. */
-  async alarm(on) {
-    for (const node of this.#nodes)
-      await node.rabbitmqctl('set_vm_memory_high_watermark', on ? '0.00001' : '0.4');
+  /** Every connection that publishes is blocked for a while: an alarm is the whole cluster's. */
+  async alarm(ms) {
+    const watermark = (part) => `vm_memory_monitor:set_vm_memory_high_watermark(${part})`;
+    const code = `${watermark(0.00001)}, timer:sleep(${ms}), ${watermark(0.4)}.`;
+    await this.#nodes[0].rabbitmqctl('eval', code);
   }
 
   async closeConnections() {

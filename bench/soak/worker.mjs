@@ -12,6 +12,18 @@ const now = () => Number(process.hrtime.bigint() / 1_000n) / 1_000;
 const note = (line) => writeSync(fd, `${JSON.stringify({ at: now(), ...line })}\n`);
 const log = (level) => (text) => note({ log: level, text: String(text).slice(0, 500) });
 
+// By how much this process got its turn too late, all in all: on a busy machine nobody in it could be on time.
+const BEAT = 20;
+let behind = 0;
+let due = now() + BEAT;
+const lag = () => behind + Math.max(0, now() - due);
+function beat() {
+  behind = lag();
+  due = now() + BEAT;
+  setTimeout(beat, BEAT).unref();
+}
+beat();
+
 const broker = new Broker({
   url,
   service: 'soak',
@@ -22,6 +34,8 @@ const broker = new Broker({
   watchdog: '5s',
   logger: { log: log('log'), warn: log('warn'), error: log('error') },
 });
+
+broker.on(({ connection }) => note({ lost: connection }), ['disconnected']);
 
 const parts = { service, producer };
 const end = await parts[role]();
@@ -37,10 +51,10 @@ async function close() {
   if (closing) return;
   closing = true;
   clearInterval(health);
-  const from = now();
   await end?.();
+  const [from, before] = [now(), lag()];
   await broker.close();
-  note({ ended: name, took: now() - from });
+  note({ ended: name, took: now() - from, lag: lag() - before });
   closeSync(fd);
   process.exit(0);
 }
@@ -160,11 +174,11 @@ function publish(n, { kind, plan, key, delay }) {
 async function calls(going) {
   for (let n = 0; going(); n++) {
     const timeout = 3_000;
-    const from = now();
-    const done = (outcome) => note({ call: n, took: now() - from, timeout, ...outcome });
+    const wait = waiting();
+    const done = (outcome) => note({ call: n, timeout, ...wait.longest(), ...outcome });
     const call =
       n % 10 === 9
-        ? streamed(20, timeout)
+        ? streamed(20, timeout, wait)
         : broker
             .request('soak.double', { n, ms: n % 5 === 0 ? 100 : 1 }, { timeout })
             .then((got) => got === n * 2);
@@ -178,9 +192,23 @@ async function calls(going) {
   }
 }
 
-async function streamed(count, timeout) {
+async function streamed(count, timeout, wait) {
   let next = 0;
-  for await (const item of broker.stream('soak.items', { count }, { timeout }))
+  for await (const item of broker.stream('soak.items', { count }, { timeout })) {
+    wait.over();
     if (item !== next++) return false;
+  }
   return next === count;
+}
+
+/** The longest wait of a call for its answer, or of a stream for its next item: what its `timeout` is about. */
+function waiting() {
+  let [from, before] = [now(), lag()];
+  let longest = { took: 0, lag: 0 };
+  const over = () => {
+    const wait = { took: now() - from, lag: lag() - before };
+    if (wait.took - wait.lag >= longest.took - longest.lag) longest = wait;
+    [from, before] = [now(), lag()];
+  };
+  return { over, longest: () => (over(), longest) };
 }

@@ -58,6 +58,8 @@ describe('the book of a soak run', () => {
     expect(broken({ lines })).toEqual([expect.stringContaining('handled twice')]);
     expect(broken({ lines, losses: [{ from: 12, to: 13, what: 'a line is cut' }] })).toEqual([]);
     expect(broken({ lines, losses: [{ from: 9_000, to: 9_001, what: 'later' }] })).toHaveLength(1);
+    const alone = [...lines, { at: 12, lost: 'soak:consume' }];
+    expect(broken({ lines: alone })).toEqual([]);
     expect(broken({ lines, losses: [{ from: -9_000, to: -8_000, what: 'before' }] })).toHaveLength(1);
   });
 
@@ -75,7 +77,15 @@ describe('the book of a soak run', () => {
     expect(broken({ lines: [call({ right: true })] })).toEqual([]);
     expect(broken({ lines: [call({ right: false })] })).toEqual(['call 1 got a wrong answer']);
     expect(broken({ lines: [call({ right: true, took: 9_000 })] })).toHaveLength(1);
+    expect(broken({ lines: [call({ right: true, took: 9_000, lag: 4_000 })] })).toEqual([]);
+    expect(broken({ lines: [call({ right: true, took: 9_000, lag: 3_900 })] })).toHaveLength(1);
     expect(broken({ lines: [call({ code: 'TypeError' })] })).toHaveLength(1);
+  });
+
+  it('complains of an end that takes long, unless its process was kept from running', () => {
+    const end = (took: number, lag: number): Line => ({ at: 1, ended: 'service-1', took, lag });
+    expect(broken({ lines: [end(5_000, 0), end(14_000, 3_000)] })).toEqual([]);
+    expect(broken({ lines: [end(14_000, 1_000)] })).toEqual(['a.journal took 14000 ms to close']);
   });
 
   it('complains of a delay that is cut short', () => {
@@ -106,6 +116,8 @@ describe('the book of a soak run', () => {
     const losses = [{ from: 0, to: 100, what: 'broker killed' }];
     const lines = [sent(1), { at: 20_000, confirmed: 1, routed: true }, handled(1, 20_001)];
     expect(broken({ lines, losses })).toHaveLength(2);
+    const next = { from: 9_000, to: 9_500, what: 'a line is cut' };
+    expect(broken({ lines, losses: [...losses, next] })).toEqual([]);
   });
 
   it('complains of a publish that was said to have never left and arrived', () => {

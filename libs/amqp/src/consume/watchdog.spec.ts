@@ -8,7 +8,10 @@ import { Events } from '../events/emitter.js';
 import { Watchdog, type Watched } from './watchdog.js';
 
 /** `answers` of the broker, one for each question; the last one again and again. */
-function watching(replies: ({ messages: number; consumers: number } | Error)[], facts: Partial<Watched> = {}) {
+function watching(
+  replies: ({ messages: number; consumers: number } | Error)[],
+  facts: Partial<Watched> = {},
+) {
   const timers: (() => void)[] = [];
   let asked = 0;
   let renewed = 0;

@@ -137,7 +137,8 @@ export class Watchdog {
         return { messages: messageCount, consumers: consumerCount };
       } catch (error) {
         // Where there is no queue nobody consumes.
-        if ((error as { code?: unknown } | undefined)?.code === 404) return { messages: 0, consumers: undefined };
+        if ((error as { code?: unknown } | undefined)?.code === 404)
+          return { messages: 0, consumers: undefined };
         throw error;
       }
     });
