@@ -107,6 +107,21 @@ onEachBroker('the watchdog', (broker) => {
     expect(await got.one()).toBe(2);
   });
 
+  it('brings back the consumer of a quorum queue that was deleted and at once declared again', async () => {
+    const got = new Collector<unknown>();
+    const rabbit = await warren(broker.url, { watchdog: 50 })
+      .consume('silent.anew', ({ payload }) => got.push(payload), { queueType: 'quorum' })
+      .open();
+    const channel = await (await broker.connect()).createChannel();
+    for (const sent of [1, 2, 3]) await rabbit.broker.send('silent.anew', sent);
+    await got.take(3);
+    // RabbitMQ 3.10 announces nothing of it, and keeps to itself what it counts as handed to the consumer of before.
+    const args = { durable: true, arguments: { 'x-queue-type': 'quorum' } };
+    await Promise.all([channel.deleteQueue('silent.anew'), channel.assertQueue('silent.anew', args)]);
+    for (const sent of [4, 5, 6]) await rabbit.broker.send('silent.anew', sent);
+    expect((await got.take(3)).sort()).toEqual([4, 5, 6]);
+  });
+
   it('leaves alone who works, waits for work, is on standby, or reads a stream', async () => {
     const started = new Collector<() => void>();
     const busy = (): Promise<void> => new Promise((resolve) => started.push(resolve));

@@ -17,7 +17,7 @@ import { declareError } from '../topology/declare-error.js';
 import { POISON_DELIVERIES } from '../topology/handler-limits.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
-import type { BindingSpec } from '../topology/specs.js';
+import { mayHideDeletion, type BindingSpec } from '../topology/specs.js';
 import { poison } from './suspects.js';
 import {
   cancelReason,
@@ -131,6 +131,8 @@ export class Consumer implements Watchable {
       free: this.unacked.size < prefetch,
       mayIdle: standby || priority !== undefined || reads,
       counted: !reads,
+      mayBeCutOff:
+        !this.forgotten && this.unacked.size === 0 && mayHideDeletion(this.options.connection.server, queue),
       since: this.draining ? undefined : this.readiness.since,
     };
   }
@@ -149,8 +151,8 @@ export class Consumer implements Watchable {
     return this.draining ? undefined : this.readiness.overdue();
   }
 
-  renew(): void {
-    if (!this.draining) this.recovering.renew();
+  renew(reason?: string): void {
+    if (!this.draining) this.recovering.renew(reason);
   }
 
   /** The broker forgot the messages at delivery: nobody would deliver again what is given up here. */

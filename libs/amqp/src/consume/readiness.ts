@@ -26,6 +26,9 @@ export interface ReadinessDeps {
   readonly logger: BrokerLogger;
 }
 
+/** Why a consumer begins anew that may be cut off without having been told. */
+export const REFRESH = 'it got nothing for long, and this broker may not say that a queue was replaced';
+
 const REPEAT_AFTER = 60_000;
 
 /**
@@ -38,6 +41,7 @@ export class Readiness {
   lastError: string | undefined;
   private saidAt = -Infinity;
   private pausedAt = -Infinity;
+  private refreshing = false;
 
   constructor(private readonly context: ReadinessDeps) {
     this.since = context.clock.monotonic();
@@ -46,13 +50,16 @@ export class Readiness {
   ready(queue: string): void {
     this.since = this.lastError = undefined;
     this.saidAt = -Infinity;
-    this.context.events.emit({ kind: 'consumer-ready', queue });
+    if (!this.refreshing) this.context.events.emit({ kind: 'consumer-ready', queue });
+    this.refreshing = false;
   }
 
   lost(queue: string, reason: string): void {
     const { clock, counters, events, logger } = this.context;
-    counters.consumersLost++;
     this.since = clock.monotonic();
+    this.refreshing = reason === REFRESH;
+    if (this.refreshing) return;
+    counters.consumersLost++;
     this.lastError = printable(reason);
     logger.warn(`the consumer of '${queue}' was lost (${this.lastError}); restarting it`);
     events.emit({ kind: 'consumer-lost', queue, reason });
@@ -71,6 +78,7 @@ export class Readiness {
   /** It could not be brought back. `quiet`: somebody else says so. */
   failed(queue: string, error: unknown, quiet: boolean): void {
     const { clock, events, logger } = this.context;
+    this.refreshing = false;
     const text = printable(describeError(error));
     // What stays the same the watchdog says again, once a minute.
     if (!quiet && text !== this.lastError) {

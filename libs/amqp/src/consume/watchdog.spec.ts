@@ -5,6 +5,7 @@ import type { Connection } from '../connection/connection.js';
 import { counters } from '../events/counters.js';
 import { SILENT } from '../runtime/logger.js';
 import { Events } from '../events/emitter.js';
+import { REFRESH } from './readiness.js';
 import { Watchdog, type Watched } from './watchdog.js';
 
 /** `answers` of the broker, one for each question; the last one again and again. */
@@ -14,9 +15,18 @@ function watching(
 ) {
   const timers: (() => void)[] = [];
   let asked = 0;
-  let renewed = 0;
-  const watched: Watched = {
-    ...{ queue: 'q', life: 1, delivered: 5, free: true, mayIdle: false, counted: true, since: undefined },
+  const renewed: (string | undefined)[] = [];
+  const watched: { -readonly [key in keyof Watched]: Watched[key] } = {
+    ...{
+      queue: 'q',
+      life: 1,
+      delivered: 5,
+      free: true,
+      mayIdle: false,
+      counted: true,
+      mayBeCutOff: false,
+      since: undefined,
+    },
     ...facts,
   };
   const connection = {
@@ -38,16 +48,16 @@ function watching(
       after: (ms, call) => (ms === 1_000 && timers.push(call), () => undefined),
     },
     ...{ events: new Events(SILENT, 'test'), logger: SILENT },
-    consumers: [{ watched: () => watched, overdue: () => undefined, renew: () => void renewed++ }],
+    consumers: [{ watched: () => watched, overdue: () => undefined, renew: (why) => void renewed.push(why) }],
   });
   watchdog.start();
   const round = async (): Promise<number> => {
     timers.shift()?.();
     for (let n = 0; timers.length === 0 && n < 100; n++)
       await new Promise((resolve) => setImmediate(resolve));
-    return renewed;
+    return renewed.length;
   };
-  return { round };
+  return { round, renewed, watched };
 }
 
 const WELL = { messages: 0, consumers: 1 };
@@ -70,6 +80,23 @@ describe('a consumer', () => {
     expect(await watching([GONE], { counted: false }).round()).toBe(0);
     const missing = Object.assign(new Error('NOT_FOUND'), { code: 404 });
     expect(await watching([missing], { counted: false }).round()).toBe(1);
+  });
+
+  it('that may be cut off is renewed after six rounds without a delivery, and that counts as no loss', async () => {
+    const { round, renewed, watched } = watching([WELL], { mayBeCutOff: true });
+    const rounds = async (times: number): Promise<number> => {
+      for (let n = 1; n < times; n++) await round();
+      return round();
+    };
+    expect(await rounds(6)).toBe(0);
+    watched.delivered++;
+    expect(await rounds(6)).toBe(0);
+    watched.mayBeCutOff = false;
+    expect(await rounds(3)).toBe(0);
+    watched.mayBeCutOff = true;
+    expect([await round(), renewed]).toEqual([1, [REFRESH]]);
+    watched.life = 2;
+    expect(await rounds(6)).toBe(1);
   });
 
   it.each([{ free: false }, { mayIdle: true }])('may get nothing when it is %j', async (facts) => {

@@ -5,6 +5,7 @@ import { humanDuration } from '../options/duration.js';
 import { ConnectionLostError } from '../errors/errors.js';
 import type { BrokerLogger } from '../runtime/logger.js';
 import type { Events } from '../events/emitter.js';
+import { REFRESH } from './readiness.js';
 
 /** What is compared of a consumer. */
 export interface Watched {
@@ -19,6 +20,8 @@ export interface Watched {
   readonly mayIdle: boolean;
   /** Whether the broker counts its consumers. It says 0 of a stream, however many read it. */
   readonly counted: boolean;
+  /** Whether nothing is in progress, and the broker may not have said that its queue became another one. */
+  readonly mayBeCutOff: boolean;
   /** Since when it is not ready, by the monotonic clock. */
   readonly since: number | undefined;
 }
@@ -28,8 +31,8 @@ export interface Watchable {
   watched(): Watched;
   /** Why it has not been ready for a long time, now and then. */
   overdue(): string | undefined;
-  /** Begins to consume anew. */
-  renew(): void;
+  /** Begins to consume anew; the reason `REFRESH` is no loss. */
+  renew(reason?: string): void;
 }
 
 /** What a watchdog is made from. */
@@ -53,16 +56,30 @@ interface Answer {
 /** How long one question may take. */
 const PATIENCE = 5_000;
 
+/** A consumer that may be cut off is renewed when it got nothing in so many rounds: once a minute by default. */
+const QUIET_ROUNDS = 6;
+
+/** A consumer in a round. */
+interface Seen {
+  readonly life: number;
+  readonly delivered: number;
+  /** Rounds since its last delivery. */
+  readonly quiet: number;
+  /** Whether it got nothing, although it could take more and there was more. */
+  readonly idle: boolean;
+}
+
 /**
  * Compares from time to time what should consume with what does. A consumer can be gone without a word, when
  * what the broker said about it was lost or what a proxy swallowed never came; its process then looks well
- * and does nothing.
+ * and does nothing. Where a broker does not tell its consumers that a queue was deleted and at once declared again, and
+ * keeps what it counts as handed to them, no answer shows it: those that get nothing for long are renewed in case.
  */
 export class Watchdog {
   private cancel: (() => void) | undefined;
   private stopped = false;
-  /** Who was idle beside ready messages in the last round, with what it had got by then. */
-  private idle = new Map<Watchable, Watched>();
+  /** Consumers as they were in the last round. */
+  private seen = new Map<Watchable, Seen>();
 
   constructor(private readonly options: WatchdogOptions) {}
 
@@ -79,8 +96,8 @@ export class Watchdog {
 
   /** Never rejects. */
   private async round(): Promise<void> {
-    const before = this.idle;
-    this.idle = new Map();
+    const before = this.seen;
+    this.seen = new Map();
     for (const consumer of this.options.consumers) {
       if (this.stopped) return;
       try {
@@ -91,7 +108,7 @@ export class Watchdog {
     }
   }
 
-  private async look(consumer: Watchable, before: Watched | undefined): Promise<void> {
+  private async look(consumer: Watchable, before: Seen | undefined): Promise<void> {
     const watched = consumer.watched();
     const { queue, life } = watched;
     if (life === undefined) return this.reportOverdue(consumer, watched);
@@ -104,10 +121,19 @@ export class Watchdog {
     if (this.stopped || consumer.watched().life !== life) return;
     if (gone) return this.restart(consumer, queue, 'the broker reports no consumer on the queue');
     const now = consumer.watched();
-    if (first.messages === 0 || now.mayIdle || !now.free) return;
-    if (before?.life === life && before.delivered === now.delivered) {
+    const { delivered } = now;
+    const same = before?.life === life && before.delivered === delivered;
+    const idle = first.messages > 0 && !now.mayIdle && now.free && watched.delivered === delivered;
+    const quiet = same ? before.quiet + 1 : 0;
+    if (idle && same && before.idle)
       this.restart(consumer, queue, `${first.messages} messages are ready and none is delivered`);
-    } else if (watched.delivered === now.delivered) this.idle.set(consumer, now);
+    else if (now.mayBeCutOff && quiet >= QUIET_ROUNDS) this.refresh(consumer, queue);
+    else this.seen.set(consumer, { life, delivered, quiet, idle });
+  }
+
+  private refresh(consumer: Watchable, queue: string): void {
+    this.options.logger.debug?.(`consuming '${queue}' anew: ${REFRESH}`);
+    consumer.renew(REFRESH);
   }
 
   private restart(consumer: Watchable, queue: string, reason: string): void {

@@ -1,6 +1,7 @@
 // Exchanges, queues and bindings as values: what the broker should look like, and who asked for it.
 
 import type { DeclareMode } from '../options/options.js';
+import type { Server } from '../message/direct-reply.js';
 import type { Headers } from '../message/message.js';
 
 /** An exchange. Without a type it is taken as it is: only looked for. */
@@ -55,6 +56,15 @@ export interface Declarations {
 export function queueTypeOf(queue: QueueSpec): string | undefined {
   const type = queue.arguments['x-queue-type'];
   return typeof type === 'string' ? type : undefined;
+}
+
+/**
+ * Whether the broker may hide from a consumer that its queue was deleted and at once declared again. RabbitMQ 3 (seen on
+ * 3.10) does so with quorum queues: it counts the consumer as one of the new queue, and takes what is handed to it for
+ * messages that it had before.
+ */
+export function mayHideDeletion({ version: [major] }: Server, queue: QueueSpec): boolean {
+  return major === 3 && (queueTypeOf(queue) === 'quorum' || queue.declare !== 'create');
 }
 
 /** As what type an exchange routes: the one that delays routes as the type that it names. */
