@@ -8,12 +8,13 @@ import type { ReceivedMessage } from '../message/message.js';
 import { HEADER } from '../message/headers.js';
 import { RetryMover } from './retry-mover.js';
 
-function moving(consumerTimeout: number) {
+function moving(consumerTimeout: number, major = 4) {
+  const time = { now: 0, timers: [] as (() => void)[] };
   const consumers: ((message: ReceivedMessage) => void)[] = [];
   const closes = { count: 0 };
   const clock = {
-    ...{ wall: () => 0, monotonic: () => 0 },
-    after: () => () => undefined,
+    ...{ wall: () => 0, monotonic: () => time.now },
+    after: (_ms: number, call: () => void) => (time.timers.push(call), () => undefined),
   };
   const openChannel = (): Promise<LiveChannel> => {
     let tellClosed: () => void = () => undefined;
@@ -32,12 +33,20 @@ function moving(consumerTimeout: number) {
     };
     return Promise.resolve(channel as unknown as LiveChannel);
   };
-  const connection = { state: 'open', opened: () => Promise.resolve(), openChannel } as unknown as Connection;
+  const connection = {
+    ...{ state: 'open', server: { product: 'RabbitMQ', version: [major, 0] } },
+    ...{ opened: () => Promise.resolve(), openChannel, withChannel: () => Promise.resolve() },
+  } as unknown as Connection;
   const mover = new RetryMover({
     ...{ connection, clock, exchangeCache: {} as never, late: {} as never },
     settings: settings({ service: 's', logger: SILENT, consumerTimeout }),
   });
-  return { mover, consumers, closes };
+  return { mover, consumers, closes, time };
+}
+
+/** A channel counts as ready some turns after its consume-ok. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe('what moves retries on', () => {
@@ -50,16 +59,26 @@ describe('what moves retries on', () => {
   it('gives up its channel when a queue was gone and is declared again, to consume the new one', async () => {
     const { mover, consumers, closes } = moving(0);
     const wait = { step: 10, back: { kind: 'retry' } } as const;
-    // A channel counts as ready some turns after its consume-ok.
-    const turns = async (): Promise<void> => {
-      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-    };
     mover.hold(wait);
     await turns();
     mover.hold(wait);
     expect([consumers.length, closes.count]).toEqual([1, 0]);
     mover.hold(wait, true);
     expect([closes.count, mover.status().queues]).toEqual([1, ['s.retry.10']]);
+  });
+
+  it.each([
+    [3, 1],
+    [4, 0],
+  ])('on RabbitMQ %d gives up %d channels on which nothing came for a minute', async (major, renewed) => {
+    const { mover, closes, time } = moving(0, major);
+    mover.hold({ step: 10, back: { kind: 'retry' } });
+    await turns();
+    for (const now of [59_000, 61_000, 119_000]) {
+      time.now = now;
+      for (const timer of time.timers.splice(0)) timer();
+    }
+    expect(closes.count).toBe(renewed);
   });
 
   it.each([

@@ -6,6 +6,7 @@ import type { ReturnRoute } from '../message/retry-return.js';
 import type { Connection } from '../connection/connection.js';
 import type { LateRetries } from '../events/late-retries.js';
 import { waitName } from '../topology/retry-topology.js';
+import { mayHideDeletion } from '../topology/specs.js';
 import type { ExchangeCache } from '../publish/exchange-cache.js';
 import { MoveSender } from './move-sender.js';
 import { Moves } from './moves.js';
@@ -51,7 +52,7 @@ const PROBE_EVERY = 30_000;
 /** How often it is compared what waits with what comes, in ms. */
 const CHECK_EVERY = 10_000;
 
-/** A queue that gave nothing for this long, beyond its wait, need not be compared. */
+/** A queue that gave nothing for this long, beyond its wait, need not be compared; its consumer may be cut off. */
 const IDLE = 60_000;
 
 /** What is on its way gets this long to be confirmed at the end, in ms. */
@@ -61,6 +62,8 @@ interface Holder extends Wait {
   readonly holder: WaitHolder;
   /** Messages that had come at the last comparison, when messages waited although it was hungry. */
   stuckAt: number | undefined;
+  /** When its consumer began, as far as nothing came since: by the monotonic clock. */
+  begunAt: number;
 }
 
 /**
@@ -122,7 +125,7 @@ export class RetryMover {
       consumer: (events) => waitConsumer(name, { ...consuming, onGone }, events),
       move: (held) => this.moves.move(held, back),
     });
-    this.holders.set(name, { step, back, holder, stuckAt: undefined });
+    this.holders.set(name, { step, back, holder, stuckAt: undefined, begunAt: clock.monotonic() });
     holder.start();
     if (!this.checking) {
       this.checking = true;
@@ -192,6 +195,7 @@ export class RetryMover {
     const { connection, clock } = this.options;
     if (connection.state !== 'open') return;
     const now = clock.monotonic();
+    if (mayHideDeletion(connection.server)) this.refresh(now);
     const looked = [...this.holders].filter(([, { holder, step, stuckAt }]) => {
       return holder.hungry && (stuckAt !== undefined || now - holder.takenAt < step + IDLE);
     });
@@ -207,6 +211,16 @@ export class RetryMover {
     });
     // A queue that is gone is noticed by its consumer, a lost connection by all.
     checked.catch(() => undefined);
+  }
+
+  /** Those that got nothing for long may be cut off from a queue that was replaced: nothing can be asked about that. */
+  private refresh(now: number): void {
+    for (const one of this.holders.values()) {
+      const { holder } = one;
+      if (holder.size > 0 || !holder.hungry || now - Math.max(holder.takenAt, one.begunAt) < IDLE) continue;
+      one.begunAt = now;
+      holder.renew();
+    }
   }
 
   private every(ms: number, work: () => void): void {

@@ -60,11 +60,11 @@ export function queueTypeOf(queue: QueueSpec): string | undefined {
 
 /**
  * Whether the broker may hide from a consumer that its queue was deleted and at once declared again. RabbitMQ 3 (seen on
- * 3.10) does so with quorum queues: it counts the consumer as one of the new queue, and takes what is handed to it for
+ * 3.10) does so with quorum queues, which wait queues are: it counts the consumer as one of the new queue, and takes what is handed to it for
  * messages that it had before.
  */
-export function mayHideDeletion({ version: [major] }: Server, queue: QueueSpec): boolean {
-  return major === 3 && (queueTypeOf(queue) === 'quorum' || queue.declare !== 'create');
+export function mayHideDeletion({ version: [major] }: Server, queue?: QueueSpec): boolean {
+  return major === 3 && (!queue || queueTypeOf(queue) === 'quorum' || queue.declare !== 'create');
 }
 
 /** As what type an exchange routes: the one that delays routes as the type that it names. */
