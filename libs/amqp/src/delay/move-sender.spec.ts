@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Clock } from '../runtime/clock.js';
+import { SILENT } from '../runtime/logger.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { ChannelListener, LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
@@ -69,9 +70,11 @@ async function bench() {
     },
   };
   const refused: unknown[] = [];
+  const lines: string[] = [];
   const sender = new MoveSender({
     connection: connection as unknown as Connection,
     ...{ clock, reconnect: { min: 10, max: 10 } },
+    logger: { ...SILENT, warn: (line) => void lines.push(line) },
     onRefused: ({ exchange }) => refused.push(exchange),
   });
   const told: [string, MoveOutcome][] = [];
@@ -87,7 +90,7 @@ async function bench() {
   await clock.pass(0);
   channels[0].answer(1);
   told.length = 0;
-  return { clock, channels, connection, sender, told, send, refused };
+  return { clock, channels, connection, sender, told, send, refused, lines };
 }
 
 describe('the channel of what is moved', () => {
@@ -116,7 +119,7 @@ describe('the channel of what is moved', () => {
   });
 
   it('is replaced half a second later when the rest is not answered either', async () => {
-    const { clock, channels, told, send } = await bench();
+    const { clock, channels, told, send, lines } = await bench();
     send('stuck');
     await clock.pass(3_900);
     send('young');
@@ -125,6 +128,12 @@ describe('the channel of what is moved', () => {
     expect(told).toEqual([
       ['stuck', 'lost'],
       ['young', 'lost'],
+    ]);
+    send('stuck again');
+    await clock.pass(10_000);
+    expect([channels.length, lines]).toEqual([
+      3,
+      ["the broker did not confirm a message to queue 'stuck' in time; the channel is replaced"],
     ]);
   });
 

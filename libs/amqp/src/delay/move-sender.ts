@@ -1,4 +1,4 @@
-import { describeError } from '../runtime/logger.js';
+import { describeError, type BrokerLogger } from '../runtime/logger.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
@@ -6,6 +6,7 @@ import { RecoveringChannel } from '../connection/recovering-channel.js';
 import type { Clock } from '../runtime/clock.js';
 import { channelCloseReason, isToBlame, type ChannelCloseReason } from '../publish/channel-close-reason.js';
 import { Confirms, type SendOutcome, type Unconfirmed } from '../publish/confirms.js';
+import { unconfirmed } from '../publish/pending-send.js';
 import type { MoveOutcome, MovingSender } from './moves.js';
 
 /** A confirm that takes longer does not come, in ms. */
@@ -19,10 +20,14 @@ const REST = 5_000;
 
 const LOOK = 250;
 
+/** Time between two lines of the log about that, in ms. */
+const REPEAT = 60_000;
+
 /** What it is made from. */
 export interface MoveSenderOptions {
   readonly connection: Connection;
   readonly clock: Clock;
+  readonly logger: BrokerLogger;
   readonly reconnect: { readonly min: number; readonly max: number };
   /** The broker closed the channel because of a publish to this exchange. */
   readonly onRefused: (closeReason: ChannelCloseReason) => void;
@@ -71,6 +76,7 @@ export class MoveSender implements MovingSender {
   private replacing: number | undefined;
   private replacedAt = -Infinity;
   private unblockedAt = -Infinity;
+  private toldAt = -Infinity;
   private cancel: (() => void) | undefined;
   private closed = false;
   private idle: (() => void) | undefined;
@@ -174,6 +180,7 @@ export class MoveSender implements MovingSender {
     const now = clock.monotonic();
     if (!connection.blocked && this.replacing === undefined && this.mustReplace(now)) this.replacing = now;
     if (this.replacing !== undefined && this.mayReplace(now, this.replacing)) {
+      this.report(now);
       this.replacedAt = now;
       this.confirms = undefined;
       return this.recovering.renew();
@@ -187,7 +194,19 @@ export class MoveSender implements MovingSender {
       if (this.sent.size === 0) this.suspect = false;
     }
     const [oldest] = this.sent;
-    return oldest !== undefined && now - Math.max(oldest.sentAt, this.unblockedAt) >= PATIENCE;
+    return oldest !== undefined && this.isOverdue(oldest, now);
+  }
+
+  /** Says which confirm does not come, if that is why. */
+  private report(now: number): void {
+    const [oldest] = this.sent;
+    if (!oldest || !this.isOverdue(oldest, now) || now - this.toldAt < REPEAT) return;
+    this.toldAt = now;
+    this.options.logger.warn(unconfirmed(oldest.message));
+  }
+
+  private isOverdue({ sentAt }: Move, now: number): boolean {
+    return now - Math.max(sentAt, this.unblockedAt) >= PATIENCE;
   }
 
   /** What was sent lately has been answered, or had the time for it. */

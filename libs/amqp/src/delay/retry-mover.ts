@@ -85,7 +85,7 @@ export class RetryMover {
     const { connection, clock, settings, exchangeCache: destinations, late } = options;
     const { reconnect, logger } = settings;
     this.sender = new MoveSender({
-      ...{ connection, clock, reconnect },
+      ...{ connection, clock, reconnect, logger },
       onRefused: (closeReason) => destinations.refused(closeReason),
     });
     this.moves = new Moves({

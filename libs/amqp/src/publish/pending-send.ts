@@ -9,6 +9,8 @@ import {
 import { offAbort, onAbort } from '../runtime/abort-signals.js';
 import type { Deadline, Deadlines } from '../runtime/deadlines.js';
 import type { OutgoingMessage } from '../message/message.js';
+import type { Settings } from '../options/settings.js';
+import { printable } from '../runtime/logger.js';
 import { replyCodeIn } from '../errors/reply-code.js';
 import type { LiveChannel } from '../connection/channel.js';
 import { channelCloseReason, isSuspect, isToBlame } from './channel-close-reason.js';
@@ -26,6 +28,21 @@ export interface SendLimits {
   readonly retryUnknown?: boolean;
   /** How long it is sent again after the broker refused it, in ms. Default 0. */
   readonly retryNacked?: number;
+}
+
+/** A confirm that takes longer does not come, whatever `publish.timeout` allows: for what Warren sends by itself, in ms. */
+const OWN_PATIENCE = 30_000;
+
+/** How long a retry, a dead letter or a reply may take before it is sent once more. */
+export function ownTimeout({ publish }: Settings): number {
+  return Math.min(publish.timeout, OWN_PATIENCE);
+}
+
+/** For the log: what the broker did not confirm. */
+export function unconfirmed({ exchange, routingKey, properties: { messageId } }: OutgoingMessage): string {
+  const to = exchange === '' ? `queue '${routingKey}'` : `exchange '${exchange}' ('${routingKey}')`;
+  const which = messageId === undefined ? 'a message' : `message ${messageId}`;
+  return printable(`the broker did not confirm ${which} to ${to} in time; the channel is replaced`);
 }
 
 /** Who waits for a send, and hears of one of the two, once. */
@@ -54,7 +71,7 @@ export interface Forwarder {
   /** Sends it once more after a pause; false when `within` ms since the first refusal are over. */
   nacked(pending: PendingSend, nacks: Nacks, within: number): boolean;
   /** The broker refused it, or did not answer in time; told before the result. */
-  failing(how: 'nacked' | 'unanswered'): void;
+  failing(how: 'nacked' | 'unanswered', message: OutgoingMessage): void;
   /** It has its result. */
   ended(pending: PendingSend): void;
 }
@@ -109,7 +126,7 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
 
   /** Its time is over. */
   onExpired(): void {
-    if (this.channel) this.by.failing('unanswered');
+    if (this.channel) this.by.failing('unanswered', this.message);
     this.fail(this.tooLate());
   }
 
@@ -158,7 +175,7 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
     this.channel = undefined;
     this.nacks ??= { times: 0, first: 0, last: 0 };
     this.nacks.times++;
-    this.by.failing('nacked');
+    this.by.failing('nacked', this.message);
     const again = this.by.nacked(this, this.nacks, this.limits.retryNacked ?? 0);
     if (!again) this.giveUp(this.nacked(this.nacks));
   }

@@ -16,7 +16,7 @@ import type { Events } from '../events/emitter.js';
 import { waitName, waitStep } from '../topology/retry-topology.js';
 import { HEADER } from '../message/headers.js';
 import { ConnectionLostError, RabbitError } from '../errors/errors.js';
-import type { SendLimits } from './pending-send.js';
+import { ownTimeout, type SendLimits } from './pending-send.js';
 import type { ExchangeCache } from './exchange-cache.js';
 import { Limits, PendingPublish, unroutable } from './pending-publish.js';
 import type { Sender } from './sender.js';
@@ -58,27 +58,26 @@ export class Publisher implements MessageForwarder {
   send(message: OutgoingMessage): Promise<void>;
   send(queue: string, payload: unknown, options?: PublishOptions): Promise<PublishReceipt>;
   send(target: string | OutgoingMessage, payload?: unknown, options: PublishOptions = {}): Promise<unknown> {
-    if (typeof target !== 'string') return this.forward(target, this.options.settings.publish.timeout);
+    if (typeof target !== 'string') return this.forward(target);
     return this.dispatch('', target, payload, options, options.mandatory ?? true);
   }
 
   async sendTo(queue: KeptQueue, message: OutgoingMessage): Promise<void> {
-    const limits = this.limits();
+    const { sender, exchangeCache } = this.options;
     await this.again(
-      () => this.forward(message, limits.timeout),
-      () => this.options.sender.hold(message, limits, () => this.options.exchangeCache.ensureKept(queue)),
+      () => this.forward(message),
+      () => sender.hold(message, this.ownLimits(), () => exchangeCache.ensureKept(queue)),
     );
   }
 
   async sendLater(message: OutgoingMessage, wait: number, back: ReturnRoute): Promise<void> {
     const { exchangeCache: destinations, sender } = this.options;
-    const limits = this.limits();
     const { routingKey } = message;
     if (back.kind === 'retry' && !destinations.isBack(routingKey)) {
-      await sender.hold(message, limits, () => destinations.ensureBack(routingKey));
+      await sender.hold(message, this.ownLimits(), () => destinations.ensureBack(routingKey));
     }
     const send = async (): Promise<void> =>
-      this.forward(await this.delayed(message, wait, back, limits), limits.timeout);
+      this.forward(await this.delayed(message, wait, back, this.ownLimits()));
     await this.again(send, () => destinations.forgetWait(this.stepOf(wait), back));
   }
 
@@ -222,13 +221,16 @@ export class Publisher implements MessageForwarder {
   }
 
   /** For messages that must arrive: a missing queue or exchange is an error. */
-  private forward(message: OutgoingMessage, timeout: number): Promise<void> {
+  private forward(message: OutgoingMessage): Promise<void> {
     return new Promise((resolve, reject) => {
       const onSent = (routed: boolean): void => (routed ? resolve() : reject(unroutable(message)));
-      // Without retryUnknown the original would come again, and double it as well.
-      const { retryNacked } = this.options.settings.publish;
-      const limits = { timeout, retryUnknown: true, retryNacked };
-      this.options.sender.send(message, limits, { onSent, onFailed: reject });
+      this.options.sender.send(message, this.ownLimits(), { onSent, onFailed: reject });
     });
+  }
+
+  private ownLimits(): SendLimits {
+    const { clock, settings } = this.options;
+    // Without retryUnknown the original would come again, and double it as well.
+    return new Limits(clock, ownTimeout(settings), undefined, true, settings.publish.retryNacked);
   }
 }

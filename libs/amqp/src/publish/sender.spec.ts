@@ -104,7 +104,8 @@ function sending(publish: Parameters<typeof settings>[0] = {}) {
       return Promise.resolve(channel as unknown as LiveChannel);
     },
   };
-  const given = { ...SILENT, error: (line: string) => void lines.push(line) };
+  const say = (line: string): void => void lines.push(line);
+  const given = { ...SILENT, error: say, warn: say };
   const sender = new Sender({
     connection: connection as unknown as Connection,
     settings: settings({ ...publish, logger: given, reconnect: { min: 20, max: 200 } }),
@@ -211,6 +212,23 @@ describe('a sender', () => {
     expect([...outcomes]).toEqual([['waits', 'enough']]);
     open.answer(1, 'confirmed');
     expect(outcomes.get('sent')).toBe('sent true 0 0');
+  });
+
+  it('replaces a channel that leaves a message unconfirmed, and says so once a minute', async () => {
+    const { send, channel, channels, outcomes, lines, clock, ids } = sending();
+    send('swallowed');
+    send('well');
+    const first = await channel();
+    first.answer(2, 'confirmed');
+    await clock.pass(9_990);
+    expect(outcomes.get('swallowed')).toBe('WARREN_PUBLISH_UNKNOWN');
+    send('next', { retryUnknown: true, timeout: 30_000 });
+    const second = await channel();
+    expect([channels.length, ids(second)]).toEqual([2, ['next']]);
+    await clock.pass(30_000);
+    expect(lines).toEqual([
+      "the broker did not confirm message swallowed to queue 'q' in time; the channel is replaced",
+    ]);
   });
 
   it('leaves nothing on a signal that is shared and never aborts', async () => {

@@ -16,6 +16,7 @@ import { RecoveringChannel } from '../connection/recovering-channel.js';
 import {
   abortError,
   PendingSend,
+  unconfirmed,
   type Forwarder,
   type Nacks,
   type SendLimits,
@@ -43,6 +44,9 @@ export interface SenderOptions {
 /** A full room is told once in this time, however many find it full. */
 const REPEAT_AFTER = 1_000;
 
+/** And a channel whose confirms do not come. */
+const REPEAT_UNANSWERED = 60_000;
+
 /** Pauses of a message that the broker refused, in ms: the first, doubled up to the last. */
 const FIRST_PAUSE = 50;
 const LAST_PAUSE = 1_000;
@@ -64,6 +68,7 @@ export class Sender {
   private closed = false;
   private unsettled = 0;
   private fullToldAt = -Infinity;
+  private unansweredToldAt = -Infinity;
   private agreed = DEFAULT_FRAME_MAX;
   private idleWaiters: (() => void)[] = [];
   private readonly waiting = new Set<PendingSend>();
@@ -105,7 +110,7 @@ export class Sender {
       },
       again: (pending, suspectAmong) => this.again(pending, suspectAmong),
       nacked: (pending, nacks, within) => this.waitNacked(pending, nacks, within),
-      failing: (how) => this.isHeldUp() || this.replacement.ask(how === 'unanswered'),
+      failing: (how, message) => this.failing(how, message),
       ended: (pending) => this.settledOne(pending),
     };
     this.replacement = new ChannelReplacement({
@@ -291,6 +296,15 @@ export class Sender {
 
   private isHeldUp(): boolean {
     return this.options.connection.blocked || this.replacement.pending;
+  }
+
+  private failing(how: 'nacked' | 'unanswered', message: OutgoingMessage): void {
+    if (this.isHeldUp()) return;
+    this.replacement.ask(how === 'unanswered');
+    const now = this.options.clock.monotonic();
+    if (how === 'nacked' || now - this.unansweredToldAt < REPEAT_UNANSWERED) return;
+    this.unansweredToldAt = now;
+    this.options.settings.logger.warn(unconfirmed(message));
   }
 
   private whyClosed(): string {

@@ -1,7 +1,7 @@
 import { PublishOutcomeUnknownError } from '../../errors/publish-errors.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import type { ReplySender, ReplyWaiter } from '../../message/forwarder.js';
-import type { SendResult } from '../../publish/pending-send.js';
+import { ownTimeout, type SendResult } from '../../publish/pending-send.js';
 import { unroutable } from '../../publish/pending-publish.js';
 import { Sender, type SenderOptions } from '../../publish/sender.js';
 
@@ -27,7 +27,8 @@ export class ReplyPublisher implements ReplySender {
 
   begin(message: OutgoingMessage, waiter: ReplyWaiter): void {
     const { clock, settings } = this.options;
-    const { timeout, retryNacked } = settings.publish;
+    const { retryNacked } = settings.publish;
+    const timeout = ownTimeout(settings);
     const end = clock.monotonic() + timeout;
     const result = new FirstAttempt(message, waiter, () => this.alone(message, end));
     // Beside a suspect, an innocent answer would be lost a second time.
@@ -48,8 +49,8 @@ export class ReplyPublisher implements ReplySender {
   private attempt(message: OutgoingMessage, end: number, result: SendResult): void {
     const { clock, settings } = this.options;
     const timeout = Math.max(0, end - clock.monotonic());
-    const { timeout: given, retryNacked } = settings.publish;
-    this.sender.send(message, { timeout, given, retryNacked }, result);
+    const { retryNacked } = settings.publish;
+    this.sender.send(message, { timeout, given: ownTimeout(settings), retryNacked }, result);
   }
 
   private async afterSuspects(): Promise<void> {
