@@ -11,9 +11,11 @@ import { count, eventOf, taken, warren, type Warren } from '../support/warren.js
 const PROGRAM = `
   import { writeSync } from 'node:fs';
   import { Broker, SILENT } from '@warren/amqp';
-  const { URL, QUEUE, TYPE, PREFETCH = '1', QUIET, RETRY } = process.env;
+  const { URL, QUEUE, TYPE, PREFETCH = '1', QUIET, RETRY, WARN } = process.env;
   const prefetch = Number(PREFETCH);
-  const rabbit = new Broker({ url: URL, service: 't', queueType: TYPE, prefetch, logger: SILENT });
+  const warn = (line) => WARN && writeSync(1, line + '\\n');
+  const logger = { ...SILENT, warn };
+  const rabbit = new Broker({ url: URL, service: 't', queueType: TYPE, prefetch, logger });
   rabbit.register({
     kind: 'consume', id: 'deadly', patterns: [QUEUE], options: RETRY ? { retry: { delays: '100ms' } } : {},
     handle: async ({ payload, attempt }) => {
@@ -170,15 +172,18 @@ onEachBroker('a message that kills the process', (broker) => {
     expect(await count(broker, `${queue}.dead`)).toBe(0);
   });
 
-  it('of a classic queue comes back every time; all that can be known is that it was delivered before', async () => {
+  it('of a classic queue comes back every time; each process says which message that may be', async () => {
     const queue = 'deadly.classic';
     await warren(broker.url, { consumers: false })
       .consume(queue, () => 1)
       .open();
-    await warren(broker.url).broker.send(queue, 'kill');
+    await warren(broker.url).broker.send(queue, 'kill', { messageId: 'bad' });
     const lives: string[][] = [];
-    for (let n = 0; n < 7; n++) lives.push(await life(broker, queue, 'classic'));
-    expect(lives).toEqual(Array.from({ length: 7 }, () => ['run kill']));
+    for (let n = 0; n < 3; n++) lives.push(await life(broker, queue, 'classic', { WARN: '1' }));
+    const said = expect.stringContaining(
+      `message bad of queue '${queue}' was delivered before and not settled`,
+    );
+    expect(lives).toEqual([['run kill'], [said, 'run kill'], [said, 'run kill']]);
     expect(await count(broker, queue)).toBe(1);
   });
 });

@@ -51,7 +51,7 @@ export class DeliveryScheduler {
     const push = (list: Delivery[]): void => this.executor.push(list);
     this.batcher = batch && new Batcher(batch.size, batch.wait, clock, push, budget);
     this.isolation = this.isolate();
-    this.report = new SuspectReport(queue.name, clock, logger);
+    this.report = new SuspectReport(queue, clock, logger);
     const limits = { messages: WAITING_MESSAGES, bytes: budget.limit };
     if (this.noAck) this.backpressure = new Backpressure(deps.pause, limits);
   }
@@ -66,6 +66,7 @@ export class DeliveryScheduler {
     const suspicion = this.judges ? this.suspects.judge(delivery) : undefined;
     if (suspicion?.kind === 'suspect') return this.trial(delivery, suspicion.trial);
     if (suspicion?.kind === 'alone') return this.isolation.push(delivery);
+    if (suspicion?.kind === 'uncounted') this.report.uncounted(named(delivery));
     if (suspicion?.kind === 'guilty') delivery.run.poison = suspicion.error;
     if (this.batcher) this.batcher.add(delivery);
     else this.executor.push([delivery]);

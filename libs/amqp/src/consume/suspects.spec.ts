@@ -34,7 +34,7 @@ describe('suspects', () => {
 
   it('a message that ends each process runs five times: three beside others, two alone', () => {
     const suspects = (): Suspects => new Suspects();
-    const times = [{}, { 'x-delivery-count': 1 }, { 'x-delivery-count': 2 }, { 'x-acquired-count': 2 }];
+    const times = [{ 'x-delivery-count': 1 }, { 'x-delivery-count': 2 }, { 'x-acquired-count': 2 }];
     for (const headers of times) expect(suspects().judge(delivery(headers))).toEqual({ kind: 'none' });
     for (const name of ['x-delivery-count', 'x-acquired-count'])
       expect(suspects().judge(delivery({ [name]: 3 }))).toEqual({ kind: 'suspect', trial: 1 });
@@ -45,6 +45,14 @@ describe('suspects', () => {
       kind: 'guilty',
       error: { code: 'WARREN_POISON', message: expect.stringContaining('delivered 5 times') },
     });
+  });
+
+  it('a classic queue counts nothing: what comes again runs, and is not told when this process had it itself', () => {
+    const suspects = new Suspects();
+    expect(kind(suspects, delivery({}))).toBe('uncounted');
+    expect(kind(suspects, delivery({}, { redelivered: false }))).toBe('none');
+    suspects.excuse(delivery({}));
+    expect(kind(suspects, delivery({}))).toBe('none');
   });
 
   it('a process that lives on does not count what it lost with its connections', () => {
@@ -68,17 +76,40 @@ describe('suspects', () => {
   });
 });
 
-it('suspects that come together are said in two lines, with their number', () => {
+function reporting(type: string) {
   const lines: string[] = [];
   const timers: (() => void)[] = [];
   const clock = { after: (_ms: number, call: () => void) => (timers.push(call), () => undefined) };
-  const report = new SuspectReport('q', clock as never, { ...SILENT, warn: (line) => void lines.push(line) });
+  const queue = { name: 'q', arguments: { 'x-queue-type': type } };
+  const logger = { ...SILENT, warn: (line: string) => void lines.push(line) };
+  const report = new SuspectReport(queue as never, clock as never, logger);
+  const later = (): void => timers.splice(0).forEach((call) => call());
+  return { lines, report, later };
+}
+
+it('suspects that come together are said in two lines, with their number', () => {
+  const { lines, report, later } = reporting('quorum');
   for (let n = 1; n <= 32; n++) report.found(`message m${n}`);
-  for (const call of timers.splice(0)) call();
+  later();
   expect(lines).toHaveLength(2);
   expect(lines[0]).toContain('message m1 was redelivered');
   expect(lines[1]).toContain("31 other messages of 'q'");
   report.found('message later');
-  for (const call of timers.splice(0)) call();
+  later();
   expect(lines).toHaveLength(3);
+});
+
+it('what a classic queue hands out again is said once, with its queue and number: a process that ends says no more', () => {
+  const { lines, report, later } = reporting('classic');
+  for (let n = 1; n <= 32; n++) report.uncounted(`message m${n} of queue 'q'`);
+  later();
+  report.uncounted('message later');
+  later();
+  expect(lines).toEqual([
+    expect.stringMatching(/^message m1 of queue 'q' was delivered before and not settled.*queueType/),
+    "and so were 31 other messages of 'q'",
+  ]);
+  const counted = reporting('quorum');
+  counted.report.uncounted('message m1');
+  expect(counted.lines).toEqual([]);
 });

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { RabbitError } from '../errors/errors.js';
 import { countHeader, HEADER } from '../message/headers.js';
 import type { ReceivedMessage } from '../message/message.js';
+import { queueTypeOf, type QueueSpec } from '../topology/specs.js';
 import { POISON_DELIVERIES, SUSPECT_DELIVERIES } from '../topology/handler-limits.js';
 
 /** What running alone needs of its consumer. */
@@ -103,6 +104,8 @@ export class SuspectIsolation {
 export type Suspicion =
   /** Nothing is known against it. */
   | { readonly kind: 'none' }
+  /** Somebody had it before, and nobody counts how often: it runs like the others. */
+  | { readonly kind: 'uncounted' }
   /** It goes to the end of its queue, as one that was put there `trial` times. */
   | { readonly kind: 'suspect'; readonly trial: number }
   /** Its handler runs while no other one of the queue does. */
@@ -112,6 +115,7 @@ export type Suspicion =
 
 const NONE: Suspicion = { kind: 'none' };
 const ALONE: Suspicion = { kind: 'alone' };
+const UNCOUNTED: Suspicion = { kind: 'uncounted' };
 
 /** Times that a suspect may run alone. */
 const TRIALS = POISON_DELIVERIES - SUSPECT_DELIVERIES;
@@ -141,6 +145,7 @@ export class Suspects {
       countHeader(headers, 'x-acquired-count'),
     );
     if (trial === 0) {
+      if (count === 0) return this.excused.has(keyOf(message)) ? NONE : UNCOUNTED;
       if (count < SUSPECT_DELIVERIES) return NONE;
       const returns = count - (this.excused.get(keyOf(message)) ?? 0);
       return returns < SUSPECT_DELIVERIES ? NONE : { kind: 'suspect', trial: 1 };
@@ -183,34 +188,50 @@ function keyOf({ properties, content, exchange, routingKey }: ReceivedMessage): 
   return `${properties.messageId ?? ''}\0${exchange}\0${routingKey}\0${hash}`;
 }
 
-/** Suspects that come so soon after the first one are counted, not each said, in ms. */
+/** What comes so soon after the first one is counted, not each said, in ms. */
 const TOGETHER = 200;
 
 /** The log lines about suspects: a start may find as many as the prefetch. */
 export class SuspectReport {
-  private more: number | undefined;
+  /** Of each kind that is being counted. */
+  private readonly more = new Map<string, number>();
+  private saidUncounted = false;
 
   constructor(
-    private readonly queue: string,
+    private readonly queue: QueueSpec,
     private readonly clock: Clock,
     private readonly logger: BrokerLogger,
   ) {}
 
   found(message: string): void {
-    if (this.more !== undefined) {
-      this.more++;
-      return;
-    }
-    this.more = 0;
-    // At once: what it does may end the process.
-    this.logger.warn(
+    this.say(
+      'suspect',
       `${message} was redelivered several times without being acked (a process may have crashed on it); from now on it runs alone`,
+      ', which run alone as well',
     );
+  }
+
+  /** Somebody had it before, and the queue counts nothing: it has no end. Said once in the life of a process. */
+  uncounted(message: string): void {
+    if (this.saidUncounted || queueTypeOf(this.queue) === 'quorum') return;
+    this.say(
+      'uncounted',
+      `${message} was delivered before and not settled. If it ended that process, it ends every one that takes it, until somebody takes it out: a classic queue does not count that. Of a quorum queue (queueType) it would be a dead letter after five`,
+      '',
+    );
+  }
+
+  private say(kind: 'suspect' | 'uncounted', line: string, fate: string): void {
+    const known = this.more.get(kind);
+    if (known !== undefined) return void this.more.set(kind, known + 1);
+    this.more.set(kind, 0);
+    // At once: what it does may end the process.
+    this.logger.warn(line);
     this.clock.after(TOGETHER, () => {
-      const { more } = this;
-      this.more = undefined;
-      if (more)
-        this.logger.warn(`and so were ${more} other messages of '${this.queue}', which run alone as well`);
+      const more = this.more.get(kind) ?? 0;
+      this.more.delete(kind);
+      if (kind === 'uncounted') this.saidUncounted = true;
+      if (more > 0) this.logger.warn(`and so were ${more} other messages of '${this.queue.name}'${fate}`);
     });
   }
 }
