@@ -24,7 +24,7 @@ function sameRule(inCode: readonly string[], onPage: readonly string[], page: st
   ];
 }
 
-/** Names of the steps, in their order: the elements of the list in pipeline-steps.ts. */
+/** Names of the steps, in their order: the elements of the list in pipeline.ts. */
 function stepsOf(source: Source): string[] {
   const lists = nodes(source).filter(ts.isArrayLiteralExpression);
   return lists.flatMap((list) => list.elements.map((step) => step.getText()));
@@ -54,13 +54,13 @@ describe('documents', () => {
   });
 
   it('the steps of a delivery are drawn in the order in which they run', () => {
-    const path = 'libs/amqp/src/consume/pipeline-steps.ts';
+    const path = 'libs/amqp/src/consume/pipeline.ts';
     expect(orderRule(stepsOf(sample(path, page(path))), page('docs/lifecycle.md'))).toEqual([]);
   });
 
   it('steps in another order, or one too few, are found', () => {
     const steps = stepsOf(
-      sample('pipeline-steps.ts', `export const order: readonly Step[] = [observe, retry, decode];`),
+      sample('pipeline.ts', `export const order: readonly Step[] = [observe, retry, decode];`),
     );
     expect(orderRule(steps, 'A: `observe` → retry →\n**decode** → the handler')).toEqual([]);
     expect(orderRule(steps, 'observe → decode → retry → the handler')).toHaveLength(1);

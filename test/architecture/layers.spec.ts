@@ -142,7 +142,7 @@ describe('layers', () => {
   });
 
   it.each([
-    ['libs/amqp/src/message/verdict.ts', '../connection/channel.js', 'message may not know connection'],
+    ['libs/amqp/src/message/delivery.ts', '../connection/channel.js', 'message may not know connection'],
     ['libs/amqp/src/consume/consumer.ts', '../publish/publisher.js', 'consume may not know publish'],
     ['libs/amqp/src/publish/publisher.ts', '../consume/settlement.js', 'publish may not know consume'],
     ['libs/amqp/src/consume/consumer.ts', '../broker.js', 'consume may not know broker'],

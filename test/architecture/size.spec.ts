@@ -1,17 +1,33 @@
-// Rooms one can look over: a file of at most 420 lines, a function of at most 50, a class of at most 20 public
-// members. The numbers are less important than that there are some.
+// Sizes that one can look over: a file of at most 400 lines, a function of at most 50, a class of at most 20 public
+// members. And no splinters: a file of less than 40 lines is there because several others share it.
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
-import { type Source, librarySources, lineOf, nodes, sample, shippedSources } from './sources.js';
+import { type Source, imports, librarySources, lineOf, nodes, sample, shippedSources } from './sources.js';
 
-const limits = { file: 420, function: 50, members: 20 };
+const limits = { file: 400, function: 50, members: 20, splinter: 40 };
 
 function fileRule(files: readonly Source[]): string[] {
   return files.flatMap(({ path, text }) => {
-    const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+    const lines = linesOf(text);
     return lines > limits.file ? [`${path} has ${lines} lines, at most ${limits.file} are allowed`] : [];
   });
 }
+
+const linesOf = (text: string): number => text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+
+/** An index lists what is public: its imports say nothing about who shares a file. */
+function splinterRule(files: readonly Source[]): string[] {
+  const importers = new Map<string, Set<string>>();
+  for (const { file, from } of files.filter(({ path }) => !isEntry(path)).flatMap(imports))
+    if (file !== undefined) importers.set(file, (importers.get(file) ?? new Set()).add(from));
+  return files.flatMap(({ path, text }) => {
+    const [only, ...others] = importers.get(path) ?? [];
+    if (only === undefined || others.length > 0 || linesOf(text) >= limits.splinter) return [];
+    return [`${path} has ${linesOf(text)} lines and only ${only} imports it: it belongs there`];
+  });
+}
+
+const isEntry = (path: string): boolean => /(^|\/)index\.ts$/.test(path);
 
 function functionRule(files: readonly Source[]): string[] {
   return files.flatMap((source) =>
@@ -58,6 +74,11 @@ describe('size', () => {
     expect(fileRule(shippedSources())).toEqual([]);
   });
 
+  it('no short file of @warren/amqp is there for one other file only', () => {
+    const amqp = librarySources().filter(({ path }) => path.startsWith('libs/amqp/'));
+    expect(splinterRule(amqp)).toEqual([]);
+  });
+
   it('no function is too long', () => {
     expect(functionRule(shippedSources())).toEqual([]);
   });
@@ -66,11 +87,22 @@ describe('size', () => {
     expect(memberRule(librarySources())).toEqual([]);
   });
 
-  it('a file of 421 lines is too long, one of 420 is not', () => {
-    expect(fileRule([sample('a.ts', '\n'.repeat(421))])).toEqual([
-      'a.ts has 421 lines, at most 420 are allowed',
+  it('a file of 401 lines is too long, one of 400 is not', () => {
+    expect(fileRule([sample('a.ts', '\n'.repeat(401))])).toEqual([
+      'a.ts has 401 lines, at most 400 are allowed',
     ]);
-    expect(fileRule([sample('a.ts', '\n'.repeat(420))])).toEqual([]);
+    expect(fileRule([sample('a.ts', '\n'.repeat(400))])).toEqual([]);
+  });
+
+  it('a file of 39 lines that one other imports is a splinter; with 40 lines or a second importer it is not', () => {
+    const use = (path: string): Source => sample(path, `import { x } from './x.js';`);
+    const short = sample('x.ts', '\n'.repeat(39));
+    expect(splinterRule([short, use('a.ts'), use('index.ts')])).toEqual([
+      'x.ts has 39 lines and only a.ts imports it: it belongs there',
+    ]);
+    expect(splinterRule([short, use('a.ts'), use('b.ts')])).toEqual([]);
+    expect(splinterRule([sample('x.ts', '\n'.repeat(40)), use('a.ts')])).toEqual([]);
+    expect(splinterRule([short, use('index.ts')])).toEqual([]);
   });
 
   it('functions, methods, constructors and arrows of 51 lines are too long', () => {

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EmbeddedBroker } from '@warren/embedded';
-import { tableBytes } from '../../libs/amqp/src/message/header-table.js';
+import { tableBytes } from '../../libs/amqp/src/message/headers.js';
 import { onEachBroker, onEmbedded } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
 import { count, logged, taken, warren } from '../support/warren.js';

@@ -139,7 +139,7 @@ export default [
   },
   {
     id: 'silence-restarts-never',
-    file: 'libs/amqp/src/connection/idle-timeout.ts',
+    file: 'libs/amqp/src/connection/connect.ts',
     from: 'silent = now === seen ? silent + 1 : 0;',
     to: 'silent += 1;',
     promise: 'a connection on which something comes is not silent',
@@ -147,7 +147,7 @@ export default [
   },
   {
     id: 'silence-late',
-    file: 'libs/amqp/src/connection/idle-timeout.ts',
+    file: 'libs/amqp/src/connection/connect.ts',
     from: 'Math.ceil((heartbeat * 2_000) / step)',
     to: 'Math.ceil((heartbeat * 4_000) / step)',
     promise: 'silence is noticed after two heartbeats',
@@ -155,7 +155,7 @@ export default [
   },
   {
     id: 'silence-timer-kept',
-    file: 'libs/amqp/src/connection/idle-timeout.ts',
+    file: 'libs/amqp/src/connection/connect.ts',
     from: `model.on('close', stop);`,
     to: '',
     promise: 'a connection that ended leaves no timer',

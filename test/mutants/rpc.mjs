@@ -226,7 +226,7 @@ export default [
   },
   {
     id: 'audit-gather-counts-twice',
-    file: 'libs/amqp/src/rpc/client/gather.ts',
+    file: 'libs/amqp/src/rpc/client/call.ts',
     from: 'const from = instance ?? `?${this.replies.size}`;',
     to: 'const from = `${instance}?${this.replies.size}`;',
     promise: 'each instance counts once',
@@ -234,7 +234,7 @@ export default [
   },
   {
     id: 'audit-gather-limit',
-    file: 'libs/amqp/src/rpc/client/gather.ts',
+    file: 'libs/amqp/src/rpc/client/call.ts',
     from: 'Math.min(this.options.expect, REPLIES_LIMIT)',
     to: 'this.options.expect',
     promise: 'a gather takes 10 000 answers at most',
@@ -242,7 +242,7 @@ export default [
   },
   {
     id: 'gather-bytes-unbounded',
-    file: 'libs/amqp/src/rpc/client/gather.ts',
+    file: 'libs/amqp/src/rpc/client/call.ts',
     from: 'if (this.bytes > maxBytes) {',
     to: 'if (this.bytes < 0) {',
     promise: 'the answers of a gather have a bound together',
@@ -250,7 +250,7 @@ export default [
   },
   {
     id: 'gather-leaves-no-word',
-    file: 'libs/amqp/src/rpc/client/gather.ts',
+    file: 'libs/amqp/src/rpc/client/call.ts',
     from: 'this.options.cancellation.forget(this.onLeft);',
     to: '',
     promise: 'a signal that lives long keeps nothing of a gather that ended',

@@ -85,14 +85,14 @@ export default [
   {
     id: 'declare-unwanted-dead-letters',
     file: 'libs/amqp/src/topology/declare.ts',
-    from: `deadLettering?.mode === 'wanted' ?`,
-    to: `deadLettering ?`,
+    from: `return deadLettering?.mode === 'wanted' ?`,
+    to: `return deadLettering ?`,
     promise: 'deadLetter: { broker: false } leaves the arguments of the queue alone',
     tests: ['topology/declare.spec'],
   },
   {
     id: 'accepted-any-mismatch',
-    file: 'libs/amqp/src/topology/existing-queues.ts',
+    file: 'libs/amqp/src/topology/plan.ts',
     from: 'if (!queue?.deadLettering || !(error.facts.argument in queue.deadLettering.arguments)) return undefined;',
     to: 'if (!queue?.deadLettering) return undefined;',
     promise: 'a queue that differs in anything but dead-lettering is a mismatch',
@@ -100,7 +100,7 @@ export default [
   },
   {
     id: 'accepted-warns-each-time',
-    file: 'libs/amqp/src/topology/existing-queues.ts',
+    file: 'libs/amqp/src/topology/plan.ts',
     from: 'if (this.names.has(queue.name)) return;',
     to: '',
     promise: 'a queue that is used as it is costs one warning and one channel',
@@ -108,7 +108,7 @@ export default [
   },
   {
     id: 'accepted-not-remembered',
-    file: 'libs/amqp/src/topology/existing-queues.ts',
+    file: 'libs/amqp/src/topology/plan.ts',
     from: 'return this.names.has(queue.name) ? other(queue) : queue;',
     to: 'return queue;',
     promise: 'a reconnect costs no refused channel for a queue that is used as it is',
@@ -228,7 +228,7 @@ export default [
   },
   {
     id: 'permitted-anything-looked-for',
-    file: 'libs/amqp/src/topology/passive-declare.ts',
+    file: 'libs/amqp/src/topology/declare.ts',
     from: `if (!isOurs(spec.name) || spec.declare`,
     to: `if (spec.declare`,
     promise: "a queue of the user's own that may not be declared fails the start",

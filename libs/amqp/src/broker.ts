@@ -8,13 +8,12 @@ import { ConnectionPool } from './connection/connection-pool.js';
 import { backlogOf, brokerStatus, type BrokerStatus } from './status.js';
 import type { Consumers } from './consume/consumers.js';
 import { SharedTime, systemClock, type Clock } from './runtime/clock.js';
-import { counters } from './events/counters.js';
+import { counters, type BrokerEvent, type BrokerEventKind, type BrokerEventOf } from './events/events.js';
 import { Deadlines } from './runtime/deadlines.js';
 import { ConfigError, ConnectionLostError } from './errors/errors.js';
 import { isContract } from './message/contract.js';
-import type { BrokerHooks } from './options/hooks.js';
-import { describeError, printable } from './runtime/logger.js';
-import { printsAs } from './runtime/printing.js';
+import { type BrokerHooks, settings, type Settings } from './options/settings.js';
+import { describeError, printable, printsAs } from './runtime/logger.js';
 import type { BrokerOptions } from './options/options.js';
 import type {
   EventContract,
@@ -33,8 +32,6 @@ import type {
   StreamOptions,
 } from './options/publish-options.js';
 import { contractCall, publishContract, sendContract } from './publish/contract-publish.js';
-import { settings, type Settings } from './options/settings.js';
-import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './events/events.js';
 import { LateRetries } from './events/late-retries.js';
 import { Events } from './events/emitter.js';
 import { TopologyReconciler } from './topology/reconciler.js';

@@ -3,10 +3,8 @@
 export { Broker } from './broker.js';
 export type { BrokerStatus } from './status.js';
 export type { ConnectionStatus } from './connection/connection-pool.js';
-export { bytes } from './message/codecs/bytes.js';
-export { json } from './message/codecs/json.js';
+export { bytes, json, text } from './message/codecs/json.js';
 export { nest, nestPattern } from './message/codecs/nest.js';
-export { text } from './message/codecs/text.js';
 export { CallerLeftError } from './errors/rpc-errors.js';
 export {
   DeadLetters,
@@ -22,7 +20,13 @@ export type { DeadLetterConnection } from './dead-letters/browse-session.js';
 export type { ConsumerStatus } from './consume/readiness.js';
 export type { ConnectionState } from './connection/connection.js';
 export { systemClock, type Clock } from './runtime/clock.js';
-export type { BrokerCounters } from './events/counters.js';
+export type {
+  BrokerCounters,
+  BrokerEvent,
+  BrokerEventKind,
+  BrokerEventOf,
+  PublishOutcome,
+} from './events/events.js';
 export type {
   Codec,
   CodecLookup,
@@ -48,7 +52,13 @@ export {
   type SchemaInput,
   type SchemaOutput,
 } from './message/contract.js';
-export { Delivery, type DeliveryRun, type DeliverySink } from './message/delivery.js';
+export {
+  Delivery,
+  type DeliveryRun,
+  type DeliverySink,
+  type DeadLetterReason,
+  type Verdict,
+} from './message/delivery.js';
 export { humanDuration, milliseconds, type Duration } from './options/duration.js';
 export {
   ConfigError,
@@ -63,7 +73,7 @@ export {
   type RefusalReason,
 } from './errors/errors.js';
 export { HEADER, type HeaderMatch } from './message/headers.js';
-export type { BrokerHooks } from './options/hooks.js';
+export { type BrokerHooks, packageName, type Settings } from './options/settings.js';
 export { CONSOLE, SILENT, visible, type BrokerLogger } from './runtime/logger.js';
 export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './message/message.js';
 export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './options/option-table.js';
@@ -119,7 +129,6 @@ export {
   TooManyPendingCallsError,
 } from './errors/rpc-errors.js';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './message/schema.js';
-export { packageName, type Settings } from './options/settings.js';
 export {
   Drop,
   DropSignal,
@@ -136,9 +145,7 @@ export {
   TopologyMissingError,
   type TopologyMismatch,
 } from './errors/topology-errors.js';
-export type { DeadLetterReason, Verdict } from './message/verdict.js';
-export { BROKER_EVENT_KINDS, type DiagnosticsMessage } from './events/diagnostics.js';
-export type { BrokerEvent, BrokerEventKind, BrokerEventOf, PublishOutcome } from './events/events.js';
+export { BROKER_EVENT_KINDS, type DiagnosticsMessage } from './events/emitter.js';
 export type { HandlerRegistration } from './topology/handler-plan.js';
 export { deadQueueName } from './topology/specs.js';
 export type { TopologyOptions } from './topology/declarations.js';

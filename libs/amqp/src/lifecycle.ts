@@ -2,7 +2,7 @@
 // unless the application goes on without.
 
 import { Consumers } from './consume/consumers.js';
-import { pipelineSteps } from './consume/pipeline-steps.js';
+import { pipelineSteps } from './consume/pipeline.js';
 import type { HandlerContext, Source } from './consume/step.js';
 import type { Connection } from './connection/connection.js';
 import { RpcServer, type RpcServerOptions } from './rpc/server/rpc-server.js';
@@ -17,7 +17,7 @@ import { inTime, type Clock } from './runtime/clock.js';
 import { MAX_DURATION } from './options/duration.js';
 import { ConnectionLostError } from './errors/errors.js';
 import type { Settings } from './options/settings.js';
-import { declarePermitted } from './topology/passive-declare.js';
+import { declarePermitted } from './topology/declare.js';
 
 /** What they are made from. */
 export interface ConsumingParts extends Pick<

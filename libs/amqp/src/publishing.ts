@@ -1,14 +1,13 @@
 import type { Clock } from './runtime/clock.js';
 import type { CodecLookup } from './message/codecs/codec.js';
-import type { Counters } from './events/counters.js';
+import type { Counters } from './events/events.js';
 import type { Deadlines } from './runtime/deadlines.js';
 import type { Settings } from './options/settings.js';
 import type { Connection } from './connection/connection.js';
 import type { LateRetries } from './events/late-retries.js';
 import type { Events } from './events/emitter.js';
 import { possibleWaits } from './options/retry-policy.js';
-import { callsExchange } from './topology/rpc-plan.js';
-import type { HandlerPlan } from './topology/handler-plan.js';
+import { callsExchange, type HandlerPlan } from './topology/handler-plan.js';
 import type { ExchangeSpec } from './topology/specs.js';
 import type { Server } from './message/direct-reply.js';
 import { ReplyConnections } from './rpc/server/reply-connections.js';

@@ -3,7 +3,7 @@
 
 import type { Consumers } from './consume/consumers.js';
 import type { Connection } from './connection/connection.js';
-import type { Counters, BrokerCounters } from './events/counters.js';
+import type { Counters, BrokerCounters } from './events/events.js';
 import type { Deadlines } from './runtime/deadlines.js';
 import { declareError, replyCode } from './topology/declare-error.js';
 import type { Publishing } from './publishing.js';

@@ -7,8 +7,7 @@ import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
 import { AckBatcher } from './ack-batcher.js';
 import { PublicPath, received } from './fast-path/public-path.js';
 import { channelNumber, frameMaxOf } from './fast-path/amqplib-internals.js';
-import type { FastPath } from './fast-path/fast-path.js';
-import { FastChannel } from './fast-path/fast-channel.js';
+import { type FastPath, FastChannel } from './fast-path/fast-path.js';
 import type { ConfirmOutcome, ConsumeOptions, ChannelTraffic } from './fast-path/channel-traffic.js';
 
 /** How many acks a quorum queue surely takes from a channel that closes, */

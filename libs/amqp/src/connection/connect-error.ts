@@ -4,9 +4,8 @@
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Endpoint } from './endpoints.js';
-import { isError } from '../errors/is-error.js';
-import { ConnectionLostError, ConnectionRefusedError, RabbitError } from '../errors/errors.js';
-import { replyCodeIn } from '../errors/reply-code.js';
+import { isError, ConnectionLostError, ConnectionRefusedError, RabbitError } from '../errors/errors.js';
+import { replyCodeIn } from '../errors/error-facts.js';
 import { QueueLockedError } from '../errors/topology-errors.js';
 
 // Each is a class of methods and one of them.

@@ -1,12 +1,59 @@
-import { ConnectAttempts } from './connect-attempts.js';
-import { Connection, type ConnectionEvent, type ConnectionState } from './connection.js';
-import { connectionLog } from './connection-log.js';
-import { onWall, type Clock } from '../runtime/clock.js';
-import type { Counters } from '../events/counters.js';
-import { NO_SERVER, type Server } from '../message/direct-reply.js';
-import { describeError, printable } from '../runtime/logger.js';
-import type { Settings } from '../options/settings.js';
+import { type ConnectionEvent, Connection, type ConnectionState } from './connection.js';
+import { type Clock, onWall } from '../runtime/clock.js';
+import { humanDuration } from '../options/duration.js';
+import { printable, type BrokerLogger, describeError } from '../runtime/logger.js';
 import type { Events } from '../events/emitter.js';
+import { ConnectAttempts } from './connect-attempts.js';
+import type { Counters } from '../events/events.js';
+import { NO_SERVER, type Server } from '../message/direct-reply.js';
+import type { Settings } from '../options/settings.js';
+
+// What a connection goes through, as log lines and events. One line per change of state; while a broker
+// stays away, a line every half minute is enough.
+
+const REPEAT_AFTER = 30_000;
+
+/** Nothing is wrong, but each message costs more. */
+const SLOW = " (every frame through the client library's public functions)";
+
+/** A listener for one connection. */
+export function connectionLog(
+  connection: string,
+  logger: BrokerLogger,
+  events: Events,
+  clock: Clock,
+): (event: ConnectionEvent) => void {
+  let refusedAt = -Infinity;
+  return (event) => {
+    switch (event.kind) {
+      case 'open':
+        refusedAt = -Infinity;
+        logger.log(`${connection} connected to ${event.endpoint}${event.direct ? '' : SLOW}`);
+        events.emit({ kind: 'connected', connection, endpoint: event.endpoint });
+        return;
+      case 'lost':
+        logger.warn(`${connection} lost its connection (${printable(event.reason)}); reconnecting`);
+        events.emit({ kind: 'disconnected', connection, reason: event.reason });
+        return;
+      case 'refused':
+        if (clock.monotonic() - refusedAt >= REPEAT_AFTER) {
+          refusedAt = clock.monotonic();
+          // Whoever is told at once may end the process: then there is no next attempt.
+          const next = event.told ? '' : `; next attempt in ${humanDuration(event.retryIn)}`;
+          logger.warn(`${connection}: ${printable(event.error.message)}${next}`);
+        }
+        events.emit({ kind: 'connect-failed', connection, error: event.error, retryIn: event.retryIn });
+        return;
+      case 'blocked':
+        logger.warn(`${connection} is blocked by the broker (${printable(event.reason)}); publishes wait`);
+        events.emit({ kind: 'blocked', connection, reason: event.reason });
+        return;
+      case 'unblocked':
+        logger.log(`${connection} is unblocked; publishing again`);
+        events.emit({ kind: 'unblocked', connection });
+    }
+  };
+}
 
 /** What a connection is for; the second half of its name. */
 type Role = 'publish' | 'consume' | 'reply' | 'first-reply';

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { describe, expect, it, jest } from '@jest/globals';
 import { systemClock, type Clock } from '../runtime/clock.js';
 import { ConnectionLostError } from '../errors/errors.js';
-import { CHANNEL_LOST } from '../errors/reply-code.js';
+import { CHANNEL_LOST } from '../errors/error-facts.js';
 import type { UrlOption } from '../options/options.js';
 import type { ConnectAttempts } from './connect-attempts.js';
 import type { ConnectionEvent } from './connection.js';

@@ -3,20 +3,18 @@
 
 import { humanDuration } from '../options/duration.js';
 import type { Channel, ChannelModel } from 'amqplib';
-import { backoff } from '../runtime/backoff.js';
+import { backoff, ConnectAttempts } from './connect-attempts.js';
 import { NO_SERVER, serverOf, type Server } from '../message/direct-reply.js';
 import { ConfigError, ConnectionLostError, RabbitError } from '../errors/errors.js';
 import { describeError } from '../runtime/logger.js';
-import { CHANNEL_LOST, hintFor } from '../errors/reply-code.js';
+import { CHANNEL_LOST, hintFor } from '../errors/error-facts.js';
 import { inTime, type Clock } from '../runtime/clock.js';
-import { ConnectAttempts } from './connect-attempts.js';
 import { LiveChannel } from './channel.js';
-import { openConnection, verify } from './connect.js';
+import { openConnection, verify, onIdle } from './connect.js';
 import { serverProperties } from './fast-path/amqplib-internals.js';
 import { FastPath } from './fast-path/fast-path.js';
 import { endpoints, notAsked, type Endpoint, type EndpointOptions } from './endpoints.js';
 import { isPermanent, connectError } from './connect-error.js';
-import { onIdle } from './idle-timeout.js';
 
 /** What a connection tells its owner. */
 export type ConnectionEvent =

@@ -5,7 +5,7 @@ import { credentials as amqpCredentials, type Options } from 'amqplib';
 import { milliseconds } from '../options/duration.js';
 import { ConfigError, ConnectionRefusedError } from '../errors/errors.js';
 import { describeError, visible } from '../runtime/logger.js';
-import { nearest } from '../options/nearest.js';
+import { nearest } from '../options/option-checks.js';
 import type { Credentials, CredentialsOption, TlsOptions, UrlOption } from '../options/options.js';
 
 /** One address to try. */

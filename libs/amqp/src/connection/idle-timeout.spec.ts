@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { ChannelModel } from 'amqplib';
-import { onIdle } from './idle-timeout.js';
+import { onIdle } from './connect.js';
 
 afterEach(() => void jest.restoreAllMocks());
 

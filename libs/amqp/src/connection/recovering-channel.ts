@@ -1,7 +1,7 @@
 // A channel that comes back. The lease opens it, sets it up (consume, confirm mode, reply queue), and
 // does so again whenever channel or connection were lost, for as long as it is held.
 
-import { backoff } from '../runtime/backoff.js';
+import { backoff } from './connect-attempts.js';
 import { ConnectionLostError } from '../errors/errors.js';
 import type { Clock } from '../runtime/clock.js';
 import type { LiveChannel } from './channel.js';

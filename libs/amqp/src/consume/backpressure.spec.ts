@@ -1,6 +1,6 @@
 // What arrives without acks is bounded: the flow stops at the bound, and goes on at half of it.
 import { expect, it } from '@jest/globals';
-import { Backpressure } from './backpressure.js';
+import { Backpressure } from './scheduler.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

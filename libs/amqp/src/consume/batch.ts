@@ -2,9 +2,8 @@
 // more would not fit into memory, or `wait` after its first message; each message still gets an outcome of its own.
 
 import { afterFailure } from '../options/retry-policy.js';
-import { ACK, OPEN, type Verdict } from '../message/verdict.js';
+import { ACK, OPEN, type Verdict, type Delivery } from '../message/delivery.js';
 import type { Clock } from '../runtime/clock.js';
-import type { Delivery } from '../message/delivery.js';
 import type { HandlerContext } from './step.js';
 import { assertDone } from './pipeline.js';
 import type { Budget } from './executor.js';

@@ -8,11 +8,10 @@ import { safeHeaders } from '../message/headers.js';
 import type { ReceivedMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
-import { streamEnd } from '../connection/stream-end.js';
+import { streamEnd, StreamOffset } from './stream-offset.js';
 import { isPermanent } from '../connection/connect-error.js';
 import { RecoveringChannel } from '../connection/recovering-channel.js';
-import { declareTemporary } from '../topology/declare.js';
-import { declarePermitted } from '../topology/passive-declare.js';
+import { declareTemporary, declarePermitted } from '../topology/declare.js';
 import { declareError } from '../topology/declare-error.js';
 import { POISON_DELIVERIES } from '../topology/handler-limits.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
@@ -27,14 +26,12 @@ import {
   stopLate,
   timesTakenBack,
 } from './consumer-timeout.js';
-import type { Dispatch } from './dispatch.js';
+import { type Dispatch, Handlers } from './dispatch.js';
 import { acksTaken, abortHandlers, mayCancel } from './abort-at-shutdown.js';
-import { Handlers } from './handlers.js';
 import { DeliveryScheduler } from './scheduler.js';
 import { Readiness, type ConsumerStatus } from './readiness.js';
 import type { HandlerContext } from './step.js';
 import { Settlement, Unacked } from './settlement.js';
-import { StreamOffset } from './stream-offset.js';
 import type { Watchable, Watched } from './watchdog.js';
 
 /** What a consumer is made from. */

@@ -2,8 +2,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '../runtime/clock.js';
-import { Delivery, named } from '../message/delivery.js';
-import type { Verdict } from '../message/verdict.js';
+import { Delivery, named, type Verdict } from '../message/delivery.js';
 import { Events } from '../events/emitter.js';
 import { abortHandlers } from './abort-at-shutdown.js';
 import { report } from './steps/observe.js';

@@ -1,9 +1,8 @@
 // What becomes of a delivery is carried out once: a request when its answer has arrived, not before (whoever dies in
 // between has it delivered again), and what comes when its channel is gone is counted.
 import { describe, expect, it } from '@jest/globals';
-import { counters } from '../events/counters.js';
-import { Delivery } from '../message/delivery.js';
-import { ACK, DROP } from '../message/verdict.js';
+import { counters } from '../events/events.js';
+import { Delivery, ACK, DROP } from '../message/delivery.js';
 import { Settlement } from './settlement.js';
 
 function carryingOut(alive = true) {

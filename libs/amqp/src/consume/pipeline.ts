@@ -1,11 +1,36 @@
 // From a delivery to its verdict: the steps around the handler, put together once per handler at start. A step that has nothing to do for a handler leaves itself out.
 
+import type { Step, HandlerContext, Run } from './step.js';
+import { decode } from './steps/decode.js';
+import { observe } from './steps/observe.js';
+import { retry } from './steps/retry.js';
+import { timeout } from './steps/timeout.js';
 import { itemsIn, lastOf, unrun } from '../message/items.js';
 import { OutcomeSignal, Reject } from '../errors/signals.js';
-import { ACK, OPEN, type Verdict } from '../message/verdict.js';
+import { ACK, OPEN, type Verdict } from '../message/delivery.js';
 import type { MaybePromise } from '../runtime/maybe-promise.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
-import type { HandlerContext, Run } from './step.js';
+
+// The steps every delivery goes through, outermost first. docs/lifecycle.md draws them; a test holds the
+// two together.
+
+/** The steps of a process: observe → reply → retry → order → timeout → decode → the handler. Without calls, none replies. */
+export function pipelineSteps(reply: Step = passThrough): readonly Step[] {
+  return [observe, reply, retry, order, timeout, decode];
+}
+
+const passThrough: Step = () => (next) => next;
+
+// Refuses what `orderBy` could make no key of: run out of its order it might do harm, and no retry would change it.
+
+export const order: Step = (context) => (next) => {
+  if (context.plan.registration.options.orderBy === undefined) return next;
+  return (delivery) => {
+    const error = delivery.run.withoutTurn;
+    if (error === undefined) return next(delivery);
+    return { kind: 'dead-letter', reason: 'undecodable', error };
+  };
+};
 
 /** The whole way of one handler. */
 export function pipeline(context: HandlerContext): Run {

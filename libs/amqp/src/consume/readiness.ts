@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.js';
-import type { Counters } from '../events/counters.js';
+import type { Counters } from '../events/events.js';
 import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
 import type { Events } from '../events/emitter.js';
 

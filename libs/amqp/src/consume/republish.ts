@@ -2,12 +2,10 @@
 // the facts of the failure. Headers that would route copies or confuse the broker's own counting stay behind.
 
 import { thrownFacts } from '../errors/error-facts.js';
-import { tableBytes, TABLE_BYTES } from '../message/header-table.js';
-import { forwardable, forwardableProperties, HEADER } from '../message/headers.js';
+import { tableBytes, TABLE_BYTES, forwardable, forwardableProperties, HEADER } from '../message/headers.js';
 import { onWall, type Clock } from '../runtime/clock.js';
-import type { Delivery } from '../message/delivery.js';
+import type { Delivery, Verdict } from '../message/delivery.js';
 import type { Headers, MessageProperties, OutgoingMessage } from '../message/message.js';
-import type { Verdict } from '../message/verdict.js';
 
 type RetryVerdict = Extract<Verdict, { kind: 'retry' }>;
 type DeadLetterVerdict = Extract<Verdict, { kind: 'dead-letter' }>;

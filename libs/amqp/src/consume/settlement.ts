@@ -4,15 +4,14 @@
 
 import type { ReceivedMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
-import { type Delivery, type DeliverySink, named } from '../message/delivery.js';
+import { type Delivery, type DeliverySink, named, type Verdict } from '../message/delivery.js';
 import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
-import type { Verdict } from '../message/verdict.js';
-import type { Handlers } from './handlers.js';
+import type { Handlers } from './dispatch.js';
 import type { HandlerContext } from './step.js';
 import type { Clock } from '../runtime/clock.js';
 import { PublishNackedError, PublishTimeoutError } from '../errors/publish-errors.js';
 import { AccessRefusedError } from '../errors/topology-errors.js';
-import type { MessageForwarder } from '../message/forwarder.js';
+import type { MessageForwarder } from '../message/outgoing.js';
 import type { Events } from '../events/emitter.js';
 import { deadQueueSpec } from '../topology/retry-topology.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';

@@ -1,15 +1,14 @@
 // What a step of the pipeline is, and what it may use.
 
 import type { Clock } from '../runtime/clock.js';
-import type { Counters } from '../events/counters.js';
+import type { Counters } from '../events/events.js';
 import type { Deadlines } from '../runtime/deadlines.js';
 import type { Server } from '../message/direct-reply.js';
-import type { Delivery } from '../message/delivery.js';
+import type { Delivery, Verdict } from '../message/delivery.js';
 import type { BrokerLogger } from '../runtime/logger.js';
-import type { MessageForwarder } from '../message/forwarder.js';
+import type { MessageForwarder } from '../message/outgoing.js';
 import type { Settings } from '../options/settings.js';
 import type { MaybePromise } from '../runtime/maybe-promise.js';
-import type { Verdict } from '../message/verdict.js';
 import type { LateRetries } from '../events/late-retries.js';
 import type { Events } from '../events/emitter.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';

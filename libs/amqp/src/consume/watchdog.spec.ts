@@ -2,7 +2,7 @@
 // more. Not for a single answer, and not while its handlers are busy.
 import { describe, expect, it } from '@jest/globals';
 import type { Connection } from '../connection/connection.js';
-import { counters } from '../events/counters.js';
+import { counters } from '../events/events.js';
 import { SILENT } from '../runtime/logger.js';
 import { Events } from '../events/emitter.js';
 import { REFRESH } from './readiness.js';

@@ -1,6 +1,6 @@
 import type { Connection } from '../connection/connection.js';
 import { inTime, type Clock } from '../runtime/clock.js';
-import type { Counters } from '../events/counters.js';
+import type { Counters } from '../events/events.js';
 import { humanDuration } from '../options/duration.js';
 import { ConnectionLostError } from '../errors/errors.js';
 import type { BrokerLogger } from '../runtime/logger.js';

@@ -1,8 +1,14 @@
 // One dead letter as a person looks at it: the facts of the failure, read from the headers with care, and
 // which of them somebody wants.
 
-import { isOwnRetry, countHeader, HEADER, safeHeaders, textHeader } from '../message/headers.js';
-import { RETURN_EXCHANGE } from '../message/retry-return.js';
+import {
+  isOwnRetry,
+  countHeader,
+  HEADER,
+  safeHeaders,
+  textHeader,
+  RETURN_EXCHANGE,
+} from '../message/headers.js';
 import { milliseconds, type Duration } from '../options/duration.js';
 import type { Headers, MessageProperties, ReceivedMessage } from '../message/message.js';
 

@@ -9,7 +9,7 @@ import { ConfigError } from '../errors/errors.js';
 import { printable } from '../runtime/logger.js';
 import type { OutgoingMessage } from '../message/message.js';
 import { UnroutableError } from '../errors/publish-errors.js';
-import { checkName } from '../message/outgoing-headers.js';
+import { checkName } from '../message/outgoing.js';
 import type { LiveChannel } from '../connection/channel.js';
 import { deadQueueName } from '../topology/specs.js';
 import {
@@ -20,8 +20,13 @@ import {
   type DeadLetterFilter,
 } from './dead-letter.js';
 import { deadQueues, type DeadQueue } from './management.js';
-import { replayedMessage } from './replay.js';
-import { runInBatches, whole, type DeadLetterResult, type DeadLetterWork } from './batches.js';
+import {
+  replayedMessage,
+  runInBatches,
+  whole,
+  type DeadLetterResult,
+  type DeadLetterWork,
+} from './batches.js';
 import { connected, MOST_HELD, ready, BrowseSession, type DeadLetterConnection } from './browse-session.js';
 
 /** Where the broker is, as in BrokerOptions. */

@@ -1,12 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { MovesInProgress } from '../message/moves-in-progress.js';
 import type { Clock } from '../runtime/clock.js';
-import { counters } from '../events/counters.js';
+import { counters, type BrokerEvent } from '../events/events.js';
 import type { OutgoingMessage, MessageProperties } from '../message/message.js';
-import type { ReturnRoute } from '../message/retry-return.js';
+import type { ReturnRoute } from '../message/headers.js';
 import { LateRetries } from '../events/late-retries.js';
 import { Events } from '../events/emitter.js';
-import type { BrokerEvent } from '../events/events.js';
 import { Moves, type MoveOutcome } from './moves.js';
 import type { Held } from './wait-holder.js';
 

@@ -1,7 +1,13 @@
 import type { Clock } from '../runtime/clock.js';
-import { forwardableProperties, HEADER, safeHeaders } from '../message/headers.js';
-import { writable } from '../message/header-table.js';
-import { RETURN_EXCHANGE, UNROUTABLE_RETRIES, type ReturnRoute } from '../message/retry-return.js';
+import {
+  forwardableProperties,
+  HEADER,
+  safeHeaders,
+  writable,
+  RETURN_EXCHANGE,
+  UNROUTABLE_RETRIES,
+  type ReturnRoute,
+} from '../message/headers.js';
 import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
 import type { OutgoingMessage } from '../message/message.js';
 import { LATE, type LateRetries } from '../events/late-retries.js';

@@ -1,8 +1,7 @@
-import { HEADER } from '../message/headers.js';
+import { HEADER, type ReturnRoute } from '../message/headers.js';
 import { onWall, type Clock } from '../runtime/clock.js';
 import type { Settings } from '../options/settings.js';
 import type { OutgoingMessage } from '../message/message.js';
-import type { ReturnRoute } from '../message/retry-return.js';
 import type { Connection } from '../connection/connection.js';
 import type { LateRetries } from '../events/late-retries.js';
 import { waitName } from '../topology/retry-topology.js';

@@ -2,7 +2,7 @@
 import { access } from 'node:fs/promises';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
-import { isError } from './is-error.js';
+import { isError } from './errors.js';
 import { describeError } from '../runtime/logger.js';
 import { thrownFacts, thrownValue } from './error-facts.js';
 

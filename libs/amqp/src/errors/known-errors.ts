@@ -1,9 +1,8 @@
 // Error classes that both sides of a call know: they travel with their fields, unmasked, and are caught at the
 // caller as what they were. Only what was registered is ever built; a reply cannot name a class of its choice.
 
-import { isError } from './is-error.js';
+import { isError, ConfigError } from './errors.js';
 import type { RemoteErrorFacts } from '../message/codecs/codec.js';
-import { ConfigError } from './errors.js';
 import type { ErrorClass } from '../options/options.js';
 import { approachable, ownFields, thrownFacts } from './error-facts.js';
 

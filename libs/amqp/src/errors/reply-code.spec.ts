@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { nearest } from '../options/nearest.js';
-import { hintFor, replyCodeIn } from './reply-code.js';
+import { nearest } from '../options/option-checks.js';
+import { hintFor, replyCodeIn } from './error-facts.js';
 
 const DEPRECATED =
   'Connection closed: 541 (INTERNAL-ERROR) with message "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.\nIts use is not permitted per the configuration (overriding the default, which is permitted):"';

@@ -2,7 +2,7 @@
 import { expect, it } from '@jest/globals';
 import { unroutable } from '../publish/pending-publish.js';
 import { timedOut } from '../rpc/client/pending-calls.js';
-import { withoutFrames } from './without-frames.js';
+import { withoutFrames } from './errors.js';
 
 const message = {
   exchange: '',

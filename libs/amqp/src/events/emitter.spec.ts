@@ -2,8 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { BrokerEvent } from './events.js';
-import { BROKER_EVENT_KINDS, type DiagnosticsMessage } from './diagnostics.js';
-import { Events } from './emitter.js';
+import { BROKER_EVENT_KINDS, type DiagnosticsMessage, Events } from './emitter.js';
 
 const EVENT: BrokerEvent = { kind: 'unblocked', connection: 'a:publish' };
 

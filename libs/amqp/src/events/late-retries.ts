@@ -1,11 +1,10 @@
 import { humanDuration } from '../options/duration.js';
 import type { Clock } from '../runtime/clock.js';
 import { MovesInProgress } from '../message/moves-in-progress.js';
-import type { Counters } from './counters.js';
-import { HEADER } from '../message/headers.js';
+import type { Counters } from './events.js';
+import { HEADER, RETURN_EXCHANGE, publishedTo } from '../message/headers.js';
 import type { BrokerLogger } from '../runtime/logger.js';
 import type { ReceivedMessage } from '../message/message.js';
-import { RETURN_EXCHANGE, publishedTo } from '../message/retry-return.js';
 import type { Events } from './emitter.js';
 
 /** What is later than this is late, in ms. */

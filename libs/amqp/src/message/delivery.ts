@@ -4,11 +4,48 @@
 import { printable } from '../runtime/logger.js';
 import type { Duration } from '../options/duration.js';
 import { onWall, systemClock, type Clock } from '../runtime/clock.js';
-import { countHeader, HEADER, isOwnRetry, safeHeaders, textHeader } from './headers.js';
+import {
+  countHeader,
+  HEADER,
+  isOwnRetry,
+  safeHeaders,
+  textHeader,
+  RETURN_EXCHANGE,
+  publishedTo,
+} from './headers.js';
 import type { Headers, ReceivedMessage } from './message.js';
 import { Reject, Retry } from '../errors/signals.js';
-import { ACK, type Verdict } from './verdict.js';
-import { RETURN_EXCHANGE, publishedTo } from './retry-return.js';
+
+// The outcome of one delivery, as data. Steps of the pipeline hand it upwards; consume/settlement.ts
+// is the one place that carries it out.
+
+/** What becomes of one delivery. */
+export type Verdict =
+  /** Done: ack. `value` is the reply of an RPC handler. */
+  | { readonly kind: 'ack'; readonly value?: unknown }
+  /** Done on purpose without success: ack and forget. */
+  | { readonly kind: 'drop' }
+  /** Waits `after` ms in a broker queue and comes back as attempt `attempt`. */
+  | { readonly kind: 'retry'; readonly after: number; readonly attempt: number; readonly error: unknown }
+  /** Goes to the dead-letter queue with the facts of its failure. */
+  | { readonly kind: 'dead-letter'; readonly reason: DeadLetterReason; readonly error: unknown }
+  /** Handed back to the broker untouched: this process is shutting down. */
+  | { readonly kind: 'requeue' }
+  /** The handler settles by itself later (`ack: 'manual'`). */
+  | { readonly kind: 'open' };
+
+/** Why a message was dead-lettered. Stands in the header `x-warren-reason` of the dead letter. */
+export type DeadLetterReason =
+  'rejected' | 'attempts-exhausted' | 'not-retryable' | 'undecodable' | 'unmatched' | 'poison' | 'too-large';
+
+/** Settled with success. */
+export const ACK: Verdict = Object.freeze({ kind: 'ack' });
+/** Acked and forgotten. */
+export const DROP: Verdict = Object.freeze({ kind: 'drop' });
+/** Back to the broker. */
+export const REQUEUE: Verdict = Object.freeze({ kind: 'requeue' });
+/** Left to the handler. */
+export const OPEN: Verdict = Object.freeze({ kind: 'open' });
 
 /** `message 42 ('order.created') of queue 'orders'`; the routing key only where it says more than the queue. */
 export function named({ queue, message, routingKey }: Delivery): string {

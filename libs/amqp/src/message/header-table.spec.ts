@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { tableBytes, takenOver, writable } from './header-table.js';
-import { forwardable, forwardableProperties, HEADER, refuseUnreadable, safeHeaders } from './headers.js';
+import {
+  tableBytes,
+  takenOver,
+  writable,
+  forwardable,
+  forwardableProperties,
+  HEADER,
+  refuseUnreadable,
+  safeHeaders,
+} from './headers.js';
 
 const nested = (levels: number): unknown => (levels === 0 ? 1 : { in: nested(levels - 1) });
 

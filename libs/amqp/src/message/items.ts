@@ -1,7 +1,7 @@
 // What a handler returns is a value, or it is something that has yet to be run: items that nobody has taken, a
 // function that nobody has called. Taken for values, their work would never be done and nobody would learn it.
 
-import { returnIterator, AbortableWait } from '../runtime/abortable-wait.js';
+import { returnIterator, AbortableWait } from '../runtime/abort-signals.js';
 import type { Delivery } from './delivery.js';
 
 type Iterating = Partial<Iterator<unknown>> & {

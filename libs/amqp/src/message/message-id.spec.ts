@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { newCorrelationId, newMessageId } from './message-id.js';
+import { newCorrelationId, newMessageId } from './message.js';
 
 describe.each([
   ['newMessageId', newMessageId, /^[\w-]{16}$/],

@@ -2,8 +2,8 @@
 // a sentence made from it, and docs/options.md is made from it, so the two cannot disagree.
 
 import { ConfigError } from '../errors/errors.js';
-import { nearest } from './nearest.js';
 import {
+  nearest,
   above,
   bool,
   duration,

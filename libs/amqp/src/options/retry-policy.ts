@@ -6,7 +6,7 @@ import { ConfigError, DecodeError } from '../errors/errors.js';
 import type { ErrorClass, GrowingDelays, RetryOptions } from './options.js';
 import { DropSignal, OutcomeSignal, RejectSignal, RetrySignal } from '../errors/signals.js';
 import { approachable } from '../errors/error-facts.js';
-import { DROP, type Verdict } from '../message/verdict.js';
+import { DROP, type Verdict } from '../message/delivery.js';
 
 /** A policy with its numbers resolved. */
 export interface RetryPolicy {

@@ -1,4 +1,4 @@
-import { withoutFrames } from '../errors/without-frames.js';
+import { withoutFrames } from '../errors/errors.js';
 import {
   PublishNackedError,
   PublishOutcomeUnknownError,

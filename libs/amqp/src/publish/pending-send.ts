@@ -1,6 +1,4 @@
-import { withoutFrames } from '../errors/without-frames.js';
-import { isError } from '../errors/is-error.js';
-import { EncodeError } from '../errors/errors.js';
+import { withoutFrames, isError, EncodeError } from '../errors/errors.js';
 import {
   PublishNackedError,
   PublishOutcomeUnknownError,
@@ -11,7 +9,7 @@ import type { Deadline, Deadlines } from '../runtime/deadlines.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { Settings } from '../options/settings.js';
 import { printable } from '../runtime/logger.js';
-import { replyCodeIn } from '../errors/reply-code.js';
+import { replyCodeIn } from '../errors/error-facts.js';
 import type { LiveChannel } from '../connection/channel.js';
 import { channelCloseReason, isSuspect, isToBlame } from './channel-close-reason.js';
 import type { Confirms, SendOutcome, Unconfirmed } from './confirms.js';

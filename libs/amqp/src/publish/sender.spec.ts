@@ -4,7 +4,7 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import type { ChannelListener, LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
-import { counters } from '../events/counters.js';
+import { counters } from '../events/events.js';
 import { Deadlines } from '../runtime/deadlines.js';
 import { SILENT } from '../runtime/logger.js';
 import type { OutgoingMessage } from '../message/message.js';

@@ -3,11 +3,10 @@
 
 import { ConnectionLostError } from '../errors/errors.js';
 import type { Clock } from '../runtime/clock.js';
-import type { Counters } from '../events/counters.js';
+import type { Counters } from '../events/events.js';
 import type { Deadlines } from '../runtime/deadlines.js';
-import { describeError, printable } from '../runtime/logger.js';
+import { describeError, printable, LogLimiter } from '../runtime/logger.js';
 import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
-import { LogLimiter } from '../runtime/log-limiter.js';
 import type { Settings } from '../options/settings.js';
 import type { Events } from '../events/emitter.js';
 import type { LiveChannel } from '../connection/channel.js';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { backoff } from './backoff.js';
+import { backoff } from '../connection/connect-attempts.js';
 import type { Clock } from './clock.js';
 import { Deadlines } from './deadlines.js';
 

@@ -1,6 +1,60 @@
 // Where log lines go. The Nest module passes Nest's Logger; without Nest they go to the console.
 
-import { isError } from '../errors/is-error.js';
+import type { Clock } from './clock.js';
+import { isError } from '../errors/errors.js';
+
+// Lines of the log that one mishap could write by the thousand: the first of them tell what happened, and later ones
+// how many there were.
+
+const LINES = 20;
+const PERIOD = 10_000;
+
+/** Lets so many lines through in each period, in all. */
+export class LogLimiter {
+  private since = -Infinity;
+  private written = 0;
+  private leftOut = 0;
+
+  constructor(private readonly clock: Clock) {}
+
+  say(write: (line: string) => void, line: string): void {
+    const now = this.clock.monotonic();
+    if (now - this.since >= PERIOD) {
+      if (this.leftOut > 0) write(`${this.leftOut} lines like the next one were left out`);
+      [this.since, this.written, this.leftOut] = [now, 0, 0];
+    }
+    if (this.written++ < LINES) write(line);
+    else this.leftOut++;
+  }
+}
+
+// What objects that hold passwords look like when somebody prints them: console.log, an assertion that fails, a structured
+// logger that walks through everything it is given.
+
+const CUSTOM = Symbol.for('nodejs.util.inspect.custom');
+
+type Inspect = (value: unknown, options?: object) => string;
+
+/** Objects of a class print as their name with these facts, in `util.inspect` and as JSON, and nothing behind them. */
+export function printsAs<T extends object>(
+  type: { readonly name: string; readonly prototype: T },
+  facts: (of: T) => object,
+): void {
+  const inspected = function (this: T, _depth: number, options: object, inspect: Inspect): string {
+    return `${type.name} ${inspect(facts(this), options)}`;
+  };
+  const asJson = function (this: T): object {
+    return facts(this);
+  };
+  Object.defineProperty(type.prototype, CUSTOM, { value: inspected });
+  Object.defineProperty(type.prototype, 'toJSON', { value: asJson });
+}
+
+/** The object with some properties that are there when asked for by name, and in no print, spread or JSON of it. */
+export function hiding<T extends object>(object: T, names: readonly (keyof T)[]): T {
+  for (const name of names) Object.defineProperty(object, name, { enumerable: false });
+  return object;
+}
 
 /** Four methods; Nest's LoggerService fits. */
 export interface BrokerLogger {

@@ -4,7 +4,7 @@ import { ConfigError } from '../errors/errors.js';
 import { milliseconds } from '../options/duration.js';
 import type { HeaderMatch } from '../message/headers.js';
 import type { Headers } from '../message/message.js';
-import { checkName } from '../message/outgoing-headers.js';
+import { checkName } from '../message/outgoing.js';
 import type {
   BindingOptions,
   ExchangeOption,

@@ -3,7 +3,7 @@
 
 import { ConfigError, ConnectionLostError, RabbitError } from '../errors/errors.js';
 import type { Headers } from '../message/message.js';
-import { CHANNEL_LOST, hintFor, replyCodeIn } from '../errors/reply-code.js';
+import { CHANNEL_LOST, hintFor, replyCodeIn } from '../errors/error-facts.js';
 import {
   AccessRefusedError,
   QueueLockedError,

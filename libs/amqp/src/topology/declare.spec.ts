@@ -1,8 +1,7 @@
 // What is declared, only looked for, or left alone, and what a user may be refused.
 import { describe, expect, it } from '@jest/globals';
-import { declare, type DeclaringChannel } from './declare.js';
+import { declare, type DeclaringChannel, declarePermitted } from './declare.js';
 import { withBrokerDeadLettering } from './retry-topology.js';
-import { declarePermitted } from './passive-declare.js';
 import type { TopologyPlan } from './plan.js';
 import type { ExchangeSpec, QueueSpec } from './specs.js';
 

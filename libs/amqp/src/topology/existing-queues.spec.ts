@@ -1,9 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { ExistingQueues } from './existing-queues.js';
+import { ExistingQueues, type TopologyPlan } from './plan.js';
 import { withBrokerDeadLettering } from './retry-topology.js';
-import type { DeclaringChannel } from './declare.js';
-import { declarePermitted } from './passive-declare.js';
-import type { TopologyPlan } from './plan.js';
+import { type DeclaringChannel, declarePermitted } from './declare.js';
 import type { QueueSpec } from './specs.js';
 
 /** A broker whose queues exist; it closes the channel for one that is declared otherwise. */

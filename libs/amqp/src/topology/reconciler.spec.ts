@@ -1,7 +1,7 @@
 // Who declares the plan, how often it is looked after, and what is said of it.
 import { describe, expect, it } from '@jest/globals';
 import type { Connection } from '../connection/connection.js';
-import { counters } from '../events/counters.js';
+import { counters } from '../events/events.js';
 import { SILENT } from '../runtime/logger.js';
 import { Events } from '../events/emitter.js';
 import type { TopologyPlan } from './plan.js';

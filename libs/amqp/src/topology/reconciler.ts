@@ -3,13 +3,12 @@
 // declared the others need not declare again.
 
 import { ConnectionLostError, RabbitError } from '../errors/errors.js';
-import type { MissingTopology } from '../events/events.js';
+import type { MissingTopology, Counters } from '../events/events.js';
 import { replyCode } from './declare-error.js';
-import { declarePermitted, type DeclaringConnection } from './passive-declare.js';
+import { declarePermitted, type DeclaringConnection } from './declare.js';
 import type { TopologyPlan } from './plan.js';
 import type { Connection } from '../connection/connection.js';
 import { inTime, type Clock } from '../runtime/clock.js';
-import type { Counters } from '../events/counters.js';
 import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
 import type { Events } from '../events/emitter.js';
 

@@ -1,6 +1,6 @@
 // What one refusal costs the rest: nothing.
 import { expect, it } from '@jest/globals';
-import type { DeclaringConnection } from './passive-declare.js';
+import type { DeclaringConnection } from './declare.js';
 import type { QueueSpec } from './specs.js';
 import { redeclare } from './reconciler.js';
 

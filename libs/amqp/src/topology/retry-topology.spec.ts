@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ReturnRoute } from '../message/retry-return.js';
+import type { ReturnRoute } from '../message/headers.js';
 import { isWaitName, waitName, waitStep, waitTopology } from './retry-topology.js';
 
 describe('waiting in the broker', () => {

@@ -4,12 +4,7 @@
 // The publishing side moves messages on when they are due (delay/retry-mover.ts). The time to live is a little longer
 // than the wait: it is for messages that nobody moved.
 
-import {
-  RETURN_EXCHANGE,
-  type ReturnRoute,
-  UNROUTABLE_RETRIES,
-  returnExchange,
-} from '../message/retry-return.js';
+import { RETURN_EXCHANGE, type ReturnRoute, UNROUTABLE_RETRIES, returnExchange } from '../message/headers.js';
 import {
   queueTypeOf,
   type BindingSpec,
@@ -20,7 +15,7 @@ import {
   type ExchangeSpec,
 } from './specs.js';
 import type { Headers } from '../message/message.js';
-import { checkName } from '../message/outgoing-headers.js';
+import { checkName } from '../message/outgoing.js';
 import type { TopologyPlan } from './plan.js';
 
 // How retries return to a queue when no process moves them: through a direct exchange to which each consumed

@@ -1,7 +1,6 @@
-import { ExistingQueues } from './existing-queues.js';
+import { ExistingQueues, planTopology, type TopologyPlan } from './plan.js';
 import type { Settings } from '../options/settings.js';
 import { planHandler, type HandlerPlan, type HandlerRegistration } from './handler-plan.js';
-import { planTopology, type TopologyPlan } from './plan.js';
 import type { ExchangeSpec, Declarations } from './specs.js';
 import { exchangeSpec, topologyDeclarations, type TopologyOptions } from './declarations.js';
 

@@ -3,8 +3,7 @@
 import { HEADER } from '../../message/headers.js';
 import { describeError } from '../../runtime/logger.js';
 import type { MessageProperties } from '../../message/message.js';
-import { cachedString } from './string-cache.js';
-import { readTable } from './field-table.js';
+import { cachedString, readTable } from './field-table.js';
 
 /** Class and method of what is read here. */
 export const DELIVER = 60 * 0x10000 + 60;

@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { newMessageId } from '../../message/message-id.js';
-import type { MessageProperties } from '../../message/message.js';
+import { newMessageId, type MessageProperties } from '../../message/message.js';
 import { outgoing } from '../../message/outgoing.js';
 import { WriteBuffer } from './write-buffer.js';
 import { readDeliver, readProperties } from './frame-reader.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { cachedString } from './string-cache.js';
+import { cachedString } from './field-table.js';
 
 const read = (text: string | Buffer): string => {
   const bytes = Buffer.concat([Buffer.from('before'), Buffer.from(text as string), Buffer.from('after')]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ChannelModel } from 'amqplib';
-import { readAnyHeaders, withoutHeaders } from './unreadable-headers.js';
+import { readAnyHeaders, withoutHeaders } from './amqplib-internals.js';
 
 const short = (text: string): Buffer => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)]);
 const table = (content: Buffer): Buffer => {

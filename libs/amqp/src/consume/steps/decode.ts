@@ -2,11 +2,10 @@
 // does not fit never reaches the handler, and no retry would change that.
 
 import type { Codec, CodecLookup } from '../../message/codecs/codec.js';
-import type { Delivery } from '../../message/delivery.js';
+import type { Delivery, Verdict } from '../../message/delivery.js';
 import { refuseUnreadable } from '../../message/headers.js';
 import { validate, type StandardSchema } from '../../message/schema.js';
 import type { MaybePromise } from '../../runtime/maybe-promise.js';
-import type { Verdict } from '../../message/verdict.js';
 import type { Run, Step } from '../step.js';
 
 export const decode: Step = (context) => {

@@ -4,8 +4,7 @@
 import { humanDuration } from '../../options/duration.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { tryChain } from '../../runtime/maybe-promise.js';
-import { type Delivery, named } from '../../message/delivery.js';
-import type { Verdict } from '../../message/verdict.js';
+import { type Delivery, named, type Verdict } from '../../message/delivery.js';
 import type { HandlerContext, Step } from '../step.js';
 
 /** Log lines and events for one handler. */

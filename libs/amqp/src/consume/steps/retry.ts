@@ -4,9 +4,8 @@
 import { RabbitError } from '../../errors/errors.js';
 import { tryChain } from '../../runtime/maybe-promise.js';
 import { afterFailure } from '../../options/retry-policy.js';
-import type { Delivery } from '../../message/delivery.js';
+import type { Delivery, Verdict } from '../../message/delivery.js';
 import type { Settings } from '../../options/settings.js';
-import type { Verdict } from '../../message/verdict.js';
 import type { Step } from '../step.js';
 
 export const retry: Step = (context) => {

@@ -1,10 +1,61 @@
 // JSON, the default for everything that is neither text nor bytes. `undefined` is an empty body, so that
 // a handler that returns nothing, and `null`, stay two different answers.
 
-import { isUtf8 } from 'node:buffer';
 import { EncodeError } from '../../errors/errors.js';
-import { describeError } from '../../runtime/logger.js';
 import type { Codec } from './codec.js';
+import { isUtf8 } from 'node:buffer';
+import { describeError } from '../../runtime/logger.js';
+
+// Plain text: strings travel as they are, so that any other program prints what was sent.
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** `text/*`, UTF-8. */
+export const text: Codec = {
+  name: 'text',
+  contentTypes: ['text/*'],
+  encode(payload) {
+    if (typeof payload !== 'string') {
+      throw new EncodeError(
+        `cannot send a value of type ${typeof payload} as text`,
+        'send a string, or set another contentType',
+      );
+    }
+    return { content: Buffer.from(payload, 'utf8'), contentType: 'text/plain' };
+  },
+  decode: (content) => utf8(content),
+};
+
+/** The text of UTF-8 bytes. Throws TypeError when they are none. */
+export function utf8(content: Buffer): string {
+  return strict.decode(content);
+}
+
+// Bytes as they are, for Buffers and typed arrays.
+
+/** `application/octet-stream`: Buffer in, Buffer out. */
+export const bytes: Codec = {
+  name: 'bytes',
+  contentTypes: ['application/octet-stream'],
+  encode(payload) {
+    if (!(payload instanceof Uint8Array)) {
+      throw new EncodeError(
+        `cannot send a value of type ${typeof payload} as bytes`,
+        'send a Buffer, or set another contentType',
+      );
+    }
+    return { content: toBuffer(payload), contentType: 'application/octet-stream' };
+  },
+  // A view of a small part would keep all that the socket read with it, for as long as the payload is kept.
+  decode: (content) => (content.length * 2 < content.buffer.byteLength ? Buffer.from(content) : content),
+};
+
+/** The same memory as a Buffer. */
+export function toBuffer(payload: Uint8Array): Buffer {
+  return Buffer.isBuffer(payload)
+    ? payload
+    : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+}
 
 const EMPTY = Buffer.alloc(0);
 

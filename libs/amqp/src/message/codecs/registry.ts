@@ -1,8 +1,6 @@
 // Chooses the codec of a message: by its content type, or, where a foreign sender gave none, by trying.
 
-import { bytes } from './bytes.js';
-import { holdsMoreThan, json, parseJson } from './json.js';
-import { text, utf8 } from './text.js';
+import { bytes, holdsMoreThan, json, parseJson, text, utf8 } from './json.js';
 import { decompress, unfold } from '../content-encoding.js';
 import { DecodeError, EncodeError } from '../../errors/errors.js';
 import type { Codec, CodecLookup, Encoded, OutgoingFacts } from './codec.js';
@@ -10,7 +8,7 @@ import type { MessageProperties } from '../message.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { DECODE_LIMITS } from '../../options/settings.js';
 import { chain, type MaybePromise } from '../../runtime/maybe-promise.js';
-import { checkName } from '../outgoing-headers.js';
+import { checkName } from '../outgoing.js';
 
 /** What a body may come to before it is read. */
 export interface DecodeLimits {

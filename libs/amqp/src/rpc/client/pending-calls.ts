@@ -1,7 +1,7 @@
 // Calls that wait for replies, by correlation id. What comes for nobody (late, repeated, foreign) is told and harms
 // no other call.
 
-import { withoutFrames } from '../../errors/without-frames.js';
+import { withoutFrames } from '../../errors/errors.js';
 import { IdMap, type Listed } from '../../runtime/id-map.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { RpcNotSentError, RpcTimeoutError } from '../../errors/rpc-errors.js';

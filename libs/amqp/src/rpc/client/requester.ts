@@ -1,17 +1,14 @@
-import { isError } from '../../errors/is-error.js';
-import { currentCall } from '../call-scope.js';
+import { isError, EncodeError } from '../../errors/errors.js';
+import { currentCall, Cancellation } from './cancellation.js';
 import { GATHER_EXCHANGE } from '../../message/call-control.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { CodecLookup } from '../../message/codecs/codec.js';
 import type { Deadlines } from '../../runtime/deadlines.js';
 import { milliseconds } from '../../options/duration.js';
-import { EncodeError } from '../../errors/errors.js';
 import { HEADER } from '../../message/headers.js';
 import { errorClasses } from '../../errors/known-errors.js';
-import type { ReceivedMessage } from '../../message/message.js';
-import { newCorrelationId } from '../../message/message-id.js';
-import { outgoing } from '../../message/outgoing.js';
-import { outgoingHeaders } from '../../message/outgoing-headers.js';
+import { type ReceivedMessage, newCorrelationId } from '../../message/message.js';
+import { outgoing, outgoingHeaders } from '../../message/outgoing.js';
 import { whole } from '../../options/option-checks.js';
 import type {
   Gathered,
@@ -22,13 +19,10 @@ import type {
 import { validate } from '../../message/schema.js';
 import type { Settings } from '../../options/settings.js';
 import type { ContractPublish } from '../../publish/contract-publish.js';
-import { Call, type Caller, type CallOptions } from './call.js';
-import { GatherCall } from './gather.js';
-import { Cancellation } from './cancellation.js';
+import { Call, type Caller, type CallOptions, GatherCall } from './call.js';
 import { readPart, readReply } from './decode-reply.js';
 import { ReplyChannel, type ReplyChannelOptions } from './reply-channel.js';
-import { StreamCall } from './stream-call.js';
-import { StreamReader } from './stream.js';
+import { StreamCall, StreamReader } from './stream.js';
 
 /** What a requester is made from. */
 export interface RequesterOptions extends ReplyChannelOptions {

@@ -1,4 +1,8 @@
-import type { CallScope } from '../call-scope.js';
+import type { HandlerContext } from '../../consume/step.js';
+import type { RemoteErrorFacts } from '../../message/codecs/codec.js';
+import type { ReplySender } from '../../message/outgoing.js';
+import type { CallerLiveness } from './caller-liveness.js';
+import type { CallScope } from '../client/cancellation.js';
 import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
 import type { Delivery } from '../../message/delivery.js';
 import type { Credit } from './reply-stream.js';
@@ -6,8 +10,25 @@ import { randomUUID } from 'node:crypto';
 import type { CallControl } from '../../message/call-control.js';
 import { systemClock, type Clock } from '../../runtime/clock.js';
 import { IdMap, type Listed } from '../../runtime/id-map.js';
-import { LogLimiter } from '../../runtime/log-limiter.js';
+import { LogLimiter } from '../../runtime/logger.js';
 import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
+
+// What the steps of calls may use beside what all steps may.
+
+/** For every handler that serves calls. */
+export interface RpcContext extends HandlerContext, CallContext {}
+
+/** For all of them together. */
+export interface CallContext {
+  /** For replies: a separate connection, so that an address that makes the broker close it harms nothing else. */
+  readonly replies: ReplySender;
+  /** Calls that this process serves now. */
+  readonly calls: ActiveCalls;
+  /** Whether callers are still there. */
+  readonly callers: CallerLiveness;
+  /** What may be told to a remote caller about an error, when the application knows better. */
+  readonly remoteError: ((error: unknown) => RemoteErrorFacts | undefined) | undefined;
+}
 
 /**
  * One call while it is answered: it is found by its id when its caller has something to say, it is what

@@ -3,8 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SILENT } from '../../runtime/logger.js';
 import type { StoredReply } from '../../options/options.js';
 import { settings } from '../../options/settings.js';
-import { ACK } from '../../message/verdict.js';
-import { Delivery } from '../../message/delivery.js';
+import { ACK, Delivery } from '../../message/delivery.js';
 import { idempotency, type Outcome } from './idempotency.js';
 
 interface Facts {

@@ -5,12 +5,11 @@
 import type { Clock } from '../../runtime/clock.js';
 import type { ReplyStore, StoredReply } from '../../options/options.js';
 import { createHash } from 'node:crypto';
-import type { Delivery } from '../../message/delivery.js';
+import { type Delivery, ACK, type Verdict } from '../../message/delivery.js';
 import { RabbitError } from '../../errors/errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
-import { ACK, type Verdict } from '../../message/verdict.js';
 import { errorReply, type Reply } from './reply.js';
-import type { RpcContext } from './rpc-context.js';
+import type { RpcContext } from './active-calls.js';
 
 interface Kept {
   readonly reply: StoredReply;

@@ -1,9 +1,8 @@
 // Promises of the consuming side that no broker shows by itself: what happens before what, and what is left out.
 
 import { describe, expect, it } from '@jest/globals';
-import { Delivery } from '../../message/delivery.js';
+import { Delivery, ACK, type Verdict } from '../../message/delivery.js';
 import { SILENT } from '../../runtime/logger.js';
-import { ACK, type Verdict } from '../../message/verdict.js';
 import { Events } from '../../events/emitter.js';
 import type { LiveChannel } from '../../connection/channel.js';
 import { Batcher } from '../../consume/batch.js';

@@ -3,7 +3,7 @@
 
 import type { Clock } from '../../runtime/clock.js';
 import { RabbitError } from '../../errors/errors.js';
-import { returnIterator, AbortableWait } from '../../runtime/abortable-wait.js';
+import { returnIterator, AbortableWait } from '../../runtime/abort-signals.js';
 
 const ITEMS = 256;
 const BYTES = 4 * 1024 * 1024;

@@ -1,19 +1,80 @@
 // Answers a caller: makes the reply and sends it where the request says. An answer that cannot be delivered is logged
 // and never brings the request back.
 
+import { isError, RabbitError } from '../../errors/errors.js';
+import { randomUUID } from 'node:crypto';
+import type { RemoteErrorFacts, Encoded } from '../../message/codecs/codec.js';
+import { knownErrorFacts } from '../../errors/known-errors.js';
+import { describeError, printable } from '../../runtime/logger.js';
+import { OutcomeSignal } from '../../errors/signals.js';
+import { thrownFacts, thrownValue, type ThrownFacts } from '../../errors/error-facts.js';
+import type { RpcContext } from './active-calls.js';
 import { isDirectReply, isWellFormed, type Server } from '../../message/direct-reply.js';
 import type { Settings } from '../../options/settings.js';
-import type { Encoded } from '../../message/codecs/codec.js';
 import { type Delivery, type Ending, named } from '../../message/delivery.js';
-import { RabbitError } from '../../errors/errors.js';
 import { HEADER } from '../../message/headers.js';
-import { describeError, printable } from '../../runtime/logger.js';
-import type { Headers, OutgoingMessage } from '../../message/message.js';
+import { type Headers, type OutgoingMessage, newMessageId } from '../../message/message.js';
 import { AccessRefusedError } from '../../errors/topology-errors.js';
-import { newMessageId } from '../../message/message-id.js';
-import type { ReplyWaiter } from '../../message/forwarder.js';
-import { callerErrorFacts } from './error-reply.js';
-import type { RpcContext } from './rpc-context.js';
+import type { ReplyWaiter } from '../../message/outgoing.js';
+
+// What a remote caller may know about an error: what was meant for it, what both sides registered, else the class of
+// the error and an id that is in our log. Never a stack.
+
+/** The facts that travel. */
+export function callerErrorFacts(context: RpcContext, error: unknown): RemoteErrorFacts {
+  const shared = context.plan.rpc && knownErrorFacts(context.plan.rpc.known, error);
+  if (shared) return shared;
+  const known = context.remoteError?.(error);
+  if (known) return known;
+  const facts = isError(error) ? told(thrownFacts(error)) : thrownValue(error);
+  const code = codeOf(error);
+  if (context.settings.rpc.exposeErrors || isForCaller(error)) {
+    return { ...facts, ...(code === undefined ? {} : { code }) };
+  }
+  const id = randomUUID();
+  context.logger.error(
+    `${context.plan.id}: error ${id} for a remote caller: ${printable(describeError(error))}`,
+  );
+  return {
+    name: facts.name,
+    message: `internal error ${id}`,
+    code: error instanceof RabbitError ? error.code : 'INTERNAL',
+  };
+}
+
+// A stack never travels.
+function told({ name, message }: ThrownFacts): Pick<RemoteErrorFacts, 'name' | 'message'> {
+  return { name, message };
+}
+
+// Other errors of this library that a handler runs into (a publish of its own that failed) are its own affair.
+function isForCaller(error: unknown): boolean {
+  if (error instanceof OutcomeSignal) return true;
+  return error instanceof RabbitError && ABOUT_THE_CALL.has(error.code);
+}
+
+const ABOUT_THE_CALL = new Set([
+  'WARREN_CALLER_LEFT',
+  'WARREN_DECODE',
+  'WARREN_ENCODE',
+  'WARREN_HANDLER_TIMEOUT',
+  'WARREN_MESSAGE_ID_REUSED',
+  'WARREN_NO_HANDLER',
+  'WARREN_TOO_LARGE',
+  'WARREN_POISON',
+  'WARREN_READER_IDLE',
+  'WARREN_RPC_PROTOCOL',
+  'WARREN_SHUTTING_DOWN',
+]);
+
+function codeOf(error: unknown): string | number | undefined {
+  try {
+    const { code } = (error ?? {}) as { code?: unknown };
+    return typeof code === 'string' || typeof code === 'number' ? code : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 // Where a reply may go. A request names the address itself, so it can be anything: a queue of another
 // service, which would take the reply for a message; the queue of the request, so that the handler replies to

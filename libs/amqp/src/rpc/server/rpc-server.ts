@@ -6,14 +6,12 @@ import { CALLS_EXCHANGE } from '../../message/call-control.js';
 import type { Delivery } from '../../message/delivery.js';
 import type { Settings } from '../../options/settings.js';
 import type { Clock } from '../../runtime/clock.js';
-import type { HandlerPlan } from '../../topology/handler-plan.js';
+import { type HandlerPlan, callsExchange } from '../../topology/handler-plan.js';
 import type { TopologyPlan } from '../../topology/plan.js';
-import { callsExchange } from '../../topology/rpc-plan.js';
-import { ActiveCalls } from './active-calls.js';
+import { ActiveCalls, type CallContext, type RpcContext } from './active-calls.js';
 import { CallerLiveness } from './caller-liveness.js';
 import { ControlConsumer } from './control-consumer.js';
 import { sendReply, errorReply } from './reply.js';
-import type { CallContext, RpcContext } from './rpc-context.js';
 import { reply } from './rpc-step.js';
 
 /** What it is made from. */

@@ -1,25 +1,23 @@
 // Answers the caller of an RPC handler, whatever comes of it. The answer goes out before the request is settled.
 // A request that nobody waits for is not run, and its handler is told to stop as soon as nobody waits any more.
 
-import type { Delivery } from '../../message/delivery.js';
+import { type Delivery, ACK, DROP, REQUEUE, type Verdict } from '../../message/delivery.js';
 import { tryChain, chain, type MaybePromise } from '../../runtime/maybe-promise.js';
-import { inCall } from '../call-scope.js';
+import { inCall } from '../client/cancellation.js';
 import { RabbitError } from '../../errors/errors.js';
 import { countHeader, HEADER } from '../../message/headers.js';
 import { itemsIn } from '../../message/items.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { RpcProtocolError } from '../../errors/rpc-errors.js';
 import { assertFits } from '../../message/schema.js';
-import { ACK, DROP, REQUEUE, type Verdict } from '../../message/verdict.js';
 import { sendReply, errorReply, valueReply } from './reply.js';
 import { Credit } from './reply-stream.js';
 import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
-import { ActiveCall } from './active-calls.js';
+import { ActiveCall, type RpcContext } from './active-calls.js';
 import { streamReply } from './streamed-reply.js';
 import { idempotency, type Outcome, type Idempotency } from './idempotency.js';
-import { returnIterator } from '../../runtime/abortable-wait.js';
+import { returnIterator } from '../../runtime/abort-signals.js';
 import type { Run } from '../../consume/step.js';
-import type { RpcContext } from './rpc-context.js';
 
 /** The step around a handler that serves calls; none for others. */
 export const reply =

@@ -12,8 +12,8 @@ import { assertFits } from '../../message/schema.js';
 import { errorReply, replyAddress, replyMessage, valueReply, type Reply } from './reply.js';
 import { KEEP_ALIVE, streamOut, type Credit, type SentItem, type ItemSender } from './reply-stream.js';
 import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
-import { returnIterator } from '../../runtime/abortable-wait.js';
-import type { RpcContext } from './rpc-context.js';
+import { returnIterator } from '../../runtime/abort-signals.js';
+import type { RpcContext } from './active-calls.js';
 
 /** Why a stream ended before its end, and whether its caller may have got items by then. */
 export interface BrokenStream {
