@@ -1,6 +1,6 @@
 // What is told of a consumer that begins anew: a loss, or nothing when it was only renewed in case.
 import { expect, it } from '@jest/globals';
-import { counters } from '../events/counters.js';
+import { counters } from '../events/events.js';
 import { Events } from '../events/emitter.js';
 import { systemClock } from '../runtime/clock.js';
 import { Readiness, REFRESH } from './readiness.js';
