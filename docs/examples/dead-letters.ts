@@ -1,13 +1,13 @@
-// The example of docs/dead-letters.md: a desk of one's own, here a job that replays what failed while the bank was away.
+// The example of docs/dead-letters.md: a job that replays what failed while the bank was down.
 // #region desk
 import { DeadLetters } from '@warren/nestjs';
 
 export async function afterTheBankCameBack(url: string): Promise<number> {
-  const desk = new DeadLetters({ url });
-  for await (const letter of desk.peek('orders', { limit: 3 })) {
+  const deadLetters = new DeadLetters({ url });
+  for await (const letter of deadLetters.peek('orders', { limit: 3 })) {
     console.log(letter.position, letter.id, letter.handler, letter.error);
   }
-  const { done } = await desk.replay('orders', { error: 'BankAway', newerThan: '2h' });
+  const { done } = await deadLetters.replay('orders', { error: 'BankAway', newerThan: '2h' });
   return done;
 }
 // #endregion

@@ -92,8 +92,8 @@ async function find(id: string): Promise<string> {
   } catch (error) {
     if (error instanceof OrderNotFound) return `no order ${error.orderId}`;
     if (error instanceof RpcRemoteError) return `${error.remoteName} (${error.remoteCode})`;
-    if (error instanceof RpcNoServerError) return 'nobody serves order.find';
-    if (error instanceof RpcTimeoutError) return `no answer within ${error.waitedMs} ms`;
+    if (error instanceof RpcNoServerError) return 'no server for order.find';
+    if (error instanceof RpcTimeoutError) return `no reply within ${error.waitedMs} ms`;
     throw error;
   }
 }
@@ -124,5 +124,5 @@ for (const answer of answers) console.log('value' in answer ? answer.value : ans
 // #region repeat
 const payment = { messageId: 'payment-7', idempotent: true };
 console.log(await publisher.request<string>('order.pay', '7', payment));
-console.log(await publisher.request<string>('order.pay', '7', payment)); // asked again: the stored reply
+console.log(await publisher.request<string>('order.pay', '7', payment)); // called again: the stored reply
 // #endregion

@@ -10,12 +10,12 @@ import { Consume, Publisher, RabbitModule, RpcHandler, Subscribe } from '@warren
 class Shop {
   constructor(private readonly publisher: Publisher) {}
 
-  @RpcHandler('price.quote') // answers callers, also with what it throws
+  @RpcHandler('price.quote') // replies to callers; what it throws reaches them too
   quote(@Payload() sku: string): number {
     return sku.length * 10;
   }
 
-  @Consume('orders') // each order goes to one instance; a throw brings it back later
+  @Consume('orders') // each order goes to one instance; if it throws, the order is retried later
   async place(@Payload() order: { sku: string }): Promise<void> {
     const price = await this.publisher.request<number>('price.quote', order.sku);
     await this.publisher.publish('order.placed', { ...order, price });
