@@ -42,7 +42,12 @@ console.log(
   `Soak run: ${minutes} min on ${size === 1 ? 'one node' : `${size} nodes`}; again with --seed ${seed}`,
 );
 const { figures, broken, folder } = await soak({
-  ...{ minutes, seed, size, outage, rate: number('rate', 60), keep: given.keep },
+  minutes,
+  seed,
+  size,
+  outage,
+  rate: number('rate', 60),
+  keep: given.keep,
   say: (line) => console.log(line),
 });
 console.log('\nThe ledger');

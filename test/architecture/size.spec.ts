@@ -1,5 +1,6 @@
 // Sizes that one can look over: a file of at most 400 lines, a function of at most 50, a class of at most 20 public
-// members. And no splinters: a file of less than 40 lines is there because several others share it.
+// members. And nothing that only makes them: no file of less than 40 lines that one other imports, no literal spread into
+// another one to save lines.
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
 import { type Source, imports, librarySources, lineOf, nodes, sample, shippedSources } from './sources.js';
@@ -69,6 +70,15 @@ function isPublic(member: ts.ClassElement): boolean {
   return (ts.getCombinedModifierFlags(member) & hidden) === 0;
 }
 
+function spreadRule(files: readonly Source[]): string[] {
+  return files.flatMap((source) =>
+    nodes(source)
+      .filter(ts.isSpreadAssignment)
+      .filter(({ expression }) => ts.isObjectLiteralExpression(expression))
+      .map((node) => `${source.path}:${lineOf(source, node)} spreads a literal into a literal`),
+  );
+}
+
 describe('size', () => {
   it('no file of the libraries, the applications and the tools is too long', () => {
     expect(fileRule(shippedSources())).toEqual([]);
@@ -77,6 +87,14 @@ describe('size', () => {
   it('no short file of @warren/amqp is there for one other file only', () => {
     const amqp = librarySources().filter(({ path }) => path.startsWith('libs/amqp/'));
     expect(splinterRule(amqp)).toEqual([]);
+  });
+
+  it('no literal is spread into a literal', () => {
+    const embedded = 'libs/embedded/';
+    expect(spreadRule(shippedSources().filter(({ path }) => !path.startsWith(embedded)))).toEqual([]);
+    const golf = sample('a.ts', 'const x = { ...{ a, b }, c };');
+    expect(spreadRule([golf])).toEqual(['a.ts:1 spreads a literal into a literal']);
+    expect(spreadRule([sample('a.ts', 'const x = { ...a, ...(b && { c }) };')])).toEqual([]);
   });
 
   it('no function is too long', () => {

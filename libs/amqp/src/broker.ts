@@ -79,32 +79,42 @@ export class Broker {
     this.events = new Events(this.settings.logger, this.settings.service, internals.name);
     const { settings: all, clock, events, counters } = this;
     this.topology = new TopologyReconciler({
-      ...{ clock, counters, events, logger: all.logger },
-      ...{ patience: all.connectTimeout, every: all.watchdog },
+      clock,
+      counters,
+      events,
+      logger: all.logger,
+      patience: all.connectTimeout,
+      every: all.watchdog,
       plan: () => this.wanted(),
       temporary: () => this.consumers?.temporary() ?? NOTHING,
       connection: () => this.connections.consume ?? this.connections.publish,
     });
     this.late = new LateRetries({ clock, counters, events, logger: all.logger });
     this.connections = new ConnectionPool({
-      ...{ settings: all, clock, events, counters },
+      settings: all,
+      clock,
+      events,
+      counters,
       prepare: (connection, lost) => this.topology.ready(connection, this.isStrict(), lost),
       onUnblocked: () => this.publishing.flush(),
     });
     this.publishing = new Publishing({
-      ...{
-        connection: this.connections.publish,
-        replies: this.connections.reply,
-        firstReplies: this.connections.firstReply,
-      },
+      connection: this.connections.publish,
+      replies: this.connections.reply,
+      firstReplies: this.connections.firstReply,
       server: () => this.connections.server,
-      ...{ settings: all, clock, deadlines: this.deadlines, counters },
+      settings: all,
+      clock,
+      deadlines: this.deadlines,
+      counters,
       codecs: new CodecRegistry(this.settings.codecs, this.settings),
       events: this.events,
       describe: (exchange) => this.topologyBuilder.exchange(exchange),
       topology: this.topology,
       shortenWait: internals.shortenWait ?? ((ms) => ms),
-      ...{ grace: internals.grace, upkeep: internals.upkeep, late: this.late },
+      grace: internals.grace,
+      upkeep: internals.upkeep,
+      late: this.late,
     });
   }
 

@@ -59,13 +59,17 @@ export class Publishing {
     events.on(() => counters.forwardFailures++, ['forward-failed']);
     const forbidden = closeReasons(options);
     this.sender = new Sender({
-      ...{ ...options, closeReasons: forbidden },
+      ...options,
+      closeReasons: forbidden,
       onRefused: (closeReason) => this.exchangeCache.refused(closeReason),
     });
     const describe = (name: string): ExchangeSpec | undefined =>
       callsExchange(name) ?? options.describe(name);
     this.exchangeCache = new ExchangeCache({
-      ...{ ...options, describe, service: options.settings.service, closeReasons: forbidden },
+      ...options,
+      describe,
+      service: options.settings.service,
+      closeReasons: forbidden,
       onWait: (step, back, anew) => this.mover.hold({ step, back }, anew),
     });
     const { sender, exchangeCache: destinations } = this;
@@ -73,7 +77,9 @@ export class Publishing {
     this.requester = new Requester({ ...options, exchangeCache: destinations, closeReasons: forbidden });
     this.publisher = new Publisher({ ...options, sender, exchangeCache: destinations });
     this.replies = new ReplyConnections({
-      ...{ ...options, connection: options.replies, first: options.firstReplies },
+      ...options,
+      connection: options.replies,
+      first: options.firstReplies,
     });
   }
 

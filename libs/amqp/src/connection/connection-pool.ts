@@ -143,7 +143,10 @@ export class ConnectionPool {
       const shown = (moment: number | undefined): number | undefined =>
         moment === undefined ? undefined : onWall(this.options.clock, moment);
       return {
-        ...{ name, state, blocked, lastError },
+        name,
+        state,
+        blocked,
+        lastError,
         blockedSince: shown(blockedSince),
         notOpenSince: shown(notOpenSince),
       };
@@ -171,8 +174,16 @@ export class ConnectionPool {
     const report = connectionLog(name, logger, events, clock);
     const past: Past = { notOpenSince: clock.monotonic(), opened: false };
     const made = new Connection({
-      ...{ prepare, attempts: this.attempts },
-      ...{ name, connectTimeout, reconnect, url, credentials, tls, heartbeat, clock },
+      prepare,
+      attempts: this.attempts,
+      name,
+      connectTimeout,
+      reconnect,
+      url,
+      credentials,
+      tls,
+      heartbeat,
+      clock,
       onEvent: (event) => {
         this.note(past, event);
         report(event);

@@ -53,7 +53,13 @@ function dialled(where: DeadLetterConnection): { connection: Connection; opened:
   let refuse: (error: Error) => void = () => undefined;
   const refused = new Promise<never>((_, reject) => (refuse = reject));
   const options: ConnectionOptions = {
-    ...{ url, tls, credentials, heartbeat, connectTimeout, reconnect, clock: systemClock },
+    url,
+    tls,
+    credentials,
+    heartbeat,
+    connectTimeout,
+    reconnect,
+    clock: systemClock,
     name: `warren-dead-letters:${randomBytes(3).toString('hex')}`,
     onEvent: (event) => {
       // Somebody sits before it: every node is asked once.

@@ -129,7 +129,8 @@ function latestDeath(headers: Headers): Death | undefined {
   const [queue, reason] = [textHeader(rest, 'queue'), textHeader(rest, 'reason')];
   if (!queue || !reason) return undefined;
   return {
-    ...{ queue, reason },
+    queue,
+    reason,
     exchange: textHeader(rest, 'exchange') ?? '',
     routingKey: Array.isArray(keys) && typeof keys[0] === 'string' ? keys[0] : queue,
     time: time instanceof Date ? time : undefined,
@@ -140,8 +141,13 @@ function ofTheBroker({ queue, reason, exchange, routingKey, time }: Death, heade
   // On its way back from a wait it carries headers of ours; on any other way they are what its sender wrote.
   const came = exchange === RETURN_EXCHANGE || (exchange === '' && isOwnRetry(queue, headers));
   return {
-    ...{ queue, reason, failedAt: time },
-    ...{ error: undefined, errorMessage: undefined, errorStack: undefined, handler: undefined },
+    queue,
+    reason,
+    failedAt: time,
+    error: undefined,
+    errorMessage: undefined,
+    errorStack: undefined,
+    handler: undefined,
     attempts: came ? 1 + countHeader(headers, HEADER.attempt) : 1,
     exchange: (came ? textHeader(headers, HEADER.exchange) : undefined) ?? exchange,
     routingKey: (came ? textHeader(headers, HEADER.routingKey) : undefined) ?? routingKey,

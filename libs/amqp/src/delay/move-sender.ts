@@ -84,7 +84,10 @@ export class MoveSender implements MovingSender {
   constructor(private readonly options: MoveSenderOptions) {
     const { connection, clock, reconnect } = options;
     this.recovering = new RecoveringChannel({
-      ...{ connection, clock, reconnect, kind: 'confirm' },
+      connection,
+      clock,
+      reconnect,
+      kind: 'confirm',
       onReady: (channel) => {
         this.confirms = new Confirms(channel);
         this.suspect = false;

@@ -183,7 +183,10 @@ export class Moves {
       const due = { [HEADER.due]: clock.wall() + ASIDE };
       const { properties } = movedMessage(held, back, false);
       const message: OutgoingMessage = {
-        ...{ exchange, routingKey: held.message.routingKey, content: held.message.content, mandatory: true },
+        exchange,
+        routingKey: held.message.routingKey,
+        content: held.message.content,
+        mandatory: true,
         properties: { ...properties, headers: { ...properties.headers, ...due } },
       };
       sender.send(

@@ -84,11 +84,17 @@ export class RetryMover {
     const { connection, clock, settings, exchangeCache: destinations, late } = options;
     const { reconnect, logger } = settings;
     this.sender = new MoveSender({
-      ...{ connection, clock, reconnect, logger },
+      connection,
+      clock,
+      reconnect,
+      logger,
       onRefused: (closeReason) => destinations.refused(closeReason),
     });
     this.moves = new Moves({
-      ...{ clock, late, logger, underWay: late.moves },
+      clock,
+      late,
+      logger,
+      underWay: late.moves,
       sender: this.sender,
       targets: destinations,
     });
@@ -117,10 +123,12 @@ export class RetryMover {
     if (anew) this.holders.get(name)?.holder.renew();
     if (this.closed || back.kind === 'broadcast' || this.holders.has(name)) return;
     if (this.holders.size >= HOLDERS_MOST) return;
-    const consuming = { ...{ connection, clock, logger: settings.logger, reconnect: settings.reconnect } };
+    const consuming = { connection, clock, logger: settings.logger, reconnect: settings.reconnect };
     const onGone = (missing: boolean): void => this.gone(name, { step, back }, holder, missing);
     const holder = new WaitHolder({
-      ...{ step, clock, holdMost: holdMost(settings) },
+      step,
+      clock,
+      holdMost: holdMost(settings),
       consumer: (events) => waitConsumer(name, { ...consuming, onGone }, events),
       move: (held) => this.moves.move(held, back),
     });
@@ -178,7 +186,10 @@ export class RetryMover {
   /** A queue that is not there hands the question back; to look for it would cost a channel and a line of its log. */
   private ask(name: string, wait: Wait): void {
     const question: OutgoingMessage = {
-      ...{ exchange: '', routingKey: name, content: Buffer.alloc(0), mandatory: true },
+      exchange: '',
+      routingKey: name,
+      content: Buffer.alloc(0),
+      mandatory: true,
       properties: { deliveryMode: 1, headers: { [HEADER.probe]: true } },
     };
     this.sender.send(

@@ -178,7 +178,11 @@ export class ExchangeCache {
   /** Declares a queue of ours that somebody deleted. */
   async ensureKept({ name, arguments: args }: KeptQueue): Promise<void> {
     const queue: QueueSpec = {
-      ...{ name, durable: true, arguments: args, declare: 'create', temporary: false },
+      name,
+      durable: true,
+      arguments: args,
+      declare: 'create',
+      temporary: false,
       declaredBy: 'a dead letter',
     };
     await this.once(`kept ${name}`, (connection) => {

@@ -78,8 +78,11 @@ export interface Forwarder {
 export function single(deadlines: Deadlines): Forwarder {
   const nothing = (): void => undefined;
   return {
-    ...{ deadlines, whyWaiting: () => 'it was not sent' },
-    ...{ go: nothing, failing: nothing, ended: nothing },
+    deadlines,
+    whyWaiting: () => 'it was not sent',
+    go: nothing,
+    failing: nothing,
+    ended: nothing,
     again: (pending) => pending.giveUp(new Error('the channel was lost')),
     nacked: () => false,
   };

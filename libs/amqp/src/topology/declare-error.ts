@@ -130,7 +130,8 @@ function mismatch(text: string, asked: Asked, cause: unknown): Error {
     what: what as 'queue' | 'exchange',
     name,
     argument,
-    ...{ wanted, current },
+    wanted,
+    current,
     declaredBy: asked.declaredBy,
   });
 }

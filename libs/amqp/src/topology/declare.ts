@@ -136,7 +136,10 @@ export async function declareExchange(channel: DeclaringChannel, exchange: Excha
       ? channel.checkExchange(name)
       : channel.assertExchange(name, type, { durable, autoDelete, internal, arguments: exchange.arguments });
   await explained(sent, {
-    ...{ what: 'exchange', name, declaredBy: exchange.declaredBy, arguments: exchange.arguments },
+    what: 'exchange',
+    name,
+    declaredBy: exchange.declaredBy,
+    arguments: exchange.arguments,
   });
 }
 

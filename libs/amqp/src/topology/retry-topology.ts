@@ -36,13 +36,11 @@ export function returnRouteDeclarations({
 }: Pick<QueueSpec, 'name' | 'declaredBy'>): Declarations {
   const topology = returnTopology(declaredBy);
   const binding: BindingSpec = {
-    ...{
-      source: RETURN_EXCHANGE,
-      destination: { kind: 'queue', name },
-      key: name,
-      arguments: {},
-      declaredBy,
-    },
+    source: RETURN_EXCHANGE,
+    destination: { kind: 'queue', name },
+    key: name,
+    arguments: {},
+    declaredBy,
   };
   return { ...topology, bindings: [...topology.bindings, binding] };
 }
@@ -203,8 +201,11 @@ function behindDelay(service: string, exchange: string): TopologyPlan {
   checkName('name of the exchange through which a message would come back', name);
   const sink = nowhere(service);
   const on: BindingSpec = {
-    ...{ source: name, destination: { kind: 'exchange', name: exchange } },
-    ...{ key: '', arguments: {}, declaredBy: ASKED_BY },
+    source: name,
+    destination: { kind: 'exchange', name: exchange },
+    key: '',
+    arguments: {},
+    declaredBy: ASKED_BY,
   };
   return { exchanges: [fanout(name, false)], queues: [sink], bindings: [toQueue(name, sink.name), on] };
 }
@@ -219,7 +220,9 @@ export function returnTopology(declaredBy: string): TopologyPlan {
   const unroutable: ExchangeSpec = { ...fanout(UNROUTABLE_RETRIES, false), declaredBy };
   const back: ExchangeSpec = {
     ...unroutable,
-    ...{ name: RETURN_EXCHANGE, type: 'direct', arguments: { 'alternate-exchange': UNROUTABLE_RETRIES } },
+    name: RETURN_EXCHANGE,
+    type: 'direct',
+    arguments: { 'alternate-exchange': UNROUTABLE_RETRIES },
   };
   return {
     exchanges: [unroutable, back],
@@ -230,8 +233,14 @@ export function returnTopology(declaredBy: string): TopologyPlan {
 
 function fanout(name: string, autoDelete: boolean): ExchangeSpec {
   return {
-    ...{ name, type: 'fanout', durable: true, autoDelete, internal: false },
-    ...{ arguments: {}, declare: 'create', declaredBy: ASKED_BY },
+    name,
+    type: 'fanout',
+    durable: true,
+    autoDelete,
+    internal: false,
+    arguments: {},
+    declare: 'create',
+    declaredBy: ASKED_BY,
   };
 }
 

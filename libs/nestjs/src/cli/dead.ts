@@ -88,7 +88,10 @@ async function drop(args: Arguments, terminal: Terminal): Promise<number> {
     const result = await desk
       .drop(queues[0], {
         ...filter,
-        ...{ limit, batch, signal: terminal.signal, onProgress: told.onProgress },
+        limit,
+        batch,
+        signal: terminal.signal,
+        onProgress: told.onProgress,
         ...(file && { save: (letters: readonly DeadLetter[]) => file.write(letters) }),
       })
       .catch((error: unknown) => told.failed(error));

@@ -43,7 +43,9 @@ async function embedded(): Promise<TestBroker> {
   const clock = new library.MovableClock();
   const broker = await library.EmbeddedBroker.start({ port: 0, clock });
   return {
-    ...{ url: broker.url, embedded: broker, clock },
+    url: broker.url,
+    embedded: broker,
+    clock,
     openConnections: async () => (await broker.inspect()).connections.length,
     stop: () => broker.close(),
   };
@@ -68,7 +70,8 @@ async function onRabbitMQ(given: string): Promise<TestBroker> {
   });
   url.pathname = `/${vhost}`;
   return {
-    ...{ ...THERE, url: url.href },
+    ...THERE,
+    url: url.href,
     stop: () => management(new URL(given), 'DELETE', `vhosts/${vhost}`),
   };
 }

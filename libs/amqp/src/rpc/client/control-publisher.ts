@@ -44,7 +44,10 @@ export class ControlPublisher {
   constructor(private readonly options: ControlPublisherOptions) {
     const { connection, clock, settings } = options;
     this.recovering = new RecoveringChannel({
-      ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
+      connection,
+      clock,
+      kind: 'plain',
+      reconnect: settings.reconnect,
       setup: (channel) => Promise.resolve(channel.listen({ onDrain: () => this.flush() })),
       onReady: () => this.flush(),
       onLost: (_channel, reason) => {

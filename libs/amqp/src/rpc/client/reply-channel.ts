@@ -52,7 +52,10 @@ export class ReplyChannel {
     this.buffer = new PublishBuffer(limit, undefined, (full) => new TooManyPendingCallsError(full));
     this.control = new ControlPublisher(options);
     this.recovering = new RecoveringChannel({
-      ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
+      connection,
+      clock,
+      kind: 'plain',
+      reconnect: settings.reconnect,
       setup: (channel) => this.setUp(channel),
       onReady: () => this.flush(),
       onLost: (_channel, reason) => this.lost(reason),

@@ -112,7 +112,10 @@ export class Requester {
     if (wrong) throw new EncodeError(`expect of a gather must be ${wrong}`, '');
     const replies = await new Promise<readonly ReceivedMessage[]>((resolve, reject) => {
       const pending = new GatherCall({
-        ...{ ...call, expect, deadlines: this.options.deadlines, whyUnsent: this.whyUnsent },
+        ...call,
+        expect,
+        deadlines: this.options.deadlines,
+        whyUnsent: this.whyUnsent,
         maxBytes: HELD * this.options.settings.maxMessageBytes,
         onEnd: (result) => {
           this.finish(pending, result.left);
@@ -136,7 +139,10 @@ export class Requester {
 
   private streamed({ reading, ...call }: Prepared, credit: number): StreamCall {
     const pending: StreamCall = new StreamCall({
-      ...{ ...call, credit, deadlines: this.options.deadlines, whyUnsent: this.whyUnsent },
+      ...call,
+      credit,
+      deadlines: this.options.deadlines,
+      whyUnsent: this.whyUnsent,
       maxBytes: HELD * this.options.settings.maxMessageBytes,
       read: (reply) => readPart(reply, reading),
       tell: (control, queue) => {

@@ -38,7 +38,10 @@ export class ControlConsumer {
     const { connection, clock, settings, calls } = options;
     this.begun = new Promise((resolve) => (this.begin = resolve));
     this.recovering = new RecoveringChannel({
-      ...{ connection, clock, kind: 'plain', reconnect: settings.reconnect },
+      connection,
+      clock,
+      kind: 'plain',
+      reconnect: settings.reconnect,
       setup: (channel) => this.setUp(channel),
       onReady: () => this.begin(),
       onLost: () => (calls.controlQueue = ''),
@@ -63,7 +66,11 @@ export class ControlConsumer {
     if (!this.isDeclaring) return [];
     const destination = { kind: 'queue' as const, name: calls.controlQueue };
     return keysOf(handlers).map((key) => ({
-      ...{ source: CALLS_EXCHANGE, destination, key, arguments: {}, declaredBy: 'calls' },
+      source: CALLS_EXCHANGE,
+      destination,
+      key,
+      arguments: {},
+      declaredBy: 'calls',
     }));
   }
 
@@ -81,7 +88,9 @@ export class ControlConsumer {
     if (this.onlyLooks) await declaring.checkExchange(CALLS_EXCHANGE);
     else await declaring.assertExchange(CALLS_EXCHANGE, 'topic', { durable: true });
     await declaring.assertQueue(name, {
-      ...{ exclusive: true, autoDelete: true, durable: false },
+      exclusive: true,
+      autoDelete: true,
+      durable: false,
       arguments: { 'x-max-length': QUEUE_LIMIT },
     });
     for (const key of keysOf(handlers)) await declaring.bindQueue(name, CALLS_EXCHANGE, key);
