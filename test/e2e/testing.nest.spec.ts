@@ -13,7 +13,9 @@ import {
   Subscribe,
 } from '@warren/nestjs';
 import { RabbitTesting } from '@warren/nestjs/testing';
+import { onRabbitMQ } from '../support/brokers.js';
 import { until } from '../support/events.js';
+import { management } from '../support/management.js';
 
 @Injectable()
 class Ledger {
@@ -151,5 +153,18 @@ describe('RabbitTesting', () => {
     expect(entries).toEqual([{ id: 9 }]);
     expect(rabbit.dead('orders')).toMatchObject([{ reason: 'rejected' }]);
     expect(rabbit.published().map(({ routingKey }) => routingKey)).toContain('order.placed');
+  });
+});
+
+onRabbitMQ('RabbitTesting with RABBITMQ_URL', () => {
+  it('has a virtual host of its own there, which goes with it, and cannot move time', async () => {
+    const vhosts = async (): Promise<string[]> =>
+      ((await management('GET', '/vhosts')) as { name: string }[]).map(({ name }) => name);
+    const rabbit = await RabbitTesting.start({ imports: [AppModule] });
+    const own = decodeURIComponent(new URL(rabbit.url).pathname.slice(1));
+    expect(await vhosts()).toContain(own);
+    await expect(rabbit.advance('1s')).rejects.toMatchObject({ code: 'WARREN_CONFIG' });
+    await rabbit.stop();
+    expect(await vhosts()).not.toContain(own);
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -118,6 +118,22 @@ describe('a journal', () => {
     writeFileSync(join(folder, file), whole);
     expect(whole.length).toBeGreaterThan(size - 100);
     expect(bodies(open())).toEqual(['good']);
+  });
+
+  it('says so once when it cannot write, and confirms nothing from then on', async () => {
+    const lines: string[] = [];
+    const journal = new DiskJournal(folder, { log: () => undefined, warn: (line) => lines.push(line) }, FULL);
+    journals.push(journal);
+    journal.begin(['/']);
+    // The next file has no place to be.
+    rmSync(folder, { recursive: true });
+    const synced = (): Promise<boolean> => new Promise((resolve) => journal.afterSync(resolve));
+    for (let n = 0; n < 2; n++) {
+      keep(journal, 'x'.repeat(FULL));
+      expect(await synced()).toBe(false);
+    }
+    expect(lines).toEqual([expect.stringMatching(/^cannot write to .*no message is confirmed$/)]);
+    mkdirSync(folder);
   });
 
   it('tells when the disk has it, many at once', async () => {

@@ -170,9 +170,10 @@ export class DiskJournal implements Journal {
   private next(): void {
     try {
       this.writer?.sync();
-      this.writer?.close();
       const number = (this.live.segments.at(-1)?.number ?? 0) + 1;
-      this.writer = new SegmentWriter(this.folder, number);
+      const writer = new SegmentWriter(this.folder, number);
+      this.writer?.close();
+      this.writer = writer;
       this.segment = this.live.addSegment(number);
       this.append(encodeRecord({ kind: 'topology', changes: this.topology.all }));
       this.clean();
