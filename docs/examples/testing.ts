@@ -19,7 +19,7 @@ const rabbit = await RabbitTesting.start({
 });
 await rabbit.publisher.send('orders', { id: 7 });
 await rabbit.publisher.send('orders', { id: -1 });
-await rabbit.idle(); // nothing is under way any more, also no retry
+await rabbit.idle(); // nothing is in progress any more, including retries
 console.log(rabbit.handled(Orders, 'place').length, rabbit.failed(Orders, 'place').length);
 console.log(rabbit.dead('orders').length);
 await rabbit.stop(); // fails when a channel, consumer or timer was left open
