@@ -121,6 +121,22 @@ onEachBroker('shutting down', (broker) => {
     tap.cut();
   });
 
+  it('what the broker delivers after the shutdown began is not run, and back in its queue', async () => {
+    const tap = await Tap.open(broker.url);
+    const got = new Collector<unknown>();
+    const rabbit = await warren(tap.url, { shutdown: '20s' }).consume('late', got.push).open();
+    const publisher = warren(broker.url);
+    tap.shut('answers');
+    await publisher.broker.send('late', 1);
+    await until(async () => (await count(broker, 'late')) === 0, 'the message to be on its way');
+    const closing = rabbit.broker.close();
+    tap.open();
+    await within(closing, 'close()', 10_000);
+    expect(got.size).toBe(0);
+    expect(await count(broker, 'late')).toBe(1);
+    tap.cut();
+  });
+
   it('a batch that is not full goes back whole', async () => {
     const calls = new Collector<unknown>();
     const rabbit = await warren(broker.url)

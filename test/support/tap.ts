@@ -51,8 +51,9 @@ export class Tap {
     this.#shut = undefined;
     this.#limit = Infinity;
     for (const { client, broker } of this.#pairs) {
-      client.pipe(broker);
-      broker.pipe(client);
+      // Held answers leave this direction as it was; piped twice, every byte would come twice.
+      client.unpipe(broker).pipe(broker);
+      broker.unpipe(client).pipe(client);
     }
   }
 
