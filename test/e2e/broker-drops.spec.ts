@@ -70,7 +70,8 @@ onEachBroker('what the broker drops', (broker) => {
       found.add((await taken(broker, where)).content.toString());
     }
     expect(found.size).toBe(10);
-  }, 120_000);
+    // Two dozen processes, one after the other.
+  }, 300_000);
 
   it('because it came back more often than its queue allows lands there', async () => {
     const options = { queueType: 'quorum', arguments: { 'x-delivery-limit': 2 } } as const;

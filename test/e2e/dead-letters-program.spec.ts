@@ -49,7 +49,7 @@ async function said(
   return { code, out: run.out, err: run.err };
 }
 
-jest.setTimeout(120_000);
+jest.setTimeout(240_000);
 beforeAll(async () => {
   const build = start(['tools/build.mjs', '--if-needed']);
   if ((await build.ended) !== 0) throw new Error(`cannot be built: ${build.out}${build.err}`);

@@ -10,7 +10,7 @@ export async function management(
   const base = managementUrl();
   const authorization = `Basic ${Buffer.from(`${decode(base.username)}:${decode(base.password)}`).toString('base64')}`;
   const url = new URL(`/api${path}`, `${base.protocol}//${base.host}`);
-  const response = await fetch(url, {
+  const response = await ask(url, {
     method,
     headers: {
       authorization,
@@ -24,6 +24,14 @@ export async function management(
   if (response.ok) return text ? (JSON.parse(text) as unknown) : undefined;
   if (response.status === 404 && method !== 'PUT') return undefined;
   throw new Error(`${method} ${path} of RabbitMQ's management API: ${response.status} ${text.slice(0, 200)}`);
+}
+
+/** Once more when the server closed, at that moment, a connection that it kept open since the last request. */
+function ask(url: URL, init: RequestInit): Promise<Response> {
+  return fetch(url, init).catch((error: unknown) => {
+    if (error instanceof TypeError) return fetch(url, init);
+    throw error;
+  });
 }
 
 /** `RABBITMQ_URL`; a test that calls it without that variable is registered wrongly. */

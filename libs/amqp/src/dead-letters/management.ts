@@ -55,12 +55,10 @@ async function ask(management: string, path: string): Promise<Answer> {
   }
   const user = `${decodeURIComponent(target.username) || 'guest'}:${decodeURIComponent(target.password) || 'guest'}`;
   const label = `the management API at ${target.host}`;
+  const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
   let response: Response;
   try {
-    response = await fetch(new URL(path, target.origin), {
-      headers: { authorization: `Basic ${Buffer.from(user).toString('base64')}` },
-      signal: AbortSignal.timeout(TIMEOUT),
-    });
+    response = await get(new URL(path, target.origin), authorization);
   } catch (error) {
     throw new ConnectionRefusedError(
       'host',
@@ -84,4 +82,15 @@ async function ask(management: string, path: string): Promise<Answer> {
     );
   }
   return (await response.json()) as Answer;
+}
+
+/** Once more when the server closed, at that moment, a connection that it kept open since the last request. */
+async function get(url: URL, authorization: string): Promise<Response> {
+  const init = { headers: { authorization }, signal: AbortSignal.timeout(TIMEOUT) };
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    if (error instanceof TypeError) return fetch(url, init);
+    throw error;
+  }
 }

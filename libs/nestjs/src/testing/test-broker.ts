@@ -87,7 +87,7 @@ async function management(url: URL, method: string, path: string, body?: object)
     'enable the management plugin, set RABBITMQ_MANAGEMENT_URL, or name a virtual host in RABBITMQ_URL';
   let answer: Response;
   try {
-    answer = await fetch(target, {
+    answer = await ask(target, {
       method,
       headers: {
         authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
@@ -103,9 +103,22 @@ async function management(url: URL, method: string, path: string, body?: object)
       error,
     );
   }
-  if (!answer.ok)
+  // Until it is read, its connection is not free.
+  await answer.arrayBuffer();
+  const gone = method === 'DELETE' && answer.status === 404;
+  if (!answer.ok && !gone)
     throw new ConfigError(
       `a virtual host for the test cannot be made: ${answer.status} from ${target.host}`,
       hint,
     );
+}
+
+/** Once more when the server closed, at that moment, a connection that it kept open since the last request. */
+async function ask(target: URL, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(target, init);
+  } catch (error) {
+    if (error instanceof TypeError) return fetch(target, init);
+    throw error;
+  }
 }
