@@ -29,8 +29,8 @@ export async function management(
 /** Once more when the server closed, at that moment, a connection that it kept open since the last request. */
 function ask(url: URL, init: RequestInit): Promise<Response> {
   return fetch(url, init).catch((error: unknown) => {
-    if (error instanceof TypeError) return fetch(url, init);
-    throw error;
+    if ((error as Error).name === 'TimeoutError') throw error;
+    return fetch(url, init);
   });
 }
 

@@ -90,7 +90,7 @@ async function get(url: URL, authorization: string): Promise<Response> {
   try {
     return await fetch(url, init);
   } catch (error) {
-    if (error instanceof TypeError) return fetch(url, init);
-    throw error;
+    if ((error as Error).name === 'TimeoutError') throw error;
+    return fetch(url, init);
   }
 }

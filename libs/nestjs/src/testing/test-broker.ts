@@ -118,7 +118,7 @@ async function ask(target: URL, init: RequestInit): Promise<Response> {
   try {
     return await fetch(target, init);
   } catch (error) {
-    if (error instanceof TypeError) return fetch(target, init);
-    throw error;
+    if ((error as Error).name === 'TimeoutError') throw error;
+    return fetch(target, init);
   }
 }
