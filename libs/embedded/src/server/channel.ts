@@ -6,6 +6,7 @@ import { type Frame, FRAME_BODY, FRAME_HEADER } from '../wire/frames.js';
 import { methodIds } from '../wire/method-codec.js';
 import type { Args, Method, MethodName } from '../wire/methods.js';
 import { NO_PROPERTIES } from '../wire/properties.js';
+import { equals, type WholePublish } from '../wire/whole-publish.js';
 import { dispatch } from './channel-methods.js';
 import { type Confirms } from './confirms.js';
 import type { Connection } from './connection.js';
@@ -17,6 +18,9 @@ import { requeue, Unacked } from './unacked.js';
 
 /** More than this no header may announce, whatever the limit for messages. */
 const MAX_ANNOUNCED = 512 * 1024 * 1024;
+
+/** Properties longer than this are not compared with those of the next message. */
+const SHARED = 512;
 
 interface Assembly {
   readonly args: Args<'basic.publish'>;
@@ -42,6 +46,7 @@ export class Channel {
   replies: ReplyConsumer | undefined;
 
   private assembly: Assembly | undefined;
+  private lastProperties = NO_PROPERTIES;
   private closing = false;
 
   constructor(
@@ -52,6 +57,11 @@ export class Channel {
   /** Whether it is on its way out. */
   get closed(): boolean {
     return this.closing;
+  }
+
+  /** Whether a publish may begin: it is open, and no other one is under way. */
+  get idle(): boolean {
+    return !this.closing && !this.assembly;
   }
 
   /** Whether this opens a channel anew whose close the client has not confirmed; some clients do not wait. */
@@ -92,6 +102,19 @@ export class Channel {
     if (frame.type === FRAME_HEADER && assembly && !assembly.properties) this.header(assembly, frame.payload);
     else if (frame.type === FRAME_BODY && assembly?.properties) this.body(assembly, frame.payload);
     else throw new AmqpFailure(505, 'expected method frame, got non method frame instead');
+  }
+
+  /** A publish that is whole: its method begins at `from`. */
+  publishWhole(bytes: Buffer, from: number, at: WholePublish): void {
+    const args = this.connection.house.publishCache.read(bytes, from, at.methodEnd);
+    const properties = this.propertiesOf(bytes, at.propertiesAt, at.propertiesEnd);
+    const body = Buffer.allocUnsafe(at.bodyEnd - at.bodyAt);
+    bytes.copy(body, 0, at.bodyAt, at.bodyEnd);
+    try {
+      publish(this, args, properties, body, args.keys);
+    } catch (error) {
+      this.failed(error, 'basic.publish');
+    }
   }
 
   /** The queue of a consumer is gone; clients that understand it are told. */
@@ -151,6 +174,18 @@ export class Channel {
     this.unacked.forget(subscription);
   }
 
+  /**
+   * The properties at these bytes: those of the message before when they are equal, as most are, so that many waiting
+   * messages share them; else a copy, because a slice would keep the whole received chunk for as long as the message waits.
+   */
+  private propertiesOf(bytes: Buffer, from: number, to: number): Buffer {
+    if (equals(this.lastProperties, bytes, from, to)) return this.lastProperties;
+    const properties = Buffer.allocUnsafe(to - from);
+    bytes.copy(properties, 0, from, to);
+    if (properties.length <= SHARED) this.lastProperties = properties;
+    return properties;
+  }
+
   /** Bytes of a message that is not complete yet. */
   private came(assembly: Assembly, bytes: number): void {
     this.connection.house.meter.arrive(bytes);
@@ -187,8 +222,7 @@ export class Channel {
       return;
     }
     this.came(assembly, payload.length);
-    // Copied, because a slice would keep the whole received chunk alive for as long as the message waits.
-    assembly.properties = payload.length === 14 ? NO_PROPERTIES : Buffer.from(payload.subarray(12));
+    assembly.properties = this.propertiesOf(payload, 12, payload.length);
     assembly.missing = size;
     if (size === 0) this.complete(assembly, assembly.properties);
   }

@@ -35,6 +35,12 @@ export class Channels {
     else if (method.name !== 'channel.close-ok') throw new AmqpFailure(504, "expected 'channel.open'");
   }
 
+  /** The channel, when a publish may begin on it. */
+  publishing(number: number): Channel | undefined {
+    const channel = this.byNumber.get(number);
+    return channel?.idle ? channel : undefined;
+  }
+
   content(frame: Frame): void {
     const channel = this.byNumber.get(frame.channel);
     if (!channel) throw new AmqpFailure(504, "expected 'channel.open'");

@@ -10,11 +10,13 @@ import {
   FRAME_HEADER,
   FRAME_HEARTBEAT,
   FRAME_METHOD,
+  FRAME_OVERHEAD,
   FrameReader,
   type Verdict,
 } from '../wire/frames.js';
 import { decodeMethod, methodIds } from '../wire/method-codec.js';
 import type { Method } from '../wire/methods.js';
+import { WholePublish } from '../wire/whole-publish.js';
 import { Channels } from './channels.js';
 import { Deadline } from './deadline.js';
 import { capable, Handshake, type Session, SilentRefusal } from './handshake.js';
@@ -50,6 +52,7 @@ export class Connection {
   readonly outbox: Outbox;
   readonly channels = new Channels(this);
   private readonly reader: FrameReader;
+  private readonly whole = new WholePublish();
   private readonly handshake: Handshake;
   private readonly heartbeat: Heartbeat;
   private readonly throttle: Throttle;
@@ -82,6 +85,7 @@ export class Connection {
       house.limits.frameMax,
       (frame) => this.frame(frame),
       (header) => this.greet(header),
+      (bytes, at) => this.wholePublish(bytes, at),
     );
     this.handshake = new Handshake(house, socket.remoteAddress, certifiedName(socket), (name, args) =>
       this.outbox.method(0, name, args),
@@ -253,6 +257,22 @@ export class Connection {
       throw new AmqpFailure(501, `${described(frame)}: unknown_frame`);
     } else if (frame.channel !== 0) throw new AmqpFailure(505, described(frame));
     return this.state === 'gone' ? 'stop' : 'next';
+  }
+
+  /** A publish that came in one piece needs no frame by frame. What is not that, or must wait, is left where it is. */
+  private wholePublish(bytes: Buffer, at: number): number | 'stop' {
+    const { whole, house } = this;
+    if (this.state !== 'open' || house.alarm !== undefined) return at;
+    if (!whole.find(bytes, at, this.reader.maxFrame)) return at;
+    const channel = this.channels.publishing(whole.channel);
+    if (!channel || whole.bodyEnd - whole.bodyAt > house.limits.maxMessageSize) return at;
+    const end = whole.bodyEnd + 1;
+    channel.publishWhole(bytes, at + FRAME_OVERHEAD - 1, whole);
+    return this.isGone() ? 'stop' : end;
+  }
+
+  private isGone(): boolean {
+    return this.state === 'gone';
   }
 
   /** The first publish during an alarm blocks the connection. */

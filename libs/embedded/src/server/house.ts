@@ -5,6 +5,7 @@ import { MemoryMeter } from '../model/memory-meter.js';
 import type { MovableClock } from '../model/movable-clock.js';
 import type { VersionTraits } from '../model/version.js';
 import type { DiskJournal } from '../store/disk-journal.js';
+import { PublishCache } from '../wire/whole-publish.js';
 import { VirtualHost } from '../model/virtual-host.js';
 import { PublishFaults } from './faults/publish-faults.js';
 import { StandingFaults } from './faults/standing-faults.js';
@@ -34,6 +35,7 @@ export class House {
   readonly access = new Access();
   readonly replyDesk = new ReplyDesk();
   readonly meter: MemoryMeter;
+  readonly publishCache = new PublishCache();
   readonly publishFaults = new PublishFaults();
   readonly standing = new StandingFaults();
   /** Whether clients may log in by a certificate. */

@@ -27,11 +27,12 @@ export function publish(
   args: Args<'basic.publish'>,
   properties: Buffer,
   body: Buffer,
+  keys: readonly string[] = [args.routingKey],
 ): void {
   if (args.immediate) throw new AmqpFailure(540, 'immediate=true');
   const { exchange, routingKey, mandatory } = args;
   const source = checkExchange(channel.connection, exchange);
-  const message = accept(channel, new Message(exchange, [routingKey], properties, body));
+  const message = accept(channel, new Message(exchange, keys, properties, body));
   for (const key of message.routingKeys) channel.connection.permitted.requireTopic('write', source, key);
   if (channel.transaction) {
     const reply = exchange === '' && isReplyName(routingKey);

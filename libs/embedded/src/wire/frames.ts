@@ -38,6 +38,8 @@ export class FrameReader {
     maxFrame: number,
     private readonly onFrame: (frame: Frame) => Verdict,
     private readonly onGreeting: (header: Buffer) => boolean,
+    /** Asked before each frame: takes several at once and says where they end, or leaves them by answering where they begin. */
+    private readonly onFrames: (bytes: Buffer, at: number) => number | 'stop' = (_, at) => at,
   ) {
     this.maxFrame = maxFrame;
     this.wanted = PROTOCOL_HEADER.length;
@@ -84,6 +86,11 @@ export class FrameReader {
   }
 
   private frameAt(bytes: Buffer, at: number): number | 'more' | 'stop' {
+    const after = this.onFrames(bytes, at);
+    if (after !== at) {
+      this.wanted = FRAME_OVERHEAD;
+      return after;
+    }
     const type = bytes[at];
     const size = bytes.readUInt32BE(at + 3);
     const whole = size + FRAME_OVERHEAD;
