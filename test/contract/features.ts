@@ -15,7 +15,7 @@ export const features = {
     'Without a folder (`data`) nothing is on disk: durable queues and persistent messages are accepted and reported as such, and gone when the broker ends.',
   ),
   restored: missing(
-    'What comes back from the folder is marked as redelivered, and its delivery count begins anew; in a stream it has the time of the restart. Users, permissions, policies and the messages of x-recent-history are not in the folder.',
+    'What comes back from the folder is marked as redelivered, and its delivery count begins anew; in a stream it has the time of the restart. The messages of x-recent-history are not in the folder.',
   ),
   replication: missing(
     'Quorum queues keep their declaration rules, redelivery count and delivery limit, but there is one copy of a message, in memory.',

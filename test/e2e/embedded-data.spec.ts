@@ -10,6 +10,7 @@ import { BUILD, path } from './demo-processes.js';
 
 const ROUNDS = 5;
 const QUEUE = 'orders';
+const AS_GUEST = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` };
 
 describe('an embedded broker with a folder', () => {
   const folder = mkdtempSync(join(tmpdir(), 'warren-killed-'));
@@ -24,13 +25,36 @@ describe('an embedded broker with a folder', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function start(): Promise<{ child: Child; url: string }> {
+  async function start(): Promise<{ child: Child; url: string; management: string }> {
     const program = path('libs/embedded/dist/esm/bin.js');
-    const child = new Child('the embedded broker', [program, '--port', '0', '--data', folder]);
+    const child = new Child('the embedded broker', [
+      program,
+      '--port',
+      '0',
+      '--management',
+      '0',
+      '--data',
+      folder,
+    ]);
     children.push(child);
-    const url = (): string | undefined =>
-      child.all('line').flatMap(({ text }) => /amqp:\S+/.exec(String(text))?.[0] ?? [])[0];
-    return { child, url: await until(url, 'the broker to listen') };
+    const said = (what: RegExp) => (): string | undefined =>
+      child.all('line').flatMap(({ text }) => what.exec(String(text))?.[0] ?? [])[0];
+    const management = await until(said(/http:\/\/[^\s/]+/), 'the broker to listen');
+    return { child, url: await until(said(/amqp:\S+/), 'the broker to listen'), management };
+  }
+
+  /** Adds users, one after the other, until the broker is gone; says who was added. */
+  async function addUsers(management: string, round: number): Promise<string[]> {
+    const added: string[] = [];
+    for (let n = 0; ; n += 1) {
+      const name = `user-${round}-${n}`;
+      const body = JSON.stringify({ password: 'x', tags: '' });
+      const put = { method: 'PUT', headers: AS_GUEST, body };
+      const response = await fetch(`${management}/api/users/${name}`, put).catch(() => undefined);
+      if (!response) return added;
+      expect(response.status).toBe(201);
+      added.push(name);
+    }
   }
 
   /** Publishes until the broker is gone, acks some of it; adds what was confirmed and what was acked. */
@@ -72,13 +96,18 @@ describe('an embedded broker with a folder', () => {
   }
 
   it('that is killed again and again loses nothing that it confirmed', async () => {
-    const seen: Seen = { confirmed: new Set(), acked: new Set(), next: 1 };
+    const seen: Seen = { confirmed: new Set(), acked: new Set(), users: new Set(), next: 1 };
     for (let round = 0; round < ROUNDS; round += 1) {
-      const { child, url } = await start();
+      const { child, url, management } = await start();
+      const adding = addUsers(management, round);
       await work(url, round, seen, () => child.signal('SIGKILL'));
       await child.ended;
+      for (const name of await adding) seen.users.add(name);
     }
-    const { child, url } = await start();
+    const { child, url, management } = await start();
+    const response = await fetch(`${management}/api/users`, { headers: AS_GUEST });
+    const users = new Set(((await response.json()) as { name: string }[]).map(({ name }) => name));
+    expect([...seen.users].filter((name) => !users.has(name))).toEqual([]);
     const connection = await connect(url);
     const channel = await connection.createChannel();
     const left = new Set<string>();
@@ -98,5 +127,6 @@ describe('an embedded broker with a folder', () => {
 interface Seen {
   readonly confirmed: Set<string>;
   readonly acked: Set<string>;
+  readonly users: Set<string>;
   next: number;
 }

@@ -84,6 +84,62 @@ describe('a broker with a folder', () => {
     ]);
   });
 
+  it('has its users, what they may do, its policies and its virtual hosts again', async () => {
+    await start({ vhosts: ['shop', 'closed'] });
+    const first = broker as EmbeddedBroker;
+    const permissions = { shop: { configure: '^own', write: '', read: '.*' } };
+    await first.users.add('reports', 'old', { tags: ['monitoring'], permissions });
+    await first.users.changePassword('reports', 'new');
+    await first.users.setTopicPermissions('reports', 'shop', 'amq.topic', { write: '', read: '^public' });
+    await first.users.add('gone', 'x', { permissions });
+    await first.users.delete('gone');
+    await first.users.add('owner', 'y');
+    await first.users.clearPermissions('owner', 'closed');
+    const short = { pattern: '^j', definition: { 'max-length': 2 } };
+    await first.policies.set({ ...short, name: 'short', vhost: 'shop' });
+    await first.policies.set({ ...short, name: 'limit', priority: 7, operator: true });
+    await first.policies.set({ ...short, name: 'gone' });
+    await first.policies.delete('gone');
+    await first.deleteVhost('closed');
+    const before = await first.exportDefinitions();
+    await crash();
+    await start();
+    const second = broker as EmbeddedBroker;
+    expect(await second.exportDefinitions()).toEqual(before);
+    await second.addVhost('later');
+    const later = (await second.exportDefinitions()).permissions as { vhost: string; user: string }[];
+    const users = later.filter(({ vhost }) => vhost === 'later').map(({ user }) => user);
+    expect(users.sort()).toEqual(['guest', 'owner']);
+    await (await connect(second.url.replace('guest:guest', 'reports:new') + '/shop')).close();
+  });
+
+  it('applies its policies to the queues that come back', async () => {
+    const channel = await start();
+    const definition = { 'max-length': 2, overflow: 'reject-publish' };
+    await (broker as EmbeddedBroker).policies.set({ name: 'short', pattern: '^q', definition });
+    await channel.assertQueue('q', { durable: true });
+    await send(channel, 'q', 'a', 'b');
+    await crash();
+    const again = await start();
+    const refused = new Promise((resolve) => again.sendToQueue('q', Buffer.from('c'), {}, resolve));
+    expect(await refused).toBeInstanceOf(Error);
+  });
+
+  it('makes its default user once: one that was deleted or has another password stays so', async () => {
+    await start();
+    const first = broker as EmbeddedBroker;
+    await first.users.add('me', 'secret');
+    await first.users.delete('guest');
+    await crash();
+    broker = await EmbeddedBroker.start({ data: folder });
+    expect(broker.url).toBe(`amqp://127.0.0.1:${broker.port}`);
+    await expect(connect(`amqp://guest:guest@127.0.0.1:${broker.port}`)).rejects.toThrow(/403/);
+    await (await connect(`amqp://me:secret@127.0.0.1:${broker.port}`)).close();
+    await broker.close();
+    broker = await EmbeddedBroker.start({ data: folder, users: { guest: 'other' } });
+    await (await connect(broker.url)).close();
+  });
+
   it('says of what comes back that it may have been delivered, and keeps what was unacked', async () => {
     const channel = await start();
     await channel.assertQueue('q', { durable: true, arguments: { 'x-queue-type': 'quorum' } });

@@ -106,7 +106,17 @@ export class EmbeddedBroker {
       throw new RangeError('clock cannot be shared with a worker: leave out one of the two');
     const version = versionOf(options);
     const settings = {
-      ...{ host, port, users, vhosts, version, data, limits: limits(options, version), tls: options.tls },
+      ...{
+        host,
+        port,
+        users,
+        defaultUsers: options.users === undefined,
+        vhosts,
+        version,
+        data,
+        limits: limits(options, version),
+        tls: options.tls,
+      },
       ...{ management: managementPort(options), definitions: definitions || undefined },
     };
     const running = await (worker
@@ -115,7 +125,7 @@ export class EmbeddedBroker {
     const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
     return new EmbeddedBroker(
       running,
-      new Map(Object.entries(users)),
+      new Map(running.knowsUsers ? Object.entries(users) : []),
       reachable,
       options.tls ? 'amqps' : 'amqp',
     );

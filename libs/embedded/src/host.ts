@@ -8,6 +8,8 @@ export interface Host {
   readonly port: number;
   /** Undefined without the management API. */
   readonly managementPort: number | undefined;
+  /** Whether the users of its options can log in. */
+  readonly knowsUsers: boolean;
   /** Rejects once the broker is closed, and when something is wrong with the command. */
   perform(command: Command): Promise<Result>;
   close(): Promise<void>;
@@ -18,11 +20,13 @@ const CLOSED = 'the embedded broker is closed';
 export class LocalHost implements Host {
   readonly port: number;
   readonly managementPort: number | undefined;
+  readonly knowsUsers: boolean;
   private closed = false;
 
   private constructor(private readonly broker: RunningBroker) {
     this.port = broker.port;
     this.managementPort = broker.managementPort;
+    this.knowsUsers = broker.knowsUsers;
   }
 
   static async start(options: RunningOptions): Promise<LocalHost> {
@@ -46,7 +50,12 @@ export type Request =
 
 /** What comes back. */
 export type Answer =
-  | { readonly kind: 'listening'; readonly port: number; readonly managementPort: number | undefined }
+  | {
+      readonly kind: 'listening';
+      readonly port: number;
+      readonly managementPort: number | undefined;
+      readonly knowsUsers: boolean;
+    }
   | { readonly kind: 'failed'; readonly error: Error }
   | { readonly kind: 'refused'; readonly id: number; readonly error: Error }
   | { readonly kind: 'done'; readonly id: number; readonly result: Result }
@@ -60,6 +69,7 @@ interface Waiter {
 export class WorkerHost implements Host {
   port = 0;
   managementPort: number | undefined;
+  knowsUsers = false;
   private readonly waiters = new Map<number, Waiter>();
   private serial = 0;
   private gone = false;
@@ -79,6 +89,7 @@ export class WorkerHost implements Host {
         else if (answer.kind === 'listening') {
           host.port = answer.port;
           host.managementPort = answer.managementPort;
+          host.knowsUsers = answer.knowsUsers;
           resolve(host);
         } else host.receive(answer);
       });

@@ -52,12 +52,25 @@ export class RunningBroker {
     return this.listener.port;
   }
 
+  /** Whether the users of its options can log in. */
+  get knowsUsers(): boolean {
+    return this.listener.knowsUsers;
+  }
+
   get managementPort(): number | undefined {
     return this.management?.port;
   }
 
-  /** Throws an Error that says what is wrong with the command. */
+  /** Throws an Error that says what is wrong with the command. What it changed is in the log when it returns. */
   perform(command: Command): Result {
+    try {
+      return this.carryOut(command);
+    } finally {
+      this.listener.administration.house.journal?.write();
+    }
+  }
+
+  private carryOut(command: Command): Result {
     if (command.kind === 'exportDefinitions') return exportDefinitions(this.listener.administration.house);
     if (command.kind !== 'importDefinitions') return this.listener.perform(command);
     load(this.listener.administration, command.file);

@@ -28,7 +28,8 @@ if (port) {
           tell(carriedOut(broker, id, command));
         }
       });
-      tell({ kind: 'listening', port: broker.port, managementPort: broker.managementPort });
+      const { managementPort, knowsUsers } = broker;
+      tell({ kind: 'listening', port: broker.port, managementPort, knowsUsers });
     },
     (error: unknown) =>
       tell({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) }),

@@ -78,7 +78,11 @@ export class ManagementServer {
     this.management = new Management(this.administration, this.rates, ports);
     this.server.on('request', (request, response) => {
       this.answer(request).then(
-        (reply) => send(request, response, reply),
+        (reply) => {
+          // Who hears that something was done finds it there after a crash.
+          if (request.method !== 'GET') this.administration.house.journal?.write();
+          send(request, response, reply);
+        },
         (error: unknown) => this.crashed(request, response, error),
       );
     });

@@ -1,6 +1,10 @@
-// What a broker that keeps its durable things on disk is told of: messages that come to a place and leave it, and
-// queues, exchanges and bindings that are declared and deleted. Without a folder for data there is no journal.
+// What a broker that keeps its durable things on disk is told of: messages that come to a place and leave it; queues,
+// exchanges and bindings that are declared and deleted; users, permissions and policies. Without a folder for data there
+// is no journal.
+import type { Permissions, TopicPermissions } from './grants.js';
 import type { Message } from './message.js';
+import type { PasswordHash } from './password.js';
+import type { Policy, PolicyKind } from './policy.js';
 
 /** Where a message waits: in a queue, or in an exchange that delays it. */
 export interface Place {
@@ -32,7 +36,42 @@ export type Change =
       readonly args: string;
     }
   | { readonly op: 'queue-gone' | 'exchange-gone'; readonly vhost: string; readonly name: string }
-  | BindingChange;
+  | BindingChange
+  | AccessChange
+  | { readonly op: 'policy'; readonly vhost: string; readonly kind: PolicyKind; readonly policy: Policy }
+  | { readonly op: 'policy-gone'; readonly vhost: string; readonly kind: PolicyKind; readonly name: string };
+
+/** Of users, who are in no virtual host, and of what they may do in one. */
+export type AccessChange =
+  | {
+      readonly op: 'user';
+      readonly user: string;
+      readonly password: PasswordHash;
+      readonly tags: readonly string[];
+      /** Whether the user gets all rights in each virtual host that is added. */
+      readonly everywhere: boolean;
+    }
+  | { readonly op: 'user-gone'; readonly user: string }
+  | {
+      readonly op: 'permission';
+      readonly user: string;
+      readonly vhost: string;
+      readonly permissions: Permissions;
+    }
+  | { readonly op: 'permission-gone'; readonly user: string; readonly vhost: string }
+  | {
+      readonly op: 'topic-permission';
+      readonly user: string;
+      readonly vhost: string;
+      readonly exchange: string;
+      readonly permissions: TopicPermissions;
+    }
+  | {
+      readonly op: 'topic-permission-gone';
+      readonly user: string;
+      readonly vhost: string;
+      readonly exchange: string;
+    };
 
 export interface BindingChange {
   readonly op: 'binding' | 'binding-gone';

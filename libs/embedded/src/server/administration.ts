@@ -3,6 +3,7 @@
 import { AmqpFailure } from '../model/failure.js';
 import { EVERYTHING, type Permissions, type TopicPermissions } from '../model/grants.js';
 import type { User } from '../model/access.js';
+import type { AccessChange, Change } from '../model/journal.js';
 import type { PasswordHash } from '../model/password.js';
 import { patternError } from '../model/name-pattern.js';
 import type { Policy, PolicyKind } from '../model/policy.js';
@@ -48,7 +49,7 @@ export class Administration {
   addVhost(name: string): boolean {
     if (this.house.vhosts.has(name)) return false;
     this.house.addVhost(name);
-    for (const user of this.everywhere) this.house.access.grant(user, name, EVERYTHING);
+    for (const user of this.everywhere) this.grantAll(user, name);
     return true;
   }
 
@@ -65,18 +66,47 @@ export class Administration {
   addOwner(name: string, password: string): void {
     this.house.access.putUser(name, password, OWNER_TAGS);
     this.everywhere.add(name);
-    for (const vhost of this.house.vhosts.keys()) this.house.access.grant(name, vhost, EVERYTHING);
+    this.noteUser(name);
+    for (const vhost of this.house.vhosts.keys()) this.grantAll(name, vhost);
+  }
+
+  private grantAll(user: string, vhost: string): void {
+    this.house.access.grant(user, vhost, EVERYTHING);
+    this.note({ op: 'permission', user, vhost, permissions: EVERYTHING });
+  }
+
+  /** Puts back what the journal has of users. */
+  restore(change: AccessChange): void {
+    const { access } = this.house;
+    if (change.op === 'user') {
+      access.putUser(change.user, change.password, change.tags);
+      if (change.everywhere) this.everywhere.add(change.user);
+    } else if (change.op === 'permission') access.grant(change.user, change.vhost, change.permissions);
+    else if (change.op === 'topic-permission') {
+      access.grants(change.user, change.vhost).setTopic(change.exchange, change.permissions);
+    }
+  }
+
+  private note(change: Change): void {
+    this.house.journal?.note(change);
+  }
+
+  private noteUser(name: string): void {
+    const { password, tags } = this.existing(name);
+    this.note({ op: 'user', user: name, password, tags, everywhere: this.everywhere.has(name) });
   }
 
   /** A user who may do nothing yet, or the new password and tags of one. True when the user is new. */
   putUser(name: string, password: PasswordHash | string | undefined, tags: readonly string[]): boolean {
     if (name === '') throw badRequest('a user needs a name');
-    return this.house.access.putUser(name, password, tags);
+    const isNew = this.house.access.putUser(name, password, tags);
+    this.noteUser(name);
+    return isNew;
   }
 
   /** Throws a Refusal when there is no such user. */
   changePassword(name: string, password: string): void {
-    this.house.access.putUser(name, password, this.existing(name).tags);
+    this.putUser(name, password, this.existing(name).tags);
   }
 
   /** Throws a Refusal when there is none. */
@@ -84,6 +114,7 @@ export class Administration {
     this.existing(name);
     this.house.access.removeUser(name);
     this.everywhere.delete(name);
+    this.note({ op: 'user-gone', user: name });
     this.disconnect(({ agreed }) => agreed?.user === name, `user '${name}' is deleted`);
   }
 
@@ -94,6 +125,8 @@ export class Administration {
     const grants = this.house.access.grants(user, vhost);
     const isNew = grants.permissions === undefined;
     grants.set(permissions);
+    if (permissions) this.note({ op: 'permission', user, vhost, permissions });
+    else this.note({ op: 'permission-gone', user, vhost });
     return isNew;
   }
 
@@ -107,23 +140,29 @@ export class Administration {
     this.known(user, vhost);
     const grants = this.house.access.grants(user, vhost);
     if (!permissions || exchange === undefined) {
+      const cleared = exchange === undefined ? [...grants.topicPermissions.keys()] : [exchange];
       grants.clearTopic(exchange);
+      for (const each of cleared) this.note({ op: 'topic-permission-gone', user, vhost, exchange: each });
       return false;
     }
     for (const pattern of Object.values<string>({ ...permissions })) checkPattern(pattern);
     const isNew = !grants.topicPermissions.has(exchange);
     grants.setTopic(exchange, permissions);
+    this.note({ op: 'topic-permission', user, vhost, exchange, permissions });
     return isNew;
   }
 
   /** True when it is new. Throws a Refusal for what RabbitMQ does not take. */
   setPolicy(vhost: string, kind: PolicyKind, policy: Policy): boolean {
-    return this.vhost(vhost).policies.set(kind, policy);
+    const isNew = this.vhost(vhost).policies.set(kind, policy);
+    this.note({ op: 'policy', vhost, kind, policy });
+    return isNew;
   }
 
   /** Throws a Refusal when there is none. */
   deletePolicy(vhost: string, kind: PolicyKind, name: string): void {
     this.vhost(vhost).policies.delete(kind, name);
+    this.note({ op: 'policy-gone', vhost, kind, name });
   }
 
   /** Throws a Refusal when there is none. */

@@ -16,7 +16,7 @@ import {
 } from '../wire/frames.js';
 import { decodeMethod, methodIds } from '../wire/method-codec.js';
 import type { Method } from '../wire/methods.js';
-import { WholePublish } from '../wire/whole-publish.js';
+import { ACK_FRAME, wholeAck, WholePublish } from '../wire/whole-publish.js';
 import { Channels } from './channels.js';
 import { Deadline } from './deadline.js';
 import { capable, Handshake, type Session, SilentRefusal } from './handshake.js';
@@ -85,7 +85,7 @@ export class Connection {
       house.limits.frameMax,
       (frame) => this.frame(frame),
       (header) => this.greet(header),
-      (bytes, at) => this.wholePublish(bytes, at),
+      (bytes, at) => this.frequent(bytes, at),
     );
     this.handshake = new Handshake(house, socket.remoteAddress, certifiedName(socket), (name, args) =>
       this.outbox.method(0, name, args),
@@ -259,10 +259,24 @@ export class Connection {
     return this.state === 'gone' ? 'stop' : 'next';
   }
 
-  /** A publish that came in one piece needs no frame by frame. What is not that, or must wait, is left where it is. */
+  /** Takes an ack, or a publish that came in one piece. What is neither, or must wait, is left where it is. */
+  private frequent(bytes: Buffer, at: number): number | 'stop' {
+    if (this.state !== 'open') return at;
+    const ack = wholeAck(bytes, at);
+    if (!ack) return this.wholePublish(bytes, at);
+    const channel = bytes.readUInt16BE(at + 1);
+    if (channel === 0) return at;
+    try {
+      this.channels.method(channel, ack);
+    } catch (error) {
+      this.broken(error, methodIds(ack.name));
+    }
+    return this.isGone() ? 'stop' : at + ACK_FRAME;
+  }
+
   private wholePublish(bytes: Buffer, at: number): number | 'stop' {
     const { whole, house } = this;
-    if (this.state !== 'open' || house.alarm !== undefined) return at;
+    if (house.alarm !== undefined) return at;
     if (!whole.find(bytes, at, this.reader.maxFrame)) return at;
     const channel = this.channels.publishing(whole.channel);
     if (!channel || whole.bodyEnd - whole.bodyAt > house.limits.maxMessageSize) return at;

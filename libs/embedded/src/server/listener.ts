@@ -3,6 +3,8 @@
 import type { Server, Socket } from 'node:net';
 import { DiskJournal } from '../store/disk-journal.js';
 import { restore } from '../store/restore.js';
+import type { AccessChange } from '../model/journal.js';
+import type { Policy, PolicyKind } from '../model/policy.js';
 import type { VirtualHost } from '../model/virtual-host.js';
 import { MovableClock } from '../model/movable-clock.js';
 import { type RabbitMQVersion, VERSIONS } from '../model/version.js';
@@ -26,6 +28,8 @@ export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
   readonly users: Readonly<Record<string, string>>;
+  /** Whether they are there only until somebody adds others. */
+  readonly defaultUsers: boolean;
   readonly vhosts: readonly string[];
   readonly limits: Limits;
   readonly tls?: BrokerTls | undefined;
@@ -70,10 +74,11 @@ export class Listener {
     this.alarms = new Alarms(this.house, this.connections);
     this.faults = new Faults(this.house, this.connections, this.alarms);
     this.administration = new Administration(this.house, this.connections);
-    for (const name of ['/', ...options.vhosts]) this.administration.addVhost(name);
-    for (const [name, password] of Object.entries(options.users))
-      this.administration.addOwner(name, password);
+    this.administration.addVhost('/');
     if (journal) this.restore(journal);
+    for (const name of options.vhosts) this.administration.addVhost(name);
+    this.addOwners();
+    journal?.begin();
     this.house.certificates = asksForCertificate(options.tls);
     this.listening = new ListeningSocket(
       options.tls,
@@ -112,6 +117,14 @@ export class Listener {
   get port(): number {
     const address = this.server.address();
     return typeof address === 'object' && address ? address.port : this.options.port;
+  }
+
+  /** Whether all users that its options name can log in; the folder may have others. */
+  get knowsUsers(): boolean {
+    const { access } = this.house;
+    return Object.entries(this.options.users).every(([user, password]) =>
+      access.authenticates(user, password),
+    );
   }
 
   perform(command: Command): Result {
@@ -162,8 +175,21 @@ export class Listener {
       if (!this.house.vhosts.has(name)) this.administration.addVhost(name);
       return this.house.vhosts.get(name) as VirtualHost;
     };
-    restore(journal, vhost, this.options.logger);
-    journal.begin([...this.house.vhosts.keys()]);
+    const into = {
+      vhost,
+      access: (change: AccessChange): void => this.administration.restore(change),
+      policy: (name: string, kind: PolicyKind, policy: Policy): void => {
+        vhost(name).policies.set(kind, policy);
+      },
+    };
+    restore(journal, into, this.options.logger);
+  }
+
+  /** Those that are named; the default one only when there is none yet, since it may have been deleted. */
+  private addOwners(): void {
+    const { users, defaultUsers } = this.options;
+    if (defaultUsers && [...this.house.access.users()].length > 0) return;
+    for (const [name, password] of Object.entries(users)) this.administration.addOwner(name, password);
   }
 
   private accept(socket: Socket): void {

@@ -29,7 +29,8 @@ function open(): DiskJournal {
 
 function begun(): DiskJournal {
   const journal = open();
-  journal.begin(['/']);
+  journal.note({ op: 'vhost', vhost: '/' });
+  journal.begin();
   return journal;
 }
 

@@ -34,6 +34,7 @@ export class DiskJournal implements Journal {
   private writer: SegmentWriter | undefined;
   private segment: Segment | undefined;
   private scheduled = false;
+  private closed = false;
   private readonly syncs = new SyncQueue(
     () => this.writer,
     (error) => this.fail(error),
@@ -59,9 +60,8 @@ export class DiskJournal implements Journal {
     return this.live.all();
   }
 
-  /** All is restored: from now on changes are noted. The virtual hosts are those that there are now. */
-  begin(vhosts: readonly string[]): void {
-    for (const vhost of vhosts) this.topology.apply({ op: 'vhost', vhost });
+  /** All is restored: from now on what changes goes to the disk. */
+  begin(): void {
     this.next();
   }
 
@@ -82,10 +82,12 @@ export class DiskJournal implements Journal {
   }
 
   note(noted: Change): void {
-    if (!this.writer) return;
+    if (this.closed) return;
     const numbered = noted.op === 'queue' || noted.op === 'exchange';
     const change = numbered ? { ...noted, since: this.lastEntry } : noted;
     this.topology.apply(change);
+    // Before `begin` it goes into the first file along with all the rest.
+    if (!this.writer) return;
     this.pending.push({ change });
     this.schedule();
   }
@@ -121,6 +123,7 @@ export class DiskJournal implements Journal {
 
   close(): void {
     this.syncNow();
+    this.closed = true;
     this.writer?.close();
     this.writer = undefined;
     this.unlock();

@@ -1,27 +1,38 @@
-// Puts what was in the folder back where it was: virtual hosts first, then exchanges, queues and bindings, then messages.
-import type { Change } from '../model/journal.js';
+// Puts what was in the folder back where it was: virtual hosts first, then users and policies, then exchanges, queues and
+// bindings, then messages.
+import type { AccessChange, Change } from '../model/journal.js';
+import type { Policy, PolicyKind } from '../model/policy.js';
 import type { VirtualHost } from '../model/virtual-host.js';
 import { decodeTable, type Table } from '../wire/field-table.js';
 import type { DiskJournal, DiskLogger } from './disk-journal.js';
 
-const ORDER = ['vhost', 'exchange', 'queue', 'binding'];
+const ORDER = [
+  ...['vhost', 'user', 'permission', 'topic-permission', 'policy'],
+  ...['exchange', 'queue', 'binding'],
+];
 
-/** Fills the virtual hosts; `vhost` makes one that is not there. What the broker no longer accepts is said and left out. */
-export function restore(
-  journal: DiskJournal,
-  vhost: (name: string) => VirtualHost,
-  logger: DiskLogger,
-): void {
+/** Where it is put. */
+export interface Restored {
+  /** Makes a virtual host that is not there. */
+  vhost(name: string): VirtualHost;
+  access(change: AccessChange): void;
+  policy(vhost: string, kind: PolicyKind, policy: Policy): void;
+}
+
+/** Fills the broker. What it no longer accepts is said and left out. */
+export function restore(journal: DiskJournal, into: Restored, logger: DiskLogger): void {
   const since = new Map<string, number>();
+  const vhost = (name: string): VirtualHost => into.vhost(name);
   const ordered = ORDER.flatMap((op) => journal.topology.all.filter((change) => change.op === op));
   for (const change of ordered) {
     try {
-      declare(vhost(change.vhost), change);
+      declare(into, change);
       if ('since' in change) since.set(keyOf(change.op, change.vhost, change.name), change.since ?? 0);
     } catch (error) {
       journal.topology.apply({ ...change, op: `${change.op}-gone` } as Change);
       const name = 'name' in change ? ` '${change.name}'` : '';
-      logger.warn(`the ${change.op}${name} in '${change.vhost}' cannot be restored: ${String(error)}`);
+      const where = 'vhost' in change ? ` in '${change.vhost}'` : '';
+      logger.warn(`the ${change.op}${name}${where} cannot be restored: ${String(error)}`);
     }
   }
   let count = 0;
@@ -33,20 +44,39 @@ export function restore(
       count += 1;
     } else journal.drop(entry.id);
   }
-  for (const name of new Set(ordered.map((change) => change.vhost))) vhost(name).restored();
+  const vhosts = ordered.flatMap((change) => ('vhost' in change ? [change.vhost] : []));
+  for (const name of new Set(vhosts)) vhost(name).restored();
   if (count > 0) logger.log(`${count} messages were restored`);
 }
 
 const keyOf = (kind: string, vhost: string, name: string): string => JSON.stringify([kind, vhost, name]);
 
-function declare(vhost: VirtualHost, change: Change): void {
-  if (change.op === 'exchange') {
-    const { name, type, autoDelete, internal, args } = change;
-    vhost.exchanges.restore(name, { type, durable: true, autoDelete, internal, arguments: table(args) });
-  } else if (change.op === 'queue') {
-    vhost.restoreQueue(change.name, change.autoDelete, table(change.args));
-  } else if (change.op === 'binding') {
-    vhost.restoreBinding(change.source, change.kind, change.destination, change.key, table(change.args));
+function declare(into: Restored, change: Change): void {
+  switch (change.op) {
+    case 'vhost':
+      into.vhost(change.vhost);
+      break;
+    case 'exchange': {
+      const { name, type, autoDelete, internal, args } = change;
+      const settings = { type, durable: true, autoDelete, internal, arguments: table(args) };
+      into.vhost(change.vhost).exchanges.restore(name, settings);
+      break;
+    }
+    case 'queue':
+      into.vhost(change.vhost).restoreQueue(change.name, change.autoDelete, table(change.args));
+      break;
+    case 'binding': {
+      const { source, kind, destination, key, args } = change;
+      into.vhost(change.vhost).restoreBinding(source, kind, destination, key, table(args));
+      break;
+    }
+    case 'policy':
+      into.policy(change.vhost, change.kind, change.policy);
+      break;
+    case 'user':
+    case 'permission':
+    case 'topic-permission':
+      into.access(change);
   }
 }
 

@@ -1,5 +1,8 @@
-// The durable queues, exchanges and bindings, as the changes in the log leave them.
+// The durable queues, exchanges and bindings, and users, permissions and policies, as the changes in the log leave them.
 import type { BindingChange, Change } from '../model/journal.js';
+
+/** What takes others along when it goes. */
+const HOLDS = new Set<Change['op']>(['vhost-gone', 'user-gone', 'exchange-gone', 'queue-gone']);
 
 export class TopologyState {
   private kept = new Map<string, Change>();
@@ -22,16 +25,19 @@ export class TopologyState {
       return;
     }
     this.kept.delete(key);
-    if (change.op !== 'binding-gone') this.forget(change);
+    if (HOLDS.has(change.op)) this.forget(change);
   }
 
-  /** What is gone takes with it what is in it and what is bound to it. */
+  /** What is gone takes with it what is in it, what is bound to it and what was permitted. */
   private forget(gone: Change): void {
-    for (const [key, each] of this.kept) {
-      if (each.vhost !== gone.vhost) continue;
-      if (gone.op === 'vhost-gone' || (each.op === 'binding' && touches(each, gone))) this.kept.delete(key);
-    }
+    for (const [key, each] of this.kept) if (belongsTo(each, gone)) this.kept.delete(key);
   }
+}
+
+function belongsTo(change: Change, gone: Change): boolean {
+  if (gone.op === 'user-gone') return 'user' in change && change.user === gone.user;
+  if (!('vhost' in change && 'vhost' in gone) || change.vhost !== gone.vhost) return false;
+  return gone.op === 'vhost-gone' || (change.op === 'binding' && touches(change, gone));
 }
 
 function touches(binding: BindingChange, gone: Change): boolean {
@@ -40,11 +46,28 @@ function touches(binding: BindingChange, gone: Change): boolean {
   return binding.source === gone.name || (binding.kind === 'exchange' && binding.destination === gone.name);
 }
 
+/** What a change is about: a later one with the same key takes its place. */
 function keyOf(change: Change): string {
   const op = change.op.replace('-gone', '');
-  if (change.op === 'binding' || change.op === 'binding-gone') {
-    const { vhost, source, kind, destination, key, args } = change;
-    return JSON.stringify([op, vhost, source, kind, destination, key, args]);
+  const vhost = 'vhost' in change ? change.vhost : '';
+  return JSON.stringify([op, vhost, ...nameOf(change)]);
+}
+
+function nameOf(change: Change): readonly string[] {
+  switch (change.op) {
+    case 'binding':
+    case 'binding-gone': {
+      const { source, kind, destination, key, args } = change;
+      return [source, kind, destination, key, args];
+    }
+    case 'topic-permission':
+    case 'topic-permission-gone':
+      return [change.user, change.exchange];
+    case 'policy':
+      return [change.kind, change.policy.name];
+    case 'policy-gone':
+      return [change.kind, change.name];
+    default:
+      return 'user' in change ? [change.user] : 'name' in change ? [change.name] : [];
   }
-  return JSON.stringify([op, change.vhost, 'name' in change ? change.name : '']);
 }

@@ -1,13 +1,16 @@
-// A publish whose method, header and body came in one piece, which is how clients send small messages. It is found by
-// its offsets, without an object for each frame; everything unusual is left to the frame reader, which knows what to refuse.
+// What comes with every message, found by its offsets and without an object for each frame: a publish whose method, header
+// and body came in one piece, as clients send small messages, and an ack. Everything unusual is left to the frame reader,
+// which knows what to refuse.
 import { decodeMethod } from './method-codec.js';
 import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_METHOD, FRAME_OVERHEAD } from './frames.js';
-import { PUBLISH } from './frequent-methods.js';
-import type { Args } from './methods.js';
+import { ACK, PUBLISH } from './frequent-methods.js';
+import type { Args, Method } from './methods.js';
 
 /** Type, channel and size. */
 const PREFIX = 7;
 const BASIC = 60;
+/** The frame of an ack: its ids, a delivery tag and an octet. */
+export const ACK_FRAME = FRAME_OVERHEAD + 13;
 /** Class, weight and size of the body, before the properties. */
 const HEADER = 12;
 
@@ -57,6 +60,15 @@ function payloadEnd(bytes: Buffer, at: number, type: number, maxFrame: number): 
   const size = long(bytes, at + 3);
   const end = at + PREFIX + size;
   return size + FRAME_OVERHEAD > maxFrame || bytes[end] !== FRAME_END ? 0 : end;
+}
+
+/** The ack that is whole and begins here. */
+export function wholeAck(bytes: Buffer, at: number): Method | undefined {
+  if (bytes[at] !== FRAME_METHOD || bytes[at + ACK_FRAME - 1] !== FRAME_END) return undefined;
+  if (long(bytes, at + 3) !== ACK_FRAME - FRAME_OVERHEAD || long(bytes, at + PREFIX) !== ACK)
+    return undefined;
+  const deliveryTag = long(bytes, at + 11) * 0x1_0000_0000 + long(bytes, at + 15);
+  return { name: 'basic.ack', args: { deliveryTag, multiple: (bytes[at + 19] & 1) !== 0 } };
 }
 
 function sameChannel(bytes: Buffer, one: number, other: number): boolean {
