@@ -2,9 +2,8 @@
 // under way beside it is confirmed, and the channel stays.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PublishOptions } from '@warren/amqp';
-import { onEachBroker, onRabbitMQ } from '../support/brokers.js';
+import { onEachBroker } from '../support/brokers.js';
 import { LIMIT, publishes, type BadPublish } from '../support/bad-publishes.js';
-import { management } from '../support/management.js';
 import { count, kept, rejection, taken, warren, type Warren } from '../support/warren.js';
 
 onEachBroker('bad publishes', (broker) => {
@@ -123,7 +122,7 @@ onEachBroker('bad publishes', (broker) => {
   });
 });
 
-onRabbitMQ('publishing without permission', (broker) => {
+onEachBroker('publishing without permission', (broker) => {
   describe('to an exchange', () => {
     it('fails by its name, and what is under way beside it is confirmed', async () => {
       const admin = await (await broker.connect()).createChannel();
@@ -131,11 +130,11 @@ onRabbitMQ('publishing without permission', (broker) => {
       await admin.assertQueue('open');
       const url = new URL(broker.url);
       const user = `${url.username}-limited`;
-      const vhost = url.pathname.slice(1);
-      await management('PUT', `/users/${user}`, { password: 'limited', tags: '' });
+      const vhost = broker.vhostPath;
+      await broker.manage('PUT', `/users/${user}`, { password: 'limited', tags: '' });
       try {
         const permissions = { configure: '', write: '^(amq.default|open)$', read: '.*' };
-        await management('PUT', `/permissions/${vhost}/${user}`, permissions);
+        await broker.manage('PUT', `/permissions/${vhost}/${user}`, permissions);
         url.username = user;
         url.password = 'limited';
         const { broker: rabbit } = warren(url.href);
@@ -150,7 +149,7 @@ onRabbitMQ('publishing without permission', (broker) => {
         await rabbit.send('open', 'next');
         await rabbit.close();
       } finally {
-        await management('DELETE', `/users/${user}`);
+        await broker.manage('DELETE', `/users/${user}`);
       }
     });
   });

@@ -4,9 +4,8 @@
 import { spawn } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import type { Broker, HandlerOptions } from '@warren/amqp';
-import { onEachBroker, onRabbitMQ, type TestBroker } from '../support/brokers.js';
+import { onEachBroker, type TestBroker } from '../support/brokers.js';
 import { until, within } from '../support/events.js';
-import { management } from '../support/management.js';
 import { count, logged, rejection, taken, warren } from '../support/warren.js';
 
 const TYPES = ['quorum', 'classic'] as const;
@@ -182,7 +181,7 @@ onEachBroker('a queue that was there before', (broker) => {
   });
 });
 
-onRabbitMQ('the policy that the log recommends', (broker) => {
+onEachBroker('the policy that the log recommends', (broker) => {
   it('makes a queue without the arguments keep what the broker drops', async () => {
     await declares(broker, "it's.older", QUORUM);
     const again = await warren(broker.url, { consumers: false, queueType: 'quorum' })
@@ -192,9 +191,9 @@ onRabbitMQ('the policy that the log recommends', (broker) => {
     const [, pattern, definition] = /'keep-[^ ]+ '(.+)' '({.*})'/.exec(
       line.replaceAll(`'\\''`, '’'),
     ) as string[];
-    const vhost = new URL(broker.url).pathname.slice(1);
+    const vhost = broker.vhostPath;
     const unquoted = (text: string): string => text.replaceAll('’', "'");
-    await management('PUT', `/policies/${vhost}/keep`, {
+    await broker.manage('PUT', `/policies/${vhost}/keep`, {
       pattern: unquoted(pattern),
       definition: { ...(JSON.parse(unquoted(definition)) as object), 'message-ttl': 50 },
       'apply-to': 'queues',

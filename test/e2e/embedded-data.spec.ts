@@ -39,7 +39,7 @@ describe('an embedded broker with a folder', () => {
     children.push(child);
     const said = (what: RegExp) => (): string | undefined =>
       child.all('line').flatMap(({ text }) => what.exec(String(text))?.[0] ?? [])[0];
-    const management = await until(said(/http:\/\/[^\s/]+/), 'the broker to listen');
+    const management = new URL(await until(said(/http:\S+/), 'the broker to listen')).origin;
     return { child, url: await until(said(/amqp:\S+/), 'the broker to listen'), management };
   }
 

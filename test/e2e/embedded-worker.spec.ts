@@ -74,6 +74,45 @@ describe('an embedded broker in a worker', () => {
     expect((await broker.inspect()).connections).toHaveLength(1);
   });
 
+  it('has users, policies, definitions and the management API', async () => {
+    broker = await EmbeddedBroker.start({ worker: true, management: true });
+    await broker.users.add('reports', 'secret', {
+      tags: ['management'],
+      permissions: { '/': { configure: '', write: '', read: '^public' } },
+    });
+    await broker.policies.set({ name: 'short', pattern: '^jobs', definition: { 'max-length': 1 } });
+    await expect(broker.users.delete('nobody')).rejects.toThrow("there is no user 'nobody'");
+    const wrong = { name: 'wrong', pattern: '(', definition: { 'max-length': 1 } };
+    await expect(broker.policies.set(wrong)).rejects.toThrow(/regular expression/i);
+    await expect(broker.importDefinitions({ queues: [{ name: 'x' }] })).rejects.toThrow(/queues\[0\]\.vhost/);
+
+    connection = await connect(broker.url.replace('guest:guest', 'reports:secret'));
+    connection.on('error', () => undefined);
+    const channel = await connection.createChannel();
+    channel.on('error', () => undefined);
+    await expect(channel.assertQueue('jobs')).rejects.toThrow(/403/);
+    await broker.users.setPermissions('reports', '/', { configure: '.*', write: '.*', read: '.*' });
+    const allowed = await connection.createConfirmChannel();
+    await allowed.assertQueue('jobs');
+    for (const body of ['a', 'b']) allowed.sendToQueue('jobs', Buffer.from(body));
+    await allowed.waitForConfirms();
+    expect(await allowed.checkQueue('jobs')).toMatchObject({ messageCount: 1 });
+
+    const { origin } = new URL(broker.managementUrl ?? '');
+    const get = async (path: string, login: string): Promise<unknown> => {
+      const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
+      return (await fetch(`${origin}/api${path}`, { headers: { authorization } })).json();
+    };
+    expect(await get('/queues/%2F/jobs', 'reports:secret')).toMatchObject({ messages: 1, policy: 'short' });
+    expect(await get('/users', 'reports:secret')).toMatchObject({ error: 'not_authorised' });
+    const exported = await broker.exportDefinitions();
+    expect(await get('/definitions', 'guest:guest')).toEqual(exported);
+
+    const closed = new Promise((resolve) => connection.once('close', resolve));
+    await broker.users.delete('reports');
+    await closed;
+  });
+
   it('refuses a clock that it cannot share', async () => {
     await open();
     const starting = EmbeddedBroker.start({ worker: true, clock: new MovableClock() });

@@ -2,7 +2,7 @@
 // they are made, and nothing else may suffer for that.
 
 import { expect, it } from '@jest/globals';
-import { onEachBroker, onRabbitMQ, type TestBroker } from '../support/brokers.js';
+import { onEachBroker, type TestBroker } from '../support/brokers.js';
 import { Collector, until, within } from '../support/events.js';
 import { count, logged, warren } from '../support/warren.js';
 
@@ -24,7 +24,7 @@ async function ask(broker: TestBroker, queue: string, replyTo: string): Promise<
   await channel.waitForConfirms();
 }
 
-onRabbitMQ('a reply address that kills the connection which uses it', (broker) => {
+onEachBroker('a reply address that kills the connection which uses it', (broker) => {
   it('costs only answers time: publishes and consumers go on, no request comes twice, other calls are answered', async () => {
     const runs = new Collector<unknown>();
     const server = await warren(broker.url)

@@ -3,8 +3,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { nest, type BrokerOptions, type Delivery } from '@warren/amqp';
-import { onEachBroker, onRabbitMQ } from '../support/brokers.js';
-import { management } from '../support/management.js';
+import { onEachBroker } from '../support/brokers.js';
 import { Tap } from '../support/tap.js';
 import { Collector, until, within } from '../support/events.js';
 import { logged, rejection, warren, type Warren } from '../support/warren.js';
@@ -373,10 +372,10 @@ onEachBroker('streams', (broker) => {
   });
 });
 
-onRabbitMQ('streams of a service that may not have a queue for what its callers say', (broker) => {
+onEachBroker('streams of a service that may not have a queue for what its callers say', (broker) => {
   it('are refused with a clear error; calls are answered', async () => {
-    const { username, pathname } = new URL(broker.url);
-    await management('PUT', `/permissions/${pathname.slice(1)}/${username}`, {
+    const { username } = new URL(broker.url);
+    await broker.manage('PUT', `/permissions/${broker.vhostPath}/${username}`, {
       ...{ configure: '^(alone|events|warren[.](orphans|back))', write: '.*', read: '.*' },
     });
     const counting = new Counting();

@@ -2,7 +2,7 @@
 // some addresses, and 4.0 stops reading from it for seconds; any RabbitMQ writes an answer into whatever queue is named.
 
 import { expect, it } from '@jest/globals';
-import { onEachBroker, onRabbitMQ, type TestBroker } from '../support/brokers.js';
+import { onEachBroker, type TestBroker } from '../support/brokers.js';
 import { until, within } from '../support/events.js';
 import { count, logged, warren } from '../support/warren.js';
 
@@ -48,7 +48,7 @@ async function realAddress(broker: TestBroker): Promise<string> {
   return String(message.properties.replyTo);
 }
 
-onRabbitMQ('hostile reply addresses', (broker) => {
+onEachBroker('hostile reply addresses', (broker) => {
   it('cost honest callers nothing, however many come', async () => {
     const server = await warren(broker.url)
       .rpc('served', ({ payload }) => payload)

@@ -4,9 +4,8 @@
 import { expect, it } from '@jest/globals';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { Delivery } from '@warren/amqp';
-import { onEachBroker, onRabbitMQ, type TestBroker } from '../support/brokers.js';
+import { onEachBroker, type TestBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { management } from '../support/management.js';
 import { count, eventOf, logged, taken, warren } from '../support/warren.js';
 
 async function channelOf(broker: TestBroker): Promise<Channel> {
@@ -189,7 +188,7 @@ onEachBroker('what version 0.1 left waiting', (broker) => {
   });
 });
 
-onRabbitMQ('on the broker', (broker) => {
+onEachBroker('on the broker', (broker) => {
   it('nothing in which messages wait is the broker to delete, or classic', async () => {
     const rabbit = await warren(broker.url, { service: 'whole' })
       .consume('whole.quorum', () => Promise.reject(new Error('later')), { queueType: 'quorum', retry })
@@ -202,9 +201,9 @@ onRabbitMQ('on the broker', (broker) => {
     await rabbit.broker.send('whole.quorum', 1, { delay: '1m' });
     await rabbit.broker.publish('whole', 1, { delay: '1m' });
     await taken(broker, 'whole.quorum.dead');
-    const vhost = new URL(broker.url).pathname.slice(1);
+    const vhost = broker.vhostPath;
     const list = async (): Promise<{ name: string; arguments: Record<string, unknown> }[]> =>
-      (await management('GET', `/queues/${vhost}?disable_stats=true`)) as never;
+      (await broker.manage('GET', `/queues/${vhost}?disable_stats=true`)) as never;
     await until(
       async () => (await list()).some(({ name }) => name.includes('broadcast')),
       'all queues to be there',

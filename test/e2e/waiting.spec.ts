@@ -3,9 +3,8 @@
 
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Channel } from 'amqplib';
-import { onEachBroker, onRabbitMQ, type TestBroker } from '../support/brokers.js';
+import { onEachBroker, type TestBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { management } from '../support/management.js';
 import { count, eventOf, logged, taken, warren } from '../support/warren.js';
 
 const once = { attempts: 2, delays: 400, jitter: false } as const;
@@ -229,20 +228,20 @@ onEachBroker('a policy that grows', (broker) => {
   });
 });
 
-onRabbitMQ('the permissions that the documentation names', (broker) => {
+onEachBroker('the permissions that the documentation names', (broker) => {
   const users: string[] = [];
   /** The URL of a user who may do what is said, and nothing else. */
   const limited = async (name: string, permissions: object): Promise<string> => {
     const url = new URL(broker.url);
-    const vhost = url.pathname.slice(1);
+    const vhost = broker.vhostPath;
     const user = `${name}-${vhost}`;
-    await management('PUT', `/users/${user}`, { password: 'p', tags: '' });
+    await broker.manage('PUT', `/users/${user}`, { password: 'p', tags: '' });
     users.push(user);
-    await management('PUT', `/permissions/${vhost}/${user}`, permissions);
+    await broker.manage('PUT', `/permissions/${vhost}/${user}`, permissions);
     [url.username, url.password] = [user, 'p'];
     return url.href;
   };
-  afterAll(() => Promise.all(users.map((user) => management('DELETE', `/users/${user}`))));
+  afterAll(() => Promise.all(users.map((user) => broker.manage('DELETE', `/users/${user}`))));
 
   const failing = { attempts: 2, delays: 20, jitter: false };
 

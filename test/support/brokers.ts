@@ -36,6 +36,10 @@ export interface TestBroker {
   addVhost(): Promise<string>;
   /** One request to its management API, as an administrator; errors are answers too. */
   http(method: HttpMethod, path: string, body?: unknown, options?: HttpOptions): Promise<HttpAnswer>;
+  /** The same; resolves to the body. Throws for an error that is not a 404 of GET or DELETE. */
+  manage(method: HttpMethod, path: string, body?: unknown): Promise<unknown>;
+  /** This file's vhost, as it stands in paths of the management API. */
+  readonly vhostPath: string;
   /** Whether this broker has what test/contract/features.ts names; RabbitMQ has everything. */
   feature(name: Feature): boolean;
 }
@@ -131,6 +135,7 @@ class Embedded implements TestBroker {
   readonly connections = new Connections();
   readonly #wanted: () => string;
   #broker: EmbeddedBroker | undefined;
+  #stopped = false;
   #vhosts = 0;
 
   constructor(wanted: string | (() => string) = '4.3') {
@@ -157,6 +162,7 @@ class Embedded implements TestBroker {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     await this.#broker?.close();
   }
 
@@ -177,6 +183,15 @@ class Embedded implements TestBroker {
   http(method: HttpMethod, path: string, body?: unknown, options?: HttpOptions): Promise<HttpAnswer> {
     const url = started(this.#broker).managementUrl;
     return httpRequest(new URL(url ?? ''), method, path, body, options);
+  }
+
+  // What a test tidies away after its file is gone with the broker.
+  async manage(method: HttpMethod, path: string, body?: unknown): Promise<unknown> {
+    return this.#stopped ? undefined : manage(this, method, path, body);
+  }
+
+  get vhostPath(): string {
+    return vhostPath(this.url);
   }
 
   feature(name: Feature): boolean {
@@ -257,9 +272,35 @@ class RabbitMQ implements TestBroker {
     return httpRequest(managementUrl(), method, path, body, options);
   }
 
+  manage(method: HttpMethod, path: string, body?: unknown): Promise<unknown> {
+    return manage(this, method, path, body);
+  }
+
+  get vhostPath(): string {
+    return vhostPath(this.url);
+  }
+
   feature(_name: Feature): boolean {
     return true;
   }
+}
+
+async function manage(
+  broker: Pick<TestBroker, 'http'>,
+  method: HttpMethod,
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const headers = { 'x-reason': 'CONNECTION_FORCED by the test' };
+  const answer = await broker.http(method, path, body, { headers });
+  if (answer.status < 300) return answer.body;
+  if (answer.status === 404 && method !== 'PUT') return undefined;
+  throw new Error(`${method} ${path} of the management API: ${answer.status} ${JSON.stringify(answer.body)}`);
+}
+
+/** The vhost of a URL; one without a path means `/`. */
+function vhostPath(url: string): string {
+  return new URL(url).pathname.slice(1) || '%2F';
 }
 
 function withVhost(url: string, vhost: string): string {
