@@ -7,6 +7,7 @@
 //   -- --quick                   a selection, and half a minute of faults at random: what `npm test` runs
 //   -- --liar                    a system that lies about everything: the judge must find it out
 //   -- --rabbitmq 3.10          that RabbitMQ (4.3, 4.0, 3.10), instead of this machine's
+//   -- --fuzz [--seed 7] [--minutes 5]        only what the embedded broker makes of random frames; else the last part
 //   -- --random [--seed 7] [--minutes 2]      faults at random over a stream of messages; the seed repeats them
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -45,8 +46,25 @@ if (given('--peers')) {
 } else if (given('--calls')) {
   await import(join(peers, 'calls', 'run.mjs'));
   await tables();
+} else if (given('--fuzz')) {
+  process.exitCode = (await strangers()) ? 0 : 1;
 } else {
-  process.exitCode = (await ours()) ? 0 : 1;
+  const whole = !['--quick', '--liar', '--random', '--only'].some(given);
+  const kept = await ours();
+  process.exitCode = (!whole || (await strangers())) && kept ? 0 : 1;
+}
+
+/** Random frames against the embedded broker, beside a client that must not notice. */
+async function strangers() {
+  const { fuzz } = await import('./fuzz.mjs');
+  const seed = Number(value('--seed') ?? Math.floor(Math.random() * 1_000_000));
+  const minutes = Number(value('--minutes') ?? 5);
+  console.log(
+    `Random frames against the embedded broker for ${minutes} min; again with --fuzz --seed ${seed}`,
+  );
+  const { broken } = await fuzz({ seconds: minutes * 60, seed, say: console.log });
+  for (const line of broken) console.error(`BROKEN  ${line}`);
+  return broken.length === 0;
 }
 
 async function ours() {

@@ -65,7 +65,7 @@ export async function httpRequest(
   { login = [decode(base.username), decode(base.password)], headers }: HttpOptions = {},
 ): Promise<HttpAnswer> {
   const authorization = login && `Basic ${Buffer.from(login.join(':')).toString('base64')}`;
-  const response = await fetch(`${base.protocol}//${base.host}/api${path}`, {
+  const response = await ask(new URL(`/api${path}`, `${base.protocol}//${base.host}`), {
     method,
     headers: { 'content-type': 'application/json', ...(authorization && { authorization }), ...headers },
     body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),

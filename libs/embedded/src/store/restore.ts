@@ -77,6 +77,9 @@ function declare(into: Restored, change: Change): void {
     case 'permission':
     case 'topic-permission':
       into.access(change);
+      break;
+    default:
+      // What is gone is not in the state of a topology.
   }
 }
 
