@@ -79,7 +79,7 @@ function declare(into: Restored, change: Change): void {
       into.access(change);
       break;
     default:
-      // What is gone is not in the state of a topology.
+    // What is gone is not in the state of a topology.
   }
 }
 
