@@ -125,7 +125,7 @@ describe('a journal', () => {
     const lines: string[] = [];
     const journal = new DiskJournal(folder, { log: () => undefined, warn: (line) => lines.push(line) }, FULL);
     journals.push(journal);
-    journal.begin(['/']);
+    journal.begin();
     // The next file has no place to be.
     rmSync(folder, { recursive: true });
     const synced = (): Promise<boolean> => new Promise((resolve) => journal.afterSync(resolve));
