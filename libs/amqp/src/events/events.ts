@@ -1,32 +1,30 @@
-// Everything that a listener can be told, as data: one kind for each thing an operator, a metric or a
-// test may want to know. listeners.ts tells them, docs/events.md has the table.
+// The events that listeners receive, as data. emitter.ts emits them; docs/events.md has the table.
 
 import type { Delivery, Verdict } from '../message/delivery.js';
 
-// What a process counts for its operator, from its start: small numbers that tell whether something goes wrong often.
-// They only grow; docs/operating.md and the types say what each means.
+// Counters of a process since its start, for operators. They only grow; see also docs/operating.md.
 
-/** Counts since the broker object was made. */
+/** Counters since the broker object was created. */
 export interface BrokerCounters {
   /** Connections that were lost after they had been open. */
   readonly connectionsLost: number;
-  /** Connections that were open again after a loss. */
+  /** Connections that were opened again after a loss. */
   readonly reconnects: number;
   /** Consumers that were lost: connection or channel gone, queue deleted, cancelled by the broker, or renewed. */
   readonly consumersLost: number;
-  /** Outcomes whose channel had died, so that nothing was settled: the broker delivers these messages again. */
+  /** Outcomes that could not be settled because their channel was closed: the broker delivers these messages again. */
   readonly staleSettlements: number;
-  /** Retries and dead letters that could not be sent on: their messages went back to their queues. */
+  /** Retries and dead letters that could not be forwarded: their messages went back to their queues. */
   readonly forwardFailures: number;
-  /** Messages whose wait for a retry or a delay ended more than five seconds late. */
+  /** Retried or delayed messages that were more than five seconds late. */
   readonly retriesLate: number;
-  /** Messages that were sent again, since the connection was lost before their confirm. One may count more than once. */
+  /** Messages sent again because the connection was lost before their confirm. A message may count more than once. */
   readonly resent: number;
-  /** Messages that the broker refused (nack) and that were kept to be sent again. One may count more than once. */
+  /** Messages that the broker nacked and that were kept to be sent again. A message may count more than once. */
   readonly nacked: number;
-  /** Answers to remote callers that could not be delivered. */
+  /** Replies to remote callers that could not be delivered. */
   readonly repliesLost: number;
-  /** Replies that came for calls nobody waits for (any more): late, repeated, foreign or unreadable. */
+  /** Replies without a pending call: late, repeated, unrelated or unreadable. */
   readonly repliesIgnored: number;
   /** Consumers that the watchdog restarted. */
   readonly consumersRestarted: number;
@@ -34,10 +32,10 @@ export interface BrokerCounters {
   readonly topologyRestored: number;
 }
 
-/** The counters while they count. */
+/** The counters, writable. */
 export type Counters = { -readonly [Name in keyof BrokerCounters]: number };
 
-/** All at zero. */
+/** New counters, all zero. */
 export function counters(): Counters {
   return {
     connectionsLost: 0,
@@ -62,7 +60,7 @@ export type PublishOutcome = 'confirmed' | 'returned' | 'nacked' | 'timeout' | '
 export type ConnectionBrokerEvent =
   /** A connection is open, and everything is declared on it. `endpoint` is host, port and virtual host. */
   | { readonly kind: 'connected'; readonly connection: string; readonly endpoint: string }
-  /** A connection was open and is lost; it is brought back. */
+  /** An open connection was lost; Warren reconnects. */
   | { readonly kind: 'disconnected'; readonly connection: string; readonly reason: string }
   /** A connection could not be opened; the next attempt is in `retryIn` ms. */
   | {
@@ -71,27 +69,27 @@ export type ConnectionBrokerEvent =
       readonly error: Error;
       readonly retryIn: number;
     }
-  /** The broker takes no messages for now: an alarm of memory or disk. */
+  /** The broker blocks publishing: a memory or disk alarm. */
   | { readonly kind: 'blocked'; readonly connection: string; readonly reason: string }
-  /** It takes them again. */
+  /** The broker accepts messages again. */
   | { readonly kind: 'unblocked'; readonly connection: string };
 
 /** What happens to the consumer of a queue. */
 export type ConsumerBrokerEvent =
-  /** The broker said consume-ok for a queue. */
+  /** The broker confirmed the consumer of a queue (consume-ok). */
   | { readonly kind: 'consumer-ready'; readonly queue: string }
-  /** A consumer was there and is lost; it is brought back. */
+  /** A consumer was lost; Warren restarts it. */
   | { readonly kind: 'consumer-lost'; readonly queue: string; readonly reason: string }
-  /** A queue cannot be consumed yet; it is tried again. */
+  /** A queue cannot be consumed yet; Warren tries again. */
   | { readonly kind: 'consumer-failed'; readonly queue: string; readonly error: unknown }
   /** The watchdog found a stalled consumer and restarts it. */
   | { readonly kind: 'consumer-restarted'; readonly queue: string; readonly reason: string }
-  /** A consumer is not ready for a long time. Told once a minute. */
+  /** A consumer has not been ready for a long time. Emitted once a minute. */
   | { readonly kind: 'consumer-not-ready'; readonly queue: string; readonly reason: string };
 
 /** What happens to a delivery. */
 export type DeliveryBrokerEvent =
-  /** A delivery has its verdict; `ms` from its arrival at the handler's pipeline. */
+  /** A delivery has its verdict, `ms` after it entered the handler's pipeline. */
   | {
       readonly kind: 'handled';
       readonly handler: string;
@@ -100,21 +98,21 @@ export type DeliveryBrokerEvent =
       readonly verdict: Verdict;
       readonly ms: number;
     }
-  /** A verdict was carried out; `onTime: false`: the channel had died and the broker delivers it again. */
+  /** A verdict was applied; `onTime: false`: the channel was closed, so the broker delivers the message again. */
   | {
       readonly kind: 'settled';
       readonly queue: string;
       readonly delivery: Delivery;
       readonly onTime: boolean;
     }
-  /** A retry or a dead letter could not be sent on; the message goes back to its queue. */
+  /** A retry or a dead letter could not be forwarded; the message goes back to its queue. */
   | {
       readonly kind: 'forward-failed';
       readonly queue: string;
       readonly delivery: Delivery;
       readonly error: unknown;
     }
-  /** A handler ignored its `timeout`: it ended `ms` after it began, and what it returned or threw was not used. */
+  /** A handler ignored its `timeout`: it ended `ms` after it began, and what it returned or threw was ignored. */
   | {
       readonly kind: 'handler-late';
       readonly handler: string;
@@ -123,7 +121,7 @@ export type DeliveryBrokerEvent =
       readonly timeout: number;
       readonly ms: number;
     }
-  /** A request was not run: its caller left, its time was over, or its reply address is gone. */
+  /** A request was not run: its caller left, its deadline had passed, or its reply address is gone. */
   | {
       readonly kind: 'call-skipped';
       readonly handler: string;
@@ -134,7 +132,7 @@ export type DeliveryBrokerEvent =
 
 /** What happens to a message that is sent. */
 export type PublishingBrokerEvent =
-  /** A publish ended, one way or another. */
+  /** A publish has its outcome. */
   | {
       readonly kind: 'published';
       readonly exchange: string;
@@ -143,21 +141,21 @@ export type PublishingBrokerEvent =
       readonly payload: unknown;
       readonly outcome: PublishOutcome;
     }
-  /** The broker handed a message back: no queue wanted it. Answers, retries and dead letters too. */
+  /** The broker returned a message as unroutable. Replies, retries and dead letters too. */
   | {
       readonly kind: 'returned';
       readonly exchange: string;
       readonly routingKey: string;
       readonly messageId: string | undefined;
     }
-  /** So many retried or delayed messages were late, by up to `ms`: told when it begins and when it is over. */
+  /** Number of retried or delayed messages that were late, by up to `ms`: emitted when it begins and when it is over. */
   | { readonly kind: 'retries-late'; readonly messages: number; readonly ms: number; readonly over: boolean }
-  /** A publish was refused, because this many messages wait already. Told at most once a second. */
+  /** A publish was rejected because the publish buffer is full. Emitted at most once a second. */
   | { readonly kind: 'publish-buffer-full'; readonly waiting: number; readonly bytes: number }
-  /** A reply that nobody waits for (any more): late, repeated, foreign or unreadable. */
+  /** A reply without a pending call was ignored: late, repeated, unrelated or unreadable. */
   | { readonly kind: 'reply-ignored'; readonly correlationId: string };
 
-/** An exchange or queue that should be there and was not. */
+/** An exchange or queue that was missing. */
 export interface MissingTopology {
   readonly what: 'exchange' | 'queue';
   readonly name: string;
@@ -165,16 +163,16 @@ export interface MissingTopology {
 
 /** What happens to the broker object as a whole. */
 export type LifeBrokerEvent =
-  /** Somebody had deleted exchanges or queues of this process while it was connected; they and all bindings are back. */
+  /** Exchanges or queues were deleted while this process was connected; they were declared again with all bindings. */
   | { readonly kind: 'topology-restored'; readonly missing: readonly MissingTopology[] }
-  /** With `startup: 'background'`: something stands in the way that a person must change. */
+  /** With `startup: 'background'`: the start failed with an error that needs a change by an operator. */
   | { readonly kind: 'start-failed'; readonly error: unknown }
-  /** The broker object begins to end: nothing new is consumed. */
+  /** The broker object is closing: no more messages are consumed. */
   | { readonly kind: 'closing' }
-  /** The broker object has ended; nothing happens after this. */
+  /** The broker object is closed; this is the last event. */
   | { readonly kind: 'closed' };
 
-/** Everything that can be heard. */
+/** All events. */
 export type BrokerEvent =
   ConnectionBrokerEvent | ConsumerBrokerEvent | DeliveryBrokerEvent | PublishingBrokerEvent | LifeBrokerEvent;
 

@@ -1,4 +1,4 @@
-// What can be said about one publish, send or request, and what comes back from a publish.
+// Options of one publish, send or request, and the result of a publish.
 
 import type { Codec } from '../message/codecs/codec.js';
 import type { Duration } from './duration.js';
@@ -14,43 +14,43 @@ export interface PublishOptions {
   readonly headers?: Headers | undefined;
   /** Default: the broker's `publish.persistent`, which is true. */
   readonly persistent?: boolean | undefined;
-  /** 0 to 255; only queues with `maxPriority` heed it. Default: none. */
+  /** 0 to 255; only queues with `maxPriority` use it. Default: none. */
   readonly priority?: number | undefined;
-  /** The broker drops (or dead-letters) it when it is older. */
+  /** The broker drops (or dead-letters) the message when it is older. Default: none. */
   readonly expiration?: Duration | undefined;
-  /** Arrives this much later. Rounded up to two significant digits. */
+  /** Delivers the message after this time, rounded up to two significant digits. Default: none. */
   readonly delay?: Duration | undefined;
   /** Default: a new one. */
   readonly messageId?: string | undefined;
-  /** Default: none; of a request, a new one. */
+  /** Default: none; for a request, a new one. */
   readonly correlationId?: string | undefined;
-  /** The AMQP property `type`, for whoever reads it. Default: none. */
+  /** The AMQP property `type`, for consumers. Default: none. */
   readonly type?: string | undefined;
   /** Chooses the codec. Default: text/plain for strings, application/octet-stream for bytes, else application/json. */
   readonly contentType?: string | undefined;
-  /** Compresses the body. Whoever reads it must know the encoding. Default: none. */
+  /** Compresses the body; consumers must support the encoding. Default: none. */
   readonly contentEncoding?: 'gzip' | 'deflate' | 'br' | undefined;
   /**
-   * The AMQP property `user-id`, which the broker holds against the user of the connection: readers can trust it.
-   * EncodeError when it is another one. Default: none.
+   * The AMQP property `user-id`, which the broker compares with the user of the connection, so consumers can trust it.
+   * EncodeError when it is another user. Default: none.
    */
   readonly userId?: string | undefined;
-  /** Reject with UnroutableError when no queue wants it. Default: true for `send`, false for `publish`. */
+  /** Rejects with UnroutableError when it is not routed to any queue. Default: true for `send`, false for `publish`. */
   readonly mandatory?: boolean | undefined;
   /** Default: the broker's `publish.timeout`. */
   readonly timeout?: Duration | undefined;
   /**
-   * Sends it again, with the same messageId, when the connection is lost between sending and confirm: it may arrive
-   * twice then. `false`: PublishOutcomeUnknownError. Default: the broker's `publish.retryUnknown`, which is false.
+   * Sends it again, with the same messageId, when the connection is lost before the confirm: it may then arrive
+   * twice. `false`: PublishOutcomeUnknownError. Default: the broker's `publish.retryUnknown`, which is false.
    */
   readonly retryUnknown?: boolean | undefined;
   /**
-   * How long it is sent again, with the same messageId and growing pauses, when the broker refuses it (nack): the broker
-   * does not have it then. Others may overtake it. It ends with `timeout`. 0: PublishNackedError at once.
+   * How long it is sent again, with the same messageId and growing pauses, when the broker nacks it, that is, does not
+   * have it. Other messages may overtake it. Limited by `timeout`. 0: PublishNackedError at once.
    * Default: the broker's `publish.retryNacked`, which is 5 s.
    */
   readonly retryNacked?: Duration | undefined;
-  /** Gives up while it waits; once sent it cannot be taken back. */
+  /** Aborts a publish that still waits; a sent message cannot be recalled. */
   readonly signal?: AbortSignal | undefined;
   /** Encodes with this codec. Default: by content type, then by the payload's type. */
   readonly codec?: Codec | undefined;
@@ -61,37 +61,37 @@ export interface RequestOptions extends Omit<
   PublishOptions,
   'delay' | 'mandatory' | 'expiration' | 'retryUnknown' | 'retryNacked'
 > {
-  /** Validates the answer. */
+  /** Validates the reply. */
   readonly schema?: StandardSchema | undefined;
   /** Error classes of the handler that are rebuilt here. Others arrive as RpcRemoteError. Default: none. */
   readonly errors?: readonly ErrorClass[] | undefined;
-  /** The handler may run twice: when the connection is lost, the request is sent again, once. Default false. */
+  /** Whether the handler may run twice: if the connection is lost, the request is sent again once. Default false. */
   readonly idempotent?: boolean | undefined;
 }
 
-/** Options of one `stream`. `timeout` is the longest silence; a server that only has nothing to say is not silent. */
+/** Options of one `stream`. `timeout` is the longest time without any message; an idle server sends keep-alives. */
 export interface StreamOptions extends Omit<RequestOptions, 'idempotent'> {
-  /** Items that may be on their way or unread, 1 to 100000. Default 64. */
+  /** Items that may be in transit or unread, 1 to 100000. Default 64. */
   readonly credit?: number | undefined;
 }
 
-/** Options of one `gather`. `timeout` is how long answers are collected. */
+/** Options of one `gather`. `timeout` is how long replies are collected. */
 export interface GatherOptions extends Omit<RequestOptions, 'idempotent' | 'exchange'> {
-  /** Resolves as soon as so many answers are there. Default: waits until the time is over. */
+  /** Number of replies after which it resolves. Default: waits for the whole timeout. */
   readonly expect?: number | undefined;
 }
 
-/** The answer of one instance. */
+/** The reply of one instance. */
 export type Gathered<T = unknown> = { readonly value: T } | { readonly error: Error };
 
-/** What the broker said to a publish. */
+/** Result of a confirmed publish. */
 export interface PublishReceipt {
-  /** Whether at least one queue got it. For a delayed message: whether it waits. */
+  /** Whether at least one queue got it. For a delayed message: whether the wait queue got it. */
   readonly routed: boolean;
-  /** The one given, or the new one. */
+  /** The given id, or the generated one. */
   readonly messageId: string;
-  /** How often it was sent again, if it was: its confirm had been lost, so it may have arrived before as well. */
+  /** How often it was sent again, if it was: its confirm was lost, so it may have arrived more than once. */
   readonly resent?: number | undefined;
-  /** How often the broker refused it before it took it, if it did. */
+  /** How often the broker nacked it before it accepted it, if it did. */
   readonly nacked?: number | undefined;
 }
