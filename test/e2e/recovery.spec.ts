@@ -105,7 +105,8 @@ onEachBroker('recovery', (broker) => {
 
   it('a queue that is deleted under its consumer is declared, bound and consumed again', async () => {
     const got = new Collector<unknown>();
-    const rabbit = await warren(broker.url)
+    // By the consumer itself, at once, not when the watchdog looks the next time.
+    const rabbit = await warren(broker.url, { watchdog: '1h' })
       .subscribe('deleted.*', ({ payload }) => got.push(payload), { queue: 'doomed', id: 'doomed' })
       .open();
     await eventOf(rabbit, 'consumer-ready');
