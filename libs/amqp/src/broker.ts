@@ -1,5 +1,5 @@
-// The one place where consuming and publishing meet: opens two connections, makes the plan true on the
-// broker, starts the consumers, and ends everything in the right order.
+// Joins consuming and publishing: opens the connections, declares the topology, starts the consumers, and
+// closes everything in the right order.
 
 import { CodecRegistry } from './message/codecs/registry.js';
 import { begin, consumersOf } from './lifecycle.js';
@@ -45,7 +45,10 @@ const LEAST_FLUSH = 1_000;
 
 const NOTHING: TopologyPlan = { exchanges: [], queues: [], bindings: [] };
 
-/** RabbitMQ, or anything that speaks AMQP 0-9-1 like it. */
+/**
+ * The entry point: one application's connection to RabbitMQ, or to a compatible AMQP 0-9-1 broker. Call `declare` and
+ * `register` first, then `open`; `close` at the end.
+ */
 export class Broker {
   /** The options with all defaults. */
   readonly settings: Settings;
@@ -66,7 +69,7 @@ export class Broker {
   private draining: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
-  /** Connects when it is opened, or at the first publish. @throws ConfigError */
+  /** Does not connect: `open` or the first publish does. @throws ConfigError for invalid options */
   constructor(
     options: BrokerOptions = {},
     private readonly internals: BrokerHooks = {},
@@ -118,21 +121,21 @@ export class Broker {
     });
   }
 
-  /** Adds exchanges, queues and bindings to what is declared. Before `open`. @throws ConfigError */
+  /** Adds exchanges, queues and bindings to declare. Call it before `open`. @throws ConfigError */
   declare(topology: TopologyOptions, declaredBy = 'declare()'): void {
     this.beforeOpen('declare');
     this.topologyBuilder.declare(topology, declaredBy);
   }
 
-  /** Adds a handler. Before `open`. @throws ConfigError naming the handler */
+  /** Adds a handler. Call it before `open`. @throws ConfigError that names the handler */
   register(registration: HandlerRegistration): void {
     this.beforeOpen('register');
     this.topologyBuilder.register(registration);
   }
 
   /**
-   * Plans, connects, declares, consumes. With `startup: 'require'` it resolves when every consumer has its consume-ok
-   * and rejects when that cannot be had in time; with `'background'` it resolves at once.
+   * Plans the topology, connects, declares it and consumes. With `startup: 'require'` it resolves when every consumer has
+   * its consume-ok, and rejects after `startupTimeout`; with `'background'` it resolves at once.
    *
    * @throws ConfigError, TopologyMismatchError, ConnectionRefusedError, ...
    */
@@ -145,7 +148,7 @@ export class Broker {
     return this.opening;
   }
 
-  /** To an exchange; resolves when the broker has it. An event's contract may stand for the key. */
+  /** Publishes to an exchange, by routing key or event contract; resolves when the broker has confirmed the message. */
   publish<Target extends string | EventContract>(
     target: Target,
     payload: PayloadOf<Target>,
@@ -155,7 +158,7 @@ export class Broker {
     return this.publishing.publisher.publish(target, payload, given);
   }
 
-  /** To a queue, by its name or contract. @throws UnroutableError when it does not exist */
+  /** Sends to a queue, by its name or contract. @throws UnroutableError when the queue does not exist */
   send<Target extends string | QueueContract>(
     target: Target,
     payload: PayloadOf<Target>,
@@ -181,8 +184,8 @@ export class Broker {
   }
 
   /**
-   * Calls an RPC handler whose answer is many items: a generator or an Observable. The call is made when the first item
-   * is read; leaving the loop ends it at both sides.
+   * Calls an RPC handler that replies with a stream of items: a generator or an Observable. The call begins when the first
+   * item is read; leaving the loop cancels it on both sides.
    */
   stream<T = unknown>(pattern: string, payload: unknown, options?: StreamOptions): AsyncIterableIterator<T>;
   stream<Contract extends RpcContract>(
@@ -198,7 +201,7 @@ export class Broker {
     return this.publishing.requester.stream(() => contractCall(target, payload, given), payload);
   }
 
-  /** Calls every instance that has the RPC handler with `broadcast`, and collects the answers. */
+  /** Calls every instance that has the RPC handler with `broadcast`, and collects the replies. */
   gather<T = unknown>(pattern: string, payload: unknown, options?: GatherOptions): Promise<Gathered<T>[]>;
   gather<Contract extends RpcContract>(
     contract: Contract,
@@ -214,7 +217,7 @@ export class Broker {
     return this.publishing.requester.gather(name, payload, options);
   }
 
-  /** Stops consuming, hands back what has not started, and waits for running handlers up to `shutdown`. Never rejects. */
+  /** Stops consuming, returns messages that have not started, and waits up to `shutdown` for running handlers. Never rejects. */
   drain(): Promise<void> {
     this.draining ??= this.ending.spend(async (expired) => {
       this.events.emit({ kind: 'closing' });
@@ -223,18 +226,18 @@ export class Broker {
     return this.draining;
   }
 
-  /** Drains, flushes what is being published in what is left of `shutdown`, closes the connections. Always settles. */
+  /** Drains, flushes publishes in the rest of the time `shutdown`, and closes the connections. Always settles. */
   close(): Promise<void> {
     this.closing ??= this.end();
     return this.closing;
   }
 
-  /** Hears what happens, or only some kinds of it; returns what ends that. */
+  /** Calls `hear` for every event, or only for some kinds; returns a function that removes the listener. */
   on<K extends BrokerEventKind>(hear: (event: BrokerEventOf<K>) => void, kinds?: readonly K[]): () => void {
     return this.events.on(hear as (event: BrokerEvent) => void, kinds);
   }
 
-  /** How things stand now. */
+  /** The current state of connections, consumers and publishing. */
   status(): BrokerStatus {
     const { connections: links, consumers, publishing: outbound, deadlines, counters } = this;
     const closing = this.draining !== undefined;
@@ -249,7 +252,7 @@ export class Broker {
     });
   }
 
-  /** Messages that are ready in the queues of its handlers, or wait there for a retry or a delay. Asks the broker. */
+  /** Number of messages ready in the queues of its handlers, or waiting for a retry or a delay. Queries the broker. */
   async backlog(): Promise<number> {
     const { consumers, waiting } = this.status();
     const ready = backlogOf(this.connections.publish, [

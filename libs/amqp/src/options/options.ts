@@ -1,5 +1,5 @@
-// What a user can configure, as types with their meaning. Defaults and checks are in option-table.ts,
-// which also makes docs/options.md; settings.ts turns options into the numbers the code works with.
+// The types of all options. Defaults and checks are in option-table.ts, from which docs/options.md is
+// generated; settings.ts turns options into the values the code works with.
 
 import type { Duration } from './duration.js';
 import type { Codec } from '../message/codecs/codec.js';
@@ -12,42 +12,42 @@ import type { BrokerLogger } from '../runtime/logger.js';
 /** Constructors, for `retry.on` and `retry.not`. */
 export type ErrorClass = abstract new (...args: never[]) => Error;
 
-/** Waits that grow up to `max`: each is the one before times `factor` (above 1), or plus `step`. */
+/** Delays that grow up to `max`: each is the previous one times `factor` (above 1), or plus `step`. */
 export type GrowingDelays =
   | { readonly first: Duration; readonly factor: number; readonly max: Duration }
   | { readonly first: Duration; readonly step: Duration; readonly max: Duration };
 
-/** What a thrown error leads to. */
+/** Retry policy for errors of handlers. */
 export interface RetryOptions {
-  /** How often the handler may see the message in all. Default 5. */
+  /** Maximum number of attempts, the first included. Default 5. */
   readonly attempts?: number | undefined;
   /**
-   * Waits before the second, third, ... attempt: one for all, a list of which the last one repeats, or growing ones, as
+   * Delays before the second, third, ... attempt: one for all, an array whose last one repeats, or growing ones, as
    * `{ first, factor, max }` or `{ first, step, max }`. Default 1s, 5s, 30s, 2m.
    */
   readonly delays?: Duration | readonly Duration[] | GrowingDelays | undefined;
-  /** Spread each wait by up to 20 % so that failures do not come back all at once. Default true. */
+  /** Whether each delay varies by up to 20 %, so that failures are not retried all at once. Default true. */
   readonly jitter?: boolean | undefined;
-  /** Only these errors are tried again; others are dead-lettered at once. Default: all. */
+  /** Only these errors are retried; others are dead-lettered at once. Default: all. */
   readonly on?: readonly ErrorClass[] | undefined;
   /** These errors are dead-lettered at once. Default: none. */
   readonly not?: readonly ErrorClass[] | undefined;
 }
 
-/** One URL, the nodes of one cluster, or a function that finds them anew for each connect. */
+/** One URL, the nodes of one cluster, or a function that returns them for each connect. */
 export type UrlOption =
   string | readonly string[] | (() => string | readonly string[] | Promise<string | readonly string[]>);
 
-/** User and password, or a function that fetches them anew for each connect (rotating secrets). */
+/** User and password, or a function that returns them for each connect (rotating secrets). */
 export type CredentialsOption = Credentials | (() => Credentials | Promise<Credentials>);
 
-/** User name and password; wins over what the URL says. */
+/** User name and password; override those of the URL. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;
 }
 
-/** Passed to `tls.connect` for `amqps:` URLs. Certificates are verified unless you say otherwise here. */
+/** Passed to `tls.connect` for `amqps:` URLs. Certificates are verified unless `rejectUnauthorized` is false. */
 export interface TlsOptions {
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
   readonly cert?: string | Buffer | undefined;
@@ -58,106 +58,106 @@ export interface TlsOptions {
   readonly rejectUnauthorized?: boolean | undefined;
 }
 
-/** Named durable queues: replicated, plain, or whatever the broker's policy says. */
+/** Type of named durable queues: replicated, classic, or the broker's default. */
 export type QueueType = 'quorum' | 'classic' | 'default';
 
-/** `create` declares, `check` only looks that it is there (its arguments do not matter), `skip` does nothing. */
+/** `create` declares it, `check` only checks that it exists (with any arguments), `skip` does nothing. */
 export type DeclareMode = 'create' | 'check' | 'skip';
 
 /** How long replies are kept for repeated requests, and where. */
 export interface IdempotentOptions {
   /** How long a reply is kept. */
   readonly ttl: Duration;
-  /** Default: the memory of this process, 10000 replies and 16 MiB at most. */
+  /** Default: the memory of this process, at most 10000 replies and 16 MiB. */
   readonly store?: ReplyStore | undefined;
 }
 
-/** Keeps replies by key, for instances that share their answers. What it throws is logged, and the handler runs. */
+/** Stores replies by key, to share them between instances. If it throws, that is logged, and the handler runs. */
 export interface ReplyStore {
   get(key: string): StoredReply | undefined | Promise<StoredReply | undefined>;
   set(key: string, reply: StoredReply, ttlMs: number): void | Promise<void>;
 }
 
-/** A reply as it went out. */
+/** A reply as it was sent. */
 export interface StoredReply {
   readonly content: Buffer;
   readonly contentType: string | undefined;
-  /** Digest of the request that it answers: 43 characters. A store must hand it back; another request with the same id is refused. */
+  /** Digest of the request, 43 characters. A store must return it; another request with the same id is refused. */
   readonly request: string;
 }
 
-/** What becomes a dead letter beside what a handler fails at. */
+/** Which messages are dead-lettered besides those that a handler fails on. */
 export interface DeadLetterOptions {
   /**
-   * Whether queues are declared so that the broker dead-letters to `<queue>.dead` what it would drop: messages that came
-   * back too often (RabbitMQ 4: 20 times) or expired, and the oldest of a queue that is full. `false`: the queue gets no
-   * arguments for it, as for queues that other programs declare as well. Default true.
+   * Whether queues are declared so that the broker dead-letters to `<queue>.dead` what it would drop: messages that were
+   * returned too often (RabbitMQ 4: 20 times) or expired, and the oldest of a full queue. `false`: the queue gets no
+   * arguments for it, for queues that other programs declare as well. Default true.
    */
   readonly broker?: boolean | undefined;
 }
 
-/** RPC, both sides. */
+/** Options of RPC, for callers and servers. */
 export interface RpcOptions {
-  /** How long a caller waits unless it says otherwise. Default 10s. */
+  /** How long a caller waits by default. Default 10s. */
   readonly timeout?: Duration | undefined;
   /** `direct`: RabbitMQ's direct reply-to; `queue`: an exclusive reply queue of this process. Default `direct`. */
   readonly reply?: 'direct' | 'queue' | undefined;
   /** Whether callers get the message of errors that are neither RpcException nor HttpException. Default false. */
   readonly exposeErrors?: boolean | undefined;
-  /** Calls that may be under way at once. Default 10000. */
+  /** Maximum number of pending calls. Default 10000. */
   readonly maxPending?: number | undefined;
   /**
    * Where replies may go besides direct reply-to and queues that only their caller reads: those of this library
-   * (`<service>.replies.<random>`) and those that RabbitMQ named (`amq.gen-...`). Beginnings of queue names, or `any`
-   * queue except the one the request came from: then whoever may call also has messages written to queues that he may not
-   * write to. Default: none.
+   * (`<service>.replies.<random>`) and those that RabbitMQ named (`amq.gen-...`). Prefixes of queue names, or `any`
+   * queue except the one the request came from: then any caller can have messages written to queues that it may not write
+   * to itself. Default: none.
    */
   readonly replyTo?: 'any' | readonly string[] | undefined;
 }
 
-/** Defaults of `publish` and `send`, and the room where they wait while the broker is away or blocked. */
+/** Defaults of `publish` and `send`, and the buffer for messages while the broker is unreachable or blocked. */
 export interface PublishDefaults {
   /** Default true: messages survive a restart of the broker in durable queues. */
   readonly persistent?: boolean | undefined;
-  /** Until when the promise settles. Default 10s. */
+  /** Time within which the promise settles. Default 10s. */
   readonly timeout?: Duration | undefined;
   /**
-   * Whether a publish is sent again, with the same messageId, when the connection is lost between sending and confirm:
-   * it may arrive twice then. Default false: such a publish rejects with PublishOutcomeUnknownError.
+   * Whether a publish is sent again, with the same messageId, when the connection is lost before the confirm:
+   * it may then arrive twice. Default false: such a publish rejects with PublishOutcomeUnknownError.
    */
   readonly retryUnknown?: boolean | undefined;
   /**
-   * How long a publish is sent again, with growing pauses, when the broker refuses it (nack): a quorum queue that elects
-   * its leader does so for a second or two, a full queue with `overflow: reject-publish` until it has room. It ends with
+   * How long a publish is sent again, with growing pauses, when the broker nacks it: a quorum queue does so while it elects
+   * a leader, for a second or two, a full queue with `overflow: reject-publish` until it has space. Limited by
    * the publish's timeout. 0: PublishNackedError at once. Default 5s.
    */
   readonly retryNacked?: Duration | undefined;
-  /** Default 10000 messages, 64 MiB. */
+  /** Limits of the publish buffer. Default 10000 messages, 64 MiB. */
   readonly buffer?:
     { readonly messages?: number | undefined; readonly bytes?: number | undefined } | undefined;
 }
 
 /** Options of a broker connection. All have defaults. */
 export interface BrokerOptions {
-  /** Default: the environment's RABBITMQ_URL, else amqp://guest:guest@localhost:5672. */
+  /** Default: the environment variable RABBITMQ_URL, else amqp://guest:guest@localhost:5672. */
   readonly url?: UrlOption | undefined;
   /** Names the connections; first part of generated queue names. Default: the application's package name. */
   readonly service?: string | undefined;
   /** Durable topic exchange of `subscribe` and `publish`. Default `events`. */
   readonly exchange?: string | undefined;
-  /** Default `quorum`. */
+  /** Type of named durable queues. Default `quorum`. */
   readonly queueType?: QueueType | undefined;
   /** Unacked messages per consumer, 1 to 65535. Default 32. */
   readonly prefetch?: number | undefined;
   /** Handlers running at once per consumer. Default: the prefetch. */
   readonly concurrency?: number | undefined;
-  /** Default: 5 attempts after 1s, 5s, 30s, 2m with jitter. `false`: dead-letter at once. */
+  /** Retry policy. Default: 5 attempts after 1s, 5s, 30s, 2m with jitter. `false`: dead-letter at once. */
   readonly retry?: RetryOptions | false | undefined;
-  /** Dead letters of all handlers that have some. */
+  /** Dead letters of all handlers that have them. */
   readonly deadLetter?: DeadLetterOptions | undefined;
   readonly rpc?: RpcOptions | undefined;
   readonly publish?: PublishDefaults | undefined;
-  /** `require`: opening fails when the broker is not there in time. `background`: it goes on trying. Default `require`. */
+  /** `require`: opening fails when the broker is not reachable in time. `background`: it keeps trying. Default `require`. */
   readonly startup?: 'require' | 'background' | undefined;
   /** How long `startup: 'require'` tries. Default 30s. */
   readonly startupTimeout?: Duration | undefined;
@@ -166,49 +166,49 @@ export interface BrokerOptions {
   /** `false`: this process only publishes. Default true. */
   readonly consumers?: boolean | undefined;
   readonly logger?: BrokerLogger | undefined;
-  /** More codecs, asked before the built-in ones. */
+  /** Additional codecs, tried before the built-in ones. */
   readonly codecs?: readonly Codec[] | undefined;
   readonly tls?: TlsOptions | undefined;
   readonly credentials?: CredentialsOption | undefined;
-  /** Two missed ones and the connection counts as lost. Default 10s; 0 switches them off. */
+  /** Interval; after two missed heartbeats the connection counts as lost. Default 10s; 0 disables them. */
   readonly heartbeat?: Duration | undefined;
   /** How long one attempt to connect may take. Default 5s. */
   readonly connectTimeout?: Duration | undefined;
   /**
-   * Waits between attempts to connect: doubled from `min` to `max`, each cut by chance to between half and all of it. While
-   * the broker is away one connection tries, and the others follow as soon as it is answered. Default 200ms to 1s.
+   * Delays between attempts to connect: doubled from `min` to `max`, each randomly between half and all of it. While the
+   * broker is unreachable one connection tries, and the others follow as soon as it succeeds. Default 200ms to 1s.
    */
   readonly reconnect?:
     { readonly min?: Duration | undefined; readonly max?: Duration | undefined } | undefined;
   /**
-   * How often it is asked whether each consumer still has its queue: one that is gone without a word is brought back, and
-   * one that has not been ready for a minute is reported. Exchanges, queues and bindings that somebody deleted are declared
-   * again. Default 10s; 0: never.
+   * How often consumers and topology are checked: a consumer that stopped silently is restarted, and one that has not been
+   * ready for a minute is reported. Exchanges, queues and bindings that were deleted are declared again. Default 10s;
+   * 0: never.
    */
   readonly watchdog?: Duration | undefined;
-  /** Bodies above this are not sent, and dead-lettered unread when they come. Default 16 MiB. */
+  /** Larger bodies are not sent, and dead-lettered undecoded when received. In bytes. Default 16 MiB. */
   readonly maxMessageBytes?: number | undefined;
   /**
-   * Bytes that a compressed body may unfold to; above 1 MiB also at most 200 times its own size. More is dead-lettered
-   * unread. Default 4 MiB.
+   * Maximum decompressed size of a body in bytes; above 1 MiB also at most 200 times its own size. Larger bodies are
+   * dead-lettered undecoded. Default 4 MiB.
    */
   readonly maxUnfoldedBytes?: number | undefined;
   /**
-   * Bytes that the bodies which the handlers of one consumer work on at the same time may come to; a compressed one counts
-   * with what it may unfold to. A message beyond that waits until others are done, however high `concurrency` is; one alone
-   * may be larger. Batches are cut so that they fit. Default 128 MiB.
+   * Total bytes of the bodies that the handlers of one consumer work on at the same time; a compressed one counts with its
+   * maximum decompressed size. Other messages wait until handlers are done, regardless of `concurrency`; a single body may
+   * be larger. Batches are split to fit. Default 128 MiB.
    */
   readonly maxDecodedBytes?: number | undefined;
-  /** Objects and arrays that a JSON body may hold: more is dead-lettered unread. Default 100000. */
+  /** Maximum number of objects and arrays in a JSON body; larger ones are dead-lettered undecoded. Default 100000. */
   readonly maxJsonContainers?: number | undefined;
   /**
-   * How long the broker lets a consumer hold a message (RabbitMQ's `consumer_timeout`): handlers that may run longer are
-   * refused at boot, since the broker would deliver the message again meanwhile. Default 30m, as RabbitMQ's own; 0: for ever.
+   * RabbitMQ's `consumer_timeout`, how long a consumer may hold a message: handlers that may run longer are a boot error,
+   * since the broker would deliver the message again meanwhile. Default 30m, like RabbitMQ; 0: no limit.
    */
   readonly consumerTimeout?: Duration | undefined;
 }
 
-/** An exchange by name (taken as it is), or with what it must look like (declared). */
+/** An exchange by name (must exist), or with its properties (is declared). */
 export type ExchangeOption = string | ExchangeOptions;
 
 /** An exchange to declare. */
@@ -222,7 +222,7 @@ export interface ExchangeOptions {
   readonly autoDelete?: boolean | undefined;
   /** Only other exchanges may publish to it. Default false. */
   readonly internal?: boolean | undefined;
-  /** Gets what this exchange cannot route. */
+  /** The exchange that gets messages which this exchange cannot route. */
   readonly alternateExchange?: string | undefined;
   readonly arguments?: Headers | undefined;
   readonly declare?: DeclareMode | undefined;
@@ -241,7 +241,7 @@ export interface QueueOptions {
   readonly declare?: DeclareMode | undefined;
 }
 
-/** What a queue (or exchange) receives from an exchange. */
+/** A binding: which messages a queue (or exchange) receives from an exchange. */
 export interface BindingOptions {
   readonly exchange: ExchangeOption;
   /** One routing key or pattern. Default: '' (fanout, headers). */
@@ -251,7 +251,7 @@ export interface BindingOptions {
   readonly match?: HeaderMatch | undefined;
 }
 
-/** A binding between two things named elsewhere (`forFeature`). */
+/** A binding without a handler (`forFeature`). */
 export interface FreeBindingOptions extends BindingOptions {
   /** The queue that receives, or ... */
   readonly queue?: string | undefined;
@@ -259,7 +259,7 @@ export interface FreeBindingOptions extends BindingOptions {
   readonly to?: string | undefined;
 }
 
-/** Options of a handler. Which of them make sense depends on the kind of handler; see docs/options.md. */
+/** Options of a handler. Which of them apply depends on the kind of handler; see docs/options.md. */
 export interface HandlerOptions {
   readonly queue?: string | undefined;
   readonly exchange?: ExchangeOption | undefined;
@@ -269,51 +269,51 @@ export interface HandlerOptions {
   readonly prefetch?: number | undefined;
   readonly concurrency?: number | undefined;
   /**
-   * Messages with the same key run one after the other, others at the same time. Needs `ack` and no `batch`. A failed one
-   * that waits for its next attempt is overtaken. Default: no order.
+   * Messages with the same key run one after the other, others concurrently. Not with `ack: 'none'` or `batch`. A failed
+   * message that waits for its next attempt is overtaken. Default: no order.
    */
   readonly orderBy?: OrderBy | undefined;
   /**
-   * `auto`: acked when the handler returns. `manual`: the handler settles. `none`: the broker forgets at delivery; when 10000
-   * messages or `maxDecodedBytes` wait for the handler, the queue is not consumed until half is handled. Default `auto`.
+   * `auto`: acked when the handler returns. `manual`: the handler settles. `none`: the broker removes it on delivery; when
+   * 10000 messages or `maxDecodedBytes` wait for the handler, consuming pauses until half are handled. Default `auto`.
    */
   readonly ack?: 'auto' | 'manual' | 'none' | undefined;
   readonly retry?: RetryOptions | false | undefined;
   /**
-   * `false`: what fails for good is dropped with an error in the log instead of being dead-lettered. `{ broker: false }`:
-   * what fails is dead-lettered, what the broker drops is not. Default true; false for RPC.
+   * `false`: messages that fail for good are dropped with an error in the log instead of being dead-lettered.
+   * `{ broker: false }`: they are dead-lettered, but messages that the broker drops are not. Default true; false for RPC.
    */
   readonly deadLetter?: boolean | DeadLetterOptions | undefined;
-  /** Longest run of the handler. Default: none. */
+  /** Maximum run time of the handler; then its signal aborts and the run counts as failed. Default: none. */
   readonly timeout?: Duration | undefined;
-  /** The handler gets up to `size` messages at once, at the latest `wait` after the first. Wait default 1s. */
+  /** The handler gets up to `size` messages at once, at most `wait` after the first. Default of `wait`: 1s. */
   readonly batch?: { readonly size: number; readonly wait?: Duration | undefined } | undefined;
   readonly maxPriority?: number | undefined;
   readonly messageTtl?: Duration | undefined;
   readonly maxLength?: number | undefined;
-  /** One consumer at a time, the next takes over when it goes. */
+  /** Only one consumer at a time is active; the next takes over when it leaves. Default false. */
   readonly singleActive?: boolean | undefined;
-  /** Higher gets messages first. Default 0. */
+  /** Consumer priority: higher gets messages first. Default 0. */
   readonly priority?: number | undefined;
   /**
-   * Reads a stream queue from an offset: `first`, `last`, `next`, a number, a Date, or an interval of RabbitMQ: a number
+   * Reads a stream queue from an offset: `first`, `last`, `next`, a number, a Date, or a RabbitMQ interval: a number
    * with `s`, `m`, `h`, `D` (days), `M` (months) or `Y`, such as `'1h'`.
    */
   readonly stream?:
     { readonly offset: 'first' | 'last' | 'next' | number | Date | (string & {}) } | undefined;
   readonly declare?: DeclareMode | undefined;
   readonly schema?: StandardSchema | undefined;
-  /** Reads (and for RPC writes) with this codec whatever the content type says. */
+  /** Decodes (and for RPC encodes) with this codec, regardless of the content type. */
   readonly codec?: Codec | undefined;
-  /** Every instance gets its copy; nothing is kept while it is away. For RPC: callers `gather` the answers of all. */
+  /** Every instance gets a copy; nothing is kept while it is down. For RPC: callers `gather` the replies of all. */
   readonly broadcast?: boolean | undefined;
-  /** RPC: error classes that callers know; they travel with their fields, unmasked. Default: none. */
+  /** RPC: error classes that are sent to callers unmasked, with their fields. Default: none. */
   readonly errors?: readonly ErrorClass[] | undefined;
-  /** RPC: checks what the handler answers. */
+  /** RPC: validates the reply. */
   readonly response?: StandardSchema | undefined;
-  /** RPC: `skip` does not run a request that waited and whose caller is gone by then. Default `run`. */
+  /** RPC: `skip` does not run a request that waited if its caller is gone. Default `run`. */
   readonly ifCallerGone?: 'run' | 'skip' | undefined;
-  /** RPC: a repeated request (same message id) is answered from the stored reply. Default: it runs again. */
+  /** RPC: a repeated request (same message id) gets the stored reply. Default: it runs again. */
   readonly idempotent?: IdempotentOptions | undefined;
   readonly arguments?: Headers | undefined;
 }
