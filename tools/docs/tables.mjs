@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { root } from '../run.mjs';
 import { callTables } from './calls.mjs';
+import { contractTable } from './contract.mjs';
 import { mistakeRows } from './mistakes.mjs';
 import { performanceTables } from './performance.mjs';
 import { promiseTable } from './promises.mjs';
@@ -46,9 +47,13 @@ export async function tables() {
     ...callTables(table),
     ...performanceTables(table),
     features: table(
-      ['feature', 'on the embedded broker'],
-      Object.entries(features).map(([name, { sentence }]) => [name, sentence]),
+      ['feature', 'on the embedded broker', 'because', 'what a client is told'],
+      Object.entries(features).map(([name, { sentence, reason, refusal }]) => [
+        ...[name, sentence, reason],
+        refusal === undefined ? '' : code(refusal),
+      ]),
     ),
+    contract: contractTable(table),
   };
 }
 

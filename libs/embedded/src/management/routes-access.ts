@@ -5,11 +5,23 @@ import { isHashingAlgorithm, type PasswordHash } from '../model/password.js';
 import { badRequest } from '../model/refusal.js';
 import type { VirtualHost } from '../model/virtual-host.js';
 import type { Plain } from '../wire/plain.js';
-import { type Body, type Call, done, notFound, ok, put, type Reply, requireKeys, textOf } from './call.js';
+import {
+  flagOf,
+  type Body,
+  type Call,
+  done,
+  notFound,
+  ok,
+  put,
+  type Reply,
+  requireKeys,
+  textOf,
+} from './call.js';
 import { DELIVERED, HELD, OCTETS, PUBLISHED, totals } from './counted.js';
 import { listed, shown } from './listing.js';
 import { isMonitor, type Management, NODE } from './management.js';
 import type { Route } from './router.js';
+import { tracing } from './routes-missing.js';
 
 const needs = 'administrator';
 
@@ -105,7 +117,8 @@ function oneVhost(call: Call): Reply {
 }
 
 /** Whoever makes a virtual host may do everything in it. */
-function putVhost({ management, user, params: { vhost } }: Call): Reply {
+function putVhost({ management, user, params: { vhost }, body }: Call): Reply {
+  if (flagOf(body, 'tracing')) tracing();
   if (vhost === '') throw badRequest('a virtual host needs a name');
   const isNew = management.administration.addVhost(vhost);
   if (isNew) {

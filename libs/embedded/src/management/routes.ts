@@ -5,6 +5,7 @@ import { connectionRoutes } from './routes-connections.js';
 import { definitionRoutes } from './routes-definitions.js';
 import { exchangeRoutes } from './routes-exchanges.js';
 import { healthRoutes } from './routes-health.js';
+import { missingRoutes } from './routes-missing.js';
 import { overviewRoutes } from './routes-overview.js';
 import { policyRoutes } from './routes-policies.js';
 import { queueRoutes } from './routes-queues.js';
@@ -21,4 +22,5 @@ export const ROUTES: readonly Route[] = [
   ...policyRoutes,
   ...healthRoutes,
   ...definitionRoutes,
+  ...missingRoutes,
 ];

@@ -51,10 +51,26 @@ describe('The management API against clients that mean no good', () => {
   });
 
   it('refuses a body that is announced too large, without reading it', async () => {
-    const head = `POST /api/definitions HTTP/1.1\r\nhost: x\r\n${login}content-length: ${MAX_BODY + 1}\r\n\r\n`;
+    const head = `POST /api/definitions HTTP/1.1\r\nhost: localhost\r\n${login}content-length: ${MAX_BODY + 1}\r\n\r\n`;
     const answer = await raw(broker, head);
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
     expect(answer).toMatch(/connection: close/i);
+  });
+
+  it.each([
+    ['attacker.example', 421],
+    ['localhost.attacker.example:15672', 421],
+    ['127.0.0.1.attacker.example', 421],
+    ['localhost:15672', 200],
+    ['app.localhost', 200],
+    ['[::1]:15672', 200],
+    ['127.0.0.1', 200],
+  ])('on loopback it is for names of this machine: %s', async (host, status) => {
+    const heard = await raw(
+      broker,
+      `GET /api/whoami HTTP/1.1\r\nhost: ${host}\r\n${login}connection: close\r\n\r\n`,
+    );
+    expect(heard).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   });
 
   it('answers garbage with 400, and a broken path with 404', async () => {
@@ -104,7 +120,7 @@ describe('The management API against clients that mean no good', () => {
     const closing = await EmbeddedBroker.start({ management: true });
     const socket = connectSocket(Number(new URL(closing.managementUrl ?? '').port), '127.0.0.1');
     socket.on('error', () => undefined);
-    socket.write('GET /api/overview HTTP/1.1\r\nhost: x\r\n');
+    socket.write('GET /api/overview HTTP/1.1\r\nhost: localhost\r\n');
     await once(socket, 'connect');
     const closed = new Promise((resolve) => socket.on('close', resolve));
     await Promise.all([closing.close(), closed]);

@@ -1,6 +1,7 @@
 // The management API: an HTTP server beside the broker. Whatever a client sends, it gets an answer of RabbitMQ's shape,
 // never the inside of an error, and a client that is slow or silent is cut off.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
 import type { User } from '../model/access.js';
 import { AmqpFailure } from '../model/failure.js';
 import { Refusal } from '../model/refusal.js';
@@ -27,6 +28,7 @@ const REQUEST_TIMEOUT = 60_000;
 const MAX_CONNECTIONS = 256;
 
 const NOT_LOGGED_IN = failed(401, 'not_authorized', 'Not_Authorized');
+const MISDIRECTED = failed(421, 'bad_request', 'ask for localhost, or for the address of this machine');
 const REALM = 'Basic realm="RabbitMQ Management"';
 
 export class ManagementServer {
@@ -37,6 +39,7 @@ export class ManagementServer {
   private constructor(
     private readonly administration: Administration,
     private readonly server: Server,
+    private readonly host: string,
   ) {
     this.rates = new Rates(() => everything(administration));
   }
@@ -52,7 +55,7 @@ export class ManagementServer {
       server.listen({ host: options.host, port: options.port }, () => {
         server.off('error', reject);
         server.on('error', (error) => logger.warn(`the management API failed: ${error.message}`));
-        const management = new ManagementServer(administration, server);
+        const management = new ManagementServer(administration, server, options.host);
         management.serve(options);
         resolve(management);
       });
@@ -89,6 +92,7 @@ export class ManagementServer {
   }
 
   private async answer(request: IncomingMessage): Promise<Sent> {
+    if (!this.isNamed(request.headers.host ?? '')) return MISDIRECTED;
     const url = new URL(request.url ?? '/', 'http://localhost');
     const match = url.pathname.startsWith('/api') ? this.router.match(url.pathname.slice(4)) : undefined;
     if (!match) return notFound;
@@ -108,6 +112,19 @@ export class ManagementServer {
     } catch (error) {
       return { ...replyTo(error), allow };
     }
+  }
+
+  /**
+   * A page of a stranger can make its name stand for this machine and then ask as guest. On loopback requests are therefore
+   * for an address or for localhost, which no stranger's name is.
+   */
+  private isNamed(header: string): boolean {
+    const name = header
+      .replace(/:\d+$/, '')
+      .replace(/^\[(.*)\]$/, '$1')
+      .toLowerCase();
+    if (name === '' || isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost')) return true;
+    return !isLoopback(this.host) && this.host !== 'localhost';
   }
 
   private login({ headers, socket }: IncomingMessage): User | undefined {
