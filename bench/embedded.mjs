@@ -1,17 +1,26 @@
-// How fast the embedded broker is, and whether what a message costs grows with what is in it: messages waiting,
-// bindings, queues. The broker, one publisher (confirms, 1000 in flight) and one consumer (prefetch 1000, an ack for
-// each message) are processes of their own; the clients are bare amqplib, so that what is measured is the broker.
-//   node bench/embedded.mjs [--quick] [--only text] [--rounds 3] [--broker index.js of another build] [--profile folder]
+// How fast the embedded broker is, beside RabbitMQ on the same machine, and whether what a message costs grows with what is
+// in it: messages waiting, bindings, queues. The broker, one publisher (confirms, 1000 in flight) and one consumer (prefetch
+// 1000, an ack for each message) are processes of their own; the clients are bare amqplib, so that what is measured is the
+// broker. Then how much memory a waiting message takes, and what is left of it when all were consumed.
+//   node bench/embedded.mjs [--quick] [--only text] [--rounds 3] [--rabbitmq 4.3] [--broker index.js of another build] [--profile folder]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cpus } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connect } from 'amqplib';
+import { startRabbitMQ } from '../tools/rabbitmq.mjs';
 
 const SIZE = 256;
 const IN_FLIGHT = 1000;
-const roles = { broker, publisher, consumer };
+const CALLS = 200;
+const MB = 1e6;
+/** Microseconds that /proc counts in. */
+const TICK = 10_000;
+let vhosts = 0;
+const REPLIES = 'amq.rabbitmq.reply-to';
+const roles = { broker, publisher, consumer, caller, server };
 const [, , role] = process.argv;
 if (process.send && role in roles) await roles[role]();
 else await main();
@@ -20,9 +29,11 @@ else await main();
 
 async function broker() {
   const { EmbeddedBroker } = await import(process.argv[3]);
-  const running = await EmbeddedBroker.start();
+  const running = await EmbeddedBroker.start({ memoryLimit: Infinity });
   process.on('message', (question) => {
-    if (question === 'cpu') process.send({ cpu: cpu(), memory: process.memoryUsage.rss() });
+    if (question === 'collect') globalThis.gc?.();
+    const { rss, heapUsed, external } = process.memoryUsage();
+    if (question !== 'close') process.send({ cpu: cpu(), memory: rss, held: heapUsed + external });
     else void running.close().then(() => process.disconnect());
   });
   process.send({ url: running.url });
@@ -66,9 +77,58 @@ async function publisher() {
   process.disconnect();
 }
 
-/** Consumes numbered messages, acks each, and answers when every one of them has come exactly once. */
+/** Calls, 200 at a time, and says what a call took. */
+async function caller() {
+  const { url, count } = JSON.parse(process.argv[3]);
+  const connection = await connect(url, { noDelay: true });
+  const channel = await connection.createChannel();
+  process.send({ kind: 'ready' });
+  await once(process, 'message');
+  const before = cpu();
+  let asked = 0;
+  let told = 0;
+  await new Promise((resolve) => {
+    const ask = () => {
+      if (asked++ < count) channel.sendToQueue('calls', Buffer.alloc(SIZE), { replyTo: REPLIES });
+    };
+    const heard = () => (++told === count ? resolve() : ask());
+    channel.consume(REPLIES, heard, { noAck: true }).then(() => {
+      for (let n = 0; n < CALLS; n += 1) ask();
+    });
+  });
+  process.send({ kind: 'done', cpu: cpu() - before });
+  await channel.close();
+  await connection.close();
+  process.disconnect();
+}
+
+/** Answers calls. */
+async function server() {
+  const { url, count } = JSON.parse(process.argv[3]);
+  const connection = await connect(url, { noDelay: true });
+  const channel = await connection.createChannel();
+  await channel.prefetch(IN_FLIGHT);
+  process.send({ kind: 'ready' });
+  await once(process, 'message');
+  const before = cpu();
+  let done = 0;
+  await new Promise((resolve) => {
+    const answer = (message) => {
+      channel.sendToQueue(message.properties.replyTo, message.content);
+      channel.ack(message);
+      if (++done === count) resolve();
+    };
+    void channel.consume('calls', answer);
+  });
+  process.send({ kind: 'done', cpu: cpu() - before });
+  await channel.close();
+  await connection.close();
+  process.disconnect();
+}
+
+/** Consumes numbered messages, acks each, and answers when every one has come once; with `retry` each is rejected at first. */
 async function consumer() {
-  const { url, queues, first, count } = JSON.parse(process.argv[3]);
+  const { url, queues, first, count, retry } = JSON.parse(process.argv[3]);
   const connection = await connect(url, { noDelay: true });
   const channel = await connection.createChannel();
   await channel.prefetch(Math.max(10, Math.ceil(IN_FLIGHT / queues.length)));
@@ -77,6 +137,7 @@ async function consumer() {
   let before = 0;
   const all = new Promise((resolve, reject) => {
     const take = (message) => {
+      if (retry && !message.properties.headers['x-death']) return void channel.nack(message, false, false);
       const number = message.content.readUInt32BE(0) - first;
       // What waits behind the last one is given back when the connection closes.
       if (come === count) return;
@@ -119,7 +180,31 @@ function cases({ waiting, bindings, queues }) {
     after: ({ channel }) => timed(`delete a queue with ${bindings}`, () => channel.deleteQueue('other')),
   });
   return [
-    { name: 'an empty queue', prepare: (stand) => plain(stand, 1) },
+    { name: 'published and consumed', prepare: (stand) => plain(stand, 1) },
+    { name: 'published', who: ['publisher'], prepare: (stand) => plain(stand, 1) },
+    {
+      name: 'consumed',
+      who: ['consumer'],
+      async prepare(stand, count) {
+        const way = await plain(stand, 1);
+        await run(stand, { ...way, count }, ['publisher']);
+        return way;
+      },
+    },
+    {
+      name: 'calls and replies',
+      who: ['server', 'caller'],
+      prepare: ({ channel }) => channel.assertQueue('calls'),
+    },
+    {
+      name: 'rejected, 10 ms later consumed',
+      async prepare({ channel }) {
+        const back = { deadLetterExchange: '', deadLetterRoutingKey: 'retried' };
+        await channel.assertQueue('wait', { ...back, messageTtl: 10 });
+        await channel.assertQueue('retried', { ...back, deadLetterRoutingKey: 'wait' });
+        return { exchange: '', keys: ['retried'], queues: ['retried'], retry: true };
+      },
+    },
     {
       name: `${waiting} messages waiting`,
       async prepare(stand) {
@@ -154,33 +239,58 @@ async function main() {
       quick: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
       rounds: { type: 'string' },
+      rabbitmq: { type: 'string' },
       broker: { type: 'string' },
       profile: { type: 'string' },
     },
   });
-  const { quick, profile } = values;
+  const { quick, profile, rabbitmq } = values;
   const sizes = quick
-    ? { count: 10_000, waiting: 10_000, bindings: 1000, queues: 100 }
-    : { count: 100_000, waiting: 100_000, bindings: 10_000, queues: 500 };
+    ? { count: 10_000, waiting: 10_000, bindings: 1000, queues: 100, held: 100_000 }
+    : { count: 100_000, waiting: 100_000, bindings: 10_000, queues: 500, held: 1_000_000 };
   const rounds = Number(values.rounds ?? (quick ? 1 : 3));
   const build = values.broker ? pathToFileURL(values.broker).href : '@warren/embedded';
+  const processor = `${cpus().length} x ${cpus()[0].model}`;
   console.log(
-    `${sizes.count} messages of ${SIZE} B, best of ${rounds}; ${cpus().length} cores, Node ${process.version}`,
+    `${sizes.count} messages of ${SIZE} B, best of ${rounds}; ${processor}, Node ${process.version}`,
   );
-  const rows = {};
-  for (const one of cases(sizes).filter(({ name }) => name.includes(values.only))) {
-    const tries = [];
-    for (let n = 0; n < rounds; n += 1) tries.push(await measure(one, sizes.count, build, profile));
-    rows[one.name] = tries.sort((a, b) => b['messages/s'] - a['messages/s'])[0];
+  console.log(`${new Date().toISOString().slice(0, 10)}, load ${loadavg()[0].toFixed(1)}`);
+  const real = rabbitmq === undefined ? undefined : await startRabbitMQ({ line: rabbitmq });
+  try {
+    const rows = {};
+    for (const one of cases(sizes).filter(({ name }) => name.includes(values.only))) {
+      rows[one.name] = await compared(one, sizes.count, rounds, () => start(build, profile), real);
+    }
+    console.table(rows);
+  } finally {
+    await real?.stop();
   }
-  console.table(rows);
+  if ('waiting in memory'.includes(values.only)) await waiting(await start(build, profile), sizes.held);
 }
 
-async function measure({ name, prepare, after }, count, build, profile) {
-  const stand = await start(build, profile);
-  const way = await prepare(stand);
+/** One case on both brokers in turn, the best of each, and how many times as many messages the embedded one takes. */
+async function compared(one, count, rounds, embedded, real) {
+  const best = (tries) => tries.sort((a, b) => b['messages/s'] - a['messages/s'])[0];
+  const [ours, theirs] = [[], []];
+  for (let n = 0; n < rounds; n += 1) {
+    ours.push(await measure(one, count, await embedded()));
+    if (real) theirs.push(await measure(one, count, await standOf(real)));
+  }
+  const row = best(ours);
+  if (!real) return row;
+  const other = best(theirs);
+  return {
+    ...row,
+    'RabbitMQ messages/s': other['messages/s'],
+    'RabbitMQ µs/message': other['broker µs/message'],
+    ratio: Number((row['messages/s'] / other['messages/s']).toFixed(2)),
+  };
+}
+
+async function measure({ name, prepare, after, who = ['publisher', 'consumer'] }, count, stand) {
+  const way = await prepare(stand, count);
   const first = way.waiting ?? 0;
-  const used = await run(stand, { ...way, publishFrom: first, count }, ['publisher', 'consumer']);
+  const used = await run(stand, { ...way, publishFrom: first, count }, who);
   const { cpu: spent, memory } = await stand.cpu();
   await after?.(stand);
   await stand.stop();
@@ -188,12 +298,34 @@ async function measure({ name, prepare, after }, count, build, profile) {
   const row = {
     'messages/s': Math.round(count / used.seconds),
     'broker µs/message': each(spent - used.before),
-    'publisher µs': each(used.publisher),
-    'consumer µs': each(used.consumer),
-    'broker MB': Math.round(memory / 1e6),
+    'clients µs': each(who.reduce((sum, role) => sum + used[role], 0)),
+    'broker MB': Math.round(memory / MB),
   };
-  console.log(`  ${name}: ${row['messages/s']} messages/s, broker ${row['broker µs/message']} µs a message`);
+  console.log(
+    `  ${name} (${stand.name}): ${row['messages/s']} messages/s, broker ${row['broker µs/message']} µs a message`,
+  );
   return row;
+}
+
+/** What messages take that wait in one queue, beyond their bodies, and what is left of it after all were consumed. */
+async function waiting(stand, count) {
+  const way = await plain(stand, 1);
+  const before = await stand.ask('collect');
+  const filled = await run(stand, { ...way, count }, ['publisher']);
+  const full = await stand.ask('collect');
+  const beyond = (full.held - before.held) / count - SIZE;
+  console.log(
+    `${count} messages of ${SIZE} B wait, published at ${Math.round(count / filled.seconds)}/s: ${Math.round(beyond)} B each beyond their bodies`,
+  );
+  const used = await run(stand, { ...way, count }, ['consumer']);
+  const { memory } = await stand.cpu();
+  const empty = await stand.ask('collect');
+  console.log(`  consumed at ${Math.round(count / used.seconds)}/s`);
+  const resident = [before.memory, full.memory, memory, empty.memory].map((bytes) => Math.round(bytes / MB));
+  console.log(
+    `  resident MB: at first ${resident[0]}, full ${resident[1]}, drained ${resident[2]}, collected ${resident[3]}`,
+  );
+  await stand.stop();
 }
 
 async function run(stand, way, who) {
@@ -223,7 +355,7 @@ function answer(child, kind) {
 }
 
 async function start(build, profile) {
-  const execArgv = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [];
+  const execArgv = ['--expose-gc', ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [])];
   const child = fork(fileURLToPath(import.meta.url), ['broker', build], { execArgv });
   const ask = async (question) => {
     const [reply] = await Promise.all([once(child, 'message').then(([one]) => one), child.send(question)]);
@@ -232,8 +364,10 @@ async function start(build, profile) {
   const [{ url }] = await once(child, 'message');
   const connection = await connect(url, { noDelay: true });
   return {
+    name: 'embedded',
     url,
     channel: await connection.createChannel(),
+    ask,
     cpu: () => ask('cpu'),
     async stop() {
       await connection.close();
@@ -241,6 +375,40 @@ async function start(build, profile) {
       await once(child, 'exit');
     },
   };
+}
+
+/** A virtual host of RabbitMQ, with the CPU time and memory of its process, where the system tells them. */
+async function standOf(node) {
+  const { origin, username, password } = new URL(node.managementUrl);
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  const api = (method, path) =>
+    fetch(`${origin}/api${path}`, { method, headers: { authorization, 'content-type': 'application/json' } });
+  const vhost = `bench-${(vhosts += 1)}`;
+  await api('PUT', `/vhosts/${vhost}`);
+  const url = new URL(node.url);
+  url.pathname = `/${vhost}`;
+  const [{ os_pid: pid }] = await (await api('GET', '/nodes')).json();
+  const connection = await connect(url.href, { noDelay: true });
+  return {
+    name: 'RabbitMQ',
+    url: url.href,
+    channel: await connection.createChannel(),
+    cpu: async () => processUse(pid),
+    async stop() {
+      await connection.close();
+      await api('DELETE', `/vhosts/${vhost}`);
+    },
+  };
+}
+
+/** Microseconds of CPU and bytes of a process, on Linux; else not a number. */
+function processUse(pid) {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return { cpu: (Number(fields[11]) + Number(fields[12])) * TICK, memory: Number(fields[21]) * 4096 };
+  } catch {
+    return { cpu: NaN, memory: NaN };
+  }
 }
 
 async function timed(what, work) {
