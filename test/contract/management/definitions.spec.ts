@@ -1,6 +1,11 @@
 // Definitions through the management API: what one broker exports, another takes, also across the two.
 import { randomBytes } from 'node:crypto';
-import { expect, it } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from '@jest/globals';
+import { EmbeddedBroker } from '@warren/embedded';
+import { connect } from 'amqplib';
 import { onBothBrokers, onEachVersion, type TestBroker } from '../../support/brokers.js';
 import { Session } from '../session.js';
 import { Api } from './api.js';
@@ -157,5 +162,47 @@ onBothBrokers('Definitions of one broker', (embedded, rabbitmq) => {
       await other.expect(204, 'POST', '/definitions', guests);
       expect(await other.get(`/definitions/${vhost}`)).toMatchObject(expected);
     });
+  });
+});
+
+onBothBrokers('Definitions of RabbitMQ at the start', (embedded, rabbitmq) => {
+  const user = `warren-exported-${randomBytes(6).toString('hex')}`;
+  const folder = mkdtempSync(join(tmpdir(), 'warren-definitions-'));
+  afterAll(async () => {
+    rmSync(folder, { recursive: true });
+    await rabbitmq.manage('DELETE', `/users/${user}`);
+  });
+
+  it('make an embedded broker that its users can use as they are', async () => {
+    const api = new Api(rabbitmq);
+    await furnish(api);
+    const named = await Session.open(rabbitmq);
+    const { queue: made } = await named.channel.assertQueue('', { durable: true });
+    for (const type of ['quorum', 'stream'])
+      await api.put(`/queues/{v}/${type}%2F\u00fc`, { durable: true, arguments: { 'x-queue-type': type } });
+    await api.put(`/users/${user}`, { password: 'as before', tags: 'monitoring' });
+    await api.put(`/permissions/{v}/${user}`, { configure: '', write: '^plain$', read: '.*' });
+    await api.put(`/topic-permissions/{v}/${user}`, { exchange: 'events', write: '^a', read: '.*' });
+    await api.put('/vhost-limits/{v}/max-queues', { value: 100 });
+    const file = join(folder, 'definitions.json');
+    writeFileSync(file, JSON.stringify(await api.get('/definitions')));
+    const version = embedded.since('4.0') ? '4' : '3.10';
+    const broker = await EmbeddedBroker.start({ definitions: file, version });
+    try {
+      const url = new URL(`amqp://127.0.0.1:${broker.port}/${api.v}`);
+      const connection = await connect(url.href.replace('//', `//${user}:as%20before@`));
+      const channel = await connection.createChannel();
+      channel.on('error', () => undefined);
+      for (const name of ['plain', 'limited', 'quorum/\u00fc', 'stream/\u00fc', made])
+        expect(await channel.checkQueue(name)).toMatchObject({ queue: name, messageCount: 0 });
+      await expect(channel.assertQueue('new')).rejects.toThrow(/403/);
+      await connection.close();
+      const exported = (await broker.exportDefinitions()) as unknown as Definitions;
+      expect(within(exported, api.vhost)).toMatchObject(expected);
+      const topics = exported.topic_permissions.filter((each) => each.user === user);
+      expect(topics).toEqual([some({ exchange: 'events', write: '^a', read: '.*' })]);
+    } finally {
+      await broker.close();
+    }
   });
 });

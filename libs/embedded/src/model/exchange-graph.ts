@@ -71,6 +71,12 @@ export class ExchangeGraph {
     if (name.startsWith('amq.')) {
       throw refused(`exchange name '${name}' contains reserved prefix 'amq.*'`);
     }
+    this.create(name, settings);
+  }
+
+  /** Makes an exchange that is not there, with any name: definitions of RabbitMQ 4 have its `amq.rabbitmq.log`. */
+  create(name: string, settings: ExchangeSettings): void {
+    checkType(settings.type, this.traits);
     const alternate = settings.arguments.get('alternate-exchange');
     if (alternate && alternate.type !== 'longstr') {
       const where = called('exchange', name, this.vhost);

@@ -107,6 +107,11 @@ export class VirtualHost {
     const existing = this.queues.get(name);
     if (existing) return this.redeclared(existing, flags, table, connection);
     if (wanted.startsWith('amq.')) throw refused(`queue name '${name}' contains reserved prefix 'amq.*'`);
+    return this.create(name, flags, table, connection);
+  }
+
+  /** Makes a queue that is not there, with any name: in definitions there are names that a broker made. */
+  create(name: string, flags: QueueFlags, table: Table, connection: object): Queue {
     const settings = queueSettings(name, this.name, flags, table, this.traits);
     const queue = this.make(name, settings, flags.exclusive ? connection : undefined);
     if (queue.owner) this.own(queue.owner, queue);

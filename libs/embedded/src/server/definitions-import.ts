@@ -22,11 +22,11 @@ export function importDefinitions(administration: Administration, definitions: D
   each(definitions.policies, ({ vhost, kind, policy }) => administration.setPolicy(vhost, kind, policy));
   each(definitions.queues, ({ vhost, name, durable, autoDelete, arguments: table }) => {
     const there = administration.vhost(vhost);
-    if (!there.has(name)) there.declare(name, { durable, autoDelete, exclusive: false }, table, OPERATOR);
+    if (!there.has(name)) there.create(name, { durable, autoDelete, exclusive: false }, table, OPERATOR);
   });
   each(definitions.exchanges, ({ vhost, name, ...settings }) => {
     const { exchanges } = administration.vhost(vhost);
-    if (!exchanges.find(name)) exchanges.declare(name, settings);
+    if (!exchanges.find(name)) exchanges.create(name, settings);
   });
   each(definitions.bindings, (binding) => bind(administration.vhost(binding.vhost), binding));
 }
