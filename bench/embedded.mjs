@@ -318,13 +318,17 @@ async function waiting(stand, count) {
     `${count} messages of ${SIZE} B wait, published at ${Math.round(count / filled.seconds)}/s: ${Math.round(beyond)} B each beyond their bodies`,
   );
   const used = await run(stand, { ...way, count }, ['consumer']);
-  const { memory } = await stand.cpu();
-  const empty = await stand.ask('collect');
+  const drained = await stand.ask('look');
   console.log(`  consumed at ${Math.round(count / used.seconds)}/s`);
-  const resident = [before.memory, full.memory, memory, empty.memory].map((bytes) => Math.round(bytes / MB));
-  console.log(
-    `  resident MB: at first ${resident[0]}, full ${resident[1]}, drained ${resident[2]}, collected ${resident[3]}`,
-  );
+  let empty;
+  // What the engine collects it gives back to the system a few seconds later.
+  for (let n = 0; n < 5; n += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    empty = await stand.ask('collect');
+  }
+  const states = { 'at first': before, full, drained, '10 s later': empty };
+  for (const [when, { held, memory }] of Object.entries(states))
+    console.log(`  ${when}: ${Math.round(held / MB)} MB in use, ${Math.round(memory / MB)} MB resident`);
   await stand.stop();
 }
 
