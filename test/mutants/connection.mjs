@@ -265,4 +265,12 @@ export default [
     promise: 'nothing is published before the topology is declared, whichever connection comes first',
     tests: ['e2e/topology-first.spec'],
   },
+  {
+    id: 'fast-path-takes-all',
+    file: 'libs/amqp/src/connection/fast-path/fast-path.ts',
+    from: 'if (this.frames >= FRAMES_PER_TURN) {',
+    to: 'if (this.frames < 0) {',
+    promise: 'a burst of frames is taken over many turns of the event loop',
+    tests: ['connection/fast-path/fast-path.spec'],
+  },
 ];

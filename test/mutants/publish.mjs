@@ -361,4 +361,20 @@ export default [
     promise: 'a retry or dead letter that no queue took is not acked away',
     tests: ['publish/publisher.spec'],
   },
+  {
+    id: 'forward-waits-for-ever',
+    file: 'libs/amqp/src/publish/pending-send.ts',
+    from: 'return Math.min(publish.timeout, OWN_PATIENCE);',
+    to: 'return publish.timeout;',
+    promise: 'a retry or dead letter that is never confirmed is sent once more',
+    tests: ['publish/publisher.spec'],
+  },
+  {
+    id: 'sender-releases-all',
+    file: 'libs/amqp/src/publish/sender.ts',
+    from: 'this.buffer.release(() => this.isOpen() && left-- > 0);',
+    to: 'this.buffer.release(() => this.isOpen());',
+    promise: 'what waited is sent in many turns of the event loop',
+    tests: ['publish/sender.spec'],
+  },
 ];

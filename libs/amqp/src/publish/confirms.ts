@@ -31,7 +31,9 @@ export class Confirms {
   private first = 1;
   private head = 0;
   private count = 0;
-  /** For returns, which carry no number of the publish. Made when the first one comes: most channels see none. */
+  /** The number of the last one that came back. */
+  private lastReturned = 0;
+  /** For returns that are not in order; they carry no number of the publish. Most channels see none. */
   private byId: Map<string | undefined, SameId> | undefined;
 
   /** `returned` hears of each message that came back. */
@@ -112,6 +114,7 @@ export class Confirms {
   // Same id, address, headers and body means same fate. Returns come in the order of sending, so the search begins behind
   // the last one that was found; what was passed over then is looked at if that finds nothing.
   private onReturn(returned: ReceivedMessage): void {
+    if (!this.byId && this.isNext(returned)) return;
     const same = this.idsOf().get(returned.properties.messageId);
     if (!same) return;
     const { next, numbers } = same;
@@ -124,6 +127,20 @@ export class Confirms {
     same.next = at + 1;
     const found = this.waiting[numbers[at] - this.first];
     if (found) found.returned = true;
+  }
+
+  /** Marks the first one like it behind the last that came back, without the directory, which is dear for many in one turn. */
+  private isNext(returned: ReceivedMessage): boolean {
+    const { messageId } = returned.properties;
+    for (let at = Math.max(this.head, this.lastReturned + 1 - this.first); at < this.waiting.length; at++) {
+      const entry = this.waiting[at];
+      if (!entry || entry.returned || entry.message.properties.messageId !== messageId) continue;
+      if (!sameAddress(entry.message, returned) || !sameContent(entry.message, returned)) continue;
+      this.lastReturned = this.first + at;
+      entry.returned = true;
+      return true;
+    }
+    return false;
   }
 
   /** The place, among those with the same id, of the one that came back. */

@@ -231,6 +231,25 @@ describe('a sender', () => {
     ]);
   });
 
+  it('sends what waited in many turns of the event loop, in its order, so that others have theirs', async () => {
+    const { send, channel, ids, sender } = sending();
+    sender.start();
+    const open = await channel();
+    open.writable = false;
+    for (let n = 0; n < 5_000; n++) send(String(n));
+    open.writable = true;
+    const turns: number[] = [];
+    sender.flush();
+    // One that comes meanwhile is the last one.
+    send('late');
+    for (let sent = 0; sent < 5_001; sent = open.published.length) {
+      turns.push(open.published.length - sent);
+      await turn();
+    }
+    expect(Math.max(...turns)).toBeLessThanOrEqual(500);
+    expect(ids(open)).toEqual([...Array.from({ length: 5_000 }, (_, n) => String(n)), 'late']);
+  });
+
   it('leaves nothing on a signal that is shared and never aborts', async () => {
     const { send, channel, sender } = sending();
     sender.start();

@@ -43,6 +43,9 @@ export interface SenderOptions {
 /** A full room is told once in this time, however many find it full. */
 const REPEAT_AFTER = 1_000;
 
+/** Messages that waited and are sent in one turn of the event loop: a socket that has room again takes thousands. */
+const RELEASED_PER_TURN = 500;
+
 /** And a channel whose confirms do not come. */
 const REPEAT_UNANSWERED = 60_000;
 
@@ -65,6 +68,8 @@ export class Sender {
   private readonly forwarder: Forwarder;
   private confirms: Confirms | undefined;
   private closed = false;
+  /** More is released in the next turn. */
+  private releasing = false;
   private unsettled = 0;
   private fullToldAt = -Infinity;
   private unansweredToldAt = -Infinity;
@@ -139,7 +144,14 @@ export class Sender {
 
   /** Lets waiting messages go: the broker is not blocked any more. */
   flush(): void {
-    this.buffer.release(() => this.isOpen());
+    let left = RELEASED_PER_TURN;
+    this.buffer.release(() => this.isOpen() && left-- > 0);
+    if (left >= 0 || this.releasing) return;
+    this.releasing = true;
+    setImmediate(() => {
+      this.releasing = false;
+      this.flush();
+    });
   }
 
   /** Sends; what comes of it is told to `result`: no promise, since who sends thousands has one for each already. */

@@ -43,6 +43,25 @@ function peer(): {
   return { model: { connection } as never, feed: (bytes) => stream.push(bytes), connection, written };
 }
 
+/** A stream whose next piece is there as soon as one is taken, as that of a socket in one turn of the event loop. */
+function flooding(pieces: Buffer[]): Connected {
+  const stream = new Duplex({
+    highWaterMark: 1,
+    read: () => process.nextTick(() => pieces.length > 0 && stream.push(pieces.shift())),
+    write: (_chunk: Buffer, _encoding, done) => done(),
+  });
+  const connection = new Connection(stream);
+  const take = (): void => {
+    while (connection.recvFrame());
+  };
+  return { model: { connection } as never, start: () => (stream.on('readable', take), take()) };
+}
+
+interface Connected {
+  readonly model: ChannelModel;
+  readonly start: () => void;
+}
+
 function listening(): { listener: TrafficListener; heard: unknown[] } {
   const heard: unknown[] = [];
   return {
@@ -219,5 +238,25 @@ describe('a data plane', () => {
     expect(FastPath.on(peer().model)).toBeUndefined();
     delete process.env.WARREN_DATA_PLANE;
     expect(FastPath.on(peer().model)).toBeDefined();
+  });
+});
+
+describe('a burst of frames', () => {
+  it('is taken over many turns of the event loop, so that others have theirs, and whole', async () => {
+    const pieces = Array.from({ length: 100 }, (_, piece) =>
+      Buffer.concat(Array.from({ length: 100 }, (_, n) => ack(piece * 100 + n + 1, false))),
+    );
+    const { model, start } = flooding(pieces);
+    const { listener, heard } = listening();
+    FastPath.on(model)?.attach(1, listener, false);
+    start();
+    const turns: number[] = [];
+    while (heard.length < 10_000) {
+      const before = heard.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      turns.push(heard.length - before);
+    }
+    expect(Math.max(...turns)).toBeLessThanOrEqual(1_100);
+    expect(heard).toEqual(Array.from({ length: 10_000 }, (_, n) => [n + 1, false, 'confirmed']));
   });
 });
