@@ -4,7 +4,7 @@
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency, Type } from '@nestjs/common';
 import type { BrokerHooks, BrokerOptions, TopologyOptions } from '@warren/amqp';
 
-/** The connection that handlers and publishers use unless they name another. */
+/** Name of the connection that handlers and publishers use by default. */
 export const DEFAULT_CONNECTION = 'default';
 
 /** Options of one connection. All have defaults; see docs/options.md. */
@@ -39,7 +39,7 @@ export interface RabbitFeatureOptions extends TopologyOptions {
 
 /** What a test puts in the way of every connection. */
 export interface RabbitOverride {
-  /** Options that win over the application's. */
+  /** Options that override the application's. */
   readonly options: (name: string, options: RabbitModuleOptions) => RabbitModuleOptions;
   readonly internals: BrokerHooks;
   /** Called with each broker object made. */

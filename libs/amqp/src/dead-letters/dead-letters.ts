@@ -1,5 +1,5 @@
-// The dead-letter desk: list, look, replay, drop. `warren dead` is made of it, and an application can make a
-// desk of its own. Nothing here waits for a broker that is away: somebody sits before it.
+// The dead-letter client: count, peek, replay, drop. `warren dead` uses it, and applications can too. It does not
+// wait for an unreachable broker, since a person may be waiting for the command.
 
 import { PendingSend, single } from '../publish/pending-send.js';
 import { Confirms } from '../publish/confirms.js';
@@ -34,31 +34,31 @@ export interface DeadLettersOptions extends DeadLetterConnection {
   /** URL of RabbitMQ's management API, with user and password. Needed by `queues` only. */
   readonly management?: string;
   /**
-   * Take queue names as they are. Default false: `orders` and `orders.dead` both mean `orders.dead`, so that a
-   * mistaken name never touches a queue that is at work.
+   * Use queue names unchanged. Default false: `orders` and `orders.dead` both mean `orders.dead`, so that a
+   * mistyped name never affects a working queue.
    */
   readonly exact?: boolean;
 }
 
-/** What to look at. */
+/** Which messages to peek at. */
 export interface PeekOptions extends DeadLetterFilter {
-  /** At most so many. Default 50. */
+  /** Maximum number of messages. Default 50. */
   readonly limit?: number;
-  /** Aborting it ends the look. */
+  /** Aborting it ends the peek. */
   readonly signal?: AbortSignal;
-  /** Told at the end how many letters were looked at, and how many lie behind the 10 000 that can be held at once. */
+  /** Called at the end with the number of messages read, and of those behind the 10 000 that can be held at once. */
   readonly onEnd?: (end: { readonly seen: number; readonly unseen: number }) => void;
 }
 
 /** What to replay, and where to. */
 export interface ReplayOptions extends DeadLetterWork {
-  /** Another queue than the own one of the dead-letter queue. Needed where its name does not end in `.dead`. */
+  /** The target queue. Default: the queue of the dead-letter queue. Required when its name does not end in `.dead`. */
   readonly to?: string;
 }
 
 /** What to drop. */
 export interface DropOptions extends DeadLetterWork {
-  /** Gets each batch before it leaves the queue, to save it. When it rejects, the batch stays and the work ends. */
+  /** Called with each batch before it is deleted, to save it. When it rejects, the batch is kept and the drop ends. */
   readonly save?: (letters: readonly DeadLetter[]) => Promise<void>;
 }
 

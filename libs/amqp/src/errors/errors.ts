@@ -27,7 +27,7 @@ export function withoutFrames<T extends Error>(make: () => T): T {
   }
 }
 
-/** Parent of all errors of this library. `code` is stable, `hint` says what to do. */
+/** Base class of all errors of Warren. `code` is stable, `hint` says what to do. */
 export class RabbitError extends Error {
   /** Stable, upper case, for `switch`: see docs/errors.md. */
   readonly code: string;
@@ -42,23 +42,23 @@ export class RabbitError extends Error {
   }
 }
 
-/** An option, a decorator or their combination makes no sense. Thrown before a socket opens. */
+/** An option, a decorator or their combination is invalid. Thrown before a socket opens. */
 export class ConfigError extends RabbitError {
   constructor(message: string, hint: string, cause?: unknown) {
     super('WARREN_CONFIG', message, hint, cause);
   }
 }
 
-/** A payload cannot be turned into bytes, or a property of the message cannot go over the wire. Nothing was sent. */
+/** A payload or a property of the message cannot be encoded. Nothing was sent. */
 export class EncodeError extends RabbitError {
   constructor(message: string, hint: string, cause?: unknown) {
     super('WARREN_ENCODE', message, hint, cause);
   }
 }
 
-/** The body of a delivery or reply cannot be read, or does not fit its schema. */
+/** The body of a delivery or reply cannot be decoded, or does not match its schema. */
 export class DecodeError extends RabbitError {
-  /** What the schema found, when a schema refused the payload. */
+  /** The issues that the schema reported, when a schema rejected the payload. */
   readonly issues: readonly DecodeIssue[];
 
   constructor(message: string, hint: string, issues: readonly DecodeIssue[] = [], cause?: unknown) {
@@ -67,7 +67,7 @@ export class DecodeError extends RabbitError {
   }
 }
 
-/** One finding of a schema: where, and what is wrong there. */
+/** One issue of a schema: the path of the value, and the problem. */
 export interface DecodeIssue {
   readonly path: string;
   readonly message: string;
@@ -75,14 +75,14 @@ export interface DecodeIssue {
 
 const RECONNECTS = 'it reconnects by itself unless the application is shutting down';
 
-/** There is no connection (any more) and what was asked needs one; also: the broker object was closed. */
+/** An operation needs a connection and there is none, or the broker object was closed. */
 export class ConnectionLostError extends RabbitError {
   constructor(message: string, cause?: unknown, hint = RECONNECTS) {
     super('WARREN_CONNECTION_LOST', message, hint, cause);
   }
 }
 
-/** What kept a connection from being opened. */
+/** Why a connection could not be opened. */
 export type RefusalReason = 'host' | 'credentials' | 'vhost' | 'limit' | 'tls' | 'timeout' | 'protocol';
 
 /** A connection could not be opened; `reason` says whether host, credentials, vhost or TLS is to blame. */
@@ -97,7 +97,7 @@ export class ConnectionRefusedError extends RabbitError {
   }
 }
 
-/** A handler ran longer than its `timeout`. Counts as a throw. */
+/** A handler ran longer than its `timeout`. Treated as a throw. */
 export class HandlerTimeoutError extends RabbitError {
   constructor(handler: string, ms: number) {
     super(
@@ -108,7 +108,7 @@ export class HandlerTimeoutError extends RabbitError {
   }
 }
 
-/** The reason of a handler's `signal`: the broker took its message back, since it held it longer than `consumer_timeout`. */
+/** The reason of a handler's `signal`: the broker requeued its message after the `consumer_timeout`. */
 export class ConsumerTimeoutError extends RabbitError {
   constructor(handler: string, queue: string) {
     super(

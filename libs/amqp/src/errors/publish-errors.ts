@@ -3,7 +3,7 @@
 
 import { destination, RabbitError } from './errors.js';
 
-/** The broker took the message but no queue wanted it (mandatory return). */
+/** The broker received the message but could not route it to any queue (mandatory return). */
 export class UnroutableError extends RabbitError {
   constructor(
     readonly exchange: string,
@@ -31,9 +31,9 @@ export class PublishNackedError extends RabbitError {
     readonly exchange: string,
     readonly routingKey: string,
     readonly messageId: string,
-    /** How often the broker refused it. */
+    /** How often the broker nacked it. */
     readonly nacks = 1,
-    /** From the first refusal to the last, in ms. */
+    /** From the first nack to the last, in ms. */
     readonly waitedMs = 0,
   ) {
     super(
@@ -44,10 +44,10 @@ export class PublishNackedError extends RabbitError {
   }
 }
 
-/** The broker closed the channel because of this message, for example since it is larger than the broker allows. */
+/** The broker closed the channel because of this message, for example because it is larger than the broker allows. */
 export class PublishRefusedError extends RabbitError {
   constructor(
-    /** What the broker said. */
+    /** The broker's reason. */
     readonly reason: string,
   ) {
     super(
@@ -58,7 +58,7 @@ export class PublishRefusedError extends RabbitError {
   }
 }
 
-/** The message did not leave this process before its deadline: broker away or blocked. */
+/** The message was not sent before its timeout, because the broker is unreachable or blocked. */
 export class PublishTimeoutError extends RabbitError {
   /** It never left, so sending it again makes no duplicate. */
   readonly sent = false;
@@ -72,9 +72,9 @@ export class PublishTimeoutError extends RabbitError {
   }
 }
 
-/** The message was sent, but connection or deadline went by before its confirm: the broker may have it or not. */
+/** The message was sent, but the connection was lost or the timeout expired before the confirm: it may have arrived. */
 export class PublishOutcomeUnknownError extends RabbitError {
-  /** It left, so sending it again may make a duplicate. */
+  /** It was sent, so sending it again may make a duplicate. */
   readonly sent = true;
 
   constructor(
@@ -93,7 +93,7 @@ export class PublishOutcomeUnknownError extends RabbitError {
   }
 }
 
-/** The publish buffer is full: too many messages wait for the broker already. This one was not taken. */
+/** The publish buffer is full: too many messages already wait for the broker. This one was not accepted. */
 export class PublishBufferFullError extends RabbitError {
   /** It never left, so sending it again makes no duplicate. */
   readonly sent = false;

@@ -2,7 +2,7 @@
 
 import { destination, RabbitError } from './errors.js';
 
-/** No answer within the time the caller gave. The request may still be worked on. */
+/** No reply within the caller's timeout. The handler may still be running. */
 export class RpcTimeoutError extends RabbitError {
   constructor(
     readonly exchange: string,
@@ -18,7 +18,7 @@ export class RpcTimeoutError extends RabbitError {
   }
 }
 
-/** A call whose time was over before its request could leave: nothing has run, and it can be made again without harm. */
+/** A call that timed out before its request could be sent: nothing has run, and it is safe to call again. */
 export class RpcNotSentError extends RpcTimeoutError {
   override readonly code = 'WARREN_RPC_NOT_SENT';
 
@@ -29,21 +29,21 @@ export class RpcNotSentError extends RpcTimeoutError {
   }
 }
 
-/** The handler at the other side failed. `remoteName` is the class of what it threw; its stack stays there. */
+/** The remote handler failed. `remoteName` is the class of its error; the stack is not sent. */
 export class RpcRemoteError extends RabbitError {
   constructor(
     readonly remoteName: string,
     readonly remoteMessage: string,
     /** The remote error's own code, if it had one. */
     readonly remoteCode: string | number | undefined,
-    /** What the remote error carried for its caller, if anything. */
+    /** Data of the remote error, if any. */
     readonly data: unknown,
   ) {
     super('WARREN_RPC_REMOTE', `${remoteName}: ${remoteMessage}`, 'thrown by the handler that was called');
   }
 }
 
-/** Nobody listens for this request: it came back at once. */
+/** No queue accepts this request; the broker returned it at once. */
 export class RpcNoServerError extends RabbitError {
   constructor(
     readonly exchange: string,
@@ -57,7 +57,7 @@ export class RpcNoServerError extends RabbitError {
   }
 }
 
-/** The connection, or the channel for calls, went away while the call was under way. The handler may have run. */
+/** The connection, or the channel for calls, was lost while the call was pending. The handler may have run. */
 export class RpcConnectionLostError extends RabbitError {
   constructor(exchange: string, routingKey: string, cause?: unknown) {
     const why = cause instanceof Error ? `: ${cause.message}` : '';
@@ -70,14 +70,14 @@ export class RpcConnectionLostError extends RabbitError {
   }
 }
 
-/** The other side of a stream broke the rules that both agreed on. */
+/** The other side of a stream violated the protocol. */
 export class RpcProtocolError extends RabbitError {
   constructor(message: string) {
     super('WARREN_RPC_PROTOCOL', message, 'does the other side run a compatible version of this library?');
   }
 }
 
-/** The caller's own signal ended the call. */
+/** The caller's own signal cancelled the call. */
 export class RpcCancelledError extends RabbitError {
   constructor(exchange: string, routingKey: string, cause?: unknown) {
     super(
@@ -89,21 +89,21 @@ export class RpcCancelledError extends RabbitError {
   }
 }
 
-/** Why a handler's `signal` aborted: nobody waits for the answer any more. */
+/** The reason of a handler's `signal`: its caller no longer waits for the reply. */
 export class CallerLeftError extends RabbitError {
   constructor() {
     super('WARREN_CALLER_LEFT', 'the caller no longer waits for the answer', 'stop the work');
   }
 }
 
-/** Why a handler's `signal` aborted: the application ends, and has waited as long as it may. */
+/** The reason of a handler's `signal`: the application shuts down and has waited for `shutdown`. */
 export class ShuttingDownError extends RabbitError {
   constructor() {
     super('WARREN_SHUTTING_DOWN', 'the service that handles this is shutting down', 'make the call again');
   }
 }
 
-/** Too many calls of this process are pending already. This one was not made. */
+/** Too many calls of this process are pending. This one was not sent. */
 export class TooManyPendingCallsError extends RabbitError {
   /** It never left, so making it again makes no duplicate. */
   readonly sent = false;

@@ -3,7 +3,7 @@
 
 import { milliseconds, type Duration } from '../options/duration.js';
 
-/** Parent of the three: `instanceof OutcomeSignal` means that somebody decided on purpose. */
+/** Base class of the three signals: an outcome that the handler chose explicitly. */
 export abstract class OutcomeSignal extends Error {}
 
 /** See {@link Retry}. */
@@ -39,10 +39,10 @@ export class DropSignal extends OutcomeSignal {
 }
 
 /**
- * `throw Retry({ after: '5m' })`: try this message again later. Without `after` the policy's next wait applies.
+ * `throw Retry({ after: '5m' })`: retry this message later. Without `after` the policy's next delay applies.
  * Counts as an attempt; after the policy's last attempt the message is dead-lettered.
  *
- * @throws ConfigError when `after` is no duration
+ * @throws ConfigError when `after` is not a valid duration
  */
 export function Retry(options: { readonly after?: Duration; readonly cause?: unknown } = {}): RetrySignal {
   return new RetrySignal(options.after, options.cause);
@@ -53,7 +53,7 @@ export function Reject(reason: string, cause?: unknown): RejectSignal {
   return new RejectSignal(reason, cause);
 }
 
-/** `throw Drop()`: ack the message and forget it. */
+/** `throw Drop()`: ack the message and discard it. */
 export function Drop(): DropSignal {
   return new DropSignal();
 }

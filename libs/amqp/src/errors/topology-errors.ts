@@ -3,7 +3,7 @@
 
 import { RabbitError } from './errors.js';
 
-/** Something on the broker exists already with other properties, and AMQP cannot change it in place. */
+/** A queue or exchange exists with other properties, and AMQP cannot change them. */
 export class TopologyMismatchError extends RabbitError {
   constructor(readonly facts: TopologyMismatch) {
     super(
@@ -49,7 +49,7 @@ function missingHint(what: 'queue' | 'exchange', declaredBy: string): string {
   return `give it as { name, type } without declare to have it declared, ${start}`;
 }
 
-/** A queue or exchange that should only be looked at (`declare: 'check'`, or an exchange given by name) is not there. */
+/** A queue or exchange that must exist (`declare: 'check'`, or an exchange given by name) does not exist. */
 export class TopologyMissingError extends RabbitError {
   constructor(
     readonly what: 'queue' | 'exchange',
@@ -64,7 +64,7 @@ export class TopologyMissingError extends RabbitError {
   }
 }
 
-/** The user may not do this on the broker (403). The message names the resource. */
+/** The user lacks a permission on the broker (403). The message names the resource. */
 export class AccessRefusedError extends RabbitError {
   /** What the user lacks; undefined when the broker did not say. */
   readonly permission: Permission | undefined;
@@ -101,7 +101,7 @@ function commandFor(resource: string): string {
 /** The three permissions of RabbitMQ. */
 export type Permission = 'configure' | 'write' | 'read';
 
-/** The queue belongs exclusively to another connection (405). Tried again, since that connection may be an old one of ours. */
+/** The queue is exclusive to another connection (405). Warren tries again: it may be an old connection of this process. */
 export class QueueLockedError extends RabbitError {
   constructor(
     readonly queue: string,

@@ -19,22 +19,22 @@ import { Reject, Retry } from '../errors/signals.js';
 // The outcome of one delivery, as data. Steps of the pipeline hand it upwards; consume/settlement.ts
 // is the one place that carries it out.
 
-/** What becomes of one delivery. */
+/** The outcome of one delivery. */
 export type Verdict =
   /** Done: ack. `value` is the reply of an RPC handler. */
   | { readonly kind: 'ack'; readonly value?: unknown }
-  /** Done on purpose without success: ack and forget. */
+  /** Dropped by the handler: acked and discarded. */
   | { readonly kind: 'drop' }
-  /** Waits `after` ms in a broker queue and comes back as attempt `attempt`. */
+  /** Waits `after` ms in a wait queue and is then delivered as attempt `attempt`. */
   | { readonly kind: 'retry'; readonly after: number; readonly attempt: number; readonly error: unknown }
-  /** Goes to the dead-letter queue with the facts of its failure. */
+  /** Goes to the dead-letter queue with details of its failure. */
   | { readonly kind: 'dead-letter'; readonly reason: DeadLetterReason; readonly error: unknown }
-  /** Handed back to the broker untouched: this process is shutting down. */
+  /** Returned to the queue unchanged, because this process is shutting down. */
   | { readonly kind: 'requeue' }
   /** The handler settles by itself later (`ack: 'manual'`). */
   | { readonly kind: 'open' };
 
-/** Why a message was dead-lettered. Stands in the header `x-warren-reason` of the dead letter. */
+/** Why a message was dead-lettered; the header `x-warren-reason` of the dead letter. */
 export type DeadLetterReason =
   'rejected' | 'attempts-exhausted' | 'not-retryable' | 'undecodable' | 'unmatched' | 'poison' | 'too-large';
 
@@ -106,13 +106,13 @@ export interface DeliveryRun {
   withoutTurn?: unknown;
 }
 
-/** What a handler gets: the payload, the facts of the message, and the ways to settle it by hand. */
+/** What a handler gets: the payload, the properties of the message, and methods to settle it (`ack: 'manual'`). */
 export class Delivery<T = unknown> {
   /** The decoded (and validated) body. */
   payload = undefined as T;
   /** Own keys only, no prototype. */
   readonly headers: Headers;
-  /** 1 for the first, counted by this library across retries. */
+  /** 1 for the first attempt, counted across retries. */
   readonly attempt: number;
   /** The exchange it was published to, also after retries. */
   readonly exchange: string;
@@ -159,7 +159,7 @@ export class Delivery<T = unknown> {
     this.routingKey = textHeader(own, HEADER.routingKey) ?? message.routingKey;
   }
 
-  /** Aborts when the handler's `timeout` passed, its caller went away, or the shutdown's patience ended. */
+  /** Aborts at the handler's `timeout`, when the RPC caller leaves, or when the shutdown no longer waits for the handler. */
   get signal(): AbortSignal {
     if (!this.controller) {
       this.controller = new AbortController();
@@ -168,7 +168,7 @@ export class Delivery<T = unknown> {
     return this.controller.signal;
   }
 
-  /** Milliseconds since 1970 when the handler's time or the caller's patience ends; undefined without a limit. */
+  /** When the handler's or the caller's timeout ends, in milliseconds since 1970; undefined without a limit. */
   get deadline(): number | undefined {
     const { deadline } = this.run;
     return deadline === undefined ? undefined : onWall(this.#sink.clock ?? systemClock, deadline);
@@ -179,7 +179,7 @@ export class Delivery<T = unknown> {
     return this.outcome !== undefined;
   }
 
-  /** Done: the broker may forget the message. */
+  /** Acks the message. */
   ack(): void {
     this.settleByHandler('ack', ACK);
   }
@@ -189,7 +189,7 @@ export class Delivery<T = unknown> {
     this.settleByHandler('reject', Reject(reason));
   }
 
-  /** Another attempt, after `after` or the policy's next wait. */
+  /** Retries the message after `after`, or after the policy's next delay. */
   retry(options: { readonly after?: Duration } = {}): void {
     this.settleByHandler('retry', Retry(options));
   }

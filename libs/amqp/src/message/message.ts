@@ -48,12 +48,12 @@ export interface MessageProperties {
   readonly appId?: string;
 }
 
-/** A message as it came from the broker. */
+/** A message as received from the broker. */
 export interface ReceivedMessage {
   readonly content: Buffer;
   readonly exchange: string;
   readonly routingKey: string;
-  /** Whether the broker delivered it before, to whomever. */
+  /** Whether the broker delivered it before, to any consumer. */
   readonly redelivered: boolean;
   readonly deliveryTag: number;
   readonly properties: MessageProperties;

@@ -13,8 +13,8 @@ import type { HandlerOf, NoContract } from './handler-of.js';
 type Batch = { readonly batch: NonNullable<NestHandlerOptions['batch']> };
 
 /**
- * The method handles messages of a queue; of several consumers of the queue one gets each message. Returning acks,
- * throwing leads to the retry policy.
+ * The method handles messages of a queue; each message goes to one of the queue's consumers. Returning acks the message,
+ * throwing applies the retry policy.
  *
  * ```ts
  * @Consume('orders')

@@ -13,7 +13,7 @@ export interface NestHandlerOptions extends HandlerOptions {
 /** Finds a provider, for options that depend on configuration. */
 export type Get = <T = unknown>(token: InjectionToken<T>) => T;
 
-/** Options, or a function that makes them from providers when the application starts. */
+/** Options, or a function that creates them from providers when the application starts. */
 export type OptionsOrFactory = NestHandlerOptions | ((get: Get) => NestHandlerOptions);
 
 /** One decorator on one method. */

@@ -29,9 +29,9 @@ export interface ListenerMark {
 export const LISTENER_KEY = 'warren:listeners';
 
 /**
- * The method of a provider or controller hears events of a connection: one kind, several, or `'*'` for all. What it
- * throws is logged and harms nobody; nothing waits for it. It listens before the connection opens, so it hears the
- * first `connected`, and until the connection is closed. Guards, pipes, interceptors and filters do not apply.
+ * The method of a provider or controller receives events of a connection: one kind, several, or `'*'` for all. Errors
+ * that it throws are only logged; nothing waits for it. It listens from before the connection opens, so it receives the
+ * first `connected`, until the connection is closed. Guards, pipes, interceptors and filters do not apply.
  *
  * ```ts
  * @OnRabbitEvent('disconnected')

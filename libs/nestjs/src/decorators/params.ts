@@ -42,7 +42,7 @@ export function RoutingKey(...pipes: Pipe[]): ParameterDecorator {
   return routingKey(undefined, ...pipes);
 }
 
-/** The message as it came from the wire: `content`, `properties`, `exchange`, ... */
+/** The message as it was received: `content`, `properties`, `exchange`, ... */
 export function Message(...pipes: Pipe[]): ParameterDecorator {
   return message(undefined, ...pipes);
 }

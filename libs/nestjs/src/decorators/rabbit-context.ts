@@ -18,7 +18,7 @@ export class RabbitContext extends BaseRpcContext<[Delivery]> {
     this.delivery = delivery;
   }
 
-  /** The message as it came from the wire. */
+  /** The message as it was received. */
   get message(): ReceivedMessage {
     return this.delivery.message;
   }
@@ -48,22 +48,22 @@ export class RabbitContext extends BaseRpcContext<[Delivery]> {
     return this.delivery.attempt;
   }
 
-  /** Whether the broker delivered it before, to whomever. */
+  /** Whether the broker delivered it before, to any consumer. */
   get redelivered(): boolean {
     return this.delivery.message.redelivered;
   }
 
-  /** Aborts when the handler's `timeout` is over or the application does not wait for it any longer. */
+  /** Aborts at the handler's `timeout`, when the RPC caller leaves, or when the shutdown no longer waits for the handler. */
   get signal(): AbortSignal {
     return this.delivery.signal;
   }
 
-  /** Milliseconds since 1970 when the handler's time or the caller's patience ends; undefined without a limit. */
+  /** When the handler's or the caller's timeout ends, in milliseconds since 1970; undefined without a limit. */
   get deadline(): number | undefined {
     return this.delivery.deadline;
   }
 
-  /** The broker may forget the message. A second settle does nothing and warns. */
+  /** Acks the message. Settling twice does nothing and logs a warning. */
   ack(): void {
     this.delivery.ack();
   }
@@ -73,7 +73,7 @@ export class RabbitContext extends BaseRpcContext<[Delivery]> {
     this.delivery.reject(reason);
   }
 
-  /** Another attempt after `after`, or after the policy's next wait. */
+  /** Retries the message after `after`, or after the policy's next delay. */
   retry(options: { readonly after?: Duration } = {}): void {
     this.delivery.retry(options);
   }

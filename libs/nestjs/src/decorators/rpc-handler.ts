@@ -5,8 +5,8 @@ import { defineHandler, HANDLER_KEY, readArguments, type OptionsOrFactory } from
 import type { HandlerOf, NoContract } from './handler-of.js';
 
 /**
- * The method answers requests; the queue is the pattern itself. What it returns (also a promise, or the last value of
- * an Observable or generator) is the answer; what it throws reaches the caller as RpcRemoteError.
+ * The method serves RPC requests; the queue is named after the pattern. Its return value (or that of its promise, or the
+ * last value of an Observable or generator) is the reply; an error it throws reaches the caller as RpcRemoteError.
  *
  * ```ts
  * @RpcHandler('price.quote')

@@ -13,8 +13,8 @@ import type { HandlerOf, NoContract } from './handler-of.js';
 type Batch = { readonly batch: NonNullable<NestHandlerOptions['batch']> };
 
 /**
- * The method handles events whose routing key fits one of the patterns (`*` one word, `#` any number). Every service
- * gets its copy, the instances of one service share it; with `broadcast: true` every instance gets its own.
+ * The method handles events whose routing key matches one of the patterns (`*` one word, `#` any number). Every service
+ * gets a copy, shared by its instances; with `broadcast: true` every instance gets one.
  *
  * ```ts
  * @Subscribe('order.*.created')
