@@ -2,6 +2,8 @@
 // and transactions that are not complete.
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type ChannelModel, connect } from 'amqplib';
 import { EmbeddedBroker } from './embedded-broker.js';
@@ -27,6 +29,37 @@ async function client({ url }: EmbeddedBroker): Promise<ChannelModel> {
   clients.push(connection);
   return connection;
 }
+
+/** Bytes in use when all that can be collected is. */
+function inUse(): number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+describe('a message that waits', () => {
+  it('takes at most 400 bytes beyond its body, and nothing when it was taken', async () => {
+    const [count, size] = [20_000, 64];
+    const broker = await EmbeddedBroker.start();
+    brokers.push(broker);
+    const channel = await (await client(broker)).createConfirmChannel();
+    await channel.assertQueue('full');
+    const fill = async (messages: number): Promise<void> => {
+      for (let n = 0; n < messages; n++) channel.sendToQueue('full', Buffer.alloc(size));
+      await channel.waitForConfirms();
+    };
+    // What is made once is made before.
+    await fill(2000);
+    await channel.purgeQueue('full');
+    const before = inUse();
+    await fill(count);
+    expect((inUse() - before) / count - size).toBeLessThan(400);
+    await channel.purgeQueue('full');
+    expect((inUse() - before) / count).toBeLessThan(40);
+  });
+});
 
 describe('the memory limit', () => {
   it('counts headers', async () => {
