@@ -33,10 +33,10 @@ async function broker() {
   process.on('message', (question) => {
     if (question === 'collect') globalThis.gc?.();
     const { rss, heapUsed, external } = process.memoryUsage();
-    if (question !== 'close') process.send({ cpu: cpu(), memory: rss, held: heapUsed + external });
+    if (question !== 'close') process.send?.({ cpu: cpu(), memory: rss, held: heapUsed + external });
     else void running.close().then(() => process.disconnect());
   });
-  process.send({ url: running.url });
+  process.send?.({ url: running.url });
 }
 
 function cpu() {
@@ -49,12 +49,12 @@ async function publisher() {
   const { url, exchange, keys, headers, first, count } = JSON.parse(process.argv[3]);
   const connection = await connect(url, { noDelay: true });
   const channel = await connection.createConfirmChannel();
-  process.send({ kind: 'ready' });
+  process.send?.({ kind: 'ready' });
   await once(process, 'message');
   const before = cpu();
   let next = 0;
   let confirmed = 0;
-  await new Promise((resolve, reject) => {
+  await new Promise((/** @type {(value?: unknown) => void} */ resolve, reject) => {
     const settled = (error) => {
       if (error) reject(error);
       if (++confirmed === count) resolve();
@@ -70,7 +70,7 @@ async function publisher() {
     };
     fill();
   });
-  process.send({ kind: 'done', cpu: cpu() - before });
+  process.send?.({ kind: 'done', cpu: cpu() - before });
   // First the channel: amqplib may send acks after the close of the connection.
   await channel.close();
   await connection.close();
@@ -82,12 +82,12 @@ async function caller() {
   const { url, count } = JSON.parse(process.argv[3]);
   const connection = await connect(url, { noDelay: true });
   const channel = await connection.createChannel();
-  process.send({ kind: 'ready' });
+  process.send?.({ kind: 'ready' });
   await once(process, 'message');
   const before = cpu();
   let asked = 0;
   let told = 0;
-  await new Promise((resolve) => {
+  await new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
     const ask = () => {
       if (asked++ < count) channel.sendToQueue('calls', Buffer.alloc(SIZE), { replyTo: REPLIES });
     };
@@ -96,7 +96,7 @@ async function caller() {
       for (let n = 0; n < CALLS; n += 1) ask();
     });
   });
-  process.send({ kind: 'done', cpu: cpu() - before });
+  process.send?.({ kind: 'done', cpu: cpu() - before });
   await channel.close();
   await connection.close();
   process.disconnect();
@@ -108,11 +108,11 @@ async function server() {
   const connection = await connect(url, { noDelay: true });
   const channel = await connection.createChannel();
   await channel.prefetch(IN_FLIGHT);
-  process.send({ kind: 'ready' });
+  process.send?.({ kind: 'ready' });
   await once(process, 'message');
   const before = cpu();
   let done = 0;
-  await new Promise((resolve) => {
+  await new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
     const answer = (message) => {
       channel.sendToQueue(message.properties.replyTo, message.content);
       channel.ack(message);
@@ -120,7 +120,7 @@ async function server() {
     };
     void channel.consume('calls', answer);
   });
-  process.send({ kind: 'done', cpu: cpu() - before });
+  process.send?.({ kind: 'done', cpu: cpu() - before });
   await channel.close();
   await connection.close();
   process.disconnect();
@@ -135,7 +135,7 @@ async function consumer() {
   const seen = new Uint8Array(count);
   let come = 0;
   let before = 0;
-  const all = new Promise((resolve, reject) => {
+  const all = new Promise((/** @type {(value?: unknown) => void} */ resolve, reject) => {
     const take = (message) => {
       if (retry && !message.properties.headers['x-death']) return void channel.nack(message, false, false);
       const number = message.content.readUInt32BE(0) - first;
@@ -147,14 +147,14 @@ async function consumer() {
       channel.ack(message);
       if (++come === count) resolve();
     };
-    process.send({ kind: 'ready' });
+    process.send?.({ kind: 'ready' });
     process.once('message', () => {
       before = cpu();
       for (const queue of queues) channel.consume(queue, take).catch(reject);
     });
   });
   await all;
-  process.send({ kind: 'done', cpu: cpu() - before });
+  process.send?.({ kind: 'done', cpu: cpu() - before });
   // The channel first: amqplib may send acks that are under way after a close of the connection.
   await channel.close();
   await connection.close();
@@ -165,6 +165,7 @@ async function consumer() {
 
 /** Each case prepares what is there before, and says where messages go and where they come out. */
 function cases({ waiting, bindings, queues }) {
+  /** @type {(type: string, key: (n: number) => string, table?: (n: number) => object, headers?: object) => any} */
   const bound = (type, key, table = () => ({}), headers) => ({
     name: `${bindings} bindings on a ${type} exchange`,
     async prepare({ channel }) {
@@ -271,6 +272,7 @@ async function main() {
 /** One case on both brokers in turn, the best of each, and how many times as many messages the embedded one takes. */
 async function compared(one, count, rounds, embedded, real) {
   const best = (tries) => tries.sort((a, b) => b['messages/s'] - a['messages/s'])[0];
+  /** @type {any[][]} */
   const [ours, theirs] = [[], []];
   for (let n = 0; n < rounds; n += 1) {
     ours.push(await measure(one, count, await embedded()));
@@ -287,6 +289,10 @@ async function compared(one, count, rounds, embedded, real) {
   };
 }
 
+/**
+ * @param {{ name: string, prepare: (stand: any, count: number) => Promise<any>, after?: (stand: any) => Promise<unknown>,
+ *   who?: string[] }} one
+ */
 async function measure({ name, prepare, after, who = ['publisher', 'consumer'] }, count, stand) {
   const way = await prepare(stand, count);
   const first = way.waiting ?? 0;
@@ -323,7 +329,7 @@ async function waiting(stand, count) {
   let empty;
   // What the engine collects it gives back to the system a few seconds later.
   for (let n = 0; n < 5; n += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await new Promise((/** @type {(value?: unknown) => void} */ resolve) => setTimeout(resolve, 2000));
     empty = await stand.ask('collect');
   }
   const states = { 'at first': before, full, drained, '10 s later': empty };
@@ -352,7 +358,7 @@ async function run(stand, way, who) {
 
 /** The message of that kind; rejects when the process ends without it. */
 function answer(child, kind) {
-  return new Promise((resolve, reject) => {
+  return new Promise((/** @type {(value?: unknown) => void} */ resolve, reject) => {
     child.on('message', (message) => message.kind === kind && resolve(message));
     child.once('exit', (code) => reject(new Error(`a client ended with ${code} before it was ${kind}`)));
   });
@@ -391,7 +397,7 @@ async function standOf(node) {
   await api('PUT', `/vhosts/${vhost}`);
   const url = new URL(node.url);
   url.pathname = `/${vhost}`;
-  const [{ os_pid: pid }] = await (await api('GET', '/nodes')).json();
+  const [{ os_pid: pid }] = /** @type {{ os_pid: string }[]} */ (await (await api('GET', '/nodes')).json());
   const connection = await connect(url.href, { noDelay: true });
   return {
     name: 'RabbitMQ',

@@ -27,6 +27,7 @@ try {
 
 /** What kinds of queues carry when the handler does nothing. */
 async function kinds() {
+  /** @type {[name: string, options: any][]} */
   const cases = [
     ['one classic queue', { queueType: 'classic', shards: 0 }],
     ['one quorum queue', { queueType: 'quorum', shards: 0 }],
@@ -34,6 +35,7 @@ async function kinds() {
     ['4 classic queues, sharded', { queueType: 'classic', shards: 4 }],
     ['one stream', { queueType: 'stream', shards: 0 }],
   ];
+  /** @type {Figures[][]} */
   const found = cases.map(() => []);
   for (let round = 0; round < ROUNDS; round++)
     for (const [index, [, options]] of cases.entries())
@@ -50,6 +52,7 @@ async function kinds() {
 
 /** What an order costs when a message takes its handler 5 ms of waiting. */
 async function work() {
+  /** @type {[name: string, options: any][]} */
   const cases = [
     ['one after the other: `concurrency: 1`', { concurrency: 1, messages: 300 }],
     ['`orderBy`, 100 keys, `concurrency: 32`', { orderBy: 'routingKey', concurrency: 32 }],
@@ -79,6 +82,9 @@ async function work() {
   }
 }
 
+/** @typedef {{ published: { rate: number, cpu: number }, consumed: { rate: number, cpu: number } }} Figures */
+
+/** @returns {Promise<Figures>} */
 async function measure({ queueType, shards, messages, prefetch, wait = 0, keys = KEYS, ...handler }) {
   const name = `bench.${++runs}`;
   const options = {

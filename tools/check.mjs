@@ -19,7 +19,14 @@ const resultsFile = join(scratch, 'results.json');
 // What is in memory survives the end of a process as well as a disk does, and no test switches the machine off.
 const brokers = inMemory();
 
-/** The README's own commands first: they are what a stranger types. */
+/**
+ * @typedef {{ name: string, command: [string, ...string[]], limit: number, besideUntil?: string, env?: NodeJS.ProcessEnv }} Step
+ */
+
+/**
+ * The README's own commands first: they are what a stranger types.
+ * @type {Step[]}
+ */
 const steps = [
   {
     name: 'tests',
@@ -67,6 +74,7 @@ console.log(`  in all ${((performance.now() - began) / 1_000).toFixed(0)} s`);
 console.log(`\n${tests.passed + done.length - failed.length} passed, ${tests.failed + failed.length} failed`);
 process.exitCode = tests.failed + failed.length > 0 ? 1 : 0;
 
+/** @param {Step} step */
 async function take({ name, command: [program, ...args], limit, env, besideUntil }) {
   const quiet = besideUntil !== undefined;
   console.log(`\n== ${name}: ${[program, ...args].join(' ')}${quiet ? ' (beside the next steps)' : ''}`);

@@ -12,6 +12,7 @@ const usage = `npm run demo -- [options]
   --restart <command>    restarts that broker; the scene about durability runs it
   --only <word>          only scenes with this word in their title`;
 
+/** @satisfies {import('node:util').ParseArgsConfig['options']} */
 const options = {
   url: { type: 'string' },
   management: { type: 'string' },

@@ -48,7 +48,7 @@ function withTables(text, path) {
 }
 
 function markdown(folder, deep) {
-  return readdirSync(join(root, folder), { recursive: deep })
+  return readdirSync(join(root, folder), { recursive: deep, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) =>
       relative(root, join(root, folder, name))

@@ -71,12 +71,13 @@ async function inParallel(numbers, work) {
 // --- the broker ----------------------------------------------------------------------------------------------------
 
 async function start(version) {
-  const execArgv = ['--expose-gc'];
-  const stdio = ['ignore', 'inherit', 'pipe', 'ipc'];
-  const child = fork(fileURLToPath(import.meta.url), ['broker', version], { execArgv, stdio });
+  const child = fork(fileURLToPath(import.meta.url), ['broker', version], {
+    execArgv: ['--expose-gc'],
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+  });
   const broken = [];
   let ending = false;
-  child.stderr.setEncoding('utf8').on('data', (text) => broken.push(`the broker says: ${text.trim()}`));
+  child.stderr?.setEncoding('utf8').on('data', (text) => broken.push(`the broker says: ${text.trim()}`));
   const gone = once(child, 'exit').then(([code, signal]) => {
     if (!ending) broken.push(`the broker ended with ${code ?? signal}`);
     return undefined;
@@ -117,11 +118,13 @@ async function broker(version) {
   process.on('message', async (question) => {
     if (question === 'close') return void running.close().then(() => process.disconnect());
     if (question === 'renew') await running.deleteVhost('fuzz').then(renew);
-    else for (let n = 0; n < 3; n += 1) await new Promise((resolve) => setImmediate(() => resolve(gc())));
+    else
+      for (let n = 0; n < 3; n += 1)
+        await new Promise((resolve) => setImmediate(() => resolve(globalThis.gc?.())));
     const { heapUsed, external } = process.memoryUsage();
-    process.send({ value: heapUsed + external });
+    process.send?.({ value: heapUsed + external });
   });
-  process.send({ url: running.url });
+  process.send?.({ url: running.url });
 }
 
 // --- the good client -----------------------------------------------------------------------------------------------
@@ -137,10 +140,11 @@ async function goodClient({ url }) {
   const channel = await connection.createConfirmChannel();
   channel.on('error', (error) => broken.push(`the good client's channel: ${error.message}`));
   const waiting = new Map();
+  let roundDone;
   const replied = (message) => {
     const id = message?.content.toString();
     if (!waiting.delete(id)) broken.push(`a reply to ${id} came to the good client and was not expected`);
-    if (waiting.size === 0) waiting.done?.();
+    if (waiting.size === 0) roundDone?.();
   };
   const asked = (message) => {
     if (!message) return void broken.push('the good client was cancelled');
@@ -155,7 +159,7 @@ async function goodClient({ url }) {
   let longest = 0;
   const round = async () => {
     const begun = performance.now();
-    const done = new Promise((resolve) => (waiting.done = resolve));
+    const done = new Promise((resolve) => (roundDone = resolve));
     for (let n = 0; n < 20; n += 1) waiting.set(`${rounds}-${n}`, true);
     for (let n = 0; n < 20; n += 1) {
       channel.sendToQueue('good', Buffer.from(`${rounds}-${n}`), { replyTo: REPLIES });
@@ -319,6 +323,7 @@ const TYPES = [
   'what',
 ];
 
+/** @returns {[string, unknown]} */
 function field(dice) {
   const name = dice.pick(dice.chance(0.6) ? KEYS : dice.chance(0.8) ? MORE_KEYS : [dice.name()]);
   if (dice.chance(0.5)) return [name, { type: 'long', value: dice.chance(0.8) ? dice.below(1000) : -1 }];

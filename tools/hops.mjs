@@ -29,6 +29,7 @@ const connection = await connect(server.url);
 const channel = await connection.createConfirmChannel();
 await channel.assertQueue(`${QUEUE}.out`);
 const broker = new Broker({ url: server.url });
+/** @type {(value?: unknown) => void} */
 let handled = () => {};
 broker.register({
   kind: 'consume',

@@ -23,19 +23,17 @@ await build({ ifNeeded: true });
 const rows = [];
 for (const version of versions) {
   const node = await get(version);
-  rows.push(await take(version, node, 'tests', ['tools/test.mjs', '--project', projects]));
-  rows.push(await take(version, node, 'demo', ['tools/demo.mjs']));
+  rows.push(await take(node, 'tests', ['tools/test.mjs', '--project', projects]));
+  rows.push(await take(node, 'demo', ['tools/demo.mjs']));
 }
 for (const line of lines) {
   const args = ['tools/test.mjs', '--project', talking, '--rabbitmq', line];
-  rows.push(await take(process.versions.node, process.execPath, `on RabbitMQ ${line}`, args));
+  rows.push(await take(process.execPath, `on RabbitMQ ${line}`, args));
 }
 if (given('--amqplib') || (all && !quick)) {
   const home = await newestAmqplib();
   const args = ['tools/test.mjs', '--project', talking];
-  rows.push(
-    await take(process.versions.node, process.execPath, 'newest amqplib', args, { WARREN_AMQPLIB: home }),
-  );
+  rows.push(await take(process.execPath, 'newest amqplib', args, { WARREN_AMQPLIB: home }));
 }
 console.log('\nOther versions');
 for (const { version, name, code, seconds } of rows) {
@@ -71,7 +69,7 @@ async function newestAmqplib() {
   return join(folder, 'node_modules', 'amqplib');
 }
 
-async function take(version, node, name, args, more = {}) {
+async function take(node, name, args, more = {}) {
   // First on the PATH, so that programs started on the way use it as well.
   const env = { ...process.env, ...more, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
   const number = (await run(node, ['--version'], { quiet: true })).output.trim().slice(1);

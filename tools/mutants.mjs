@@ -26,7 +26,9 @@ const PARTS = [
   'tsconfig.json',
 ];
 
+/** @type {{ type: 'string' }} */
 const text = { type: 'string' };
+/** @satisfies {import('node:util').ParseArgsConfig['options']} */
 const options = { only: text, workers: text, list: { type: 'boolean', default: false } };
 const given = read();
 const { mutants } = await import('../test/mutants/index.mjs');
@@ -102,6 +104,7 @@ function jest(tree, tests, limit) {
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', program];
   args.push('--selectProjects', 'unit', 'e2e', '--bail', '--silent', '--maxWorkers=1');
   args.push(`--testPathPatterns=${tests.join('|')}`);
+  /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, WARREN_STRICT: '1' };
   delete env.RABBITMQ_URL;
   return runNode(args, { cwd: tree, env, quiet: true, limit });

@@ -14,10 +14,14 @@ export function canCluster() {
   return findRabbitMQ() !== undefined && findEpmd() !== undefined;
 }
 
-/** Starts `size` nodes and resolves when all of them see each other. Nothing of it stays when it rejects. */
+/**
+ * Starts `size` nodes and resolves when all of them see each other. Nothing of it stays when it rejects.
+ *
+ * @param {{ size?: number, settings?: readonly string[], erlang?: string }} [options]
+ */
 export async function startCluster({ size = 3, settings = [], erlang } = {}) {
   const epmd = findEpmd();
-  if (!canCluster())
+  if (!canCluster() || epmd === undefined)
     throw new Error('A cluster needs the programs rabbitmq-server and epmd on this machine.');
   const [epmdPort] = await freePorts(1);
   const id = randomBytes(4).toString('hex');
@@ -38,13 +42,13 @@ export async function startCluster({ size = 3, settings = [], erlang } = {}) {
       startRabbitMQ({ nodename, cookie, epmdPort, management: false, settings: formation, erlang }),
     ),
   );
-  const nodes = started.filter(({ status }) => status === 'fulfilled').map(({ value }) => value);
+  const nodes = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   const cluster = new Cluster(nodes, async () => {
     killMapper();
     process.off('exit', killMapper);
   });
   try {
-    for (const { status, reason } of started) if (status === 'rejected') throw reason;
+    for (const each of started) if (each.status === 'rejected') throw each.reason;
     await cluster.whole();
   } catch (error) {
     await cluster.stop();
@@ -53,9 +57,18 @@ export async function startCluster({ size = 3, settings = [], erlang } = {}) {
   return cluster;
 }
 
+/** @typedef {Cluster} RabbitMQCluster */
+/** @typedef {import('./rabbitmq.mjs').RabbitMQNode} RabbitMQNode */
+
 class Cluster {
+  /** @type {readonly RabbitMQNode[]} */
+  nodes;
   #end;
 
+  /**
+   * @param {readonly RabbitMQNode[]} nodes
+   * @param {() => Promise<void>} end
+   */
   constructor(nodes, end) {
     this.nodes = nodes;
     this.#end = end;

@@ -45,7 +45,9 @@ export async function gone(port) {
 export async function freePorts(count, wanted) {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => server.address().port);
+  const ports = servers.map(
+    (server) => /** @type {import('node:net').AddressInfo} */ (server.address()).port,
+  );
   await Promise.all(servers.map((server) => once(server.close(), 'close')));
   return wanted ? [wanted, ...ports.slice(1)] : ports;
 }

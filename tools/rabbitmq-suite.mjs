@@ -31,7 +31,7 @@ export async function fetchRabbitMQ(line) {
     return { reason: error.message };
   }
   const version = versionOf(home);
-  return version.startsWith(`${line}.`)
+  return version?.startsWith(`${line}.`)
     ? { home, version }
     : { reason: `Debian ${suite} has RabbitMQ ${version} now` };
 }
@@ -78,6 +78,7 @@ async function bring(suite, home) {
   const bytes = packages.reduce((sum, each) => sum + statSync(each).size, 0);
   rmSync(join(home, 'apt'), { recursive: true });
   const folder = readdirSync(join(root, 'usr/lib/rabbitmq/lib')).find((name) => name.startsWith('rabbitmq_'));
+  if (folder === undefined) throw new Error(`${root} holds no RabbitMQ`);
   const version = folder.replace('rabbitmq_server-', '');
   writeFileSync(noteOf(home), version);
   const seconds = (performance.now() - started) / 1000;
@@ -133,7 +134,7 @@ function ownLibraries(root, home) {
   const loader = folders
     .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
     .find((path) => basename(path).startsWith('ld-linux'));
-  for (const entry of readdirSync(erlang, { recursive: true })) {
+  for (const entry of readdirSync(erlang, { recursive: true, encoding: 'utf8' })) {
     const path = join(erlang, entry);
     if (!lstatSync(path).isFile() || !needsLoader(path)) continue;
     const moved = join(dirname(path), '.elf', basename(path));

@@ -21,13 +21,51 @@ export { findRabbitMQ } from './rabbitmq-program.mjs';
 const run = promisify(execFile);
 const STOP_LIMIT = 20_000;
 const COMMAND_LIMIT = 180_000;
+/** @type {Set<Node>} */
 const running = new Set();
+
+/**
+ * A private RabbitMQ node. `home` is the folder of the fetched program that it runs; undefined when it is this machine's
+ * own. A node in Docker has no `crash`, `start`, `pause`, `resume` and `rabbitmqctl`.
+ *
+ * @typedef {object} RabbitMQNode
+ * @property {string} url
+ * @property {string | undefined} managementUrl
+ * @property {number | undefined} pid
+ * @property {string} [home]
+ * @property {string} nodename
+ * @property {(options?: { readonly crash?: boolean }) => Promise<void>} restart
+ * @property {() => Promise<void>} crash
+ * @property {() => Promise<void>} start
+ * @property {() => void} pause
+ * @property {() => void} resume
+ * @property {(...args: string[]) => Promise<string>} rabbitmqctl
+ * @property {() => Promise<void>} stop
+ */
+
+/**
+ * @typedef {object} NodeOptions
+ * @property {string} [line]
+ * @property {number} [port]
+ * @property {boolean} [management]
+ * @property {string} [nodename]
+ * @property {string} [keep]
+ * @property {readonly string[]} [settings]
+ * @property {readonly string[]} [plugins]
+ * @property {string} [erlang]
+ * @property {string} [cookie]
+ * @property {number} [epmdPort]
+ * @property {string} [home]
+ */
 
 /**
  * Starts a node and resolves when AMQP (and management) answer. `keep` names a folder that survives `stop()`; `settings`
  * are lines of rabbitmq.conf, `plugins` more plugins, `erlang` more arguments of the Erlang machine; `cookie` and
  * `epmdPort` join nodes to a cluster. `line` (`4.3`) wants that version, `home` is the folder of a fetched program; without
  * them it is this machine's program, else the newest that can be fetched, else Docker. Rejects with the end of its log.
+ *
+ * @param {NodeOptions} [options]
+ * @returns {Promise<RabbitMQNode>}
  */
 export async function startRabbitMQ(options = {}) {
   const { program, home, reason } = await programFor(options);
@@ -35,7 +73,8 @@ export async function startRabbitMQ(options = {}) {
   const ports = { port, managementPort, distributionPort, epmdPort };
   if (!program) {
     if (!dockerAnswers()) throw new Error(`no program rabbitmq-server (${reason}) and no Docker engine`);
-    return startContainer({ ...ports, line: options.line, ready: () => ready(ports, true, () => true) });
+    const parts = { ...ports, line: options.line, ready: () => ready(ports, true, () => true) };
+    return /** @type {Promise<RabbitMQNode>} */ (startContainer(parts));
   }
   const node = new Node(program, ports, { ...options, home });
   running.add(node);
@@ -48,6 +87,7 @@ export async function startRabbitMQ(options = {}) {
   return node;
 }
 
+/** @param {NodeOptions} options */
 async function programFor({ line, home = line === undefined ? process.env.WARREN_RABBITMQ : undefined }) {
   const program = findRabbitMQ(home ?? '');
   if (program !== undefined && (home || line === undefined)) return { program, home };
@@ -110,6 +150,7 @@ class Node {
     }
     const output = openSync(join(this.#home, 'output.log'), 'a');
     try {
+      /** @type {import('node:child_process').SpawnOptions} */
       const settings = {
         cwd: this.#home,
         env: this.#environment,

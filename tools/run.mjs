@@ -7,7 +7,12 @@ import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Programs still running: they are told to stop when this process is. */
+/** @typedef {import('node:child_process').ChildProcess & { leads?: boolean }} Program */
+
+/**
+ * Programs still running: they are told to stop when this process is.
+ * @type {Set<Program>}
+ */
 const running = new Set();
 /** Whether this process tells them itself, their own children included; else the terminal does. */
 let leads = false;
@@ -17,13 +22,20 @@ const GRACE = 5_000;
  * Runs a program and resolves with `{ code, output, seconds }`. `quiet` collects the output instead of showing it,
  * `limit` (milliseconds) ends it when it takes longer. It never rejects because of the exit code: that is the
  * caller's to judge.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, quiet?: boolean, limit?: number }} [options]
+ * @returns {Promise<{ code: number, output: string, seconds: number }>}
  */
 export function run(command, args, { cwd = root, env = process.env, quiet = false, limit } = {}) {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const shell = process.platform === 'win32' && command === 'npm';
+    /** @type {import('node:child_process').StdioOptions} */
     const stdio = quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'];
     const detached = leads && process.platform !== 'win32';
+    /** @type {Program} */
     const child = spawn(command, args, { cwd, env, shell, stdio, detached });
     child.leads = detached;
     running.add(child);
@@ -68,10 +80,12 @@ async function ended() {
 export function onSignal(cleanup) {
   leads = true;
   let stopping = false;
-  for (const [signal, code] of [
+  /** @type {[NodeJS.Signals, number][]} */
+  const codes = [
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ]) {
+  ];
+  for (const [signal, code] of codes) {
     process.on(signal, () => {
       if (stopping) return;
       stopping = true;
@@ -84,7 +98,12 @@ export function onSignal(cleanup) {
   }
 }
 
-/** Prints what went wrong and ends with a code that says so; for mistakes of the user, which need no stack. */
+/**
+ * Prints what went wrong and ends with a code that says so; for mistakes of the user, which need no stack.
+ *
+ * @param {string} message
+ * @returns {never}
+ */
 export function fail(message) {
   console.error(`\n${message}`);
   process.exit(1);

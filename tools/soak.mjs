@@ -10,8 +10,11 @@ import { install } from './install.mjs';
 import { obtainRabbitMQ } from './rabbitmq-program.mjs';
 import { fail, onSignal } from './run.mjs';
 
+/** @type {{ type: 'string' }} */
 const text = { type: 'string' };
+/** @type {{ type: 'boolean', default: boolean }} */
 const flag = { type: 'boolean', default: false };
+/** @satisfies {import('node:util').ParseArgsConfig['options']} */
 const options = {
   minutes: text,
   seed: text,

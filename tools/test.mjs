@@ -82,6 +82,7 @@ function jest() {
   if (only !== undefined) args.push(`--testPathPatterns=${only}`);
   // After a flag that takes a list, the next word would belong to the list: the one that takes a number goes last.
   args.push('--maxWorkers=2', ...rest);
+  /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, ...clients.env, TEST_RESULTS: results, [MARK]: thisRun };
   if (strict) env.WARREN_STRICT = '1';
   for (const name of ['RABBITMQ_URL', 'RABBITMQ_MANAGEMENT_URL', 'WARREN_RABBITMQ']) delete env[name];
@@ -92,7 +93,9 @@ function jest() {
   return runNode(args, { env });
 }
 
+/** @param {any[]} args */
 function parse(args) {
+  /** @type {{ only?: string, projects: string[], noRabbitMQ: boolean, strict: boolean, lines: string[], rest: string[] }} */
   const parsed = { only: undefined, projects: [], noRabbitMQ: false, strict: false, lines: [], rest: [] };
   while (args.length > 0) {
     const flag = args.shift();

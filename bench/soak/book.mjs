@@ -46,6 +46,7 @@ export function account({ lines, left, losses: faults, secret }) {
   const messages = messagesOf(lines);
   for (const { n, queue, reason } of left) messages.get(n)?.left.push({ queue, reason });
   const all = [...messages.values()];
+  /** @type {{ figures: object, broken: string[] }[]} */
   const parts = [
     whereabouts(all),
     twice(all, losses),

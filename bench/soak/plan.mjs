@@ -21,6 +21,7 @@ export const RETRIES = {
 /** The reason that a dead letter of a plan must carry; the others must be handled. */
 export const DEAD = { reject: 'rejected', exhaust: 'attempts-exhausted' };
 
+/** @type {[kind: string, weight: number][]} */
 const WEIGHTS = [
   ['work', 22],
   ['classic', 12],
@@ -32,9 +33,15 @@ const WEIGHTS = [
   ['stream', 5],
 ];
 const FAILING = ['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'slow', 'once', 'later', 'exhaust', 'reject'];
+/** @type {import('@warren/amqp').Duration[]} */
 const DELAYS = ['500ms', '2s', '5s'];
 
-/** `plan(n)` says kind, plan, key and delay of message n. Called with 0, 1, 2, ... */
+/**
+ * `plan(n)` says kind, plan, key and delay of message n. Called with 0, 1, 2, ...
+ *
+ * @param {number} seed
+ * @returns {(n: number) => { kind: string, plan: string, key?: string, delay?: import('@warren/amqp').Duration }}
+ */
 export function planOf(seed) {
   const random = randomOf(seed);
   const of = (list) => list[Math.floor(random() * list.length)];

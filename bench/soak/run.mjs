@@ -20,6 +20,10 @@ const START_LIMIT = 180_000;
 const LIMIT_OF_REST = 260_000;
 
 /** Resolves with `{ figures, broken, folder }`. `say` gets a line for each thing that happens. */
+/**
+ * @param {{ minutes: number, seed: number, rate: number, size: number, outage: number, keep?: boolean,
+ *   say?: (line: string) => void }} options
+ */
 export async function soak({ minutes, seed, rate, size, outage, keep = false, say = () => {} }) {
   const folder = mkdtempSync(join(tmpdir(), 'warren-soak-'));
   const run = new Run({ folder, seed, rate, outage, say, brokers: await Brokers.start({ size }) });
@@ -42,6 +46,12 @@ export async function soak({ minutes, seed, rate, size, outage, keep = false, sa
 }
 
 class Run {
+  folder;
+  seed;
+  rate;
+  outage;
+  say;
+  brokers;
   losses = [];
   broken = [];
   count = {};
@@ -51,8 +61,8 @@ class Run {
   #lines = {};
   #out = false;
 
-  constructor(parts) {
-    Object.assign(this, parts);
+  constructor({ folder, seed, rate, outage, say, brokers }) {
+    Object.assign(this, { folder, seed, rate, outage, say, brokers });
     this.random = randomOf(this.seed);
     this.dependency = join(this.folder, 'dependency-is-away');
   }
@@ -154,6 +164,7 @@ class Run {
       },
       journal: join(this.folder, `${name}-${life}.journal`),
     };
+    /** @type {import('node:child_process').ChildProcess & { expected?: boolean }} */
     const child = fork(join(import.meta.dirname, 'worker.mjs'), [JSON.stringify(settings)], {
       execArgv: ['--expose-gc'],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -283,7 +294,7 @@ async function leftIn(url, queues) {
         const message = await channel.get(name, { noAck: true });
         if (!message) break;
         const { n } = JSON.parse(message.content.toString());
-        const { headers } = message.properties;
+        const { headers = {} } = message.properties;
         const reason = headers['x-warren-reason'] ?? headers['x-first-death-reason'] ?? 'unknown';
         left.push({ n, queue: name, reason: String(reason) });
       }

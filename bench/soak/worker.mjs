@@ -164,6 +164,10 @@ async function publishes(going) {
   await Promise.all(open);
 }
 
+/**
+ * @param {number} n
+ * @param {{ kind: string, plan: string, key?: string, delay?: import('@warren/amqp').Duration }} message
+ */
 function publish(n, { kind, plan, key, delay }) {
   const payload = { n, plan, ...(delay ? { delayed: { since: now(), delay } } : {}) };
   const options = { ...(delay ? { delay } : {}), ...(key ? { headers: { key } } : {}) };

@@ -73,6 +73,10 @@ async function shared(parts) {
   return consumed(parts, { ...sizes.consume, consumers, exchange, keys });
 }
 
+/**
+ * @param {any} parts
+ * @param {{ consumers: { queue: string, prefetch: number }[], count: number, warmUp: number, exchange?: string, keys?: string[] }} job
+ */
 async function consumed(
   { stand, one, contender, queue, start },
   { consumers, count, warmUp, exchange, keys },

@@ -37,7 +37,7 @@ async function consume() {
   const numbered = new Numbered(count, size);
   let begun;
   let result;
-  const all = new Promise((resolve) => {
+  const all = new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
     const take = (body) => {
       numbered.take(body);
       if (numbered.seen === warmUp) begun = mark();
@@ -103,10 +103,10 @@ async function serve() {
   };
   const client = await open({ url, serve: { queue, prefetch: job.prefetch, answer } });
   process.on('message', (what) => {
-    if (what === 'cpu') process.send({ kind: 'cpu', cpu: cpu(), handled });
+    if (what === 'cpu') process.send?.({ kind: 'cpu', cpu: cpu(), handled });
     else void finish(client, {});
   });
-  process.send({ kind: 'ready' });
+  process.send?.({ kind: 'ready' });
 }
 
 /** How long it took until this process could handle and publish, from its first instruction on. */
@@ -121,7 +121,7 @@ async function through() {
   const { count, atOnce } = job;
   const numbered = new Numbered(count, size);
   let client;
-  await new Promise((resolve, reject) => {
+  await new Promise((/** @type {(value?: unknown) => void} */ resolve, reject) => {
     const handle = (body) => {
       numbered.take(body);
       if (numbered.seen === count) resolve();
@@ -156,7 +156,7 @@ function flow({ act, atOnce, first, count, cpu: budget = Infinity, ms = Infinity
   let next = first;
   let settled = first;
   let over = false;
-  return new Promise((resolve, reject) => {
+  return new Promise((/** @type {(next: number) => void} */ resolve, reject) => {
     const one = (error) => {
       if (error) return reject(error);
       settled++;
@@ -190,12 +190,12 @@ function since(begun, count) {
 /** Tells the parent and waits for its word. */
 async function ask(kind) {
   const told = once(process, 'message');
-  process.send({ kind });
+  process.send?.({ kind });
   await told;
 }
 
 function report(error) {
-  process.send({ kind: 'error', message: String(error?.stack ?? error) });
+  process.send?.({ kind: 'error', message: String(error?.stack ?? error) });
 }
 
 /** Ends properly, so that what was acked is acked, then says what was measured. */
@@ -205,5 +205,5 @@ async function finish(client, result) {
     (error) => `close: ${error.message}`,
   );
   const late = await Promise.race([ended, pause(5_000, 'close() did not end within 5 s')]);
-  process.send({ kind: 'done', result: late ? { ...result, late } : result }, () => process.exit(0));
+  process.send?.({ kind: 'done', result: late ? { ...result, late } : result }, () => process.exit(0));
 }

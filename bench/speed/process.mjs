@@ -43,7 +43,7 @@ export class Contender {
     };
     this.#child.on('message', hear);
     this.#child.on('error', (error) => hear({ kind: 'error', message: error.message }));
-    this.#over = new Promise((resolve) => {
+    this.#over = new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
       this.#child.once('close', (code, signal) => {
         running.delete(this);
         hear({ kind: 'error', message: `it ended with ${signal ?? code}` });
@@ -66,7 +66,7 @@ export class Contender {
       if (message !== undefined) continue;
       const left = end - performance.now();
       if (left <= 0) throw new Error(this.#why(`nothing after ${limit / 1000} s`));
-      await new Promise((resolve) => {
+      await new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
         const timer = setTimeout(resolve, left);
         this.#wake = () => {
           clearTimeout(timer);

@@ -57,7 +57,12 @@ export class Stand {
     for (const key of keys) await this.#channel.bindQueue(queue, exchange, key);
   }
 
-  /** Puts numbered messages there; with keys they go through the exchange, one key after the other. */
+  /**
+   * Puts numbered messages there; with keys they go through the exchange, one key after the other.
+   *
+   * @param {{ queue: string, exchange?: string, keys?: string[], count: number, size: number,
+   *   wrap?: (body: unknown, key?: string) => unknown }} what
+   */
   async fill({ queue, exchange = '', keys, count, size, wrap = (body) => body }) {
     const make = bodies(size);
     const options = { contentType: 'application/json' };

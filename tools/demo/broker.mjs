@@ -38,14 +38,14 @@ async function startEmbedded(program, data, port) {
   const url = () =>
     process
       .all('line')
-      .map(({ text }) => /amqp:\/\/\S+?(?=[\s,;.]*(?:\s|$))/.exec(text)?.[0])
+      .map(({ text }) => /amqp:\/\/\S+?(?=[\s,;.]*(?:\s|$))/.exec(text ?? '')?.[0])
       .find(Boolean);
   await until(
     [process],
     () => url() !== undefined,
     () => `the embedded broker did not start. ${process.complaints}`,
   );
-  return { process, url: url() };
+  return { process, url: /** @type {string} */ (url()) };
 }
 
 /** Looks at the RabbitMQ that was given. */
@@ -74,6 +74,10 @@ class Broker {
   #names = new Set();
   #prefix = `demo-${randomBytes(3).toString('hex')}`;
 
+  /**
+   * @param {{ kind: 'embedded' | 'given', url: string, process?: Child, introduction?: string, restart?: string,
+   *   data?: string, start?: (port: number | string) => Promise<{ process: Child, url: string }> }} parts
+   */
   constructor({ kind, url, process, introduction, restart, data, start }) {
     this.kind = kind;
     this.url = url;

@@ -7,6 +7,7 @@ import { clearTimeout, setTimeout } from 'node:timers';
 /** How long anything may take, in milliseconds: generous, because it only counts when something is wrong. */
 export const PATIENCE = 120_000;
 
+/** @type {Set<Child>} */
 const running = new Set();
 
 // The last resort, when nothing can be awaited any more.
@@ -14,7 +15,11 @@ process.on('exit', () => {
   for (const child of running) child.signal('SIGKILL');
 });
 
-/** Ends the processes that still run (of those that `chosen` accepts): politely first, then for good. */
+/**
+ * Ends the processes that still run (of those that `chosen` accepts): politely first, then for good.
+ *
+ * @param {(child: Child) => boolean} [chosen]
+ */
 export async function endAll(chosen = () => true) {
   await Promise.all([...running].filter(chosen).map((child) => child.stop()));
 }
@@ -26,6 +31,7 @@ export async function endAll(chosen = () => true) {
 export async function until(children, condition, missing, limit = PATIENCE) {
   let timer;
   let look;
+  /** @type {Promise<void>} */
   const reached = new Promise((resolve, reject) => {
     look = () => {
       if (condition()) resolve();
@@ -43,14 +49,28 @@ export async function until(children, condition, missing, limit = PATIENCE) {
   }
 }
 
+/**
+ * A line of an application with --json; other lines are `{ event: 'line', text }`.
+ * @typedef {{ readonly event: string, readonly text?: string, readonly [fact: string]: unknown }} ChildEvent
+ */
+
+/**
+ * How a process ended.
+ * @typedef {{ readonly code: number | null, readonly signal: NodeJS.Signals | null }} ChildEnd
+ */
+
+/** A Node process whose lines are waited for. */
 export class Child {
   /** Called whenever it has said something, or has ended. */
   changed = new Set();
-  /** Events in the order in which they were printed. */
+  /**
+   * Events in the order in which they were printed.
+   * @type {ChildEvent[]}
+   */
   events = [];
   /** What it wrote to standard error. */
   complaints = '';
-  /** Resolves with `{ code, signal }`. */
+  /** @type {Promise<ChildEnd>} */
   ended;
   label;
   #process;

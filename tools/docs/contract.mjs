@@ -38,7 +38,13 @@ function partsOf(name) {
     const call = ts.isExpressionStatement(statement) && statement.expression;
     if (!call || !ts.isCallExpression(call) || !(call.expression.getText() in VERSIONS)) return [];
     const versions = VERSIONS[call.expression.getText()];
-    return [{ file: name, title: call.arguments[0].text, checks: checksIn(call.arguments[1], versions) }];
+    return [
+      {
+        file: name,
+        title: /** @type {ts.StringLiteral} */ (call.arguments[0]).text,
+        checks: checksIn(call.arguments[1], versions),
+      },
+    ];
   });
 }
 

@@ -67,29 +67,35 @@ function optionTable(rows) {
 /** Members of an interface with their types and what their comments say. */
 function memberTable(file, name) {
   const ast = parsed(file);
-  const found = ast.statements.find((each) => ts.isInterfaceDeclaration(each) && each.name.text === name);
+  const found = ast.statements.filter(ts.isInterfaceDeclaration).find((each) => each.name.text === name);
   if (found === undefined) throw new Error(`${file} has no interface ${name}`);
-  const rows = found.members.map((member) => {
+  const rows = found.members.filter(ts.isPropertySignature).map((member) => {
     const comments = ts.getJSDocCommentsAndTags(member).map((each) => ts.getTextOfJSDocComment(each.comment));
     const meaning = flat(comments.join(' ')) || plain[member.name.getText()];
     if (!meaning) throw new Error(`${file}: ${name}.${member.name.getText()} has no comment`);
-    return [code(member.name.getText()), code(typeText(member.type.getText())), meaning];
+    return [code(member.name.getText()), code(typeText(member.type?.getText() ?? 'unknown')), meaning];
   });
   return table(['option', 'type', 'meaning'], rows);
+}
+
+/** What a field whose type is a literal says. */
+function kindOf(field) {
+  return field.type.literal.text;
 }
 
 /** Each member of the unions of events: its kind, the comment before it, and its other fields. */
 function eventRows(file) {
   const ast = parsed(file);
-  const unions = ast.statements.filter(
-    (each) => ts.isTypeAliasDeclaration(each) && ts.isUnionTypeNode(each.type),
-  );
-  const members = unions.flatMap((each) => each.type.types).filter(ts.isTypeLiteralNode);
+  const unions = ast.statements
+    .filter(ts.isTypeAliasDeclaration)
+    .map((each) => each.type)
+    .filter(ts.isUnionTypeNode);
+  const members = unions.flatMap((each) => each.types).filter(ts.isTypeLiteralNode);
   return members.map((member) => {
-    const names = member.members.map((each) => each.name.getText());
-    const kind = member.members[names.indexOf('kind')].type.literal.text;
+    const names = member.members.map((each) => each.name?.getText());
+    const kind = kindOf(member.members[names.indexOf('kind')]);
     // The comment stands before the `|` that begins the member.
-    const { types } = member.parent;
+    const { types } = /** @type {ts.UnionTypeNode} */ (member.parent);
     const before = types[types.indexOf(member) - 1]?.end ?? member.parent.pos;
     const text = ast.text.slice(before, member.getStart(ast, false));
     const meaning = flat(/\/\*\*(.*?)\*\//s.exec(text)?.[1].replace(/^\s*\*/gm, '') ?? '');

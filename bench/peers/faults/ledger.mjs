@@ -20,7 +20,10 @@ export class Ledger {
   #hits = [];
   #attempts;
 
-  /** `attempts`: so many has a number whose handler fails; undefined when handlers do not fail. */
+  /**
+   * `attempts`: so many has a number whose handler fails; undefined when handlers do not fail.
+   * @param {{ attempts?: number }} [options]
+   */
   constructor({ attempts } = {}) {
     this.#attempts = attempts;
   }

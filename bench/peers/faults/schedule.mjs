@@ -86,7 +86,11 @@ export function scheduleOf(seed, length) {
   return steps;
 }
 
-/** Plays a schedule for Warren; resolves with `{ messages, calls }`, the figures of both. */
+/**
+ * Plays a schedule for Warren; resolves with `{ messages, calls }`, the figures of both.
+ *
+ * @param {{ broker: any, system: any, seed: number, length: number, say?: (line: string) => void }} what
+ */
 export async function playSchedule({ broker, system, seed, length, say = () => {} }) {
   const messages = new Trial(system, await broker.vhost(`random-${seed}-messages`));
   const calls = new Trial(system, await broker.vhost(`random-${seed}-calls`));

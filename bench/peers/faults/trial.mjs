@@ -25,6 +25,10 @@ export class Trial {
   logs = [];
   /** Figures that a fault adds. */
   more = {};
+  /** The role of the process that handles, in trials of a schedule. */
+  worker;
+  /** What the first process that ended by itself had written. */
+  crash;
   /** Processes by their role. */
   children = {};
   #url;

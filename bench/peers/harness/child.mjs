@@ -23,6 +23,8 @@ export class Child {
   /** Lines and pieces of standard error that held the password. */
   leaks = 0;
   ended = false;
+  /** Whether it is to end: undefined, 'and again' or 'for good'. */
+  expected;
   /** With what it ended: { code, signal }. */
   exit;
   #process;
@@ -44,7 +46,7 @@ export class Child {
       // What is written down must not depend on where the tree lies.
       if (this.complaints.length < 10_000) this.complaints += text.replaceAll(root, '.');
     });
-    this.#over = new Promise((resolve) => {
+    this.#over = new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
       const over = (code, signal) => {
         running.delete(this);
         this.ended = true;
