@@ -312,6 +312,14 @@ export default [
     tests: ['consume/watchdog.spec'],
   },
   {
+    id: 'watchdog-counts-readers-of-a-stream',
+    file: 'libs/amqp/src/consume/watchdog.ts',
+    from: '(watched.counted && consumers === 0)',
+    to: 'consumers === 0',
+    promise: 'who reads a stream is not renewed because the broker counts no readers',
+    tests: ['consume/watchdog.spec'],
+  },
+  {
     id: 'watchdog-blames-the-busy',
     file: 'libs/amqp/src/consume/watchdog.ts',
     from: 'const idle = first.messages > 0 && !now.mayIdle && now.free && ',

@@ -1,6 +1,14 @@
 // What becomes of a publish.
 export default [
   {
+    id: 'stream-shares-the-channel',
+    file: 'libs/amqp/src/publish/senders.ts',
+    from: 'own = this.options.make();',
+    to: 'own = this.main;',
+    promise: 'on RabbitMQ 3 a stream is published to on a channel of its own',
+    tests: ['publish/senders.spec'],
+  },
+  {
     id: 'sender-resent-last',
     file: 'libs/amqp/src/publish/sender.ts',
     from: `else this.wait(pending, true);`,

@@ -113,6 +113,7 @@ export class Broker {
       codecs: new CodecRegistry(this.settings.codecs, this.settings),
       events: this.events,
       describe: (exchange) => this.topologyBuilder.exchange(exchange),
+      isStream: (queue) => this.topologyBuilder.isStream(queue),
       topology: this.topology,
       shortenWait: internals.shortenWait ?? ((ms) => ms),
       grace: internals.grace,
@@ -282,7 +283,7 @@ export class Broker {
       const { name = 'default', remoteError } = internals;
       this.consumers = consumersOf({ ...parts, topology, name, remoteError });
     }
-    this.publishing.sender.start();
+    this.publishing.senders.main.start();
     if (this.consumers) this.publishing.moveRetries(topologyBuilder.handlers);
     const begun = begin({ settings, clock, connections, plan, consumers: this.consumers }).then(() => {
       this.begun = true;

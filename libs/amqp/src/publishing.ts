@@ -17,6 +17,7 @@ import { Publisher } from './publish/publisher.js';
 import { RetryMover, type Wait } from './delay/retry-mover.js';
 import { Requester } from './rpc/client/requester.js';
 import { closeReasons, Sender } from './publish/sender.js';
+import { Senders } from './publish/senders.js';
 
 /** What the outbound side is made from. */
 export interface PublishingOptions {
@@ -35,6 +36,8 @@ export interface PublishingOptions {
   readonly events: Events;
   /** How an exchange is declared, if anybody said. */
   readonly describe: (exchange: string) => ExchangeSpec | undefined;
+  /** Whether a queue of this process is a stream. */
+  readonly isStream: (queue: string) => boolean;
   readonly topology: WantedTopology;
   /** Tests wait shorter. */
   readonly shortenWait: (ms: number) => number;
@@ -46,7 +49,7 @@ export interface PublishingOptions {
 
 /** Everything that leaves: publisher, sender and requester on one connection, and how they end together. */
 export class Publishing {
-  readonly sender: Sender;
+  readonly senders: Senders;
   readonly publisher: Publisher;
   readonly requester: Requester;
   readonly replies: ReplyConnections;
@@ -58,10 +61,14 @@ export class Publishing {
     events.on(() => counters.repliesIgnored++, ['reply-ignored']);
     events.on(() => counters.forwardFailures++, ['forward-failed']);
     const forbidden = closeReasons(options);
-    this.sender = new Sender({
+    this.senders = new Senders({
       ...options,
-      closeReasons: forbidden,
-      onRefused: (closeReason) => this.exchangeCache.refused(closeReason),
+      make: () =>
+        new Sender({
+          ...options,
+          closeReasons: forbidden,
+          onRefused: (closeReason) => this.exchangeCache.refused(closeReason),
+        }),
     });
     const describe = (name: string): ExchangeSpec | undefined =>
       callsExchange(name) ?? options.describe(name);
@@ -72,10 +79,10 @@ export class Publishing {
       closeReasons: forbidden,
       onWait: (step, back, anew) => this.mover.hold({ step, back }, anew),
     });
-    const { sender, exchangeCache: destinations } = this;
+    const { senders, exchangeCache: destinations } = this;
     this.mover = new RetryMover({ ...options, exchangeCache: destinations });
     this.requester = new Requester({ ...options, exchangeCache: destinations, closeReasons: forbidden });
-    this.publisher = new Publisher({ ...options, sender, exchangeCache: destinations });
+    this.publisher = new Publisher({ ...options, senders, exchangeCache: destinations });
     this.replies = new ReplyConnections({
       ...options,
       connection: options.replies,
@@ -98,7 +105,7 @@ export class Publishing {
 
   /** The broker takes messages again. */
   flush(): void {
-    this.sender.flush();
+    this.senders.flush();
     this.mover.flush();
     this.requester.flush();
     this.replies.flush();
@@ -106,7 +113,7 @@ export class Publishing {
 
   /** Lets what is under way settle until `expired`, then ends it. Always settles. */
   async close(expired: Promise<void>): Promise<void> {
-    await Promise.all([this.sender.close(expired), this.replies.close(expired), this.mover.close(expired)]);
+    await Promise.all([this.senders.close(expired), this.replies.close(expired), this.mover.close(expired)]);
     await this.requester.close();
   }
 }

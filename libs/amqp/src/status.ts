@@ -25,13 +25,13 @@ export interface StatusParts {
 
 /** How things stand. */
 export function brokerStatus(parts: StatusParts): BrokerStatus {
-  const { sender, requester, mover } = parts.publishing;
-  const { size, bytes, limit } = sender.buffer;
+  const { senders, requester, mover } = parts.publishing;
+  const { size, bytes, limit } = senders.buffer;
   return {
     at: parts.at,
     connections: parts.connections.status(),
     consumers: parts.consumers?.status() ?? [],
-    publishing: sender.pending,
+    publishing: senders.pending,
     publishBuffer: { messages: size, bytes, limit },
     waiting: mover.status(),
     pendingCalls: requester.pending,

@@ -28,7 +28,7 @@ function publishing(...routed: boolean[]) {
   };
   const publisher = new Publisher({
     ...{
-      sender,
+      senders: { main: sender, of: () => sender },
       exchangeCache,
       clock: systemClock,
       settings: settings({ service: 's', publish: { timeout: '1h' } }),

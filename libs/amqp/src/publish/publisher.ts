@@ -17,14 +17,14 @@ import { ConnectionLostError, RabbitError } from '../errors/errors.js';
 import { ownTimeout, type SendLimits } from './pending-send.js';
 import type { ExchangeCache } from './exchange-cache.js';
 import { Limits, PendingPublish, unroutable } from './pending-publish.js';
-import type { Sender } from './sender.js';
+import type { Senders } from './senders.js';
 
 /** What a publisher is made from. */
 export interface PublisherOptions {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly codecs: CodecLookup;
-  readonly sender: Sender;
+  readonly senders: Senders;
   readonly exchangeCache: ExchangeCache;
   readonly events: Events;
   /** Tests wait shorter. */
@@ -43,7 +43,7 @@ export class Publisher implements MessageForwarder {
   }
 
   get maxPropertyBytes(): number {
-    return this.options.sender.frameMax - HEADER_FRAME;
+    return this.options.senders.main.frameMax - HEADER_FRAME;
   }
 
   /** To an exchange. */
@@ -61,18 +61,18 @@ export class Publisher implements MessageForwarder {
   }
 
   async sendTo(queue: KeptQueue, message: OutgoingMessage): Promise<void> {
-    const { sender, exchangeCache } = this.options;
+    const { senders, exchangeCache } = this.options;
     await this.again(
       () => this.forward(message),
-      () => sender.hold(message, this.ownLimits(), () => exchangeCache.ensureKept(queue)),
+      () => senders.main.hold(message, this.ownLimits(), () => exchangeCache.ensureKept(queue)),
     );
   }
 
   async sendLater(message: OutgoingMessage, wait: number, back: ReturnRoute): Promise<void> {
-    const { exchangeCache: destinations, sender } = this.options;
+    const { exchangeCache: destinations, senders } = this.options;
     const { routingKey } = message;
     if (back.kind === 'retry' && !destinations.isBack(routingKey)) {
-      await sender.hold(message, this.ownLimits(), () => destinations.ensureBack(routingKey));
+      await senders.main.hold(message, this.ownLimits(), () => destinations.ensureBack(routingKey));
     }
     const send = async (): Promise<void> =>
       this.forward(await this.delayed(message, wait, back, this.ownLimits()));
@@ -111,18 +111,18 @@ export class Publisher implements MessageForwarder {
     mustRoute: boolean,
   ): Promise<PublishReceipt> {
     return new Promise((resolve, reject) => {
-      const { events, sender, exchangeCache: destinations } = this.options;
+      const { events, senders, exchangeCache: destinations } = this.options;
       // What cannot even be made is the caller's mistake: nobody else hears of it.
       const message = this.build(exchange, routingKey, payload, options);
       const publication = new PendingPublish({ events, message, payload, mustRoute }, resolve, reject);
       try {
         const limits = this.limits(options);
         if (options.delay === undefined && destinations.isKnown(exchange)) {
-          sender.send(message, limits, publication);
+          senders.of(message).send(message, limits, publication);
           return;
         }
         this.prepared(message, limits, options.delay, mustRoute).then(
-          (prepared) => sender.send(prepared, limits, publication),
+          (prepared) => senders.of(prepared).send(prepared, limits, publication),
           (error: Error) => publication.onFailed(error),
         );
       } catch (error) {
@@ -138,17 +138,17 @@ export class Publisher implements MessageForwarder {
     wait: Duration | undefined,
     mustRoute: boolean,
   ): Promise<OutgoingMessage> {
-    const { sender, exchangeCache: destinations } = this.options;
+    const { senders, exchangeCache: destinations } = this.options;
     const { exchange, routingKey, properties } = message;
     const delay = wait === undefined ? 0 : milliseconds(wait, 'delay');
     // A name that is too long must be known before anything is sent.
     if (delay > 0) waitName(this.options.settings.service, this.stepOf(delay), { kind: 'delay', exchange });
     if (!destinations.isKnown(exchange)) {
-      await sender.hold(message, limits, () => destinations.ensure(exchange));
+      await senders.main.hold(message, limits, () => destinations.ensure(exchange));
     }
     if (delay === 0) return message;
     if (exchange === '') {
-      await sender.hold(message, limits, () => {
+      await senders.main.hold(message, limits, () => {
         return this.queueReady(routingKey, mustRoute ? properties.messageId : undefined);
       });
     }
@@ -170,10 +170,10 @@ export class Publisher implements MessageForwarder {
     back: ReturnRoute,
     limits: SendLimits,
   ): Promise<OutgoingMessage> {
-    const { exchangeCache: destinations, sender } = this.options;
+    const { exchangeCache: destinations, senders } = this.options;
     const step = this.stepOf(wait);
     if (!destinations.isWaiting(step, back)) {
-      await sender.hold(message, limits, async () => void (await destinations.ensureWait(step, back)));
+      await senders.main.hold(message, limits, async () => void (await destinations.ensureWait(step, back)));
     }
     const { properties } = message;
     const headers = { ...properties.headers, [HEADER.due]: this.options.clock.wall() + step };
@@ -222,7 +222,7 @@ export class Publisher implements MessageForwarder {
   private forward(message: OutgoingMessage): Promise<void> {
     return new Promise((resolve, reject) => {
       const onSent = (routed: boolean): void => (routed ? resolve() : reject(unroutable(message)));
-      this.options.sender.send(message, this.ownLimits(), { onSent, onFailed: reject });
+      this.options.senders.of(message).send(message, this.ownLimits(), { onSent, onFailed: reject });
     });
   }
 

@@ -1,7 +1,7 @@
 import { ExistingQueues, planTopology, type TopologyPlan } from './plan.js';
 import type { Settings } from '../options/settings.js';
 import { planHandler, type HandlerPlan, type HandlerRegistration } from './handler-plan.js';
-import type { ExchangeSpec, Declarations } from './specs.js';
+import type { ExchangeSpec, Declarations, QueueSpec } from './specs.js';
 import { exchangeSpec, topologyDeclarations, type TopologyOptions } from './declarations.js';
 
 /**
@@ -13,6 +13,7 @@ export class TopologyBuilder {
   /** Once it is drawn. */
   plan: TopologyPlan | undefined;
   private readonly extra: Declarations[] = [];
+  private streams: ReadonlySet<string> | undefined;
 
   constructor(
     private readonly settings: Settings,
@@ -34,6 +35,7 @@ export class TopologyBuilder {
   /** All of it as one. @throws ConfigError when two wishes contradict each other */
   build(): TopologyPlan {
     this.plan = planTopology(this.declarations(), new ExistingQueues(this.settings.logger));
+    this.streams = undefined;
     return this.plan;
   }
 
@@ -56,7 +58,20 @@ export class TopologyBuilder {
     return exchangeSpec({ name, type: 'topic' }, 'publish');
   }
 
+  /** Whether a queue that this process declares or consumes is a stream. */
+  isStream(queue: string): boolean {
+    // Asked for every message, and most processes have none.
+    if (this.plan) return (this.streams ??= streamsOf(this.plan.queues)).has(queue);
+    return streamsOf(this.declarations().flatMap(({ queues }) => queues)).has(queue);
+  }
+
   private declarations(): Declarations[] {
     return [...this.extra, ...this.handlers.map((handler) => handler.declarations)];
   }
+}
+
+function streamsOf(queues: readonly QueueSpec[]): ReadonlySet<string> {
+  return new Set(
+    queues.filter((queue) => queue.arguments['x-queue-type'] === 'stream').map(({ name }) => name),
+  );
 }
