@@ -130,23 +130,28 @@ function twice(all, losses) {
   return { figures: { 'handled twice': again }, broken };
 }
 
-/** Per key: what is handled for the first time comes after all before it, over deployments, crashes and losses. */
+/**
+ * Per key: what is handled for the first time comes after all before it, over deployments, crashes and losses; but a suspect,
+ * which came back again and again without an outcome, is put at the end of its queue, and says so.
+ */
 function order(lines, messages) {
   const broken = [];
   const last = new Map();
   const seen = new Set();
   let ordered = 0;
-  for (const { handled, kind, key, at } of lines) {
+  let suspects = 0;
+  for (const { handled, kind, key, at, suspect } of lines) {
     if (kind !== 'ordered' || handled === undefined || seen.has(handled)) continue;
     seen.add(handled);
     ordered++;
+    if (suspect) suspects++;
     const before = last.get(key) ?? -1;
     // One whose publish was refused or unknown may come when it comes.
-    if (handled < before && messages.get(handled)?.confirmed)
+    if (handled < before && messages.get(handled)?.confirmed && !suspect)
       broken.push(`message ${handled} of ${key} was handled after ${before} (at ${Math.round(at)})`);
     last.set(key, Math.max(before, handled));
   }
-  return { figures: { 'handled in order': ordered }, broken };
+  return { figures: { 'handled in order': { messages: ordered, suspects } }, broken };
 }
 
 function calls(lines) {

@@ -125,7 +125,8 @@ async function handle(kind, { payload: { n, plan, delayed }, attempt, headers, r
   if (plan === 'once' && attempt === 1) throw new Error('once, as planned');
   if (plan === 'later' && attempt === 1) throw Retry({ after: 700 });
   if (plan === 'dependent' && existsSync(dependency)) throw new Error('the dependency is away');
-  note({ handled: n, kind, ...(delayed ? { delayed } : {}), ...(headers.key ? { key: headers.key } : {}) });
+  const facts = { ...(delayed ? { delayed } : {}), ...(headers.key ? { key: headers.key } : {}) };
+  note({ handled: n, kind, ...facts, ...(headers['x-warren-trial'] ? { suspect: true } : {}) });
 }
 
 async function batch(deliveries) {
@@ -170,7 +171,8 @@ async function publishes(going) {
  */
 function publish(n, { kind, plan, key, delay }) {
   const payload = { n, plan, ...(delay ? { delayed: { since: now(), delay } } : {}) };
-  const options = { ...(delay ? { delay } : {}), ...(key ? { headers: { key } } : {}) };
+  // What the broker refuses is sent again after later messages: who needs an order does not want that.
+  const options = { ...(delay ? { delay } : {}), ...(key ? { headers: { key }, retryNacked: 0 } : {}) };
   if (kind === 'event') return broker.publish(`soak.event.${n % 7}`, payload, options);
   return broker.send(QUEUES[kind], payload, options);
 }

@@ -70,6 +70,8 @@ describe('the book of a soak run', () => {
       [...lines, handled(1, one, ordered), handled(2, two, ordered)].sort((a, b) => a.at - b.at);
     expect(broken({ lines: at(10, 11) })).toEqual([]);
     expect(broken({ lines: at(11, 10) })).toEqual([expect.stringContaining('was handled after 2')]);
+    const suspect = at(11, 10).map((line) => (line.handled === 1 ? { ...line, suspect: true } : line));
+    expect(broken({ lines: suspect })).toEqual([]);
   });
 
   it('complains of wrong answers, late ends and errors that are not ours', () => {
