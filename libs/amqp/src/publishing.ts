@@ -13,6 +13,7 @@ import type { Server } from './message/direct-reply.js';
 import { ReplyConnections } from './rpc/server/reply-connections.js';
 import { ExchangeCache, type WantedTopology } from './publish/exchange-cache.js';
 import { waitName, waitStep } from './topology/retry-topology.js';
+import type { TopologyBuilder } from './topology/topology-builder.js';
 import { Publisher } from './publish/publisher.js';
 import { RetryMover, type Wait } from './delay/retry-mover.js';
 import { Requester } from './rpc/client/requester.js';
@@ -34,10 +35,8 @@ export interface PublishingOptions {
   readonly deadlines: Deadlines;
   readonly codecs: CodecLookup;
   readonly events: Events;
-  /** How an exchange is declared, if anybody said. */
-  readonly describe: (exchange: string) => ExchangeSpec | undefined;
-  /** Whether a queue of this process is a stream. */
-  readonly isStream: (queue: string) => boolean;
+  /** What is known of exchanges and queues by their names. */
+  readonly declared: Pick<TopologyBuilder, 'exchange' | 'isStream'>;
   readonly topology: WantedTopology;
   /** Tests wait shorter. */
   readonly shortenWait: (ms: number) => number;
@@ -63,6 +62,7 @@ export class Publishing {
     const forbidden = closeReasons(options);
     this.senders = new Senders({
       ...options,
+      isStream: (queue) => options.declared.isStream(queue),
       make: () =>
         new Sender({
           ...options,
@@ -71,7 +71,7 @@ export class Publishing {
         }),
     });
     const describe = (name: string): ExchangeSpec | undefined =>
-      callsExchange(name) ?? options.describe(name);
+      callsExchange(name) ?? options.declared.exchange(name);
     this.exchangeCache = new ExchangeCache({
       ...options,
       describe,
