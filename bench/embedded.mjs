@@ -339,6 +339,7 @@ async function waiting(stand, count) {
 }
 
 async function run(stand, way, who) {
+  /** @type {{ name: string, child: import('node:child_process').ChildProcess, done: Promise<any> }[]} */
   const children = [];
   for (const name of who) {
     const first = name === 'publisher' ? (way.publishFrom ?? 0) : 0;

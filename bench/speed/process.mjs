@@ -33,7 +33,7 @@ export class Contender {
     });
     running.add(this);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => {
+      stream?.setEncoding('utf8').on('data', (text) => {
         if (this.#complaints.length < 2_000) this.#complaints += text;
       });
     }

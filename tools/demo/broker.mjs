@@ -142,8 +142,8 @@ class Broker {
   async restart() {
     if (this.kind === 'embedded') {
       // As hard as it can be: the process is killed, and another one begins on its folder.
-      await this.process.kill();
-      this.process = (await this.#start(new URL(this.url).port)).process;
+      await this.process?.kill();
+      this.process = (await this.#start?.(new URL(this.url).port))?.process;
       return true;
     }
     if (this.#restart === undefined) return false;

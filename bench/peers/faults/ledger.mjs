@@ -183,7 +183,7 @@ export class Ledger {
 
   /** Numbers whose handler ran more or fewer times, or ended otherwise, than its failures ask for. */
   #wrongAttempts() {
-    const last = this.#attempts;
+    const last = this.#attempts ?? 1;
     const wanted = (n) => (forGood(n) ? last : once(n) ? 2 : 1);
     const wrong = (n) => {
       const seen = new Set((this.#runs.get(n) ?? []).map(({ attempt }) => attempt));

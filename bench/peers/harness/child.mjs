@@ -30,6 +30,7 @@ export class Child {
   #process;
   #look = new Set();
   #over;
+  /** @type {(event: any) => void} */
   #hear;
 
   /** `hear(event)` is told of each line as it comes. */
