@@ -18,7 +18,7 @@ const RENEWED = 400;
 /** The longest that one round of the good client may take. */
 const PATIENCE = 20_000;
 /** How much more the broker may hold at the end than after the first fifth. */
-const GROWTH = 12e6;
+const GROWTH = 4e6;
 const PASSWORD = 'fuzz';
 const REPLIES = 'amq.rabbitmq.reply-to';
 

@@ -96,7 +96,9 @@ export class PublishCache {
     const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
     const known = this.slots[slot];
     if (known && equals(known.bytes, bytes, from, to)) return known.args;
-    const copy = Buffer.from(bytes.subarray(from, to));
+    // Not of the pool, of which each copy would hold a whole block.
+    const copy = Buffer.allocUnsafeSlow(to - from);
+    bytes.copy(copy, 0, from, to);
     const args = decoded(copy);
     this.slots[slot] = { bytes: copy, args };
     return args;
