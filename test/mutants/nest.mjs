@@ -174,7 +174,7 @@ export default [
   },
   {
     id: 'nest-unknown-guard-skipped',
-    file: 'libs/nestjs/src/runtime/enhancers.ts',
+    file: 'libs/nestjs/src/runtime/handler-invoker.ts',
     from: `if (typeof enhancer !== 'function' || module.injectables.has(enhancer)) return;`,
     to: `if (enhancer !== undefined) return;`,
     promise: 'a guard that Nest would skip is an error at boot',
@@ -182,7 +182,7 @@ export default [
   },
   {
     id: 'nest-parameter-pipe-unchecked',
-    file: 'libs/nestjs/src/runtime/enhancers.ts',
+    file: 'libs/nestjs/src/runtime/handler-invoker.ts',
     from: `for (const pipe of parameter.pipes ?? []) check('pipe', pipe);`,
     to: `void parameter;`,
     promise: 'a pipe of a parameter that Nest would skip is an error at boot',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { UsageError } from './arguments.js';
-import { LetterFile } from './letter-file.js';
+import { LetterFile } from './dead.js';
 
 describe('the file of --save', () => {
   let folder: string;

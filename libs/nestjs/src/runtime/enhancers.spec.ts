@@ -1,7 +1,7 @@
 // A guard or pipe that Nest would skip is an error at boot: an open door must be seen before anybody walks in.
 import { describe, expect, it } from '@jest/globals';
 import type { PlannedHandler } from '../discovery/handler-plan.js';
-import { assertEnhancersRun } from './enhancers.js';
+import { assertEnhancersRun } from './handler-invoker.js';
 import { ENHANCER_KEYS, PARAMETERS_KEY } from './nest-internals.js';
 
 class Mine {}

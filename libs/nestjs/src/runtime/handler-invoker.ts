@@ -1,16 +1,18 @@
 // A handler as a function of its delivery: Nest's pipeline put together once, and the proof of success.
 // A filter that swallows an error is no success; only the method's own return is.
 
-import type { ApplicationConfig, ModuleRef } from '@nestjs/core';
-import { HttpException } from '@nestjs/common';
-import { RpcException } from '@nestjs/microservices';
-import { DecodeError, OutcomeSignal, Reject, type Delivery, type HandlerRegistration } from '@warren/amqp';
-import { isObservable, lastValueFrom, Observable, takeUntil } from 'rxjs';
-import { RabbitBatchContext, RabbitContext } from '../decorators/rabbit-context.js';
-import { methodOf } from '../discovery/handler-metadata.js';
-import type { PlannedHandler } from '../discovery/handler-plan.js';
-import { assertEnhancersRun } from './enhancers.js';
 import {
+  ConfigError,
+  DecodeError,
+  OutcomeSignal,
+  Reject,
+  type Delivery,
+  type HandlerRegistration,
+} from '@warren/amqp';
+import type { PlannedHandler } from '../discovery/handler-plan.js';
+import {
+  ENHANCER_KEYS,
+  PARAMETERS_KEY,
   containerOf,
   demandOf,
   ExecutionContextHost,
@@ -21,10 +23,48 @@ import {
   type Pipeline,
   type Refusals,
 } from './nest-internals.js';
+import type { ApplicationConfig, ModuleRef } from '@nestjs/core';
+import { HttpException } from '@nestjs/common';
+import { RpcException } from '@nestjs/microservices';
+import { isObservable, lastValueFrom, Observable, takeUntil } from 'rxjs';
+import { RabbitBatchContext, RabbitContext } from '../decorators/rabbit-context.js';
+import { methodOf } from '../discovery/handler-metadata.js';
 import { itemsOf, iteratorOf } from './observable-items.js';
 import { plainHandler } from './plain-handler.js';
 import { perRequest } from './request-scope.js';
 import { filterError } from './rpc-errors.js';
+
+// A guard that is named by class but unknown to the module that owns the handler would be skipped by
+// Nest without a word. An open door must be a boot error.
+
+/** Checks every guard, interceptor, pipe and filter that the handler names by class. @throws ConfigError */
+export function assertEnhancersRun({ id, found }: PlannedHandler): void {
+  const { host, method } = found;
+  const { prototype, module } = host;
+  const callback = (prototype as Record<string, object>)[method];
+  for (const [kind, key] of Object.entries(ENHANCER_KEYS)) {
+    const named = [...metadata(key, prototype.constructor), ...metadata(key, callback)];
+    for (const enhancer of named) check(kind, enhancer);
+  }
+  const parameters = (Reflect.getMetadata(PARAMETERS_KEY, prototype.constructor, method) ?? {}) as Parameters;
+  for (const parameter of Object.values(parameters)) {
+    for (const pipe of parameter.pipes ?? []) check('pipe', pipe);
+  }
+
+  function check(kind: string, enhancer: unknown): void {
+    if (typeof enhancer !== 'function' || module.injectables.has(enhancer)) return;
+    throw new ConfigError(
+      `${id} names the ${kind} ${enhancer.name}, which Nest would not run: ${host.className} is provided by a factory or value`,
+      `provide ${host.className} as a class, or give an instance (new ${enhancer.name}()) instead of the class`,
+    );
+  }
+}
+
+type Parameters = Record<string, { readonly pipes?: readonly unknown[] }>;
+
+function metadata(key: string, target: object): unknown[] {
+  return (Reflect.getMetadata(key, target) ?? []) as unknown[];
+}
 
 /** What an invoker needs of the application. */
 export interface InvokerOptions {
