@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
+import { random } from './fuzz-random.mjs';
 import { root } from './run.mjs';
 
 const AT_ONCE = 16;
@@ -141,17 +142,7 @@ async function goodClient({ url }) {
   channel.on('error', (error) => broken.push(`the good client's channel: ${error.message}`));
   const waiting = new Map();
   let roundDone;
-  const replied = (message) => {
-    const id = message?.content.toString();
-    if (!waiting.delete(id)) broken.push(`a reply to ${id} came to the good client and was not expected`);
-    if (waiting.size === 0) roundDone?.();
-  };
-  const asked = (message) => {
-    if (!message) return void broken.push('the good client was cancelled');
-    if (message.fields.redelivered) broken.push('a message of the good client came again');
-    channel.sendToQueue(message.properties.replyTo, message.content);
-    channel.ack(message);
-  };
+  const { replied, asked } = listeners(channel, waiting, broken, () => roundDone?.());
   await channel.assertQueue('good');
   await channel.consume(REPLIES, replied, { noAck: true });
   await channel.consume('good', asked);
@@ -185,6 +176,22 @@ async function goodClient({ url }) {
       return broken;
     },
   };
+}
+
+/** What the good client does with a reply, and with a call. */
+function listeners(channel, waiting, broken, onEmpty) {
+  const replied = (message) => {
+    const id = message?.content.toString();
+    if (!waiting.delete(id)) broken.push(`a reply to ${id} came to the good client and was not expected`);
+    if (waiting.size === 0) onEmpty();
+  };
+  const asked = (message) => {
+    if (!message) return void broken.push('the good client was cancelled');
+    if (message.fields.redelivered) broken.push('a message of the good client came again');
+    channel.sendToQueue(message.properties.replyTo, message.content);
+    channel.ack(message);
+  };
+  return { replied, asked };
 }
 
 function within(promise, what) {
@@ -225,6 +232,26 @@ async function session(stand, { opening, frames }, dice) {
   clearTimeout(cut);
 }
 
+const frame = (type, channel, payload) => {
+  const head = Buffer.alloc(7);
+  head[0] = type;
+  head.writeUInt16BE(channel, 1);
+  head.writeUInt32BE(payload.length, 3);
+  return Buffer.concat([head, payload, Buffer.from([0xce])]);
+};
+const content = (channel, dice) => {
+  const body = dice.bytes(dice.below(200));
+  const header = Buffer.alloc(14);
+  header.writeUInt16BE(dice.chance(0.95) ? 60 : dice.below(100), 0);
+  header.writeBigUInt64BE(BigInt(dice.chance(0.9) ? body.length : dice.below(100_000)), 4);
+  const flags = dice.chance(0.5) ? 0 : dice.below(0x10000);
+  header.writeUInt16BE(flags, 12);
+  return [
+    frame(2, channel, Buffer.concat([header, dice.bytes(flags === 0 ? 0 : 30)])),
+    frame(3, channel, body),
+  ];
+};
+
 /** What strangers say: the way in, and frames with any method and any content. */
 async function generator() {
   const { METHODS } = await wire('methods.js');
@@ -233,13 +260,6 @@ async function generator() {
   const names = Object.keys(METHODS);
   const frequent = names.filter((name) => /^(basic|queue|exchange|tx|confirm)\./.test(name));
 
-  const frame = (type, channel, payload) => {
-    const head = Buffer.alloc(7);
-    head[0] = type;
-    head.writeUInt16BE(channel, 1);
-    head.writeUInt32BE(payload.length, 3);
-    return Buffer.concat([head, payload, Buffer.from([0xce])]);
-  };
   const method = (channel, name, args) => frame(1, channel, encodeMethod(name, args));
 
   const table = (dice) => encodeTable(new Map(Array.from({ length: dice.below(4) }, () => field(dice))));
@@ -250,19 +270,6 @@ async function generator() {
     );
     return method(channel, name, args);
   };
-  const content = (channel, dice) => {
-    const body = dice.bytes(dice.below(200));
-    const header = Buffer.alloc(14);
-    header.writeUInt16BE(dice.chance(0.95) ? 60 : dice.below(100), 0);
-    header.writeBigUInt64BE(BigInt(dice.chance(0.9) ? body.length : dice.below(100_000)), 4);
-    const flags = dice.chance(0.5) ? 0 : dice.below(0x10000);
-    header.writeUInt16BE(flags, 12);
-    return [
-      frame(2, channel, Buffer.concat([header, dice.bytes(flags === 0 ? 0 : 30)])),
-      frame(3, channel, body),
-    ];
-  };
-
   /** The handshake, sent in one go, as the broker allows; now and then as another user. */
   const opening = (dice) => {
     const user = dice.chance(0.95) ? 'fuzz' : dice.name();
@@ -362,27 +369,6 @@ function mutated(bytes, dice) {
   if (dice.chance(0.2)) return copy.subarray(0, dice.below(copy.length + 1));
   if (dice.chance(0.1)) return Buffer.concat([copy, copy.subarray(from)]);
   return copy;
-}
-
-/** Random numbers of one session, from the seed (mulberry32). */
-function random(seed, number) {
-  let state = (Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b)) >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
-  const below = (limit) => Math.floor(next() * limit);
-  const dice = {
-    below,
-    chance: (part) => next() < part,
-    pick: (list) => list[below(list.length)],
-    bytes: (size) => Buffer.from(Array.from({ length: size }, () => below(256))),
-    name: () =>
-      dice.pick(['', 'a', 'b', 'c', 'amq.topic', 'amq.direct', 'amq.fanout', 'a.b', '#', `n${below(50)}`]),
-  };
-  return dice;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

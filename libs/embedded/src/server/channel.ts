@@ -59,11 +59,6 @@ export class Channel {
     return this.closing;
   }
 
-  /** Whether a publish may begin: it is open, and no other one is under way. */
-  get idle(): boolean {
-    return !this.closing && !this.assembly;
-  }
-
   /** Whether this opens a channel anew whose close the client has not confirmed; some clients do not wait. */
   reopens(method: Method): boolean {
     return this.closing && method.name === 'channel.open';
@@ -104,8 +99,9 @@ export class Channel {
     else throw new AmqpFailure(505, 'expected method frame, got non method frame instead');
   }
 
-  /** A publish that is whole: its method begins at `from`. */
-  publishWhole(bytes: Buffer, from: number, at: WholePublish): void {
+  /** A publish that is whole: its method begins at `from`. False when none may begin, since another is under way. */
+  publishWhole(bytes: Buffer, from: number, at: WholePublish): boolean {
+    if (this.closing || this.assembly) return false;
     const args = this.connection.house.publishCache.read(bytes, from, at.methodEnd);
     const properties = this.propertiesOf(bytes, at.propertiesAt, at.propertiesEnd);
     const body = Buffer.allocUnsafe(at.bodyEnd - at.bodyAt);
@@ -115,6 +111,7 @@ export class Channel {
     } catch (error) {
       this.failed(error, 'basic.publish');
     }
+    return true;
   }
 
   /** The queue of a consumer is gone; clients that understand it are told. */

@@ -35,10 +35,8 @@ export class Channels {
     else if (method.name !== 'channel.close-ok') throw new AmqpFailure(504, "expected 'channel.open'");
   }
 
-  /** The channel, when a publish may begin on it. */
-  publishing(number: number): Channel | undefined {
-    const channel = this.byNumber.get(number);
-    return channel?.idle ? channel : undefined;
+  find(number: number): Channel | undefined {
+    return this.byNumber.get(number);
   }
 
   content(frame: Frame): void {

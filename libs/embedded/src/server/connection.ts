@@ -278,11 +278,10 @@ export class Connection {
     const { whole, house } = this;
     if (house.alarm !== undefined) return at;
     if (!whole.find(bytes, at, this.reader.maxFrame)) return at;
-    const channel = this.channels.publishing(whole.channel);
+    const channel = this.channels.find(whole.channel);
     if (!channel || whole.bodyEnd - whole.bodyAt > house.limits.maxMessageSize) return at;
-    const end = whole.bodyEnd + 1;
-    channel.publishWhole(bytes, at + FRAME_OVERHEAD - 1, whole);
-    return this.isGone() ? 'stop' : end;
+    if (!channel.publishWhole(bytes, at + FRAME_OVERHEAD - 1, whole)) return at;
+    return this.isGone() ? 'stop' : whole.bodyEnd + 1;
   }
 
   private isGone(): boolean {
