@@ -150,6 +150,12 @@ export class LiveChannel {
     await this.channel.consume(queue, () => undefined, options);
   }
 
+  /** Resolves when a classic queue has the acks so far: what is asked of a queue goes the way that they go. */
+  async acksForwarded(queue: string): Promise<void> {
+    this.flushAcks();
+    if (this.alive) await this.channel.checkQueue(queue);
+  }
+
   /** Resolves when the broker has read all acks up to now: it answers what is asked behind them. Rejects when it dies. */
   async acksAnswered(): Promise<void> {
     if (!this.alive) return;

@@ -27,7 +27,10 @@ export function mayCancel({ queue, ack }: HandlerPlan): boolean {
   return queue.temporary || ['classic', 'stream'].includes(queueTypeOf(queue) ?? '');
 }
 
-/** A quorum queue may forget the last acks of a channel that closes: waits until it has them. Bounded. */
+/**
+ * A channel that closes may overtake its last acks: a quorum queue forgets those that still wait for their turn, and to a
+ * classic queue on another node of a cluster they go by another process. Waits until the queue has them. Bounded.
+ */
 export async function acksTaken(
   channel: LiveChannel,
   { queue }: HandlerPlan,
@@ -35,10 +38,12 @@ export async function acksTaken(
   clock: Clock,
 ): Promise<void> {
   const type = queueTypeOf(queue);
-  if (type === 'classic' || type === 'stream' || queue.temporary) return;
-  await withTimeout(clock, ACKS_PATIENCE, (over) => {
-    return Promise.race([channel.acksTaken(queueName).catch(() => undefined), over]);
-  });
+  if (type === 'stream' || queue.temporary) return;
+  const asked = async (): Promise<void> => {
+    if (type !== 'quorum') await channel.acksForwarded(queueName);
+    if (type !== 'classic') await channel.acksTaken(queueName);
+  };
+  await withTimeout(clock, ACKS_PATIENCE, (over) => Promise.race([asked().catch(() => undefined), over]));
 }
 
 /** Never rejects; settles soon. */
