@@ -15,7 +15,7 @@ export function failures(results) {
   );
 }
 
-/** The files that took longest. Two run at a time, so the sum is more than the time of the run. */
+/** The files that took longest. Several run at a time, so the sum is more than the time of the run. */
 function slowest(results) {
   return Object.entries(results)
     .flatMap(([project, { files }]) => files.map((each) => ({ ...each, project })))

@@ -81,7 +81,8 @@ function jest() {
   if (projects.length > 0) args.push('--selectProjects', ...projects, ...further);
   if (only !== undefined) args.push(`--testPathPatterns=${only}`);
   // After a flag that takes a list, the next word would belong to the list: the one that takes a number goes last.
-  args.push('--maxWorkers=2', ...rest);
+  // Tests wait for brokers half of the time: one more than the two cores that continuous integration has.
+  args.push('--maxWorkers=3', ...rest);
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, ...clients.env, TEST_RESULTS: results, [MARK]: thisRun };
   if (strict) env.WARREN_STRICT = '1';

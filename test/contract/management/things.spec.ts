@@ -82,15 +82,16 @@ onEachVersion('Queues over HTTP', (broker) => {
     await session.send(queue, ['a', 'b', 'c']);
     await session.channel.get(queue);
     const counts = { messages: 3, messages_ready: 2, messages_unacknowledged: 1, message_bytes: 3 };
-    // RabbitMQ counts every five seconds.
-    await until(async () => {
-      const shown = (await api.get(`/queues/{v}/${queue}`)) as Record<string, unknown>;
-      return Object.entries(counts).every(([name, count]) => shown[name] === count) && shown.message_stats;
+    // RabbitMQ counts every five seconds, and what is published apart from what is taken.
+    const shown = await until(async () => {
+      const now = (await api.get(`/queues/{v}/${queue}`)) as Record<string, unknown>;
+      const stats = now.message_stats as Record<string, unknown> | undefined;
+      const counted = Object.entries(counts).every(([name, count]) => now[name] === count);
+      return counted && stats?.publish === 3 && stats.get === 1 ? now : undefined;
     }, 'the counts');
-    const shown = await api.get(`/queues/{v}/${queue}`);
     expect(shown).toMatchObject({
       ...{ consumers: 0, messages_details: { rate: expect.any(Number) }, state: 'running' },
-      message_stats: { publish: 3, get: 1, deliver_get: 1, publish_details: { rate: expect.any(Number) } },
+      message_stats: { deliver_get: 1, publish_details: { rate: expect.any(Number) } },
     });
   });
 });
