@@ -1,7 +1,7 @@
 // How fast the embedded broker is, beside RabbitMQ on the same machine, and whether what a message costs grows with what is
 // in it: messages waiting, bindings, queues. The broker, one publisher (confirms, 1000 in flight) and one consumer (prefetch
 // 1000, an ack for each message) are processes of their own; the clients are bare amqplib, so that what is measured is the
-// broker. Then how much memory a waiting message takes, and what is left of it when all were consumed.
+// broker, and in one case @warren/amqp, which leaves the broker more of the machine. Then how much memory a waiting message takes, and what is left of it when all were consumed.
 //   node bench/embedded.mjs [--quick] [--only text] [--rounds 3] [--rabbitmq 4.3] [--broker index.js of another build] [--profile folder]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +11,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connect } from 'amqplib';
 import { startRabbitMQ } from '../tools/rabbitmq.mjs';
+import { onSignal } from '../tools/run.mjs';
 
 const SIZE = 256;
 const IN_FLIGHT = 1000;
@@ -20,7 +21,7 @@ const MB = 1e6;
 const TICK = 10_000;
 let vhosts = 0;
 const REPLIES = 'amq.rabbitmq.reply-to';
-const roles = { broker, publisher, consumer, caller, server };
+const roles = { broker, publisher, consumer, warrenPublisher, warrenConsumer, caller, server };
 const [, , role] = process.argv;
 if (process.send && role in roles) await roles[role]();
 else await main();
@@ -161,6 +162,43 @@ async function consumer() {
   process.disconnect();
 }
 
+async function warrenPublisher() {
+  const { url, keys, count } = JSON.parse(process.argv[3]);
+  const { Broker, SILENT } = await import('@warren/amqp');
+  const client = new Broker({ url, service: 'bench', logger: SILENT });
+  await client.open();
+  process.send?.({ kind: 'ready' });
+  await once(process, 'message');
+  const before = cpu();
+  const body = Buffer.alloc(SIZE);
+  let sent = 0;
+  const flow = async () => {
+    while (sent++ < count) await client.send(keys[0], body);
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, flow));
+  process.send?.({ kind: 'done', cpu: cpu() - before });
+  await client.close();
+  process.disconnect();
+}
+
+async function warrenConsumer() {
+  const { url, queues, count } = JSON.parse(process.argv[3]);
+  const { Broker, SILENT } = await import('@warren/amqp');
+  const client = new Broker({ url, service: 'bench', logger: SILENT, prefetch: IN_FLIGHT });
+  let before = 0;
+  let taken = 0;
+  await new Promise((/** @type {(value?: unknown) => void} */ resolve, reject) => {
+    const handle = () => void (++taken === count && resolve());
+    const options = /** @type {const} */ ({ declare: 'skip', retry: false });
+    client.register({ kind: 'consume', id: 'bench', patterns: queues, options, handle });
+    client.open().then(() => process.send?.({ kind: 'ready' }), reject);
+    process.once('message', () => void (before = cpu()));
+  });
+  process.send?.({ kind: 'done', cpu: cpu() - before });
+  await client.close();
+  process.disconnect();
+}
+
 // --- cases ---------------------------------------------------------------------------------------------------------
 
 /** Each case prepares what is there before, and says where messages go and where they come out. */
@@ -182,6 +220,11 @@ function cases({ waiting, bindings, queues }) {
   });
   return [
     { name: 'published and consumed', prepare: (stand) => plain(stand, 1) },
+    {
+      name: 'published and consumed by @warren/amqp',
+      who: ['warrenPublisher', 'warrenConsumer'],
+      prepare: (stand) => plain(stand, 1),
+    },
     { name: 'published', who: ['publisher'], prepare: (stand) => plain(stand, 1) },
     {
       name: 'consumed',
@@ -257,6 +300,7 @@ async function main() {
   );
   console.log(`${new Date().toISOString().slice(0, 10)}, load ${loadavg()[0].toFixed(1)}`);
   const real = rabbitmq === undefined ? undefined : await startRabbitMQ({ line: rabbitmq });
+  onSignal(() => real?.stop());
   try {
     const rows = {};
     for (const one of cases(sizes).filter(({ name }) => name.includes(values.only))) {
