@@ -101,10 +101,10 @@ onEachVersion('A stream', (broker) => {
     );
   });
 
-  it('declared again with another age is refused; since 4 with the ages as milliseconds', async () => {
+  it('declared again with another age is refused; since 4.1 with the ages as milliseconds', async () => {
     const { channel } = await Session.open(broker);
     await channel.assertQueue('again', stream({ 'x-max-age': '1h' }));
-    const [received, current] = broker.since('4.0') ? ['7200000', '3600000'] : ['2h', '1h'];
+    const [received, current] = broker.since('4.1') ? ['7200000', '3600000'] : ['2h', '1h'];
     const act = (): unknown => channel.assertQueue('again', stream({ 'x-max-age': '2h' }));
     expect(await channelRefusal(channel, act)).toBe(
       `406 PRECONDITION_FAILED - inequivalent arg 'x-max-age' for queue 'again' in vhost 'V': received '${received}' but current is '${current}'`,

@@ -111,7 +111,7 @@ onEachVersion('Users over HTTP', (broker) => {
     const login: [string, string] = [name, name];
     expect(await api.get('/vhosts', { login })).toEqual([]);
     expect(await api.get('/queues', { login })).toEqual([]);
-    await api.expect(broker.since('4.0') ? 404 : 401, 'GET', '/queues/{v}', undefined, { login });
+    await api.expect(broker.since('4.1') ? 404 : 401, 'GET', '/queues/{v}', undefined, { login });
     await api.expect(201, 'PUT', `/permissions/{v}/${name}`, ALL);
     expect(await api.get('/vhosts', { login })).toMatchObject([{ name: api.vhost }]);
     await api.get('/queues/{v}', { login });

@@ -277,7 +277,9 @@ onEachVersion('The management API and policies', (broker) => {
     for (const name of ['one', 'two']) await api.expect(204, 'DELETE', `/${kind}/{v}/${name}`);
     await api.expect(404, 'GET', `/${kind}/{v}/one`);
     await api.expect(404, 'DELETE', `/${kind}/{v}/one`);
-    await api.expect(404, 'PUT', `/${kind}/no-such-vhost/one`, policy);
+    // RabbitMQ 4.0 fails at it with a 500 of its own.
+    const fails = kind === 'operator-policies' && broker.since('4.0') && !broker.since('4.1');
+    await api.expect(fails ? 500 : 404, 'PUT', `/${kind}/no-such-vhost/one`, policy);
   });
 
   it.each<[string, object, string]>([
