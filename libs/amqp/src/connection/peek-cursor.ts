@@ -102,7 +102,9 @@ export class PeekCursor {
   // A quorum queue takes 32 acks of a channel at a time and forgets the rest if the channel closes meanwhile, so
   // confirmed messages would come back. A new consumer is answered after all of them.
   private async hand(): Promise<void> {
-    if (this.capacity === 0 || (this.unsettled === 0 && !this.settledSingly)) return;
+    if (this.capacity === 0) return;
+    // A classic queue on another node has the acks when it has answered what is asked behind them.
+    if (this.unsettled === 0 && !this.settledSingly) return this.live.acksForwarded(this.queue);
     for (let barrier = this.settledSingly; this.capacity < MOST; barrier = false) {
       await this.filled();
       const more = this.returned && this.unsettled === this.capacity;
