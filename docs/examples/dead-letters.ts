@@ -1,5 +1,5 @@
 // The example of docs/dead-letters.md: a job that replays what failed while the bank was down.
-// #region desk
+// #region replay
 import { DeadLetters } from '@warren/nestjs';
 
 export async function afterTheBankCameBack(url: string): Promise<number> {

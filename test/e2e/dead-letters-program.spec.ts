@@ -68,21 +68,21 @@ describe('the program warren', () => {
   });
 
   it.each([
-    [[], 'nothing to do'],
+    [[], 'a command is required'],
     [['deed'], "unknown command 'deed'"],
     [['dead', 'rise'], "unknown command 'dead rise'"],
     [['dead', 'constructor'], "unknown command 'dead constructor'"],
-    [['dead', 'show'], 'takes the name of one queue'],
-    [['dead', 'list'], 'needs a queue, or --management'],
-    [['dead', 'show', 'q', '--yes'], "--yes is not for 'dead show'"],
-    [['dead', 'replay', 'q', '--limit', '0'], '--limit must be an integer'],
+    [['dead', 'show'], 'requires the name of one queue'],
+    [['dead', 'list'], 'requires a queue, or --management'],
+    [['dead', 'show', 'q', '--yes'], "'dead show' has no option --yes"],
+    [['dead', 'replay', 'q', '--limit', '0'], '--limit must be a positive integer'],
     [['dead', 'replay', 'q', '--older', 'long'], '--older must be a duration'],
     [['dead', 'replay', 'q', '--wrong'], "'--wrong'"],
   ])('%j is wrong usage, and it says why', async (args, complaint) => {
     const { code, out, err } = await said(...args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toContain(complaint);
-    // Without a word it shows all that there is; for a slip, one line is easier to read.
+    // Without a command the whole help is shown; for a typing error, one line is easier to read.
     expect(err.includes('Usage:')).toBe(args.length === 0);
     if (args.length > 0) expect(err).toContain('warren --help');
   });
@@ -98,7 +98,7 @@ describe('the program warren', () => {
 onEachBroker('the program warren', (broker) => {
   it('lists, shows, saves and drops, and says with its exit code when there is nothing', async () => {
     const url = ['--url', broker.url];
-    const scratch = await mkdtemp(join(tmpdir(), 'warren-desk-'));
+    const scratch = await mkdtemp(join(tmpdir(), 'warren-dead-letters-'));
     try {
       const ids = await fill(broker, 'orders', 3, {});
       const list = await said('dead', 'list', 'orders', ...url);
@@ -119,7 +119,7 @@ onEachBroker('the program warren', (broker) => {
       expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ id: ids[1], body: '{"order":1}' });
       expect(await said(...drop)).toMatchObject({
         code: 2,
-        err: expect.stringContaining('not written over'),
+        err: expect.stringContaining('not overwritten'),
       });
       await ready(broker, 'orders.dead', 2);
 
@@ -133,7 +133,7 @@ onEachBroker('the program warren', (broker) => {
       expect(await said('dead', 'replay', 'orders', ...url)).toMatchObject({ code: 7 });
       expect(await said('dead', 'show', 'nobody', ...url)).toMatchObject({
         code: 3,
-        err: "warren: there is no queue 'nobody.dead' (look at the name and at the virtual host of the URL)\n",
+        err: "warren: queue 'nobody.dead' does not exist (check the name and the virtual host of the URL)\n",
       });
     } finally {
       await rm(scratch, { recursive: true });
@@ -166,7 +166,7 @@ onEachBroker('the program warren', (broker) => {
     expect(show.out).toContain('0000  00 01 1b ff');
   });
 
-  describe.each(kinds)('given a replay of 1 000 letters from a $kind queue', ({ kind, args }) => {
+  describe.each(kinds)('given a replay of 1 000 messages from a $kind queue', ({ kind, args }) => {
     it('SIGINT ends it after its batch: none lost, none twice, the rest in order', async () => {
       const queue = `sigint-${kind}`;
       const ids = await fill(broker, queue, 1_000, args);
@@ -195,7 +195,7 @@ onEachBroker('the program warren', (broker) => {
         const same = now === before && now >= 1_000;
         before = now;
         return same;
-      }, 'the letters to be back');
+      }, 'the messages to be returned');
       const replayed = await idsOf(broker, queue);
       const dead = await idsOf(broker, `${queue}.dead`);
       expect(replayed.length).toBeLessThan(1_000);

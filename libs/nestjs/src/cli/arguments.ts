@@ -1,15 +1,15 @@
-// Arguments of `warren dead ...` into what the desk takes. A command takes only the options it has a use for, so
-// that nobody believes a replay was limited when it was not.
+// Parses the arguments of `warren dead ...`. A command refuses options that it does not use, so that no option is
+// silently ignored.
 
 import { type DeadLetterFilter, DeadLetters, type Duration } from '@warren/amqp';
 import { parseArgs } from 'node:util';
 
-/** Wrong arguments: the help is shown with it. */
+/** Wrong arguments. */
 export class UsageError extends Error {}
 
-/** What a command gets. */
+/** The parsed arguments of a command. */
 export interface Arguments {
-  readonly desk: DeadLetters;
+  readonly deadLetters: DeadLetters;
   readonly queues: readonly string[];
   readonly filter: DeadLetterFilter;
   readonly limit: number | undefined;
@@ -44,7 +44,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-/** Options that not every command has. */
+/** Options of single commands. */
 const ONLY: Readonly<Record<string, readonly Verb[]>> = {
   management: ['list'],
   batch: ['replay', 'drop'],
@@ -64,15 +64,15 @@ export function parse(
   for (const [name, verbs] of Object.entries(ONLY)) {
     const value = values[name as keyof typeof values];
     if (value !== undefined && value !== false && !verbs.includes(verb)) {
-      throw new UsageError(`--${name} is not for 'dead ${verb}'`);
+      throw new UsageError(`'dead ${verb}' has no option --${name}`);
     }
   }
   if (verb !== 'list' && positionals.length !== 1)
-    throw new UsageError(`'dead ${verb}' takes the name of one queue`);
+    throw new UsageError(`'dead ${verb}' requires the name of one queue`);
   const management = values.management ?? (environment.RABBITMQ_MANAGEMENT_URL || undefined);
   const url = values.url ?? (environment.RABBITMQ_URL || undefined);
   return {
-    desk: new DeadLetters({
+    deadLetters: new DeadLetters({
       exact: values.exact,
       ...(url !== undefined && { url }),
       ...(management !== undefined && { management }),
@@ -106,10 +106,10 @@ function read(args: readonly string[]) {
 function whole(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (/^[1-9][0-9]{0,14}$/.test(value)) return Number(value);
-  throw new UsageError(`${name} must be an integer above 0`);
+  throw new UsageError(`${name} must be a positive integer`);
 }
 
 function duration(name: string, value: string): Duration {
   if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(value)) return value as Duration;
-  throw new UsageError(`${name} must be a duration such as 90s, 30m, 2h, 7d`);
+  throw new UsageError(`${name} must be a duration, such as 90s, 30m, 2h or 7d`);
 }

@@ -1,4 +1,4 @@
-// A script tells by the exit code alone why nothing was done.
+// Exit codes tell a script why a command failed.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { ConfigError, ConnectionRefusedError, RabbitError } from '@warren/amqp';
 import { UsageError } from './arguments.js';
@@ -11,15 +11,15 @@ describe('the exit code', () => {
   afterEach(() => void (commands.list = list));
 
   it.each<[string, number, Error]>([
-    ['failed on the way', 1, new Error('the disk is full')],
+    ['failed', 1, new Error('the disk is full')],
     ['wrong usage', 2, new UsageError('no such option')],
     ['wrong usage', 2, new ConfigError('no such option', '')],
-    ['no such queue', 3, new RabbitError('WARREN_TOPOLOGY_MISSING', 'gone', '')],
-    ['no broker', 4, new ConnectionRefusedError('host', 'refused', '')],
-    ['no broker', 4, new RabbitError('WARREN_CONNECTION_LOST', 'lost', '')],
-    ['not allowed', 5, new ConnectionRefusedError('credentials', 'refused', '')],
-    ['not allowed', 5, new ConnectionRefusedError('vhost', 'refused', '')],
-    ['not allowed', 5, new RabbitError('WARREN_ACCESS_REFUSED', 'no permission', '')],
+    ['queue not found', 3, new RabbitError('WARREN_TOPOLOGY_MISSING', 'gone', '')],
+    ['broker unreachable', 4, new ConnectionRefusedError('host', 'refused', '')],
+    ['broker unreachable', 4, new RabbitError('WARREN_CONNECTION_LOST', 'lost', '')],
+    ['access refused', 5, new ConnectionRefusedError('credentials', 'refused', '')],
+    ['access refused', 5, new ConnectionRefusedError('vhost', 'refused', '')],
+    ['access refused', 5, new RabbitError('WARREN_ACCESS_REFUSED', 'no permission', '')],
     ['queue locked', 6, new RabbitError('WARREN_QUEUE_LOCKED', 'exclusive', '')],
   ])('says %s: %i', async (_what, code, error) => {
     commands.list = () => Promise.reject(error);
@@ -33,15 +33,11 @@ describe('the exit code', () => {
 });
 
 it.each<[string, string[], RegExp]>([
-  ['a wrong command', ['dead', 'lst'], /^warren: unknown command 'dead lst' \(warren --help [^\n]*\)$/],
-  [
-    'a wrong option',
-    ['dead', 'list', '--nonsense'],
-    /^warren: [^\n]*nonsense[^\n]*\(warren --help [^\n]*\)$/,
-  ],
-  ['nothing', [], /^warren: nothing to do\n\nUsage: /],
+  ['a wrong command', ['dead', 'lst'], /^warren: unknown command 'dead lst' \(see warren --help\)$/],
+  ['a wrong option', ['dead', 'list', '--nonsense'], /^warren: [^\n]*nonsense[^\n]*\(see warren --help\)$/],
+  ['no command', [], /^warren: a command is required\n\nUsage: /],
 ])(
-  '%s is said in one line, with the help only where nothing was asked for',
+  '%s is reported on one line, with the help only when there is no command',
   async (_what, args, expected) => {
     const said: string[] = [];
     const terminal = { out: () => undefined, err: (text: string) => void said.push(text), program: 'warren' };

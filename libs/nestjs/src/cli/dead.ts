@@ -1,5 +1,5 @@
-// list, show, replay, drop: each asks the desk of @warren/amqp and prints what it says. Data goes to standard
-// output, talk to standard error.
+// The commands list, show, replay and drop. Each calls the dead-letter client of @warren/amqp and prints the result:
+// data to standard output, messages to the user to standard error.
 
 import { type FileHandle, open } from 'node:fs/promises';
 import type { DeadLetter, DeadLetterProgress, DeadLetterResult, PeekOptions } from '@warren/amqp';
@@ -8,22 +8,22 @@ import { jsonLine, json as jsonText, page, safe, table } from './print.js';
 import { EXIT, type Terminal } from './terminal.js';
 
 /**
- * The file of `--save`: a JSON object per letter. It is on the disk before a letter may leave its queue, and
- * an older file is never written over.
+ * The file of `--save`: one JSON object per dead letter, flushed to disk before the message is deleted from its queue.
+ * An existing file is never overwritten.
  */
 export class LetterFile {
   private constructor(private readonly file: FileHandle) {}
 
-  /** @throws UsageError when it is there already or cannot be made */
+  /** @throws UsageError when the file exists or cannot be created */
   static async create(path: string): Promise<LetterFile> {
     try {
-      // For the owner only: bodies may hold what not everybody should read.
+      // Readable by its owner only: bodies may be confidential.
       return new LetterFile(await open(path, 'wx', 0o600));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       throw new UsageError(
         code === 'EEXIST'
-          ? `${path} is there already; it is not written over`
+          ? `${path} already exists and is not overwritten`
           : `cannot write ${path} (${code})`,
       );
     }
@@ -41,16 +41,16 @@ export class LetterFile {
 
 type Command = (args: Arguments, terminal: Terminal) => Promise<number>;
 
-/** By their names. */
+/** The commands by name. */
 export const COMMANDS: Readonly<Record<Verb, Command>> = { list, show, replay, drop };
 
-/** RabbitMQ 4 drops a message of a quorum queue without x-delivery-limit when it was handed back for the 21st time. */
+/** RabbitMQ 4 drops a message of a quorum queue without x-delivery-limit when it is returned for the 21st time. */
 const MANY_LOOKS = 15;
 
-async function list({ desk, queues, filter, limit, json, management }: Arguments, terminal: Terminal) {
+async function list({ deadLetters, queues, filter, limit, json, management }: Arguments, terminal: Terminal) {
   if (queues.length === 0) {
-    if (!management) throw new UsageError("'dead list' needs a queue, or --management to find them all");
-    const found = await desk.queues();
+    if (!management) throw new UsageError("'dead list' requires a queue, or --management to list all queues");
+    const found = await deadLetters.queues();
     for (const { queue, messages } of found) {
       terminal.out(json ? jsonText({ queue, messages }) : `${String(messages).padStart(10)}  ${safe(queue)}`);
     }
@@ -58,22 +58,22 @@ async function list({ desk, queues, filter, limit, json, management }: Arguments
   }
   let some = false;
   for (const queue of queues) {
-    const messages = await desk.count(queue);
+    const messages = await deadLetters.count(queue);
     some ||= messages > 0;
     const letters: DeadLetter[] = [];
-    for await (const letter of desk.peek(queue, { ...filter, limit, ...looking(terminal) })) {
-      // The body is not shown here, and may be large.
+    for await (const letter of deadLetters.peek(queue, { ...filter, limit, ...peekOptions(terminal) })) {
+      // The list does not show bodies, and they may be large.
       letters.push({ ...letter, content: Buffer.alloc(0) });
     }
     warn(letters, terminal);
-    const name = desk.deadQueue(queue);
+    const name = deadLetters.deadQueue(queue);
     if (json) terminal.out(JSON.stringify({ queue: name, messages, letters: letters.map(row) }));
     else {
       const rows = letters.length > 0 ? `\n${table(letters)}` : '';
       terminal.out(`${safe(name)}: ${plural(messages, 'message')}${rows}`);
       if (letters.length > 0 && letters.length < messages) {
         terminal.err(
-          `${letters.length} of ${messages} shown; --limit shows more, --error and others choose.`,
+          `Showing ${letters.length} of ${messages}. Use --limit to show more, or a filter such as --error.`,
         );
       }
     }
@@ -81,11 +81,11 @@ async function list({ desk, queues, filter, limit, json, management }: Arguments
   return some ? EXIT.done : EXIT.nothing;
 }
 
-async function show({ desk, queues, filter, limit = 10, json, save }: Arguments, terminal: Terminal) {
+async function show({ deadLetters, queues, filter, limit = 10, json, save }: Arguments, terminal: Terminal) {
   const file = save === undefined ? undefined : await LetterFile.create(save);
   let shown = 0;
   try {
-    for await (const letter of desk.peek(queues[0], { ...filter, limit, ...looking(terminal) })) {
+    for await (const letter of deadLetters.peek(queues[0], { ...filter, limit, ...peekOptions(terminal) })) {
       shown++;
       warn([letter], terminal);
       if (file) await file.write([letter]);
@@ -94,30 +94,31 @@ async function show({ desk, queues, filter, limit = 10, json, save }: Arguments,
   } finally {
     await file?.close();
   }
-  if (save !== undefined) terminal.err(`${plural(shown, 'letter')} saved to ${safe(save)}.`);
+  if (save !== undefined) terminal.err(`Saved ${plural(shown, 'message')} to ${safe(save)}.`);
   return shown > 0 ? EXIT.done : nothing(terminal);
 }
 
-async function replay({ desk, queues, filter, limit, batch, to, json }: Arguments, terminal: Terminal) {
-  const target = to ?? desk.ownQueue(queues[0]);
+async function replay(
+  { deadLetters, queues, filter, limit, batch, to, json }: Arguments,
+  terminal: Terminal,
+) {
+  const target = to ?? deadLetters.ownQueue(queues[0]);
   if (target === undefined)
-    throw new UsageError(
-      `the target queue cannot be told from the name '${queues[0]}', which does not end in .dead: give it with --to`,
-    );
-  terminal.err(`To queue '${safe(target)}'.`);
+    throw new UsageError(`the name '${queues[0]}' does not end in .dead: name the target queue with --to`);
+  terminal.err(`Replaying to queue '${safe(target)}'.`);
   const told = progress('replayed', json, terminal);
   const options = { ...filter, limit, batch, to, signal: terminal.signal, onProgress: told.onProgress };
-  const result = await desk.replay(queues[0], options).catch((error: unknown) => told.failed(error));
+  const result = await deadLetters.replay(queues[0], options).catch((error: unknown) => told.failed(error));
   return told.ended(result);
 }
 
 async function drop(args: Arguments, terminal: Terminal): Promise<number> {
-  const { desk, queues, filter, limit, batch, json, save, yes } = args;
+  const { deadLetters, queues, filter, limit, batch, json, save, yes } = args;
   if (!yes) return preview(args, terminal);
   const file = save === undefined ? undefined : await LetterFile.create(save);
   const told = progress('dropped', json, terminal);
   try {
-    const result = await desk
+    const result = await deadLetters
       .drop(queues[0], {
         ...filter,
         limit,
@@ -134,20 +135,24 @@ async function drop(args: Arguments, terminal: Terminal): Promise<number> {
 }
 
 async function preview(
-  { desk, queues, filter, limit, json }: Arguments,
+  { deadLetters, queues, filter, limit, json }: Arguments,
   terminal: Terminal,
 ): Promise<number> {
-  const messages = await desk.count(queues[0]);
+  const messages = await deadLetters.count(queues[0]);
   const letters: DeadLetter[] = [];
   const most = Math.min(limit ?? 50, 50);
-  for await (const letter of desk.peek(queues[0], { ...filter, limit: most, ...looking(terminal) })) {
+  for await (const letter of deadLetters.peek(queues[0], {
+    ...filter,
+    limit: most,
+    ...peekOptions(terminal),
+  })) {
     letters.push({ ...letter, content: Buffer.alloc(0) });
   }
   if (letters.length === 0) return nothing(terminal);
   if (json) for (const letter of letters) terminal.out(JSON.stringify(row(letter)));
   else terminal.out(table(letters));
   terminal.err(
-    `Would drop these${letters.length === most ? ' and perhaps more' : ''}, of ${plural(messages, 'message')}. Nothing was dropped: add --yes.`,
+    `Would drop these messages${letters.length === most ? ' and possibly more' : ''}, of ${messages} in the queue. Nothing was dropped: add --yes to drop them.`,
   );
   return EXIT.usage;
 }
@@ -164,10 +169,10 @@ function progress(word: string, json: boolean, { out, err }: Terminal): Told {
     onProgress(now) {
       last = now;
       if (json) out(JSON.stringify({ kind: 'progress', ...now }));
-      else err(`${word} ${now.done}, looked at ${now.seen} of ${now.total}`);
+      else err(`${word} ${now.done}, read ${now.seen} of ${now.total}`);
     },
     failed(error) {
-      err(`${word} ${last?.done ?? 0} before it failed; the others are in their places.`);
+      err(`${word} ${last?.done ?? 0} before the error; all other messages are still in the queue.`);
       throw error;
     },
     ended(result) {
@@ -176,7 +181,7 @@ function progress(word: string, json: boolean, { out, err }: Terminal): Told {
       else {
         const kept = seen - done > 0 ? `, ${seen - done} kept` : '';
         out(
-          `${word} ${done} of ${plural(total, 'message')}${kept}${unseen > 0 ? `, ${unseen} not looked at` : ''}`,
+          `${word} ${done} of ${plural(total, 'message')}${kept}${unseen > 0 ? `, ${unseen} not read` : ''}`,
         );
       }
       if (interrupted) return EXIT.interrupted;
@@ -185,18 +190,19 @@ function progress(word: string, json: boolean, { out, err }: Terminal): Told {
   };
 }
 
-function looking({ signal, err }: Terminal): Pick<PeekOptions, 'signal' | 'onEnd'> {
+function peekOptions({ signal, err }: Terminal): Pick<PeekOptions, 'signal' | 'onEnd'> {
   return {
     signal,
     onEnd({ seen, unseen }) {
-      if (unseen > 0 && !signal.aborted) err(`Looked at the first ${seen}; ${unseen} lie behind them.`);
+      if (unseen > 0 && !signal.aborted)
+        err(`Read the first ${seen} messages; ${unseen} more were not read.`);
     },
   };
 }
 
 function nothing({ err, signal }: Terminal): number {
   if (signal.aborted) return EXIT.interrupted;
-  err('Nothing there, or nothing that fits.');
+  err('No messages match.');
   return EXIT.nothing;
 }
 
@@ -204,11 +210,11 @@ function warn(letters: readonly DeadLetter[], { err }: Terminal): void {
   const most = Math.max(0, ...letters.map(({ looks }) => looks));
   if (most < MANY_LOOKS) return;
   err(
-    `Looked at ${most} times. RabbitMQ 4 drops a message of a quorum queue at the 21st, unless the queue has a large x-delivery-limit.`,
+    `Some of these messages were read ${most} times. RabbitMQ 4 drops a message of a quorum queue at the 21st read, unless the queue has a higher x-delivery-limit.`,
   );
 }
 
-/** A letter without body, stack and headers. */
+/** A dead letter without body, stack and headers. */
 function row({
   position,
   id,

@@ -1,4 +1,4 @@
-// What is saved of letters is for whoever saved it, and takes no other file's place.
+// The file of --save is readable by its owner only, and an existing file is not overwritten.
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ describe('the file of --save', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it('is readable by its owner only, and has a JSON object per letter', async () => {
+  it('is readable by its owner only, and has a JSON object per message', async () => {
     const file = await LetterFile.create(path);
     const letter = { position: 1, id: 'a', properties: {}, content: Buffer.from('1') };
     await file.write([letter, { ...letter, id: 'b' }] as never);
@@ -25,7 +25,7 @@ describe('the file of --save', () => {
     expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ id: 'a' }, { id: 'b' }]);
   });
 
-  it('is not written over one that is there', async () => {
+  it('does not overwrite an existing file', async () => {
     await (await LetterFile.create(path)).close();
     await expect(LetterFile.create(path)).rejects.toThrow(UsageError);
     await expect(LetterFile.create(join(folder, 'no', 'folder'))).rejects.toThrow('cannot write');

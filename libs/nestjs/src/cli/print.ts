@@ -1,17 +1,18 @@
-// Dead letters on a terminal. Everything in them came over the wire: control characters are escaped, so that a
-// body cannot move the cursor or colour the screen, and what is long is cut.
+// Formats dead letters for a terminal. Their content is untrusted: control characters are escaped, so that a body
+// cannot move the cursor or colour the screen, and long values are cut.
 
 import { visible, type DeadLetter } from '@warren/amqp';
 
 const BODY = 4_000;
 const STACK = 4_000;
-/** One line of text without anything that a terminal would obey. */
+
+/** One line of text with control characters escaped. */
 export function safe(text: unknown, most = 1_000): string {
   const shown = visible(String(text).slice(0, most + 1));
   return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;
 }
 
-/** A table of some letters, the widest cells cut. */
+/** A table of dead letters; long cells are cut. */
 export function table(letters: readonly DeadLetter[]): string {
   const rows = letters.map((letter) => [
     String(letter.position),
@@ -29,7 +30,7 @@ export function table(letters: readonly DeadLetter[]): string {
     .join('\n');
 }
 
-/** Everything about one letter. */
+/** All details of one dead letter. */
 export function page(letter: DeadLetter): string {
   const { error, errorMessage, errorStack, exchange, routingKey } = letter;
   const facts: [string, string | undefined][] = [
@@ -40,7 +41,7 @@ export function page(letter: DeadLetter): string {
     ['reason', letter.reason],
     ['failed at', letter.failedAt?.toISOString()],
     ['attempts', String(letter.attempts)],
-    ['replayed', letter.replayed > 0 ? `${letter.replayed} times before` : undefined],
+    ['replayed', letter.replayed > 0 ? `${letter.replayed} times` : undefined],
     ['published to', exchange === undefined ? undefined : published(exchange, routingKey ?? '')],
     ['error', error === undefined ? undefined : `${error}: ${errorMessage ?? ''}`],
   ];
@@ -54,7 +55,7 @@ export function page(letter: DeadLetter): string {
   );
 }
 
-/** One letter as a JSON object. The body is text when its bytes are text, else base64. */
+/** One dead letter as a JSON object. The body is text when its bytes are UTF-8 text, else base64. */
 export function jsonLine(letter: DeadLetter): string {
   const { content, properties, failedAt, ...facts } = letter;
   const plain = asText(content);
@@ -66,10 +67,10 @@ export function jsonLine(letter: DeadLetter): string {
   });
 }
 
-/** JSON with nothing that a terminal obeys or hides, and the same value for whoever parses it. */
+/** JSON in which control and invisible characters are escaped; it parses to the same value. */
 export function json(value: unknown): string {
   const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  // Each half of a pair by itself, as JSON wants it.
+  // JSON escapes each half of a surrogate pair separately.
   return JSON.stringify(value).replace(UNSEEN, (character) => character.split('').map(escaped).join(''));
 }
 
@@ -80,9 +81,9 @@ const published = (exchange: string, key: string): string =>
 
 const OURS = /^(x-warren-(attempt|queue|handler|reason|failed-at|replayed)|x-exception-.*|x-original-.*)$/;
 
-/** Properties and headers that the facts above do not say. */
+/** Properties and headers that are not among the facts. */
 function foreign({ properties, headers, byBroker }: DeadLetter): object {
-  // Of a letter that the broker made, headers of ours say what its sender wrote.
+  // On a message that the broker dead-lettered, the sender wrote the headers with our names.
   const others = Object.entries(headers).filter(([name]) => byBroker || !OURS.test(name));
   const set = Object.entries(properties).filter(
     ([name, value]) => value !== undefined && !['headers', 'messageId'].includes(name),
@@ -92,7 +93,6 @@ function foreign({ properties, headers, byBroker }: DeadLetter): object {
 
 function body({ content }: DeadLetter): string {
   const title = `body, ${content.length} bytes`;
-  // One more than is shown: a character may be cut in two.
   const plain = asText(content);
   if (plain === undefined) return block(title, hex(content.subarray(0, 512)), BODY);
   return block(title, pretty(plain).split('\n'), BODY);
@@ -128,7 +128,7 @@ function block(title: string, lines: readonly string[], most: number): string {
   let length = 0;
   for (const line of lines) {
     if (length > most) {
-      shown.push('    … (cut; --json or --save has all of it)');
+      shown.push('    … (cut; use --json or --save for all of it)');
       break;
     }
     length += line.length;

@@ -1,17 +1,17 @@
-// What a command of `warren` sees of the world, and how it tells a script what came of it.
+// What a command of `warren` may use of its process, and its exit codes.
 
-/** The world of a command. */
+/** Streams, environment and signal of a command. */
 export interface Terminal {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
-  /** Path of the program that was started. */
+  /** Path of the started program. */
   readonly program: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Aborts when somebody wants it to stop. */
+  /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
 }
 
-/** Exit codes. They are in docs/dead-letters.md, and scripts rely on them. */
+/** Exit codes: documented in docs/dead-letters.md, scripts rely on them. */
 export const EXIT = {
   done: 0,
   failed: 1,

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// `warren`: the program of this package. It knows the broker only; no application of Nest is started.
+// The program `warren`. It connects to the broker only and starts no Nest application.
 import { runWarren } from './command.js';
 
 const interrupt = new AbortController();
 process.on('SIGINT', stop).on('SIGTERM', stop);
-// A reader that left (`| head`) is no failure of ours.
+// A closed pipe (`| head`) is not an error.
 process.stdout.on('error', () => process.exit(0));
 
 void runWarren(process.argv.slice(2), {
@@ -15,7 +15,7 @@ void runWarren(process.argv.slice(2), {
   signal: interrupt.signal,
 }).then((code) => {
   process.exitCode = code;
-  // A connection that will not die must not keep a person waiting.
+  // Exit even when a connection does not close.
   setTimeout(() => process.exit(code), 2_000).unref();
 });
 
