@@ -9,7 +9,7 @@ await broker.users.add('reports', 'secret', {
 });
 await broker.users.setTopicPermissions('reports', '/', 'amq.topic', { write: '', read: '^public\\.' });
 await broker.users.changePassword('reports', 'other');
-await broker.users.delete('reports'); // and their connections are closed with 320
+await broker.users.delete('reports'); // closes the user's connections with 320
 // #endregion
 
 // #region policies

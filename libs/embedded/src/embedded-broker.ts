@@ -1,4 +1,4 @@
-// The face of the broker: options in, URL out. Behind it is a listener in this thread or one in a worker.
+// The public API of the embedded broker. Its listener runs in this thread or in a worker.
 import { BrokerPolicies } from './broker-policies.js';
 import { BrokerUsers } from './broker-users.js';
 import { BrokerClock } from './broker-clock.js';
@@ -17,41 +17,41 @@ import { type RabbitMQVersion, VERSIONS } from './model/version.js';
 
 /** How to start an embedded broker. Everything has a default. */
 export interface EmbeddedBrokerOptions {
-  /** Which RabbitMQ it imitates: `'3.10'`, or `'4'`, which is 4.3. Default `'4'`. */
+  /** RabbitMQ version to behave like: `'3.10'`, or `'4'`, which is 4.3. Default `'4'`. */
   readonly version?: RabbitMQVersion;
-  /** Address to listen on. Default `127.0.0.1`; anything else lets other machines in, though never as `guest`. */
+  /** Address to listen on. Default `127.0.0.1`. With any other, other machines can connect, but never as `guest`. */
   readonly host?: string;
-  /** Port to listen on. Default 0: a free one. */
+  /** Port to listen on. Default 0: any free port. */
   readonly port?: number;
-  /** Names and passwords. Default `{ guest: 'guest' }`. */
+  /** User names and passwords. Default `{ guest: 'guest' }`. */
   readonly users?: Readonly<Record<string, string>>;
-  /** Virtual hosts besides `/`, which is always there. */
+  /** Virtual hosts in addition to `/`, which always exists. Default: none. */
   readonly vhosts?: readonly string[];
-  /** Largest message body in bytes. Default 16 MiB, as version 3.10 128 MiB, like RabbitMQ. */
+  /** Largest message body in bytes. Default 16 MiB, or 128 MiB as version 3.10, like RabbitMQ. */
   readonly maxMessageSize?: number;
-  /** Largest frame in bytes, at least 8192, as version 3.10 4096. Default 131072, like RabbitMQ. */
+  /** Largest frame in bytes; at least 8192, or 4096 as version 3.10. Default 131072, like RabbitMQ. */
   readonly frameMax?: number;
   /**
-   * Bytes of what clients make it hold, roughly counted, from which publishers are blocked: messages with their properties,
-   * and everything that is declared, of which alone it takes no more. Incomplete messages may take half. Default 512 MiB.
+   * Memory in bytes from which on publishers are blocked. It is an estimate of all messages with their properties and all
+   * declarations; declarations are refused beyond it. Incomplete messages may use half of it. Default 512 MiB.
    */
   readonly memoryLimit?: number;
-  /** TLS on its port: `{ key, cert, ca, requestCert, rejectUnauthorized }`. Default: plain TCP. */
+  /** TLS options: `{ key, cert, ca, requestCert, rejectUnauthorized }`. Default: plain TCP. */
   readonly tls?: BrokerTls;
   /** Heartbeat proposed to clients, in seconds; 0 proposes none. Default 60. */
   readonly heartbeat?: number;
-  /** The management HTTP API: `true` for a free port, or a port. It listens where the broker does. Default: off. */
+  /** The management HTTP API: a port, or `true` for any free port. It uses the address of the broker. Default: off. */
   readonly management?: boolean | number;
   /**
-   * Users, virtual hosts, permissions, queues, exchanges, bindings and policies to begin with, as RabbitMQ exports them:
-   * the path of a file, or its content. With users in it there is no `guest` by default. Default: none.
+   * Definitions to load at the start (users, virtual hosts, permissions, queues, exchanges, bindings, policies), as
+   * RabbitMQ exports them: a file path, or the content. If they contain users, there is no `guest`. Default: none.
    */
   readonly definitions?: string | object;
   /** Run in a worker thread, so that a busy application does not stall its own broker. Default false. */
   readonly worker?: boolean;
-  /** A clock that other parts of the process go by as well; not with `worker`. Default: its own. */
+  /** A clock to share with other parts of the process; not with `worker`. Default: its own clock. */
   readonly clock?: MovableClock;
-  /** Folder in which durable queues and persistent messages outlast the broker. Default: none, all is in memory. */
+  /** Folder for durable queues and persistent messages, which survive a restart. Default: none, all is in memory. */
   readonly data?: string;
   /** Where warnings go (refused logins, blocked publishers). Default: nowhere. */
   readonly logger?: BrokerLogger;
@@ -61,21 +61,21 @@ const SILENT: BrokerLogger = { log: () => undefined, warn: () => undefined };
 const MIB = 1024 * 1024;
 
 /**
- * A broker that this process started: a real AMQP 0-9-1 server which keeps everything in memory until `close()`, and what is durable
- * in a folder if it has one.
+ * An AMQP 0-9-1 broker in this process. It keeps everything in memory until `close()`; with the option `data`, durable
+ * queues and persistent messages survive a restart.
  */
 export class EmbeddedBroker {
-  /** Its users and what they may do. */
+  /** Users and permissions. */
   readonly users: BrokerUsers;
-  /** Its policies. */
+  /** Policies. */
   readonly policies: BrokerPolicies;
-  /** Its time, which a test can move. */
+  /** The broker's clock, which a test can move. */
   readonly clock: BrokerClock;
-  /** What goes wrong, when a test wants it. */
+  /** Injects faults, for tests. */
   readonly faults: BrokerFaults;
   private ending: Promise<void> | undefined;
 
-  // Hard private: whoever prints this must not print passwords.
+  // Hard private: printing this object must not print passwords.
   readonly #host: Host;
   readonly #users: Map<string, string>;
   readonly #address: string;
@@ -94,8 +94,8 @@ export class EmbeddedBroker {
   }
 
   /**
-   * Starts a broker. Resolves when it accepts connections.
-   * Rejects with a RangeError for an option out of range or a version that is not there, and with the socket's error when the port is taken.
+   * Starts a broker. Resolves when it accepts connections. Rejects with a RangeError for an invalid option, and with the
+   * error of the socket when the port is in use.
    */
   static async start(options: EmbeddedBrokerOptions = {}): Promise<EmbeddedBroker> {
     const { host = '127.0.0.1', port = 0, vhosts = [] } = options;
@@ -103,7 +103,7 @@ export class EmbeddedBroker {
     const { users = definitions && hasUsers(definitions) ? {} : { guest: 'guest' } } = options;
     const { logger = SILENT, worker = false, clock, data } = options;
     if (worker && clock)
-      throw new RangeError('clock cannot be shared with a worker: leave out one of the two');
+      throw new RangeError('clock cannot be combined with worker: remove one of the two options');
     const version = versionOf(options);
     const settings = {
       ...{
