@@ -24,9 +24,11 @@ function sameRule(inCode: readonly string[], onPage: readonly string[], page: st
   ];
 }
 
-/** Names of the steps, in their order: the elements of the list in pipeline.ts. */
+/** Names of the steps, in their order: the elements of the list that pipeline.ts returns. */
 function stepsOf(source: Source): string[] {
-  const lists = nodes(source).filter(ts.isArrayLiteralExpression);
+  const lists = nodes(source)
+    .filter(ts.isArrayLiteralExpression)
+    .filter(({ parent }) => ts.isReturnStatement(parent));
   return lists.flatMap((list) => list.elements.map((step) => step.getText()));
 }
 
@@ -60,7 +62,7 @@ describe('documents', () => {
 
   it('steps in another order, or one too few, are found', () => {
     const steps = stepsOf(
-      sample('pipeline.ts', `export const order: readonly Step[] = [observe, retry, decode];`),
+      sample('pipeline.ts', `function order(): readonly Step[] { return [observe, retry, decode]; }`),
     );
     expect(orderRule(steps, 'A: `observe` → retry →\n**decode** → the handler')).toEqual([]);
     expect(orderRule(steps, 'observe → decode → retry → the handler')).toHaveLength(1);

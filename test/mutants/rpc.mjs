@@ -6,7 +6,7 @@ export default [
     from: 'if (clock.monotonic() + verdict.after < callerDeadline) return verdict;',
     to: 'if (callerDeadline > 0) return verdict;',
     promise: "when the next wait would end after the caller's time it gets the error now",
-    tests: ['consume/steps/steps.spec'],
+    tests: ['consume/pipeline.spec'],
   },
   {
     id: 'reply-late-run',

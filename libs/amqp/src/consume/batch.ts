@@ -5,12 +5,8 @@ import { afterFailure } from '../options/retry-policy.js';
 import { ACK, OPEN, type Verdict, type Delivery } from '../message/delivery.js';
 import type { Clock } from '../runtime/clock.js';
 import type { HandlerContext } from './step.js';
-import { assertDone } from './pipeline.js';
+import { assertDone, decodePayload, limited, report, unfit } from './pipeline.js';
 import type { Budget } from './executor.js';
-import { decodePayload } from './steps/decode.js';
-import { report } from './steps/observe.js';
-import { unfit } from './steps/retry.js';
-import { limited } from './steps/timeout.js';
 
 /** Fills lists. */
 export class Batcher {

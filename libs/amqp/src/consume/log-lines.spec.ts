@@ -5,7 +5,7 @@ import { systemClock } from '../runtime/clock.js';
 import { Delivery, named, type Verdict } from '../message/delivery.js';
 import { Events } from '../events/emitter.js';
 import { abortHandlers } from './abort-at-shutdown.js';
-import { report } from './steps/observe.js';
+import { report } from './pipeline.js';
 import type { HandlerContext } from './step.js';
 import { type Unacked } from './settlement.js';
 

@@ -1,15 +1,19 @@
 // From a delivery to its verdict: the steps around the handler, put together once per handler at start. A step that has nothing to do for a handler leaves itself out.
 
-import type { Step, HandlerContext, Run } from './step.js';
-import { decode } from './steps/decode.js';
-import { observe } from './steps/observe.js';
-import { retry } from './steps/retry.js';
-import { timeout } from './steps/timeout.js';
-import { itemsIn, lastOf, unrun } from '../message/items.js';
+import { HandlerTimeoutError, RabbitError } from '../errors/errors.js';
 import { OutcomeSignal, Reject } from '../errors/signals.js';
-import { ACK, OPEN, type Verdict } from '../message/delivery.js';
-import type { MaybePromise } from '../runtime/maybe-promise.js';
+import type { Codec, CodecLookup } from '../message/codecs/codec.js';
+import { ACK, type Delivery, named, OPEN, type Verdict } from '../message/delivery.js';
+import { refuseUnreadable } from '../message/headers.js';
+import { itemsIn, lastOf, unrun } from '../message/items.js';
+import { validate, type StandardSchema } from '../message/schema.js';
+import { humanDuration } from '../options/duration.js';
+import { afterFailure } from '../options/retry-policy.js';
+import type { Settings } from '../options/settings.js';
+import { describeError, printable } from '../runtime/logger.js';
+import { type MaybePromise, tryChain } from '../runtime/maybe-promise.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
+import type { HandlerContext, Run, Step } from './step.js';
 
 // The steps every delivery goes through, outermost first. docs/lifecycle.md draws them; a test holds the
 // two together.
@@ -20,17 +24,6 @@ export function pipelineSteps(reply: Step = passThrough): readonly Step[] {
 }
 
 const passThrough: Step = () => (next) => next;
-
-// Refuses what `orderBy` could make no key of: run out of its order it might do harm, and no retry would change it.
-
-export const order: Step = (context) => (next) => {
-  if (context.plan.registration.options.orderBy === undefined) return next;
-  return (delivery) => {
-    const error = delivery.run.withoutTurn;
-    if (error === undefined) return next(delivery);
-    return { kind: 'dead-letter', reason: 'undecodable', error };
-  };
-};
 
 /** The whole way of one handler. */
 export function pipeline(context: HandlerContext): Run {
@@ -71,4 +64,233 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
     typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
   );
+}
+
+// Outermost: nothing leaves it but a verdict. Says in the log what failed and where it went, and tells
+// listeners what was handled.
+
+/** Log lines and events for one handler. */
+export const observe: Step = (context) => {
+  const tell = (verdict: Verdict, delivery: Delivery): Verdict => {
+    report(context, delivery, verdict);
+    return verdict;
+  };
+  // A step failed, not the handler: nothing is known, so a person has to look.
+  const failed = (error: unknown, delivery: Delivery): Verdict =>
+    tell({ kind: 'dead-letter', reason: 'rejected', error }, delivery);
+  return (next) => (delivery) => {
+    delivery.run.beganAt = context.clock.monotonic();
+    return tryChain(next, delivery, tell, failed);
+  };
+};
+
+/** Says what became of a delivery: the log line and the event. What the handler decided by itself is the truth. */
+export function report(context: HandlerContext, delivery: Delivery, result: Verdict): void {
+  if (delivery.settled && isFailure(result)) {
+    const text = printable(describeError(result.error));
+    context.logger.warn(
+      `${context.plan.id} settled ${named(delivery)} and failed afterwards, which changes nothing: ${text}`,
+    );
+  }
+  const verdict = delivery.decided ?? result;
+  log(context, delivery, verdict);
+  const { clock, events, plan } = context;
+  if (!events.hasListeners('handled')) return;
+  events.emit({
+    kind: 'handled',
+    handler: plan.id,
+    queue: plan.queue.name,
+    delivery,
+    verdict,
+    ms: Math.round(clock.monotonic() - delivery.run.beganAt),
+  });
+}
+
+function log({ plan, logger }: HandlerContext, delivery: Delivery, verdict: Verdict): void {
+  if (!isFailure(verdict)) return;
+  const failure = `${plan.id} failed on ${named(delivery)} (attempt ${delivery.attempt}): ${printable(describeError(verdict.error))}`;
+  if (verdict.kind === 'retry') {
+    logger.warn(`${failure}; attempt ${verdict.attempt} in ${humanDuration(verdict.after)}`);
+  } else if (plan.deadQueue) {
+    const { run } = delivery;
+    const say = (there: boolean): void =>
+      there
+        ? logger.error(`${failure}; dead-lettered to '${plan.deadQueue}' (${verdict.reason})`)
+        : logger.error(`${failure}; the channel was lost meanwhile, so the broker delivers it again`);
+    // Not before the broker has it.
+    if (run.sentOn === undefined) run.whenSentOn = say;
+    else say(run.sentOn);
+  } else if (plan.registration.kind === 'rpc') {
+    logger.error(`${failure}; the caller was told`);
+  } else {
+    logger.error(`${failure}; dropped, since the handler has no dead-letter queue (${verdict.reason})`);
+  }
+}
+
+function isFailure(verdict: Verdict): verdict is Extract<Verdict, { error: unknown }> {
+  return verdict.kind === 'retry' || verdict.kind === 'dead-letter';
+}
+
+// Turns a throw into what the policy says, and stops what must not reach the handler at all: bodies
+// beyond the limit, and messages that killed the process again and again.
+
+export const retry: Step = (context) => {
+  const failed = (error: unknown, delivery: Delivery): Verdict =>
+    afterFailure(context.plan.retry, delivery.attempt, error);
+  return (next) => (delivery) => unfit(delivery, context.settings) ?? tryChain(next, delivery, same, failed);
+};
+
+const same = (verdict: Verdict): Verdict => verdict;
+
+/** The verdict of a delivery that no handler should see, or nothing. */
+export function unfit(delivery: Delivery, settings: Settings): Verdict | undefined {
+  const size = delivery.message.content.length;
+  if (size > settings.maxMessageBytes) {
+    const error = new RabbitError(
+      'WARREN_TOO_LARGE',
+      `the body has ${size} bytes`,
+      'send a reference to it instead, or raise maxMessageBytes',
+    );
+    return { kind: 'dead-letter', reason: 'too-large', error };
+  }
+  const error = delivery.run.poison;
+  return error === undefined ? undefined : { kind: 'dead-letter', reason: 'poison', error };
+}
+
+// Refuses what `orderBy` could make no key of: run out of its order it might do harm, and no retry would change it.
+
+export const order: Step = (context) => (next) => {
+  if (context.plan.registration.options.orderBy === undefined) return next;
+  return (delivery) => {
+    const error = delivery.run.withoutTurn;
+    if (error === undefined) return next(delivery);
+    return { kind: 'dead-letter', reason: 'undecodable', error };
+  };
+};
+
+// Ends the wait for a handler that runs too long: its signal aborts, and the message goes the way of a
+// throw. What the handler returns later changes nothing any more; that it did is said in the log.
+
+export const timeout: Step = (context) => (next) => {
+  if (context.plan.timeout === undefined) return next;
+  return (delivery) => limited(context, [delivery], () => next(delivery));
+};
+
+/** What `work` comes to, or a HandlerTimeoutError when the handler's timeout passes first. */
+export function limited<T>(
+  context: HandlerContext,
+  deliveries: readonly Delivery[],
+  work: () => MaybePromise<T>,
+): MaybePromise<T> {
+  const { plan, deadlines, logger, clock } = context;
+  const limit = plan.timeout;
+  if (limit === undefined) return work();
+  const began = clock.monotonic();
+  const end = began + limit;
+  for (const delivery of deliveries) delivery.run.deadline = Math.min(delivery.run.deadline ?? Infinity, end);
+  return new Promise<T>((resolve, reject) => {
+    let late = false;
+    const deadline = deadlines.set(limit, () => {
+      late = true;
+      const error = new HandlerTimeoutError(plan.id, limit);
+      for (const delivery of deliveries) delivery.abort(error);
+      reject(error);
+    });
+    const ended = (how: string): void => {
+      deadlines.clear(deadline);
+      if (!late) return;
+      const what =
+        deliveries.length === 1
+          ? named(deliveries[0])
+          : `${deliveries.length} messages of queue '${plan.queue.name}'`;
+      logger.warn(`${plan.id} ${how} after its timeout of ${limit} ms; the result was not used (${what})`);
+      tellLate(context, deliveries, { timeout: limit, ms: Math.round(clock.monotonic() - began) });
+    };
+    startedNow(work).then(
+      (value) => {
+        ended('returned');
+        resolve(value);
+      },
+      (failure: Error) => {
+        ended(late ? `failed (${printable(describeError(failure))})` : 'failed');
+        reject(failure);
+      },
+    );
+  });
+}
+
+// What throws at once is no other case than what rejects later.
+async function startedNow<T>(work: () => MaybePromise<T>): Promise<T> {
+  return work();
+}
+
+function tellLate(
+  { events, plan }: HandlerContext,
+  deliveries: readonly Delivery[],
+  times: { readonly timeout: number; readonly ms: number },
+): void {
+  if (!events.hasListeners('handler-late')) return;
+  for (const delivery of deliveries) {
+    events.emit({ kind: 'handler-late', handler: plan.id, queue: plan.queue.name, delivery, ...times });
+  }
+}
+
+// The body becomes the payload, checked by the handler's schema if it has one. What cannot be read or
+// does not fit never reaches the handler, and no retry would change that.
+
+export const decode: Step = (context) => {
+  const { schema, codec } = context.plan;
+  const { codecs } = context.forwarder;
+  const refused = (error: unknown): Verdict => ({ kind: 'dead-letter', reason: 'undecodable', error });
+  return (next) => {
+    const go = (payload: unknown, delivery: Delivery): MaybePromise<Verdict> => {
+      if (schema) return checked(delivery, schema, payload, next);
+      delivery.payload = payload;
+      return next(delivery);
+    };
+    return (delivery) => {
+      let payload: MaybePromise<unknown>;
+      try {
+        payload = payloadOf(delivery, codecs, codec);
+      } catch (error) {
+        return refused(error);
+      }
+      if (!(payload instanceof Promise)) return go(payload, delivery);
+      return payload.then((value) => go(value, delivery), refused);
+    };
+  };
+
+  async function checked(
+    to: Delivery,
+    schema: StandardSchema,
+    payload: unknown,
+    next: Run,
+  ): Promise<Verdict> {
+    try {
+      to.payload = await validate(schema, payload);
+    } catch (error) {
+      return refused(error);
+    }
+    return next(to);
+  }
+};
+
+/** A body as a checked payload. @throws DecodeError */
+export async function decodePayload(
+  delivery: Delivery,
+  codecs: CodecLookup,
+  codec: Codec | undefined,
+  schema: StandardSchema | undefined,
+): Promise<unknown> {
+  const payload = await payloadOf(delivery, codecs, codec);
+  return schema ? validate(schema, payload) : payload;
+}
+
+function payloadOf(
+  { headers, message }: Delivery,
+  codecs: CodecLookup,
+  codec?: Codec,
+): MaybePromise<unknown> {
+  refuseUnreadable(headers);
+  return codecs.decodeSoon(message.content, message.properties, codec);
 }

@@ -12,8 +12,7 @@ import {
 import type { Channel, ChannelModel } from 'amqplib';
 import { received } from './public-path.js';
 import { clientConnection, type ClientConnection } from './amqplib-internals.js';
-import { WriteBuffer } from './write-buffer.js';
-import { writeAck, writePublish, writeRequeue } from './frame-writer.js';
+import { WriteBuffer, writeAck, writePublish, writeRequeue } from './frame-writer.js';
 
 const METHOD = 1;
 const HEADER = 2;

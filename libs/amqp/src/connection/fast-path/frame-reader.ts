@@ -1,9 +1,157 @@
-// The frames that come for every message: a delivery (method, header, body), and the broker's word on a publish.
+// The frames that come for every message: a delivery (method, header, body), and the broker's word on a publish. Tables
+// of headers are read as amqplib does it: the same values for the same bytes.
 
 import { HEADER } from '../../message/headers.js';
 import { describeError } from '../../runtime/logger.js';
 import type { MessageProperties } from '../../message/message.js';
-import { cachedString, readTable } from './field-table.js';
+
+// Short texts from the wire that come again and again: keys, content types, addresses, names of headers. Decoding bytes
+// calls into the runtime, which costs more than to see that they are the same as before.
+
+/** A power of two. */
+const SLOTS = 256;
+/** Longer ones are decoded each time. */
+const LONGEST = 128;
+
+const bytesOf = new Uint8Array(SLOTS * LONGEST);
+const texts = new Array<string>(SLOTS).fill('');
+const lengths = new Uint8Array(SLOTS);
+
+/** `length` bytes from `at` on as text; the same string as the last time if nothing took its place since. */
+export function cachedString(bytes: Buffer, at: number, length: number): string {
+  if (length === 0) return '';
+  const end = at + length;
+  if (length > LONGEST || end > bytes.length) return bytes.toString('utf8', at, end);
+  const slot = (length * 7 + bytes[at] * 31 + bytes[end - 1] * 13 + bytes[at + (length >> 1)]) & (SLOTS - 1);
+  const first = slot * LONGEST;
+  let same = lengths[slot] === length;
+  for (let i = 0; same && i < length; i++) same = bytesOf[first + i] === bytes[at + i];
+  if (same) return texts[slot];
+  const text = bytes.toString('utf8', at, end);
+  bytesOf.set(bytes.subarray(at, end), first);
+  lengths[slot] = length;
+  texts[slot] = text;
+  return text;
+}
+
+/** Deeper tables would overflow the stack of whoever reads them. */
+const MAX_DEPTH = 200;
+
+/** The entries of a table between two places. @throws TypeError, RangeError for what cannot be read */
+export function readTable(bytes: Buffer, from: number, until: number, depth = 0): Record<string, unknown> {
+  if (depth > MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
+  if (until > bytes.length) throw new RangeError('a table is longer than its frame');
+  const table: Record<string, unknown> = {};
+  const reader = new ValueReader(bytes, from, until, depth);
+  while (reader.at < until) {
+    const length = bytes[reader.at++];
+    const name = cachedString(bytes, reader.at, length);
+    reader.at += length;
+    if (reader.at >= until) throw new RangeError('an entry is longer than its table');
+    table[name] = reader.value();
+  }
+  return table;
+}
+
+/** Values one after the other. */
+class ValueReader {
+  constructor(
+    private readonly bytes: Buffer,
+    public at: number,
+    private readonly until: number,
+    private readonly depth: number,
+  ) {}
+
+  value(): unknown {
+    const { bytes } = this;
+    const letter = String.fromCharCode(bytes[this.past(1)]);
+    switch (letter) {
+      case 'S': {
+        const end = this.end();
+        const text = bytes.toString('utf8', this.at, end);
+        this.at = end;
+        return text;
+      }
+      case 't':
+        return bytes[this.past(1)] !== 0;
+      case 'b':
+        return bytes.readInt8(this.past(1));
+      case 'B':
+        return bytes.readUInt8(this.past(1));
+      case 's':
+        return bytes.readInt16BE(this.past(2));
+      case 'u':
+        return bytes.readUInt16BE(this.past(2));
+      case 'I':
+        return bytes.readInt32BE(this.past(4));
+      case 'i':
+        return bytes.readUInt32BE(this.past(4));
+      case 'l':
+        // The sum is rounded as the whole number would be.
+        return bytes.readInt32BE(this.past(4)) * 2 ** 32 + bytes.readUInt32BE(this.past(4));
+      case 'f':
+        return bytes.readFloatBE(this.past(4));
+      case 'd':
+        return bytes.readDoubleBE(this.past(8));
+      case 'T':
+        return { '!': 'timestamp', value: Number(bytes.readBigUInt64BE(this.past(8))) };
+      case 'V':
+        return null;
+      default:
+        return this.composed(letter);
+    }
+  }
+
+  private composed(letter: string): unknown {
+    const { bytes } = this;
+    switch (letter) {
+      case 'D': {
+        const at = this.past(5);
+        return { '!': 'decimal', value: { places: bytes[at], digits: bytes.readUInt32BE(at + 1) } };
+      }
+      case 'x': {
+        const end = this.end();
+        const part = bytes.subarray(this.at, end);
+        this.at = end;
+        return part;
+      }
+      case 'F': {
+        const end = this.end();
+        const table = readTable(bytes, this.at, end, this.depth + 1);
+        this.at = end;
+        return table;
+      }
+      case 'A':
+        return this.list();
+      default:
+        throw new TypeError(`Unexpected type tag "${letter}"`);
+    }
+  }
+
+  private list(): unknown[] {
+    const end = this.end();
+    if (this.depth >= MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
+    const inner = new ValueReader(this.bytes, this.at, end, this.depth + 1);
+    const list: unknown[] = [];
+    while (inner.at < end) list.push(inner.value());
+    this.at = end;
+    return list;
+  }
+
+  /** The end of something with its length in front. */
+  private end(): number {
+    const length = this.bytes.readUInt32BE(this.past(4));
+    if (this.at + length > this.until) throw new RangeError('a value is longer than its table');
+    return this.at + length;
+  }
+
+  private past(length: number): number {
+    const { at } = this;
+    this.at += length;
+    if (this.at > this.until) throw new RangeError('a value is longer than its table');
+    return at;
+  }
+}
 
 /** Class and method of what is read here. */
 export const DELIVER = 60 * 0x10000 + 60;

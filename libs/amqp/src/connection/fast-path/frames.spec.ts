@@ -3,10 +3,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { newMessageId, type MessageProperties } from '../../message/message.js';
 import { outgoing } from '../../message/outgoing.js';
-import { WriteBuffer } from './write-buffer.js';
-import { readDeliver, readProperties } from './frame-reader.js';
-import { readTable } from './field-table.js';
-import { writePublish } from './frame-writer.js';
+import { readDeliver, readProperties, readTable } from './frame-reader.js';
+import { WriteBuffer, writePublish } from './frame-writer.js';
 
 /** The client library's own codec, to be compared with. */
 const require = createRequire(import.meta.url);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { cachedString } from './field-table.js';
+import { cachedString } from './frame-reader.js';
 
 const read = (text: string | Buffer): string => {
   const bytes = Buffer.concat([Buffer.from('before'), Buffer.from(text as string), Buffer.from('after')]);

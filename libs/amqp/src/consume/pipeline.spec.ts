@@ -1,16 +1,15 @@
 // Steps around a handler: what they end, what they keep from it, and what they leave behind.
 import { describe, expect, it } from '@jest/globals';
-import { Deadlines } from '../../runtime/deadlines.js';
-import { Delivery } from '../../message/delivery.js';
-import { HEADER } from '../../message/headers.js';
-import { SILENT } from '../../runtime/logger.js';
-import { settings } from '../../options/settings.js';
-import { Events } from '../../events/emitter.js';
-import type { HandlerContext } from '../step.js';
-import { type RpcContext, ActiveCalls } from '../../rpc/server/active-calls.js';
-import { reply } from '../../rpc/server/rpc-step.js';
-import { unfit } from './retry.js';
-import { limited } from './timeout.js';
+import { Deadlines } from '../runtime/deadlines.js';
+import { Delivery } from '../message/delivery.js';
+import { HEADER } from '../message/headers.js';
+import { SILENT } from '../runtime/logger.js';
+import { settings } from '../options/settings.js';
+import { Events } from '../events/emitter.js';
+import type { HandlerContext } from './step.js';
+import { type RpcContext, ActiveCalls } from '../rpc/server/active-calls.js';
+import { reply } from '../rpc/server/rpc-step.js';
+import { limited, unfit } from './pipeline.js';
 
 function delivered(bytes = 1): Delivery {
   const message = { exchange: '', routingKey: 'q', content: Buffer.alloc(bytes), properties: {} };
