@@ -154,7 +154,9 @@ export class Broker {
     payload: PayloadOf<Target>,
     ...[given]: PublishArguments<Target, PublishOptions>
   ): Promise<PublishReceipt> {
-    if (isContract(target)) return publishContract(this.publishing.publisher, target, payload, given);
+    if (typeof target !== 'string' && isContract(target)) {
+      return publishContract(this.publishing.publisher, target, payload, given);
+    }
     return this.publishing.publisher.publish(target, payload, given);
   }
 
@@ -164,7 +166,9 @@ export class Broker {
     payload: PayloadOf<Target>,
     options?: PublishOptions,
   ): Promise<PublishReceipt> {
-    if (isContract(target)) return sendContract(this.publishing.publisher, target, payload, options);
+    if (typeof target !== 'string' && isContract(target)) {
+      return sendContract(this.publishing.publisher, target, payload, options);
+    }
     return this.publishing.publisher.send(target, payload, options);
   }
 
@@ -177,7 +181,7 @@ export class Broker {
   ): Promise<SchemaOutput<Contract['response']>>;
   request(target: string | RpcContract, payload: unknown, given: RequestOptions = {}): Promise<unknown> {
     const { requester } = this.publishing;
-    if (!isContract(target)) return requester.request(target, payload, given);
+    if (typeof target === 'string') return requester.request(target, payload, given);
     return contractCall(target, payload, given).then(({ name, options }) =>
       requester.request(name, payload, options),
     );

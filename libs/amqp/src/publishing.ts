@@ -36,7 +36,7 @@ export interface PublishingOptions {
   readonly codecs: CodecLookup;
   readonly events: Events;
   /** What is known of exchanges and queues by their names. */
-  readonly declared: Pick<TopologyBuilder, 'exchange' | 'isStream'>;
+  readonly declared: Pick<TopologyBuilder, 'exchange' | 'streams'>;
   readonly topology: WantedTopology;
   /** Tests wait shorter. */
   readonly shortenWait: (ms: number) => number;
@@ -62,7 +62,7 @@ export class Publishing {
     const forbidden = closeReasons(options);
     this.senders = new Senders({
       ...options,
-      isStream: (queue) => options.declared.isStream(queue),
+      streams: options.declared.streams,
       make: () =>
         new Sender({
           ...options,

@@ -210,7 +210,7 @@ function sendOne(letter: DeadLetter, queue: string, way: Way): Promise<Error | u
   return new Promise((resolve) => {
     const onSent = (routed: boolean): void =>
       resolve(routed ? undefined : new UnroutableError('', queue, letter.id ?? 'without id'));
-    const limits = { timeout: CONFIRM_TIMEOUT };
+    const limits = { end: systemClock.monotonic() + CONFIRM_TIMEOUT, given: CONFIRM_TIMEOUT };
     const pending = new PendingSend(message, limits, single(way.deadlines), { onSent, onFailed: resolve });
     pending.send(way.channel, way.confirms);
   });

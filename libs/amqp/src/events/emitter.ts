@@ -88,7 +88,7 @@ export class Events {
 
   /** Whether building an event of this kind is worth it. */
   hasListeners(kind: BrokerEventKind): boolean {
-    return this.heard.has(kind) || isSubscribed(kind);
+    return this.heard.has(kind) || channels[kind].hasSubscribers;
   }
 
   /** Adds a listener, whose function name stands in the log when it fails; returns what ends it. */

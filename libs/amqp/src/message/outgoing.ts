@@ -7,7 +7,7 @@ import { describeError, printable } from '../runtime/logger.js';
 import { type Headers, type OutgoingMessage, type MessageProperties, newMessageId } from './message.js';
 import type { CodecLookup, Encoded } from './codecs/codec.js';
 import { compress } from './content-encoding.js';
-import { milliseconds } from '../options/duration.js';
+import { milliseconds, type Duration } from '../options/duration.js';
 import type { PublishOptions } from '../options/publish-options.js';
 
 // Names and headers of outgoing messages, checked before the wire. The client library is told everything in a form
@@ -219,31 +219,31 @@ export function outgoing(
       'leave one of them out',
     );
   }
-  exchangeNames.check(defaults.exchange);
-  routingKeys.check(defaults.routingKey);
+  checkNames(defaults, encoded.contentType, options);
   if (encoded.content.length > defaults.maxBytes) {
     throw new EncodeError(
       `the body has ${encoded.content.length} bytes, but maxMessageBytes is ${defaults.maxBytes}`,
       'send a reference to it instead, or raise the limit on both sides',
     );
   }
+  const life = defaults.expiration ?? options.expiration;
   const { contentEncoding } = options;
   const content =
     contentEncoding === undefined ? encoded.content : compress(encoded.content, contentEncoding);
   // All names, in the order in which they are read: one shape for all messages.
   const properties: MessageProperties = {
-    contentType: encoded.contentType === undefined ? undefined : contentTypes.check(encoded.contentType),
+    contentType: encoded.contentType,
     contentEncoding,
     headers: defaults.headers ?? (options.headers === undefined ? {} : outgoingHeaders(options.headers)),
     deliveryMode: (options.persistent ?? defaults.persistent) ? 2 : 1,
     priority: options.priority === undefined ? undefined : checkPriority(options.priority),
-    correlationId: shortText('correlationId', options.correlationId) ?? defaults.correlationId,
+    correlationId: options.correlationId ?? defaults.correlationId,
     replyTo: undefined,
-    expiration: expirationOf(defaults.expiration, options.expiration),
-    messageId: shortText('messageId', options.messageId) ?? newMessageId(),
+    expiration: life === undefined ? undefined : expirationOf(life, defaults.expiration === undefined),
+    messageId: options.messageId ?? newMessageId(),
     timestamp: Math.floor(defaults.timestamp / 1_000),
-    type: shortText('type', options.type),
-    userId: shortText('userId', options.userId),
+    type: options.type,
+    userId: options.userId,
     appId: defaults.appId,
   };
   return {
@@ -255,29 +255,30 @@ export function outgoing(
   };
 }
 
-/** Names that are mostly the one of the message before, which was checked then. */
-class Names {
-  private last = '';
+/** Names of the message before, which were checked then: mostly those of the next one too. */
+const last = { exchange: '', routingKey: '', contentType: '' };
 
-  constructor(private readonly what: string) {}
-
-  /** The name. @throws EncodeError */
-  check(name: string): string {
-    if (name !== this.last) {
-      checkName(this.what, name);
-      this.last = name;
-    }
-    return name;
+function checkNames(
+  { exchange, routingKey }: OutgoingDefaults,
+  contentType: string | undefined,
+  { correlationId, messageId, type, userId }: PublishOptions,
+): void {
+  if (exchange !== last.exchange) {
+    checkName('exchange', exchange);
+    last.exchange = exchange;
   }
-}
-
-const exchangeNames = new Names('exchange');
-const routingKeys = new Names('routing key');
-const contentTypes = new Names('contentType');
-
-function shortText(what: string, value: string | undefined): string | undefined {
-  if (value !== undefined) checkName(what, value);
-  return value;
+  if (routingKey !== last.routingKey) {
+    checkName('routing key', routingKey);
+    last.routingKey = routingKey;
+  }
+  if (contentType !== undefined && contentType !== last.contentType) {
+    checkName('contentType', contentType);
+    last.contentType = contentType;
+  }
+  if (correlationId !== undefined) checkName('correlationId', correlationId);
+  if (messageId !== undefined) checkName('messageId', messageId);
+  if (type !== undefined) checkName('type', type);
+  if (userId !== undefined) checkName('userId', userId);
 }
 
 function checkPriority(value: unknown): number {
@@ -285,11 +286,10 @@ function checkPriority(value: unknown): number {
   throw new EncodeError(`priority must be an integer between 0 and 255, but is ${String(value)}`, '');
 }
 
-function expirationOf(ms: number | undefined, given: PublishOptions['expiration']): string | undefined {
-  if (ms !== undefined) return String(Math.max(0, Math.round(ms)));
-  if (given === undefined) return undefined;
+/** In ms, `asGiven` by the application, or by us. */
+function expirationOf(life: Duration, asGiven: boolean): string {
   try {
-    return String(milliseconds(given, 'expiration'));
+    return String(asGiven ? milliseconds(life, 'expiration') : Math.max(0, Math.round(Number(life))));
   } catch (error) {
     throw new EncodeError((error as Error).message, '', error);
   }

@@ -78,7 +78,8 @@ export interface ChannelCloseReasonsOptions {
 /** What the user of a connection may not do, as far as the broker said so lately. */
 export class ChannelCloseReasons {
   private life = 0;
-  private readonly forbidden = new Map<string, { readonly since: number; readonly error: RabbitError }>();
+  /** By exchange, or by exchange and key. Mostly empty, and then nothing need be asked. */
+  readonly forbidden = new Map<string, { readonly since: number; readonly error: RabbitError }>();
   private readonly told = new Set<string>();
 
   constructor(private readonly options: ChannelCloseReasonsOptions) {}

@@ -28,6 +28,8 @@ export interface ChannelReplacementOptions {
 
 /** Waits until a channel owes no answer, and has it replaced. */
 export class ChannelReplacement {
+  /** Nothing more may be sent on the channel. */
+  pending = false;
   private last = -Infinity;
   /** Since when it has been asked again and again, and when last. */
   private since = -Infinity;
@@ -36,11 +38,6 @@ export class ChannelReplacement {
   private closing = false;
 
   constructor(private readonly options: ChannelReplacementOptions) {}
-
-  /** Nothing more may be sent on the channel. */
-  get pending(): boolean {
-    return this.cancel !== undefined;
-  }
 
   /** The channel does not do its duty. When `forced`, what is not answered in time is given up with it. */
   ask(forced: boolean): void {
@@ -51,6 +48,7 @@ export class ChannelReplacement {
     const rest = now - this.since < FULL_AFTER ? REST : LONG_REST;
     if (this.pending || now - this.last < rest) return;
     this.last = now;
+    this.pending = true;
     this.cancel = clock.after(PATIENCE, () => {
       if (forced && !this.closing) return this.replace();
       this.end();
@@ -67,7 +65,7 @@ export class ChannelReplacement {
   /** The channel is gone. */
   end(): void {
     this.cancel?.();
-    this.cancel = undefined;
+    this.pending = false;
     this.closing = false;
   }
 

@@ -46,7 +46,7 @@ export class Confirms {
         this.onReturn(message);
         returned(message);
       },
-      onConfirm: (number, multiple, outcome) => this.onConfirm(number, multiple, outcome),
+      onConfirm: this.onConfirm,
     });
     void channel.closed.then(() => this.lost());
   }
@@ -70,7 +70,7 @@ export class Confirms {
     if (this.byId) this.enterId(number, publish);
   }
 
-  private onConfirm(number: number, multiple: boolean, outcome: 'confirmed' | 'nacked'): void {
+  private readonly onConfirm = (number: number, multiple: boolean, outcome: 'confirmed' | 'nacked'): void => {
     const index = number - this.first;
     // Nobody knows any more which message is which: what is unsettled has an unknown outcome.
     if (!(index >= this.head && index < this.waiting.length && this.waiting[index])) {
@@ -84,7 +84,7 @@ export class Confirms {
     for (let settled = this.head; settled <= number - this.first; settled = this.head) {
       this.settle(settled, outcome);
     }
-  }
+  };
 
   private settle(index: number, outcome: 'confirmed' | 'nacked'): void {
     const publish = this.waiting[index];

@@ -15,13 +15,13 @@ import { channelCloseReason, isSuspect, isToBlame } from './channel-close-reason
 import type { Confirms, SendOutcome, Unconfirmed } from './confirms.js';
 import type { Waiting } from './publish-buffer.js';
 
-/** How long a send may take, and what calls it off. */
+/** How long a send may take, and what calls it off. It has one time, however many things it must wait for. */
 export interface SendLimits {
-  /** What is left, in ms. */
-  readonly timeout: number;
-  /** What the caller gave, for the error; default `timeout`. */
-  readonly given?: number;
-  readonly signal?: AbortSignal;
+  /** When its time is over, by the monotonic clock. */
+  readonly end: number;
+  /** How long that was when it began, in ms, for the error. */
+  readonly given: number;
+  readonly signal?: AbortSignal | undefined;
   /** Sends it again when the connection was lost before its confirm. Default false. */
   readonly retryUnknown?: boolean;
   /** How long it is sent again after the broker refused it, in ms. Default 0. */
@@ -62,12 +62,12 @@ export interface Forwarder {
   readonly deadlines: Deadlines;
   /** Why it was not sent yet, for the error of its deadline. */
   whyWaiting(): string;
-  /** Sends it now. */
+  /** It waited, and is sent now. */
   go(pending: PendingSend): void;
   /** Sends it once more, as soon as there is a way; among few others when it may be what the broker minds. */
   again(pending: PendingSend, suspectAmong?: number): void;
   /** Sends it once more after a pause; false when `within` ms since the first refusal are over. */
-  nacked(pending: PendingSend, nacks: Nacks, within: number): boolean;
+  retryNacked(pending: PendingSend, nacks: Nacks, within: number): boolean;
   /** The broker refused it, or did not answer in time; told before the result. */
   failing(how: 'nacked' | 'unanswered', message: OutgoingMessage): void;
   /** It has its result. */
@@ -84,7 +84,7 @@ export function single(deadlines: Deadlines): Forwarder {
     failing: nothing,
     ended: nothing,
     again: (pending) => pending.giveUp(new Error('the channel was lost')),
-    nacked: () => false,
+    retryNacked: () => false,
   };
 }
 
@@ -97,15 +97,15 @@ const OWN_FAULT: ReadonlySet<number | undefined> = new Set([501, 502, 503, 504, 
  * place in the publish buffer and entry among the unconfirmed.
  */
 export class PendingSend implements Deadline, Waiting, Unconfirmed {
-  tick = 0;
-  place = 0;
-  gone = true;
-  queued = false;
-  returned = false;
+  tick: number;
+  place: number;
+  gone: boolean;
+  queued: boolean;
+  returned: boolean;
   private channel: LiveChannel | undefined;
-  private resent = 0;
+  private resent: number;
   private nacks: Nacks | undefined;
-  private done = false;
+  private done: boolean;
 
   constructor(
     readonly message: OutgoingMessage,
@@ -113,7 +113,12 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
     private readonly by: Forwarder,
     private readonly result: SendResult,
   ) {
-    by.deadlines.add(limits.timeout, this);
+    // Not where they are declared: that is a second function for each message.
+    this.tick = this.place = this.resent = 0;
+    this.gone = true;
+    this.queued = this.returned = this.done = false;
+    this.channel = this.nacks = undefined;
+    by.deadlines.addAt(limits.end, this);
     if (limits.signal) onAbort(limits.signal, this);
   }
 
@@ -138,15 +143,11 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
   }
 
   fail(error: Error): void {
-    if (!this.finish()) return;
-    this.result.onFailed(error);
-    this.by.ended(this);
+    this.settle(error, false);
   }
 
-  succeed(routed: boolean): void {
-    if (!this.finish()) return;
-    this.result.onSent(routed, this.resent, this.nacks?.times ?? 0);
-    this.by.ended(this);
+  succeed(): void {
+    this.settle(undefined, true);
   }
 
   /** It cannot be sent any more: with this error if it never was, else its outcome stays unknown. */
@@ -170,14 +171,16 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
   }
 
   onOutcome(outcome: SendOutcome, inDoubt = 0): void {
-    if (outcome === 'confirmed' || outcome === 'returned') return this.succeed(outcome === 'confirmed');
+    if (outcome === 'confirmed' || outcome === 'returned') {
+      return this.settle(undefined, outcome === 'confirmed');
+    }
     if (outcome === 'lost') return this.lost(this.channel as LiveChannel, inDoubt);
     if (this.done) return;
     this.channel = undefined;
     this.nacks ??= { times: 0, first: 0, last: 0 };
     this.nacks.times++;
     this.by.failing('nacked', this.message);
-    const again = this.by.nacked(this, this.nacks, this.limits.retryNacked ?? 0);
+    const again = this.by.retryNacked(this, this.nacks, this.limits.retryNacked ?? 0);
     if (!again) this.giveUp(this.nacked(this.nacks));
   }
 
@@ -206,11 +209,12 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
 
   private tooLate(): Error {
     const { exchange, routingKey, properties } = this.message;
-    if (this.channel || this.resent > 0) return this.unknown(`no confirm within ${this.given} ms`);
+    const { given } = this.limits;
+    if (this.channel || this.resent > 0) return this.unknown(`no confirm within ${given} ms`);
     if (this.nacks) return this.nacked(this.nacks);
     const why = this.by.whyWaiting();
     return withoutFrames(
-      () => new PublishTimeoutError(exchange, routingKey, this.given, why, properties.messageId),
+      () => new PublishTimeoutError(exchange, routingKey, given, why, properties.messageId),
     );
   }
 
@@ -225,23 +229,21 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
     return this.unknown(`the channel was lost (${reason})`);
   }
 
-  private get given(): number {
-    return this.limits.given ?? this.limits.timeout;
-  }
-
   private unknown(reason: string): Error {
     const { exchange, routingKey, properties } = this.message;
     const id = properties.messageId ?? '';
     return withoutFrames(() => new PublishOutcomeUnknownError(exchange, routingKey, id, reason));
   }
 
-  /** False when it had its result before. */
-  private finish(): boolean {
-    if (this.done) return false;
+  /** Its one result: the error, else whether a queue wanted it. */
+  private settle(error: Error | undefined, routed: boolean): void {
+    if (this.done) return;
     this.done = true;
     this.by.deadlines.clear(this);
     if (this.limits.signal) offAbort(this.limits.signal, this);
-    return true;
+    if (error) this.result.onFailed(error);
+    else this.result.onSent(routed, this.resent, this.nacks?.times ?? 0);
+    this.by.ended(this);
   }
 }
 

@@ -23,7 +23,8 @@ export class PublishBuffer {
   private back: Waiting[] = [];
   private heldBytes = 0;
   private held = 0;
-  private inQueue = 0;
+  /** How many of them wait for their turn. */
+  queued = 0;
 
   /** `onFull` is called when a message does not fit; `full` makes the error. */
   constructor(
@@ -42,16 +43,11 @@ export class PublishBuffer {
     return this.heldBytes;
   }
 
-  /** How many of them wait for their turn. */
-  get queued(): number {
-    return this.inQueue;
-  }
-
   /** Waits for its turn, before all who never had one if `again`. @throws the error of `full` */
   enter(waiting: Waiting, again = false): void {
     this.take(waiting);
     waiting.queued = true;
-    this.inQueue++;
+    this.queued++;
     if (again) this.back.push(waiting);
     else this.queue.push(waiting);
   }
@@ -81,9 +77,9 @@ export class PublishBuffer {
     this.held--;
     this.heldBytes -= waiting.bytes;
     if (!waiting.queued) return;
-    this.inQueue--;
+    this.queued--;
     // In a long outage those who gave up must not stay in memory until the broker is back.
-    const many = 2 * this.inQueue + 1_000;
+    const many = 2 * this.queued + 1_000;
     if (this.queue.size > many) this.queue.tidy();
     if (this.returned.size > many) this.returned.tidy();
     if (this.back.length > many) this.back = this.back.filter((one) => !one.gone);
@@ -100,7 +96,7 @@ export class PublishBuffer {
       if (!waiting) break;
       if (waiting.gone) continue;
       waiting.queued = false;
-      this.inQueue--;
+      this.queued--;
       this.leave(waiting);
       waiting.go();
     }

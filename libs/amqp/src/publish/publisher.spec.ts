@@ -15,7 +15,7 @@ function publishing(...routed: boolean[]) {
   const timeouts: number[] = [];
   const sender = {
     send: (message: { exchange: string; routingKey: string }, limits: SendLimits, { onSent }: Attempt) => {
-      timeouts.push(limits.timeout);
+      timeouts.push(limits.end - systemClock.monotonic());
       done.push(`sent to ${message.exchange || message.routingKey}`);
       onSent(routed.shift() ?? false);
     },

@@ -16,7 +16,7 @@ import { waitName, waitStep } from '../topology/retry-topology.js';
 import { ConnectionLostError, RabbitError } from '../errors/errors.js';
 import { ownTimeout, type SendLimits } from './pending-send.js';
 import type { ExchangeCache } from './exchange-cache.js';
-import { Limits, PendingPublish, unroutable } from './pending-publish.js';
+import { PendingPublish, unroutable } from './pending-publish.js';
 import type { Senders } from './senders.js';
 
 /** What a publisher is made from. */
@@ -114,10 +114,10 @@ export class Publisher implements MessageForwarder {
       const { events, senders, exchangeCache: destinations } = this.options;
       // What cannot even be made is the caller's mistake: nobody else hears of it.
       const message = this.build(exchange, routingKey, payload, options);
-      const publication = new PendingPublish({ events, message, payload, mustRoute }, resolve, reject);
+      const publication = new PendingPublish(events, message, payload, mustRoute, resolve, reject);
       try {
         const limits = this.limits(options);
-        if (options.delay === undefined && destinations.isKnown(exchange)) {
+        if (options.delay === undefined && (exchange === '' || destinations.isKnown(exchange))) {
           senders.of(message).send(message, limits, publication);
           return;
         }
@@ -160,7 +160,13 @@ export class Publisher implements MessageForwarder {
     const { publish } = settings;
     const given = timeout === undefined ? publish.timeout : milliseconds(timeout, 'timeout');
     const nacked = retryNacked === undefined ? publish.retryNacked : milliseconds(retryNacked, 'retryNacked');
-    return new Limits(clock, given, signal, retryUnknown ?? publish.retryUnknown, nacked);
+    return {
+      end: clock.monotonic() + given,
+      given,
+      signal,
+      retryUnknown: retryUnknown ?? publish.retryUnknown,
+      retryNacked: nacked,
+    };
   }
 
   /** The same message by way of a wait queue. */
@@ -228,7 +234,13 @@ export class Publisher implements MessageForwarder {
 
   private ownLimits(): SendLimits {
     const { clock, settings } = this.options;
+    const given = ownTimeout(settings);
     // Without retryUnknown the original would come again, and double it as well.
-    return new Limits(clock, ownTimeout(settings), undefined, true, settings.publish.retryNacked);
+    return {
+      end: clock.monotonic() + given,
+      given,
+      retryUnknown: true,
+      retryNacked: settings.publish.retryNacked,
+    };
   }
 }

@@ -115,7 +115,9 @@ function sending(publish: Parameters<typeof settings>[0] = {}) {
     events: new Events(SILENT, 'test'),
   });
   const outcomes = new Map<string, string>();
-  const send = (id: string, limits: Partial<SendLimits> = {}, to: Partial<OutgoingMessage> = {}): void => {
+  type Limits = Partial<SendLimits> & { readonly timeout?: number };
+  const send = (id: string, limits: Limits = {}, to: Partial<OutgoingMessage> = {}): void => {
+    const { timeout: given = 10_000 } = limits;
     const message = {
       ...{ exchange: '', routingKey: 'q', content: Buffer.from(id), mandatory: true },
       properties: { messageId: id },
@@ -123,7 +125,7 @@ function sending(publish: Parameters<typeof settings>[0] = {}) {
     };
     sender.send(
       message,
-      { timeout: 10_000, ...limits },
+      { ...limits, end: clock.monotonic() + given, given },
       {
         onSent: (routed, resent, nacks) => outcomes.set(id, `sent ${routed} ${resent} ${nacks}`),
         onFailed: (error) => outcomes.set(id, (error as { code?: string }).code ?? error.message),

@@ -60,12 +60,12 @@ const SUSPECTS_AT_ONCE = 1 / 8;
 const DEFAULT_FRAME_MAX = 131_072;
 
 /** The confirm channel and the room before it. */
-export class Sender {
+export class Sender implements Forwarder {
   /** Holds publishes while they cannot be sent. */
   readonly buffer: PublishBuffer;
+  readonly deadlines: Deadlines;
   private readonly recovering: RecoveringChannel;
   private readonly replacement: ChannelReplacement;
-  private readonly forwarder: Forwarder;
   private confirms: Confirms | undefined;
   private closed = false;
   /** More is released in the next turn. */
@@ -85,6 +85,7 @@ export class Sender {
   private readonly lines: LogLimiter;
 
   constructor(private readonly options: SenderOptions) {
+    this.deadlines = options.deadlines;
     this.buffer = new PublishBuffer(options.settings.publish.buffer, () => this.tellFull());
     this.lines = new LogLimiter(options.clock);
     this.closeReasons = options.closeReasons ?? closeReasons(options);
@@ -105,18 +106,6 @@ export class Sender {
         this.refused(reason);
       },
     });
-    this.forwarder = {
-      deadlines: options.deadlines,
-      whyWaiting: () => this.whyClosed(),
-      go: (pending) => {
-        this.waiting.delete(pending);
-        this.go(pending);
-      },
-      again: (pending, suspectAmong) => this.again(pending, suspectAmong),
-      nacked: (pending, nacks, within) => this.waitNacked(pending, nacks, within),
-      failing: (how, message) => this.failing(how, message),
-      ended: (pending) => this.settledOne(pending),
-    };
     this.replacement = new ChannelReplacement({
       clock: options.clock,
       unconfirmed: () => this.unsettled - this.waiting.size,
@@ -156,13 +145,17 @@ export class Sender {
 
   /** Sends; what comes of it is told to `result`: no promise, since who sends thousands has one for each already. */
   send(message: OutgoingMessage, limits: SendLimits, result: SendResult): void {
-    const closeReason = this.closeReason(limits) ?? this.closeReasons.of(message);
-    if (closeReason) return result.onFailed(closeReason);
-    this.start();
+    if (this.closed || limits.signal?.aborted || this.closeReasons.forbidden.size > 0) {
+      const closeReason = this.closeReason(limits) ?? this.closeReasons.of(message);
+      if (closeReason) return result.onFailed(closeReason);
+    }
+    const channel = this.recovering.current;
+    if (channel === undefined) this.start();
     this.unsettled++;
-    const pending = new PendingSend(message, limits, this.forwarder, result);
+    const pending = new PendingSend(message, limits, this, result);
     // Nobody overtakes who waits already.
-    if (this.buffer.queued === 0 && this.isOpen()) this.go(pending);
+    if (this.buffer.queued === 0 && this.isOpen())
+      pending.send(channel as LiveChannel, this.confirms as Confirms);
     else this.wait(pending);
   }
 
@@ -173,12 +166,12 @@ export class Sender {
     return new Promise<void>((resolve, reject) => {
       this.unsettled++;
       const result = { onSent: () => resolve(), onFailed: reject };
-      const pending = new PendingSend(message, limits, this.forwarder, result);
+      const pending = new PendingSend(message, limits, this, result);
       try {
         this.buffer.take(pending);
         this.waiting.add(pending);
         work().then(
-          () => pending.succeed(true),
+          () => pending.succeed(),
           (error: Error) => pending.fail(error),
         );
       } catch (error) {
@@ -214,7 +207,8 @@ export class Sender {
     return signal?.aborted ? abortError(signal) : undefined;
   }
 
-  private go(pending: PendingSend): void {
+  go(pending: PendingSend): void {
+    this.waiting.delete(pending);
     pending.send(this.recovering.current as LiveChannel, this.confirms as Confirms);
   }
 
@@ -227,7 +221,7 @@ export class Sender {
     }
   }
 
-  private again(pending: PendingSend, suspectAmong?: number): void {
+  again(pending: PendingSend, suspectAmong?: number): void {
     this.options.counters.resent++;
     if (suspectAmong !== undefined) this.suspect(pending, suspectAmong);
     if (this.closed && !this.isReachable()) pending.giveUp(closedEarly());
@@ -249,7 +243,7 @@ export class Sender {
   }
 
   /** Keeps its place in the room for a pause. False when its time for that is over, or there is no place. */
-  private waitNacked(pending: PendingSend, nacks: Nacks, within: number): boolean {
+  retryNacked(pending: PendingSend, nacks: Nacks, within: number): boolean {
     const now = this.options.clock.monotonic();
     if (nacks.times === 1) nacks.first = now;
     nacks.last = now;
@@ -265,7 +259,7 @@ export class Sender {
     this.waiting.add(pending);
     this.nacked.push(pending);
     if (this.nacked.length === 1) this.options.deadlines.set(pause, () => this.sendNacked());
-    this.replacement.answered();
+    if (this.replacement.pending) this.replacement.answered();
     return true;
   }
 
@@ -301,16 +295,14 @@ export class Sender {
 
   private isOpen(): boolean {
     const channel = this.recovering.current;
-    if (channel === undefined || !channel.alive || !channel.writable || this.isHeldUp()) return false;
+    if (channel === undefined || !channel.alive || !channel.writable) return false;
+    if (this.options.connection.blocked || this.replacement.pending) return false;
     return this.window === Infinity || (this.confirms?.size ?? 0) < this.window;
   }
 
-  private isHeldUp(): boolean {
-    return this.options.connection.blocked || this.replacement.pending;
-  }
-
-  private failing(how: 'nacked' | 'unanswered', message: OutgoingMessage): void {
-    if (this.isHeldUp()) return;
+  failing(how: 'nacked' | 'unanswered', message: OutgoingMessage): void {
+    const { connection } = this.options;
+    if (connection.blocked || this.replacement.pending) return;
     this.replacement.ask(how === 'unanswered');
     const now = this.options.clock.monotonic();
     if (how === 'nacked' || now - this.unansweredToldAt < REPEAT_UNANSWERED) return;
@@ -318,7 +310,7 @@ export class Sender {
     this.options.settings.logger.warn(unconfirmed(message));
   }
 
-  private whyClosed(): string {
+  whyWaiting(): string {
     const { connection } = this.options;
     if (connection.blocked) return 'the broker blocks publishing (memory or disk alarm)';
     if (connection.state === 'open') return 'the broker takes messages too slowly';
@@ -338,11 +330,11 @@ export class Sender {
     this.options.events.emit({ kind: 'returned', exchange, routingKey, messageId });
   }
 
-  private settledOne(pending: PendingSend): void {
+  ended(pending: PendingSend): void {
     if (!pending.gone) this.buffer.leave(pending);
     if (this.waiting.size > 0) this.waiting.delete(pending);
     this.unsettled--;
-    this.replacement.answered();
+    if (this.replacement.pending) this.replacement.answered();
     if (this.window !== Infinity) this.widen(pending);
     if (this.unsettled === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }

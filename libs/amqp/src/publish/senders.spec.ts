@@ -19,7 +19,8 @@ function senders(server: Partial<Server>) {
     return sender as unknown as Sender;
   };
   const seen = { product: 'RabbitMQ', version: [3, 10] as const, ...server };
-  const all = new Senders({ make, isStream: (queue) => queue.startsWith('stream'), server: () => seen });
+  const streams = new Set(['stream.a', 'stream.b']);
+  const all = new Senders({ make, streams, server: () => seen });
   const to = (routingKey: string, exchange = ''): Sender => all.of({ exchange, routingKey });
   return { all, to, made, flushed, seen };
 }

@@ -8,8 +8,8 @@ import type { Sender } from './sender.js';
 /** What the senders of a connection are made from. */
 export interface SendersOptions {
   readonly make: () => Sender;
-  /** Whether a queue of this process is a stream. */
-  readonly isStream: (queue: string) => boolean;
+  /** Queues of this process that are streams, as far as they are known by then. */
+  readonly streams: ReadonlySet<string>;
   /** The broker at the other end. */
   readonly server: () => Server;
 }
@@ -30,7 +30,7 @@ export class Senders {
   }
 
   of({ exchange, routingKey }: Pick<OutgoingMessage, 'exchange' | 'routingKey'>): Sender {
-    if (exchange !== '' || !this.options.isStream(routingKey)) return this.main;
+    if (exchange !== '' || !this.options.streams.has(routingKey)) return this.main;
     let own = this.streams.get(routingKey);
     if (own === undefined) {
       const { product, version } = this.options.server();

@@ -18,6 +18,7 @@ export interface Deadline {
 /** Calls each back at its time, at most one tick late. */
 export class Deadlines {
   private readonly ticks = new Map<number, Deadline[]>();
+  /** Of the timer, and when it goes off. */
   private cancelTimer: (() => void) | undefined;
   private next = Infinity;
 
@@ -35,16 +36,11 @@ export class Deadlines {
 
   set(ms: number, onExpired: () => void): Deadline {
     const deadline = { tick: 0, place: 0, onExpired };
-    this.add(ms, deadline);
+    this.addAt(this.clock.monotonic() + ms, deadline);
     return deadline;
   }
 
-  /** The same for something that is a deadline itself. */
-  add(ms: number, deadline: Deadline): void {
-    this.addAt(this.clock.monotonic() + ms, deadline);
-  }
-
-  /** The same at a moment of the monotonic clock. */
+  /** The same at a moment of the monotonic clock, for something that is a deadline itself. */
   addAt(time: number, deadline: Deadline): void {
     const tick = Math.ceil(time / this.step);
     deadline.tick = tick;
@@ -62,27 +58,21 @@ export class Deadlines {
       list[deadline.place] = last;
       last.place = deadline.place;
     }
-    if (list.length > 0) return;
-    this.ticks.delete(deadline.tick);
-    if (this.ticks.size === 0) this.disarm();
+    // The timer stays. It finds nothing to do then, which costs less than a timer for each message that is alone.
+    if (list.length === 0) this.ticks.delete(deadline.tick);
   }
 
   private arm(tick: number): void {
-    this.disarm();
+    this.cancelTimer?.();
     this.next = tick;
     // Timers that are set to more than they can bear go off at once.
     const wait = Math.min(Math.max(0, tick * this.step - this.clock.monotonic()), MAX_DURATION);
     this.cancelTimer = this.clock.after(wait, () => this.expire());
   }
 
-  private disarm(): void {
-    this.cancelTimer?.();
+  private expire(): void {
     this.cancelTimer = undefined;
     this.next = Infinity;
-  }
-
-  private expire(): void {
-    this.disarm();
     const now = Math.floor(this.clock.monotonic() / this.step);
     let earliest = Infinity;
     let failed: { readonly error: unknown } | undefined;

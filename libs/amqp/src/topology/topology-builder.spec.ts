@@ -10,7 +10,8 @@ it('a queue is a stream when somebody declares or consumes it as one', () => {
     ...{ kind: 'consume', id: 'Reader.read', patterns: ['feed'], options: { queueType: 'stream' } },
     handle: () => undefined,
   });
-  const streams = (): boolean[] => ['log', 'feed', 'jobs', 'foreign'].map((name) => builder.isStream(name));
+  const streams = (): boolean[] =>
+    ['log', 'feed', 'jobs', 'foreign'].map((name) => builder.streams.has(name));
   expect(streams()).toEqual([true, true, false, false]);
   builder.build();
   expect(streams()).toEqual([true, true, false, false]);

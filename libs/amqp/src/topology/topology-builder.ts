@@ -12,8 +12,9 @@ export class TopologyBuilder {
   readonly handlers: HandlerPlan[] = [];
   /** Once it is drawn. */
   plan: TopologyPlan | undefined;
+  /** Queues that this process declares or consumes and that are streams. */
+  readonly streams = new Set<string>();
   private readonly extra: Declarations[] = [];
-  private streams: ReadonlySet<string> | undefined;
 
   constructor(
     private readonly settings: Settings,
@@ -23,19 +24,23 @@ export class TopologyBuilder {
 
   /** @throws ConfigError */
   declare(topology: TopologyOptions, declaredBy: string): void {
-    this.extra.push(topologyDeclarations(topology, this.settings.queueType, declaredBy));
+    const declarations = topologyDeclarations(topology, this.settings.queueType, declaredBy);
+    this.extra.push(declarations);
+    this.addStreams(declarations.queues);
   }
 
   /** @throws ConfigError naming the handler */
   register(registration: HandlerRegistration): void {
     const plan = planHandler(registration, this.settings);
     this.handlers.push(this.exact ? { ...plan, retry: { ...plan.retry, jitter: false } } : plan);
+    this.addStreams(plan.declarations.queues);
   }
 
   /** All of it as one. @throws ConfigError when two wishes contradict each other */
   build(): TopologyPlan {
     this.plan = planTopology(this.declarations(), new ExistingQueues(this.settings.logger));
-    this.streams = undefined;
+    this.streams.clear();
+    this.addStreams(this.plan.queues);
     return this.plan;
   }
 
@@ -58,20 +63,12 @@ export class TopologyBuilder {
     return exchangeSpec({ name, type: 'topic' }, 'publish');
   }
 
-  /** Whether a queue that this process declares or consumes is a stream. */
-  isStream(queue: string): boolean {
-    // Asked for every message, and most processes have none.
-    if (this.plan) return (this.streams ??= streamsOf(this.plan.queues)).has(queue);
-    return streamsOf(this.declarations().flatMap(({ queues }) => queues)).has(queue);
-  }
-
   private declarations(): Declarations[] {
     return [...this.extra, ...this.handlers.map((handler) => handler.declarations)];
   }
-}
 
-function streamsOf(queues: readonly QueueSpec[]): ReadonlySet<string> {
-  return new Set(
-    queues.filter((queue) => queue.arguments['x-queue-type'] === 'stream').map(({ name }) => name),
-  );
+  private addStreams(queues: readonly QueueSpec[]): void {
+    for (const queue of queues)
+      if (queue.arguments['x-queue-type'] === 'stream') this.streams.add(queue.name);
+  }
 }

@@ -69,7 +69,16 @@ export const json: Codec = {
   readsJson: true,
   encode(payload) {
     if (payload === undefined) return { content: EMPTY, contentType: 'application/json' };
-    const text = stringify(payload);
+    let text: string | undefined;
+    try {
+      text = JSON.stringify(payload);
+    } catch (error) {
+      throw new EncodeError(
+        `the payload cannot be written as JSON: ${describeError(error).split('\n')[0]}`,
+        'send plain data, or set a codec',
+        error,
+      );
+    }
     if (text === undefined) {
       throw new EncodeError(
         `cannot encode a value of type ${typeof payload} as JSON`,
@@ -104,18 +113,6 @@ export function holdsMoreThan(limit: number, content: Buffer): boolean {
     for (; at >= 0 && found <= limit; at = content.indexOf(bracket, at + 1)) found++;
   }
   return found > limit;
-}
-
-function stringify(payload: unknown): string | undefined {
-  try {
-    return JSON.stringify(payload);
-  } catch (error) {
-    throw new EncodeError(
-      `the payload cannot be written as JSON: ${describeError(error).split('\n')[0]}`,
-      'send plain data, or set a codec',
-      error,
-    );
-  }
 }
 
 // Most bodies have few brackets, and finding those costs next to nothing.

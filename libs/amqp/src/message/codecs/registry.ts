@@ -50,14 +50,25 @@ export class CodecRegistry implements CodecLookup {
     if (payload instanceof Uint8Array && !codec) {
       return { content: Buffer.from(payload), contentType: contentType ?? 'application/octet-stream' };
     }
-    const chosen = codec ?? (contentType === undefined ? natural(payload) : this.forType(contentType));
+    const natural = typeof payload === 'string' ? text : json;
+    const chosen = codec ?? (contentType === undefined ? natural : this.forType(contentType));
     if (!chosen) {
       throw new EncodeError(
         `no codec can encode '${contentType}'`,
         'register one with the option codecs, or send a Buffer',
       );
     }
-    const encoded = own(run(chosen, payload, about), payload);
+    let encoded: Encoded;
+    try {
+      encoded = chosen.encode(payload, about);
+    } catch (error) {
+      if (error instanceof EncodeError) throw error;
+      const text = describeError(error);
+      throw new EncodeError(`the codec ${chosen.name} refused the payload: ${text}`, '', error);
+    }
+    if (payload instanceof Uint8Array && encoded.content.buffer === payload.buffer) {
+      encoded = { ...encoded, content: Buffer.from(encoded.content) };
+    }
     return contentType === undefined ? encoded : { ...encoded, contentType };
   }
 
@@ -144,26 +155,6 @@ export class CodecRegistry implements CodecLookup {
 
 function fits(type: string, name: string): boolean {
   return type.endsWith('*') ? name.startsWith(type.slice(0, -1)) : type === name;
-}
-
-function natural(payload: unknown): Codec {
-  if (typeof payload === 'string') return text;
-  return payload instanceof Uint8Array ? bytes : json;
-}
-
-/** Never the memory of the payload. */
-function own(encoded: Encoded, payload: unknown): Encoded {
-  const shared = payload instanceof Uint8Array && encoded.content.buffer === payload.buffer;
-  return shared ? { ...encoded, content: Buffer.from(encoded.content) } : encoded;
-}
-
-function run(codec: Codec, payload: unknown, about: OutgoingFacts): Encoded {
-  try {
-    return codec.encode(payload, about);
-  } catch (error) {
-    if (error instanceof EncodeError) throw error;
-    throw new EncodeError(`the codec ${codec.name} refused the payload: ${describeError(error)}`, '', error);
-  }
 }
 
 function guess(content: Buffer): unknown {

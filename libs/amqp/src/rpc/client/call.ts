@@ -1,3 +1,4 @@
+import type { Clock } from '../../runtime/clock.js';
 import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
 import { HEADER, safeHeaders, textHeader } from '../../message/headers.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
@@ -115,6 +116,7 @@ export interface CallOptions {
 /** Who makes calls and hears how they end. */
 export interface Caller {
   readonly deadlines: Deadlines;
+  readonly clock: Clock;
   readonly whyUnsent: WhyUnsent;
   /** Sends it once more. */
   again(call: Call): void;
@@ -145,7 +147,7 @@ export class Call implements PendingCall, Deadline {
   ) {
     this.id = options.message.properties.correlationId as string;
     this.resends = options.resends;
-    by.deadlines.add(options.timeout, this);
+    by.deadlines.addAt(by.clock.monotonic() + options.timeout, this);
     options.cancellation.listen(this);
   }
 

@@ -26,7 +26,7 @@ function calling(
   again: () => void = () => undefined,
 ): Call {
   const deadlines = new Deadlines(systemClock);
-  const by = { deadlines, whyUnsent: () => undefined, again, ended: () => undefined };
+  const by = { deadlines, clock: systemClock, whyUnsent: () => undefined, again, ended: () => undefined };
   const reading = { codecs: undefined as never, codec: undefined, known: new Map(), maxBytes: 1_000 };
   const cancellation = new Cancellation(signal, undefined, systemClock);
   const options = { message, timeout: 60_000, cancellation, reading, resends };

@@ -52,6 +52,7 @@ export class Requester {
     this.replyChannel = new ReplyChannel(options);
     this.caller = {
       deadlines: options.deadlines,
+      clock: options.clock,
       whyUnsent: this.whyUnsent,
       again: (call) => {
         this.replyChannel.end(call.id);

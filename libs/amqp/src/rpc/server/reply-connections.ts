@@ -31,11 +31,11 @@ export class ReplyPublisher implements ReplySender {
   begin(message: OutgoingMessage, waiter: ReplyWaiter): void {
     const { clock, settings } = this.options;
     const { retryNacked } = settings.publish;
-    const timeout = ownTimeout(settings);
-    const end = clock.monotonic() + timeout;
+    const given = ownTimeout(settings);
+    const end = clock.monotonic() + given;
     const result = new FirstAttempt(message, waiter, () => this.alone(message, end));
     // Beside a suspect, an innocent answer would be lost a second time.
-    if (this.suspects === 0) this.sender.send(message, { timeout, given: timeout, retryNacked }, result);
+    if (this.suspects === 0) this.sender.send(message, { end, given, retryNacked }, result);
     else void this.afterSuspects().then(() => this.attempt(message, end, result));
   }
 
@@ -50,10 +50,9 @@ export class ReplyPublisher implements ReplySender {
   }
 
   private attempt(message: OutgoingMessage, end: number, result: SendResult): void {
-    const { clock, settings } = this.options;
-    const timeout = Math.max(0, end - clock.monotonic());
+    const { settings } = this.options;
     const { retryNacked } = settings.publish;
-    this.sender.send(message, { timeout, given: ownTimeout(settings), retryNacked }, result);
+    this.sender.send(message, { end, given: ownTimeout(settings), retryNacked }, result);
   }
 
   private async afterSuspects(): Promise<void> {
