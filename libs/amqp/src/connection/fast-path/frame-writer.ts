@@ -19,6 +19,9 @@ const NACK = 120;
 /** Everything of a publish but its table and body at its longest: eleven texts of 255 bytes, and what is fixed. */
 const MOST = 3_000;
 
+/** Larger bodies are not copied to their frames: nobody writes into a message once it is made. */
+const COPIED = 8 * 1024 - 1;
+
 const EMPTY = {};
 
 /** Writes a publish. @throws when a property cannot be written; then nothing of it is left */
@@ -31,7 +34,7 @@ export function writePublish(
 ): void {
   const { content, properties } = message;
   const headers = properties.headers ?? EMPTY;
-  to.reserve(MOST + tableSize(headers) + Math.min(content.length, 8_192));
+  to.reserve(MOST + tableSize(headers) + Math.min(content.length, COPIED));
   const start = to.at;
   try {
     writeMethod(to, channel, message);
@@ -40,12 +43,13 @@ export function writePublish(
     to.at = start;
     throw error;
   }
+  const { length } = content;
   const largest = frameMax > 0 ? frameMax - OVERHEAD : Infinity;
-  if (content.length <= largest) {
-    if (content.length > 0) writeBody(to, channel, content);
-  } else {
-    for (let offset = 0; offset < content.length; offset += largest)
-      writeBody(to, channel, content.subarray(offset, offset + largest));
+  if (length > Math.min(largest, COPIED)) writeBodies(to, channel, content, largest);
+  else if (length > 0) {
+    to.at = open(to.slab, to.at, BODY, channel, length);
+    to.at += content.copy(to.slab, to.at);
+    to.slab[to.at++] = END;
   }
   to.written();
 }
@@ -114,13 +118,22 @@ function writeHeader(
   flags |= text(to, properties.contentEncoding, 0x4000);
   flags |= 0x2000;
   writeTable(to, headers);
-  flags |= octet(to, properties.deliveryMode, 0x1000);
-  flags |= octet(to, properties.priority, 0x0800);
+  if (properties.deliveryMode !== undefined) {
+    to.at = slab.writeUInt8(properties.deliveryMode, to.at);
+    flags |= 0x1000;
+  }
+  if (properties.priority !== undefined) {
+    to.at = slab.writeUInt8(properties.priority, to.at);
+    flags |= 0x0800;
+  }
   flags |= text(to, properties.correlationId, 0x0400);
   flags |= text(to, replyTo ?? properties.replyTo, 0x0200);
   flags |= text(to, properties.expiration, 0x0100);
   flags |= text(to, properties.messageId, 0x0080);
-  flags |= time(to, properties.timestamp, 0x0040);
+  if (properties.timestamp !== undefined) {
+    to.at = writeTime(slab, properties.timestamp, to.at);
+    flags |= 0x0040;
+  }
   flags |= text(to, properties.type, 0x0020);
   flags |= text(to, properties.userId, 0x0010);
   flags |= text(to, properties.appId, 0x0008);
@@ -128,33 +141,27 @@ function writeHeader(
   close(to, start);
 }
 
-// Each writes a property if there is one, and returns its flag.
-
+/** Writes a text if there is one, and returns its flag. */
 function text(to: WriteBuffer, value: string | undefined, flag: number): number {
   if (value === undefined) return 0;
   writeShort(to, value);
   return flag;
 }
 
-function octet(to: WriteBuffer, value: number | undefined, flag: number): number {
-  if (value === undefined) return 0;
-  to.at = to.slab.writeUInt8(value, to.at);
-  return flag;
-}
-
-function time(to: WriteBuffer, value: number | undefined, flag: number): number {
-  if (value === undefined) return 0;
+function writeTime(slab: Buffer, value: number, at: number): number {
   if (!(value >= 0) || !Number.isInteger(value)) throw new RangeError(`${value} cannot be a timestamp`);
-  to.at = value < 2 ** 53 ? writeTag(to.slab, value, to.at) : to.slab.writeBigUInt64BE(BigInt(value), to.at);
-  return flag;
+  return value < 2 ** 53 ? writeTag(slab, value, at) : slab.writeBigUInt64BE(BigInt(value), at);
 }
 
-function writeBody(to: WriteBuffer, channel: number, content: Buffer): void {
-  to.reserve(Math.min(content.length, 8_192) + 64);
-  to.at = open(to.slab, to.at, BODY, channel, content.length);
-  to.body(content);
-  to.reserve(1);
-  to.slab[to.at++] = END;
+/** A body that is not copied, or takes several frames. */
+function writeBodies(to: WriteBuffer, channel: number, content: Buffer, largest: number): void {
+  for (let offset = 0; offset < content.length; offset += largest) {
+    const part = content.subarray(offset, offset + largest);
+    to.reserve(Math.min(part.length, COPIED) + OVERHEAD);
+    to.at = open(to.slab, to.at, BODY, channel, part.length);
+    to.body(part);
+    to.slab[to.at++] = END;
+  }
 }
 
 function open(slab: Buffer, at: number, type: number, channel: number, size: number): number {
@@ -183,9 +190,6 @@ const PIECE = 256 * 1024;
 
 /** More than this in the socket's own buffer, and publishers wait. */
 const HIGH_WATER = 1024 * 1024;
-
-/** Bodies from here on are not copied: nobody writes into a message once it is made. */
-const LARGE = 8 * 1024;
 
 /** So much moves to a new slab, since to write two pieces costs more than to copy one. */
 const MOVED = 32 * 1024;
@@ -242,7 +246,7 @@ export class WriteBuffer {
 
   /** A body: small ones are copied, `reserve` has made room for that; large ones go as they are. */
   body(content: Buffer): void {
-    if (content.length < LARGE) {
+    if (content.length <= COPIED) {
       this.at += content.copy(this.slab, this.at);
       return;
     }
