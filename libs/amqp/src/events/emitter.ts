@@ -50,11 +50,6 @@ const channels: Readonly<Record<BrokerEventKind, Channel>> = {
 /** All kinds of events. */
 export const BROKER_EVENT_KINDS = Object.keys(channels) as readonly BrokerEventKind[];
 
-/** Whether anybody subscribed to a kind. */
-export function isSubscribed(kind: BrokerEventKind): boolean {
-  return channels[kind].hasSubscribers;
-}
-
 /** Hands an event to the subscribers of its kind, if there are any. */
 export function publishDiagnostics(source: DiagnosticsSource, event: BrokerEvent): void {
   const to = channels[event.kind];
