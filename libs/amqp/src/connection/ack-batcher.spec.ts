@@ -1,5 +1,10 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { AckBatcher } from './ack-batcher.js';
+
+/** Writes acks with `write`; turns end when the test says so. */
+function batcher(write: (tag: number, multiple: boolean) => void, most?: number): AckBatcher {
+  return new AckBatcher({ ack: write, settling: () => undefined }, most);
+}
 
 function acks(delivered: number): {
   acks: AckBatcher;
@@ -7,7 +12,7 @@ function acks(delivered: number): {
   turn: (...tags: number[]) => string[];
 } {
   const sent: string[] = [];
-  const all = new AckBatcher((tag, multiple) => void sent.push(multiple ? `..${tag}` : `${tag}`));
+  const all = batcher((tag, multiple) => void sent.push(multiple ? `..${tag}` : `${tag}`));
   for (let tag = 1; tag <= delivered; tag++) all.delivered(tag);
   const turn = (...tags: number[]): string[] => {
     for (const tag of tags) all.add(tag);
@@ -66,7 +71,7 @@ describe('acks of a turn', () => {
   it('behind some that run for hours need neither more memory nor more time each', () => {
     let frames = 0;
     const names: string[] = [];
-    const all = new AckBatcher((tag, multiple) => (frames++, multiple && names.push(`..${tag}`)));
+    const all = batcher((tag, multiple) => (frames++, multiple && names.push(`..${tag}`)));
     for (const tag of [1, 2]) all.delivered(tag);
     const many = 1_000_000;
     const began = performance.now();
@@ -91,13 +96,48 @@ describe('acks of a turn', () => {
     expect(all.remembered).toBeLessThan(30_000);
   });
 
-  it('are counted until they leave', () => {
-    const { acks: all, turn } = acks(3);
-    all.add(2);
-    all.add(1);
-    expect(all.size).toBe(2);
-    expect(turn()).toEqual(['..2']);
-    expect(all.size).toBe(0);
+  it('leave at once after a pause; those behind wait for each other, and for half of the prefetch at most', () => {
+    jest.useFakeTimers({ now: 0 });
+    try {
+      const sent: string[] = [];
+      let turns = 0;
+      const all = new AckBatcher({
+        ack: (tag, multiple) => void sent.push(multiple ? `..${tag}` : `${tag}`),
+        settling: () => turns++,
+      });
+      all.prefetch(20);
+      for (let tag = 1; tag <= 30; tag++) all.delivered(tag);
+      const turn = (...tags: number[]): string[] => {
+        for (const tag of tags) all.add(tag);
+        all.atTurnsEnd();
+        return sent.splice(0);
+      };
+      expect(turn(1)).toEqual(['..1']);
+      expect(turn(2, 3)).toEqual([]);
+      expect(turn(4)).toEqual([]);
+      jest.advanceTimersByTime(2);
+      expect(sent.splice(0)).toEqual(['..4']);
+      expect(turn(5)).toEqual([]);
+      expect(turn(6, 7, 8, 9, 10, 11, 12, 13, 14)).toEqual(['..14']);
+      expect(turns).toBe(5);
+      expect([turn(15), turn(16)]).toEqual([[], []]);
+      all.end();
+      jest.advanceTimersByTime(100);
+      all.flush();
+      expect([turn(17), sent, jest.getTimerCount()]).toEqual([[], [], 0]);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('leave with each turn where the broker delivers only a few without them', () => {
+    const { acks: all, sent } = acks(3);
+    all.prefetch(19);
+    for (const tag of [1, 2, 3]) {
+      all.add(tag);
+      all.atTurnsEnd();
+      expect(sent.splice(0)).toEqual([`..${tag}`]);
+    }
   });
 
   it.each([10_000, 3])('are right for any order of deliveries and outcomes (%i kept behind one)', (most) => {
@@ -108,7 +148,7 @@ describe('acks of a turn', () => {
     };
     const outstanding = new Set<number>();
     const settled = new Set<number>();
-    const all = new AckBatcher((tag, multiple) => {
+    const all = batcher((tag, multiple) => {
       // What a broker does with it.
       expect(outstanding.has(tag)).toBe(true);
       for (const one of multiple ? [...outstanding].filter((each) => each <= tag) : [tag]) {

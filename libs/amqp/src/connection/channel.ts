@@ -10,17 +10,11 @@ import { channelNumber, frameMaxOf } from './fast-path/amqplib-internals.js';
 import { type FastPath, FastChannel } from './fast-path/fast-path.js';
 import type { ConfirmOutcome, ConsumeOptions, ChannelTraffic } from './fast-path/channel-traffic.js';
 
-/** How many acks a quorum queue surely takes from a channel that closes, */
+/** How many acks a quorum queue surely takes from a channel that closes. */
 const ACKS_AHEAD = 16;
 
-/** and after how many ms it has taken all. */
-const ACKS_APPLIED = 2_000;
-
-/** How long an ack waits for others, in ms. */
-const ACK_PATIENCE = 2;
-
 /** What a consumer hears: a message, or that the broker cancelled it (queue deleted, node gone). */
-export type OnDelivery = (message: ReceivedMessage | 'cancelled') => void;
+export type OnDelivery = (message: ReceivedMessage | 'cancelled', channel: LiveChannel) => void;
 
 /** What the owner of a channel may want to hear. */
 export interface ChannelListener {
@@ -41,24 +35,14 @@ export class LiveChannel {
   /** The channel is dead, whatever events of the client library were missed. Calling it again does nothing. */
   readonly end: (reason: string) => void;
   private readonly traffic: ChannelTraffic;
-  private readonly ackBatcher = new AckBatcher((tag, multiple) => {
-    this.frames++;
-    this.write(() => this.traffic.ack(tag, multiple));
-  });
+  private readonly acks: AckBatcher;
   private readonly listeners: ChannelListener[] = [];
   private onDelivery: OnDelivery = () => undefined;
   private acked = false;
   private published = 0;
   private last = 0;
-  /** Acks that were sent without a pause between. */
-  private frames = 0;
-  /** Acks wait for the end of a turn, */
-  private turn = false;
-  /** and until there are so many, */
-  private enough = 1;
-  /** or their time is over since the last ones left. */
-  private ackTimer: NodeJS.Timeout | undefined;
-  private ackedAt = -Infinity;
+  /** What came before its consumer knows that it consumes. */
+  private early: (ReceivedMessage | 'cancelled')[] | undefined;
   private closing: Promise<void> | undefined;
   private reason = 'closed';
   private fetched = 1;
@@ -73,11 +57,12 @@ export class LiveChannel {
     this.closed = new Promise((settle) => (resolve = settle));
     this.end = (why) => {
       this.alive = false;
-      clearTimeout(this.ackTimer);
+      this.acks.end();
       this.traffic.end();
       resolve(why);
     };
     this.traffic = this.trafficOn(fastPath);
+    this.acks = new AckBatcher(this.traffic);
     const note = (error: Error): void => void (this.reason = describeError(error));
     // A channel error without a listener would tear down the whole connection.
     channel.on('error', note);
@@ -110,8 +95,7 @@ export class LiveChannel {
   }
 
   async prefetch(count: number): Promise<void> {
-    // With a small prefetch the broker would wait for each of them.
-    this.enough = count < 20 ? 1 : Math.floor(count / 2);
+    this.acks.prefetch(count);
     this.fetched = count;
     await this.channel.prefetch(count, false);
   }
@@ -119,13 +103,14 @@ export class LiveChannel {
   /** Begins to consume, once in its life; resolves with the consumer tag at consume-ok. */
   async consume(queue: string, options: ConsumeOptions, onDelivery: OnDelivery): Promise<string> {
     const early: (ReceivedMessage | 'cancelled')[] = [];
-    this.onDelivery = (message) => early.push(message);
+    this.early = early;
+    this.onDelivery = onDelivery;
     this.acked = !options.noAck;
     const consumerTag = await this.traffic.consume(queue, options);
     // Messages may come in one packet with the consume-ok. Whoever waits for that hears of it first.
     setImmediate(() => {
-      this.onDelivery = onDelivery;
-      for (const message of early) this.pass(message);
+      this.early = undefined;
+      for (const message of early) this.deliver(message);
     });
     return consumerTag;
   }
@@ -141,8 +126,8 @@ export class LiveChannel {
    * of the lowest priority, with a tag that sorts after the first one's, is given what goes back after what that one holds.
    */
   async acksTaken(queue: string): Promise<void> {
-    this.flushAcks();
-    if (this.frames < ACKS_AHEAD || !this.alive) return;
+    this.acks.flush();
+    if (this.acks.frames < ACKS_AHEAD || !this.alive) return;
     // Time for what waits behind the first 32: the fewer are on their way, the less the first consumer is given meanwhile.
     for (let times = 0; times < 3; times++) await this.channel.checkQueue(queue);
     await this.channel.prefetch(1, false);
@@ -152,33 +137,35 @@ export class LiveChannel {
 
   /** Resolves when a classic queue has the acks so far: what is asked of a queue goes the way that they go. */
   async acksForwarded(queue: string): Promise<void> {
-    this.flushAcks();
+    this.acks.flush();
     if (this.alive) await this.channel.checkQueue(queue);
   }
 
   /** Resolves when the broker has read all acks up to now: it answers what is asked behind them. Rejects when it dies. */
   async acksAnswered(): Promise<void> {
     if (!this.alive) return;
-    this.flushAcks();
+    this.acks.flush();
     await this.channel.prefetch(this.fetched, false);
   }
 
   /** Soon, together with others. False when the channel is dead and the broker will deliver the message again anyway. */
   ack(deliveryTag: number): boolean {
     if (!this.alive) return false;
-    this.ackBatcher.add(deliveryTag);
-    if (!this.turn) {
-      this.turn = true;
-      this.traffic.settling();
-    }
+    this.acks.add(deliveryTag);
     return true;
   }
 
   /** Hands a message back. False when the channel is dead, which hands it back as well. */
   requeue(deliveryTag: number): boolean {
     if (!this.alive) return false;
-    this.ackBatcher.gone(deliveryTag);
-    return this.write(() => this.traffic.requeue(deliveryTag));
+    this.acks.gone(deliveryTag);
+    try {
+      this.traffic.requeue(deliveryTag);
+      return true;
+    } catch {
+      // Closing has begun, but the event is still to come.
+      return false;
+    }
   }
 
   /** Publishes without a confirm. Throws when the channel is dead or the message cannot be encoded. */
@@ -200,8 +187,9 @@ export class LiveChannel {
   close(reason?: string): Promise<void> {
     if (this.alive) {
       if (reason !== undefined) this.reason = reason;
-      this.flushAcks();
+      this.acks.flush();
       this.alive = false;
+      this.acks.end();
       this.traffic.end();
       this.closing = this.channel.close().catch(() => undefined);
     }
@@ -210,13 +198,12 @@ export class LiveChannel {
 
   private trafficOn(fastPath: FastPath | undefined): ChannelTraffic {
     const listener = {
-      onDelivery: (message: ReceivedMessage | 'cancelled') => this.deliver(message),
+      onDelivery: this.deliver,
       onConfirm: (number: number, multiple: boolean, outcome: ConfirmOutcome) => {
         // What the client library says of publishes when the channel ends is not the broker's word.
         if (!this.alive) return;
         for (const { onConfirm } of this.listeners) onConfirm?.(number, multiple, outcome);
       },
-      atTurnsEnd: () => this.atTurnsEnd(),
       onDrain: () => {
         for (const { onDrain } of this.listeners) onDrain?.();
       },
@@ -227,39 +214,17 @@ export class LiveChannel {
       : new PublicPath(this.channel, listener);
   }
 
-  private deliver(message: ReceivedMessage | 'cancelled'): void {
-    if (this.acked && message !== 'cancelled') this.ackBatcher.delivered(message.deliveryTag);
-    this.pass(message);
-  }
-
-  private pass(message: ReceivedMessage | 'cancelled'): void {
+  private readonly deliver = (message: ReceivedMessage | 'cancelled'): void => {
+    if (this.early) return void this.early.push(message);
+    if (this.acked && message !== 'cancelled') this.acks.delivered(message.deliveryTag);
     try {
-      this.onDelivery(message);
+      this.onDelivery(message, this);
     } catch (error) {
       // What cannot even be taken costs its channel, not the connection.
       this.reason = describeError(error);
       void this.close();
     }
-  }
-
-  // One ack for many messages costs as much as for one, here and at the broker. The first one after a pause leaves at
-  // once; those that follow on its heels wait for each other, but never so long that the broker, which delivers only so
-  // many without an ack, would have to wait for them.
-  private atTurnsEnd(): void {
-    this.turn = false;
-    const rested = performance.now() - this.ackedAt >= ACK_PATIENCE;
-    if (rested || this.ackBatcher.size >= this.enough || !this.alive) this.flushAcks();
-    else this.ackTimer ??= setTimeout(() => this.flushAcks(), ACK_PATIENCE);
-  }
-
-  private flushAcks(): void {
-    clearTimeout(this.ackTimer);
-    this.ackTimer = undefined;
-    const now = performance.now();
-    if (now - this.ackedAt > ACKS_APPLIED) this.frames = 0;
-    this.ackedAt = now;
-    this.ackBatcher.flush();
-  }
+  };
 
   private checkAlive(): void {
     if (!this.alive) throw new Error(`the channel is closed (${this.reason})`);
@@ -271,16 +236,5 @@ export class LiveChannel {
     const { user } = this;
     if (user === undefined || user === userId) return;
     throw new Error(`userId is '${printable(userId)}', but the user of the connection is another one`);
-  }
-
-  private write(send: () => void): boolean {
-    if (!this.alive) return false;
-    try {
-      send();
-      return true;
-    } catch {
-      // Closing has begun, but the event is still to come.
-      return false;
-    }
   }
 }

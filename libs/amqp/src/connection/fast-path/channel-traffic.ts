@@ -19,10 +19,14 @@ export interface TrafficListener {
   onDelivery(message: ReceivedMessage | 'cancelled'): void;
   /** The publish with this number, or all up to it. */
   onConfirm(number: number, multiple: boolean, outcome: ConfirmOutcome): void;
-  /** The turn ends: what settles its messages is written now. */
-  atTurnsEnd(): void;
   /** There is room again. */
   onDrain(): void;
+}
+
+/** What waits for the end of a turn of the event loop, to be written with all else of it. */
+export interface Collected {
+  /** The turn ends: what is to leave with it is written now. */
+  atTurnsEnd(): void;
 }
 
 /** The traffic of one channel. What cannot be encoded throws, with nothing sent. */
@@ -33,10 +37,11 @@ export interface ChannelTraffic {
   publish(message: OutgoingMessage, replyTo?: string): void;
   /** On a confirm channel; `number` counts its publishes from 1. */
   publishConfirmed(message: OutgoingMessage, number: number): void;
+  /** Does nothing once the channel is closing. */
   ack(deliveryTag: number, multiple: boolean): void;
   requeue(deliveryTag: number): void;
   /** Asks for one `atTurnsEnd`. */
-  settling(): void;
+  settling(acks: Collected): void;
   /** Everything that was written leaves, and nothing comes any more. */
   end(): void;
 }

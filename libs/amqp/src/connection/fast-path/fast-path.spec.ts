@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { ChannelModel } from 'amqplib';
 import type { ReceivedMessage } from '../../message/message.js';
 import type { TrafficListener } from './channel-traffic.js';
-import { FastPath } from './fast-path.js';
+import { FastChannel, FastPath } from './fast-path.js';
 
 const require = createRequire(import.meta.url);
 const library = dirname(require.resolve('amqplib'));
@@ -69,10 +69,18 @@ function listening(): { listener: TrafficListener; heard: unknown[] } {
     listener: {
       onDelivery: (message) => heard.push(`${(message as ReceivedMessage).content.toString('latin1')}`),
       onConfirm: (...args) => heard.push(args),
-      atTurnsEnd: () => undefined,
       onDrain: () => undefined,
     },
   };
+}
+
+/** Channel 1, which consumes, or only publishes. */
+function attach(fastPath: FastPath, listener: TrafficListener, consuming: boolean): FastChannel {
+  const library = { consume: () => Promise.resolve({ consumerTag: 'c' }) };
+  const channel = new FastChannel(fastPath, 1, library as never, listener);
+  if (consuming) void channel.consume('q', { noAck: false });
+  else fastPath.attach(1, channel);
+  return channel;
 }
 
 function content(method: number, channel: number, fields: object, body: string, cut = 1_000): Buffer {
@@ -139,7 +147,7 @@ describe('a data plane', () => {
       const { model, feed, connection } = peer();
       const fastPath = FastPath.on(model) as FastPath;
       const { listener, heard } = listening();
-      fastPath.attach(1, listener, true);
+      attach(fastPath, listener, true);
       const cold: unknown[] = [];
       for (let at = 0; at < bytes.length; at += size) {
         feed(bytes.subarray(at, at + size));
@@ -158,7 +166,7 @@ describe('a data plane', () => {
     const { model, feed, connection } = peer();
     const fastPath = FastPath.on(model) as FastPath;
     const { listener, heard } = listening();
-    fastPath.attach(1, listener, false);
+    attach(fastPath, listener, false);
     feed(Buffer.concat([deliver(1, 'mine'), ack(1, false)]));
     expect(readAll(connection)).toHaveLength(3);
     expect(heard).toEqual([[1, false, 'confirmed']]);
@@ -171,7 +179,7 @@ describe('a data plane', () => {
     ]) {
       const { model, feed, connection } = peer();
       const fastPath = FastPath.on(model) as FastPath;
-      fastPath.attach(1, listening().listener, true);
+      attach(fastPath, listening().listener, true);
       feed(broken);
       expect(() => connection.recvFrame()).toThrow(/Invalid frame|exceeds/);
     }
@@ -186,7 +194,7 @@ describe('a data plane', () => {
     const { model, feed, connection } = peer();
     const fastPath = FastPath.on(model) as FastPath;
     const { listener, heard } = listening();
-    fastPath.attach(1, listener, true);
+    attach(fastPath, listener, true);
     feed(bytes);
     expect(() => readAll(connection)).toThrow(reason);
     expect(heard).toEqual([]);
@@ -203,7 +211,7 @@ describe('a data plane', () => {
       properties: {},
     };
     for (let n = 0; n < 10; n++) fastPath.publish(1, message, undefined);
-    fastPath.ack(1, 5, true);
+    attach(fastPath, listening().listener, false).ack(5, true);
     expect(written).toHaveLength(0);
     await new Promise((resolve) => setImmediate(resolve));
     expect(written).toHaveLength(1);
@@ -248,7 +256,7 @@ describe('a burst of frames', () => {
     );
     const { model, start } = flooding(pieces);
     const { listener, heard } = listening();
-    FastPath.on(model)?.attach(1, listener, false);
+    attach(FastPath.on(model) as FastPath, listener, false);
     start();
     const turns: number[] = [];
     while (heard.length < 10_000) {

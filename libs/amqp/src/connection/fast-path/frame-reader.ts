@@ -17,8 +17,9 @@ const bytesOf = new Uint8Array(SLOTS * LONGEST);
 const texts = new Array<string>(SLOTS).fill('');
 const lengths = new Uint8Array(SLOTS);
 
-/** `length` bytes from `at` on as text; the same string as the last time if nothing took its place since. */
-export function cachedString(bytes: Buffer, at: number, length: number): string {
+/** The short text whose length is the byte at `at`; the same string as the last time if nothing took its place since. */
+export function cachedString(bytes: Buffer, at: number): string {
+  const length = bytes[at++];
   if (length === 0) return '';
   const end = at + length;
   if (length > LONGEST || end > bytes.length) return bytes.toString('utf8', at, end);
@@ -44,9 +45,8 @@ export function readTable(bytes: Buffer, from: number, until: number, depth = 0)
   const table: Record<string, unknown> = {};
   const reader = new ValueReader(bytes, from, until, depth);
   while (reader.at < until) {
-    const length = bytes[reader.at++];
-    const name = cachedString(bytes, reader.at, length);
-    reader.at += length;
+    const name = cachedString(bytes, reader.at);
+    reader.at += 1 + bytes[reader.at];
     if (reader.at >= until) throw new RangeError('an entry is longer than its table');
     table[name] = reader.value();
   }
@@ -166,16 +166,19 @@ export interface DeliverFields {
   readonly routingKey: string;
 }
 
-/** Reads the arguments of a deliver method, which begin at `at`. */
+/** Reads the arguments of a deliver method, which begin at `at`. @throws RangeError for a tag that cannot be acked */
 export function readDeliver(bytes: Buffer, at: number): DeliverFields {
   // The consumer's tag: a channel has one consumer.
   at += 1 + bytes[at];
   const deliveryTag = readTag(bytes, at);
+  if (deliveryTag < 1 || deliveryTag > Number.MAX_SAFE_INTEGER) {
+    throw new RangeError(`a delivery has the tag ${deliveryTag}`);
+  }
   const redelivered = (bytes[at + 8] & 1) !== 0;
   at += 9;
-  const exchange = cachedString(bytes, at + 1, bytes[at]);
+  const exchange = cachedString(bytes, at);
   at += 1 + bytes[at];
-  return { deliveryTag, redelivered, exchange, routingKey: cachedString(bytes, at + 1, bytes[at]) };
+  return { deliveryTag, redelivered, exchange, routingKey: cachedString(bytes, at) };
 }
 
 /** A 64-bit number below 2^53. */
@@ -186,68 +189,60 @@ export function readTag(bytes: Buffer, at: number): number {
 /** The properties of a header frame whose flags are at `at`. */
 export function readProperties(bytes: Buffer, at: number, end: number): MessageProperties {
   const flags = bytes.readUInt16BE(at);
-  const reader = new PropertyReader(bytes, at + 2);
+  const reader = { bytes, at: at + 2 };
   // All names in every object, in this order: what reads them meets one shape.
   const properties: MessageProperties = {
-    contentType: flags & 0x8000 ? reader.known() : undefined,
-    contentEncoding: flags & 0x4000 ? reader.known() : undefined,
-    headers: flags & 0x2000 ? reader.headers() : undefined,
-    deliveryMode: flags & 0x1000 ? reader.octet() : undefined,
-    priority: flags & 0x0800 ? reader.octet() : undefined,
-    correlationId: flags & 0x0400 ? reader.text() : undefined,
-    replyTo: flags & 0x0200 ? reader.known() : undefined,
-    expiration: flags & 0x0100 ? reader.known() : undefined,
-    messageId: flags & 0x0080 ? reader.text() : undefined,
-    timestamp: flags & 0x0040 ? reader.time() : undefined,
-    type: flags & 0x0020 ? reader.known() : undefined,
-    userId: flags & 0x0010 ? reader.known() : undefined,
-    appId: flags & 0x0008 ? reader.known() : undefined,
+    contentType: flags & 0x8000 ? known(reader) : undefined,
+    contentEncoding: flags & 0x4000 ? known(reader) : undefined,
+    headers: flags & 0x2000 ? headers(reader) : undefined,
+    deliveryMode: flags & 0x1000 ? bytes[reader.at++] : undefined,
+    priority: flags & 0x0800 ? bytes[reader.at++] : undefined,
+    correlationId: flags & 0x0400 ? text(reader) : undefined,
+    replyTo: flags & 0x0200 ? known(reader) : undefined,
+    expiration: flags & 0x0100 ? known(reader) : undefined,
+    messageId: flags & 0x0080 ? text(reader) : undefined,
+    timestamp: flags & 0x0040 ? time(reader) : undefined,
+    type: flags & 0x0020 ? known(reader) : undefined,
+    userId: flags & 0x0010 ? known(reader) : undefined,
+    appId: flags & 0x0008 ? known(reader) : undefined,
   };
   if (reader.at > end) throw new RangeError('a header frame is shorter than its properties');
   return properties;
 }
 
-/** One property after the other. */
-class PropertyReader {
-  constructor(
-    private readonly bytes: Buffer,
-    public at: number,
-  ) {}
+/** A place in a header frame: each of these reads one property there and moves on. */
+interface PropertyReader {
+  readonly bytes: Buffer;
+  at: number;
+}
 
-  /** One that is another in each message. */
-  text(): string {
-    const { bytes, at } = this;
-    this.at += 1 + bytes[at];
-    return bytes.toString('utf8', at + 1, this.at);
-  }
+/** One that is another in each message. */
+function text(reader: PropertyReader): string {
+  const { bytes, at } = reader;
+  reader.at += 1 + bytes[at];
+  return bytes.toString('utf8', at + 1, reader.at);
+}
 
-  /** One that is the same in many. */
-  known(): string {
-    const { bytes, at } = this;
-    this.at += 1 + bytes[at];
-    return cachedString(bytes, at + 1, bytes[at]);
-  }
+/** One that is the same in many. */
+function known(reader: PropertyReader): string {
+  const { bytes, at } = reader;
+  reader.at += 1 + bytes[at];
+  return cachedString(bytes, at);
+}
 
-  octet(): number {
-    return this.bytes[this.at++];
-  }
-
-  time(): number {
-    this.at += 8;
-    return readTag(this.bytes, this.at - 8);
-  }
-
-  headers(): Record<string, unknown> {
-    const from = this.at + 4;
-    this.at = from + this.bytes.readUInt32BE(this.at);
-    return this.at === from ? {} : readHeaders(this.bytes, from, this.at);
-  }
+function time(reader: PropertyReader): number {
+  reader.at += 8;
+  return readTag(reader.bytes, reader.at - 8);
 }
 
 // One message with headers that nobody can read must not cost the connection, and come again on the next one.
-function readHeaders(bytes: Buffer, from: number, until: number): Record<string, unknown> {
+function headers(reader: PropertyReader): Record<string, unknown> {
+  const { bytes } = reader;
+  const from = reader.at + 4;
+  reader.at = from + bytes.readUInt32BE(reader.at);
+  if (reader.at === from) return {};
   try {
-    return readTable(bytes, from, until);
+    return readTable(bytes, from, reader.at);
   } catch (error) {
     return { [HEADER.unreadable]: describeError(error).slice(0, 200) };
   }

@@ -13,8 +13,9 @@ const OVERHEAD = 8;
 
 const BASIC = 60;
 const PUBLISH = 40;
-const ACK = 80;
-const NACK = 120;
+
+/** The frame of an ack or a nack. */
+const SETTLEMENT = 21;
 
 /** Everything of a publish but its table and body at its longest: eleven texts of 255 bytes, and what is fixed. */
 const MOST = 3_000;
@@ -54,31 +55,25 @@ export function writePublish(
   to.written();
 }
 
-/** Writes an ack, of all up to that tag when `multiple`. */
-export function writeAck(to: WriteBuffer, channel: number, deliveryTag: number, multiple: boolean): void {
-  to.reserve(32);
-  const { slab } = to;
-  let at = open(slab, to.at, METHOD, channel, 13);
-  at = slab.writeUInt16BE(BASIC, at);
-  at = slab.writeUInt16BE(ACK, at);
-  at = writeTag(slab, deliveryTag, at);
-  slab[at++] = multiple ? 1 : 0;
-  slab[at++] = END;
-  to.at = at;
-  to.written();
-}
-
-/** Writes a nack of one message that gives it back to its queue. */
-export function writeRequeue(to: WriteBuffer, channel: number, deliveryTag: number): void {
-  to.reserve(32);
-  const { slab } = to;
-  let at = open(slab, to.at, METHOD, channel, 13);
-  at = slab.writeUInt16BE(BASIC, at);
-  at = slab.writeUInt16BE(NACK, at);
-  at = writeTag(slab, deliveryTag, at);
-  slab[at++] = 2;
-  slab[at++] = END;
-  to.at = at;
+/** Writes an ack or a nack of a delivery; `bits` are the flags of the method. */
+export function writeSettlement(
+  to: WriteBuffer,
+  channel: number,
+  method: number,
+  deliveryTag: number,
+  bits: number,
+): void {
+  to.reserve(SETTLEMENT);
+  const { slab, at } = to;
+  slab[at] = METHOD;
+  slab.writeUInt16BE(channel, at + 1);
+  slab.writeUInt32BE(SETTLEMENT - OVERHEAD, at + 3);
+  slab.writeUInt32BE(method, at + 7);
+  slab.writeUInt32BE(Math.floor(deliveryTag / 0x100000000), at + 11);
+  slab.writeUInt32BE(deliveryTag % 0x100000000, at + 15);
+  slab[at + 19] = bits;
+  slab[at + 20] = END;
+  to.at = at + SETTLEMENT;
   to.written();
 }
 

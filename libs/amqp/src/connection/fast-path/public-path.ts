@@ -1,6 +1,6 @@
 import type { Channel, ConfirmChannel, ConsumeMessage, Message } from 'amqplib';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
-import type { ConsumeOptions, ChannelTraffic, TrafficListener } from './channel-traffic.js';
+import type { ChannelTraffic, Collected, ConsumeOptions, TrafficListener } from './channel-traffic.js';
 
 /**
  * The traffic of a channel through the client library's public functions: slower, and right whatever its
@@ -9,6 +9,7 @@ import type { ConsumeOptions, ChannelTraffic, TrafficListener } from './channel-
 export class PublicPath implements ChannelTraffic {
   writable = true;
   private turn: NodeJS.Immediate | undefined;
+  private acks: Collected | undefined;
 
   constructor(
     private readonly channel: Channel | ConfirmChannel,
@@ -43,25 +44,31 @@ export class PublicPath implements ChannelTraffic {
   }
 
   ack(deliveryTag: number, multiple: boolean): void {
-    this.channel.ack(withTag(deliveryTag), multiple);
+    try {
+      this.channel.ack(withTag(deliveryTag), multiple);
+    } catch {
+      // Closing has begun, but the event is still to come.
+    }
   }
 
   requeue(deliveryTag: number): void {
     this.channel.nack(withTag(deliveryTag), false, true);
   }
 
-  settling(): void {
-    this.turn ??= setImmediate(() => {
-      this.turn = undefined;
-      this.listener.atTurnsEnd();
-    });
+  settling(acks: Collected): void {
+    this.acks = acks;
+    this.turn ??= setImmediate(() => this.turnEnds());
   }
 
   end(): void {
     if (!this.turn) return;
     clearImmediate(this.turn);
+    this.turnEnds();
+  }
+
+  private turnEnds(): void {
     this.turn = undefined;
-    this.listener.atTurnsEnd();
+    this.acks?.atTurnsEnd();
   }
 }
 
