@@ -27,7 +27,7 @@ function moving(consumerTimeout: number, major = 4) {
         return closed;
       },
       declaring: { checkQueue: () => Promise.resolve({ messageCount: 0 }) },
-      ...{ prefetch: () => Promise.resolve(), listen: () => undefined },
+      ...{ prefetch: () => Promise.resolve(), acksTaken: () => Promise.resolve(), listen: () => undefined },
       consume: (_queue: string, _options: object, tell: (message: ReceivedMessage) => void) =>
         Promise.resolve(consumers.push(tell)),
     };
@@ -64,6 +64,7 @@ describe('what moves retries on', () => {
     mover.hold(wait);
     expect([consumers.length, closes.count]).toEqual([1, 0]);
     mover.hold(wait, true);
+    await turns();
     expect([closes.count, mover.status().queues]).toEqual([1, ['s.retry.10']]);
   });
 
@@ -77,6 +78,7 @@ describe('what moves retries on', () => {
     for (const now of [59_000, 61_000, 119_000]) {
       time.now = now;
       for (const timer of time.timers.splice(0)) timer();
+      await turns();
     }
     expect(closes.count).toBe(renewed);
   });

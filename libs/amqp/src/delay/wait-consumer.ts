@@ -4,7 +4,7 @@
 import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
 import { HEADER } from '../message/headers.js';
 import { AccessRefusedError, TopologyMissingError } from '../errors/topology-errors.js';
-import type { Clock } from '../runtime/clock.js';
+import { withTimeout, type Clock } from '../runtime/clock.js';
 import type { Connection } from '../connection/connection.js';
 import type { LiveChannel } from '../connection/channel.js';
 import { RecoveringChannel } from '../connection/recovering-channel.js';
@@ -21,6 +21,9 @@ export interface WaitConsumerOptions {
   readonly onGone: (missing: boolean) => void;
 }
 
+/** How long the broker may take to say that it has the acks before the channel closes, in ms. */
+const ACKS_PATIENCE = 1_000;
+
 /** Consumes `queue`. */
 export function waitConsumer(
   queue: string,
@@ -33,6 +36,7 @@ export function waitConsumer(
     channel: LiveChannel,
   ) => {
     if (message === 'cancelled') recovering.renew();
+    else if (channel === leaving?.channel) return;
     else if (message.properties.headers?.[HEADER.probe] !== undefined) channel.ack(message.deliveryTag);
     else events.onMessage(message, channel);
   };
@@ -61,5 +65,28 @@ export function waitConsumer(
       if (refused || error instanceof TopologyMissingError) options.onGone(!refused);
     },
   });
-  return recovering;
+  let leaving: { readonly channel: LiveChannel; readonly taken: Promise<void> } | undefined;
+  // A quorum queue forgets the last acks of a channel that closes, and what was moved would be moved again. What comes
+  // meanwhile goes back with the channel.
+  const acksTaken = (channel: LiveChannel): Promise<void> => {
+    if (leaving?.channel === channel) return leaving.taken;
+    const asked = channel.acksTaken(queue).catch(() => undefined);
+    const taken = withTimeout(options.clock, ACKS_PATIENCE, (over) => Promise.race([asked, over]));
+    leaving = { channel, taken };
+    return taken;
+  };
+  return {
+    start: () => recovering.start(),
+    renew: () => {
+      const { current } = recovering;
+      if (current === undefined) return recovering.renew();
+      void acksTaken(current).then(() => {
+        if (recovering.current === current) recovering.renew();
+      });
+    },
+    close: async () => {
+      if (recovering.current !== undefined) await acksTaken(recovering.current);
+      await recovering.close();
+    },
+  };
 }

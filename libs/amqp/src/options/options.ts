@@ -132,7 +132,10 @@ export interface PublishDefaults {
    * the publish's timeout. 0: PublishNackedError at once. Default 5s.
    */
   readonly retryNacked?: Duration | undefined;
-  /** Limits of the publish buffer. Default 10000 messages, 64 MiB. */
+  /**
+   * Limits of the publish buffer. Default 10000 messages, 64 MiB. On RabbitMQ 3 what is sent to a stream that this process
+   * declares has a channel, and a buffer with these limits, of its own.
+   */
   readonly buffer?:
     { readonly messages?: number | undefined; readonly bytes?: number | undefined } | undefined;
 }
