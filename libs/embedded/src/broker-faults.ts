@@ -1,8 +1,9 @@
 // Faults in the hand of a test: what networks, brokers and operators do to clients, when the test wants it.
 import { type Span, spanMs } from './duration.js';
-import type { ChaosAction, ChaosOptions } from './server/faults/chaos.js';
-import type { ConnectionMatch } from './server/faults/connection-match.js';
 import type {
+  ChaosAction,
+  ChaosOptions,
+  ConnectionMatch,
   ConsumerMatch,
   FaultCommand,
   FaultRequest,

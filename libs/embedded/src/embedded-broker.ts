@@ -2,9 +2,9 @@
 import { BrokerPolicies } from './broker-policies.js';
 import { BrokerUsers } from './broker-users.js';
 import { BrokerClock } from './broker-clock.js';
-import { definitionsFrom, hasUsers } from './definitions-source.js';
 import { BrokerFaults } from './broker-faults.js';
 import { LocalHost, WorkerHost, type Host } from './host.js';
+import { definitionsFrom, hasUsers } from './running.js';
 import type { AdminCommand } from './server/administration.js';
 import type { ExportedDefinitions } from './server/definitions-export.js';
 import type { BrokerLogger, Limits } from './server/house.js';
@@ -106,18 +106,17 @@ export class EmbeddedBroker {
       throw new RangeError('clock cannot be combined with worker: remove one of the two options');
     const version = versionOf(options);
     const settings = {
-      ...{
-        host,
-        port,
-        users,
-        defaultUsers: options.users === undefined,
-        vhosts,
-        version,
-        data,
-        limits: limits(options, version),
-        tls: options.tls,
-      },
-      ...{ management: managementPort(options), definitions: definitions || undefined },
+      host,
+      port,
+      users,
+      defaultUsers: options.users === undefined,
+      vhosts,
+      version,
+      data,
+      limits: limits(options, version),
+      tls: options.tls,
+      management: managementPort(options),
+      definitions: definitions || undefined,
     };
     const running = await (worker
       ? WorkerHost.start(settings, logger)

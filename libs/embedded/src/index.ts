@@ -10,9 +10,13 @@ export type { Permissions, TopicPermissions } from './model/grants.js';
 export type { PolicyDefinition, PolicyTarget } from './model/policy.js';
 export type { RabbitMQVersion } from './model/version.js';
 export type { ExportedDefinitions } from './server/definitions-export.js';
-export type { ChaosAction, ChaosFault, ChaosOptions } from './server/faults/chaos.js';
-export type { ConnectionMatch } from './server/faults/connection-match.js';
-export type { ConsumerMatch } from './server/faults/fault-command.js';
+export type {
+  ChaosAction,
+  ChaosFault,
+  ChaosOptions,
+  ConnectionMatch,
+  ConsumerMatch,
+} from './server/faults/fault-command.js';
 export type { BrokerTls } from './server/tls.js';
 export type { PublishMatch } from './server/faults/publish-faults.js';
 export type { BrokerLogger } from './server/house.js';

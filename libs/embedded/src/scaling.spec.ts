@@ -245,7 +245,7 @@ describe('Among 10 and among 10 000 it costs the same', () => {
       const consumers = Array.from({ length: size }, (_, n): Consumer => {
         const tag = String(n);
         const ready = (): boolean => free.has(tag);
-        const deliver = (_queue: Queue, held: Held): void => {
+        const deliver = (held: Held): void => {
           free.delete(tag);
           queue.settle(held, 'done');
         };

@@ -1,9 +1,19 @@
 // The global half of a connection: its broker object and its publisher, there for everybody from the
-// start and, at shutdown, until everybody else is done.
+// start and, at shutdown, until everybody else is done. It tells the connection's events to the methods that asked for them,
+// from before it opens until after it is closed.
 
-import { type DynamicModule, Logger, Module, type Provider } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Logger,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { Broker } from '@warren/amqp';
+import { Broker, type BrokerEvent, type BrokerEventKind } from '@warren/amqp';
+import { connectionNames } from './discovery/connections.js';
+import { exploreListeners, type FoundListener } from './discovery/listener-explorer.js';
 import {
   getBrokerToken,
   getRabbitOptionsToken,
@@ -11,7 +21,6 @@ import {
   type RabbitModuleOptions,
   type RabbitOverride,
 } from './module-options.js';
-import { Listeners } from './runtime/listeners.js';
 import { getPublisherToken, Publisher } from './runtime/publisher.js';
 import { registerEarly } from './runtime/starter.js';
 import { remoteError } from './runtime/rpc-errors.js';
@@ -58,4 +67,34 @@ export class RabbitCoreModule {
       return made;
     }
   }
+}
+
+/** One per connection. Global modules are initialized first, so this comes before anybody can publish in a hook. */
+class Listeners implements OnModuleInit, OnApplicationShutdown {
+  private readonly leave: (() => void)[] = [];
+
+  constructor(
+    private readonly name: string,
+    private readonly broker: Broker,
+    private readonly modules: ModulesContainer,
+  ) {}
+
+  onModuleInit(): void {
+    for (const found of exploreListeners(this.modules, connectionNames(this.modules))) {
+      if (found.connection === this.name) this.leave.push(listen(this.broker, found));
+    }
+  }
+
+  /** Closes the connections when HTTP servers and other modules have stopped using them; then nothing is left to hear. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.broker.close();
+    for (const leave of this.leave.splice(0)) leave();
+  }
+}
+
+function listen(broker: Broker, { id, kinds, instance, method }: FoundListener): () => void {
+  const tell = (event: BrokerEvent): unknown => instance[method](event);
+  // The name stands in the log line when it fails.
+  Object.defineProperty(tell, 'name', { value: id });
+  return broker.on(tell, kinds.includes('*') ? undefined : (kinds as readonly BrokerEventKind[]));
 }

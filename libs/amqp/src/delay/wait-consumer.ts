@@ -36,7 +36,7 @@ export function waitConsumer(
     channel: LiveChannel,
   ) => {
     if (message === 'cancelled') recovering.renew();
-    else if (channel === leaving?.channel) return;
+    else if (endings.begun(channel)) return;
     else if (message.properties.headers?.[HEADER.probe] !== undefined) channel.ack(message.deliveryTag);
     else events.onMessage(message, channel);
   };
@@ -65,28 +65,49 @@ export function waitConsumer(
       if (refused || error instanceof TopologyMissingError) options.onGone(!refused);
     },
   });
-  let leaving: { readonly channel: LiveChannel; readonly taken: Promise<void> } | undefined;
-  // A quorum queue forgets the last acks of a channel that closes, and what was moved would be moved again. What comes
-  // meanwhile goes back with the channel.
-  const acksTaken = (channel: LiveChannel): Promise<void> => {
-    if (leaving?.channel === channel) return leaving.taken;
-    const asked = channel.acksTaken(queue).catch(() => undefined);
-    const taken = withTimeout(options.clock, ACKS_PATIENCE, (over) => Promise.race([asked, over]));
-    leaving = { channel, taken };
+  const endings = new OrderlyEndings(recovering, queue, options.clock);
+  return endings;
+}
+
+/** Ends a channel when the queue has its acks. What comes meanwhile goes back with it. */
+class OrderlyEndings implements WaitConsumer {
+  private leaving: { readonly channel: LiveChannel; readonly taken: Promise<void> } | undefined;
+
+  constructor(
+    private readonly recovering: RecoveringChannel,
+    private readonly queue: string,
+    private readonly clock: Clock,
+  ) {}
+
+  start(): void {
+    this.recovering.start();
+  }
+
+  renew(): void {
+    const { recovering } = this;
+    const { current } = recovering;
+    if (current === undefined) return recovering.renew();
+    void this.acksTaken(current).then(() => {
+      if (recovering.current === current) recovering.renew();
+    });
+  }
+
+  async close(): Promise<void> {
+    const { current } = this.recovering;
+    if (current !== undefined) await this.acksTaken(current);
+    await this.recovering.close();
+  }
+
+  begun(channel: LiveChannel): boolean {
+    return channel === this.leaving?.channel;
+  }
+
+  /** A quorum queue forgets the last acks of a channel that closes, and what was moved would be moved again. */
+  private acksTaken(channel: LiveChannel): Promise<void> {
+    if (this.leaving?.channel === channel) return this.leaving.taken;
+    const asked = channel.acksTaken(this.queue).catch(() => undefined);
+    const taken = withTimeout(this.clock, ACKS_PATIENCE, (over) => Promise.race([asked, over]));
+    this.leaving = { channel, taken };
     return taken;
-  };
-  return {
-    start: () => recovering.start(),
-    renew: () => {
-      const { current } = recovering;
-      if (current === undefined) return recovering.renew();
-      void acksTaken(current).then(() => {
-        if (recovering.current === current) recovering.renew();
-      });
-    },
-    close: async () => {
-      if (recovering.current !== undefined) await acksTaken(recovering.current);
-      await recovering.close();
-    },
-  };
+  }
 }

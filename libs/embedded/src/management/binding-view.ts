@@ -1,6 +1,6 @@
 // Bindings as the management API shows them, those to the default exchange included, which every queue has.
 import { createHash } from 'node:crypto';
-import type { Binding } from '../model/binding.js';
+import type { Binding } from '../model/exchange.js';
 import { canonicalTable } from '../model/canonical.js';
 import type { ResourceKind } from '../model/failure.js';
 import type { VirtualHost } from '../model/virtual-host.js';
@@ -40,7 +40,11 @@ function view(
   table: Table = new Map(),
 ): BindingView {
   return {
-    ...{ source, vhost, destination, destination_type: kind, routing_key: key },
+    source,
+    vhost,
+    destination,
+    destination_type: kind,
+    routing_key: key,
     arguments: fromTable(table),
     properties_key: propertiesKey(key, table),
   };

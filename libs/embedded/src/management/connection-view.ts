@@ -6,7 +6,7 @@ import { DELIVERED, messageNumbers, OCTETS, octets, PUBLISHED } from './counted.
 import { type Management, NODE } from './management.js';
 
 /** How RabbitMQ calls a connection. */
-export function connectionName({ peer }: Connection): string {
+export function connectionName({ peer }: Pick<Connection, 'peer'>): string {
   return `${peer.host}:${peer.port} -> ${peer.localHost}:${peer.localPort}`;
 }
 

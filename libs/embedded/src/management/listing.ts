@@ -30,8 +30,13 @@ export function listed(call: Call, items: readonly Item[], order: readonly strin
   }
   const shown = pick(wanted.slice(first, first + size));
   return ok({
-    ...{ filtered_count: wanted.length, item_count: shown.length, items: shown, page: number },
-    ...{ page_count: Math.ceil(wanted.length / size), page_size: size, total_count: items.length },
+    filtered_count: wanted.length,
+    item_count: shown.length,
+    items: shown,
+    page: number,
+    page_count: Math.ceil(wanted.length / size),
+    page_size: size,
+    total_count: items.length,
   });
 }
 

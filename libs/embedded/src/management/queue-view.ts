@@ -97,7 +97,11 @@ function channelDetails({ channel }: Subscription): object {
   };
 }
 
-export function peerDetails(connection: Connection): { name: string; peer_host: string; peer_port: number } {
+export function peerDetails(connection: Pick<Connection, 'peer'>): {
+  name: string;
+  peer_host: string;
+  peer_port: number;
+} {
   const { host, port } = connection.peer;
   return { name: connectionName(connection), peer_host: host, peer_port: port };
 }

@@ -1,5 +1,5 @@
 // Bindings: list, make, remove.
-import type { Destination } from '../model/binding.js';
+import type { Destination } from '../model/exchange.js';
 import { called, notFound as failure, refused, type ResourceKind } from '../model/failure.js';
 import type { VirtualHost } from '../model/virtual-host.js';
 import { checkBinding } from '../server/declaring.js';

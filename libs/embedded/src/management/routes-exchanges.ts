@@ -23,8 +23,7 @@ import {
 import { exchangeNumbers } from './counted.js';
 import { listed, shown } from './listing.js';
 import type { Management } from './management.js';
-import { payloadFrom } from './payload.js';
-import { propertiesFrom } from './properties-json.js';
+import { payloadFrom, propertiesFrom } from './message-json.js';
 import type { Route } from './router.js';
 
 const DEFAULT = 'amq.default';

@@ -1,6 +1,11 @@
-// The broker as a whole: overview, node, names, and the small lists that clients ask for.
+// The broker as a whole: overview, node, names, the small lists that clients ask for, and definitions: everything that is
+// declared, to take away and to bring along.
 import { EXCHANGE_TYPES } from '../model/exchange.js';
-import { type Call, notFound, ok, type Reply } from './call.js';
+import { Refusal } from '../model/refusal.js';
+import { exportDefinitions, exportVhost } from '../server/definitions-export.js';
+import { readDefinitions } from '../server/definitions-file.js';
+import { importDefinitions } from '../server/definitions-import.js';
+import { type Call, done, notFound, ok, type Reply } from './call.js';
 import { DELIVERED, HELD, PUBLISHED, totals } from './counted.js';
 import { listed, shown } from './listing.js';
 import { type Management, NODE } from './management.js';
@@ -17,6 +22,13 @@ export const overviewRoutes: readonly Route[] = [
   { path: '/extensions', needs: 'manager', GET: () => ok([]) },
   { path: '/feature-flags', needs: 'manager', GET: (call) => listed(call, []) },
   { path: '/version', needs: 'manager', GET: ({ management }) => ok(management.house.traits.number) },
+  {
+    path: '/definitions',
+    needs: 'administrator',
+    GET: ({ management }) => ok(exportDefinitions(management.house)),
+    POST: load,
+  },
+  { path: '/definitions/:vhost', needs: 'administrator', GET: oneVhost, POST: load },
 ];
 
 function listeners({ ports: { host, amqp, http } }: Management): object[] {
@@ -114,4 +126,18 @@ function node(management: Management): Record<string, unknown> {
 
 function oneNode(call: Call): Reply {
   return call.params.name === NODE ? shown(call, node(call.management)) : notFound;
+}
+
+function oneVhost({ management, params }: Call): Reply {
+  const vhost = management.house.vhosts.get(params.vhost);
+  if (!vhost) throw new Refusal('bad_request', 'vhost_not_found');
+  return ok(exportVhost(management.house, vhost));
+}
+
+function load({ management, params, body }: Call): Reply {
+  if (params.vhost !== undefined && !management.house.vhosts.has(params.vhost)) {
+    throw new Refusal('not_found', 'vhost_not_found');
+  }
+  importDefinitions(management.administration, readDefinitions(body, params.vhost));
+  return done;
 }

@@ -87,7 +87,9 @@ function parameters(call: Call): Reply {
 /** Operator policies as parameters. */
 export function parameterViews({ name: vhost, policies: all }: VirtualHost): Record<string, unknown>[] {
   return all.list('operator_policy').map(({ name, pattern, definition, priority, applyTo }) => ({
-    ...{ vhost, component: 'operator_policy', name },
+    vhost,
+    component: 'operator_policy',
+    name,
     value: { pattern, definition, priority, 'apply-to': applyTo },
   }));
 }

@@ -19,8 +19,7 @@ import {
   textOf,
 } from './call.js';
 import { listed, shown } from './listing.js';
-import { isText } from './payload.js';
-import { propertiesAsJson } from './properties-json.js';
+import { isText, propertiesAsJson } from './message-json.js';
 import { queueDetails, queueView } from './queue-view.js';
 import type { Route } from './router.js';
 

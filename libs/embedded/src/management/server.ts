@@ -13,7 +13,28 @@ import { everything } from './counted.js';
 import { Management } from './management.js';
 import { Rates } from './rates.js';
 import { LEVELS, type Match, type Method, type Route, Router } from './router.js';
-import { ROUTES } from './routes.js';
+import { accessRoutes } from './routes-access.js';
+import { bindingRoutes } from './routes-bindings.js';
+import { connectionRoutes } from './routes-connections.js';
+import { exchangeRoutes } from './routes-exchanges.js';
+import { healthRoutes } from './routes-health.js';
+import { missingRoutes } from './routes-missing.js';
+import { overviewRoutes } from './routes-overview.js';
+import { policyRoutes } from './routes-policies.js';
+import { queueRoutes } from './routes-queues.js';
+
+/** Paths after `/api`. Of two that fit, the first answers. */
+const ROUTES: readonly Route[] = [
+  ...overviewRoutes,
+  ...accessRoutes,
+  ...connectionRoutes,
+  ...queueRoutes,
+  ...exchangeRoutes,
+  ...bindingRoutes,
+  ...policyRoutes,
+  ...healthRoutes,
+  ...missingRoutes,
+];
 
 export interface ManagementOptions {
   readonly host: string;

@@ -2,30 +2,29 @@
 // gives a new queue what it missed (`x-recent-history`).
 import { createHash } from 'node:crypto';
 import type { Table } from '../wire/field-table.js';
-import type { Binding } from './binding.js';
 import { isInteger } from './queue-settings.js';
 import { precondition } from './failure.js';
-import type { Router } from './router.js';
+import type { Routable, Router } from './router.js';
 import type { Message } from './message.js';
 
 /** Every message goes to one of the bindings, whatever their keys are. */
-export class ChoosingRouter implements Router {
-  private bindings: Binding[] = [];
+export class ChoosingRouter<B extends Routable> implements Router<B> {
+  private bindings: B[] = [];
 
   constructor(
     /** Which of so many; by chance unless told otherwise. */
     private readonly choose = (_message: Message, count: number): number => Math.floor(Math.random() * count),
   ) {}
 
-  add(binding: Binding): void {
+  add(binding: B): void {
     this.bindings.push(binding);
   }
 
-  remove(binding: Binding): void {
+  remove(binding: B): void {
     this.bindings = this.bindings.filter(({ id }) => id !== binding.id);
   }
 
-  route(message: Message, found: (binding: Binding) => void): void {
+  route(message: Message, found: (binding: B) => void): void {
     const { bindings } = this;
     if (bindings.length > 0) found(bindings[this.choose(message, bindings.length)]);
   }
@@ -37,7 +36,7 @@ export function byRoutingKey({ routingKey }: Message, count: number): number {
 }
 
 /** Throws 406 for what `x-local-random` does not bind: keys, exchanges, queues that are not classic. */
-export function checkLocalBinding(key: string, destination: Binding['destination']): void {
+export function checkLocalBinding(key: string, destination: Routable['destination']): void {
   if (destination.kind !== 'queue') throw precondition('Destination not found');
   if (key !== '') throw precondition(`Non empty binding '${key}' key not permitted`);
   const { type } = destination.settings;
@@ -49,8 +48,8 @@ const LENGTH = 'x-recent-history-length';
 const USUAL_LENGTH = 20;
 
 /** A fanout exchange that keeps its last messages for queues that are bound later. */
-export class RecentHistory implements Router {
-  private readonly bindings = new Map<string, Binding>();
+export class RecentHistory<B extends Routable> implements Router<B> {
+  private readonly bindings = new Map<string, B>();
   private readonly recent: Message[] = [];
   private readonly length: number;
 
@@ -62,17 +61,17 @@ export class RecentHistory implements Router {
     this.length = field ? Number(field.value) : USUAL_LENGTH;
   }
 
-  add(binding: Binding): void {
+  add(binding: B): void {
     this.bindings.set(binding.id, binding);
     const { destination } = binding;
     if (destination.kind === 'queue') for (const message of this.recent) destination.publish(message);
   }
 
-  remove(binding: Binding): void {
+  remove(binding: B): void {
     this.bindings.delete(binding.id);
   }
 
-  route(message: Message, found: (binding: Binding) => void): void {
+  route(message: Message, found: (binding: B) => void): void {
     if (message.headers.get('x-recent-history-no-store')?.value !== true) {
       this.recent.push(message);
       if (this.recent.length > this.length) this.recent.shift();

@@ -1,7 +1,6 @@
 // Who takes the messages of a queue, and in which turn: higher consumer priority first, round robin among equals,
 // and only one of them when the queue has a single active consumer.
 import type { Held } from './message.js';
-import type { Queue } from './queue.js';
 import { RoundRobin } from './round-robin.js';
 
 /** What a queue knows of a consumer; the channel is behind it. */
@@ -16,14 +15,14 @@ export interface Consumer {
   readonly connection: number;
   /** Whether it can take a message now. After a no it is not asked again before `Consumers.wake`. */
   ready(): boolean;
-  deliver(queue: Queue, held: Held): void;
+  deliver(held: Held): void;
   /** The queue is gone. */
   cancelled(): void;
 }
 
 interface Group {
   readonly priority: number;
-  readonly members: RoundRobin;
+  readonly members: RoundRobin<Consumer>;
 }
 
 export class Consumers {

@@ -1,11 +1,17 @@
 // All exchanges of a virtual host and the bindings between them: declares, removes, and finds the queues of a
 // message by walking the graph once per exchange, whatever circles the bindings make.
 import { EMPTY_TABLE, encodeTable, type Table } from '../wire/field-table.js';
-import { binding, type Binding, type Destination } from './binding.js';
 import { ExchangeCounters } from './counters.js';
 import type { DelayedMessages } from './delayed-messages.js';
 import { assertSame, assertSameArguments } from './equivalence.js';
-import { Exchange, type ExchangeSettings, checkType } from './exchange.js';
+import {
+  type Binding,
+  binding,
+  checkType,
+  type Destination,
+  Exchange,
+  type ExchangeSettings,
+} from './exchange.js';
 import { called, notFound, precondition, refused } from './failure.js';
 import type { DeclaredMemory } from './memory-meter.js';
 import type { Change } from './journal.js';
@@ -27,6 +33,8 @@ export class ExchangeGraph {
   /** Of the default exchange. */
   readonly counters = new ExchangeCounters();
   private readonly exchanges = new Map<string, Exchange>();
+  /** Bindings by where they end. */
+  private readonly incoming = new Map<Destination, Set<Binding>>();
 
   constructor(
     private readonly vhost: string,
@@ -129,7 +137,7 @@ export class ExchangeGraph {
   bind(source: Exchange, destination: Destination, key: string, table: Table): void {
     source.check(destination, key, table);
     const made = binding(source, destination, key, table);
-    if (source.add(made)) this.noteBinding('binding', made);
+    if (this.link(made)) this.noteBinding('binding', made);
   }
 
   /** Unbinding what is not bound, or what is not even there, is fine. */
@@ -138,9 +146,29 @@ export class ExchangeGraph {
     const source = this.exchanges.get(from);
     if (!source || !destination) return;
     const unwanted = binding(source, destination, key, table);
-    if (!source.remove(unwanted.id)) return;
+    if (!this.unlink(source, unwanted.id)) return;
     this.noteBinding('binding-gone', unwanted);
     this.removeIfUnused(source);
+  }
+
+  /** Binds without any checks. False when that was there already. */
+  link(made: Binding): boolean {
+    const { source, destination } = made;
+    if (!source.add(made)) return false;
+    const others = this.incoming.get(destination);
+    if (others) others.add(made);
+    else this.incoming.set(destination, new Set([made]));
+    return true;
+  }
+
+  /** False when there was no such binding. */
+  private unlink(source: Exchange, id: string): boolean {
+    const gone = source.remove(id);
+    if (!gone) return false;
+    const others = this.incoming.get(gone.destination);
+    others?.delete(gone);
+    if (others?.size === 0) this.incoming.delete(gone.destination);
+    return true;
   }
 
   private noteBinding(
@@ -162,9 +190,8 @@ export class ExchangeGraph {
 
   /** A queue or exchange is gone: so are the bindings that lead to it. */
   forget(destination: Destination): void {
-    const incoming: readonly Binding[] = [...destination.incoming];
-    for (const { source, id } of incoming) {
-      source.remove(id);
+    for (const { source, id } of [...(this.incoming.get(destination) ?? [])]) {
+      this.unlink(source, id);
       this.removeIfUnused(source);
     }
   }
@@ -222,7 +249,7 @@ export class ExchangeGraph {
     this.exchanges.delete(exchange.name);
     this.memory.remove(exchange);
     if (exchange.settings.durable) this.note({ op: 'exchange-gone', vhost: this.vhost, name: exchange.name });
-    for (const id of [...exchange.bindings.keys()]) exchange.remove(id);
+    for (const id of [...exchange.bindings.keys()]) this.unlink(exchange, id);
     this.forget(exchange);
   }
 

@@ -1,7 +1,8 @@
 // Exchanges: a name, a kind, and a router that knows which bindings want a message. Direct and fanout routers are
-// here; topic, headers and consistent hash have rooms of their own.
+// here; topic, headers and consistent hash have files of their own. And bindings, as values: from an exchange to a queue or
+// another exchange, with a key and arguments.
 import type { Table } from '../wire/field-table.js';
-import type { Binding, Destination } from './binding.js';
+import { canonicalTable } from './canonical.js';
 import { byRoutingKey, checkLocalBinding, ChoosingRouter, RecentHistory } from './choosing-routers.js';
 import { ExchangeCounters } from './counters.js';
 import { AmqpFailure, precondition } from './failure.js';
@@ -10,7 +11,8 @@ import { checkHeadersArguments, HeadersIndex } from './headers-index.js';
 import type { DeclaredMemory } from './memory-meter.js';
 import type { Message } from './message.js';
 import { type AppliedPolicy, NO_POLICY } from './policy.js';
-import type { Router } from './router.js';
+import type { Queue } from './queue.js';
+import type { Routable, Router } from './router.js';
 import { TopicTrie } from './topic-trie.js';
 import type { VersionTraits } from './version.js';
 
@@ -22,7 +24,20 @@ export interface ExchangeSettings {
   readonly arguments: Table;
 }
 
-class DirectRouter implements Router {
+export type Destination = Queue | Exchange;
+
+export interface Binding extends Routable {
+  readonly source: Exchange;
+  readonly destination: Destination;
+}
+
+/** Two bindings are the same when all of this is the same, whatever order the arguments came in. */
+export function binding(source: Exchange, destination: Destination, key: string, table: Table): Binding {
+  const id = JSON.stringify([destination.kind, destination.name, key, canonicalTable(table)]);
+  return { id, source, destination, key, arguments: table };
+}
+
+class DirectRouter implements Router<Binding> {
   private readonly byKey = new Map<string, Map<string, Binding>>();
 
   add(binding: Binding): void {
@@ -42,7 +57,7 @@ class DirectRouter implements Router {
   }
 }
 
-class FanoutRouter implements Router {
+class FanoutRouter implements Router<Binding> {
   private readonly bindings = new Map<string, Binding>();
 
   add(binding: Binding): void {
@@ -62,7 +77,7 @@ const DELAYED = 'x-delayed-message';
 /** Types that came with RabbitMQ 4. */
 const NEWER = ['x-local-random', 'x-modulus-hash'];
 
-const ROUTERS: Readonly<Record<string, (options: Table, traits: VersionTraits) => Router>> = {
+const ROUTERS: Readonly<Record<string, (options: Table, traits: VersionTraits) => Router<Binding>>> = {
   direct: () => new DirectRouter(),
   fanout: () => new FanoutRouter(),
   topic: () => new TopicTrie(),
@@ -98,15 +113,13 @@ export class Exchange {
   readonly kind = 'exchange';
   /** Bindings that start here, by id. */
   readonly bindings = new Map<string, Binding>();
-  /** Bindings of other exchanges that end here. */
-  readonly incoming = new Set<Binding>();
   policy: AppliedPolicy = NO_POLICY;
   /** Whether it holds messages back that want it. */
   readonly delays: boolean;
   /** The type that decides where messages go. */
   private readonly routing: string;
   readonly counters = new ExchangeCounters();
-  private readonly router: Router;
+  private readonly router: Router<Binding>;
 
   constructor(
     readonly name: string,
@@ -150,20 +163,18 @@ export class Exchange {
     if (this.bindings.has(binding.id)) return false;
     this.memory.declare('binding', binding, binding.key, binding.id.length);
     this.bindings.set(binding.id, binding);
-    binding.destination.incoming.add(binding);
     this.router.add(binding);
     return true;
   }
 
-  /** False when there was no such binding. */
-  remove(id: string): boolean {
+  /** Undefined when there was no such binding. */
+  remove(id: string): Binding | undefined {
     const binding = this.bindings.get(id);
-    if (!binding) return false;
+    if (!binding) return undefined;
     this.bindings.delete(id);
     this.memory.remove(binding);
-    binding.destination.incoming.delete(binding);
     this.router.remove(binding);
-    return true;
+    return binding;
   }
 
   route(message: Message, found: (binding: Binding) => void): void {

@@ -4,8 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Table } from '../wire/field-table.js';
 import { canonicalValue } from './canonical.js';
-import type { Binding, Destination } from './binding.js';
-import type { Router } from './router.js';
+import type { Routable, Router } from './router.js';
 import { precondition } from './failure.js';
 import type { Message } from './message.js';
 
@@ -13,9 +12,9 @@ import type { Message } from './message.js';
 const PLACES = 64;
 const MAX_WEIGHT = 1000;
 
-interface Place {
+interface Place<B> {
   readonly at: number;
-  readonly binding: Binding;
+  readonly binding: B;
 }
 
 /** The weight must be a number above zero. Throws 406 otherwise. */
@@ -28,13 +27,13 @@ export function checkWeight(key: string): void {
 
 const PROPERTIES = ['correlation_id', 'message_id', 'timestamp'];
 
-export class HashRing implements Router {
+export class HashRing<B extends Routable> implements Router<B> {
   private readonly header: string | undefined;
   private readonly property: string | undefined;
-  private readonly bound = new Map<Destination, string>();
-  private readonly byBinding = new Map<string, readonly Place[]>();
+  private readonly bound = new Map<Routable['destination'], string>();
+  private readonly byBinding = new Map<string, readonly Place<B>[]>();
   /** All places in order; made by the first message after a change, so that many changes cost one sort. */
-  private ring: readonly Place[] | undefined;
+  private ring: readonly Place<B>[] | undefined;
 
   constructor(options: Table) {
     this.header = text(options, 'hash-header');
@@ -47,12 +46,12 @@ export class HashRing implements Router {
     }
   }
 
-  add(binding: Binding): void {
+  add(binding: B): void {
     const { name } = binding.destination;
     // As in RabbitMQ, the first binding of a destination is its weight, and others change nothing.
     if (this.bound.has(binding.destination)) return;
     this.bound.set(binding.destination, binding.id);
-    const places: Place[] = [];
+    const places: Place<B>[] = [];
     for (let place = 0; place < Number(binding.key) * PLACES; place += 1) {
       places.push({ at: hash(`${name}\n${place}`), binding });
     }
@@ -60,13 +59,13 @@ export class HashRing implements Router {
     this.ring = undefined;
   }
 
-  remove(binding: Binding): void {
+  remove(binding: B): void {
     if (this.bound.get(binding.destination) === binding.id) this.bound.delete(binding.destination);
     this.byBinding.delete(binding.id);
     this.ring = undefined;
   }
 
-  route(message: Message, found: (binding: Binding) => void): void {
+  route(message: Message, found: (binding: B) => void): void {
     if (this.byBinding.size === 0) return;
     this.ring ??= [...this.byBinding.values()].flat().sort((a, b) => a.at - b.at);
     const { ring } = this;

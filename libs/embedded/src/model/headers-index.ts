@@ -3,9 +3,8 @@
 // are found by the values of all their headers at once, so that ten thousand of them are one look into a map.
 import type { Table } from '../wire/field-table.js';
 import { shownField } from '../wire/plain.js';
-import type { Binding } from './binding.js';
 import { canonicalHeader, canonicalValue } from './canonical.js';
-import type { Router } from './router.js';
+import type { Routable, Router } from './router.js';
 import { precondition } from './failure.js';
 import type { Message } from './message.js';
 
@@ -13,12 +12,12 @@ import type { Message } from './message.js';
 type Pair = readonly [name: string, value: string | undefined];
 
 /** The header names that some `all` bindings ask for, and these bindings by the values they want. */
-interface Shape {
+interface Shape<B> {
   readonly id: string;
   /** The name it is filed under. */
   readonly shelf: string;
   readonly pairs: readonly (readonly [name: string, anyValue: boolean])[];
-  readonly byValues: Map<string, Map<string, Binding>>;
+  readonly byValues: Map<string, Map<string, B>>;
 }
 
 const MATCHES = ['all', 'any', 'all-with-x', 'any-with-x'];
@@ -37,7 +36,7 @@ export function checkHeadersArguments(table: Table): void {
   );
 }
 
-function wantedPairs(binding: Binding, typed: boolean): { all: boolean; pairs: Pair[] } {
+function wantedPairs(binding: Routable, typed: boolean): { all: boolean; pairs: Pair[] } {
   const match = binding.arguments.get('x-match');
   const kind = match?.type === 'longstr' ? match.value : 'all';
   const withX = kind.endsWith('-with-x');
@@ -48,26 +47,26 @@ function wantedPairs(binding: Binding, typed: boolean): { all: boolean; pairs: P
   return { all: kind.startsWith('all'), pairs };
 }
 
-export class HeadersIndex implements Router {
+export class HeadersIndex<B extends Routable> implements Router<B> {
   /** `typed`: 5 is not 5.0. */
   constructor(private readonly typed: boolean) {}
 
   /** `any` bindings by header name and value. */
-  private readonly anyOf = new Map<string, Map<string, Binding>>();
-  private readonly shapes = new Map<string, Shape>();
+  private readonly anyOf = new Map<string, Map<string, B>>();
+  private readonly shapes = new Map<string, Shape<B>>();
   /** Shapes by the name they are filed under. */
-  private readonly shelves = new Map<string, Set<Shape>>();
+  private readonly shelves = new Map<string, Set<Shape<B>>>();
   /** An `all` that asks for nothing takes everything. */
-  private readonly everything = new Map<string, Binding>();
+  private readonly everything = new Map<string, B>();
 
-  add(binding: Binding): void {
+  add(binding: B): void {
     const { all, pairs } = wantedPairs(binding, this.typed);
     if (!all) for (const pair of pairs) put(this.anyOf, pairKey(pair), binding);
     else if (pairs.length === 0) this.everything.set(binding.id, binding);
     else put(this.shape(pairs).byValues, valuesKey(pairs), binding);
   }
 
-  remove(binding: Binding): void {
+  remove(binding: B): void {
     const { all, pairs } = wantedPairs(binding, this.typed);
     if (!all) {
       for (const pair of pairs) take(this.anyOf, pairKey(pair), binding);
@@ -84,7 +83,7 @@ export class HeadersIndex implements Router {
     if (shelf?.size === 0) this.shelves.delete(shape.shelf);
   }
 
-  route({ headers }: Message, found: (binding: Binding) => void): void {
+  route({ headers }: Message, found: (binding: B) => void): void {
     this.everything.forEach(found);
     if (this.anyOf.size === 0 && this.shapes.size === 0) return;
     for (const [name, field] of headers) {
@@ -98,14 +97,14 @@ export class HeadersIndex implements Router {
   }
 
   /** A new shape is filed under the name with the fewest others, so that a name in every binding makes no long walk. */
-  private shape(pairs: readonly Pair[]): Shape {
+  private shape(pairs: readonly Pair[]): Shape<B> {
     const id = shapeId(pairs);
     const known = this.shapes.get(id);
     if (known) return known;
     const crowd = (name: string): number => this.shelves.get(name)?.size ?? 0;
     const names = pairs.map(([name]) => name);
     const shelf = names.reduce((least, name) => (crowd(name) < crowd(least) ? name : least));
-    const shape: Shape = {
+    const shape: Shape<B> = {
       id,
       shelf,
       pairs: pairs.map(([name, value]) => [name, value === undefined]),
@@ -119,13 +118,13 @@ export class HeadersIndex implements Router {
   }
 }
 
-function put(into: Map<string, Map<string, Binding>>, key: string, binding: Binding): void {
+function put<B extends Routable>(into: Map<string, Map<string, B>>, key: string, binding: B): void {
   const bindings = into.get(key);
   if (bindings) bindings.set(binding.id, binding);
   else into.set(key, new Map([[binding.id, binding]]));
 }
 
-function take(from: Map<string, Map<string, Binding>>, key: string, binding: Binding): void {
+function take<B extends Routable>(from: Map<string, Map<string, B>>, key: string, binding: B): void {
   const bindings = from.get(key);
   bindings?.delete(binding.id);
   if (bindings?.size === 0) from.delete(key);
@@ -148,7 +147,7 @@ function valueKey(value: string): string {
 }
 
 /** What a message has under the names of a shape; undefined when one of them is not there. */
-function valuesOf(headers: Table, { pairs }: Shape, typed: boolean): string | undefined {
+function valuesOf(headers: Table, { pairs }: Shape<unknown>, typed: boolean): string | undefined {
   let key = '';
   for (const [name, anyValue] of pairs) {
     const field = headers.get(name);

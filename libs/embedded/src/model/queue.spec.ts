@@ -110,7 +110,7 @@ class Taker implements Consumer {
     return this.open;
   }
 
-  deliver(_queue: Queue, held: Held): void {
+  deliver(held: Held): void {
     this.log.push(`${this.tag}:${String(held.message.body)}`);
   }
 

@@ -1,6 +1,5 @@
 // A queue: ready messages in order, consumers in turn, limits, expiry. It knows nothing of sockets; consumers are an
 // interface, and what leaves it for another place (dead letters) goes through its surroundings.
-import type { Binding } from './binding.js';
 import type { Clock } from './clock.js';
 import { type Consumer, Consumers } from './consumers.js';
 import { MessageCounters } from './counters.js';
@@ -48,7 +47,6 @@ const RETURNED = -(2 ** 52);
 
 export class Queue {
   readonly kind = 'queue';
-  readonly incoming = new Set<Binding>();
   readonly consumers: Consumers;
   /** What it goes by: its declaration under the policy that applies. */
   settings: QueueSettings;
@@ -256,7 +254,7 @@ export class Queue {
 
   private hand(consumer: Consumer, held: Held): void {
     this.lend(held);
-    consumer.deliver(this, held);
+    consumer.deliver(held);
     if (consumer.noAck) this.settle(held, 'not awaited');
   }
 

@@ -1,14 +1,18 @@
 // Consumers of equal rank in turn. Those that could not take a message when they were asked are left out until they
 // are woken, and the next of the others is found by its bit, so that a turn costs the same among ten thousand busy
 // consumers as among ten. Places of consumers that left stay empty until they are more than those in use.
-import type { Consumer } from './consumers.js';
 
 /** So few empty places are not worth moving the others. */
 const SPARE = 32;
 
-export class RoundRobin {
-  private places: (Consumer | undefined)[] = [];
-  private placeOf = new Map<Consumer, number>();
+/** Who takes its turn. */
+interface Taker {
+  ready(): boolean;
+}
+
+export class RoundRobin<T extends Taker> {
+  private places: (T | undefined)[] = [];
+  private placeOf = new Map<T, number>();
   /** A bit for each place whose consumer may be able to take a message. */
   private able: number[] = [];
   /** The place that is asked first. */
@@ -18,18 +22,18 @@ export class RoundRobin {
     return this.placeOf.size;
   }
 
-  all(): Iterable<Consumer> {
+  all(): Iterable<T> {
     return this.placeOf.keys();
   }
 
-  add(consumer: Consumer): void {
+  add(consumer: T): void {
     const place = this.places.push(consumer) - 1;
     this.placeOf.set(consumer, place);
     this.mark(place);
   }
 
   /** False when it was not there. */
-  remove(consumer: Consumer): boolean {
+  remove(consumer: T): boolean {
     const place = this.placeOf.get(consumer);
     if (place === undefined) return false;
     this.placeOf.delete(consumer);
@@ -40,20 +44,20 @@ export class RoundRobin {
   }
 
   /** It may be able to take a message again. */
-  wake(consumer: Consumer): void {
+  wake(consumer: T): void {
     const place = this.placeOf.get(consumer);
     if (place !== undefined) this.mark(place);
   }
 
   /** The next in turn that can take a message. */
-  next(): Consumer | undefined {
+  next(): T | undefined {
     const from = this.turn;
     return this.ableIn(from, this.places.length) ?? this.ableIn(0, from);
   }
 
-  private ableIn(from: number, end: number): Consumer | undefined {
+  private ableIn(from: number, end: number): T | undefined {
     for (let place = this.marked(from, end); place < end; place = this.marked(place + 1, end)) {
-      const consumer = this.places[place] as Consumer;
+      const consumer = this.places[place] as T;
       if (consumer.ready()) {
         this.turn = place + 1;
         return consumer;
@@ -90,7 +94,7 @@ export class RoundRobin {
     const turn = kept.findIndex((place) => place >= this.turn);
     const able = kept.map((place) => (this.able[place >> 5] & (1 << (place & 31))) !== 0);
     this.places = kept.map((place) => before[place]);
-    this.placeOf = new Map(this.places.map((consumer, place) => [consumer as Consumer, place]));
+    this.placeOf = new Map(this.places.map((consumer, place) => [consumer as T, place]));
     this.able = [];
     for (const [place, marked] of able.entries()) {
       if (marked) this.mark(place);

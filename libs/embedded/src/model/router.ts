@@ -1,10 +1,28 @@
-// What every kind of exchange is: a way to find the bindings that want a message.
-import type { Binding } from './binding.js';
+// What every kind of exchange is: a way to find the bindings that want a message. A router knows of a binding no more
+// than what it decides by.
+import type { Table } from '../wire/field-table.js';
 import type { Message } from './message.js';
+import type { QueueType } from './queue-settings.js';
+
+/** A binding, as far as a router looks at it. */
+export interface Routable {
+  readonly id: string;
+  readonly key: string;
+  readonly arguments: Table;
+  readonly destination: RoutableQueue | { readonly kind: 'exchange'; readonly name: string };
+}
+
+/** A queue that is bound. */
+interface RoutableQueue {
+  readonly kind: 'queue';
+  readonly name: string;
+  readonly settings: { readonly type: QueueType };
+  publish(message: Message): void;
+}
 
 /** Finds the bindings that want a message. */
-export interface Router {
-  add(binding: Binding): void;
-  remove(binding: Binding): void;
-  route(message: Message, found: (binding: Binding) => void): void;
+export interface Router<B extends Routable> {
+  add(binding: B): void;
+  remove(binding: B): void;
+  route(message: Message, found: (binding: B) => void): void;
 }

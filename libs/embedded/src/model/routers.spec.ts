@@ -2,12 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { encodeTable, type Field, type Table } from '../wire/field-table.js';
 import { toTable } from '../wire/plain.js';
 import { changeProperties, NO_PROPERTIES, tableProperty } from '../wire/properties.js';
-import { binding } from './binding.js';
-import { Exchange } from './exchange.js';
+import { binding, Exchange } from './exchange.js';
 import { HeadersIndex } from './headers-index.js';
 import { MemoryMeter } from './memory-meter.js';
 import { Message } from './message.js';
-import type { Router } from './router.js';
+import type { Routable, Router } from './router.js';
 import { TopicTrie } from './topic-trie.js';
 import { VERSIONS } from './version.js';
 
@@ -24,7 +23,7 @@ function message(key: string, headers: Table = new Map()): Message {
   return new Message('x', [key], raw, Buffer.alloc(0));
 }
 
-function found(router: Pick<Router, 'route'>, one: Message): string[] {
+function found(router: Pick<Router<Routable>, 'route'>, one: Message): string[] {
   const names: string[] = [];
   router.route(one, ({ destination }) => names.push(destination.name));
   return names.sort();

@@ -136,7 +136,7 @@ export class Stream extends Queue {
       // A consumer that is refused is woken when it can take more.
       if (!consumer.ready()) return;
       this.unacked += 1;
-      consumer.deliver(this, delivered(message, reader.next));
+      consumer.deliver(delivered(message, reader.next));
     }
   }
 

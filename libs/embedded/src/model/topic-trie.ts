@@ -1,27 +1,26 @@
 // Topic bindings as a tree of words. A key walks all its matching branches at once, word by word, so the cost follows
 // the length of the key and not the number of bindings, and patterns full of `#` cannot blow it up.
-import type { Binding } from './binding.js';
 import type { Message } from './message.js';
-import type { Router } from './router.js';
+import type { Routable, Router } from './router.js';
 
-interface Node {
-  readonly children: Map<string, Node>;
-  readonly bindings: Map<string, Binding>;
+interface Node<B> {
+  readonly children: Map<string, Node<B>>;
+  readonly bindings: Map<string, B>;
   /** A `#` node stays active whatever word comes. */
   readonly many: boolean;
 }
 
-const node = (many: boolean): Node => ({ children: new Map(), bindings: new Map(), many });
+const node = <B>(many: boolean): Node<B> => ({ children: new Map(), bindings: new Map(), many });
 
 /** The empty key has no words, while 'a.' has two, the second of them empty. */
 export function words(key: string): readonly string[] {
   return key === '' ? [] : key.split('.');
 }
 
-export class TopicTrie implements Router {
-  private readonly root = node(false);
+export class TopicTrie<B extends Routable> implements Router<B> {
+  private readonly root = node<B>(false);
 
-  add(binding: Binding): void {
+  add(binding: B): void {
     let at = this.root;
     for (const word of words(binding.key)) {
       let next = at.children.get(word);
@@ -31,8 +30,8 @@ export class TopicTrie implements Router {
     at.bindings.set(binding.id, binding);
   }
 
-  remove(binding: Binding): void {
-    const path: [Node, string][] = [];
+  remove(binding: B): void {
+    const path: [Node<B>, string][] = [];
     let at = this.root;
     for (const word of words(binding.key)) {
       const next = at.children.get(word);
@@ -42,22 +41,22 @@ export class TopicTrie implements Router {
     }
     at.bindings.delete(binding.id);
     for (const [parent, word] of path.reverse()) {
-      const child = parent.children.get(word) as Node;
+      const child = parent.children.get(word) as Node<B>;
       if (child.bindings.size > 0 || child.children.size > 0) return;
       parent.children.delete(word);
     }
   }
 
-  route(message: Message, found: (binding: Binding) => void): void {
+  route(message: Message, found: (binding: B) => void): void {
     for (const key of message.routingKeys) {
       for (const end of this.ends(key)) end.bindings.forEach(found);
     }
   }
 
-  private ends(key: string): Iterable<Node> {
+  private ends(key: string): Iterable<Node<B>> {
     let active = withHashes([this.root]);
     for (const word of words(key)) {
-      const next: Node[] = [];
+      const next: Node<B>[] = [];
       for (const at of active) {
         if (at.many) next.push(at);
         const exact = at.children.get(word);
@@ -73,10 +72,10 @@ export class TopicTrie implements Router {
 }
 
 /** `#` also stands for no word at all, so reaching a node reaches its `#` children too. */
-function withHashes(nodes: readonly Node[]): Set<Node> {
-  const all = new Set<Node>();
+function withHashes<B>(nodes: readonly Node<B>[]): Set<Node<B>> {
+  const all = new Set<Node<B>>();
   for (const start of nodes) {
-    for (let at: Node | undefined = start; at && !all.has(at); at = at.children.get('#')) all.add(at);
+    for (let at: Node<B> | undefined = start; at && !all.has(at); at = at.children.get('#')) all.add(at);
   }
   return all;
 }

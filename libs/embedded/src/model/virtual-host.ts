@@ -2,19 +2,19 @@
 // on to the dead letter exchange.
 import { randomBytes } from 'node:crypto';
 import { encodeTable, type Table } from '../wire/field-table.js';
-import { binding } from './binding.js';
 import type { Clock } from './clock.js';
 import { MessageCounters } from './counters.js';
 import { deadLetter, isCycle } from './dead-letter.js';
 import { DelayedMessages } from './delayed-messages.js';
 import { assertSame, assertSameArguments } from './equivalence.js';
-import type { Exchange } from './exchange.js';
+import { binding, type Exchange } from './exchange.js';
 import { ExchangeGraph } from './exchange-graph.js';
 import { called, locked, notFound, precondition, refused } from './failure.js';
 import type { MemoryMeter } from './memory-meter.js';
 import type { Journal, Place } from './journal.js';
 import type { Message } from './message.js';
-import { type AppliedPolicy, Policies } from './policy.js';
+import { Policies } from './policies.js';
+import type { AppliedPolicy } from './policy.js';
 import { type DeathReason, outlasts, Queue, type Surroundings } from './queue.js';
 import { queueArguments, type QueueFlags, type QueueSettings, queueSettings } from './queue-settings.js';
 import { Stream } from './stream.js';
@@ -142,7 +142,7 @@ export class VirtualHost {
   restoreBinding(source: string, kind: Place['kind'], destination: string, key: string, table: Table): void {
     const target = kind === 'queue' ? this.queues.get(destination) : this.exchanges.find(destination);
     const from = this.exchanges.get(source);
-    if (target) from.add(binding(from, target, key, table));
+    if (target) this.exchanges.link(binding(from, target, key, table));
   }
 
   /** A message that was in this place when the broker ended; `at` as the journal has it. */

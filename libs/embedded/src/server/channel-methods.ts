@@ -1,15 +1,11 @@
-// Which room answers which method of a channel. Methods that a client must not send are refused here.
+// Which file answers which method of a channel. Methods that a client must not send are refused here.
 import { AmqpFailure } from '../model/failure.js';
-import type { Args, Method, MethodName } from '../wire/methods.js';
-import type { Channel } from './channel.js';
+import type { Method } from '../wire/methods.js';
+import type { Answers, Channel } from './channel-context.js';
 import { consumeMethods } from './consume-methods.js';
 import { exchangeMethods } from './exchange-methods.js';
 import { queueMethods } from './queue-methods.js';
 import { settleMethods } from './settle-methods.js';
-import { transactionMethods } from './transaction.js';
-
-/** Rooms export objects of this shape: a function per method they answer. */
-export type Answers = { readonly [N in MethodName]?: (channel: Channel, args: Args<N>) => void };
 
 const sessionMethods: Answers = {
   'channel.open': () => {
@@ -38,7 +34,6 @@ const answers: Answers = {
   ...queueMethods,
   ...consumeMethods,
   ...settleMethods,
-  ...transactionMethods,
 };
 
 /** Answers a method. Throws an AmqpFailure for what is wrong with it. */

@@ -1,4 +1,4 @@
-// One channel: collects the frames of a publish, hands methods to their rooms, and turns a failure into channel.close.
+// One channel: collects the frames of a publish, hands methods to their files, and turns a failure into channel.close.
 // After that it hears nothing but close-ok, as the protocol wants it.
 import { MessageCounters } from '../model/counters.js';
 import { AmqpFailure } from '../model/failure.js';
@@ -7,9 +7,9 @@ import { methodIds } from '../wire/method-codec.js';
 import type { Args, Method, MethodName } from '../wire/methods.js';
 import { NO_PROPERTIES } from '../wire/properties.js';
 import { equals, type WholePublish } from '../wire/whole-publish.js';
+import type { Channel as ChannelContext, Client } from './channel-context.js';
 import { dispatch } from './channel-methods.js';
 import { type Confirms } from './confirms.js';
-import type { Connection } from './connection.js';
 import { publish } from './publish.js';
 import { type ReplyConsumer } from './reply-desk.js';
 import type { Subscription } from './subscription.js';
@@ -31,7 +31,7 @@ interface Assembly {
   readonly parts: Buffer[];
 }
 
-export class Channel {
+export class Channel implements ChannelContext {
   readonly unacked = new Unacked();
   readonly counters = new MessageCounters();
   readonly subscriptions = new Map<string, Subscription>();
@@ -50,7 +50,7 @@ export class Channel {
   private closing = false;
 
   constructor(
-    readonly connection: Connection,
+    readonly connection: Client,
     readonly number: number,
   ) {}
 

@@ -3,7 +3,7 @@ import { AmqpFailure } from '../model/failure.js';
 import type { Frame } from '../wire/frames.js';
 import type { Method } from '../wire/methods.js';
 import { Channel } from './channel.js';
-import type { Connection } from './connection.js';
+import type { Client } from './channel-context.js';
 
 export class Channels {
   /** How many there may be, as agreed in the handshake. */
@@ -12,7 +12,7 @@ export class Channels {
   /** Channels with confirms that are not written yet. */
   private owing: Channel[] = [];
 
-  constructor(private readonly connection: Connection) {}
+  constructor(private readonly connection: Client) {}
 
   get count(): number {
     return this.byNumber.size;

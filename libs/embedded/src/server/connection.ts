@@ -12,38 +12,21 @@ import {
   FRAME_METHOD,
   FRAME_OVERHEAD,
   FrameReader,
-  type Verdict,
+  type FrameOutcome,
 } from '../wire/frames.js';
 import { decodeMethod, methodIds } from '../wire/method-codec.js';
 import type { Method } from '../wire/methods.js';
 import { ACK_FRAME, wholeAck, WholePublish } from '../wire/whole-publish.js';
 import { Channels } from './channels.js';
-import { Deadline } from './deadline.js';
-import { capable, Handshake, type Session, SilentRefusal } from './handshake.js';
-import { Heartbeat } from './heartbeat.js';
+import { capable, Handshake, type Peer, type Session, SilentRefusal } from './handshake.js';
+import { ClientTimeout, Heartbeat } from './heartbeat.js';
 import type { House } from './house.js';
 import { Line } from './line.js';
 import { Outbox } from './outbox.js';
 import type { Permitted } from './permitted.js';
-import { Starved } from './starved.js';
-import type { Subscription } from './subscription.js';
+import { Starved, type Subscription } from './subscription.js';
 import { Throttle } from './throttle.js';
 import { certifiedName, reset } from './tls.js';
-
-/** The client at the other end of the socket, and what went through it. */
-export interface Peer {
-  readonly host: string;
-  readonly port: number;
-  readonly remote: string;
-  readonly localHost: string;
-  readonly localPort: number;
-  readonly blocked: boolean;
-  /** When it connected: wall clock in milliseconds. */
-  readonly since: number;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-  readonly chunksRead: number;
-}
 
 const nextTurn = setImmediate;
 const NOTHING = Buffer.alloc(0);
@@ -59,7 +42,7 @@ export class Connection {
   private readonly line: Line;
   private session: Session | undefined;
   private state: 'handshake' | 'open' | 'closing' | 'gone' = 'handshake';
-  private readonly deadline = new Deadline(() => this.gone());
+  private readonly deadline = new ClientTimeout(() => this.gone());
   private readonly starved = new Starved();
   private readonly since: number;
   private chunksRead = 0;
@@ -126,9 +109,16 @@ export class Connection {
     const { remoteAddress, remotePort, localAddress, localPort, bytesRead, bytesWritten } = this.socket;
     const [host, port] = [plainAddress(remoteAddress), remotePort ?? 0];
     return {
-      ...{ host, port, remote: `${remoteAddress ?? '?'}:${port}`, blocked: this.throttle.blocked },
-      ...{ localHost: plainAddress(localAddress), localPort: localPort ?? 0, since: this.since },
-      ...{ bytesRead, bytesWritten, chunksRead: this.chunksRead },
+      host,
+      port,
+      remote: `${remoteAddress ?? '?'}:${port}`,
+      blocked: this.throttle.blocked,
+      localHost: plainAddress(localAddress),
+      localPort: localPort ?? 0,
+      since: this.since,
+      bytesRead,
+      bytesWritten,
+      chunksRead: this.chunksRead,
     };
   }
 
@@ -241,7 +231,7 @@ export class Connection {
     return false;
   }
 
-  private frame(frame: Frame): Verdict {
+  private frame(frame: Frame): FrameOutcome {
     if (frame.type === FRAME_METHOD && frame.payload.length >= 4) {
       const method = decodeMethod(frame.payload);
       if (method.name === 'basic.publish' && this.mustWait()) return 'again';

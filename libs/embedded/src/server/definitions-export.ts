@@ -23,8 +23,11 @@ export function exportDefinitions(house: House): ExportedDefinitions {
   return {
     ...versions(house),
     users: [...house.access.users()].map(({ name, password, tags }) => ({
-      ...{ name, password_hash: password.hash, hashing_algorithm: password.algorithm },
-      ...{ tags, limits: {} },
+      name,
+      password_hash: password.hash,
+      hashing_algorithm: password.algorithm,
+      tags,
+      limits: {},
     })),
     vhosts: vhosts.map(({ name }) => ({ name })),
     permissions: grants.flatMap(({ user, vhost, permissions }) =>
@@ -50,8 +53,10 @@ export function exportVhost(house: House, vhost: VirtualHost): ExportedDefinitio
 
 function versions({ traits: { number } }: House): Thing {
   return {
-    ...{ rabbit_version: number, rabbitmq_version: number },
-    ...{ product_name: 'Warren embedded broker', product_version: number },
+    rabbit_version: number,
+    rabbitmq_version: number,
+    product_name: 'Warren embedded broker',
+    product_version: number,
   };
 }
 

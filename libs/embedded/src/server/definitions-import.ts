@@ -3,7 +3,7 @@
 import { Refusal } from '../model/refusal.js';
 import { AmqpFailure, notFound, type ResourceKind } from '../model/failure.js';
 import type { VirtualHost } from '../model/virtual-host.js';
-import type { Destination } from '../model/binding.js';
+import type { Destination } from '../model/exchange.js';
 import type { Administration } from './administration.js';
 import type { DefinedBinding, Definitions } from './definitions-file.js';
 

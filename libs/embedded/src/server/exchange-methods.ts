@@ -1,6 +1,6 @@
 // The exchange.* methods of a channel.
 import { decodeTable } from '../wire/field-table.js';
-import type { Answers } from './channel-methods.js';
+import type { Answers } from './channel-context.js';
 import { checkBinding, declareExchange, deleteExchange, oneLine } from './declaring.js';
 
 export const exchangeMethods: Answers = {

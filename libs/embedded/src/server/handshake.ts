@@ -31,6 +31,21 @@ const serverProperties = (version: string): Buffer =>
     }),
   );
 
+/** The client at the other end of the socket, and what went through it. */
+export interface Peer {
+  readonly host: string;
+  readonly port: number;
+  readonly remote: string;
+  readonly localHost: string;
+  readonly localPort: number;
+  readonly blocked: boolean;
+  /** When it connected: wall clock in milliseconds. */
+  readonly since: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly chunksRead: number;
+}
+
 /** What client and broker agreed on. */
 export interface Session {
   readonly user: string;

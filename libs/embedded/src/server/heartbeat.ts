@@ -1,8 +1,16 @@
-// Heartbeats of one connection: something is sent at least every half interval, and a client that was silent for two
-// intervals is dead. The timer does not keep the process alive.
+// When a client counts as dead. None of the timers keeps the process alive.
 const startInterval = setInterval;
 const stopInterval = clearInterval;
+const startTimer = setTimeout;
+const stopTimer = clearTimeout;
 
+/** How long a client may take for what it owes: its handshake, its answer to connection.close; in ms. */
+const PATIENCE = 10_000;
+
+/**
+ * Heartbeats of one connection: something is sent at least every half interval, and a client that was silent for two
+ * intervals is dead.
+ */
 export class Heartbeat {
   private timer: NodeJS.Timeout | undefined;
   private heard = true;
@@ -36,5 +44,23 @@ export class Heartbeat {
     this.silentTurns = this.heard || this.deaf() ? 0 : this.silentTurns + 1;
     this.heard = false;
     if (this.silentTurns >= 4) this.onDead();
+  }
+}
+
+/** Ends a client that does not do in time what it owes. */
+export class ClientTimeout {
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly onOver: () => void) {}
+
+  /** Starts anew. */
+  start(): void {
+    this.stop();
+    this.timer = startTimer(this.onOver, PATIENCE).unref();
+  }
+
+  stop(): void {
+    if (this.timer) stopTimer(this.timer);
+    this.timer = undefined;
   }
 }

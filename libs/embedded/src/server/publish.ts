@@ -3,24 +3,17 @@ import { AmqpFailure, precondition, refused } from '../model/failure.js';
 import { copies } from '../model/dead-letter.js';
 import type { Exchange } from '../model/exchange.js';
 import { Message } from '../model/message.js';
-import type { Queue } from '../model/queue.js';
 import { MAX_EXPIRY } from '../model/queue-settings.js';
 import type { Routed, VirtualHost } from '../model/virtual-host.js';
 import { encodeTable } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
 import { changeProperties, hasProperty, tableProperty, textProperty } from '../wire/properties.js';
-import type { Channel } from './channel.js';
+import type { Channel } from './channel-context.js';
 import type { Permitted } from './permitted.js';
 import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
+import type { Publication } from './transaction.js';
 
 const NO_ROUTE = 312;
-
-export interface Publication {
-  readonly message: Message;
-  readonly mandatory: boolean;
-  /** Found when it was published, if it waited since. */
-  readonly queues: readonly Queue[] | undefined;
-}
 
 export function publish(
   channel: Channel,

@@ -3,8 +3,7 @@ import { AmqpFailure, notFound } from '../model/failure.js';
 import type { Queue } from '../model/queue.js';
 import { decodeTable } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
-import type { Channel } from './channel.js';
-import type { Answers } from './channel-methods.js';
+import type { Answers, Channel } from './channel-context.js';
 import { checkBinding, declareQueue, deleteQueue, oneLine } from './declaring.js';
 import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
 

@@ -4,7 +4,7 @@ import type { Stream } from '../model/stream.js';
 import { streamReading } from '../model/stream-arguments.js';
 import { decodeTable } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
-import type { Channel } from './channel.js';
+import type { Channel } from './channel-context.js';
 import { Subscription } from './subscription.js';
 
 /** Throws what RabbitMQ does: 406 without a prefetch or for wrong arguments, 540 without acks or for a global prefetch. */

@@ -1,14 +1,11 @@
-// basic.ack, nack, reject, recover and confirm.select: what becomes of what was delivered or published.
+// basic.ack, nack, reject, recover, confirm.select and tx.*: what becomes of what was delivered or published.
 import { AmqpFailure, precondition } from '../model/failure.js';
-import type { Return } from '../model/queue.js';
 import { Stream } from '../model/stream.js';
-import type { Channel } from './channel.js';
-import type { Answers } from './channel-methods.js';
+import type { Answers, Channel } from './channel-context.js';
 import { Confirms } from './confirms.js';
-import { type Delivery, requeue } from './unacked.js';
-
-/** What becomes of a delivery: done with, rejected for good, or back to its queue. */
-export type End = Return | 'done' | 'rejected';
+import { deliver } from './publish.js';
+import { type End, Transaction } from './transaction.js';
+import { requeue, type UnackedDelivery } from './unacked.js';
 
 export const settleMethods: Answers = {
   'basic.ack': (channel, { deliveryTag, multiple }) => {
@@ -43,9 +40,35 @@ export const settleMethods: Answers = {
     channel.confirms ??= new Confirms(() => channel.connection.channels.owes(channel));
     if (!nowait) channel.reply('confirm.select-ok', {});
   },
+
+  'tx.select': (channel) => {
+    if (channel.confirms) throw precondition('cannot switch from confirm to tx mode');
+    channel.transaction ??= new Transaction(channel.connection.house.meter);
+    channel.unacked.deferred = true;
+    channel.reply('tx.select-ok', {});
+  },
+
+  'tx.commit': (channel) => {
+    const { publications, settlements } = transactionOf(channel.transaction).take();
+    let accepted = true;
+    for (const publication of publications) accepted = deliver(channel, publication).accepted && accepted;
+    for (const { deliveries, end } of settlements) {
+      for (const delivery of deliveries) channel.unacked.letGo(delivery);
+      carryOut(channel, deliveries, end);
+    }
+    const kept = channel.connection.house.journal?.syncNow() ?? true;
+    if (!accepted || !kept) throw precondition('partial tx completion');
+    channel.reply('tx.commit-ok', {});
+  },
+
+  'tx.rollback': (channel) => {
+    transactionOf(channel.transaction);
+    channel.rollback();
+    channel.reply('tx.rollback-ok', {});
+  },
 };
 
-function refuse(channel: Channel, deliveries: readonly Delivery[], end: End): void {
+function refuse(channel: Channel, deliveries: readonly UnackedDelivery[], end: End): void {
   for (const { queue } of deliveries) {
     if (!(queue instanceof Stream) || channel.connection.house.traits.filtersStreams) continue;
     throw queue.unsupported('basic.nack and basic.reject');
@@ -53,13 +76,13 @@ function refuse(channel: Channel, deliveries: readonly Delivery[], end: End): vo
   settle(channel, deliveries, end);
 }
 
-function settle(channel: Channel, deliveries: readonly Delivery[], end: End): void {
+function settle(channel: Channel, deliveries: readonly UnackedDelivery[], end: End): void {
   if (channel.transaction) channel.transaction.settle(deliveries, end);
   else carryOut(channel, deliveries, end);
 }
 
 /** What a client said of these deliveries happens. */
-export function carryOut(channel: Channel, deliveries: readonly Delivery[], end: End): void {
+export function carryOut(channel: Channel, deliveries: readonly UnackedDelivery[], end: End): void {
   if (end === 'done') channel.counters.ack += deliveries.length;
   if (end === 'done' || end === 'rejected') {
     for (const { queue, held } of deliveries) queue.settle(held, end);
@@ -75,8 +98,13 @@ function recover(channel: Channel, again: boolean): void {
 }
 
 /** There is room again: for whoever waited for room on the channel, and for the queues settled. */
-function goOn(channel: Channel, deliveries: readonly Delivery[]): void {
+function goOn(channel: Channel, deliveries: readonly UnackedDelivery[]): void {
   // First who was refused for want of room: a consumer that just settled something would take its turn.
   channel.unacked.goOn();
   for (const queue of new Set(deliveries.map((delivery) => delivery.queue))) queue.pump();
+}
+
+function transactionOf(transaction: Transaction | undefined): Transaction {
+  if (!transaction) throw precondition('channel is not transactional');
+  return transaction;
 }

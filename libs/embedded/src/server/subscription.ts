@@ -1,12 +1,18 @@
 // A consumer of a channel: counts what it holds, knows whether it may have more, and writes deliveries.
 import type { Consumer } from '../model/consumers.js';
+import type { MessageCounters } from '../model/counters.js';
 import type { Held, Message } from '../model/message.js';
 import type { Queue } from '../model/queue.js';
 import { offsetHeader } from '../model/stream.js';
 import type { VersionTraits } from '../model/version.js';
 import { encodeTable, type Field, type Table } from '../wire/field-table.js';
 import { changeProperties, tableProperty } from '../wire/properties.js';
-import type { Channel } from './channel.js';
+import type { Peer, Session } from './handshake.js';
+import type { House } from './house.js';
+import type { Outbox } from './outbox.js';
+import type { Unacked } from './unacked.js';
+
+const nextTurn = setImmediate;
 
 export interface SubscriptionOptions {
   readonly tag: string;
@@ -15,6 +21,22 @@ export interface SubscriptionOptions {
   readonly priority: number;
   readonly prefetch: number;
   readonly arguments: Table;
+}
+
+/** The channel of a consumer. */
+interface ConsumingChannel {
+  readonly number: number;
+  readonly unacked: Unacked;
+  readonly counters: MessageCounters;
+  readonly connection: {
+    readonly id: number;
+    readonly house: House;
+    readonly outbox: Outbox;
+    readonly peer: Peer;
+    readonly agreed: Session | undefined;
+    canTakeMore(subscription: Subscription): boolean;
+  };
+  subscriptionLost(subscription: Subscription): void;
 }
 
 export class Subscription implements Consumer {
@@ -31,7 +53,7 @@ export class Subscription implements Consumer {
   private waits = false;
 
   constructor(
-    readonly channel: Channel,
+    readonly channel: ConsumingChannel,
     readonly queue: Queue,
     options: SubscriptionOptions,
   ) {
@@ -62,8 +84,8 @@ export class Subscription implements Consumer {
     this.wake();
   }
 
-  deliver(queue: Queue, held: Held): void {
-    const { channel } = this;
+  deliver(held: Held): void {
+    const { channel, queue } = this;
     const deliveryTag = channel.unacked.next();
     queue.counters.delivered(this.noAck, held.redelivered);
     channel.counters.delivered(this.noAck, held.redelivered);
@@ -96,6 +118,32 @@ export class Subscription implements Consumer {
     if (!channel.connection.canTakeMore(this)) return false;
     if (this.noAck) return true;
     return (this.prefetch === 0 || this.holding < this.prefetch) && channel.unacked.admits(this);
+  }
+}
+
+/**
+ * Consumers of one connection that were refused a message because too much was unsent. They are woken together once the
+ * client has read, in a turn of their own so that others get theirs.
+ */
+export class Starved {
+  private subscriptions = new Set<Subscription>();
+
+  add(subscription: Subscription): void {
+    this.subscriptions.add(subscription);
+  }
+
+  forget(): void {
+    this.subscriptions.clear();
+  }
+
+  feed(): void {
+    const { subscriptions } = this;
+    if (subscriptions.size === 0) return;
+    this.subscriptions = new Set();
+    nextTurn(() => {
+      for (const subscription of subscriptions) subscription.wake();
+      for (const { queue } of subscriptions) queue.pump();
+    });
   }
 }
 

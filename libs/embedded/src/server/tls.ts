@@ -40,8 +40,12 @@ export class ListeningSocket {
     const { key, cert, ca, rejectUnauthorized = true } = tls;
     const server = createTlsServer(
       {
-        ...{ key: bytes(key), cert: bytes(cert), ...(ca !== undefined && { ca: bytes(ca) }) },
-        ...{ requestCert: asksForCertificate(tls), rejectUnauthorized, handshakeTimeout: HANDSHAKE_MOST },
+        key: bytes(key),
+        cert: bytes(cert),
+        ...(ca !== undefined && { ca: bytes(ca) }),
+        requestCert: asksForCertificate(tls),
+        rejectUnauthorized,
+        handshakeTimeout: HANDSHAKE_MOST,
       },
       accept,
     );

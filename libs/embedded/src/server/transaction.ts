@@ -1,15 +1,23 @@
-// A transaction of a channel (tx.select): what it publishes and settles happens at tx.commit, publishes first, and is
-// undone by tx.rollback. Messages are checked and routed when they come; what was settled keeps its place in the
-// prefetch until the commit.
-import { precondition } from '../model/failure.js';
+// What a transaction of a channel (tx.select) has gathered: what it published and settled happens at tx.commit, publishes
+// first, and is undone by tx.rollback. Messages are checked and routed when they come; what was settled keeps its place in
+// the prefetch until the commit.
 import type { MemoryMeter } from '../model/memory-meter.js';
-import type { Answers } from './channel-methods.js';
-import { deliver, type Publication } from './publish.js';
-import { carryOut, type End } from './settle-methods.js';
-import type { Delivery } from './unacked.js';
+import type { Message } from '../model/message.js';
+import type { Queue, Return } from '../model/queue.js';
+import type { UnackedDelivery } from './unacked.js';
+
+export interface Publication {
+  readonly message: Message;
+  readonly mandatory: boolean;
+  /** Found when it was published, if it waited since. */
+  readonly queues: readonly Queue[] | undefined;
+}
+
+/** What becomes of a delivery: done with, rejected for good, or back to its queue. */
+export type End = Return | 'done' | 'rejected';
 
 interface Settlement {
-  readonly deliveries: readonly Delivery[];
+  readonly deliveries: readonly UnackedDelivery[];
   readonly end: End;
 }
 
@@ -27,7 +35,7 @@ export class Transaction {
     this.publications.push(publication);
   }
 
-  settle(deliveries: readonly Delivery[], end: End): void {
+  settle(deliveries: readonly UnackedDelivery[], end: End): void {
     this.settlements.push({ deliveries, end });
   }
 
@@ -40,37 +48,4 @@ export class Transaction {
     this.bytes = 0;
     return { publications, settlements };
   }
-}
-
-export const transactionMethods: Answers = {
-  'tx.select': (channel) => {
-    if (channel.confirms) throw precondition('cannot switch from confirm to tx mode');
-    channel.transaction ??= new Transaction(channel.connection.house.meter);
-    channel.unacked.deferred = true;
-    channel.reply('tx.select-ok', {});
-  },
-
-  'tx.commit': (channel) => {
-    const { publications, settlements } = transactionOf(channel.transaction).take();
-    let accepted = true;
-    for (const publication of publications) accepted = deliver(channel, publication).accepted && accepted;
-    for (const { deliveries, end } of settlements) {
-      for (const delivery of deliveries) channel.unacked.letGo(delivery);
-      carryOut(channel, deliveries, end);
-    }
-    const kept = channel.connection.house.journal?.syncNow() ?? true;
-    if (!accepted || !kept) throw precondition('partial tx completion');
-    channel.reply('tx.commit-ok', {});
-  },
-
-  'tx.rollback': (channel) => {
-    transactionOf(channel.transaction);
-    channel.rollback();
-    channel.reply('tx.rollback-ok', {});
-  },
-};
-
-function transactionOf(transaction: Transaction | undefined): Transaction {
-  if (!transaction) throw precondition('channel is not transactional');
-  return transaction;
 }

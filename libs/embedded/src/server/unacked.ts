@@ -2,14 +2,19 @@
 import { precondition } from '../model/failure.js';
 import type { Held } from '../model/message.js';
 import type { Queue, Return } from '../model/queue.js';
-import type { Subscription } from './subscription.js';
+/** A consumer, as far as what it was delivered is concerned. */
+export interface Receiver {
+  readonly queue: Queue;
+  letGo(): void;
+  wake(): void;
+}
 
-export interface Delivery {
+export interface UnackedDelivery {
   readonly tag: number;
   readonly queue: Queue;
   readonly held: Held;
   /** Undefined for basic.get. */
-  readonly subscription: Subscription | undefined;
+  readonly subscription: Receiver | undefined;
 }
 
 /** The walk over what a map still holds is cheaper than one over this many tags for each. */
@@ -20,13 +25,13 @@ export class Unacked {
   limit = 0;
   /** Whether what is settled keeps its place in the prefetch until `letGo`, as in a transaction. */
   deferred = false;
-  private readonly deliveries = new Map<number, Delivery>();
+  private readonly deliveries = new Map<number, UnackedDelivery>();
   private lastTag = 0;
   /** No delivery before this tag is left. */
   private oldest = 1;
   private consuming = 0;
   /** Consumers that were refused a message because the channel holds as many as it may. */
-  private readonly waiting = new Set<Subscription>();
+  private readonly waiting = new Set<Receiver>();
 
   get size(): number {
     return this.deliveries.size;
@@ -40,7 +45,7 @@ export class Unacked {
    * Whether the channel's own limit allows another delivery; what basic.get took does not count. A consumer that is
    * refused is woken when that has changed.
    */
-  admits(subscription: Subscription): boolean {
+  admits(subscription: Receiver): boolean {
     if (this.hasRoom()) return true;
     this.waiting.add(subscription);
     return false;
@@ -57,24 +62,24 @@ export class Unacked {
   }
 
   /** The consumer left. */
-  forget(subscription: Subscription): void {
+  forget(subscription: Receiver): void {
     this.waiting.delete(subscription);
   }
 
-  add(delivery: Delivery): void {
+  add(delivery: UnackedDelivery): void {
     this.deliveries.set(delivery.tag, delivery);
     if (delivery.subscription) this.consuming += 1;
   }
 
   /** Takes out one delivery. Throws 406 for a tag that is not there. */
-  settleOne(tag: number): Delivery {
+  settleOne(tag: number): UnackedDelivery {
     const delivery = this.deliveries.get(tag);
     if (!delivery) throw precondition(`unknown delivery tag ${tag}`);
     return this.remove(tag, delivery);
   }
 
   /** Takes out one delivery, or all up to and including it (tag 0: all). Throws 406 for a tag that is not there. */
-  settle(tag: number, multiple: boolean): Delivery[] {
+  settle(tag: number, multiple: boolean): UnackedDelivery[] {
     if (multiple && tag === 0) return this.takeAll();
     if (!multiple) return [this.settleOne(tag)];
     if (!this.deliveries.has(tag)) throw precondition(`unknown delivery tag ${tag}`);
@@ -85,8 +90,8 @@ export class Unacked {
    * By counting up, since a map is slow to find its first entry when many before it were deleted; unless most tags
    * are settled already.
    */
-  private upTo(tag: number): Delivery[] {
-    const taken: Delivery[] = [];
+  private upTo(tag: number): UnackedDelivery[] {
+    const taken: UnackedDelivery[] = [];
     if (tag - this.oldest < SPARSE * this.deliveries.size) {
       for (let at = this.oldest; at <= tag; at += 1) {
         const delivery = this.deliveries.get(at);
@@ -102,7 +107,7 @@ export class Unacked {
     return taken;
   }
 
-  takeAll(): Delivery[] {
+  takeAll(): UnackedDelivery[] {
     const taken = [...this.deliveries].map(([tag, delivery]) => this.remove(tag, delivery));
     this.oldest = this.lastTag + 1;
     if (this.deferred) for (const delivery of taken) this.letGo(delivery);
@@ -110,7 +115,7 @@ export class Unacked {
   }
 
   /** Puts back what was taken out and not let go. */
-  restore(deliveries: readonly Delivery[]): void {
+  restore(deliveries: readonly UnackedDelivery[]): void {
     const all = [...this.deliveries.values(), ...deliveries].sort((one, other) => one.tag - other.tag);
     this.deliveries.clear();
     for (const delivery of all) this.deliveries.set(delivery.tag, delivery);
@@ -118,7 +123,7 @@ export class Unacked {
   }
 
   /** A delivery no longer counts for the prefetch. */
-  letGo({ subscription }: Delivery): void {
+  letGo({ subscription }: UnackedDelivery): void {
     if (!subscription) return;
     subscription.letGo();
     this.consuming -= 1;
@@ -128,7 +133,7 @@ export class Unacked {
     return this.limit === 0 || this.consuming < this.limit;
   }
 
-  private remove(tag: number, delivery: Delivery): Delivery {
+  private remove(tag: number, delivery: UnackedDelivery): UnackedDelivery {
     this.deliveries.delete(tag);
     if (tag === this.oldest) this.oldest += 1;
     if (!this.deferred) this.letGo(delivery);
@@ -137,7 +142,7 @@ export class Unacked {
 }
 
 /** Puts deliveries back into their queues, each queue once, and lets the queues go on. */
-export function requeue(deliveries: readonly Delivery[], how: Return): void {
+export function requeue(deliveries: readonly UnackedDelivery[], how: Return): void {
   const byQueue = new Map<Queue, Held[]>();
   for (const { queue, held } of deliveries) {
     const list = byQueue.get(queue);

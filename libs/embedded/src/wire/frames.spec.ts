@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Frame, FRAME_END, FrameReader, PROTOCOL_HEADER, type Verdict } from './frames.js';
+import { type Frame, FRAME_END, FrameReader, PROTOCOL_HEADER, type FrameOutcome } from './frames.js';
 
 function frame(type: number, channel: number, payload: string): Buffer {
   const bytes = Buffer.alloc(8 + payload.length);
@@ -11,9 +11,12 @@ function frame(type: number, channel: number, payload: string): Buffer {
   return bytes;
 }
 
-function reader(answer: (frame: Frame) => Verdict = () => 'next'): { reader: FrameReader; seen: string[] } {
+function reader(answer: (frame: Frame) => FrameOutcome = () => 'next'): {
+  reader: FrameReader;
+  seen: string[];
+} {
   const seen: string[] = [];
-  const take = (one: Frame): Verdict => {
+  const take = (one: Frame): FrameOutcome => {
     seen.push(`${one.type}/${one.channel}/${one.payload.toString('latin1')}`);
     return answer(one);
   };

@@ -23,7 +23,7 @@ export interface Frame {
 export const PROTOCOL_HEADER = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]);
 
 /** What a frame's receiver says: go on, hear nothing more, or bring me this frame again with the next push. */
-export type Verdict = 'next' | 'stop' | 'again';
+export type FrameOutcome = 'next' | 'stop' | 'again';
 
 export class FrameReader {
   /** The largest frame that is accepted, overhead included. Lowered once the client has agreed to less. */
@@ -36,7 +36,7 @@ export class FrameReader {
 
   constructor(
     maxFrame: number,
-    private readonly onFrame: (frame: Frame) => Verdict,
+    private readonly onFrame: (frame: Frame) => FrameOutcome,
     private readonly onGreeting: (header: Buffer) => boolean,
     /** Asked before each frame: takes several at once and says where they end, or leaves them by answering where they begin. */
     private readonly onFrames: (bytes: Buffer, at: number) => number | 'stop' = (_, at) => at,

@@ -1,33 +1,6 @@
 // One fault after the other, by chance, but the same ones for the same seed.
 import type { MovableClock } from '../../model/movable-clock.js';
-import type { ConnectionMatch } from './connection-match.js';
-import type { FaultRequest, FaultResult } from './fault-command.js';
-
-/** A fault that chaos can bring. */
-export type ChaosFault = 'cut' | 'freeze' | 'delay' | 'nack' | 'cancelConsumer' | 'alarm';
-
-/** How much goes wrong. */
-export interface ChaosOptions {
-  /** The same seed brings the same faults after the same pauses. */
-  readonly seed: number;
-  /** Time between two faults: between half of it and one and a half times as much, in milliseconds. Default 200. */
-  readonly every?: number;
-  /** Which faults. Default: all of them. */
-  readonly faults?: readonly ChaosFault[];
-  /** Whose connections are cut, frozen and slow. Default: all. */
-  readonly match?: ConnectionMatch;
-}
-
-/** One thing that chaos did. */
-export interface ChaosAction {
-  /** Milliseconds since it began. */
-  readonly at: number;
-  readonly fault: ChaosFault;
-  /** How many connections or consumers it hit, or publishes it is for. */
-  readonly hit: number;
-  /** For how many milliseconds. */
-  readonly lasting: number;
-}
+import type { ChaosAction, ChaosFault, ChaosOptions, FaultRequest, FaultResult } from './fault-command.js';
 
 const ALL: readonly ChaosFault[] = ['cut', 'freeze', 'delay', 'nack', 'cancelConsumer', 'alarm'];
 const NACKS_MOST = 5;

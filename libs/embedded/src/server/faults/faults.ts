@@ -5,8 +5,14 @@ import type { Alarms } from '../alarms.js';
 import type { Connection } from '../connection.js';
 import type { House } from '../house.js';
 import { Chaos } from './chaos.js';
-import { type ConnectionMatch, isMeant } from './connection-match.js';
-import type { ConsumerMatch, FaultCommand, FaultRequest, FaultResult } from './fault-command.js';
+import {
+  type ConnectionMatch,
+  type ConsumerMatch,
+  type FaultCommand,
+  type FaultRequest,
+  type FaultResult,
+  isMeant,
+} from './fault-command.js';
 import type { StandingFault } from './standing-faults.js';
 
 interface Active {
