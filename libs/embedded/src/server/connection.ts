@@ -33,7 +33,7 @@ const NOTHING = Buffer.alloc(0);
 
 export class Connection {
   readonly outbox: Outbox;
-  readonly channels = new Channels(this);
+  readonly channels: Channels = new Channels(this);
   private readonly reader: FrameReader;
   private readonly whole = new WholePublish();
   private readonly handshake: Handshake;
