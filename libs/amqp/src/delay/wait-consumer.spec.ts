@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import type { Connection } from '../connection/connection.js';
-import type { OnDelivery } from '../connection/channel.js';
+import type { LiveChannel, OnDelivery } from '../connection/channel.js';
 import type { ReceivedMessage } from '../message/message.js';
 import { systemClock } from '../runtime/clock.js';
 import { waitConsumer } from './wait-consumer.js';
@@ -83,10 +83,10 @@ describe('the channel of a wait queue', () => {
     const { log, channels, consumer } = await consuming({
       answer: () => new Promise((resolve) => (has = resolve)),
     });
-    channels[0]?.deliver(message(1));
+    channels[0]?.deliver(message(1), channels[0] as unknown as LiveChannel);
     channels[0]?.ack(1);
     const closed = consumer.close();
-    channels[0]?.deliver(message(2));
+    channels[0]?.deliver(message(2), channels[0] as unknown as LiveChannel);
     await Promise.resolve();
     expect(log).toEqual(['consume q.wait', 'message 1', 'ack 1', 'acks of q.wait?']);
     has();
