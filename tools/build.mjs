@@ -6,6 +6,7 @@ import { statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { install } from './install.mjs';
+import { finish } from './library.mjs';
 import { alone } from './lock.mjs';
 import { fail, root, runNode } from './run.mjs';
 
@@ -35,11 +36,8 @@ async function library(name) {
   const folder = join(root, 'libs', name);
   const staged = join(folder, '.dist');
   rmSync(staged, { recursive: true, force: true });
-  await Promise.all([
-    compile(join(folder, 'tsconfig.lib.json'), join(staged, 'esm')),
-    compile(join(folder, 'tsconfig.cjs.json'), join(staged, 'cjs')),
-  ]);
-  writeFileSync(join(staged, 'cjs', 'package.json'), '{ "type": "commonjs" }\n');
+  await compile(join(folder, 'tsconfig.lib.json'), join(staged, 'esm'));
+  await finish(folder, staged);
   const { bin = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   for (const path of Object.values(bin)) makeProgram(join(folder, path.replace(/^(\.\/)?dist/, '.dist')));
   replace(staged, join(folder, 'dist'));
@@ -85,12 +83,12 @@ function linkProgram(name, target) {
 /** What must be built again: an output older than its sources, or older than an output it was built against. */
 function stale() {
   const names = [];
-  const settings = time(join(root, 'tsconfig.json'));
+  const settings = newest(['tsconfig.json', 'tools/library.mjs'].map((each) => join(root, each)));
   let below = settings;
   for (const name of libraries) {
     const folder = join(root, 'libs', name);
     const made = time(join(folder, 'dist', 'cjs', 'package.json'));
-    const sources = newest(inputs(folder, 'tsconfig.lib.json', 'tsconfig.cjs.json'));
+    const sources = newest(inputs(folder, 'tsconfig.lib.json'));
     // Only the Nest library is built against the others.
     const against = name !== 'nestjs' ? settings : names.length > 0 ? Infinity : below;
     if (made < Math.max(sources, against)) names.push(name);

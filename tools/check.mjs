@@ -46,6 +46,7 @@ const steps = [
   { name: 'types', command: ['npm', 'run', 'typecheck'], limit: 10 * minutes },
   { name: 'docs', command: ['npm', 'run', 'docs', '--', '--check'], limit: 10 * minutes },
   { name: 'build', command: ['npm', 'run', 'build'], limit: 10 * minutes },
+  { name: 'packages', command: ['npm', 'run', 'packages'], limit: 10 * minutes },
   { name: 'bench', command: ['npm', 'run', 'bench', '--', '--quick'], limit: 10 * minutes },
   { name: 'demo', command: ['npm', 'run', 'demo'], limit: 15 * minutes },
 ];

@@ -1,6 +1,8 @@
 // The handlers and modules that the guides show do what the guides say.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { readFileSync } from 'node:fs';
 import { Module } from '@nestjs/common';
+import { EmbeddedBroker } from '@warren/embedded';
 import { RabbitModule } from '@warren/nestjs';
 import { RabbitTesting, type RabbitTestingOptions } from '@warren/nestjs/testing';
 import { OrderHandlers } from '../../docs/examples/config.js';
@@ -61,6 +63,20 @@ describe('examples of the guides', () => {
       ...promised('docs/embedded-broker.md', 'docs/examples/embedded-clock.ts'),
       '200 ',
     ]);
+  });
+
+  it('the program on the npm page of @warren/amqp ships its order, and ends', async () => {
+    const broker = await EmbeddedBroker.start({ port: 0 });
+    process.env.RABBITMQ_URL = broker.url;
+    const spy = jest.spyOn(console, 'log').mockImplementation(() => undefined);
+    await import('../../docs/examples/amqp.js');
+    const printed = spy.mock.calls;
+    spy.mockRestore();
+    delete process.env.RABBITMQ_URL;
+    await broker.close();
+
+    expect(printed).toEqual([['shipped', { id: 1 }]]);
+    expect(readFileSync('libs/amqp/README.md', 'utf8')).toContain('It prints `shipped { id: 1 }`');
   });
 
   it('a payment is acked, tried again, rejected or dropped as its handler says', async () => {
