@@ -1,4 +1,4 @@
-// Which folder may import which. Imports point down only: messages, options, errors, events and the runtime know
+// Which folder may import which. Imports point down only: messages, options, errors, events, plugins and the runtime know
 // nothing above them; connection and topology come next, then consuming and publishing, which never import each other,
 // then calls, then the dead-letter client, then the broker object, then the public API.
 import { describe, expect, it } from '@jest/globals';
@@ -24,6 +24,7 @@ const libraries: Readonly<Record<string, Layers>> = {
       errors: 0,
       events: 0,
       runtime: 0,
+      plugins: 0,
       connection: 1,
       topology: 2,
       consume: 3,
@@ -34,7 +35,7 @@ const libraries: Readonly<Record<string, Layers>> = {
       broker: 7,
       index: 8,
     },
-    friends: pairs(['message', 'options', 'errors', 'events', 'runtime']),
+    friends: pairs(['message', 'options', 'errors', 'events', 'runtime', 'plugins']),
   },
   nestjs: {
     heights: {

@@ -36,6 +36,7 @@ import { LateRetries } from './events/late-retries.js';
 import { Events } from './events/emitter.js';
 import { TopologyReconciler } from './topology/reconciler.js';
 import type { TopologyPlan } from './topology/plan.js';
+import { Plugins } from './plugins/plugins.js';
 import { Publishing } from './publishing.js';
 import type { HandlerRegistration } from './topology/handler-plan.js';
 import type { TopologyOptions } from './topology/declarations.js';
@@ -58,6 +59,7 @@ export class Broker {
   private readonly counters = counters();
   private readonly connections: ConnectionPool;
   private readonly publishing: Publishing;
+  private readonly plugins: Plugins;
   private readonly topologyBuilder: TopologyBuilder;
   private readonly topology: TopologyReconciler;
   private begun = false;
@@ -101,24 +103,18 @@ export class Broker {
       prepare: (connection, lost) => this.topology.ready(connection, this.isStrict(), lost),
       onUnblocked: () => this.publishing.flush(),
     });
-    this.publishing = new Publishing({
-      connection: this.connections.publish,
-      replies: this.connections.reply,
-      firstReplies: this.connections.firstReply,
-      server: () => this.connections.server,
-      settings: all,
+    this.plugins = new Plugins({
+      given: all.plugins,
+      resolve: internals.plugin,
       clock,
       deadlines: this.deadlines,
-      counters,
-      codecs: new CodecRegistry(this.settings.codecs, this.settings),
-      events: this.events,
-      declared: this.topologyBuilder,
-      topology: this.topology,
-      shortenWait: internals.shortenWait ?? ((ms) => ms),
-      grace: internals.grace,
-      upkeep: internals.upkeep,
-      late: this.late,
+      logger: all.logger,
+      limits: () => ({
+        maxBytes: all.maxMessageBytes,
+        maxPropertyBytes: this.publishing.publisher.maxPropertyBytes,
+      }),
     });
+    this.publishing = this.makePublishing();
   }
 
   /** Adds exchanges, queues and bindings to declare. Call it before `open`. @throws ConfigError */
@@ -251,6 +247,7 @@ export class Broker {
       publishing: outbound,
       deadlines,
       counters,
+      plugins: this.plugins,
       closing,
       at: this.clock.wall(),
     });
@@ -266,11 +263,40 @@ export class Broker {
     return (await ready) + waiting.messages;
   }
 
+  private makePublishing(): Publishing {
+    const { settings: all, clock, connections, deadlines, counters, plugins, events, internals } = this;
+    return new Publishing({
+      connection: connections.publish,
+      replies: connections.reply,
+      firstReplies: connections.firstReply,
+      server: () => connections.server,
+      settings: all,
+      clock,
+      deadlines,
+      counters,
+      codecs: new CodecRegistry(() => [...all.codecs, ...plugins.codecs], all),
+      plugins,
+      events,
+      declared: this.topologyBuilder,
+      topology: this.topology,
+      shortenWait: internals.shortenWait ?? ((ms) => ms),
+      grace: internals.grace,
+      upkeep: internals.upkeep,
+      late: this.late,
+    });
+  }
+
   private async run(): Promise<void> {
     const { settings, clock, connections, topologyBuilder } = this;
     const plan = topologyBuilder.build();
+    await this.plugins.start({
+      service: settings.service,
+      connection: this.internals.name ?? 'default',
+      logger: settings.logger,
+      on: (listener, kinds) => this.on(listener, kinds),
+    });
     if (settings.consumers && topologyBuilder.handlers.length > 0) {
-      const { deadlines, events, counters, publishing, internals, topology, late } = this;
+      const { deadlines, events, counters, publishing, internals, topology, late, plugins } = this;
       const parts = {
         settings,
         clock,
@@ -282,6 +308,7 @@ export class Broker {
         topologyBuilder,
         plan,
         late,
+        plugins,
       };
       const { name = 'default', remoteError } = internals;
       this.consumers = consumersOf({ ...parts, topology, name, remoteError });
@@ -305,6 +332,7 @@ export class Broker {
     await this.drain();
     await this.ending.spend((expired) => this.publishing.close(expired));
     await this.connections.close();
+    await this.ending.spend((expired) => this.plugins.stop(expired));
     this.events.emit({ kind: 'closed' });
   }
 

@@ -68,6 +68,7 @@ export {
   EncodeError,
   ConsumerTimeoutError,
   HandlerTimeoutError,
+  PluginError,
   RabbitError,
   type DecodeIssue,
   type RefusalReason,
@@ -117,6 +118,19 @@ export {
   UnroutableError,
   PublishBufferFullError,
 } from './errors/publish-errors.js';
+export type {
+  BatchNext,
+  DeliveryNext,
+  HandlerInfo,
+  HandlerPluginOptions,
+  MessageChanges,
+  Plugin,
+  PluginHost,
+  PublishContext,
+  PublishKind,
+  PublishNext,
+  PublishResult,
+} from './plugins/plugin.js';
 export { matchesRoutingKey } from './message/routing-key.js';
 export {
   RpcCancelledError,

@@ -22,7 +22,7 @@ import { declarePermitted } from './topology/declare.js';
 /** What they are made from. */
 export interface ConsumingParts extends Pick<
   HandlerContext,
-  'settings' | 'clock' | 'deadlines' | 'events' | 'counters' | 'late'
+  'settings' | 'clock' | 'deadlines' | 'events' | 'counters' | 'late' | 'plugins'
 > {
   /** See `Internals`. */
   readonly remoteError: RpcServerOptions['remoteError'];

@@ -6,6 +6,7 @@ import type { Settings } from './options/settings.js';
 import type { Connection } from './connection/connection.js';
 import type { LateRetries } from './events/late-retries.js';
 import type { Events } from './events/emitter.js';
+import type { Plugins } from './plugins/plugins.js';
 import { possibleWaits } from './options/retry-policy.js';
 import { callsExchange, type HandlerPlan } from './topology/handler-plan.js';
 import type { ExchangeSpec } from './topology/specs.js';
@@ -44,6 +45,7 @@ export interface PublishingOptions {
   readonly grace: number | undefined;
   readonly upkeep: number | undefined;
   readonly late: LateRetries;
+  readonly plugins: Plugins;
 }
 
 /** Everything that leaves: publisher, sender and requester on one connection, and how they end together. */

@@ -1,6 +1,7 @@
 // What can be asked about a broker object at any time, without asking the broker: for health checks, metrics and
 // whoever looks at a process that does not do what it should.
 
+import type { Plugins } from './plugins/plugins.js';
 import type { Consumers } from './consume/consumers.js';
 import type { Connection } from './connection/connection.js';
 import type { Counters, BrokerCounters } from './events/events.js';
@@ -18,6 +19,7 @@ export interface StatusParts {
   readonly publishing: Publishing;
   readonly deadlines: Deadlines;
   readonly counters: Counters;
+  readonly plugins: Plugins;
   readonly closing: boolean;
   /** Now, in milliseconds since 1970. */
   readonly at: number;
@@ -38,6 +40,7 @@ export function brokerStatus(parts: StatusParts): BrokerStatus {
     timers: parts.deadlines.size,
     closing: parts.closing,
     counters: { ...parts.counters },
+    plugins: parts.plugins.status(),
   };
 }
 
@@ -80,4 +83,6 @@ export interface BrokerStatus {
   /** It drains or closes, or has done so. */
   readonly closing: boolean;
   readonly counters: BrokerCounters;
+  /** What plugins say of themselves, by their names. */
+  readonly plugins: Readonly<Record<string, unknown>>;
 }

@@ -4,14 +4,15 @@
 
 import {
   type DynamicModule,
+  type InjectionToken,
   Logger,
   Module,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
-import { Broker, type BrokerEvent, type BrokerEventKind } from '@warren/amqp';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { Broker, type BrokerEvent, type BrokerEventKind, ConfigError, type Plugin } from '@warren/amqp';
 import { connectionNames } from './discovery/connections.js';
 import { exploreListeners, type FoundListener } from './discovery/listener-explorer.js';
 import {
@@ -44,7 +45,11 @@ export class RabbitCoreModule {
         ...extra,
         options,
         { provide: RABBIT_OVERRIDE, useValue: null },
-        { provide: broker, inject: [getRabbitOptionsToken(name), RABBIT_OVERRIDE], useFactory: makeBroker },
+        {
+          provide: broker,
+          inject: [getRabbitOptionsToken(name), RABBIT_OVERRIDE, ModuleRef],
+          useFactory: makeBroker,
+        },
         { provide: publisher, inject: [broker], useFactory: (object: Broker) => new Publisher(object) },
         {
           provide: `warren:listeners:${name}`,
@@ -55,13 +60,28 @@ export class RabbitCoreModule {
       exports: [broker, publisher, getRabbitOptionsToken(name)],
     };
 
-    function makeBroker(given: RabbitModuleOptions, override: RabbitOverride | null): Broker {
+    function makeBroker(
+      given: RabbitModuleOptions,
+      override: RabbitOverride | null,
+      moduleRef: ModuleRef,
+    ): Broker {
       const wanted = override ? override.options(name, given) : given;
-      const { inheritGlobals, ...rest } = wanted;
+      const { inheritGlobals, plugins, ...rest } = wanted;
       void inheritGlobals;
       const made: Broker = new Broker(
-        { ...rest, logger: rest.logger ?? new Logger('Rabbit') },
-        { name, remoteError, register: () => registerEarly(made), ...override?.internals },
+        // Tokens among the plugins become providers when plugins are first used, which is when there are providers.
+        {
+          ...rest,
+          plugins: plugins as readonly Plugin[] | undefined,
+          logger: rest.logger ?? new Logger('Rabbit'),
+        },
+        {
+          name,
+          remoteError,
+          register: () => registerEarly(made),
+          plugin: (entry) => pluginOf(entry, moduleRef),
+          ...override?.internals,
+        },
       );
       override?.onBroker(name, made);
       return made;
@@ -97,4 +117,20 @@ function listen(broker: Broker, { id, kinds, instance, method }: FoundListener):
   // The name stands in the log line when it fails.
   Object.defineProperty(tell, 'name', { value: id });
   return broker.on(tell, kinds.includes('*') ? undefined : (kinds as readonly BrokerEventKind[]));
+}
+
+/** A plugin as it was given, or the provider of a token. @throws ConfigError when there is no such provider */
+function pluginOf(entry: unknown, moduleRef: ModuleRef): unknown {
+  if (typeof entry === 'object' && entry !== null) return entry;
+  const token = entry as InjectionToken;
+  try {
+    return moduleRef.get<unknown>(token as never, { strict: false });
+  } catch (error) {
+    const called = typeof entry === 'function' ? entry.name : String(entry);
+    throw new ConfigError(
+      `the plugin ${called} is no provider of this application`,
+      'add it to the providers of a module',
+      error,
+    );
+  }
 }

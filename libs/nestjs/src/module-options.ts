@@ -2,13 +2,15 @@
 // Tokens are strings made from the name: two copies of this package in one process still agree.
 
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency, Type } from '@nestjs/common';
-import type { BrokerHooks, BrokerOptions, TopologyOptions } from '@warren/amqp';
+import type { BrokerHooks, BrokerOptions, Plugin, TopologyOptions } from '@warren/amqp';
 
 /** Name of the connection that handlers and publishers use by default. */
 export const DEFAULT_CONNECTION = 'default';
 
 /** Options of one connection. All have defaults; see docs/options.md. */
-export interface RabbitModuleOptions extends BrokerOptions {
+export interface RabbitModuleOptions extends Omit<BrokerOptions, 'plugins'> {
+  /** Extensions, the outermost first: plugins, or tokens of providers that are plugins (their classes, mostly). */
+  readonly plugins?: readonly (Plugin | InjectionToken)[] | undefined;
   /** Whether the application's global guards, pipes, interceptors and filters also run on messages. Default false. */
   readonly inheritGlobals?: boolean | undefined;
 }

@@ -6,6 +6,8 @@ import { ACK, OPEN, type Verdict, type Delivery } from '../message/delivery.js';
 import type { Clock } from '../runtime/clock.js';
 import type { HandlerContext } from './step.js';
 import { assertDone, decodePayload, limited, report, unfit } from './pipeline.js';
+import { handlerInfo, pluginFailed } from './plugins.js';
+import type { BatchNext } from '../plugins/plugin.js';
 import type { Budget } from './executor.js';
 
 /** Fills lists. */
@@ -49,19 +51,26 @@ export class Batcher {
  * Runs a batch handler on a list: the same checks as the pipeline, each delivery on its own, then one call with those
  * that can be read. The verdicts are in the order of the list.
  */
-export function batchPipeline(context: HandlerContext): (list: readonly Delivery[]) => Promise<Verdict[]> {
+export function batchPipeline(context: HandlerContext): BatchNext {
+  const run = context.plugins.aroundBatch(
+    handlerInfo(context.plan),
+    (list) => runBatch(context, list),
+    pluginFailed(context),
+  );
   return async (list) => {
     const began = context.clock.monotonic();
     for (const { run } of list) run.beganAt = began;
-    const refused = await Promise.all(list.map((delivery) => admit(context, delivery)));
-    const readable = list.filter((_, index) => refused[index] === undefined);
-    const outcome = await outcomeOf(context, readable);
-    return list.map((delivery, index) => {
-      const verdict = refused[index] ?? outcome(delivery);
-      report(context, delivery, verdict);
-      return verdict;
-    });
+    const verdicts = await run(list);
+    list.forEach((delivery, index) => report(context, delivery, verdicts[index]));
+    return verdicts;
   };
+}
+
+async function runBatch(context: HandlerContext, list: readonly Delivery[]): Promise<readonly Verdict[]> {
+  const refused = await Promise.all(list.map((delivery) => admit(context, delivery)));
+  const readable = list.filter((_, index) => refused[index] === undefined);
+  const outcome = await outcomeOf(context, readable);
+  return list.map((delivery, index) => refused[index] ?? outcome(delivery));
 }
 
 /** Decodes; the verdict when the handler must not see it. */

@@ -6,6 +6,7 @@ import { afterFailure } from '../options/retry-policy.js';
 import { describeError, printable } from '../runtime/logger.js';
 import type { Delivery, Verdict } from '../message/delivery.js';
 import type { MaybePromise } from '../runtime/maybe-promise.js';
+import type { BatchNext } from '../plugins/plugin.js';
 import { batchPipeline } from './batch.js';
 import { pipeline } from './pipeline.js';
 import type { HandlerContext, Run } from './step.js';
@@ -26,7 +27,7 @@ const NAMED = 100;
  */
 export class Handlers {
   private readonly runs: readonly Run[];
-  private readonly batch: (list: readonly Delivery[]) => Promise<Verdict[]>;
+  private readonly batch: BatchNext;
   private readonly unwanted = new Set<string>();
 
   constructor(

@@ -13,14 +13,15 @@ import type { Settings } from '../options/settings.js';
 import { describeError, printable } from '../runtime/logger.js';
 import { type MaybePromise, tryChain } from '../runtime/maybe-promise.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
+import { plugins } from './plugins.js';
 import type { HandlerContext, Run, Step } from './step.js';
 
 // The steps every delivery goes through, outermost first. docs/lifecycle.md draws them; a test holds the
 // two together.
 
-/** The steps of a process: observe → reply → retry → order → timeout → decode → the handler. Without calls, none replies. */
+/** The steps of a process: observe → plugins → reply → retry → order → timeout → decode → the handler. Without calls, none replies. */
 export function pipelineSteps(reply: Step = passThrough): readonly Step[] {
-  return [observe, reply, retry, order, timeout, decode];
+  return [observe, plugins, reply, retry, order, timeout, decode];
 }
 
 const passThrough: Step = () => (next) => next;
@@ -287,10 +288,11 @@ export async function decodePayload(
 }
 
 function payloadOf(
-  { headers, message }: Delivery,
+  { headers, message, run }: Delivery,
   codecs: CodecLookup,
   codec?: Codec,
 ): MaybePromise<unknown> {
   refuseUnreadable(headers);
-  return codecs.decodeSoon(message.content, message.properties, codec);
+  const { content, properties } = run.body ?? message;
+  return codecs.decodeSoon(content, properties, codec);
 }

@@ -26,6 +26,7 @@ function settling(send: (message: OutgoingMessage) => Promise<void>, headers: ob
       maxPropertyBytes: 10_000,
       sendTo: (_queue: unknown, message: OutgoingMessage) => send(message),
       sendLater: (message: OutgoingMessage) => send(message),
+      forwarded: (_kind: unknown, message: OutgoingMessage, _of: unknown, on: typeof send) => on(message),
     },
     clock: {
       ...{ wall: () => 0, monotonic: () => 0 },

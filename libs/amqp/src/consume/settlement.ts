@@ -2,7 +2,7 @@
 //
 // confirmed before the original is acked: a crash in between makes a duplicate, never a loss.
 
-import type { ReceivedMessage } from '../message/message.js';
+import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
 import { type Delivery, type DeliverySink, named, type Verdict } from '../message/delivery.js';
 import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
@@ -267,13 +267,17 @@ export async function forward(
   if (verdict.kind === 'retry') {
     const again = retryMessage(delivery, verdict, forwarder.maxPropertyBytes, clock);
     if (again === undefined) return tooLarge(delivery, verdict, origin, context);
-    return confirmed(() => forwarder.sendLater(again, verdict.after, plan.back), delivery, origin, context);
+    const wait = (message: OutgoingMessage): Promise<void> =>
+      forwarder.sendLater(message, verdict.after, plan.back);
+    return confirmed(() => forwarder.forwarded('retry', again, delivery, wait), delivery, origin, context);
   }
   if (deadQueue === undefined) return origin.ack();
   const facts = { now: clock.wall(), maxPropertyBytes: forwarder.maxPropertyBytes };
   // Made inside: a message that cannot be made must go back as well, or it would hold its place for ever.
+  const end = (message: OutgoingMessage): Promise<void> =>
+    forwarder.sendTo(deadQueueSpec(plan.queue), message);
   const send = (): Promise<void> =>
-    forwarder.sendTo(deadQueueSpec(plan.queue), deadMessage(delivery, verdict, deadQueue, facts));
+    forwarder.forwarded('dead-letter', deadMessage(delivery, verdict, deadQueue, facts), delivery, end);
   return confirmed(send, delivery, origin, context);
 }
 

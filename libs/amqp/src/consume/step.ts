@@ -11,6 +11,7 @@ import type { Settings } from '../options/settings.js';
 import type { MaybePromise } from '../runtime/maybe-promise.js';
 import type { LateRetries } from '../events/late-retries.js';
 import type { Events } from '../events/emitter.js';
+import type { Plugins } from '../plugins/plugins.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import type { TopologyPlan } from '../topology/plan.js';
 
@@ -45,6 +46,7 @@ export interface HandlerContext {
   readonly late: LateRetries;
   /** What is around the handler, outermost first. */
   readonly steps: readonly Step[];
+  readonly plugins: Plugins;
   /** Undefined when no handler of this process serves calls. */
   readonly rpc: CallServer | undefined;
 }

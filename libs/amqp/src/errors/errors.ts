@@ -119,6 +119,22 @@ export class ConsumerTimeoutError extends RabbitError {
   }
 }
 
+/** A plugin threw, or did not do what its interface asks for. `plugin` names it, `cause` is what it threw. */
+export class PluginError extends RabbitError {
+  constructor(
+    readonly plugin: string,
+    what: string,
+    cause?: unknown,
+  ) {
+    super(
+      'WARREN_PLUGIN',
+      `the plugin '${plugin}' ${what}`,
+      'mend the plugin, or leave it out of the option plugins',
+      cause,
+    );
+  }
+}
+
 /** An address as it reads best in a sentence. */
 export function destination(exchange: string, routingKey: string): string {
   return exchange === '' ? `queue '${routingKey}'` : `'${routingKey}' on exchange '${exchange}'`;

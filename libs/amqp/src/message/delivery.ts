@@ -13,7 +13,7 @@ import {
   RETURN_EXCHANGE,
   publishedTo,
 } from './headers.js';
-import type { Headers, ReceivedMessage } from './message.js';
+import type { Headers, MessageProperties, ReceivedMessage } from './message.js';
 import { Reject, Retry } from '../errors/signals.js';
 
 // The outcome of one delivery, as data. Steps of the pipeline hand it upwards; consume/settlement.ts
@@ -72,6 +72,12 @@ export interface Ending {
   after(next: () => void): void;
 }
 
+/** A body, and what it is read by. */
+export interface DeliveryBody {
+  readonly content: Buffer;
+  readonly properties: MessageProperties;
+}
+
 /** What the steps of the pipeline know and find out about one delivery. Times are of the monotonic clock. */
 export interface DeliveryRun {
   /** When it came into this process. */
@@ -94,6 +100,10 @@ export interface DeliveryRun {
   abortedBy: unknown;
   /** RPC: its answer on its way. The request is not settled before that is over. */
   answer: Ending | undefined;
+  /** Plugins passed it on to its handler. */
+  entered: boolean;
+  /** What is decoded instead of what was received, when a plugin says so. */
+  body: DeliveryBody | undefined;
   /** Why its handler must not be called: it may have killed the process. */
   poison?: Error;
   /** How often the broker took it back because its handler took too long. */
@@ -134,6 +144,8 @@ export class Delivery<T = unknown> {
     streamed: false,
     abortedBy: undefined,
     answer: undefined,
+    entered: false,
+    body: undefined,
   };
 
   private controller: AbortController | undefined;
@@ -192,6 +204,14 @@ export class Delivery<T = unknown> {
   /** Retries the message after `after`, or after the policy's next delay. */
   retry(options: { readonly after?: Duration } = {}): void {
     this.settleByHandler('retry', Retry(options));
+  }
+
+  /**
+   * For plugins, before they call `next`: the handler gets this body, read by this content type and encoding, default those
+   * of the message. A retry or a dead letter still holds the body that was received.
+   */
+  replaceBody(content: Buffer, read: Pick<MessageProperties, 'contentType' | 'contentEncoding'> = {}): void {
+    this.run.body = { content, properties: { ...this.message.properties, ...read } };
   }
 
   /** For the pipeline: tells the handler to stop. */

@@ -6,6 +6,7 @@ import { tableBytes, TABLE_BYTES, writable, type ReturnRoute } from './headers.j
 import { describeError, printable } from '../runtime/logger.js';
 import { type Headers, type OutgoingMessage, type MessageProperties, newMessageId } from './message.js';
 import type { CodecLookup, Encoded } from './codecs/codec.js';
+import type { Delivery } from './delivery.js';
 import { compress } from './content-encoding.js';
 import { milliseconds, type Duration } from '../options/duration.js';
 import type { PublishOptions } from '../options/publish-options.js';
@@ -180,6 +181,13 @@ export interface MessageForwarder {
   sendTo(queue: KeptQueue, message: OutgoingMessage): Promise<void>;
   /** The same after a wait in the broker, to the queue that the routing key names. */
   sendLater(message: OutgoingMessage, wait: number, back: ReturnRoute): Promise<void>;
+  /** Hands what is sent on for a delivery to `send`, as plugins change it. */
+  forwarded(
+    kind: 'retry' | 'dead-letter',
+    message: OutgoingMessage,
+    delivery: Delivery,
+    send: (message: OutgoingMessage) => Promise<void>,
+  ): Promise<void>;
   /** Bytes that the properties of a message may take, headers included: a frame of this connection holds no more. */
   readonly maxPropertyBytes: number;
   readonly codecs: CodecLookup;

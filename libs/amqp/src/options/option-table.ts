@@ -71,6 +71,7 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('consumers', 'boolean', 'true', 'false: this process only publishes', bool),
   row('logger', 'object with log, warn, error', "the console, or Nest's logger", 'where log lines go', object),
   row('codecs', 'list', 'json, text, bytes', 'more codecs, asked before the built-in ones', list),
+  row('plugins', 'list', 'none', 'extensions, the outermost first: see docs/plugins.md', list),
   row('tls', 'object', "Node's defaults", 'for amqps: ca, cert, key, pfx, passphrase, servername, rejectUnauthorized', object),
   row('credentials', 'object, function', 'those of the URL', 'username and password, or a function that fetches them for each connect', either(object, isFunction)),
   row('heartbeat', 'duration', '10s', 'interval; after two missed heartbeats the connection counts as lost; 0 disables them', duration),
@@ -115,6 +116,7 @@ export const HANDLER_OPTIONS: readonly OptionRow[] = [
   row('response', 'Standard Schema', 'none', 'RPC: validates the reply', object),
   row('ifCallerGone', "'run', 'skip'", "'run'", 'RPC: skip does not run a request that waited if its caller is gone', oneOf('run', 'skip')),
   row('idempotent', 'object', 'none', 'RPC: { ttl, store }: a repeated request (same message id) gets the stored reply', inside({ ttl: duration, store: object })),
+  row('plugins', 'object', 'none', 'options for plugins, by the name of the plugin', object),
   row('arguments', 'object', 'none', 'queue arguments as another program declared them', object),
 ];
 

@@ -8,6 +8,7 @@ import type { Headers } from '../message/message.js';
 import type { OrderBy } from './order-by.js';
 import type { StandardSchema } from '../message/schema.js';
 import type { BrokerLogger } from '../runtime/logger.js';
+import type { HandlerPluginOptions, Plugin } from '../plugins/plugin.js';
 
 /** Constructors, for `retry.on` and `retry.not`. */
 export type ErrorClass = abstract new (...args: never[]) => Error;
@@ -171,6 +172,8 @@ export interface BrokerOptions {
   readonly logger?: BrokerLogger | undefined;
   /** Additional codecs, tried before the built-in ones. */
   readonly codecs?: readonly Codec[] | undefined;
+  /** Extensions, the outermost first: objects with a name and functions around publishes and deliveries. */
+  readonly plugins?: readonly Plugin[] | undefined;
   readonly tls?: TlsOptions | undefined;
   readonly credentials?: CredentialsOption | undefined;
   /** Interval; after two missed heartbeats the connection counts as lost. Default 10s; 0 disables them. */
@@ -318,5 +321,7 @@ export interface HandlerOptions {
   readonly ifCallerGone?: 'run' | 'skip' | undefined;
   /** RPC: a repeated request (same message id) gets the stored reply. Default: it runs again. */
   readonly idempotent?: IdempotentOptions | undefined;
+  /** Options for plugins, by the name of the plugin. */
+  readonly plugins?: HandlerPluginOptions | undefined;
   readonly arguments?: Headers | undefined;
 }

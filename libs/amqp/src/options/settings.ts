@@ -9,6 +9,7 @@ import { humanDuration, milliseconds, type Duration } from './duration.js';
 import { ConfigError } from '../errors/errors.js';
 import { CONSOLE, guarded, type BrokerLogger, hiding } from '../runtime/logger.js';
 import { checkOptions, BROKER_OPTIONS } from './option-table.js';
+import type { Plugin } from '../plugins/plugin.js';
 import type {
   BrokerOptions,
   CredentialsOption,
@@ -27,6 +28,8 @@ export interface BrokerHooks {
   readonly name?: string;
   /** What a remote caller may know about an error; undefined leaves it to `rpc.exposeErrors`. */
   readonly remoteError?: (error: unknown) => RemoteErrorFacts | undefined;
+  /** Turns an entry of the option `plugins` into the plugin. Asked once, when plugins are first used. */
+  readonly plugin?: (entry: unknown) => unknown;
   /** Registers handlers and topology if that was not done yet: asked when somebody publishes before `open`. */
   readonly register?: () => void;
   /** Deadlines end at their very time, instead of up to 20 ms later, and waits of retries have no jitter. For tests that move time. */
@@ -70,6 +73,7 @@ export interface Settings {
   readonly consumers: boolean;
   readonly logger: BrokerLogger;
   readonly codecs: readonly Codec[];
+  readonly plugins: readonly Plugin[];
   readonly tls: TlsOptions | undefined;
   readonly credentials: CredentialsOption | undefined;
   readonly heartbeat: number;
@@ -133,6 +137,7 @@ export function settings(options: BrokerOptions = {}): Settings {
     consumers: options.consumers ?? true,
     logger: guarded(options.logger ?? CONSOLE),
     codecs: options.codecs ?? [],
+    plugins: options.plugins ?? [],
     tls: options.tls,
     credentials: options.credentials,
     heartbeat: ms(options.heartbeat, 10_000, 'heartbeat'),

@@ -19,10 +19,13 @@ export function outcomeOf(error: unknown): PublishOutcome {
   return error instanceof PublishTimeoutError ? 'timeout' : 'refused';
 }
 
+/** For a publish whose end is told by the one around it. */
+export const UNHEARD: Pick<Events, 'hasListeners' | 'emit'> = { hasListeners: () => false, emit() {} };
+
 /** What an application published, on its way: what its promise and those who listen are told of its end. */
 export class PendingPublish implements SendResult {
   constructor(
-    private readonly events: Events,
+    private readonly events: Pick<Events, 'hasListeners' | 'emit'>,
     private readonly message: OutgoingMessage,
     private readonly payload: unknown,
     /** Nobody who wants it is an error. */

@@ -7,16 +7,19 @@ import { TopologyMissingError } from '../errors/topology-errors.js';
 import { outgoing, type KeptQueue, type MessageForwarder } from '../message/outgoing.js';
 import type { Clock } from '../runtime/clock.js';
 import type { CodecLookup } from '../message/codecs/codec.js';
+import type { Delivery } from '../message/delivery.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { PublishOptions, PublishReceipt } from '../options/publish-options.js';
 import { type ReturnRoute, HEADER } from '../message/headers.js';
 import type { Settings } from '../options/settings.js';
+import type { Plugins } from '../plugins/plugins.js';
+import type { PublishResult } from '../plugins/plugin.js';
 import type { Events } from '../events/emitter.js';
 import { waitName, waitStep } from '../topology/retry-topology.js';
 import { ConnectionLostError, RabbitError } from '../errors/errors.js';
-import { ownTimeout, type SendLimits } from './pending-send.js';
+import { ownTimeout, type SendLimits, type SendResult } from './pending-send.js';
 import type { ExchangeCache } from './exchange-cache.js';
-import { PendingPublish, unroutable } from './pending-publish.js';
+import { PendingPublish, unroutable, UNHEARD } from './pending-publish.js';
 import type { Senders } from './senders.js';
 
 /** What a publisher is made from. */
@@ -27,8 +30,16 @@ export interface PublisherOptions {
   readonly senders: Senders;
   readonly exchangeCache: ExchangeCache;
   readonly events: Events;
+  readonly plugins: Plugins;
   /** Tests wait shorter. */
   readonly shortenWait: (ms: number) => number;
+}
+
+/** How a publish is to go. */
+interface PublishWay {
+  readonly limits: SendLimits;
+  readonly delay: Duration | undefined;
+  readonly mustRoute: boolean;
 }
 
 /** What a frame with properties holds besides them: its own head and end, class, size of the body, flags. */
@@ -58,6 +69,21 @@ export class Publisher implements MessageForwarder {
   send(target: string | OutgoingMessage, payload?: unknown, options: PublishOptions = {}): Promise<unknown> {
     if (typeof target !== 'string') return this.forward(target);
     return this.dispatch('', target, payload, options, options.mandatory ?? true);
+  }
+
+  async forwarded(
+    kind: 'retry' | 'dead-letter',
+    message: OutgoingMessage,
+    delivery: Delivery,
+    send: (message: OutgoingMessage) => Promise<void>,
+  ): Promise<void> {
+    const { plugins, settings } = this.options;
+    if (plugins.none) return send(message);
+    const messageId = message.properties.messageId ?? '';
+    await plugins.publish({ kind, message, delivery, timeout: ownTimeout(settings) }, async (changed) => {
+      await send(changed);
+      return { messageId, routed: true };
+    });
   }
 
   async sendTo(queue: KeptQueue, message: OutgoingMessage): Promise<void> {
@@ -111,24 +137,55 @@ export class Publisher implements MessageForwarder {
     mustRoute: boolean,
   ): Promise<PublishReceipt> {
     return new Promise((resolve, reject) => {
-      const { events, senders, exchangeCache: destinations } = this.options;
+      const { events, plugins } = this.options;
       // What cannot even be made is the caller's mistake: nobody else hears of it.
       const message = this.build(exchange, routingKey, payload, options);
       const publication = new PendingPublish(events, message, payload, mustRoute, resolve, reject);
       try {
         const limits = this.limits(options);
-        if (options.delay === undefined && (exchange === '' || destinations.isKnown(exchange))) {
-          senders.of(message).send(message, limits, publication);
-          return;
-        }
-        this.prepared(message, limits, options.delay, mustRoute).then(
-          (prepared) => senders.of(prepared).send(prepared, limits, publication),
-          (error: Error) => publication.onFailed(error),
-        );
+        const way: PublishWay = { limits, delay: options.delay, mustRoute };
+        if (plugins.none) this.begin(message, way, publication);
+        else this.plugged(exchange === '' ? 'send' : 'publish', message, payload, way, publication);
       } catch (error) {
         publication.onFailed(error as Error);
       }
     });
+  }
+
+  private begin(
+    message: OutgoingMessage,
+    { limits, delay, mustRoute }: PublishWay,
+    result: SendResult,
+  ): void {
+    const { senders, exchangeCache: destinations } = this.options;
+    const { exchange } = message;
+    if (delay === undefined && (exchange === '' || destinations.isKnown(exchange))) {
+      senders.of(message).send(message, limits, result);
+      return;
+    }
+    this.prepared(message, limits, delay, mustRoute).then(
+      (prepared) => senders.of(prepared).send(prepared, limits, result),
+      (error: Error) => result.onFailed(error),
+    );
+  }
+
+  private plugged(
+    kind: 'publish' | 'send',
+    message: OutgoingMessage,
+    payload: unknown,
+    way: PublishWay,
+    publication: PendingPublish,
+  ): void {
+    const { plugins } = this.options;
+    const send = (changed: OutgoingMessage): Promise<PublishResult> =>
+      new Promise((resolve, reject) => {
+        const inner = new PendingPublish(UNHEARD, changed, payload, way.mustRoute, resolve, reject);
+        this.begin(changed, way, inner);
+      });
+    plugins.publish({ kind, message, payload, timeout: way.limits.given }, send).then(
+      ({ routed, resent = 0, nacked = 0 }) => publication.onSent(routed, resent, nacked),
+      (error: Error) => publication.onFailed(error),
+    );
   }
 
   /** The message, when everything is there that it needs on its way. */

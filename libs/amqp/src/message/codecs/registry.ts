@@ -20,17 +20,24 @@ export interface DecodeLimits {
 
 /** All codecs of a broker, the application's own first. */
 export class CodecRegistry implements CodecLookup {
-  private readonly codecs: readonly Codec[];
+  private readonly own: () => readonly Codec[];
+  private all: readonly Codec[] | undefined;
   private readonly byType = new Map<string, Codec | undefined>();
   /** Most messages have the content type of the one before. */
   private lastType: string | undefined;
   private lastCodec: Codec | undefined;
 
+  /** `own` is asked when a content type is first looked up. */
   constructor(
-    own: readonly Codec[] = [],
+    own: readonly Codec[] | (() => readonly Codec[]) = [],
     private readonly limits: DecodeLimits = DECODE_LIMITS,
   ) {
-    this.codecs = [...own, json, text, bytes];
+    this.own = typeof own === 'function' ? own : () => own;
+  }
+
+  private get codecs(): readonly Codec[] {
+    this.all ??= [...this.own(), json, text, bytes];
+    return this.all;
   }
 
   /**

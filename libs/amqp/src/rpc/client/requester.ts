@@ -18,6 +18,8 @@ import type {
 } from '../../options/publish-options.js';
 import { validate } from '../../message/schema.js';
 import type { Settings } from '../../options/settings.js';
+import type { Plugins } from '../../plugins/plugins.js';
+import type { PublishResult } from '../../plugins/plugin.js';
 import type { ContractPublish } from '../../publish/contract-publish.js';
 import { Call, type Caller, type CallOptions, GatherCall } from './call.js';
 import { readPart, readReply } from './decode-reply.js';
@@ -30,10 +32,14 @@ export interface RequesterOptions extends ReplyChannelOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly codecs: CodecLookup;
+  readonly plugins: Plugins;
 }
 
 /** A request, and how long and for whom it is worth working on. */
 type Prepared = CallOptions;
+
+/** What a plugin is told of how a call ended. */
+type CallResult = Pick<PublishResult, 'value' | 'replies'>;
 
 const CREDIT = 64;
 
@@ -79,17 +85,14 @@ export class Requester {
 
   /** Calls the handler of `routingKey` (on the default exchange: that queue). */
   request(routingKey: string, payload: unknown, options: RequestOptions): Promise<unknown> {
+    const { schema } = options;
     return new Promise((resolve, reject) => {
       const call = this.prepare(options.exchange ?? '', routingKey, payload, options);
-      const answered = (reply: ReceivedMessage): void => {
-        try {
-          const value = readReply(reply, call.reading);
-          resolve(options.schema ? validate(options.schema, value) : value);
-        } catch (error) {
-          reject(isError(error) ? error : new Error(String(error)));
-        }
-      };
-      this.replyChannel.begin(new Call(call, this.caller, answered, reject));
+      const answered = (value: unknown): void => resolve(schema ? validate(schema, value) : value);
+      if (this.options.plugins.none) return this.call(call, answered, reject);
+      this.plugged('request', call, payload, (sent, done, failed) => {
+        this.call(sent, (value) => done({ value }), failed);
+      }).then(({ value }) => answered(value), reject);
     });
   }
 
@@ -101,7 +104,16 @@ export class Requester {
       const wrong = whole(1, 100_000)(credit);
       if (wrong) throw new EncodeError(`the credit of a stream must be ${wrong}`, '');
       const call = this.prepare(options.exchange ?? '', name, payload, options, credit);
-      return { stream: this.streamed(call, credit).stream, schema: options.schema };
+      const { schema } = options;
+      if (this.options.plugins.none) return { stream: this.streamed(call, credit).stream, schema };
+      return new Promise((resolve, reject) => {
+        this.plugged('stream', call, payload, (sent, done, failed) => {
+          const { stream } = this.streamed(sent, credit, ({ error, items }) =>
+            error ? failed(error) : done({ replies: items }),
+          );
+          resolve({ stream, schema });
+        }).catch(reject);
+      });
     });
   }
 
@@ -112,19 +124,11 @@ export class Requester {
     const wrong = options.expect === undefined ? undefined : whole(1, 10_000)(expect);
     if (wrong) throw new EncodeError(`expect of a gather must be ${wrong}`, '');
     const replies = await new Promise<readonly ReceivedMessage[]>((resolve, reject) => {
-      const pending = new GatherCall({
-        ...call,
-        expect,
-        deadlines: this.options.deadlines,
-        whyUnsent: this.whyUnsent,
-        maxBytes: HELD * this.options.settings.maxMessageBytes,
-        onEnd: (result) => {
-          this.finish(pending, result.left);
-          if ('error' in result) reject(result.error);
-          else resolve(result.replies);
-        },
-      });
-      this.replyChannel.begin(pending);
+      if (this.options.plugins.none) return this.collect(call, expect, resolve, reject);
+      let got: readonly ReceivedMessage[] = [];
+      this.plugged('gather', call, payload, (sent, done, failed) => {
+        this.collect(sent, expect, (list) => done({ replies: (got = list).length }), failed);
+      }).then(() => resolve(got), reject);
     });
     return Promise.all(
       replies.map(async (reply): Promise<Gathered> => {
@@ -138,7 +142,65 @@ export class Requester {
     );
   }
 
-  private streamed({ reading, ...call }: Prepared, credit: number): StreamCall {
+  private call(call: Prepared, answered: (value: unknown) => void, failed: (error: Error) => void): void {
+    const read = (reply: ReceivedMessage): void => {
+      try {
+        answered(readReply(reply, call.reading));
+      } catch (error) {
+        failed(isError(error) ? error : new Error(String(error)));
+      }
+    };
+    this.replyChannel.begin(new Call(call, this.caller, read, failed));
+  }
+
+  private collect(
+    call: Prepared,
+    expect: number,
+    gathered: (replies: readonly ReceivedMessage[]) => void,
+    failed: (error: Error) => void,
+  ): void {
+    const pending = new GatherCall({
+      ...call,
+      expect,
+      deadlines: this.options.deadlines,
+      whyUnsent: this.whyUnsent,
+      maxBytes: HELD * this.options.settings.maxMessageBytes,
+      onEnd: (result) => {
+        this.finish(pending, result.left);
+        if ('error' in result) failed(result.error);
+        else gathered(result.replies);
+      },
+    });
+    this.replyChannel.begin(pending);
+  }
+
+  /** A call whose request goes through plugins first, in the time that it has. */
+  private plugged(
+    kind: 'request' | 'stream' | 'gather',
+    call: Prepared,
+    payload: unknown,
+    begin: (call: Prepared, done: (result: CallResult) => void, failed: (error: Error) => void) => void,
+  ): Promise<PublishResult> {
+    const { plugins, clock } = this.options;
+    const { message, timeout, cancellation } = call;
+    const { messageId = '', correlationId = '' } = message.properties;
+    const began = clock.monotonic();
+    return plugins.publish({ kind, message, payload, timeout }, (changed) => {
+      return new Promise((resolve, reject) => {
+        const over = cancellation.error({ ...changed, correlationId });
+        if (over) return reject(over);
+        const left = Math.max(1, Math.ceil(timeout - (clock.monotonic() - began)));
+        const done = (result: CallResult): void => resolve({ messageId, routed: true, ...result });
+        begin({ ...call, message: changed, timeout: left }, done, reject);
+      });
+    });
+  }
+
+  private streamed(
+    { reading, ...call }: Prepared,
+    credit: number,
+    ended: (how: { readonly error: Error | undefined; readonly items: number }) => void = () => undefined,
+  ): StreamCall {
     const pending: StreamCall = new StreamCall({
       ...call,
       credit,
@@ -150,7 +212,10 @@ export class Requester {
         const target = queue === undefined ? call.message : { queue };
         if (this.replyChannel.isSent(pending.id)) this.replyChannel.tell(control, target);
       },
-      onEnd: () => void this.replyChannel.end(pending.id),
+      onEnd: () => {
+        this.replyChannel.end(pending.id);
+        ended({ error: pending.stream.failure, items: pending.stream.received });
+      },
     });
     this.replyChannel.begin(pending);
     return pending;

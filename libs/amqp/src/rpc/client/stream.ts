@@ -253,6 +253,14 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
     private readonly maxBytes = Infinity,
   ) {}
 
+  /** Why it ended, unless all items came or the reader left. */
+  failure: Error | undefined;
+
+  /** How many items came. */
+  get received(): number {
+    return this.last;
+  }
+
   /** Whether nothing more can come. */
   get ended(): boolean {
     return this.ending !== undefined;
@@ -369,6 +377,7 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   private finish(ending: { readonly error?: Error }): void {
+    if (!this.ending) this.failure = ending.error;
     this.ending = ending;
     for (const reader of this.readers.splice(0)) this.tell(reader);
   }

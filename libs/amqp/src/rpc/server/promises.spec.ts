@@ -35,7 +35,7 @@ describe('what is sent on', () => {
     let acked = 0;
     const origin = { alive: () => true, ack: () => (acked++, true), requeue: () => true };
     const context = {
-      forwarder: { maxPropertyBytes: 100_000, sendTo: hangs, sendLater: hangs },
+      forwarder: { maxPropertyBytes: 100_000, sendTo: hangs, sendLater: hangs, forwarded: hangs },
       clock: { now: () => 0, wall: () => 0 },
       plan: { queue: { name: 'orders', durable: true, arguments: {} }, back: { exchange: '' } },
       deadQueue: 'orders.dead',

@@ -1,7 +1,9 @@
 // Answers a caller: makes the reply and sends it where the request says. An answer that cannot be delivered is logged
 // and never brings the request back.
 
-import { isError, RabbitError } from '../../errors/errors.js';
+import { isError, PluginError, RabbitError } from '../../errors/errors.js';
+import type { PublishResult } from '../../plugins/plugin.js';
+import { ownTimeout } from '../../publish/pending-send.js';
 import { randomUUID } from 'node:crypto';
 import type { RemoteErrorFacts, Encoded } from '../../message/codecs/codec.js';
 import { knownErrorFacts } from '../../errors/known-errors.js';
@@ -212,7 +214,30 @@ export function sendReply(context: RpcContext, delivery: Delivery, reply: Reply)
   if (replyTo === undefined) return;
   const sent = new SentAnswer(context, replyTo);
   delivery.run.answer = sent;
-  context.replies.begin(replyMessage(context, delivery, replyTo, reply), sent);
+  beginReply(context, delivery, replyMessage(context, delivery, replyTo, reply), sent);
+}
+
+/** Sends a reply, or an item of a streamed one, through the plugins. A caller whose reply a plugin refuses is told so. */
+export function beginReply(
+  context: RpcContext,
+  delivery: Delivery,
+  message: OutgoingMessage,
+  waiter: ReplyWaiter,
+  part?: number,
+): void {
+  const { plugins, replies, settings } = context;
+  if (plugins.none) return replies.begin(message, waiter);
+  const { messageId = '' } = message.properties;
+  const send = (changed: OutgoingMessage): Promise<PublishResult> =>
+    replies.send(changed).then(() => ({ messageId, routed: true }));
+  const lost = (error: Error): void => {
+    if (!(error instanceof PluginError) || part !== undefined) return waiter.onLost(error);
+    const refused = replyMessage(context, delivery, message.routingKey, errorReply(context, error));
+    replies.begin(refused, waiter);
+  };
+  plugins
+    .publish({ kind: 'reply', message, delivery, part, timeout: ownTimeout(settings) }, send)
+    .then(() => waiter.onArrived(), lost);
 }
 
 /** The one reply of a call on its way. What is lost is said in the log. */

@@ -9,7 +9,7 @@ import { HandlerTimeoutError } from '../../errors/errors.js';
 import { HEADER } from '../../message/headers.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import { assertFits } from '../../message/schema.js';
-import { errorReply, replyAddress, replyMessage, valueReply, type Reply } from './reply.js';
+import { beginReply, errorReply, replyAddress, replyMessage, valueReply, type Reply } from './reply.js';
 import { KEEP_ALIVE, streamOut, type Credit, type SentItem, type ItemSender } from './reply-stream.js';
 import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
 import { returnIterator } from '../../runtime/abort-signals.js';
@@ -123,9 +123,18 @@ function send({ context, delivery, replyTo }: Target, reply: Reply, headers = {}
   return context.replies.send(message);
 }
 
-function sentItem(to: Target, value: unknown, headers = {}): SentItem {
-  const reply = valueReply(to.context, value, true);
-  return { bytes: reply.content.length, arrived: send(to, reply, headers) };
+function sentItem(
+  { context, delivery, replyTo }: Target,
+  value: unknown,
+  part: number,
+  headers = {},
+): SentItem {
+  const reply = valueReply(context, value, true);
+  const message = replyMessage(context, delivery, replyTo, reply, headers);
+  const arrived = new Promise<void>((resolve, reject) => {
+    beginReply(context, delivery, message, { onArrived: resolve, onLost: reject }, part);
+  });
+  return { bytes: reply.content.length, arrived };
 }
 
 /** A request that was sent on for another attempt has lost what it was given to live. */
@@ -142,7 +151,7 @@ function ownOutlet(to: Target): ItemSender {
     [HEADER.control]: context.calls.controlQueue,
   });
   return {
-    item: (value, sequence) => sentItem(to, value, { ...about(), [HEADER.sequence]: sequence }),
+    item: (value, sequence) => sentItem(to, value, sequence, { ...about(), [HEADER.sequence]: sequence }),
     alive: async () => {
       await send(to, EMPTY, { ...about(), [HEADER.alive]: 1 });
       // Nothing comes back from a direct address, whoever is there.
@@ -157,7 +166,7 @@ function ownOutlet(to: Target): ItemSender {
 function codecOutlet(to: Target): ItemSender {
   const { context } = to;
   return {
-    item: (value) => sentItem(to, value),
+    item: (value, sequence) => sentItem(to, value, sequence),
     alive: () => Promise.resolve(),
     end: () => send(to, { ...(context.plan.codec?.encodeEnd?.() ?? EMPTY), isError: false }),
   };

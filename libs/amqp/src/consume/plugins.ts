@@ -1,0 +1,72 @@
+// Plugins around everything that a handler does for a message, its reply included. A plugin that fails is one more way
+// in which an attempt can fail.
+
+import { DecodeError, PluginError } from '../errors/errors.js';
+import { type Delivery, ACK, type Verdict } from '../message/delivery.js';
+import { afterFailure } from '../options/retry-policy.js';
+import type { PluginFailed } from '../plugins/interceptors.js';
+import type { HandlerInfo } from '../plugins/plugin.js';
+import type { HandlerPlan } from '../topology/handler-plan.js';
+import { describeError, printable } from '../runtime/logger.js';
+import { chain } from '../runtime/maybe-promise.js';
+import type { HandlerContext, Step } from './step.js';
+
+export const plugins: Step = (context) => (next) => {
+  const { plan, rpc } = context;
+  const run = context.plugins.aroundDelivery(handlerInfo(plan), next, pluginFailed(context));
+  if (run === next || !plan.rpc) return run;
+  return (delivery) =>
+    chain(run(delivery), (verdict) => {
+      // A plugin ended the call by itself: its caller should not wait for its time-out to learn it.
+      const over = !delivery.run.entered && delivery.run.answer === undefined && ENDS.has(verdict.kind);
+      if (over) rpc?.reject(context, delivery, new PluginError('', 'ended the call before its handler'));
+      return verdict;
+    });
+};
+
+const ENDS: ReadonlySet<Verdict['kind']> = new Set(['ack', 'drop', 'dead-letter']);
+
+/** What becomes of an attempt in which a plugin failed. Its caller hears of it, if it got no reply yet. */
+export function pluginFailed(context: HandlerContext): PluginFailed {
+  const { plan, rpc, logger } = context;
+  return (error, delivery) => {
+    if (delivery.run.answer !== undefined) {
+      // The handler has run and its caller knows the result.
+      logger.warn(`${plan.id}: ${printable(describeError(error))}; the reply was sent before that`);
+      return ACK;
+    }
+    const verdict = verdictOf(context, delivery, error);
+    if (plan.rpc && verdict.kind === 'dead-letter') rpc?.reject(context, delivery, error as Error);
+    return verdict;
+  };
+}
+
+function verdictOf({ plan }: HandlerContext, delivery: Delivery, error: unknown): Verdict {
+  // A body that a plugin cannot read is as unreadable as one that a codec cannot.
+  const unreadable = error instanceof PluginError && error.cause instanceof DecodeError;
+  if (unreadable) return { kind: 'dead-letter', reason: 'undecodable', error };
+  return afterFailure(plan.retry, delivery.attempt, error);
+}
+
+/** What plugins are told of a handler. */
+export function handlerInfo({
+  id,
+  registration,
+  queue,
+  routes,
+  batch,
+  retry,
+  deadQueue,
+}: HandlerPlan): HandlerInfo {
+  return {
+    id,
+    kind: registration.kind,
+    queue: queue.name,
+    temporary: queue.temporary,
+    patterns: routes.map(({ key }) => key),
+    batch: batch !== undefined,
+    attempts: retry.attempts,
+    deadQueue,
+    options: registration.options.plugins,
+  };
+}

@@ -1,0 +1,226 @@
+import { ConfigError, PluginError } from '../errors/errors.js';
+import type { Codec } from '../message/codecs/codec.js';
+import type { Delivery } from '../message/delivery.js';
+import type { OutgoingMessage } from '../message/message.js';
+import type { Deadlines } from '../runtime/deadlines.js';
+import type { Clock } from '../runtime/clock.js';
+import { describeError, LogLimiter, printable, type BrokerLogger } from '../runtime/logger.js';
+import { batchChain, deliveryChain, publishChain, type PluginFailed } from './interceptors.js';
+import type {
+  BatchNext,
+  DeliveryNext,
+  HandlerInfo,
+  Plugin,
+  PluginHost,
+  PublishKind,
+  PublishNext,
+  PublishResult,
+} from './plugin.js';
+import { LeavingMessage, type MessageLimits, type PublishRun } from './leaving-message.js';
+
+/** What plugins are made from. */
+export interface PluginsOptions {
+  /** The option `plugins`. */
+  readonly given: readonly unknown[];
+  /** Turns an entry into a plugin, for frameworks that find them elsewhere. Asked once, when they are first used. */
+  readonly resolve?: (entry: unknown) => unknown;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly logger: BrokerLogger;
+  /** Of what plugins make of a message. */
+  readonly limits: () => MessageLimits;
+}
+
+/** One message that leaves. */
+export interface Leaving {
+  readonly kind: PublishKind;
+  readonly message: OutgoingMessage;
+  readonly payload?: unknown;
+  readonly delivery?: Delivery;
+  readonly part?: number;
+  /** How long plugins may keep it before they send it on, in ms. */
+  readonly timeout: number;
+}
+
+/** What must not be lost, whatever a plugin does. */
+const KEPT: ReadonlySet<PublishKind> = new Set<PublishKind>(['retry', 'dead-letter', 'replay']);
+
+/** What goes on after the message was sent: the reply of a call may be refused by a plugin. */
+const ANSWERED: ReadonlySet<PublishKind> = new Set<PublishKind>(['request']);
+
+/** The plugins of one broker object, in their order: around messages, at its start and end, in its status. */
+export class Plugins {
+  /** Nobody asked for any: nothing of this is called for a message then. */
+  readonly none: boolean;
+  private readonly lines: LogLimiter;
+  private found: readonly Plugin[] | undefined;
+  private chain: PublishNext | null | undefined;
+  private started: Plugin[] = [];
+
+  constructor(private readonly options: PluginsOptions) {
+    this.none = options.given.length === 0;
+    this.lines = new LogLimiter(options.clock);
+  }
+
+  /** @throws ConfigError when one of them is no plugin */
+  get list(): readonly Plugin[] {
+    this.found ??= resolved(this.options);
+    return this.found;
+  }
+
+  get codecs(): readonly Codec[] {
+    return this.none ? [] : this.list.flatMap(({ codecs }) => codecs ?? []);
+  }
+
+  /** Sends a message through all of them. Settles as the publish does, or rejects with PluginError. */
+  async publish(
+    leaving: Leaving,
+    send: (message: OutgoingMessage) => Promise<PublishResult>,
+  ): Promise<PublishResult> {
+    this.chain ??= publishChain(this.list) ?? null;
+    if (this.chain === null) return send(leaving.message);
+    const { kind, message, payload, delivery, part, timeout } = leaving;
+    const run: PublishRun = {
+      kind,
+      send,
+      payload,
+      delivery,
+      part,
+      limits: this.options.limits(),
+      entered: '',
+      sending: undefined,
+      over: false,
+      outcome: undefined,
+    };
+    try {
+      const given = await this.bounded(this.chain(new LeavingMessage(run, message)), run, timeout);
+      return await concluded(run, given);
+    } catch (error) {
+      return this.failed(run, message, error);
+    }
+  }
+
+  /** All of them around a handler. */
+  aroundDelivery(handler: HandlerInfo, run: DeliveryNext, failed: PluginFailed): DeliveryNext {
+    return this.none ? run : deliveryChain(this.list, handler, run, failed);
+  }
+
+  /** All of them around a handler of batches. */
+  aroundBatch(handler: HandlerInfo, run: BatchNext, failed: PluginFailed): BatchNext {
+    return this.none ? run : batchChain(this.list, handler, run, failed);
+  }
+
+  /** @throws PluginError of the first that throws; those before it are stopped */
+  async start(host: PluginHost): Promise<void> {
+    for (const plugin of this.list) {
+      this.started.push(plugin);
+      try {
+        await plugin.start?.(host);
+      } catch (error) {
+        throw new PluginError(plugin.name, `could not start: ${printable(describeError(error))}`, error);
+      }
+    }
+  }
+
+  /** The last one first, until `expired`. Failures are logged. Always settles. */
+  async stop(expired: Promise<void>): Promise<void> {
+    for (const plugin of this.started.splice(0).reverse()) {
+      // What has nothing to wait for is not late, even when the time is over.
+      const late = expired.then(() => new Promise<'late'>((resolve) => setImmediate(resolve, 'late')));
+      const stopped = (async () => plugin.stop?.())().catch((error: unknown) =>
+        this.warn(plugin.name, 'stop', error),
+      );
+      if ((await Promise.race([stopped, late])) === 'late')
+        this.warn(plugin.name, 'stop', 'it took too long');
+    }
+  }
+
+  /** By name. A plugin whose status cannot be had is there with its error. */
+  status(): Readonly<Record<string, unknown>> {
+    const all: Record<string, unknown> = {};
+    if (this.none) return all;
+    for (const plugin of this.list) {
+      try {
+        all[plugin.name] = plugin.status?.() ?? {};
+      } catch (error) {
+        all[plugin.name] = { error: describeError(error) };
+      }
+    }
+    return all;
+  }
+
+  /** Of the plugins; one that keeps a message for longer than it may take is not waited for. */
+  private bounded(
+    chain: Promise<PublishResult>,
+    run: PublishRun,
+    timeout: number,
+  ): Promise<PublishResult | undefined> {
+    const { deadlines } = this.options;
+    return new Promise((resolve, reject) => {
+      const deadline = deadlines.set(timeout, () => {
+        if (run.sending !== undefined) return resolve(undefined);
+        run.over = true;
+        reject(new PluginError(run.entered, `did not call next of publish within ${Math.round(timeout)} ms`));
+      });
+      chain.finally(() => deadlines.clear(deadline)).then(resolve, reject);
+    });
+  }
+
+  private async failed(run: PublishRun, message: OutgoingMessage, error: unknown): Promise<PublishResult> {
+    if (run.sending === undefined) {
+      if (!KEPT.has(run.kind)) throw error;
+      run.over = true;
+      this.lines.say(
+        (line) => this.options.logger.error(line),
+        `${printable(describeError(error))}; the ${run.kind} was sent without plugins`,
+      );
+      return run.send(message);
+    }
+    const result = await run.sending;
+    if (ANSWERED.has(run.kind)) throw error;
+    this.lines.say(
+      (line) => this.options.logger.warn(line),
+      `${printable(describeError(error))}; the message was sent before that`,
+    );
+    return result;
+  }
+
+  private warn(name: string, where: string, error: unknown): void {
+    this.options.logger.warn(`the plugin '${name}' failed in ${where}: ${printable(describeError(error))}`);
+  }
+}
+
+/** What the publish came to, whatever the plugins made of it. Only the reply of a call is theirs to change. */
+async function concluded(run: PublishRun, given: PublishResult | undefined): Promise<PublishResult> {
+  if (run.sending === undefined) throw new PluginError(run.entered, 'did not call next of publish');
+  const result = await run.sending;
+  return run.kind === 'request' && given ? { ...result, value: given.value } : result;
+}
+
+function resolved({ given, resolve = (entry) => entry }: PluginsOptions): readonly Plugin[] {
+  const names = new Set<string>();
+  return given.map((entry, index) => {
+    const plugin = resolve(entry) as Plugin | null | undefined;
+    const where = `the connection options: plugins[${index}]`;
+    if (
+      typeof plugin !== 'object' ||
+      plugin === null ||
+      typeof plugin.name !== 'string' ||
+      plugin.name === ''
+    ) {
+      throw new ConfigError(
+        `${where} is no plugin`,
+        'a plugin is an object with a name: see docs/plugins.md',
+      );
+    }
+    for (const member of ['publish', 'delivery', 'batch', 'start', 'stop', 'status'] as const) {
+      if (plugin[member] === undefined || typeof plugin[member] === 'function') continue;
+      throw new ConfigError(`${where} ('${plugin.name}'): ${member} must be a function`, '');
+    }
+    if (names.has(plugin.name)) {
+      throw new ConfigError(`two plugins are called '${plugin.name}'`, 'give each a name of its own');
+    }
+    names.add(plugin.name);
+    return plugin;
+  });
+}
