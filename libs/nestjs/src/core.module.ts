@@ -48,7 +48,8 @@ export class RabbitCoreModule {
         {
           provide: broker,
           inject: [getRabbitOptionsToken(name), RABBIT_OVERRIDE, ModuleRef],
-          useFactory: makeBroker,
+          useFactory: (given: RabbitModuleOptions, override: RabbitOverride | null, ref: ModuleRef) =>
+            makeBroker(name, given, override, ref),
         },
         { provide: publisher, inject: [broker], useFactory: (object: Broker) => new Publisher(object) },
         {
@@ -59,33 +60,6 @@ export class RabbitCoreModule {
       ],
       exports: [broker, publisher, getRabbitOptionsToken(name)],
     };
-
-    function makeBroker(
-      given: RabbitModuleOptions,
-      override: RabbitOverride | null,
-      moduleRef: ModuleRef,
-    ): Broker {
-      const wanted = override ? override.options(name, given) : given;
-      const { inheritGlobals, plugins, ...rest } = wanted;
-      void inheritGlobals;
-      const made: Broker = new Broker(
-        // Tokens among the plugins become providers when plugins are first used, which is when there are providers.
-        {
-          ...rest,
-          plugins: plugins as readonly Plugin[] | undefined,
-          logger: rest.logger ?? new Logger('Rabbit'),
-        },
-        {
-          name,
-          remoteError,
-          register: () => registerEarly(made),
-          plugin: (entry) => pluginOf(entry, moduleRef),
-          ...override?.internals,
-        },
-      );
-      override?.onBroker(name, made);
-      return made;
-    }
   }
 }
 
@@ -133,4 +107,32 @@ function pluginOf(entry: unknown, moduleRef: ModuleRef): unknown {
       error,
     );
   }
+}
+
+function makeBroker(
+  name: string,
+  given: RabbitModuleOptions,
+  override: RabbitOverride | null,
+  moduleRef: ModuleRef,
+): Broker {
+  const wanted = override ? override.options(name, given) : given;
+  const { inheritGlobals, plugins, ...rest } = wanted;
+  void inheritGlobals;
+  const made: Broker = new Broker(
+    // Tokens among the plugins become providers when plugins are first used, which is when there are providers.
+    {
+      ...rest,
+      plugins: plugins as readonly Plugin[] | undefined,
+      logger: rest.logger ?? new Logger('Rabbit'),
+    },
+    {
+      name,
+      remoteError,
+      register: () => registerEarly(made),
+      plugin: (entry) => pluginOf(entry, moduleRef),
+      ...override?.internals,
+    },
+  );
+  override?.onBroker(name, made);
+  return made;
 }
