@@ -114,7 +114,7 @@ function check(
       'raise the limit on both sides, or store large bodies elsewhere',
     );
   }
-  const bytes = tableBytes(properties as Headers);
+  const bytes = tableBytes(properties);
   if (bytes <= maxPropertyBytes) return;
   throw new EncodeError(
     `the properties that a plugin made have ${bytes} bytes, but a frame holds ${maxPropertyBytes}`,
