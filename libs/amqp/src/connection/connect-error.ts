@@ -136,11 +136,8 @@ function fromBroker(text: string, label: string): ConnectionRefusedError | undef
 /** What the socket or TLS reported. */
 function fromSocket(code: string, text: string, label: string): ConnectionRefusedError | undefined {
   if (/^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO)/.test(code)) {
-    return refused(
-      'tls',
-      `TLS with ${label} failed: ${text}`,
-      'give the CA with tls: { ca }, or check the host name',
-    );
+    const hint = TLS_HINTS.find(([codes]) => codes.test(code))?.[1];
+    return refused('tls', `TLS with ${label} failed: ${text}`, hint ?? 'check the option tls');
   }
   if (/ETIMEDOUT|timeout/i.test(`${code} ${text}`)) {
     return refused(
@@ -150,14 +147,33 @@ function fromSocket(code: string, text: string, label: string): ConnectionRefuse
     );
   }
   if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE)$/.test(code)) {
+    const embedded = code === 'ECONNREFUSED' && process.env.NODE_ENV !== 'production';
     return refused(
       'host',
       `cannot reach ${label} (${code})`,
-      HOST_HINTS[code] ?? 'is RabbitMQ running there?',
+      `${HOST_HINTS[code]}${embedded ? '; to develop without it: npx warren-broker (@warren/embedded)' : ''}`,
     );
   }
   return undefined;
 }
+
+/** What to do about the codes of TLS, by their beginnings. */
+const TLS_HINTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /^ERR_TLS_CERT_ALTNAME/,
+    'the certificate is for other names: use one of them in the URL, or as tls: { servername }',
+  ],
+  [/^CERT_HAS_EXPIRED/, "the broker's certificate has expired: it needs a new one"],
+  [/^CERT_NOT_YET_VALID/, 'the certificate is not valid yet: check the clock of this machine'],
+  [
+    /^(DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|CERT_)/,
+    'nobody this machine trusts signed the certificate: give its CA with tls: { ca }',
+  ],
+  [
+    /^(EPROTO|ERR_SSL_(WRONG_VERSION|PACKET_LENGTH))/,
+    'what listens there does not speak TLS, or refuses this client: amqps:// is usually on port 5671; does the broker want a client certificate (tls: { cert, key })?',
+  ],
+];
 
 /** What each of the codes of a socket means. */
 const HOST_HINTS: Readonly<Record<string, string>> = {

@@ -97,6 +97,33 @@ describe('refusal', () => {
     expect(error.message).toContain(`cannot reach amqp://h:5672/ (${code})`);
   });
 
+  it.each([
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'servername'],
+    ['CERT_HAS_EXPIRED', 'expired'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'tls: { ca }'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'tls: { ca }'],
+    ['EPROTO', 'port 5671'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'port 5671'],
+    ['ERR_TLS_HANDSHAKE', 'the option tls'],
+  ])('TLS: %s has a hint of its own', (code, hint) => {
+    const error = connectError(Object.assign(new Error('x'), { code }), 'amqps://h:5671/');
+    expect(error).toMatchObject({ reason: 'tls', hint: expect.stringContaining(hint) });
+  });
+
+  it('names the embedded broker where nothing listens, in development only', () => {
+    const given = process.env.NODE_ENV;
+    const hintIn = (environment: string): string | undefined => {
+      process.env.NODE_ENV = environment;
+      return connectError(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'amqp://h:5672/').hint;
+    };
+    try {
+      expect(hintIn('development')).toContain('npx warren-broker');
+      expect(hintIn('production')).not.toContain('warren-broker');
+    } finally {
+      process.env.NODE_ENV = given;
+    }
+  });
+
   const failed = (message: string, code?: string | number): Error =>
     Object.assign(new Error(message), { code });
   it.each([
@@ -117,6 +144,12 @@ describe('refusal', () => {
     ['tls', failed('self-signed certificate', 'DEPTH_ZERO_SELF_SIGNED_CERT')],
     ['protocol', failed('Expected ConnectionStart')],
     ['protocol', failed('Expected ConnectionStart from host403 in 530')],
+    [
+      'vhost',
+      failed(
+        "Connection closed: 403 (ACCESS-REFUSED) with message \"access to vhost 'v' refused for user 'u'\"",
+      ),
+    ],
   ])('%s', (reason, error) => {
     expect(connectError(error, 'amqp://h:1/')).toMatchObject({
       code: 'WARREN_CONNECTION_REFUSED',
