@@ -1,16 +1,20 @@
-// `npm run producer -- ...` and `npm run consumer -- ...`: installs and builds what is missing, then becomes the
-// application. It runs in this very process: a signal reaches it, its exit code is ours, nothing stays behind.
-import { existsSync } from 'node:fs';
+// `npm run producer -- ...`, `npm run consumer -- ...` and `npm run broker -- ...`: installs and builds what is missing,
+// then becomes the application, or the embedded broker. It runs in this very process: a signal reaches it, its exit code
+// is ours, nothing stays behind.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from './build.mjs';
 import { fail, root } from './run.mjs';
 
+const programs = {
+  producer: 'dist/apps/producer/main.js',
+  consumer: 'dist/apps/consumer/main.js',
+  broker: 'libs/embedded/dist/esm/bin.js',
+};
+
 const [name, ...rest] = process.argv.slice(2);
-const main = join(root, 'dist', 'apps', name ?? '', 'main.js');
-if (!existsSync(join(root, 'apps', name ?? '', 'src', 'main.ts'))) {
-  fail(`Which application? node tools/app.mjs producer|consumer <pattern> ...`);
-}
+if (!(name in programs)) fail(`Which program? node tools/app.mjs ${Object.keys(programs).join('|')} ...`);
+const main = join(root, programs[name]);
 await build({ ifNeeded: true });
 process.argv = [process.argv[0], main, ...rest];
 await import(pathToFileURL(main).href);

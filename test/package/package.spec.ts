@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, posix, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -192,6 +193,58 @@ describe.each([
     },
     MINUTES,
   );
+});
+
+describe('warren-broker of the packed library', () => {
+  const line = ['warren-broker', '--port', '0'];
+  const started: ChildProcess[] = [];
+
+  /** A broker that a program of the project has started, and when it is gone. */
+  async function running(
+    name: string,
+    args: string[],
+  ): Promise<{ child: ChildProcess; gone: () => Promise<void> }> {
+    const bin = join(folder(nest12.name), 'node_modules', '.bin');
+    const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` };
+    const stdio = ['pipe', 'pipe', 'inherit'] as const;
+    // A group of its own, so that nothing is left when this fails.
+    const child = spawn(name, args, { cwd: folder(nest12.name), env, stdio: [...stdio], detached: true });
+    started.push(child);
+    const { hostname, port } = new URL(await printedUntil(child, /amqp:\/\/\S*127\.0\.0\.1:[1-9]\d*/));
+    const socket = connect(Number(port), hostname);
+    await once(socket, 'connect');
+    const closed = once(socket.on('error', () => undefined).resume(), 'close');
+    return { child, gone: async () => void (await closed) };
+  }
+
+  afterAll(() => {
+    for (const { pid } of started) {
+      try {
+        process.kill(-pid!, 'SIGKILL');
+      } catch {
+        // All of it has ended.
+      }
+    }
+  });
+
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('ends with the first %s', async (signal) => {
+    const { child, gone } = await running(line[0]!, line.slice(1));
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await gone();
+    expect(await ended).toEqual([0, null]);
+  });
+
+  it.each([
+    ['npx', ['npx', ...line], 'SIGTERM'],
+    ['npx, killed', ['npx', ...line], 'SIGKILL'],
+    ['a shell', ['sh', '-c', `${line.join(' ')} & wait`], 'SIGTERM'],
+    ['a shell, killed', ['sh', '-c', `${line.join(' ')} & wait`], 'SIGKILL'],
+  ] as const)('ends when %s has started it and ends', async (_, [name, ...args], signal) => {
+    const { child, gone } = await running(name, [...args]);
+    child.kill(signal);
+    await gone();
+  });
 });
 
 async function printedUntil(child: ChildProcess, wanted: RegExp): Promise<string> {

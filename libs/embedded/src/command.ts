@@ -11,14 +11,14 @@ export interface Output {
 
 /** Either a broker that runs until it is closed, or an exit code. */
 export type Running =
-  | { readonly kind: 'running'; readonly broker: EmbeddedBroker }
+  | { readonly kind: 'running'; readonly broker: EmbeddedBroker; readonly stay: boolean }
   | { readonly kind: 'ended'; readonly code: number };
 
 const MANAGEMENT_PORT = 15_672;
 
 const USAGE = `Usage: warren-broker [--port 5672] [--host address] [--user name:password]... [--vhost name]...
                      [--data folder] [--memory-limit bytes] [--version 3.10|4] [--management [port]]
-                     [--definitions file] [--tls-cert file --tls-key file [--tls-ca file]]
+                     [--definitions file] [--stay] [--tls-cert file --tls-key file [--tls-ca file]]
 
   --port          port to listen on, 0 for a free one (5672)
   --host          address to listen on (127.0.0.1); without it only this machine can connect
@@ -30,6 +30,7 @@ const USAGE = `Usage: warren-broker [--port 5672] [--host address] [--user name:
   --version       the RabbitMQ to imitate, 3.10 or 4 (4)
   --management    the management HTTP API, on this port (15672), 0 for a free one
   --definitions   a file as exported by RabbitMQ: users, virtual hosts, permissions, queues, exchanges, bindings, policies
+  --stay          goes on when its terminal is closed or what started it ends; else it ends too
   --tls-cert      TLS with this certificate (PEM), and --tls-key, its private key
   --tls-ca        clients must have a certificate of this authority, and may log in by it (EXTERNAL)`;
 
@@ -39,22 +40,23 @@ export async function runCommand(
   output: Output,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<Running> {
-  let options: EmbeddedBrokerOptions | undefined;
+  let parsed: (EmbeddedBrokerOptions & { readonly stay: boolean }) | undefined;
   try {
-    options = parse(args, environment.WARREN_BROKER_USERS);
+    parsed = parse(args, environment.WARREN_BROKER_USERS);
   } catch (error) {
     output.err(`warren-broker: ${message(error)}\n\n${USAGE}`);
     return { kind: 'ended', code: 2 };
   }
-  if (!options) {
+  if (!parsed) {
     output.out(USAGE);
     return { kind: 'ended', code: 0 };
   }
+  const { stay, ...options } = parsed;
   try {
     const logger = { log: output.out, warn: output.err };
     const broker = await EmbeddedBroker.start({ ...options, logger });
     output.out(greeting(broker, options.host ?? '127.0.0.1', options.data));
-    return { kind: 'running', broker };
+    return { kind: 'running', broker, stay };
   } catch (error) {
     output.err(`warren-broker: cannot start: ${message(error)}`);
     return { kind: 'ended', code: 1 };
@@ -62,7 +64,10 @@ export async function runCommand(
 }
 
 /** Undefined when only help is wanted. Throws for arguments that make no sense. */
-function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | undefined {
+function parse(
+  args: readonly string[],
+  others = '',
+): (EmbeddedBrokerOptions & { readonly stay: boolean }) | undefined {
   const { values } = parseArgs({
     args: withPort(args),
     options: {
@@ -78,6 +83,7 @@ function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | un
       'tls-cert': { type: 'string' },
       'tls-key': { type: 'string' },
       'tls-ca': { type: 'string' },
+      stay: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -89,6 +95,7 @@ function parse(args: readonly string[], others = ''): EmbeddedBrokerOptions | un
   return {
     port: port(values.port),
     vhosts: values.vhost,
+    stay: values.stay,
     ...(values.host !== undefined && { host: values.host }),
     ...(values.data !== undefined && { data: values.data }),
     ...(values.version !== undefined && { version: version(values.version) }),
