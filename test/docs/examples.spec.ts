@@ -101,7 +101,9 @@ describe('examples of the guides', () => {
       expect(rabbit.failed(Transfers, 'transfer')).toHaveLength(5);
       expect(rabbit.failed(Transfers, 'refund')).toHaveLength(1);
       expect(rabbit.dead('transfers')).toHaveLength(1);
-      await expect(rabbit.publisher.send('refunds.dead', 1)).rejects.toThrow("no queue 'refunds.dead'");
+      await expect(rabbit.publisher.send('refunds.dead', 1)).rejects.toThrow(
+        "queue 'refunds.dead' does not exist",
+      );
     });
   });
 

@@ -131,7 +131,7 @@ onEachBroker('acknowledging', (broker) => {
       const channel = await (await broker.connect()).createConfirmChannel();
       for (let n = 0; n < COUNT; n++) channel.publish('events', 'flood', body);
       await channel.waitForConfirms();
-      await logged(rabbit, 'slower than messages come');
+      await logged(rabbit, 'arrive faster than its handlers run');
       // Nobody else may look into a queue of its own.
       if (!('broadcast' in options))
         await until(() => count(broker, queue), 'messages to wait at the broker');
@@ -152,7 +152,7 @@ onEachBroker('acknowledging', (broker) => {
       .open();
     await rabbit.broker.send('twice', 1);
     expect((await eventOf(rabbit, 'settled')).onTime).toBe(true);
-    expect(rabbit.lines.filter((line) => line.includes('that is settled already'))).toHaveLength(3);
+    expect(rabbit.lines.filter((line) => line.includes('that was already settled'))).toHaveLength(3);
     // The channel lives: a second ack on the wire would have closed it.
     await rabbit.broker.send('twice', 2);
     expect((await eventOf(rabbit, 'settled')).onTime).toBe(true);
@@ -168,7 +168,7 @@ onEachBroker('acknowledging', (broker) => {
       })
       .open();
     await rabbit.broker.send('acked', 1);
-    await logged(rabbit, 'and failed afterwards, which changes nothing: Error: afterwards');
+    await logged(rabbit, 'and then failed; the message stays settled: Error: afterwards');
     expect(rabbit.lines.join('\n')).not.toMatch(/attempt 2|dead-lettered/);
     expect(await count(broker, 'acked.dead')).toBe(0);
   });

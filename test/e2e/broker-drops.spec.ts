@@ -142,7 +142,7 @@ onEachBroker('a queue that was there before', (broker) => {
       .consume('older', () => 1)
       .consume('newer', () => 1)
       .open();
-    expect(await logged(rabbit, "queue 'older'")).toContain('on RabbitMQ 4 a message');
+    expect(await logged(rabbit, "queue 'older'")).toContain('on RabbitMQ 4 those of a quorum queue');
     await broker.closeConnections();
     const ready = (): number => rabbit.events.all.filter(({ kind }) => kind === 'consumer-ready').length;
     await until(() => ready() === 4, 'both consumers to be back');

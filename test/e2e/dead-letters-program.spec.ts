@@ -145,7 +145,7 @@ onEachBroker('the program warren', (broker) => {
     url.password = 'hush-hush';
     const { code, out, err } = await said('dead', 'list', 'q', '--url', url.href);
     expect(code).toBe(5);
-    expect(out + err).toContain('does not accept user or password');
+    expect(out + err).toContain('rejected the user name or password');
     expect(out + err).not.toContain('hush-hush');
   });
 

@@ -84,7 +84,7 @@ onEachBroker('demo applications', (broker) => {
   it('a message for a queue that nobody declared is an error of one line', async () => {
     const sender = start('producer', ['simple', 'x', '--name', 'nobody-listens'], broker.url);
     expect(await sender.ended).toEqual({ code: 1, signal: null });
-    expect(sender.complaints).toMatch(/^no queue 'nobody-listens'.*\n$/);
+    expect(sender.complaints).toMatch(/^queue 'nobody-listens' does not exist.*\n$/);
   });
 
   it('an RPC that nobody answers is an error of one line, at once', async () => {
@@ -98,7 +98,7 @@ onEachBroker('demo applications', (broker) => {
     expect(await produce(words, broker.url)).toMatchObject([{ event: 'sent', routed: false }]);
     const sender = start('producer', [...words, '--mandatory'], broker.url);
     expect(await sender.ended).toEqual({ code: 1, signal: null });
-    expect(sender.complaints).toMatch(/^no queue of exchange 'quiet' is bound for 'debug'.*\n$/);
+    expect(sender.complaints).toMatch(/^no queue is bound to exchange 'quiet' for 'debug'.*\n$/);
   });
 
   it('without --json both speak to a person', async () => {

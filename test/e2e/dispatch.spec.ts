@@ -181,7 +181,7 @@ onEachBroker('handlers that share a queue', (broker) => {
     const dead = await taken(broker, 'strict.dead');
     expect(dead.content.toString()).toBe('stray');
     expect(dead.properties.headers).toMatchObject({ 'x-warren-reason': 'unmatched', 'x-warren-attempt': 0 });
-    await logged(rabbit, "wants 'strict' of the default exchange; its handlers are created, deleted");
+    await logged(rabbit, "matches 'strict' of the default exchange; its handlers are created, deleted");
     expect(rabbit.events.all).toContainEqual(
       expect.objectContaining({
         kind: 'handled',
@@ -223,21 +223,21 @@ onEachBroker('handlers that share a queue', (broker) => {
           one: { bindings: [{ exchange: events, key: 'k' }] },
           two: { bindings: [{ exchange: events, keys: ['x', 'k'] }] },
         },
-        /one and two both want 'k' of exchange 'dispatch.events' from queue/,
+        /one and two both handle 'k' of exchange 'dispatch.events' from queue/,
       ],
       [
         'two for one pattern of a wire that names it in the body',
         { one: { codec: nestPattern({ a: 1, b: 2 }) }, two: { codec: nestPattern({ b: 2, a: 1 }) } },
-        /one and two both want every message/,
+        /one and two both handle every message/,
       ],
-      ['two without bindings', { one: {}, two: {} }, /one and two both want every message/],
+      ['two without bindings', { one: {}, two: {} }, /one and two both handle every message/],
       [
         'two on one fanout exchange, whatever their keys',
         {
           one: { bindings: [{ exchange: { name: 'f', type: 'fanout' }, key: 'a' }] },
           two: { bindings: [{ exchange: { name: 'f', type: 'fanout' }, key: 'b' }] },
         },
-        /one and two both want/,
+        /one and two both handle/,
       ],
       [
         'different prefetch',

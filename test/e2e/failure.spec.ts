@@ -147,7 +147,7 @@ onEachBroker('a handler that fails', (broker) => {
         .consume('lossy', () => Promise.reject(new Error('no')), { retry: false, deadLetter: false })
         .open();
       await rabbit.broker.send('lossy', 1);
-      await logged(rabbit, 'dropped, since the handler has no dead-letter queue');
+      await logged(rabbit, 'dropped, because the handler has no dead-letter queue');
       expect((await eventOf(rabbit, 'settled')).onTime).toBe(true);
       expect(await count(broker, 'lossy')).toBe(0);
     });
@@ -272,7 +272,7 @@ onEachBroker('a handler that fails', (broker) => {
     }
     // The one copy that the sender himself asked for, and none of ours.
     expect(await count(broker, 'victim')).toBe(1);
-    expect(rabbit.lines.join()).not.toContain('could not be sent on');
+    expect(rabbit.lines.join()).not.toContain('could not be forwarded');
   });
 
   it('caps message and stack, so that a giant error still fits a frame', async () => {

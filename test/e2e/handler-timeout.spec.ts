@@ -91,7 +91,7 @@ onEachBroker('a handler that runs longer than its timeout', (broker) => {
     open();
     await logged(
       rabbit,
-      "by-hand: ack() on a message of queue 'by-hand' that is settled already (dead-letter)",
+      "by-hand: ack() on a message of queue 'by-hand' that was already settled (dead-letter)",
     );
     await logged(rabbit, 'by-hand returned after its timeout');
   });
@@ -138,7 +138,7 @@ onEachBroker('a handler that runs longer than its timeout', (broker) => {
     const slow = (options: HandlerOptions): Warren =>
       warren(broker.url, { consumerTimeout: '1m' }).consume('long', () => 1, options);
     expect(() => slow({ timeout: '1m' })).toThrow(
-      /@Consume long may hold a message for 1m, but the broker takes it back after 1m/,
+      /@Consume long may hold a message for 1m, but the broker requeues it after 1m/,
     );
     const rabbit = await slow({ timeout: '20s', prefetch: 4, concurrency: 1 }).open();
     await logged(rabbit, 'long: 4 runs of up to 20s one after the other (prefetch 4, concurrency 1)');

@@ -116,13 +116,15 @@ onEachBroker('a loss', (broker) => {
     tap.reset();
     await until(
       () =>
-        rabbit.broker.status().connections.some(({ lastError }) => /user or password/.test(lastError ?? '')),
+        rabbit.broker
+          .status()
+          .connections.some(({ lastError }) => /user name or password/.test(lastError ?? '')),
       'the refusal to be reported',
     );
     given = right;
     await until(() => rabbit.broker.status().consumers[0].ready, 'the consumer to be back', 15_000);
     await back(rabbit, got, 'rotated');
-    await logged(rabbit, 'does not accept user or password');
+    await logged(rabbit, 'rejected the user name or password');
     tap.cut();
   });
 

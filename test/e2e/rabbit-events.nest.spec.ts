@@ -230,7 +230,7 @@ onEachBroker('@OnRabbitEvent', (broker) => {
         hear(): void {}
       }
       expect(await refused({ providers: [PerRequest] })).toMatch(
-        /^PerRequest has @OnRabbitEvent and is request-scoped: there is no one instance to tell/,
+        /^PerRequest has @OnRabbitEvent and is request-scoped: it has no single instance to call/,
       );
     });
 
@@ -260,7 +260,7 @@ onEachBroker('@OnRabbitEvent', (broker) => {
       @Module({ providers: [Everything] })
       class Other {}
       expect(await refused({ imports: [Other], providers: [Everything] })).toMatch(
-        /^Everything has @OnRabbitEvent and is provided twice, by \w+ and \w+: everything would be heard twice/,
+        /^Everything has @OnRabbitEvent and is provided twice, by \w+ and \w+: each event would be handled twice/,
       );
     });
 

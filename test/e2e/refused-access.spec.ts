@@ -149,7 +149,7 @@ onEachBroker('access that is refused', (broker) => {
       .consume('refused.dead', () => Promise.reject(new Error('no')), { retry: false })
       .open();
     for (let n = 0; n < 20; n++) channel.sendToQueue('refused.dead', Buffer.from(`${n}`));
-    await logged(rabbit, 'could not be sent on');
+    await logged(rabbit, 'could not be forwarded');
     const publishes = Array.from({ length: 200 }, (_, n) =>
       rabbit.broker.publish('beside', n, { exchange: 'open.events' }),
     );
@@ -172,7 +172,7 @@ onEachBroker('access that is refused', (broker) => {
       })
       .open();
     await rabbit.broker.send('refused.retry', 1);
-    const line = await logged(rabbit, 'could not be sent on');
+    const line = await logged(rabbit, 'could not be forwarded');
     expect(line).toContain('test.retry.50');
     expect(line).toContain('write');
     await rabbit.broker.close();

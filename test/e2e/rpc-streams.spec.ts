@@ -389,7 +389,7 @@ onEachBroker('streams of a service that may not have a queue for what its caller
         ),
       )
       .open();
-    await logged(rabbit, 'cancellations by callers do not reach this process');
+    await logged(rabbit, 'this process does not receive cancellations from callers');
     expect(await rejection(all(rabbit.broker.stream('alone', 5)))).toMatchObject({
       remoteCode: 'WARREN_RPC_PROTOCOL',
     });
@@ -399,8 +399,10 @@ onEachBroker('streams of a service that may not have a queue for what its caller
     await started.take(3);
     controller.abort();
     expect((await cancelled).code).toBe('WARREN_RPC_CANCELLED');
-    await logged(rabbit, 'go on running on their servers');
+    await logged(rabbit, 'keep running on their servers');
     expect(await rabbit.broker.request('alone', 0)).toBeUndefined();
-    expect(complaints(rabbit).filter((line) => line.includes('cancellations by callers'))).toHaveLength(1);
+    expect(complaints(rabbit).filter((line) => line.includes('does not receive cancellations'))).toHaveLength(
+      1,
+    );
   });
 });

@@ -293,7 +293,7 @@ onEachBroker('calling', (broker) => {
       const { broker: rabbit } = warren('amqp://127.0.0.1:1');
       const first = rejection(rabbit.request('q', 1, { correlationId: 'same', timeout: 200 }));
       expect((await rejection(rabbit.request('q', 1, { correlationId: 'same' }))).message).toMatch(
-        /is pending already/,
+        /is already pending/,
       );
       expect((await first).code).toBe('WARREN_RPC_NOT_SENT');
       expect(rabbit.status().pendingCalls).toBe(0);
@@ -401,7 +401,7 @@ onEachBroker('calling', (broker) => {
     // The embedded broker makes addresses of another form, and bears any.
     const refused = broker.kind === 'rabbitmq' ? 'is refused' : undefined;
     it.each([
-      ['none', undefined, 'without reply-to'],
+      ['none', undefined, 'has no reply-to'],
       ['a malformed direct one', 'amq.rabbitmq.reply-to.g2dkjunk==', refused],
       ['a direct one of the right form with junk in it', 'amq.rabbitmq.reply-to.Zm9v.YmFy', refused],
       ['a direct one with another word', 'amq.rabbitmq.reply-to.g2dk.YmFy.x', refused],

@@ -269,7 +269,7 @@ onEachBroker('text from the wire in the log', (broker) => {
       headers: { [EVIL.slice(0, 20)]: EVIL, 'x-warren-attempt': EVIL },
     });
     await until(
-      () => rabbit.lines.some((line) => line.includes('the answer for')),
+      () => rabbit.lines.some((line) => line.includes('the reply to')),
       'the answer that goes nowhere',
     );
     expectOneLineEach(rabbit.lines);

@@ -32,7 +32,7 @@ onEachBroker('bindings of a former version', (broker) => {
     }
     const line = await logged(
       rabbit,
-      "no handler of queue 'test.Orders.on' wants 'order.paid' of exchange 'events'",
+      "no handler of queue 'test.Orders.on' matches 'order.paid' of exchange 'events'",
     );
     expect(line).toContain('rabbitmqctl list_bindings');
     expect(rabbit.lines.filter((each) => each.includes('order.paid'))).toHaveLength(1);

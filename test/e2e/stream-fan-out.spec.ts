@@ -120,6 +120,6 @@ onEachBroker('a stream that many read', (broker) => {
     });
     await send(rabbit, 'failing', numbers(3));
     expect(await got.take(3)).toEqual(numbers(3));
-    await logged(failing, 'dropped, since the handler has no dead-letter queue');
+    await logged(failing, 'dropped, because the handler has no dead-letter queue');
   });
 });

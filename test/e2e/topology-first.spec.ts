@@ -119,7 +119,9 @@ onEachBroker('topology before messages', (broker) => {
     await rabbit.open();
     const error = await rejection(rabbit.broker.send('own.refused', 1));
     expect(error).toMatchObject({ code: 'WARREN_UNROUTABLE' });
-    expect((error as Error).message).toMatch(/^no queue 'own\.refused': message \S+ came back/);
+    expect((error as Error).message).toMatch(
+      /^queue 'own\.refused' does not exist: message \S+ was returned/,
+    );
     expect((error as Error).message).toContain('its log says what the broker refused');
     expect((error as Error).message).not.toMatch(/start its consumer/);
     await logged(rabbit, "the broker refuses queue 'own.refused'");

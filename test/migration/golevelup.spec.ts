@@ -72,7 +72,7 @@ onEachBroker("the guide from golevelup's module", (broker) => {
     [
       'golevelup-before',
       'golevelup-after',
-      /^no gone: no answer from 'price.quote' on exchange 'shop' within 1000 ms/,
+      /^no gone: no reply from 'price.quote' on exchange 'shop' within 1000 ms/,
     ],
     ['golevelup-after', 'golevelup-before', /^gone costs undefined$/],
     ['golevelup-after', 'golevelup-after', /^no gone: sold out$/],

@@ -60,7 +60,7 @@ export default [
   {
     id: 'lease-frozen-close',
     file: 'libs/amqp/src/connection/recovering-channel.ts',
-    from: `channel.end('its end was not confirmed in time');`,
+    from: `channel.end('the broker did not confirm its close in time');`,
     to: '',
     promise: 'a channel whose close is never answered is given up after 500 ms',
     tests: ['connection/recovering-channel.spec'],

@@ -63,7 +63,7 @@ export const moreMessaging = [
   },
   {
     name: 'the password changed for 4 s, and connections reset',
-    said: /does not accept user or password/,
+    said: /rejected the user name or password/,
     hit: async ({ broker, trials }) => {
       await broker.password({ right: false });
       await each(trials, ({ proxy }) => proxy.cut());

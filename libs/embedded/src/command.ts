@@ -21,18 +21,18 @@ const USAGE = `Usage: warren-broker [--port 5672] [--host address] [--user name:
                      [--definitions file] [--stay] [--tls-cert file --tls-key file [--tls-ca file]]
 
   --port          port to listen on, 0 for a free one (5672)
-  --host          address to listen on (127.0.0.1); without it only this machine can connect
+  --host          address to listen on (127.0.0.1: only this machine can connect)
   --user          name:password, may be repeated (guest:guest, from this machine only); other users of this machine see
                   it in the list of processes: WARREN_BROKER_USERS="name:password ..." in the environment says the same
   --vhost         a virtual host besides /, may be repeated
-  --data          folder in which durable queues and persistent messages outlast the broker (none: all is in memory)
-  --memory-limit  bytes held for clients from which publishers are blocked (512 MiB)
-  --version       the RabbitMQ to imitate, 3.10 or 4 (4)
+  --data          folder for durable queues and persistent messages, which survive a restart (none: all is in memory)
+  --memory-limit  bytes held for clients from which on publishers are blocked (512 MiB)
+  --version       RabbitMQ version to behave like, 3.10 or 4 (4)
   --management    the management HTTP API, on this port (15672), 0 for a free one
   --definitions   a file as exported by RabbitMQ: users, virtual hosts, permissions, queues, exchanges, bindings, policies
   --stay          goes on when its terminal is closed or what started it ends; else it ends too
   --tls-cert      TLS with this certificate (PEM), and --tls-key, its private key
-  --tls-ca        clients must have a certificate of this authority, and may log in by it (EXTERNAL)`;
+  --tls-ca        clients need a certificate signed by this CA, and may log in with it (EXTERNAL)`;
 
 /** Starts what the arguments say. Never rejects: what goes wrong is written to `err`, with exit code 1 or 2. */
 export async function runCommand(
@@ -127,7 +127,7 @@ function port(text: string): number {
   const address = text.slice(0, Math.max(text.lastIndexOf(':'), 0));
   if (address !== '') {
     throw new Error(
-      `refuses to listen on ${address}: --port takes a port only. To open the broker to other machines, say so with --host`,
+      `refuses to listen on ${address}: --port takes a port only. To accept connections from other machines, use --host`,
     );
   }
   return whole('--port', text, 65_535);

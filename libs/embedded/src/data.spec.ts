@@ -223,7 +223,7 @@ describe('a broker with a folder', () => {
     truncateSync(file, readFileSync(file).length - 3);
     expect(await drain(await start(), 'q')).toEqual(['a']);
     expect(said.join()).toMatch(
-      /00000001\.log is not whole: its last [0-9]+ bytes cannot be read and were cut off/,
+      /00000001\.log is incomplete: its last [0-9]+ bytes are unreadable and were removed/,
     );
   });
 

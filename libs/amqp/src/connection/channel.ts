@@ -235,6 +235,6 @@ export class LiveChannel {
     if (userId === undefined) return;
     const { user } = this;
     if (user === undefined || user === userId) return;
-    throw new Error(`userId is '${printable(userId)}', but the user of the connection is another one`);
+    throw new Error(`userId is '${printable(userId)}', but the connection has a different user`);
   }
 }

@@ -90,7 +90,11 @@ export function connectError(error: unknown, label: string): RabbitError {
   return (
     fromBroker(text, label) ??
     fromSocket(typeof given === 'string' ? given : '', text, label) ??
-    refused('protocol', `${label} ended the handshake: ${text}`, 'does it speak AMQP 0-9-1?')
+    refused(
+      'protocol',
+      `${label} closed the connection during the handshake: ${text}`,
+      'check that it is an AMQP 0-9-1 port',
+    )
   );
 }
 
@@ -100,20 +104,20 @@ function fromBroker(text: string, label: string): ConnectionRefusedError | undef
   if (/NOT_ALLOWED/.test(text) && /limit/i.test(text)) {
     return refused(
       'limit',
-      `${label} is at a limit: ${text}`,
-      'trying again; close connections or channels, or raise the limit',
+      `${label} has reached a limit: ${text}`,
+      'Warren keeps trying; close connections or channels, or raise the limit',
     );
   }
   if (/ACCESS.REFUSED/.test(text) || reply === 403) {
     return /vhost|virtual host/i.test(text) && !/Login/i.test(text)
       ? refused(
           'vhost',
-          `the user may not use the virtual host of ${label}`,
+          `the user has no access to the virtual host of ${label}`,
           'grant it permissions there (rabbitmqctl set_permissions)',
         )
       : refused(
           'credentials',
-          `${label} does not accept user or password`,
+          `${label} rejected the user name or password`,
           'check the URL or the option credentials',
         );
   }
@@ -125,8 +129,8 @@ function fromBroker(text: string, label: string): ConnectionRefusedError | undef
     return refused(
       'vhost',
       /not found|refused/.test(text)
-        ? `${label} does not open its virtual host: ${text}`
-        : `${label} has no such virtual host, or the user may not use it`,
+        ? `${label} refused access to its virtual host: ${text}`
+        : `${label} has no such virtual host, or the user has no access to it`,
       'create it (rabbitmqctl add_vhost), or grant the user permissions there (rabbitmqctl set_permissions)',
     );
   }
@@ -143,7 +147,7 @@ function fromSocket(code: string, text: string, label: string): ConnectionRefuse
     return refused(
       'timeout',
       `${label} did not answer in time`,
-      'is something else listening there, or a firewall in between?',
+      'check whether another program listens on that port, or a firewall blocks it',
     );
   }
   if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ECONNRESET|EPIPE)$/.test(code)) {
@@ -161,26 +165,26 @@ function fromSocket(code: string, text: string, label: string): ConnectionRefuse
 const TLS_HINTS: readonly (readonly [RegExp, string])[] = [
   [
     /^ERR_TLS_CERT_ALTNAME/,
-    'the certificate is for other names: use one of them in the URL, or as tls: { servername }',
+    'the certificate is for other host names: use one of them in the URL, or set tls: { servername }',
   ],
   [/^CERT_HAS_EXPIRED/, "the broker's certificate has expired: it needs a new one"],
   [/^CERT_NOT_YET_VALID/, 'the certificate is not valid yet: check the clock of this machine'],
   [
     /^(DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|CERT_)/,
-    'nobody this machine trusts signed the certificate: give its CA with tls: { ca }',
+    'no CA that this machine trusts signed the certificate: set its CA with tls: { ca }',
   ],
   [
     /^(EPROTO|ERR_SSL_(WRONG_VERSION|PACKET_LENGTH))/,
-    'what listens there does not speak TLS, or refuses this client: amqps:// is usually on port 5671; does the broker want a client certificate (tls: { cert, key })?',
+    'the port does not accept TLS, or rejects this client: amqps:// usually uses port 5671; check whether the broker requires a client certificate (tls: { cert, key })',
   ],
 ];
 
 /** What each of the codes of a socket means. */
 const HOST_HINTS: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'no such host name: check its spelling, and the DNS of this machine',
-  EAI_AGAIN: 'the DNS of this machine does not answer',
-  EHOSTUNREACH: 'there is no route to it from this machine',
-  ENETUNREACH: 'there is no route to it from this machine',
+  ENOTFOUND: 'the host name does not resolve: check its spelling and the DNS of this machine',
+  EAI_AGAIN: 'the DNS server of this machine does not answer',
+  EHOSTUNREACH: 'there is no network route to it from this machine',
+  ENETUNREACH: 'there is no network route to it from this machine',
   ECONNREFUSED: 'nothing listens on that port: is RabbitMQ running there?',
   ECONNRESET: 'the port accepts connections and closes them: is RabbitMQ starting, or does it expect TLS?',
   EPIPE: 'the port accepts connections and closes them: is RabbitMQ starting, or does it expect TLS?',

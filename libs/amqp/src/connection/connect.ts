@@ -45,7 +45,7 @@ export function onIdle(
     seen = now;
     if (silent < most) return;
     stop();
-    callback(`Heartbeat timeout: nothing came for ${heartbeat * 2} s`);
+    callback(`Heartbeat timeout: nothing received for ${heartbeat * 2} s`);
   }, step);
   timer.unref();
   const stop = (): void => clearInterval(timer);

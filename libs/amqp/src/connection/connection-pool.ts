@@ -14,7 +14,7 @@ import type { Settings } from '../options/settings.js';
 const REPEAT_AFTER = 30_000;
 
 /** Nothing is wrong, but each message costs more. */
-const SLOW = " (every frame through the client library's public functions)";
+const SLOW = " (slow path: every frame goes through amqplib's public functions)";
 
 /** A listener for one connection. */
 export function connectionLog(

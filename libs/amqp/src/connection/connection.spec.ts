@@ -140,7 +140,7 @@ describe('a connection', () => {
     await expect(made.opened(10_000)).rejects.toMatchObject({
       code: 'WARREN_CONFIG',
       message: expect.stringMatching(
-        /^@Consume a was declaring queue 'q' when the broker ended the connection: .*541.*\(the broker does not permit it/,
+        /^@Consume a was declaring queue 'q' when the broker closed the connection: .*541.*\(the broker does not permit this/,
       ),
     });
     await made.close();

@@ -278,7 +278,7 @@ export class Connection {
       const { message } = error;
       // The connection was not lost: the broker ended it, for this.
       throw new ConfigError(
-        `${message.split(CHANNEL_LOST)[0]} when the broker ended the connection: ${reason}`,
+        `${message.split(CHANNEL_LOST)[0]} when the broker closed the connection: ${reason}`,
         hint,
         error,
       );

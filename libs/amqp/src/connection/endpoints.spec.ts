@@ -86,11 +86,11 @@ describe('endpoints', () => {
 
 describe('refusal', () => {
   it.each([
-    ['ENOTFOUND', 'no such host name'],
+    ['ENOTFOUND', 'the host name does not resolve'],
     ['EAI_AGAIN', 'DNS'],
     ['ECONNREFUSED', 'nothing listens on that port'],
     ['ECONNRESET', 'accepts connections and closes them'],
-    ['EHOSTUNREACH', 'no route'],
+    ['EHOSTUNREACH', 'no network route'],
   ])('%s is said as what it is', (code, hint) => {
     const error = connectError(Object.assign(new Error('x'), { code }), 'amqp://h:5672/');
     expect(error).toMatchObject({ reason: 'host', hint: expect.stringContaining(hint) });

@@ -50,7 +50,7 @@ async function asked<T>(what: string, ask: () => T | Promise<T>): Promise<T> {
     throw new ConnectionRefusedError(
       'host',
       `the function ${what} failed: ${text}`,
-      'it is called again at the next attempt to connect',
+      'it is called again at the next connection attempt',
     );
   }
 }
@@ -58,7 +58,7 @@ async function asked<T>(what: string, ask: () => T | Promise<T>): Promise<T> {
 /** A function of the application did not answer in time. */
 export function notAsked(ms: number): Error {
   const text = `the function url or credentials did not answer within ${ms} ms`;
-  return new ConnectionRefusedError('timeout', text, 'it is called again at the next attempt to connect');
+  return new ConnectionRefusedError('timeout', text, 'it is called again at the next connection attempt');
 }
 
 function endpoint(url: string, credentials: Credentials | undefined, options: EndpointOptions): Endpoint {
@@ -104,8 +104,7 @@ function parse(url: unknown): URL {
     throw new ConfigError('url cannot be parsed', hint);
   }
   // `amqp:host` is a path without a host, which would stand for localhost.
-  if (!/^[a-z]+:\/\//i.test(String(url).trim()))
-    throw new ConfigError('url lacks the // before its host', hint);
+  if (!/^[a-z]+:\/\//i.test(String(url).trim())) throw new ConfigError('url has no // before its host', hint);
   // A password with / ? or # in it ends the host too early; its rest would be taken for a virtual host, and logged.
   if (/@/.test(parsed.pathname + parsed.search + parsed.hash))
     throw new ConfigError('url cannot be parsed', hint);
@@ -135,7 +134,7 @@ function wholeNumbers(given: URLSearchParams): Pick<Options.Connect, 'frameMax' 
     const text = given.get(name);
     if (text === null) return undefined;
     if (/^\d{1,9}$/.test(text)) return Number(text);
-    throw new ConfigError(`the ${name} of the url must be an integer`, `write ?${name}=2047`);
+    throw new ConfigError(`${name} in the URL must be an integer`, `write ?${name}=2047`);
   };
   return { frameMax: read('frameMax'), channelMax: read('channelMax') };
 }
@@ -155,7 +154,7 @@ function decode(text: string): string {
 function heartbeatSeconds(fromUrl: string | null, option: number): number {
   if (fromUrl !== null) {
     if (/^\d{1,5}$/.test(fromUrl)) return Number(fromUrl);
-    throw new ConfigError('the heartbeat of the url must be an integer (seconds)', 'write ?heartbeat=10');
+    throw new ConfigError('heartbeat in the URL must be an integer (seconds)', 'write ?heartbeat=10');
   }
   const ms = milliseconds(option, 'heartbeat');
   return ms === 0 ? 0 : Math.max(1, Math.round(ms / 1_000));

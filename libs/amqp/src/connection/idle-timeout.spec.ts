@@ -56,7 +56,7 @@ describe('a peer', () => {
 
   it('that says nothing is given up after two heartbeats', () => {
     expect(after(19_500, 0)).toEqual({ said: [], timers: 1 });
-    expect(after(20_000, 0)).toEqual({ said: ['Heartbeat timeout: nothing came for 20 s'], timers: 0 });
+    expect(after(20_000, 0)).toEqual({ said: ['Heartbeat timeout: nothing received for 20 s'], timers: 0 });
   });
 
   it('that says anything is not', () => {

@@ -132,7 +132,7 @@ export class PeekCursor {
   private arrive(message: ConsumeMessage | null): void {
     if (message === null) {
       this.stop(
-        new ConnectionLostError(`queue '${this.queue}' was deleted, or the node that has it went away`),
+        new ConnectionLostError(`queue '${this.queue}' was deleted, or the node that hosts it went down`),
       );
       return;
     }

@@ -103,6 +103,6 @@ describe('a channel that comes back', () => {
     expect(opened).toEqual(channels);
     expect(channels[0].alive).toBe(false);
     expect(waits).toContain(500);
-    expect(await channels[0].closed).toBe('its end was not confirmed in time');
+    expect(await channels[0].closed).toBe('the broker did not confirm its close in time');
   });
 });

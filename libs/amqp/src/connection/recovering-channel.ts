@@ -111,7 +111,7 @@ export class RecoveringChannel {
     await Promise.race([channel.close(reason), timeout]);
     cancel();
     // Whoever waits for this channel goes on, also when its end is never confirmed.
-    channel.end('its end was not confirmed in time');
+    channel.end('the broker did not confirm its close in time');
   }
 
   private pause(ms: number): Promise<void> {

@@ -51,7 +51,7 @@ export async function abortHandlers(unacked: Unacked, queue: string, context: Ha
   const { clock, logger, settings } = context;
   let streams = false;
   for (const delivery of unacked.deliveries()) {
-    const end = context.plan.ack === 'none' ? "it is gone (ack: 'none')" : `it goes back to '${queue}'`;
+    const end = context.plan.ack === 'none' ? "it is lost (ack: 'none')" : `it returns to '${queue}'`;
     const what =
       delivery.handler === ''
         ? `${named(delivery)} was not handled`

@@ -20,7 +20,7 @@ describe('a consumer timeout', () => {
 
   it('is told by the time that a message was held when the consumer is only cancelled', () => {
     expect(cancelReason([held(0)], 5_000, 5_000)).toMatch(/^consumer timeout: .* held for 5s/);
-    expect(cancelReason([held(0)], 5_000, 60_000)).toContain('or by its consumer timeout');
+    expect(cancelReason([held(0)], 5_000, 60_000)).toContain('or the consumer timeout expired');
     expect(cancelReason([], 5_000, 5_000)).not.toContain('timeout');
   });
 

@@ -38,9 +38,9 @@ export function cancelReason(held: readonly Delivery[], now: number, limit: numb
   const longest = Math.floor(now - Math.min(now, ...held.map(({ run }) => run.arrivedAt)));
   if (limit > 0 && longest >= limit - SPARE / 2)
     return `consumer timeout: the broker cancelled the consumer, a message was held for ${humanDuration(longest)}`;
-  const others = 'its queue was deleted or its node went away';
+  const others = 'its queue was deleted or its node went down';
   if (longest < SPARE) return `the broker cancelled the consumer: ${others}`;
-  return `the broker cancelled the consumer: ${others}, or by its consumer timeout, since a message was held for ${humanDuration(longest)}`;
+  return `the broker cancelled the consumer: ${others}, or the consumer timeout expired, because a message was held for ${humanDuration(longest)}`;
 }
 
 /** How often the broker took a message back for that since `before`, as far as its counts tell. */

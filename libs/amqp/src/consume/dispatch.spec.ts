@@ -46,9 +46,9 @@ describe('dispatch among several', () => {
   it('refuses two that want the same', () => {
     const bound = (key: string): HandlerOptions => ({ bindings: [{ exchange: TOPIC, key }] });
     expect(() => choosing({ one: bound('a.*'), other: bound('a.*') })).toThrow(
-      /one and other both want 'a\.\*'/,
+      /one and other both handle 'a\.\*'/,
     );
-    expect(() => choosing({ one: {}, other: {} })).toThrow(/both want every message/);
+    expect(() => choosing({ one: {}, other: {} })).toThrow(/both handle every message/);
   });
 
   it('remembers decisions up to a bound', () => {

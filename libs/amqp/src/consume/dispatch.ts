@@ -100,12 +100,12 @@ export class Handlers {
     this.unwanted.add(kind);
     if (this.unwanted.size > NAMED) {
       logger.error(
-        `queue '${delivery.queue}' keeps receiving messages that no handler wants; further routing keys are not logged (rabbitmqctl list_bindings shows what brings them)`,
+        `queue '${delivery.queue}' keeps receiving messages that match no handler; further routing keys are not logged (rabbitmqctl list_bindings shows the bindings)`,
       );
       return;
     }
     const dead = this.deadQueueOf(delivery);
-    const end = dead ? `goes to '${dead}' (unmatched)` : 'is dropped, since there is no dead-letter queue';
+    const end = dead ? `goes to '${dead}' (unmatched)` : 'is dropped, because there is no dead-letter queue';
     logger.error(`${error}; it ${end}, like all others with this routing key`);
   }
 }
@@ -137,10 +137,10 @@ function checkGroup(group: readonly HandlerPlan[]): void {
     // Where bodies name their handler, events and requests may come by the same queue, as Nest's own transport does it.
     const named = [first, other].every(({ codec }) => codec?.accepts !== undefined);
     if (!named && (first.registration.kind === 'rpc') !== (other.registration.kind === 'rpc'))
-      refuse('one answers callers and the other does not');
+      refuse('one replies to callers and the other does not');
     if (first.batch || other.batch) refuse('a batch handler cannot share its queue');
     if (!sameOrder(first.registration.options.orderBy, other.registration.options.orderBy))
-      refuse('orderBy is not the same');
+      refuse('orderBy differs');
     for (const option of ['prefetch', 'concurrency', 'ack', 'consumeArguments'] as const) {
       const [one, two] = [JSON.stringify(first[option]), JSON.stringify(other[option])];
       if (one !== two) refuse(`${option} is ${one} for the first and ${two} for the second`);
@@ -347,7 +347,7 @@ function refuseEqual(candidates: readonly Candidate[], handlers: readonly Handle
     if (other !== undefined && other !== handler) {
       const what = route ? `'${route.key}' of exchange '${route.exchange}'` : 'every message';
       throw new ConfigError(
-        `${handlers[other].id} and ${handlers[handler].id} both want ${what} from queue '${handlers[handler].queue.name}'`,
+        `${handlers[other].id} and ${handlers[handler].id} both handle ${what} from queue '${handlers[handler].queue.name}'`,
         'give them different keys, or give each its own queue',
       );
     }
@@ -356,15 +356,15 @@ function refuseEqual(candidates: readonly Candidate[], handlers: readonly Handle
 }
 
 const UNBIND =
-  'if a former version left the binding, remove it: rabbitmqctl list_bindings shows those of the queue, the management ' +
-  'UI unbinds; if the message is meant to come, declare its binding in the handler or in forFeature()';
+  'if an earlier version left the binding behind, find it with rabbitmqctl list_bindings and remove it in the management ' +
+  'UI; if the message is expected, declare its binding in the handler or in forFeature()';
 
 /** What its caller is told: which handlers there are is not its business. */
 export function unmatchedCall({ queue, routingKey }: Delivery): Error {
   return new RabbitError(
     'WARREN_NO_HANDLER',
-    `no handler of queue '${queue}' wants '${printable(routingKey)}'`,
-    'check the routing key; the log of the service names its handlers',
+    `no handler of queue '${queue}' matches '${printable(routingKey)}'`,
+    'check the routing key; the log of the service lists its handlers',
   );
 }
 
@@ -378,7 +378,7 @@ export function unmatched(
   const key = `'${printable(delivery.routingKey)}' of ${from}`;
   const error = new RabbitError(
     'WARREN_NO_HANDLER',
-    `no handler of queue '${delivery.queue}' wants ${key}; its handlers are ${handlers.join(', ')}`,
+    `no handler of queue '${delivery.queue}' matches ${key}; its handlers are ${handlers.join(', ')}`,
     UNBIND,
   );
   return { kind: 'dead-letter', reason: 'unmatched', error };

@@ -68,7 +68,7 @@ describe('a dead letter', () => {
     report(without.context, delivery('m-1'), DEAD);
     expect([...lines, ...without.lines]).toEqual([
       `${FAILED}; dead-lettered to 'orders.dead' (rejected)`,
-      `${FAILED}; dropped, since the handler has no dead-letter queue (rejected)`,
+      `${FAILED}; dropped, because the handler has no dead-letter queue (rejected)`,
     ]);
   });
 });
@@ -85,14 +85,14 @@ describe('a shutdown whose time is over', () => {
 
   it('says which handler did not finish which message, and what becomes of it', async () => {
     const start = "Orders.place did not finish message m-1 of queue 'orders' in time (shutdown: 30s); ";
-    expect(await given({})).toEqual([`${start}it goes back to 'orders'`]);
-    expect(await given({ ack: 'none' })).toEqual([`${start}it is gone (ack: 'none')`]);
+    expect(await given({})).toEqual([`${start}it returns to 'orders'`]);
+    expect(await given({ ack: 'none' })).toEqual([`${start}it is lost (ack: 'none')`]);
   });
 
   it('has no empty names for a message that no handler had begun', async () => {
     const [line] = await given({}, '');
     expect(line).toBe(
-      "message m-1 of queue 'orders' was not handled in time (shutdown: 30s); it goes back to 'orders'",
+      "message m-1 of queue 'orders' was not handled in time (shutdown: 30s); it returns to 'orders'",
     );
   });
 });

@@ -57,7 +57,7 @@ export function assertDone({ id, rpc }: HandlerPlan, value: unknown): void {
   const what = unrun(value);
   // That a function cannot be an answer, its caller learns from the codec.
   if (what === undefined || (rpc && typeof value === 'function')) return;
-  throw Reject(`${id} returned ${what}, which was never run: its work was not done`);
+  throw Reject(`${id} returned ${what}, which was never run, so its work was not done`);
 }
 
 // Handlers may return promises of any library.
@@ -90,7 +90,7 @@ export function report(context: HandlerContext, delivery: Delivery, result: Verd
   if (delivery.settled && isFailure(result)) {
     const text = printable(describeError(result.error));
     context.logger.warn(
-      `${context.plan.id} settled ${named(delivery)} and failed afterwards, which changes nothing: ${text}`,
+      `${context.plan.id} settled ${named(delivery)} and then failed; the message stays settled: ${text}`,
     );
   }
   const verdict = delivery.decided ?? result;
@@ -122,9 +122,9 @@ function log({ plan, logger }: HandlerContext, delivery: Delivery, verdict: Verd
     if (run.sentOn === undefined) run.whenSentOn = say;
     else say(run.sentOn);
   } else if (plan.registration.kind === 'rpc') {
-    logger.error(`${failure}; the caller was told`);
+    logger.error(`${failure}; the caller got the error`);
   } else {
-    logger.error(`${failure}; dropped, since the handler has no dead-letter queue (${verdict.reason})`);
+    logger.error(`${failure}; dropped, because the handler has no dead-letter queue (${verdict.reason})`);
   }
 }
 

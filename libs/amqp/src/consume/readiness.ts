@@ -27,7 +27,8 @@ export interface ReadinessDeps {
 }
 
 /** Why a consumer begins anew that may be cut off without having been told. */
-export const REFRESH = 'it got nothing for long, and this broker may not say that a queue was replaced';
+export const REFRESH =
+  'it received nothing for a long time, and this broker may not report that a queue was replaced';
 
 const REPEAT_AFTER = 60_000;
 
@@ -71,7 +72,7 @@ export class Readiness {
     if (clock.monotonic() - this.pausedAt < REPEAT_AFTER) return;
     this.pausedAt = clock.monotonic();
     logger.warn(
-      `the handlers of '${queue}' (ack: 'none') are slower than messages come: it is not consumed until half of what arrived is handled`,
+      `messages of '${queue}' (ack: 'none') arrive faster than its handlers run: consuming is paused until half of them are handled`,
     );
   }
 

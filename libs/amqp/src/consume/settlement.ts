@@ -306,8 +306,9 @@ function tooLarge(
   origin: Origin,
   context: SettlementDeps,
 ): Promise<boolean> {
-  const end = context.deadQueue === undefined ? 'it is dropped' : `it goes to '${context.deadQueue}'`;
-  context.logger.error(`${named(delivery)} has so many headers that it cannot be tried again; ${end}`);
+  const end =
+    context.deadQueue === undefined ? 'it is dropped' : `it is dead-lettered to '${context.deadQueue}'`;
+  context.logger.error(`${named(delivery)} has too many headers to be retried; ${end}`);
   return forward(delivery, { kind: 'dead-letter', reason: 'too-large', error }, origin, context);
 }
 
@@ -328,9 +329,9 @@ async function confirmed(
       const later = [PublishTimeoutError, PublishNackedError, AccessRefusedError].some(
         (each) => error instanceof each,
       );
-      const end = later ? 'it is tried again' : 'it goes back to its queue';
+      const end = later ? 'it is tried again' : 'it returns to its queue';
       logger.error(
-        `${delivery.handler}: ${named(delivery)} could not be sent on to its retry or dead-letter queue (${printable(describeError(error))}); ${end}`,
+        `${delivery.handler}: ${named(delivery)} could not be forwarded to its retry or dead-letter queue (${printable(describeError(error))}); ${end}`,
       );
       if (!later) events.emit({ kind: 'forward-failed', queue: delivery.queue, delivery, error });
       await new Promise<void>((resolve) => void clock.after(PAUSE, resolve));

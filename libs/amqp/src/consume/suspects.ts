@@ -206,7 +206,7 @@ export class SuspectReport {
   found(message: string): void {
     this.say(
       'suspect',
-      `${message} was redelivered several times without being acked (a process may have crashed on it); from now on it runs alone`,
+      `${message} was redelivered several times without being acked (it may have crashed a process); from now on no other message of the queue runs beside it`,
       ', which run alone as well',
     );
   }
@@ -216,7 +216,7 @@ export class SuspectReport {
     if (this.saidUncounted || queueTypeOf(this.queue) === 'quorum') return;
     this.say(
       'uncounted',
-      `${message} was delivered before and not settled. If it ended that process, it ends every one that takes it, until somebody takes it out: a classic queue does not count that. Of a quorum queue (queueType) it would be a dead letter after five`,
+      `${message} was delivered before and not settled. If it crashed that process, it will crash every process that gets it until you remove it: a classic queue does not count deliveries. A quorum queue (queueType) would dead-letter it after five`,
       '',
     );
   }

@@ -168,6 +168,11 @@ export class Watchdog {
         throw error;
       }
     });
-    return inTime(clock, PATIENCE, asked, () => new ConnectionLostError(`no answer about '${queue}'`));
+    return inTime(
+      clock,
+      PATIENCE,
+      asked,
+      () => new ConnectionLostError(`the broker did not answer about '${queue}'`),
+    );
   }
 }

@@ -138,12 +138,15 @@ export class DeadLetters {
     if (to !== undefined) checkName('queue', to);
     const name = this.deadQueue(queue);
     if (to === name)
-      throw new ConfigError(`cannot replay '${name}' into itself`, 'give another target queue with to');
+      throw new ConfigError(
+        `cannot replay '${name}' into itself`,
+        'set another target queue with the option to',
+      );
     const target = to ?? ownQueue(name);
     if (target === undefined) {
       throw new ConfigError(
-        `the target queue cannot be told from the name '${name}', which does not end in .dead`,
-        'give the target queue with to',
+        `the name '${name}' does not end in .dead, so the target queue is unknown`,
+        'set the target queue with the option to',
       );
     }
     const deadlines = new Deadlines(systemClock);
@@ -194,8 +197,8 @@ function strayed({ queue, position, deadQueue }: DeadLetter, target: string): Er
   // A handler with broadcast has a queue for each instance, and dead letters together.
   if (queue === undefined || queue === target || queue.startsWith(`${target}.`)) return undefined;
   return new ConfigError(
-    `letter ${position} of '${deadQueue}' failed in queue '${printable(queue)}', not in '${target}'`,
-    'leave it out with a filter, or give the target queue with to',
+    `message ${position} of '${deadQueue}' failed in queue '${printable(queue)}', not in '${target}'`,
+    'exclude it with a filter, or set the target queue with the option to',
   );
 }
 

@@ -20,7 +20,7 @@ export async function deadQueues(
   if (!options.management) {
     throw new ConfigError(
       'AMQP cannot list queues',
-      'name a queue, or give the URL of the management API (RABBITMQ_MANAGEMENT_URL)',
+      'name a queue, or set the URL of the management API (RABBITMQ_MANAGEMENT_URL)',
     );
   }
   const [first] = await endpoints(deadLetterSettings(options));
@@ -63,14 +63,14 @@ async function ask(management: string, path: string): Promise<Answer> {
     throw new ConnectionRefusedError(
       'host',
       `cannot reach ${label}`,
-      'is the plugin rabbitmq_management on?',
+      'check that the plugin rabbitmq_management is enabled',
       error,
     );
   }
   if (response.status === 401 || response.status === 403) {
     throw new ConnectionRefusedError(
       'credentials',
-      `${label} does not accept user or password`,
+      `${label} rejected the user name or password`,
       'the user needs the tag management or monitoring',
     );
   }
@@ -78,7 +78,7 @@ async function ask(management: string, path: string): Promise<Answer> {
     throw new ConnectionRefusedError(
       'protocol',
       `${label} answers ${response.status}`,
-      'is this the management API of RabbitMQ?',
+      "check that this is the URL of RabbitMQ's management API",
     );
   }
   return (await response.json()) as Answer;

@@ -133,7 +133,7 @@ describe('the channel of what is moved', () => {
     await clock.pass(10_000);
     expect([channels.length, lines]).toEqual([
       3,
-      ["the broker did not confirm a message to queue 'stuck' in time; the channel is replaced"],
+      ["the broker did not confirm a message to queue 'stuck' in time; replacing the channel"],
     ]);
   });
 

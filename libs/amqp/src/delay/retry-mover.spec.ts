@@ -49,7 +49,7 @@ async function turns(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe('what moves retries on', () => {
+describe('the consumer that forwards retries', () => {
   it('takes messages from 200 queues at most: each costs a channel', () => {
     const { mover } = moving(0);
     for (let step = 1; step <= 300; step++) mover.hold({ step, back: { kind: 'retry' } });

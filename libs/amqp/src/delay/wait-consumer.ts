@@ -30,7 +30,7 @@ export function waitConsumer(
   options: WaitConsumerOptions,
   events: WaitConsumerEvents,
 ): WaitConsumer {
-  const asked = { what: 'queue', name: queue, declaredBy: 'what moves retries on' } as const;
+  const asked = { what: 'queue', name: queue, declaredBy: 'the consumer that forwards retries' } as const;
   const onMessage = (
     message: Parameters<WaitConsumerEvents['onMessage']>[0] | 'cancelled',
     channel: LiveChannel,
@@ -60,7 +60,9 @@ export function waitConsumer(
       const refused = error instanceof AccessRefusedError;
       if (refused) {
         const text = printable(describeError(error));
-        options.logger.warn(`messages in '${queue}' will be delivered late, by the broker alone: ${text}`);
+        options.logger.warn(
+          `messages in '${queue}' will be late, because only the broker forwards them: ${text}`,
+        );
       }
       if (refused || error instanceof TopologyMissingError) options.onGone(!refused);
     },

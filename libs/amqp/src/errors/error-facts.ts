@@ -26,7 +26,7 @@ export function hintFor(text: string): string | undefined {
   }
   const feature = /Feature `?([\w-]+)`? is deprecated/.exec(text)?.[1];
   if (feature) {
-    return `the broker does not permit it: declare without what it names, or permit it in rabbitmq.conf (deprecated_features.permit.${feature} = true)`;
+    return `the broker does not permit this deprecated feature: declare without it, or permit it in rabbitmq.conf (deprecated_features.permit.${feature} = true)`;
   }
   const code = replyCodeIn(text);
   return code === 503 || code === 540 ? 'the broker lacks a plugin or feature for this' : undefined;

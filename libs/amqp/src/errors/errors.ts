@@ -73,7 +73,7 @@ export interface DecodeIssue {
   readonly message: string;
 }
 
-const RECONNECTS = 'it reconnects by itself unless the application is shutting down';
+const RECONNECTS = 'Warren reconnects automatically unless the application is shutting down';
 
 /** An operation needs a connection and there is none, or the broker object was closed. */
 export class ConnectionLostError extends RabbitError {
@@ -103,7 +103,7 @@ export class HandlerTimeoutError extends RabbitError {
     super(
       'WARREN_HANDLER_TIMEOUT',
       `${handler} ran longer than its timeout of ${ms} ms`,
-      'its signal was aborted; raise the timeout or pass the signal on to what it waits for',
+      'its signal was aborted; raise the timeout, or pass the signal to the operations that it awaits',
     );
   }
 }

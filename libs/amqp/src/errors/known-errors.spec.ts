@@ -128,7 +128,7 @@ describe('a registered error', () => {
     expect(() => errorClasses([OrderNotFound, Other], 'x')).toThrow(
       "two error classes are called 'OrderNotFound'",
     );
-    expect(() => errorClasses([Date as never], 'x')).toThrow('no error class');
-    expect(() => errorClasses(['x' as never], 'x')).toThrow('no error class');
+    expect(() => errorClasses([Date as never], 'x')).toThrow('not an Error subclass');
+    expect(() => errorClasses(['x' as never], 'x')).toThrow('not an Error subclass');
   });
 });

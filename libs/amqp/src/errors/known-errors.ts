@@ -24,14 +24,14 @@ export function errorClasses(
   for (const one of classes) {
     if (typeof one !== 'function' || !(one.prototype instanceof Error)) {
       throw new ConfigError(
-        `${what}: errors contains something that is no error class`,
+        `${what}: errors contains a value that is not an Error subclass`,
         'list classes that extend Error',
       );
     }
     if (known.has(one.name)) {
       throw new ConfigError(
         `${what}: two error classes are called '${one.name}'`,
-        'they travel by name: rename one',
+        'callers identify errors by class name: rename one of them',
       );
     }
     known.set(one.name, one);

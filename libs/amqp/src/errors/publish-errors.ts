@@ -13,8 +13,8 @@ export class UnroutableError extends RabbitError {
     super(
       'WARREN_UNROUTABLE',
       exchange === ''
-        ? `no queue '${routingKey}': ${messageOf(messageId)} came back`
-        : `no queue of exchange '${exchange}' is bound for '${routingKey}': ${messageOf(messageId)} came back`,
+        ? `queue '${routingKey}' does not exist: ${messageOf(messageId)} was returned`
+        : `no queue is bound to exchange '${exchange}' for '${routingKey}': ${messageOf(messageId)} was returned`,
       exchange === ''
         ? 'check the name; the process that consumes the queue declares it, and its log says what the broker refused'
         : 'check the routing key, bind a queue, or publish without mandatory',
@@ -38,7 +38,7 @@ export class PublishNackedError extends RabbitError {
   ) {
     super(
       'WARREN_PUBLISH_NACKED',
-      `the broker refused ${messageOf(messageId)} for ${destination(exchange, routingKey)}${nacks > 1 ? ` ${nacks} times in ${waitedMs} ms` : ''}`,
+      `the broker nacked ${messageOf(messageId)} for ${destination(exchange, routingKey)}${nacks > 1 ? ` ${nacks} times in ${waitedMs} ms` : ''}`,
       'check for a full queue (max-length with reject-publish), or a quorum queue without a leader',
     );
   }
@@ -53,21 +53,21 @@ export class PublishRefusedError extends RabbitError {
     super(
       'WARREN_PUBLISH_REFUSED',
       `the broker closed the channel because of this message: ${reason}`,
-      'fix what the broker objects to; sent again unchanged, it is refused again',
+      'fix the message; sent again unchanged, it is refused again',
     );
   }
 }
 
 /** The message was not sent before its timeout, because the broker is unreachable or blocked. */
 export class PublishTimeoutError extends RabbitError {
-  /** It never left, so sending it again makes no duplicate. */
+  /** It was never sent, so sending it again cannot create a duplicate. */
   readonly sent = false;
 
   constructor(exchange: string, routingKey: string, waitedMs: number, reason: string, messageId?: string) {
     super(
       'WARREN_PUBLISH_TIMEOUT',
       `${messageId ? `message ${messageId}` : 'message'} for ${destination(exchange, routingKey)} was not sent within ${waitedMs} ms: ${reason}`,
-      'it never left this process, so sending it again makes no duplicate',
+      'it never left this process, so sending it again cannot create a duplicate',
     );
   }
 }
@@ -87,7 +87,7 @@ export class PublishOutcomeUnknownError extends RabbitError {
     super(
       'WARREN_PUBLISH_UNKNOWN',
       `${messageOf(messageId)} for ${destination(exchange, routingKey)} was sent but not confirmed: ${reason}`,
-      'send it again with the same messageId if the consumer can tell duplicates',
+      'send it again with the same messageId if the consumer detects duplicates',
       cause,
     );
   }
@@ -95,14 +95,14 @@ export class PublishOutcomeUnknownError extends RabbitError {
 
 /** The publish buffer is full: too many messages already wait for the broker. This one was not accepted. */
 export class PublishBufferFullError extends RabbitError {
-  /** It never left, so sending it again makes no duplicate. */
+  /** It was never sent, so sending it again cannot create a duplicate. */
   readonly sent = false;
 
   constructor(limit: string) {
     super(
       'WARREN_PUBLISH_BUFFER_FULL',
-      `the publish buffer is full (${limit} wait)`,
-      'the broker is away or slower than this process publishes; slow down, or raise publish.buffer',
+      `the publish buffer is full (${limit} waiting)`,
+      'the broker is unreachable, or this process publishes faster than it accepts; slow down, or raise publish.buffer',
     );
   }
 }

@@ -12,7 +12,7 @@ export class RpcTimeoutError extends RabbitError {
   ) {
     super(
       'WARREN_RPC_TIMEOUT',
-      `no answer from ${destination(exchange, routingKey)} within ${waitedMs} ms (correlation id ${correlationId})`,
+      `no reply from ${destination(exchange, routingKey)} within ${waitedMs} ms (correlation id ${correlationId})`,
       'check whether its handlers are running and keep up, or raise timeout',
     );
   }
@@ -25,7 +25,7 @@ export class RpcNotSentError extends RpcTimeoutError {
   constructor(exchange: string, routingKey: string, waitedMs: number, correlationId: string, reason: string) {
     super(exchange, routingKey, waitedMs, correlationId);
     const what = `the call to ${destination(exchange, routingKey)} was not sent within ${waitedMs} ms: ${reason}`;
-    this.message = `${what} (nothing has run; make it again when the broker is back)`;
+    this.message = `${what} (the handler did not run; call again when the broker is available)`;
   }
 }
 
@@ -39,7 +39,7 @@ export class RpcRemoteError extends RabbitError {
     /** Data of the remote error, if any. */
     readonly data: unknown,
   ) {
-    super('WARREN_RPC_REMOTE', `${remoteName}: ${remoteMessage}`, 'thrown by the handler that was called');
+    super('WARREN_RPC_REMOTE', `${remoteName}: ${remoteMessage}`, 'thrown by the remote handler');
   }
 }
 
@@ -63,8 +63,8 @@ export class RpcConnectionLostError extends RabbitError {
     const why = cause instanceof Error ? `: ${cause.message}` : '';
     super(
       'WARREN_RPC_CONNECTION_LOST',
-      `the connection for calls was lost while ${destination(exchange, routingKey)} was being called${why}`,
-      'it reconnects by itself; call again if the handler may run twice',
+      `the connection was lost while calling ${destination(exchange, routingKey)}${why}`,
+      'Warren reconnects automatically; call again if the handler may run twice',
       cause,
     );
   }
@@ -73,7 +73,11 @@ export class RpcConnectionLostError extends RabbitError {
 /** The other side of a stream violated the protocol. */
 export class RpcProtocolError extends RabbitError {
   constructor(message: string) {
-    super('WARREN_RPC_PROTOCOL', message, 'does the other side run a compatible version of this library?');
+    super(
+      'WARREN_RPC_PROTOCOL',
+      message,
+      'check that the other side runs a compatible version of this library',
+    );
   }
 }
 
@@ -92,14 +96,14 @@ export class RpcCancelledError extends RabbitError {
 /** The reason of a handler's `signal`: its caller no longer waits for the reply. */
 export class CallerLeftError extends RabbitError {
   constructor() {
-    super('WARREN_CALLER_LEFT', 'the caller no longer waits for the answer', 'stop the work');
+    super('WARREN_CALLER_LEFT', 'the caller no longer waits for the reply', 'stop the work');
   }
 }
 
 /** The reason of a handler's `signal`: the application shuts down and has waited for `shutdown`. */
 export class ShuttingDownError extends RabbitError {
   constructor() {
-    super('WARREN_SHUTTING_DOWN', 'the service that handles this is shutting down', 'make the call again');
+    super('WARREN_SHUTTING_DOWN', 'the service that handles this is shutting down', 'call again');
   }
 }
 
@@ -113,7 +117,7 @@ export class TooManyPendingCallsError extends RabbitError {
     super(
       'WARREN_TOO_MANY_PENDING_CALLS',
       `too many calls are pending (${limit})`,
-      'their servers or the broker are slower than this process calls; slow down, or raise rpc.maxPending',
+      'this process calls faster than the servers or the broker reply; slow down, or raise rpc.maxPending',
     );
   }
 }

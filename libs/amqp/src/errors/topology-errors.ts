@@ -22,9 +22,9 @@ function whatHelps({ what, name, argument, declaredBy }: TopologyMismatch): stri
     return `${byHand}, and it is declared again; or use deadLetter: false`;
   }
   if (argument.startsWith('x-dead-letter-') || argument === 'x-overflow') {
-    return `give ${declaredBy} the same arguments, ${byHand}, or use declare: 'check' to take it as it is`;
+    return `give ${declaredBy} the same arguments, ${byHand}, or use declare: 'check' to use it as it is`;
   }
-  return `change ${declaredBy} to fit, ${byHand}, or use declare: 'check' to take it as it is`;
+  return `change ${declaredBy} to match, ${byHand}, or use declare: 'check' to use it as it is`;
 }
 
 /** The two sides of a mismatch. Values as the broker wrote them. */
@@ -110,7 +110,7 @@ export class QueueLockedError extends RabbitError {
     super(
       'WARREN_QUEUE_LOCKED',
       `queue '${queue}' is exclusive to another connection`,
-      'trying again; close the other connection if it does not end',
+      'Warren keeps trying; close the other connection if it stays',
       cause,
     );
   }

@@ -60,7 +60,7 @@ export function compress(content: Buffer, encoding: ContentEncoding): Buffer {
   if (!found) {
     throw new EncodeError(
       `contentEncoding must be ${[...ENCODINGS.keys()].join(', ')}, but is ${printable(encoding)}`,
-      'for another one encode the body yourself and send a Buffer',
+      'for other encodings, encode the body yourself and send a Buffer',
     );
   }
   return found.fold(content);
@@ -123,7 +123,7 @@ function folding(encoding: string | undefined): Folding | undefined {
   if (found) return found;
   throw new DecodeError(
     `the body is encoded as '${printable(encoding)}'`,
-    'one of gzip, deflate and br can be read, once',
+    'gzip, deflate and br are supported, applied once',
   );
 }
 
@@ -146,10 +146,10 @@ function unfoldError(error: unknown, encoding: string | undefined, limit: number
   return new DecodeError(
     tooLarge
       ? `the body decompresses to more than ${limit} bytes`
-      : `the body is not what its content-encoding '${printable(encoding)}' says`,
+      : `the body does not match its content-encoding '${printable(encoding)}'`,
     tooLarge
-      ? 'send it smaller, or raise maxUnfoldedBytes'
-      : 'the sender must compress it, or leave the property out',
+      ? 'send a smaller body, or raise maxUnfoldedBytes'
+      : 'the sender must compress it, or omit the property',
     [],
     error,
   );

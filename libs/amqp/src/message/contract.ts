@@ -161,8 +161,8 @@ export function eventKey(
     const text = typeof value === 'number' ? String(value) : value;
     if (typeof text === 'string' && text !== '' && !text.includes('.')) return text;
     throw new EncodeError(
-      `the event '${key}' needs one word for {${place}}`,
-      `give params: { ${place}: ... }, without dots: they would change who gets the event`,
+      `the event '${key}' requires one word for {${place}}`,
+      `pass params: { ${place}: ... } without dots, which would change the routing`,
     );
   });
   return words.join('.');
@@ -186,5 +186,5 @@ export function eventParams<Key extends string>(
 
 function assertName(name: unknown, maker: string): void {
   if (typeof name === 'string' && name !== '') return;
-  throw new ConfigError(`${maker} has no name`, 'its first argument is the queue, the key or the pattern');
+  throw new ConfigError(`${maker} has no name`, 'pass the queue, key or pattern as the first argument');
 }

@@ -231,7 +231,7 @@ export class Delivery<T = unknown> {
   private settleByHandler(name: string, decision: Verdict | Error): void {
     if (this.outcome !== undefined) {
       this.#sink.warn(
-        `${this.handler}: ${name}() on a message of queue '${this.queue}' that is settled already (${this.outcome}); nothing was done`,
+        `${this.handler}: ${name}() on a message of queue '${this.queue}' that was already settled (${this.outcome}); ignored`,
       );
       return;
     }

@@ -28,7 +28,7 @@ export function checkName(what: string, value: unknown): asserts value is string
   if (/[\r\n]/.test(value) && /^(queue|exchange)$/.test(what)) {
     throw new EncodeError(
       `the ${what} has a line break in its name: '${printable(value.slice(0, 60))}'`,
-      'leave it out',
+      'remove it',
     );
   }
   if (Buffer.byteLength(value) > 255) {
@@ -60,7 +60,7 @@ export function outgoingHeaders(headers: Headers): Record<string, unknown> {
     );
     throw new EncodeError(
       `the message cannot be sent: its headers take ${bytes} bytes, of which '${printable(largest)}' takes the most`,
-      `at most ${TABLE_BYTES} fit; large things belong into the body`,
+      `at most ${TABLE_BYTES} bytes are allowed; move large values into the body`,
     );
   }
   return copy;
@@ -81,7 +81,7 @@ function checkKey(name: string): void {
   if (name === '__proto__') {
     throw new EncodeError(
       `a header cannot be called '__proto__'`,
-      'it changes objects of those who receive it',
+      'it would change objects in the receiving process',
     );
   }
 }
@@ -92,7 +92,7 @@ function checkCopies(name: string, value: unknown): void {
   if (!Array.isArray(value) || !value.every((key) => typeof key === 'string')) {
     throw new EncodeError(
       `header '${name}' must be an array of routing keys`,
-      'the broker sends copies to them',
+      'the broker sends a copy to each of them',
     );
   }
   for (const key of value) checkName(`routing key in header '${name}'`, key);
@@ -100,7 +100,7 @@ function checkCopies(name: string, value: unknown): void {
 
 /** A value for the client library. */
 function converted(name: string, value: unknown, depth: number): unknown {
-  if (depth > MAX_DEPTH) throw new EncodeError(`header '${name}' is nested too deep or circular`, '');
+  if (depth > MAX_DEPTH) throw new EncodeError(`header '${name}' is nested too deeply or circular`, '');
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -113,7 +113,7 @@ function converted(name: string, value: unknown, depth: number): unknown {
       return value === null ? null : convertedObject(name, value, depth);
     default:
       throw new EncodeError(
-        `header '${name}' is or holds ${kindOf(value)}, which AMQP cannot carry`,
+        `header '${name}' is or contains ${kindOf(value)}, which AMQP cannot carry`,
         'send a string or a number',
       );
   }
@@ -129,7 +129,7 @@ function convertedObject(name: string, value: object, depth: number): unknown {
   if (Array.isArray(value)) return value.map((inner) => converted(name, inner, depth + 1));
   if (value instanceof Map || value instanceof Set || value instanceof Promise || value instanceof RegExp) {
     throw new EncodeError(
-      `header '${name}' is or holds ${kindOf(value)}, which AMQP cannot carry`,
+      `header '${name}' is or contains ${kindOf(value)}, which AMQP cannot carry`,
       'send a plain object or an array',
     );
   }
@@ -224,7 +224,7 @@ export function outgoing(
   if (options.delay !== undefined && (options.expiration ?? defaults.expiration) !== undefined) {
     throw new EncodeError(
       'delay and expiration cannot be combined: the message would leave its wait queue with the shorter of the two',
-      'leave one of them out',
+      'use one of them',
     );
   }
   checkNames(defaults, encoded.contentType, options);

@@ -30,7 +30,7 @@ export async function validate(schema: StandardSchema, value: unknown): Promise<
   if (!result.issues) return result.value;
   const issues = result.issues.map(toIssue);
   const shown = issues.slice(0, 5).map(({ path, message }) => (path ? `${path}: ${message}` : message));
-  throw new DecodeError(`the payload does not fit its schema: ${shown.join('; ')}`, '', issues);
+  throw new DecodeError(`the payload does not match its schema: ${shown.join('; ')}`, '', issues);
 }
 
 function toIssue(issue: SchemaIssue): DecodeIssue {

@@ -70,7 +70,7 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('shutdown', 'duration', '10s', 'how long running handlers may take to finish when closing', duration),
   row('consumers', 'boolean', 'true', 'false: this process only publishes', bool),
   row('logger', 'object with log, warn, error', "the console, or Nest's logger", 'where log lines go', object),
-  row('codecs', 'list', 'json, text, bytes', 'more codecs, asked before the built-in ones', list),
+  row('codecs', 'list', 'json, text, bytes', 'additional codecs, tried before the built-in ones', list),
   row('plugins', 'list', 'none', 'extensions, the outermost first: see docs/plugins.md', list),
   row('tls', 'object', "Node's defaults", 'for amqps: ca, cert, key, pfx, passphrase, servername, rejectUnauthorized', object),
   row('credentials', 'object, function', 'those of the URL', 'username and password, or a function that fetches them for each connect', either(object, isFunction)),

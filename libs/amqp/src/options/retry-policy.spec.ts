@@ -62,7 +62,7 @@ describe('afterFailure', () => {
   it.each<[RetryOptions['delays'], RegExp]>([
     ['30d', /Orders retry.delays must be a duration, but is '30d'/],
     [{ first: '2m', factor: 2, max: '1m' }, /Orders retry.delays: first is 120000 ms and max is 60000 ms/],
-    [{ first: 0, factor: 2, max: '1m' }, /first must be more than nothing/],
+    [{ first: 0, factor: 2, max: '1m' }, /first must be positive/],
   ])('refuses %p, by name', (delays, message) => {
     const refused = (): unknown => retryPolicy({ delays }, 'Orders');
     expect(refused).toThrow(ConfigError);

@@ -114,7 +114,7 @@ function growing(delays: GrowingDelays, attempts: number, what: string): readonl
   if (first === 0 || first > max) {
     throw new ConfigError(
       `${what}: first is ${first} ms and max is ${max} ms`,
-      'first must be more than nothing and at most max',
+      'first must be positive and at most max',
     );
   }
   const step = 'step' in delays ? milliseconds(delays.step, `${what}.step`) : 0;

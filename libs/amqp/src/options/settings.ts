@@ -174,7 +174,7 @@ function reconnectWaits(given: BrokerOptions['reconnect'] = {}): Settings['recon
   if (min !== undefined && max !== undefined && min > max) {
     throw new ConfigError(
       `the connection options: reconnect.min (${humanDuration(min)}) is above reconnect.max (${humanDuration(max)})`,
-      'waits grow from min to max',
+      'delays grow from min to max',
     );
   }
   // One of the two given: the other one's default must not contradict it.

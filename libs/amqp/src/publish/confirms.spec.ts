@@ -72,7 +72,7 @@ describe('confirms', () => {
         broker.confirm(1);
         broker.confirm(number, multiple);
         expect(await broker.closed).toMatch(
-          new RegExp(`broke the protocol: it answered publish ${number},.* 3 were sent`),
+          new RegExp(`protocol error: the broker confirmed publish ${number},.* 3 were sent`),
         );
         await broker.closed;
         expect(outcomes()).toEqual(['confirmed', 'lost', 'lost']);

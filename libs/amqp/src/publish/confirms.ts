@@ -77,7 +77,7 @@ export class Confirms {
       const last = this.first + this.waiting.length - 1;
       void this.channel.close();
       return this.channel.end(
-        `the broker broke the protocol: it answered publish ${number}, which is not waiting for an answer; ${last} were sent`,
+        `protocol error: the broker confirmed publish ${number}, which is not outstanding; ${last} were sent`,
       );
     }
     if (!multiple) return this.settle(index, outcome);

@@ -40,7 +40,7 @@ export function ownTimeout({ publish }: Settings): number {
 export function unconfirmed({ exchange, routingKey, properties: { messageId } }: OutgoingMessage): string {
   const to = exchange === '' ? `queue '${routingKey}'` : `exchange '${exchange}' ('${routingKey}')`;
   const which = messageId === undefined ? 'a message' : `message ${messageId}`;
-  return printable(`the broker did not confirm ${which} to ${to} in time; the channel is replaced`);
+  return printable(`the broker did not confirm ${which} to ${to} in time; replacing the channel`);
 }
 
 /** Who waits for a send, and hears of one of the two, once. */

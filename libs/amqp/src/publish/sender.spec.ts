@@ -229,7 +229,7 @@ describe('a sender', () => {
     expect([channels.length, ids(second)]).toEqual([2, ['next']]);
     await clock.pass(30_000);
     expect(lines).toEqual([
-      "the broker did not confirm message swallowed to queue 'q' in time; the channel is replaced",
+      "the broker did not confirm message swallowed to queue 'q' in time; replacing the channel",
     ]);
   });
 
@@ -284,7 +284,7 @@ describe('a sender', () => {
     open.answer(2 ** 52, 'confirmed', true);
     expect(ids(await channel())).toEqual(['again']);
     expect(outcomes.get('unknown')).toBe('WARREN_PUBLISH_UNKNOWN');
-    expect(lines).toEqual([expect.stringContaining('broke the protocol')]);
+    expect(lines).toEqual([expect.stringContaining('protocol error')]);
   });
 });
 

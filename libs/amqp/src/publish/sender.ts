@@ -313,7 +313,7 @@ export class Sender implements Forwarder {
   whyWaiting(): string {
     const { connection } = this.options;
     if (connection.blocked) return 'the broker blocks publishing (memory or disk alarm)';
-    if (connection.state === 'open') return 'the broker takes messages too slowly';
+    if (connection.state === 'open') return 'the broker accepts messages too slowly';
     return noConnection(connection);
   }
 

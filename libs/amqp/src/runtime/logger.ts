@@ -20,7 +20,7 @@ export class LogLimiter {
   say(write: (line: string) => void, line: string): void {
     const now = this.clock.monotonic();
     if (now - this.since >= PERIOD) {
-      if (this.leftOut > 0) write(`${this.leftOut} lines like the next one were left out`);
+      if (this.leftOut > 0) write(`${this.leftOut} lines like the next one were omitted`);
       [this.since, this.written, this.leftOut] = [now, 0, 0];
     }
     if (this.written++ < LINES) write(line);

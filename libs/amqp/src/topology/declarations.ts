@@ -50,7 +50,7 @@ export function topologyDeclarations(
       if ((binding.queue === undefined) === (binding.to === undefined)) {
         throw new ConfigError(
           `${declaredBy}: a binding needs either queue or to`,
-          'say which of the two receives',
+          'set the one that receives the messages',
         );
       }
       const destination = binding.queue
@@ -124,7 +124,7 @@ function withOptions(
     if (there !== undefined && there !== value) {
       throw new ConfigError(
         `${what} has ${option} ${JSON.stringify(value)} and arguments['${argument}'] ${JSON.stringify(there)}`,
-        `they mean the same; leave one of them out`,
+        `they mean the same; remove one of them`,
       );
     }
     args[argument] = value;
@@ -149,7 +149,7 @@ export function bindingSpecs(
   if (source === '') {
     throw new ConfigError(
       `${declaredBy} binds to the default exchange`,
-      'every queue is bound to it by its own name already; leave the binding out',
+      'every queue is already bound to it by its name; remove the binding',
     );
   }
   if (binding.key !== undefined && binding.keys !== undefined) {
@@ -181,7 +181,7 @@ function queueType(
   if (needsClassic && (asked === 'quorum' || asked === 'stream')) {
     throw new ConfigError(
       `${declaredBy}: queue '${options.name}' cannot be a ${asked} queue with ${needsClassic}`,
-      "use queueType: 'classic', or leave that option out",
+      "use queueType: 'classic', or remove that option",
     );
   }
   if (asked) return asked;

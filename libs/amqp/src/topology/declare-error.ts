@@ -43,7 +43,7 @@ export function declareError(error: unknown, asked: Asked): unknown {
   if (error instanceof TypeError || error instanceof RangeError) {
     return new ConfigError(
       `${asked.declaredBy}: ${asked.what} '${asked.name}' cannot be declared: ${text}`,
-      'look at its name and arguments',
+      'check its name and arguments',
       error,
     );
   }

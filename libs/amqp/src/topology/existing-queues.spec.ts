@@ -100,6 +100,6 @@ describe('queues that exist otherwise than they would be made', () => {
     const text = `403 (ACCESS-REFUSED) with message "ACCESS_REFUSED - write access to exchange 'amq.default' in vhost '/' refused for user 'u'"`;
     const { plan, lines } = planOf(wanted('q'));
     await declarePermitted(new Broker({ q: QUORUM }, () => text), plan);
-    expect(lines).toEqual([expect.stringContaining('may not write to the default exchange')]);
+    expect(lines).toEqual([expect.stringContaining('has no write permission on the default exchange')]);
   });
 });

@@ -17,7 +17,7 @@ describe('limits of a handler that contradict each other', () => {
     [
       { timeout: '30m' },
       {},
-      /@Consume Orders.place may hold a message for 30m, but the broker takes it back after 30m/,
+      /@Consume Orders.place may hold a message for 30m, but the broker requeues it after 30m/,
     ],
     [{ timeout: '50s' }, { consumerTimeout: '40s' }, /for 50s, .* after 40s/],
     [
@@ -76,7 +76,7 @@ describe('limits of a handler that look wrong', () => {
   it('an RPC handler that tries again when its callers have left', () => {
     const retry = { attempts: 3, delays: '10s' } as const;
     expect(found({ retry }, {}, true)).toEqual([
-      expect.stringMatching(/its retries wait 20s in all, .* only 10s/),
+      expect.stringMatching(/its retries wait 20s in total, .* only 10s/),
     ]);
     expect(found({ retry }, { rpc: { timeout: '30s' } }, true)).toEqual([]);
     expect(found({ retry })).toEqual([]);

@@ -33,15 +33,15 @@ export function checkLimits(plan: LimitedHandler, { consumerTimeout }: Settings,
   const until = heldUntil(plan, consumerTimeout);
   if (held > 0 && until > 0 && held >= until && plan.ack !== 'none') {
     throw new ConfigError(
-      `${name} may hold a message for ${described(plan, held)}, but the broker takes it back after ${humanDuration(until)}`,
+      `${name} may hold a message for ${described(plan, held)}, but the broker requeues it after ${humanDuration(until)}`,
       `lower ${plan.timeout === undefined ? 'batch.wait' : 'timeout'}, or raise consumer_timeout on the broker and set the connection option consumerTimeout to match (0: it has none)`,
     );
   }
   const limit = plan.queue.arguments['x-delivery-limit'];
   if (typeof limit === 'number' && limit < POISON_DELIVERIES && !buries(plan)) {
     throw new ConfigError(
-      `${name}: queue '${plan.queue.name}' has x-delivery-limit ${limit} and no x-dead-letter-exchange: the broker would drop a message without a trace before it can be dead-lettered after ${POISON_DELIVERIES} deliveries`,
-      `leave x-delivery-limit out, make it at least ${POISON_DELIVERIES}, or add x-dead-letter-exchange`,
+      `${name}: queue '${plan.queue.name}' has x-delivery-limit ${limit} and no x-dead-letter-exchange: the broker would silently drop a message before it can be dead-lettered after ${POISON_DELIVERIES} deliveries`,
+      `remove x-delivery-limit, make it at least ${POISON_DELIVERIES}, or add x-dead-letter-exchange`,
     );
   }
 }
@@ -60,7 +60,7 @@ export function suspicions(plan: LimitedHandler, { consumerTimeout, rpc }: Setti
   const waits = waitsOf(retry).reduce((sum, wait) => sum + wait, 0);
   if (registration.kind === 'rpc' && waits > rpc.timeout) {
     found.push(
-      `${plan.id}: its retries wait ${humanDuration(waits)} in all, but callers by default only ${humanDuration(rpc.timeout)}`,
+      `${plan.id}: its retries wait ${humanDuration(waits)} in total, but callers by default wait only ${humanDuration(rpc.timeout)}`,
     );
   }
   return found;

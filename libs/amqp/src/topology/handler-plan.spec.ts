@@ -67,15 +67,15 @@ describe('a handler worked out', () => {
     ['consume', '', {}, /needs the name of its queue/],
     ['subscribe', '', {}, /needs a topic or bindings/],
     ['consume', 'q', { broadcast: true }, /broadcast is for @Subscribe/],
-    ['rpc', 'q', { ack: 'manual' }, /answer settles a request/],
-    ['consume', 'q', { batch: { size: 2 }, ack: 'none' }, /batch needs acks/],
+    ['rpc', 'q', { ack: 'manual' }, /reply settles the request/],
+    ['consume', 'q', { batch: { size: 2 }, ack: 'none' }, /batch requires acks/],
     ['consume', 'q', { exchange: 'e' }, /names an exchange but no keys/],
     ['consume', 'q', { bindings: [{ exchange: '', key: 'x' }] }, /default exchange/],
     ['consume', 'q', { bindings: [{ exchange: 'e', key: 'x', keys: ['y'] }] }, /key and keys/],
     ['consume', 'q', { stream: { offset: 'first' }, queueType: 'classic' }, /stream reads a stream queue/],
     ['consume', 'x'.repeat(256), {}, /the queue is 256 bytes/],
     ['consume', 'x'.repeat(251), {}, /dead-letter queue .* is 256 bytes/],
-    ['consume', 'q', { orderBy: 'routingKey', ack: 'none' }, /orderBy needs acks/],
+    ['consume', 'q', { orderBy: 'routingKey', ack: 'none' }, /orderBy requires acks/],
     ['subscribe', 'order.*paid', {}, /'\*paid' in the pattern 'order\.\*paid'/],
   ])('%s with %p: %p is refused by name', (kind, pattern, options, message) => {
     expect(() => plan(kind, pattern, options)).toThrow(message);

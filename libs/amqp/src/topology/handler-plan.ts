@@ -66,7 +66,7 @@ export const RPC_OPTIONS = ['errors', 'response', 'ifCallerGone', 'idempotent'] 
 export function rpcPlan(options: HandlerOptions, name: string): RpcPlan {
   const { errors, response, ifCallerGone, broadcast, idempotent } = options;
   if (idempotent && idempotent.ttl === undefined) {
-    throw new ConfigError(`${name}: idempotent needs a ttl`, "say how long replies are kept: { ttl: '10m' }");
+    throw new ConfigError(`${name}: idempotent needs a ttl`, "set how long replies are kept: { ttl: '10m' }");
   }
   return {
     known: errorClasses(errors, name),
@@ -206,29 +206,28 @@ function checkCombinations({ kind, options, handle }: HandlerRegistration, name:
   if (kind !== 'rpc' && isGeneratorFunction(handle))
     refuse(
       'it is a generator function, whose body would never run',
-      'make it an async function; only @RpcHandler answers with items',
+      'make it an async function; only @RpcHandler can stream items',
     );
   if (options.broadcast && kind === 'consume')
-    refuse('broadcast is for @Subscribe and @RpcHandler', 'leave it out');
-  if (options.broadcast && options.queue) refuse('broadcast makes a queue per instance', 'leave queue out');
+    refuse('broadcast is for @Subscribe and @RpcHandler', 'remove it');
+  if (options.broadcast && options.queue) refuse('broadcast creates a queue per instance', 'remove queue');
   if (options.batch && kind === 'rpc')
-    refuse('an RPC handler answers one request at a time', 'leave batch out');
-  if (options.batch && options.ack === 'none') refuse('a batch needs acks', "use ack: 'auto' or 'manual'");
+    refuse('an RPC handler replies to one request at a time', 'remove batch');
+  if (options.batch && options.ack === 'none') refuse('a batch requires acks', "use ack: 'auto' or 'manual'");
   if (options.batch && options.orderBy)
-    refuse('a batch runs as one, whatever the keys', 'leave orderBy out, or batch');
+    refuse('a batch runs as one, whatever the keys', 'remove orderBy or batch');
   if (options.orderBy && options.ack === 'none')
-    refuse('orderBy needs acks: a crash would lose what waits for its turn', "leave ack: 'none' out");
+    refuse('orderBy requires acks: a crash would lose the waiting messages', "remove ack: 'none'");
   if (options.ack === 'manual' && kind === 'rpc')
-    refuse('the answer settles a request', "leave ack: 'manual' out");
+    refuse('the reply settles the request', "remove ack: 'manual'");
   if (options.stream && options.ack === 'none')
-    refuse('a stream needs acks for its flow', "leave ack: 'none' out");
+    refuse('a stream requires acks for its flow control', "remove ack: 'none'");
   for (const option of RPC_OPTIONS) {
-    if (kind !== 'rpc' && options[option] !== undefined)
-      refuse(`${option} is for @RpcHandler`, 'leave it out');
+    if (kind !== 'rpc' && options[option] !== undefined) refuse(`${option} is for @RpcHandler`, 'remove it');
   }
-  if (options.stream && kind === 'rpc') refuse('a stream cannot hold requests', 'leave stream out');
+  if (options.stream && kind === 'rpc') refuse('a stream cannot hold requests', 'remove stream');
   if (options.stream && options.queueType !== undefined && options.queueType !== 'stream') {
-    refuse(`stream reads a stream queue, not a ${options.queueType} one`, 'leave queueType out');
+    refuse(`stream reads a stream queue, not a ${options.queueType} one`, 'remove queueType');
   }
 }
 

@@ -71,15 +71,15 @@ function warning(queue: QueueSpec, why: FoundOtherwise['why']): string {
   const dead = deadQueueName(queue.name);
   const found =
     why === 'exists'
-      ? `exists without the arguments that make the broker send to '${dead}' what it drops, and is used as it is`
-      : `is declared without the arguments that make the broker send to '${dead}' what it drops: the user may not write to the default exchange (amq.default)`;
+      ? `exists without the arguments that make the broker dead-letter dropped messages to '${dead}', and is used as it is`
+      : `is declared without the arguments that make the broker dead-letter dropped messages to '${dead}': the user has no write permission on the default exchange (amq.default)`;
   return [
     `queue '${queue.name}' of ${queue.declaredBy} ${found}.`,
-    `What it drops is lost: on RabbitMQ 4 a message of a quorum queue that came back 20 times, as from a process that ends whenever it starts; what expires; the oldest of a full queue.`,
+    `Messages that the broker drops are lost: expired ones, the oldest of a full queue, and on RabbitMQ 4 those of a quorum queue that were returned 20 times, for example by a process that crashes at every start.`,
     why === 'exists'
-      ? `Set a policy (merge it with the one that the queue has, if any): ${policyCommand(queue)} Without a policy: stop its consumers, delete it when it is empty, start again.`
-      : `Grant that, and start again.`,
-    `Once a policy does it, deadLetter: { broker: false } ends this warning.`,
+      ? `Set a policy (merged with the current policy of the queue, if any): ${policyCommand(queue)} Or, without a policy: stop the consumers, delete the queue when it is empty, and start again.`
+      : `Grant the permission and restart.`,
+    `When a policy does it, deadLetter: { broker: false } turns this warning off.`,
   ].join(' ');
 }
 

@@ -49,7 +49,7 @@ const REQUEST_TIMEOUT = 60_000;
 const MAX_CONNECTIONS = 256;
 
 const NOT_LOGGED_IN = failed(401, 'not_authorized', 'Not_Authorized');
-const MISDIRECTED = failed(421, 'bad_request', 'ask for localhost, or for the address of this machine');
+const MISDIRECTED = failed(421, 'bad_request', 'use localhost, or the address of this machine');
 const REALM = 'Basic realm="RabbitMQ Management"';
 
 export class ManagementServer {
@@ -168,7 +168,7 @@ export class ManagementServer {
   }
 
   private crashed(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    this.administration.house.logger.warn(`the management API failed at a request: ${String(error)}`);
+    this.administration.house.logger.warn(`the management API failed to handle a request: ${String(error)}`);
     send(request, response, failed(500, 'internal_error', 'the embedded broker failed'));
   }
 }

@@ -22,7 +22,7 @@ export class Alarms {
       house.logger.warn(`publishers are blocked: ${house.alarm}`);
       return;
     }
-    house.logger.log('publishers may go on');
+    house.logger.log('publishers are unblocked');
     for (const connection of this.connections) connection.unblock();
   }
 }

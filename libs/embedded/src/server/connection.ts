@@ -213,7 +213,7 @@ export class Connection {
     if (error instanceof SilentRefusal) this.gone();
     else if (error instanceof AmqpFailure) this.closeBecause(error, culprit);
     else {
-      this.house.logger.warn(`a connection ends with an internal error: ${String(error)}`);
+      this.house.logger.warn(`a connection was closed after an internal error: ${String(error)}`);
       this.closeBecause(new AmqpFailure(541, 'the embedded broker failed'), culprit);
     }
   }

@@ -133,7 +133,7 @@ describe('a journal', () => {
       keep(journal, 'x'.repeat(FULL));
       expect(await synced()).toBe(false);
     }
-    expect(lines).toEqual([expect.stringMatching(/^cannot write to .*no message is confirmed$/)]);
+    expect(lines).toEqual([expect.stringMatching(/^cannot write to .*none is confirmed$/)]);
     mkdirSync(folder);
   });
 

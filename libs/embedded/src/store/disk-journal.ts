@@ -210,7 +210,7 @@ export class DiskJournal implements Journal {
     if (this.syncs.failed) return;
     this.syncs.failed = true;
     this.logger.warn(
-      `cannot write to ${this.folder}: ${error.message}. Nothing more is kept on disk, and no message is confirmed`,
+      `cannot write to ${this.folder}: ${error.message}. Messages are no longer kept on disk, and none is confirmed`,
     );
   }
 

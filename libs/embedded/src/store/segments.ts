@@ -42,7 +42,7 @@ export function readSegment(
     at = next.end;
   }
   if (at < bytes.length) {
-    warn(`${path} is not whole: its last ${bytes.length - at} bytes cannot be read and were cut off`);
+    warn(`${path} is incomplete: its last ${bytes.length - at} bytes are unreadable and were removed`);
     truncateSync(path, at);
   }
   return at;

@@ -95,7 +95,7 @@ export class FrameReader {
     const size = bytes.readUInt32BE(at + 3);
     const whole = size + FRAME_OVERHEAD;
     if (whole > this.maxFrame) {
-      throw new AmqpFailure(501, `a frame of ${whole} bytes is larger than the agreed ${this.maxFrame}`);
+      throw new AmqpFailure(501, `a frame of ${whole} bytes is larger than the negotiated ${this.maxFrame}`);
     }
     if (bytes.length - at < whole) {
       this.wanted = whole;

@@ -37,7 +37,7 @@ export function markMethod<Mark>(
   }
   if (typeof name === 'symbol') {
     throw new ConfigError(
-      `${target.constructor.name}[${String(name)}] cannot ${cannot}: it has no name to be known by`,
+      `${target.constructor.name}[${String(name)}] cannot ${cannot}: it has no name`,
       'give the method a name',
     );
   }

@@ -47,7 +47,7 @@ export function OnRabbitEvent<const K extends BrokerEventKind | '*'>(
   const kinds = typeof kind === 'string' ? [kind] : kind;
   for (const one of kinds) {
     if (one === '*' || BROKER_EVENT_KINDS.includes(one)) continue;
-    const known = `there are ${BROKER_EVENT_KINDS.join(', ')}, and '*' for all`;
+    const known = `the events are ${BROKER_EVENT_KINDS.join(', ')}, and '*' for all`;
     throw new ConfigError(`@OnRabbitEvent: there is no event '${String(one)}'`, known);
   }
   return (target, name, descriptor) => {

@@ -52,7 +52,7 @@ export function refuseLazyHandlers(loader: LazyModuleLoader, modules: ModulesCon
 /** What is loaded lazily, when consumers have started or never will. */
 export function lateError(what: string): ConfigError {
   return new ConfigError(
-    `${what} is in a module that was loaded lazily: it gets no messages and declares nothing`,
-    'import the module where the application starts; a lazy module may publish and call',
+    `${what} is in a lazily loaded module: it gets no messages and declares nothing`,
+    'import the module statically; a lazily loaded module can only publish and call',
   );
 }

@@ -13,7 +13,7 @@ export function connectionNames(modules: ModulesContainer): string[] {
     if (names.includes(name)) {
       throw new ConfigError(
         `the connection '${name}' is configured twice`,
-        'call forRoot once per connection and import nothing elsewhere: it is global; a second one needs a name',
+        'call forRoot once per connection, since it is global; a second connection needs a name',
       );
     }
     names.push(name);

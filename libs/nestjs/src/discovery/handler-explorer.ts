@@ -56,14 +56,14 @@ function distinctName(name: string, host: HandlerHost, owners: readonly HandlerH
 function refuseTransient({ wrapper, className }: HandlerHost): void {
   if (!wrapper.isTransient) return;
   throw new ConfigError(
-    `${className} has handlers and is transient: there is no instance of it that could handle messages`,
-    'leave its scope out, or make it Scope.REQUEST for an instance per message',
+    `${className} has handlers and is transient: it has no single instance that could handle messages`,
+    'remove its scope, or use Scope.REQUEST for an instance per message',
   );
 }
 
 function refuseTwice(one: HandlerHost, other: HandlerHost): void {
   throw new ConfigError(
-    `${one.className} has handlers and is provided twice, by ${origin(one)} and ${origin(other)}: either would get only some of the messages`,
+    `${one.className} has handlers and is provided twice, by ${origin(one)} and ${origin(other)}: each would get only some of the messages`,
     'provide it in one module and import that module in the other',
   );
 }
@@ -75,6 +75,6 @@ function refuseGenerator({ host, method, marked, mark: { kind }, id }: FoundHand
   if (!functions.some((one) => /Generator/.test(Object.prototype.toString.call(one)))) return;
   throw new ConfigError(
     `${id} is a generator function, whose body would never run`,
-    'make it an async function; only @RpcHandler answers with items',
+    'make it an async function; only @RpcHandler can stream items',
   );
 }

@@ -29,8 +29,8 @@ export function planHandlers(
     const options = { ...given, ...agreed(handler, id) };
     if (!connections.includes(connection)) {
       throw new ConfigError(
-        `${id} wants the connection '${connection}', which is not configured`,
-        `there are ${connections.map((name) => `'${name}'`).join(', ')}; add RabbitModule.forRoot('${connection}', ...)`,
+        `${id} uses the connection '${connection}', which is not configured`,
+        `configured are ${connections.map((name) => `'${name}'`).join(', ')}; add RabbitModule.forRoot('${connection}', ...)`,
       );
     }
     return { found: handler, id, connection, options };
@@ -57,7 +57,7 @@ function refuseSharedNames(planned: readonly PlannedHandler[]): void {
     throw new ConfigError(
       `two classes are called ${one.found.host.className}, one in ${origin(one.found.host)} and one in ${origin(other.found.host)}: ` +
         `both would get the queue '<service>.${name}', and each event would reach only one of them`,
-      "give each a queue, @Subscribe('...', { queue: 'billing.orders' }), or rename a class; a minifier must keep class names",
+      "set a queue for each, @Subscribe('...', { queue: 'billing.orders' }), or rename a class; a minifier must keep class names",
     );
   }
 }
@@ -68,8 +68,8 @@ function agreed({ mark: { contract, kind } }: FoundHandler, id: string): Handler
   const fitting = { consume: 'queue', subscribe: 'event', rpc: 'rpc' }[kind];
   if (contract.kind !== fitting) {
     throw new ConfigError(
-      `${id} is given a contract made by ${contract.kind}(), its decorator wants one made by ${fitting}()`,
-      'queue() goes with @Consume, event() with @Subscribe, rpc() with @RpcHandler',
+      `${id} has a contract made by ${contract.kind}(), but its decorator takes one made by ${fitting}()`,
+      'use queue() with @Consume, event() with @Subscribe, rpc() with @RpcHandler',
     );
   }
   if (contract.kind !== 'rpc') return { schema: contract.payload };

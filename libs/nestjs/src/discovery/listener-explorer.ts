@@ -36,14 +36,14 @@ export function exploreListeners(modules: ModulesContainer, connections: readonl
 function refuseWithoutInstance({ wrapper, className }: HandlerHost): void {
   if (!wrapper.isTransient && wrapper.isDependencyTreeStatic()) return;
   throw new ConfigError(
-    `${className} has @OnRabbitEvent and is ${wrapper.isTransient ? 'transient' : 'request-scoped'}: there is no one instance to tell`,
-    'events belong to no request; put the method into a class of the default scope that injects nothing request-scoped',
+    `${className} has @OnRabbitEvent and is ${wrapper.isTransient ? 'transient' : 'request-scoped'}: it has no single instance to call`,
+    'events do not belong to a request; move the method to a class with the default scope that injects nothing request-scoped',
   );
 }
 
 function refuseTwice(one: HandlerHost, other: HandlerHost): void {
   throw new ConfigError(
-    `${one.className} has @OnRabbitEvent and is provided twice, by ${origin(one)} and ${origin(other)}: everything would be heard twice`,
+    `${one.className} has @OnRabbitEvent and is provided twice, by ${origin(one)} and ${origin(other)}: each event would be handled twice`,
     'provide it in one module and import that module in the other',
   );
 }
@@ -52,6 +52,6 @@ function refuseUnknown(id: string, connection: string, connections: readonly str
   if (connections.includes(connection)) return;
   throw new ConfigError(
     `${id} listens to the connection '${connection}', which is not configured`,
-    `there are ${connections.map((name) => `'${name}'`).join(', ')}; add RabbitModule.forRoot('${connection}', ...)`,
+    `configured are ${connections.map((name) => `'${name}'`).join(', ')}; add RabbitModule.forRoot('${connection}', ...)`,
   );
 }

@@ -54,8 +54,8 @@ export function assertEnhancersRun({ id, found }: PlannedHandler): void {
   function check(kind: string, enhancer: unknown): void {
     if (typeof enhancer !== 'function' || module.injectables.has(enhancer)) return;
     throw new ConfigError(
-      `${id} names the ${kind} ${enhancer.name}, which Nest would not run: ${host.className} is provided by a factory or value`,
-      `provide ${host.className} as a class, or give an instance (new ${enhancer.name}()) instead of the class`,
+      `${id} uses the ${kind} ${enhancer.name}, which Nest would not run: ${host.className} is provided by a factory or value`,
+      `provide ${host.className} as a class, or use an instance (new ${enhancer.name}()) instead of the class`,
     );
   }
 }

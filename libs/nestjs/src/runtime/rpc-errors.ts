@@ -40,8 +40,7 @@ function fromPayload(payload: unknown, name: string): RemoteErrorFacts {
     const text = String(payload);
     return {
       name,
-      message:
-        (payload ?? undefined) === undefined ? `the handler threw ${name} without saying anything` : text,
+      message: (payload ?? undefined) === undefined ? `the handler threw ${name} without a message` : text,
     };
   }
   const { name: own, code, status } = payload as Record<string, unknown>;

@@ -161,6 +161,6 @@ function share(value: number): number {
   if (value >= 0 && value <= 1) return value;
   throw new ConfigError(
     `publishBuffer is ${value}`,
-    'give a number between 0 and 1, a share of publish.buffer',
+    'use a number between 0 and 1, a fraction of publish.buffer',
   );
 }

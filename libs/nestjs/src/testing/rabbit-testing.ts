@@ -190,8 +190,8 @@ export class RabbitTesting {
   private embedded(what: string): EmbeddedBroker {
     if (this.#broker.embedded) return this.#broker.embedded;
     throw new ConfigError(
-      `a test has no hand in the ${what} of RabbitMQ`,
-      'run this one without RABBITMQ_URL',
+      `a test cannot control the ${what} of RabbitMQ`,
+      'run this test without RABBITMQ_URL',
     );
   }
 

@@ -98,7 +98,7 @@ async function management(url: URL, method: string, path: string, body?: object)
     });
   } catch (error) {
     throw new ConfigError(
-      `a virtual host for the test cannot be made: ${target.host} does not answer`,
+      `a virtual host for the test cannot be created: ${target.host} does not answer`,
       hint,
       error,
     );
@@ -108,7 +108,7 @@ async function management(url: URL, method: string, path: string, body?: object)
   const gone = method === 'DELETE' && answer.status === 404;
   if (!answer.ok && !gone)
     throw new ConfigError(
-      `a virtual host for the test cannot be made: ${answer.status} from ${target.host}`,
+      `a virtual host for the test cannot be created: ${answer.status} from ${target.host}`,
       hint,
     );
 }

@@ -117,7 +117,7 @@ export class CodecRegistry implements CodecLookup {
       if (error instanceof DecodeError) throw error;
       throw new DecodeError(
         `the body (${content.length} bytes of '${printable(contentType ?? 'no content type')}') cannot be decoded as ${chosen.name}: ${printable(describeError(error))}`,
-        'the sender must send what its content type says',
+        "the sender's content type must match the body",
         [],
         error,
       );

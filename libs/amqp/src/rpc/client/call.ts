@@ -67,7 +67,7 @@ export class GatherCall implements PendingCall {
     }
     const { maxBytes } = this.options;
     if (this.bytes > maxBytes) {
-      const error = new RpcProtocolError(`the gathered answers have more than ${maxBytes} bytes`);
+      const error = new RpcProtocolError(`the gathered replies have more than ${maxBytes} bytes`);
       return this.end({ error, left: true });
     }
     if (this.replies.size >= Math.min(this.options.expect, REPLIES_LIMIT)) this.answered(true);

@@ -121,7 +121,7 @@ export class ControlPublisher {
     if (!this.allowed || this.closed) return;
     this.allowed = false;
     this.options.settings.logger.warn(
-      `calls that this process cancels go on running on their servers, which cannot be told: ${printable(reason)}`,
+      `cancellations cannot be sent, so cancelled calls keep running on their servers: ${printable(reason)}`,
     );
   }
 

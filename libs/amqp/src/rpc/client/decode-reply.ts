@@ -39,7 +39,7 @@ export function readPart(message: ReceivedMessage, reading: ReplyReading): Reply
   if (content.length > maxBytes) {
     throw new DecodeError(
       `the reply has ${content.length} bytes, but maxMessageBytes is ${maxBytes}`,
-      'raise the limit on both sides, or answer with a reference',
+      'raise the limit on both sides, or reply with a reference',
     );
   }
   const headers = safeHeaders(properties.headers);
@@ -65,7 +65,7 @@ function decoded<T>(read: () => T): T {
     if (error instanceof DecodeError) throw error;
     throw new DecodeError(
       `the reply cannot be read: ${printable(describeError(error))}`,
-      'does the other side send what its content type says?',
+      "check that the other side's content type matches the body",
       [],
       error,
     );

@@ -83,8 +83,8 @@ export class ReplyChannel {
     if (this.closed) return new ConnectionLostError('cannot call: the broker object was closed');
     if (this.pending >= maxPending) return new TooManyPendingCallsError(`${maxPending} calls`);
     if (id === undefined || !this.pendingCalls.get(id)) return undefined;
-    const text = `a call with the correlation id '${printable(id)}' is pending already`;
-    return new EncodeError(text, 'leave correlationId out, or make it unique');
+    const text = `a call with the correlation id '${printable(id)}' is already pending`;
+    return new EncodeError(text, 'omit correlationId, or make it unique');
   }
 
   /** Sends a call, now or when the way is open. It fails by itself if that cannot be. */
@@ -127,7 +127,7 @@ export class ReplyChannel {
     const { connection } = this.options;
     if (connection.blocked) return 'the broker blocks publishing (memory or disk alarm)';
     if (connection.state !== 'open') return noConnection(connection);
-    return this.isOpen() ? 'its exchange could not be checked' : 'the broker takes messages too slowly';
+    return this.isOpen() ? 'its exchange could not be checked' : 'the broker accepts messages too slowly';
   }
 
   /** Ends every call with ConnectionLostError. */

@@ -111,7 +111,7 @@ describe('the reading end of a stream', () => {
     push(1, 'a');
     await stream.next();
     push(1, 'b');
-    expect(await all(stream)).toEqual(['lost: the server was lost, and another one began the stream again']);
+    expect(await all(stream)).toEqual(['lost: the server was lost, and another one restarted the stream']);
     expect(stopped()).toBe(1);
   });
 
@@ -132,7 +132,7 @@ describe('the reading end of a stream', () => {
     expect(await stream.next()).toEqual({ done: false, value: 1 });
     push(3, 60);
     push(4, 1);
-    expect(await all(stream)).toEqual([2, 3, expect.stringContaining('more than 100 bytes')]);
+    expect(await all(stream)).toEqual([2, 3, expect.stringContaining('exceed 100 bytes')]);
     expect(stopped).toBe(1);
   });
 

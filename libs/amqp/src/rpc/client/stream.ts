@@ -283,7 +283,7 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
       return;
     }
     if (this.bytes + bytes > this.maxBytes) {
-      this.breakOff(new RpcProtocolError(`unread items of a stream have more than ${this.maxBytes} bytes`));
+      this.breakOff(new RpcProtocolError(`unread items of a stream exceed ${this.maxBytes} bytes`));
       return;
     }
     this.last = sequence;
@@ -367,7 +367,7 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
       this.forget();
       return true;
     }
-    this.breakOff(this.lost('the server was lost, and another one began the stream again'));
+    this.breakOff(this.lost('the server was lost, and another one restarted the stream'));
     return false;
   }
 

@@ -118,7 +118,7 @@ export class ControlConsumer {
     this.warned = true;
     const asked = { what: 'exchange' as const, name: CALLS_EXCHANGE, declaredBy: 'calls' };
     this.options.settings.logger.warn(
-      `cancellations by callers do not reach this process: ${printable(describeError(declareError(error, asked)))}`,
+      `this process does not receive cancellations from callers: ${printable(describeError(declareError(error, asked)))}`,
     );
   }
 }

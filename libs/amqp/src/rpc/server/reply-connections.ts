@@ -191,9 +191,13 @@ export class ReplyConnections implements ReplySender {
 
   private closeReason(address: string): Error | undefined {
     const since = this.options.clock.monotonic() - SUSPICIOUS_FOR;
-    if ((this.harmful.get(address) ?? -Infinity) > since) return refused('it did so a moment ago');
+    if ((this.harmful.get(address) ?? -Infinity) > since) return refused('it closed one a moment ago');
     const isFull = this.suspectedAt > since && this.trying >= TRIED_AT_ONCE;
-    return isFull ? refused('others did so a moment ago, and as many as may are being tried') : undefined;
+    return isFull
+      ? refused(
+          'other addresses closed one a moment ago, and the maximum number of first replies is being tried',
+        )
+      : undefined;
   }
 
   private accuse(address: string): void {
@@ -220,6 +224,6 @@ function refused(why: string): Error {
   return new RabbitError(
     'WARREN_REPLY_ADDRESS',
     `no reply is sent to this address, which may close the connection: ${why}`,
-    'if requests come from forged addresses, find their sender; an honest caller may call again in a minute',
+    'if requests have forged reply addresses, find their sender; an honest caller can call again in a minute',
   );
 }

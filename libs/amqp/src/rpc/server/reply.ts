@@ -127,8 +127,8 @@ export function valueReply({ forwarder, plan, settings }: RpcContext, value: unk
   if (length <= settings.maxMessageBytes) return encoded;
   throw new RabbitError(
     'WARREN_TOO_LARGE',
-    `the answer has ${length} bytes, but maxMessageBytes of the service is ${settings.maxMessageBytes}`,
-    'answer with a reference instead, or raise the limit on both sides',
+    `the reply has ${length} bytes, but maxMessageBytes of the service is ${settings.maxMessageBytes}`,
+    'reply with a reference instead, or raise the limit on both sides',
   );
 }
 
@@ -160,12 +160,12 @@ export function replyAddress(
   if (!replyTo) {
     calls.lines.say(
       warn,
-      `${plan.id} answered ${named(delivery)}, a request without reply-to; the answer was dropped`,
+      `${plan.id} replied to ${named(delivery)}, which has no reply-to; the reply was dropped`,
     );
     return undefined;
   }
   if (mayReplyTo(replyTo, delivery.queue, settings.rpc.replyTo, source.server)) return replyTo;
-  const line = `${plan.id}: no answer to ${named(delivery)}: its reply-to '${printable(replyTo)}' is refused; allow it with rpc.replyTo if it is a queue of the caller`;
+  const line = `${plan.id}: no reply to ${named(delivery)}: its reply-to '${printable(replyTo)}' is not allowed; allow it with rpc.replyTo if it is a queue of the caller`;
   calls.lines.say((text) => logger.error(text), line);
   return undefined;
 }
@@ -268,7 +268,7 @@ class SentAnswer implements ReplyWaiter, Ending {
     counters.repliesLost++;
     // A missing permission was told when it was found.
     if (error instanceof AccessRefusedError) return this.end();
-    const line = `${plan.id}: the answer for '${printable(this.replyTo)}' was not delivered: ${printable(describeError(error))}`;
+    const line = `${plan.id}: the reply to '${printable(this.replyTo)}' was not delivered: ${printable(describeError(error))}`;
     calls.lines.say((text) => logger.warn(text), line);
     this.end();
   }

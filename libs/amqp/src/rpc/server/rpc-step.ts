@@ -101,7 +101,7 @@ function settled(context: RpcContext, delivery: Delivery, given: Verdict): Maybe
   const response = context.plan.rpc?.response;
   if (!response) return replied(context, verdict, value);
   // The schema only checks: what it would change, it changes at the caller.
-  return assertFits(response, value, `the answer of ${context.plan.id}`).then(
+  return assertFits(response, value, `the reply of ${context.plan.id}`).then(
     () => replied(context, verdict, value),
     (error: unknown) => unfit(context, verdict, error),
   );
@@ -118,7 +118,7 @@ function replied(context: RpcContext, verdict: Verdict, value: unknown): Outcome
 /** The handler returned what cannot travel: the caller must not wait for its time-out to learn it. */
 function unfit(context: RpcContext, verdict: Verdict, error: unknown): Outcome {
   context.logger.error(
-    `${context.plan.id} returned what cannot be an answer: ${printable(describeError(error))}`,
+    `${context.plan.id} returned a value that cannot be sent as a reply: ${printable(describeError(error))}`,
   );
   return { verdict, reply: errorReply(context, error) };
 }
@@ -206,7 +206,7 @@ class LateRequestError extends RabbitError {
   constructor() {
     super(
       'WARREN_CALLER_LEFT',
-      'the time-out of the call had passed before a handler was free; it was not run',
+      'the timeout of the call expired before a handler was free; the handler did not run',
       'raise the timeout, or add instances of the service',
     );
   }
