@@ -106,7 +106,7 @@ onEachBroker('an answer', (broker) => {
     }
     await until(async () => (await count(broker, 'clients.7')) === 1, 'the answer that is allowed');
     await until(() => channel.get(own, { noAck: true }), 'the answer in the exclusive queue');
-    await logged(server, "reply-to 'payments' is refused");
+    await logged(server, "reply-to 'payments' is not allowed");
     expect(await count(broker, 'payments')).toBe(0);
   });
 });
