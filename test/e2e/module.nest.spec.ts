@@ -215,7 +215,7 @@ onEachBroker('the module', (broker) => {
       [
         'a class guard on a handler made by a factory',
         () => ({ providers: [Guard, { provide: 'made', useFactory: () => new Guarded() }] }),
-        /Guarded\.open names the guard Guard, which Nest would not run/,
+        /Guarded\.open uses the guard Guard, which Nest would not run/,
       ],
       [
         'a connection that nobody configured',

@@ -41,7 +41,7 @@ import { Publishing } from './publishing.js';
 import type { HandlerRegistration } from './topology/handler-plan.js';
 import type { TopologyOptions } from './topology/declarations.js';
 
-/** What was published is confirmed within milliseconds by a broker that is well, whatever handlers took before. */
+/** A healthy broker confirms a publish within milliseconds, however long the handlers took before. */
 const LEAST_FLUSH = 1_000;
 
 const NOTHING: TopologyPlan = { exchanges: [], queues: [], bindings: [] };
@@ -64,7 +64,7 @@ export class Broker {
   private readonly topology: TopologyReconciler;
   private begun = false;
   private readonly late: LateRetries;
-  /** For running handlers, then for what is being published. */
+  /** Time for running handlers, and then for pending publishes. */
   private readonly ending: SharedTime;
   private consumers: Consumers | undefined;
   private opening: Promise<void> | undefined;
@@ -336,19 +336,19 @@ export class Broker {
     this.events.emit({ kind: 'closed' });
   }
 
-  /** What the broker should look like. Who publishes before `open` gets what is registered by then. */
+  /** The topology to declare. A publish before `open` gets what is registered by then. */
   private wanted(): TopologyPlan | undefined {
     if (!this.opening) {
       try {
         this.internals.register?.();
       } catch {
-        // Opening says what is wrong.
+        // `open` reports the error.
       }
     }
     return this.topologyBuilder.wanted;
   }
 
-  /** Whether what the broker refuses ends the start; else it is said, and everything else goes on. */
+  /** Whether a refused declaration fails the start; otherwise it is logged, and everything else continues. */
   private isStrict(): boolean {
     return this.settings.startup === 'require' && this.opening !== undefined && !this.begun;
   }

@@ -1,4 +1,4 @@
-// The door of @warren/amqp: everything an application or a framework may use, and nothing else.
+// The public API of @warren/amqp: everything that an application or a framework may use, and nothing else.
 
 export { Broker } from './broker.js';
 export type { BrokerStatus } from './status.js';

@@ -1,5 +1,5 @@
-// From closed to ready: connections, declarations, and a consume-ok for every consumer, in a time that is bounded
-// unless the application goes on without.
+// From closed to ready: connections, declarations, and a consume-ok for every consumer. The time is bounded, unless
+// the application starts in the background.
 
 import { Consumers } from './consume/consumers.js';
 import { pipelineSteps } from './consume/pipeline.js';
@@ -19,7 +19,7 @@ import { ConnectionLostError } from './errors/errors.js';
 import type { Settings } from './options/settings.js';
 import { declarePermitted } from './topology/declare.js';
 
-/** What they are made from. */
+/** Dependencies. */
 export interface ConsumingParts extends Pick<
   HandlerContext,
   'settings' | 'clock' | 'deadlines' | 'events' | 'counters' | 'late' | 'plugins'
@@ -31,11 +31,11 @@ export interface ConsumingParts extends Pick<
   readonly connections: ConnectionPool;
   readonly topology: TopologyReconciler;
   readonly publishing: Publishing;
-  /** Of the broker object. */
+  /** Events of the broker object. */
   readonly name: string;
 }
 
-/** @throws ConfigError when handlers of one queue do not fit together */
+/** @throws ConfigError when handlers of one queue conflict */
 export function consumersOf({
   topologyBuilder,
   plan,
@@ -85,7 +85,7 @@ export function consumersOf({
   return consumers;
 }
 
-/** What begins. */
+/** What to start. */
 export interface Beginning {
   readonly settings: Settings;
   readonly clock: Clock;
@@ -99,7 +99,7 @@ export async function begin({ settings, clock, connections, plan, consumers }: B
   const patient = settings.startup === 'background';
   const end = clock.monotonic() + settings.startupTimeout;
   const left = (): number | undefined => (patient ? undefined : Math.max(1, end - clock.monotonic()));
-  // A publisher that was used before open() has connected already, without the plan.
+  // A publisher that was used before open() has already connected, without the topology.
   const early = connections.publish.state === 'open' && !consumers;
   await connections.opened(left());
   if (early) await declarePermitted(connections.publish, plan);

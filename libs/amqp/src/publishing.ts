@@ -21,14 +21,14 @@ import { Requester } from './rpc/client/requester.js';
 import { closeReasons, Sender } from './publish/sender.js';
 import { Senders } from './publish/senders.js';
 
-/** What the outbound side is made from. */
+/** Dependencies of the publishing side. */
 export interface PublishingOptions {
   readonly connection: Connection;
-  /** For answers of handlers. */
+  /** For replies of handlers. */
   readonly replies: Connection;
-  /** For first answers to addresses that may do harm. */
+  /** For first replies, to addresses that may be harmful. */
   readonly firstReplies: Connection;
-  /** The broker at the other end. */
+  /** The broker on the other side. */
   readonly server: () => Server;
   readonly counters: Counters;
   readonly settings: Settings;
@@ -36,10 +36,10 @@ export interface PublishingOptions {
   readonly deadlines: Deadlines;
   readonly codecs: CodecLookup;
   readonly events: Events;
-  /** What is known of exchanges and queues by their names. */
+  /** What is known of exchanges and queues, by name. */
   readonly declared: Pick<TopologyBuilder, 'exchange' | 'streams'>;
   readonly topology: WantedTopology;
-  /** Tests wait shorter. */
+  /** Shorter in tests. */
   readonly shortenWait: (ms: number) => number;
   /** See BrokerHooks. */
   readonly grace: number | undefined;
@@ -48,7 +48,7 @@ export interface PublishingOptions {
   readonly plugins: Plugins;
 }
 
-/** Everything that leaves: publisher, sender and requester on one connection, and how they end together. */
+/** Everything that publishes: publisher, sender and requester on one connection, and their common end. */
 export class Publishing {
   readonly senders: Senders;
   readonly publisher: Publisher;
@@ -92,7 +92,7 @@ export class Publishing {
     });
   }
 
-  /** Moves on what waits for these handlers' retries, also what other lives of the service left. */
+  /** Forwards messages that wait for a retry of these handlers, including those of earlier processes of the service. */
   moveRetries(handlers: readonly Pick<HandlerPlan, 'retry' | 'back'>[]): void {
     const { shortenWait, settings } = this.options;
     const waits = new Map<string, Wait>();
@@ -105,7 +105,7 @@ export class Publishing {
     this.mover.expect([...waits.values()]);
   }
 
-  /** The broker takes messages again. */
+  /** The broker accepts messages again. */
   flush(): void {
     this.senders.flush();
     this.mover.flush();
@@ -113,7 +113,7 @@ export class Publishing {
     this.replies.flush();
   }
 
-  /** Lets what is under way settle until `expired`, then ends it. Always settles. */
+  /** Waits until `expired` for pending work, then ends it. Always settles. */
   async close(expired: Promise<void>): Promise<void> {
     await Promise.all([this.senders.close(expired), this.replies.close(expired), this.mover.close(expired)]);
     await this.requester.close();

@@ -1,5 +1,4 @@
-// What can be asked about a broker object at any time, without asking the broker: for health checks, metrics and
-// whoever looks at a process that does not do what it should.
+// The state of a broker object, without asking the broker: for health checks, metrics and debugging.
 
 import type { Plugins } from './plugins/plugins.js';
 import type { Consumers } from './consume/consumers.js';
@@ -12,7 +11,7 @@ import type { ConnectionPool, ConnectionStatus } from './connection/connection-p
 import type { ConsumerStatus } from './consume/readiness.js';
 import type { WaitingStatus } from './delay/retry-mover.js';
 
-/** What a status is read from. */
+/** The parts that a status is read from. */
 export interface StatusParts {
   readonly connections: ConnectionPool;
   readonly consumers: Consumers | undefined;
@@ -21,11 +20,11 @@ export interface StatusParts {
   readonly counters: Counters;
   readonly plugins: Plugins;
   readonly closing: boolean;
-  /** Now, in milliseconds since 1970. */
+  /** The current time in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** How things stand. */
+/** The current status. */
 export function brokerStatus(parts: StatusParts): BrokerStatus {
   const { senders, requester, mover } = parts.publishing;
   const { size, bytes, limit } = senders.buffer;
@@ -44,10 +43,10 @@ export function brokerStatus(parts: StatusParts): BrokerStatus {
   };
 }
 
-/** Messages that are ready in queues; one that is gone has none. Asks the broker. */
+/** Number of ready messages in the queues; a missing queue counts as empty. Queries the broker. */
 export async function backlogOf(connection: Connection, queues: readonly string[]): Promise<number> {
   let sum = 0;
-  // A queue that is gone costs the channel: the others are asked on the next one.
+  // A missing queue closes the channel: the others are queried on a new one.
   for (let left = [...new Set(queues)]; left.length > 0;) {
     await connection.withChannel(async (channel) => {
       try {
@@ -62,25 +61,25 @@ export async function backlogOf(connection: Connection, queues: readonly string[
   return sum;
 }
 
-/** How a broker object is doing. */
+/** The state of a broker object. */
 export interface BrokerStatus {
-  /** When it was asked, in milliseconds since 1970. */
+  /** Time of the query, in milliseconds since 1970. */
   readonly at: number;
   readonly connections: readonly ConnectionStatus[];
   readonly consumers: readonly ConsumerStatus[];
   readonly publishing: { readonly unconfirmed: number; readonly waiting: number };
-  /** The room where publishes wait while the broker is away or blocked, and its limits. */
+  /** The publish buffer, where publishes wait while the broker is unreachable or blocked, and its limits. */
   readonly publishBuffer: {
     readonly messages: number;
     readonly bytes: number;
     readonly limit: { readonly messages: number; readonly bytes: number };
   };
-  /** Messages that wait for a retry or a delay, as far as this process moves them on. */
+  /** Messages that wait for a retry or a delay and are forwarded by this process. */
   readonly waiting: WaitingStatus;
   readonly pendingCalls: number;
-  /** Deadlines that are set: of publishes, calls and handlers. */
+  /** Pending deadlines of publishes, calls and handlers. */
   readonly timers: number;
-  /** It drains or closes, or has done so. */
+  /** Whether it is draining, closing or closed. */
   readonly closing: boolean;
   readonly counters: BrokerCounters;
   /** What plugins say of themselves, by their names. */

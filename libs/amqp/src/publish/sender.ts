@@ -280,7 +280,7 @@ export class Sender implements Forwarder {
     if (closeReason) {
       this.closeReasons.remember(closeReason);
       this.options.onRefused?.(closeReason);
-    } else if (/broke the protocol/.test(reason)) {
+    } else if (/protocol error/.test(reason)) {
       const { logger } = this.options.settings;
       this.lines.say(
         (line) => logger.error(line),

@@ -1,4 +1,4 @@
-// Options into wishes: what exchanges, queues and bindings somebody's options ask for. Pure.
+// Turns options into declarations: the exchanges, queues and bindings that they ask for. Pure.
 
 import { ConfigError } from '../errors/errors.js';
 import { milliseconds } from '../options/duration.js';
@@ -29,7 +29,7 @@ export interface TopologyOptions {
   readonly bindings?: readonly FreeBindingOptions[] | undefined;
 }
 
-/** Declarations of `declare(...)`. */
+/** The topology of `declare(...)`. */
 export function topologyDeclarations(
   options: TopologyOptions,
   queueType: QueueType,
@@ -40,7 +40,7 @@ export function topologyDeclarations(
     exchanges: [
       ...(options.exchanges ?? []).map((exchange) => exchangeSpec(exchange, declaredBy)),
       ...bindings.map((binding) => exchangeSpec(binding.exchange, declaredBy)),
-      // The receiving end of an exchange-to-exchange binding must be there as well.
+      // The destination of an exchange-to-exchange binding must exist as well.
       ...bindings.flatMap((binding) => (binding.to ? [exchangeSpec(binding.to, declaredBy)] : [])),
     ],
     queues: (options.queues ?? []).map((queue) =>
@@ -61,7 +61,7 @@ export function topologyDeclarations(
   };
 }
 
-/** An exchange by name is only looked for; with a description it is declared. The type defaults to topic. */
+/** An exchange given by name is only checked; one with a description is declared. The default type is topic. */
 export function exchangeSpec(option: ExchangeOption, declaredBy: string): ExchangeSpec {
   const byName = typeof option === 'string';
   const options: ExchangeOptions = byName ? { name: option } : option;
@@ -80,7 +80,7 @@ export function exchangeSpec(option: ExchangeOption, declaredBy: string): Exchan
   };
 }
 
-/** A queue with its arguments worked out. */
+/** A queue with its arguments. */
 export function queueSpec(options: QueueOptions, fallback: QueueType, declaredBy: string): QueueSpec {
   checkedName('queue', options.name, declaredBy);
   const type = queueType(options, fallback, declaredBy);
@@ -96,7 +96,7 @@ export function queueSpec(options: QueueOptions, fallback: QueueType, declaredBy
     ['maxLength', 'x-max-length', maxLength],
     ['singleActive', 'x-single-active-consumer', singleActive],
   ]);
-  // `false` is what the broker takes a queue without the argument for.
+  // `false` equals a queue without the argument.
   if (singleActive === false && options.arguments?.['x-single-active-consumer'] === undefined) {
     delete args['x-single-active-consumer'];
   }
@@ -111,7 +111,7 @@ export function queueSpec(options: QueueOptions, fallback: QueueType, declaredBy
   };
 }
 
-/** Arguments, and options that stand for some. @throws ConfigError when the two say different things */
+/** Arguments, and options that stand for arguments. @throws ConfigError when the two differ */
 function withOptions(
   given: Headers | undefined,
   what: string,
@@ -132,14 +132,14 @@ function withOptions(
   return args;
 }
 
-/** A queue for one consumer's life. */
+/** A queue for one consumer, as long as that lives. */
 export function temporaryQueue(name: string, args: QueueOptions['arguments'], declaredBy: string): QueueSpec {
-  // Room for the suffix that makes the name unique.
+  // Leaves space for the suffix that makes the name unique.
   checkedName('queue', `${name}.0123456789`, declaredBy);
   return { name, durable: false, arguments: { ...args }, declare: 'create', declaredBy, temporary: true };
 }
 
-/** One spec per key; a match becomes binding arguments. */
+/** One binding per key; a match becomes binding arguments. */
 export function bindingSpecs(
   binding: BindingOptions,
   destination: BindingSpec['destination'],
@@ -165,7 +165,7 @@ export function bindingSpecs(
   });
 }
 
-// What a quorum queue cannot do makes the queue classic, unless somebody asked for quorum in so many words.
+// An option that quorum queues do not support makes the queue classic, unless the user asked for a quorum queue.
 function queueType(
   options: QueueOptions,
   fallback: QueueType,
@@ -192,7 +192,7 @@ function matchArguments(match: HeaderMatch): Record<string, unknown> {
   return 'all' in match ? { 'x-match': 'all', ...match.all } : { 'x-match': 'any', ...match.any };
 }
 
-// The broker takes it for a word like any other, and nothing would ever arrive.
+// The broker would take it for a literal word, and no message would ever match.
 function checkPattern(pattern: string, declaredBy: string): void {
   const word = pattern.split('.').find((each) => each.length > 1 && /[*#]/.test(each));
   if (word === undefined) return;
@@ -202,7 +202,7 @@ function checkPattern(pattern: string, declaredBy: string): void {
   );
 }
 
-/** @throws ConfigError for a name that AMQP does not take */
+/** @throws ConfigError for a name that AMQP does not allow */
 export function checkedName(what: string, name: unknown, declaredBy: string): void {
   try {
     checkName(what, name);

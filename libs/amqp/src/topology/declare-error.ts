@@ -1,5 +1,5 @@
-// The broker answers a declaration it does not like by closing the channel with a code and a sentence.
-// Here that becomes an error that says who asked, what differs, and what to do.
+// The broker refuses a declaration by closing the channel with a code and a text. This module turns that into an
+// error that says who declared it, what differs, and what to do.
 
 import { ConfigError, ConnectionLostError, RabbitError } from '../errors/errors.js';
 import type { Headers } from '../message/message.js';
@@ -12,16 +12,16 @@ import {
   type Permission,
 } from '../errors/topology-errors.js';
 
-/** What was being declared when the broker said no. */
+/** What was being declared when the broker refused it. */
 export interface Asked {
   readonly what: 'queue' | 'exchange' | 'binding';
   readonly name: string;
   readonly declaredBy: string;
-  /** As it was asked for. */
+  /** The queue or exchange as requested. */
   readonly arguments?: Headers;
 }
 
-/** The error of a declaration as one of ours: the broker refused, or the connection went away meanwhile. */
+/** Maps the error of a declaration: the broker refused it, or the connection was lost. */
 export function declareError(error: unknown, asked: Asked): unknown {
   if (error instanceof RabbitError) return error;
   const text = error instanceof Error ? error.message : String(error);
@@ -39,7 +39,7 @@ export function declareError(error: unknown, asked: Asked): unknown {
     default:
       break;
   }
-  // The client library could not even write it down.
+  // The client library could not encode it.
   if (error instanceof TypeError || error instanceof RangeError) {
     return new ConfigError(
       `${asked.declaredBy}: ${asked.what} '${asked.name}' cannot be declared: ${text}`,
@@ -47,7 +47,7 @@ export function declareError(error: unknown, asked: Asked): unknown {
       error,
     );
   }
-  // Worse sins cost the whole connection, which then says why; who was asking is known here alone.
+  // Severe errors close the whole connection, which reports the reason; only this code knows what was being declared.
   return new ConnectionLostError(
     `${asked.declaredBy} was declaring ${asked.what} '${asked.name}'${CHANNEL_LOST}${brief(text)}`,
     error,
@@ -55,7 +55,7 @@ export function declareError(error: unknown, asked: Asked): unknown {
   );
 }
 
-/** The AMQP reply code in an error of the client library, if there is one. */
+/** The AMQP reply code in an error of the client library, if any. */
 export function replyCode(
   error: unknown,
   text = error instanceof Error ? error.message : '',
@@ -91,7 +91,7 @@ function permissionFor(text: string, asked: Asked, what: string, name: string): 
   switch (/Operation failed: (\w+)/.exec(text)?.[1]) {
     case 'QueueDeclare':
     case 'ExchangeDeclare':
-      // A dead-letter or alternate exchange is written to.
+      // Dead-letter and alternate exchanges need write permission.
       return what === asked.what && name === asked.name ? 'configure' : 'write';
     case 'QueueBind':
     case 'ExchangeBind':
@@ -120,7 +120,7 @@ function mismatch(text: string, asked: Asked, cause: unknown): Error {
   const [, argument, what, name, ...sides] = found;
   let [wanted, current] = sides.map(value);
   if (wanted === current) {
-    // RabbitMQ shows a number and a text alike. It takes only one of the two when a queue is made.
+    // RabbitMQ prints numbers and strings alike, but accepts only one of the two when it creates a queue.
     const text = typeof asked.arguments?.[argument] === 'string';
     [wanted, current] = text
       ? [`${wanted} (a string)`, `${current} (a number)`]

@@ -1,5 +1,5 @@
-// Sends a plan to the broker: exchanges, queues, bindings, in that order. Declaring what is there
-// already changes nothing, so the whole plan is sent again after every reconnect.
+// Sends a plan to the broker: exchanges, queues, bindings, in that order. Declaring what already exists changes
+// nothing, so the whole plan is sent again after every reconnect.
 
 import { AccessRefusedError, TopologyMissingError } from '../errors/topology-errors.js';
 import { UNROUTABLE_RETRIES } from '../message/headers.js';
@@ -8,16 +8,16 @@ import type { QueueSpec, BindingSpec, ExchangeSpec } from './specs.js';
 import { isWaitName } from './retry-topology.js';
 import { declareError, type Asked } from './declare-error.js';
 
-// Declaring as a user who may not configure everything. What Warren adds on its own (dead-letter queues, what retries
-// wait in and come back through) may have been declared by an administrator: what such a user is refused is looked for
-// instead, and taken as it is.
+// Declares for a user without full configure permission. What Warren adds itself (dead-letter queues, the exchanges
+// and queues of retries) may have been declared by an administrator: when such a declaration is refused, a passive
+// declaration checks that it exists, and it is used unchanged.
 
-/** Where channels come from; a refusal costs one. */
+/** Where channels come from; each refusal costs one. */
 export interface DeclaringConnection {
   withChannel<T>(use: (channel: DeclaringChannel) => Promise<T>): Promise<T>;
 }
 
-/** Declares a plan. @throws AccessRefusedError for what the user may not declare and nobody else has */
+/** Declares a plan. @throws AccessRefusedError for what the user may not declare and what does not exist */
 export async function declarePermitted(connection: DeclaringConnection, plan: TopologyPlan): Promise<void> {
   const { accepted = new ExistingQueues() } = plan;
   const found = new Map<string, FoundOtherwise>();
@@ -32,13 +32,13 @@ export async function declarePermitted(connection: DeclaringConnection, plan: To
       if (otherwise) {
         const { queue } = otherwise;
         const before = found.get(queue.name);
-        // Neither with the arguments nor without: what counts is what it has against a queue without them.
+        // Refused with and without the arguments: report how it differs from a queue without them.
         if (before) throw before.queue.deadLettering?.mode === 'wanted' ? error : before.error;
         found.set(queue.name, otherwise);
         left = from(left, queue, other(queue));
         continue;
       }
-      // It is not there either: what helps is a permission, or an administrator.
+      // It does not exist either: the user needs a permission, or an administrator must declare it.
       if (
         error instanceof TopologyMissingError &&
         closeReason?.resource === `${error.what} '${error.missing}'`
@@ -53,16 +53,18 @@ export async function declarePermitted(connection: DeclaringConnection, plan: To
   }
 }
 
-/** What is left of a plan at one of its queues, which is declared as `changed`. */
+/** The rest of a plan from one of its queues on, which is declared as `changed`. */
 function from(plan: TopologyPlan, queue: QueueSpec, changed: QueueSpec): TopologyPlan {
   const { queues } = plan;
   const done = queues.slice(0, queues.indexOf(queue));
-  // Temporary ones were left out, and their bindings must be.
+  // Temporary queues were left out, so their bindings must be too.
   const kept = done.filter(({ temporary }) => temporary);
   return { ...plan, exchanges: [], queues: [...kept, changed, ...queues.slice(done.length + 1)] };
 }
 
-/** The plan with one thing of ours only looked for; undefined when the refusal is about something else. */
+/**
+ * The plan with one of Warren's own additions declared passively; undefined when the refusal is about something else.
+ */
 function lookedFor(
   plan: TopologyPlan,
   { resource, declaring }: AccessRefusedError,
@@ -79,7 +81,8 @@ function lookedFor(
     ...plan,
     exchanges: check('exchange', plan.exchanges),
     queues: check('queue', plan.queues),
-    // Only an administrator may bind the queue of orphans where services must not read each other's messages.
+    // Only an administrator may bind the queue of unroutable retries where services must not read each other's
+    // messages.
     bindings: plan.bindings.filter((binding) => {
       const refused =
         binding.source === UNROUTABLE_RETRIES && declaring === `binding '${bindingName(binding)}'`;
@@ -104,7 +107,7 @@ export interface DeclaringChannel {
   bindExchange(destination: string, source: string, key: string, args: object): Promise<unknown>;
 }
 
-/** Declares a plan; temporary queues are left to their consumers. Throws the first refusal, explained. */
+/** Declares a plan; temporary queues are left to their consumers. Throws the first refusal, with its explanation. */
 export async function declare(channel: DeclaringChannel, plan: TopologyPlan): Promise<void> {
   const temporary = new Set(plan.queues.filter((queue) => queue.temporary).map((queue) => queue.name));
   for (const exchange of plan.exchanges) await declareExchange(channel, exchange);
@@ -114,7 +117,10 @@ export async function declare(channel: DeclaringChannel, plan: TopologyPlan): Pr
   }
 }
 
-/** Declares a temporary queue under `name`, with the bindings of its plan. It goes with its connection, or consumer. */
+/**
+ * Declares a temporary queue under `name`, with the bindings of its plan. The broker deletes it with its connection
+ * or consumer.
+ */
 export async function declareTemporary(
   channel: DeclaringChannel,
   queue: QueueSpec,
@@ -127,7 +133,7 @@ export async function declareTemporary(
   for (const binding of bindings) await bind(channel, binding, name);
 }
 
-/** Declares or looks for one exchange. The default exchange and `amq.*` are there always. */
+/** Declares or checks one exchange. The default exchange and `amq.*` always exist. */
 export async function declareExchange(channel: DeclaringChannel, exchange: ExchangeSpec): Promise<void> {
   const { name, type, durable, autoDelete, internal } = exchange;
   if (exchange.declare === 'skip' || name === '') return;
@@ -170,7 +176,7 @@ async function bind(channel: DeclaringChannel, binding: BindingSpec, destination
   });
 }
 
-/** A binding as errors name it. */
+/** A binding as shown in errors. */
 export function bindingName({ source, destination }: BindingSpec, name = destination.name): string {
   return `${source} -> ${name}`;
 }

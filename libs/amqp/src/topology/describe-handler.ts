@@ -1,5 +1,5 @@
-// One line per handler for the log at start: which queue, what is bound to it, how it is consumed, and
-// what its failures lead to. Somebody who reads only these lines knows how the service is wired.
+// One log line per handler at the start: its queue, bindings, how it is consumed, and what happens to failures. The
+// lines together describe the topology of the service.
 
 import { humanDuration } from '../options/duration.js';
 import { waitsOf } from '../options/retry-policy.js';
@@ -8,7 +8,7 @@ import { suspicions } from './handler-limits.js';
 import type { HandlerPlan, Route } from './handler-plan.js';
 import { queueTypeOf } from './specs.js';
 
-/** Logs the line, and what looks wrong about the handler. */
+/** Logs the line, and warnings about the handler. */
 export function logHandler(plan: HandlerPlan, settings: Settings): void {
   settings.logger.log(describeHandler(plan));
   for (const suspicion of suspicions(plan, settings)) settings.logger.warn(suspicion);
@@ -51,7 +51,7 @@ function describeRetry({ retry, deadQueue, registration }: HandlerPlan): string 
   if (retry.attempts === 1) return `no retry ${end}`;
   const waits = waitsOf(retry);
   const total = humanDuration(waits.reduce((sum, wait) => sum + wait, 0));
-  // The last wait repeats: named once.
+  // The last delay repeats: listed once.
   const named = retry.delays.slice(0, retry.attempts - 1).map(humanDuration);
   const more = named.length < waits.length ? ' ...' : '';
   return `${retry.attempts} attempts in ${total} (${named.join(' ')}${more}${retry.jitter ? ', jitter' : ''}) ${end}`;

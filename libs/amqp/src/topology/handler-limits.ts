@@ -1,6 +1,6 @@
-// The arithmetic of a handler, done before a socket opens: how long it may hold a message against how long
-// the broker lets it, and how often the broker counts against how often we do. What cannot work is an error
-// that names the handler; what only looks wrong is a sentence for the log.
+// Checks the limits of a handler before connecting: how long it may hold a message against the broker's consumer
+// timeout, and the delivery limit against Warren's own. A contradiction is an error that names the handler; a
+// suspicious combination is a warning.
 
 import { humanDuration } from '../options/duration.js';
 import { ConfigError } from '../errors/errors.js';
@@ -8,7 +8,7 @@ import { waitsOf, type RetryPolicy } from '../options/retry-policy.js';
 import type { Settings } from '../options/settings.js';
 import type { QueueSpec } from './specs.js';
 
-/** What of a handler has to do with limits. */
+/** The part of a handler that concerns limits. */
 export interface LimitedHandler {
   readonly id: string;
   readonly registration: { readonly kind: string };
@@ -21,10 +21,10 @@ export interface LimitedHandler {
   readonly timeout: number | undefined;
 }
 
-/** A quorum queue counts deliveries that ended without a settle; after this many the handler is not called again. */
+/** A quorum queue counts deliveries that were not settled; after this many the handler is not called any more. */
 export const POISON_DELIVERIES = 5;
 
-/** After so many of them a message is a suspect, which runs alone. */
+/** After this many deliveries a message is a suspect, and no other message of its queue runs beside it. */
 export const SUSPECT_DELIVERIES = 3;
 
 /** @throws ConfigError when limits contradict each other; `name` is the handler's */
@@ -46,7 +46,7 @@ export function checkLimits(plan: LimitedHandler, { consumerTimeout }: Settings,
   }
 }
 
-/** What may be meant, but is worth a look. */
+/** Combinations that may be intended, but are suspicious. */
 export function suspicions(plan: LimitedHandler, { consumerTimeout, rpc }: Settings): string[] {
   const found: string[] = [];
   const { timeout, prefetch, concurrency, batch, retry, registration } = plan;
@@ -66,12 +66,12 @@ export function suspicions(plan: LimitedHandler, { consumerTimeout, rpc }: Setti
   return found;
 }
 
-/** How long a delivery can be held by its batch and a run, as far as it is known. */
+/** Maximum time for which a delivery is held by its batch and its run, if known. */
 function longest({ timeout, batch }: LimitedHandler): number {
   return (timeout ?? 0) + (batch?.wait ?? 0);
 }
 
-/** How long the broker lets a consumer of the queue hold a message: a queue may have a time of its own. */
+/** How long the broker lets a consumer hold a message of the queue: a queue may have its own consumer timeout. */
 function heldUntil({ queue }: LimitedHandler, consumerTimeout: number): number {
   const own = queue.arguments['x-consumer-timeout'];
   return typeof own === 'number' ? own : consumerTimeout;

@@ -1,5 +1,5 @@
-// A handler's options worked out: its queue, bindings, how it is consumed and what its failures lead to.
-// All of it before a socket opens, so that a mistake is an error at boot that names the handler.
+// Plans a handler from its options: queue, bindings, how it is consumed and what happens to failures. It runs before
+// connecting, so that a mistake is an error at boot that names the handler.
 
 import { CALLS_EXCHANGE, GATHER_EXCHANGE } from '../message/call-control.js';
 import { type ExchangeSpec, type QueueSpec, type Declarations, deadQueueName } from './specs.js';
@@ -26,9 +26,9 @@ import {
 } from './retry-topology.js';
 import { bindingSpecs, exchangeSpec, queueSpec, temporaryQueue } from './declarations.js';
 
-// What handlers of calls need of the broker, and what their options amount to.
+// Plans the options of RPC handlers.
 
-/** What one of them looks like; undefined for any other name. */
+/** The exchange of calls with this name; undefined for any other name. */
 export function callsExchange(name: string): ExchangeSpec | undefined {
   if (name !== CALLS_EXCHANGE && name !== GATHER_EXCHANGE) return undefined;
   return {
@@ -44,22 +44,22 @@ export function callsExchange(name: string): ExchangeSpec | undefined {
 }
 
 /**
- * What an RPC handler's own options come to: which errors it shares with its callers, what its answers must
- * be, and what becomes of requests that come twice or whose callers are gone.
+ * The options of an RPC handler, parsed: the errors it shares with its callers, checks of its replies, and how
+ * repeated and abandoned requests are handled.
  */
 export interface RpcPlan {
   /** Error classes that callers know, by name. */
   readonly known: ReadonlyMap<string, ErrorClass>;
   readonly response: StandardSchema | undefined;
-  /** Whether callers that are gone are not worth running for. */
+  /** Whether to skip requests whose callers are gone. */
   readonly skipsGone: boolean;
-  /** Every instance answers. */
+  /** Every instance replies. */
   readonly broadcast: boolean;
-  /** Where replies are kept; without a store, in a memory of their own. */
+  /** Where replies are stored; by default, in memory. */
   readonly idempotent: { readonly ttl: number; readonly store: ReplyStore | undefined } | undefined;
 }
 
-/** Options that make sense for RPC handlers only. */
+/** Options for RPC handlers only. */
 export const RPC_OPTIONS = ['errors', 'response', 'ifCallerGone', 'idempotent'] as const;
 
 /** @throws ConfigError */
@@ -80,19 +80,19 @@ export function rpcPlan(options: HandlerOptions, name: string): RpcPlan {
   };
 }
 
-/** A handler as it is registered. */
+/** A registered handler. */
 export interface HandlerRegistration {
   readonly kind: 'consume' | 'subscribe' | 'rpc';
-  /** Names it in logs and errors, and in the queue of `subscribe`: `OrderHandlers.place`. */
+  /** Name in logs and errors, and in the queue of `subscribe`: `OrderHandlers.place`. */
   readonly id: string;
-  /** consume: the queue; subscribe: the patterns; rpc: the pattern. May be empty when `options` says it. */
+  /** consume: the queue; subscribe: the patterns; rpc: the pattern. May be empty when `options` contains it. */
   readonly patterns: readonly string[];
   readonly options: HandlerOptions;
-  /** The outcome is what it returns or throws. Gets a list when `options.batch` is set. */
+  /** Its result decides the outcome. It gets an array when `options.batch` is set. */
   readonly handle: (input: Delivery | readonly Delivery[]) => unknown;
 }
 
-/** What a message must look like for a handler, among those that share its queue. */
+/** Which messages go to a handler, among those that share its queue. */
 export interface Route {
   readonly exchange: string;
   readonly type: string | undefined;
@@ -100,7 +100,7 @@ export interface Route {
   readonly match: HeaderMatch | undefined;
 }
 
-/** A handler, worked out. */
+/** A planned handler. */
 export interface HandlerPlan {
   readonly registration: HandlerRegistration;
   readonly id: string;
@@ -113,18 +113,18 @@ export interface HandlerPlan {
   readonly batch: { readonly size: number; readonly wait: number } | undefined;
   readonly consumeArguments: Readonly<Record<string, unknown>>;
   readonly retry: RetryPolicy;
-  /** How a message that waits for its next attempt comes back. */
+  /** How a message returns after its retry delay. */
   readonly back: ReturnRoute;
-  /** Where its failures end, if anywhere. */
+  /** The dead-letter queue of its failures, if any. */
   readonly deadQueue: string | undefined;
   readonly timeout: number | undefined;
   readonly schema: StandardSchema | undefined;
   readonly codec: Codec | undefined;
-  /** What only an RPC handler has. */
+  /** For RPC handlers only. */
   readonly rpc: RpcPlan | undefined;
 }
 
-/** Works a registration out. @throws ConfigError */
+/** Plans a registration. @throws ConfigError */
 export function planHandler(registration: HandlerRegistration, settings: Settings): HandlerPlan {
   const { kind, id, options } = registration;
   const name = `@${{ consume: 'Consume', subscribe: 'Subscribe', rpc: 'RpcHandler' }[kind]} ${id}`;
@@ -135,7 +135,7 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
   const keepsDead = (options.deadLetter ?? kind !== 'rpc') !== false;
   const deadQueue = keepsDead && !options.stream ? deadQueueName(given.name) : undefined;
   if (deadQueue) checkedDeadQueue(deadQueue, name);
-  // Requests expire as a matter of course, and their callers know what became of them.
+  // Requests expire regularly, and their callers know the outcome.
   const queue =
     deadQueue && kind !== 'rpc' ? withBrokerDeadLettering(given, modeOf(options, settings)) : given;
   const back = returnRouteTo(queue);
@@ -167,7 +167,7 @@ export function planHandler(registration: HandlerRegistration, settings: Setting
     : plan;
 }
 
-/** The longest name of a queue in which its messages could wait. */
+/** The longest name of a wait queue for its messages. */
 function checkWaits({ service }: Settings, back: ReturnRoute, name: string): void {
   try {
     waitName(service, waitStep(MAX_DURATION), back);
@@ -176,7 +176,7 @@ function checkWaits({ service }: Settings, back: ReturnRoute, name: string): voi
   }
 }
 
-// Longer than the queue's own name: found out at the first dead letter, it would be too late.
+// It is longer than the queue name: without this check, the first dead letter would fail.
 function checkedDeadQueue(deadQueue: string, name: string): void {
   const bytes = Buffer.byteLength(deadQueue);
   if (bytes <= 255) return;
@@ -232,7 +232,7 @@ function checkCombinations({ kind, options, handle }: HandlerRegistration, name:
 }
 
 function retryOf({ kind, options }: HandlerRegistration, settings: Settings): HandlerOptions['retry'] {
-  // The caller of an RPC waits: it gets the error now and decides itself, unless the handler says otherwise.
+  // The caller of an RPC waits: by default it gets the error at once and decides itself.
   if (options.retry !== undefined) return options.retry;
   return kind === 'rpc' ? false : settings.retry;
 }
@@ -289,7 +289,7 @@ function consuming(options: HandlerOptions, settings: Settings, name: string): C
     size: options.batch.size,
     wait: milliseconds(options.batch.wait ?? '1s', `${name} batch.wait`),
   };
-  // A batch larger than the prefetch would never fill.
+  // A batch larger than the prefetch would never be full.
   const prefetch = Math.max(options.prefetch ?? settings.prefetch, batch?.size ?? 0);
   const consumeArguments: Record<string, unknown> = {};
   if (options.priority !== undefined) consumeArguments['x-priority'] = options.priority;
@@ -303,7 +303,7 @@ function consuming(options: HandlerOptions, settings: Settings, name: string): C
   };
 }
 
-// On the wire a timestamp is marked as such; amqplib takes that form.
+// Timestamps are marked as such for amqplib.
 function streamOffset(offset: NonNullable<HandlerOptions['stream']>['offset']): unknown {
   return offset instanceof Date ? { '!': 'timestamp', value: Math.floor(offset.getTime() / 1_000) } : offset;
 }

@@ -1,5 +1,5 @@
-// Everybody's wishes merged into one picture of the broker. Where two of them cannot both be had, the
-// error names both; nothing is sent before that is settled.
+// Merges all declarations into one plan of the topology. A conflict between two is an error that names both, before
+// anything is sent.
 
 import type { BrokerLogger } from '../runtime/logger.js';
 import { AccessRefusedError, TopologyMismatchError } from '../errors/topology-errors.js';
@@ -13,14 +13,14 @@ import {
 import { ConfigError } from '../errors/errors.js';
 import { RETURN_EXCHANGE, UNROUTABLE_RETRIES } from '../message/headers.js';
 
-/** A queue as it was asked for, and why it is declared the other way. */
+/** A queue as requested, and why it is declared differently. */
 export interface FoundOtherwise {
   readonly queue: QueueSpec;
   readonly why: 'exists' | 'permission';
   readonly error: unknown;
 }
 
-/** The queue of the plan that a refusal is about, when declaring it with or without the arguments instead may do. */
+/** The queue of the plan that a refusal is about, if declaring it with or without the arguments may help. */
 export function foundOtherwise(queues: readonly QueueSpec[], error: unknown): FoundOtherwise | undefined {
   if (error instanceof TopologyMismatchError && error.facts.what === 'queue') {
     const queue = queues.find(({ name }) => name === error.facts.name);
@@ -34,7 +34,7 @@ export function foundOtherwise(queues: readonly QueueSpec[], error: unknown): Fo
   return undefined;
 }
 
-/** The queue with the arguments when it was without, and without when it was with them. */
+/** The queue with the arguments when it had none, and without them when it had them. */
 export function other(queue: QueueSpec): QueueSpec {
   const { deadLettering } = queue;
   if (!deadLettering) return queue;
@@ -45,17 +45,17 @@ export function other(queue: QueueSpec): QueueSpec {
 }
 
 /**
- * Queues that exist otherwise than they would be made: without the arguments that make the broker
- * dead-letter what it drops (an older version, another program or a policy made them), or with them where
- * nobody asked. Both are accepted, since AMQP cannot change a queue; what that means is said once.
- * Remembered, so that a reconnect costs no refused channel.
+ * Queues that exist differently than Warren would declare them: without the arguments that make the broker
+ * dead-letter dropped messages (an older version, another program or a policy created them), or with them although
+ * not requested. Both are accepted, since AMQP cannot change a queue; the consequence is logged once. The result is
+ * remembered, so that a reconnect costs no refused channel.
  */
 export class ExistingQueues {
   private readonly names = new Set<string>();
 
   constructor(private readonly logger?: BrokerLogger) {}
 
-  /** A queue of the plan as it was found. */
+  /** A queue of the plan as it exists. */
   asFound(queue: QueueSpec): QueueSpec {
     return this.names.has(queue.name) ? other(queue) : queue;
   }
@@ -83,7 +83,7 @@ function warning(queue: QueueSpec, why: FoundOtherwise['why']): string {
   ].join(' ');
 }
 
-/** What an administrator types. */
+/** The command for an administrator. */
 export function policyCommand({ name, deadLettering }: QueueSpec): string {
   const definition = Object.fromEntries(
     Object.entries(deadLettering?.arguments ?? {}).map(([key, value]) => [key.replace(/^x-/, ''), value]),
@@ -95,16 +95,16 @@ export function policyCommand({ name, deadLettering }: QueueSpec): string {
   return `rabbitmqctl set_policy -p VHOST --apply-to queues ${quoted.join(' ')}`;
 }
 
-/** What the broker should look like. Each thing once. */
+/** The topology to declare, each part once. */
 export interface TopologyPlan {
   readonly exchanges: readonly ExchangeSpec[];
   readonly queues: readonly QueueSpec[];
   readonly bindings: readonly BindingSpec[];
-  /** Queues that were found otherwise than they would be made, for as long as the plan lives. */
+  /** Queues that exist differently than requested, remembered as long as the plan. */
   readonly accepted?: ExistingQueues;
 }
 
-/** Merges wishes. @throws ConfigError when two contradict each other. */
+/** Merges declarations. @throws ConfigError when two of them conflict */
 export function planTopology(all: readonly Declarations[], accepted?: ExistingQueues): TopologyPlan {
   const exchanges = new Map<string, ExchangeSpec>();
   const queues = new Map<string, QueueSpec>();
@@ -122,13 +122,13 @@ export function planTopology(all: readonly Declarations[], accepted?: ExistingQu
   };
 }
 
-/** The part of a plan that one queue needs: for declaring it again after somebody deleted it. */
+/** The part of a plan that one queue needs, to declare it again after it was deleted. */
 export function partFor(plan: TopologyPlan, queue: string): TopologyPlan {
   const bindings = plan.bindings.filter(
     ({ destination }) => destination.kind === 'queue' && destination.name === queue,
   );
   const sources = new Set(bindings.map((binding) => binding.source));
-  // Retries that find their queue no more need their own queue.
+  // Retries whose queue is missing do not need their own queue.
   const orphans = sources.has(RETURN_EXCHANGE) ? UNROUTABLE_RETRIES : undefined;
   const needed = [queue, deadQueueName(queue), orphans];
   return {
@@ -141,7 +141,7 @@ export function partFor(plan: TopologyPlan, queue: string): TopologyPlan {
 
 function mergeExchange(known: Map<string, ExchangeSpec>, wanted: ExchangeSpec): void {
   const present = known.get(wanted.name);
-  // Who only names an exchange takes it as others describe it.
+  // An exchange given by name only is used as others describe it.
   if (!present || (present.type === undefined && wanted.type !== undefined)) {
     known.set(wanted.name, wanted);
     return;
@@ -165,7 +165,7 @@ function mergeQueue(known: Map<string, QueueSpec>, wanted: QueueSpec): void {
   }
 }
 
-/** Of two handlers of one queue: who does not want the broker's dead letters has said so. */
+/** Of two handlers of a queue, the one that refuses broker dead letters decides. */
 const STRONGER = ['accepted', 'wanted', 'unwanted'];
 
 function exchangeFacts(exchange: ExchangeSpec): Record<string, unknown> {

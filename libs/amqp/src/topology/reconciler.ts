@@ -1,6 +1,5 @@
-// Keeps the broker as this process wants it: declares the plan in each life of a connection before anything is published
-// there, and looks now and then whether somebody deleted a part of it. One connection declares at a time; what one of them
-// declared the others need not declare again.
+// Keeps the topology on the broker: declares the plan on each new connection before anything is published there, and
+// checks regularly whether a part was deleted. One connection declares at a time; the others use its result.
 
 import { ConnectionLostError, RabbitError } from '../errors/errors.js';
 import type { MissingTopology, Counters } from '../events/events.js';
@@ -12,10 +11,10 @@ import { inTime, type Clock } from '../runtime/clock.js';
 import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
 import type { Events } from '../events/emitter.js';
 
-// Declaring again what existed before. Another program may have declared one of the things differently
-// meanwhile; that is logged and affects only what needs it: all else is declared, and its consumers consume.
+// Declares again what existed before. Another program may have declared one of the parts differently meanwhile; that
+// is logged and affects only consumers that need it: everything else is declared and consumed.
 
-/** Resolves with what was refused. Rejects when the connection went away. */
+/** Resolves with the refusals. Rejects when the connection was lost. */
 export async function redeclare(connection: DeclaringConnection, plan: TopologyPlan): Promise<RabbitError[]> {
   if ((await attempt(connection, plan)) === undefined) return [];
   const refused: RabbitError[] = [];
@@ -26,7 +25,7 @@ export async function redeclare(connection: DeclaringConnection, plan: TopologyP
   return refused;
 }
 
-/** What of a plan is not there. Rejects when the connection went away. */
+/** The missing parts of a plan. Rejects when the connection was lost. */
 export async function missingOf(
   connection: DeclaringConnection,
   { exchanges, queues }: TopologyPlan,
@@ -49,7 +48,7 @@ export async function missingOf(
         }
       });
     } catch (error) {
-      // The answer closed the channel. Other codes say that it is there, and not for us.
+      // The reply closed the channel. Any other code means that it exists, but not for this user.
       const code = replyCode(error);
       if (code === undefined) throw error;
       if (code === 404) missing.push(wanted[next]);
@@ -72,7 +71,7 @@ async function attempt(
   }
 }
 
-/** Each thing alone, in the order of the plan: a refusal closes the channel, so each has one of its own. */
+/** Each part separately, in the order of the plan: a refusal closes the channel, so each needs its own. */
 function* pieces({ exchanges, queues, bindings, accepted }: TopologyPlan): Generator<TopologyPlan> {
   const none: TopologyPlan = { exchanges: [], queues: [], bindings: [], accepted };
   for (const exchange of exchanges) yield { ...none, exchanges: [exchange] };
@@ -83,25 +82,25 @@ function* pieces({ exchanges, queues, bindings, accepted }: TopologyPlan): Gener
   }
 }
 
-/** What it is made from. */
+/** Dependencies. */
 export interface TopologyReconcilerOptions {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly events: Events;
   readonly logger: BrokerLogger;
-  /** How long one connection waits for what another one declares, and how long a look may take, in ms. */
+  /** How long one connection waits for the declarations of another, and how long a check may take, in ms. */
   readonly patience: number;
-  /** Time between two looks, in ms; 0: only when something is missed. */
+  /** Time between two checks, in ms; 0: check only when something is missed. */
   readonly every: number;
-  /** What is wanted, once it is known. */
+  /** The plan, once it is known. */
   readonly plan: () => TopologyPlan | undefined;
-  /** What is there only as long as its consumer, under the names of now. */
+  /** Temporary queues of the current consumers, under their current names. */
   readonly temporary: () => TopologyPlan;
-  /** Where looks are taken. */
+  /** Where channels for checks come from. */
   readonly connection: () => Connection;
 }
 
-/** Messages that come back are a reason to look, but not each of them. */
+/** Returned messages trigger a check, but not every one of them. */
 const REST = 1_000;
 
 /** One per broker object. */
@@ -123,7 +122,7 @@ export class TopologyReconciler {
     );
   }
 
-  /** Begins to look. */
+  /** Starts the checks. */
   start(): void {
     const { every, clock } = this.options;
     if (this.stopped || every === 0) return;
@@ -136,8 +135,8 @@ export class TopologyReconciler {
   }
 
   /**
-   * Resolves when the plan has been declared since this life of a connection began. `strict`: what the broker refuses
-   * rejects; else it is said, and the rest is declared. `lost` rejects when the life is over.
+   * Resolves when the plan has been declared since this connection was opened. `strict`: a refusal rejects; otherwise
+   * it is logged, and the rest is declared. `lost` rejects when the connection ends.
    */
   async ready(connection: Connection, strict: boolean, lost: Promise<never>): Promise<void> {
     const plan = this.options.plan();
@@ -157,24 +156,27 @@ export class TopologyReconciler {
     }
   }
 
-  /** Declares what is missing and says so. Never rejects: what it cannot do now is done in the next life, or look. */
+  /**
+   * Declares and logs what is missing. Never rejects: what fails now is done on the next connection, or at the next
+   * check.
+   */
   look(): Promise<void> {
     this.looking ??= this.once().finally(() => (this.looking = undefined));
     return this.looking;
   }
 
-  /** Declares again what this process binds to an exchange. */
+  /** Declares again the bindings of this process to an exchange. */
   async bind(connection: DeclaringConnection, exchange: string): Promise<void> {
     const plan = this.options.plan();
     const bindings = plan?.bindings.filter(({ source }) => source === exchange) ?? [];
     if (!plan || bindings.length === 0) return;
-    // What is refused was said when all was declared; queues that are gone are for a look to find.
+    // Refusals were logged when everything was declared; missing queues are left to the next check.
     const temporary = plan.queues.filter((queue) => queue.temporary);
     const refused = await redeclare(connection, { exchanges: [], queues: temporary, bindings });
     if (refused.length > 0) void this.look();
   }
 
-  /** True when another connection has declared the plan. @throws what the broker answered to it */
+  /** True when another connection has declared the plan. @throws the broker's refusal of it */
   private async shared(declaring: Promise<void>): Promise<boolean> {
     const { clock, patience } = this.options;
     try {
@@ -196,7 +198,7 @@ export class TopologyReconciler {
     const plan = this.options.plan();
     if (this.stopped || !plan || connection.state !== 'open' || connection.blocked) return;
     const late = (): Error => new ConnectionLostError('no answer in time');
-    // A connection that is lost or frozen meanwhile has its own ways to find out.
+    // A lost or frozen connection is detected elsewhere.
     await inTime(clock, patience, this.compare(connection, plan), late).catch(() => undefined);
   }
 
@@ -215,27 +217,27 @@ export class TopologyReconciler {
     events.emit({ kind: 'topology-restored', missing });
   }
 
-  /** Declares `what`, which is all of the plan (`whole`), with what is temporary, or a part of it. */
+  /** Declares `what`: the whole plan (`whole`) with the temporary queues, or a part of it. */
   private async redeclare(
     connection: Connection,
     plan: TopologyPlan,
     what: TopologyPlan,
     whole = what === plan,
   ): Promise<void> {
-    // Bindings of temporary queues are their consumers' to make, under names that only they know.
+    // Consumers declare the bindings of their temporary queues, since only they know the names.
     const temporary = plan.queues.filter((queue) => queue.temporary);
     const refused = await redeclare(connection, {
       ...what,
       queues: [...new Set([...what.queues, ...temporary])],
     });
-    // A look at a part of it cannot make good what was refused when all was declared.
+    // A check of a part cannot clear a refusal of the whole plan.
     this.declared = refused.length === 0 && (whole || this.declared);
     const texts = refused.map((error) => printable(describeError(error)));
     for (const text of texts) if (!this.refused.has(text)) this.options.logger.error(text);
     this.refused = new Set(whole ? texts : [...this.refused, ...texts]);
   }
 
-  /** No queue took a message. When one of ours should have, something is missing. */
+  /** A message was returned. If this process binds a queue for it, something is missing. */
   private cameBack(exchange: string, routingKey: string): void {
     const plan = this.options.plan();
     const ours =

@@ -1,8 +1,8 @@
-// Queues in which messages wait: for their next attempt, or for a delayed publish. One fixed time to live each, so that
-// a long wait never blocks a short one. They belong to the service that fills them and are never deleted by the broker.
-//
-// The publishing side moves messages on when they are due (delay/retry-mover.ts). The time to live is a little longer
-// than the wait: it is for messages that nobody moved.
+// Wait queues: messages wait in them for their next attempt, or for a delayed publish. Each has one fixed time to
+// live, so that a long delay never blocks a short one. They belong to the service that fills them and are never
+// deleted by the broker.
+// The publishing side forwards due messages (delay/retry-mover.ts). The time to live is a little longer than the
+// delay: it is for messages that no process forwards.
 
 import { RETURN_EXCHANGE, type ReturnRoute, UNROUTABLE_RETRIES, returnExchange } from '../message/headers.js';
 import {
@@ -18,18 +18,19 @@ import type { Headers } from '../message/message.js';
 import { checkName } from '../message/outgoing.js';
 import type { TopologyPlan } from './plan.js';
 
-// How retries return to a queue when no process moves them: through a direct exchange to which each consumed
-// queue is bound by its name. What it cannot route, because the queue was deleted during the wait, goes to a
-// queue where an operator finds it: dropped it would be lost, and kept it would block all others.
+// How retries return to a queue when no process forwards them: through a direct exchange to which each consumed queue
+// is bound by its name. Messages whose queue was deleted meanwhile cannot be routed and go to a queue for the
+// operator: dropped, they would be lost; kept, they would block all others.
 
-/** How retries come back to a queue. */
+/** How retries return to a queue. */
 export function returnRouteTo(queue: QueueSpec): ReturnRoute {
-  // A queue of one process never comes back under its name; one that is not ours to touch is not bound; streams keep all.
+  // A queue of one process never exists again under its name; a queue that Warren must not change is not bound;
+  // streams keep all messages.
   if (queue.temporary) return { kind: 'broadcast' };
   return { kind: queue.declare === 'skip' || queueTypeOf(queue) === 'stream' ? 'by-name' : 'retry' };
 }
 
-/** The exchange, the queue behind it for what finds its way no more, and the binding of a queue. */
+/** The exchange, the queue of unroutable retries behind it, and the binding of a queue. */
 export function returnRouteDeclarations({
   name,
   declaredBy,
@@ -45,13 +46,16 @@ export function returnRouteDeclarations({
   return { ...topology, bindings: [...topology.bindings, binding] };
 }
 
-// The dead-letter queue of a queue, and the arguments with which the broker sends there what it would drop
-// itself. It is declared with the plan, and again when a dead letter finds that it was deleted.
+// The dead-letter queue of a queue, and the arguments that make the broker dead-letter there what it would drop.
+// Declared with the plan, and again when a dead letter finds it missing.
 
-/** An `x-delivery-limit` for none. RabbitMQ 4 drops what was handed out twenty times, and a look must never cost one. */
+/**
+ * The `x-delivery-limit` for no limit. RabbitMQ 4 drops a message that was delivered 20 times, and reading must never
+ * lose one.
+ */
 export const UNLIMITED = 1_000_000_000;
 
-/** As safe as the queue itself: replicated for a quorum queue, and never gone with its consumer. */
+/** As safe as the queue itself: replicated for a quorum queue, and never deleted with its consumer. */
 export function deadQueueSpec(queue: QueueSpec): QueueSpec {
   const type = queueTypeOf(queue);
   const args =
@@ -70,7 +74,10 @@ export function deadQueueSpec(queue: QueueSpec): QueueSpec {
   };
 }
 
-/** The queue with what makes the broker dead-letter; as it is when the broker drops nothing of it, or the user decides. */
+/**
+ * The queue with the arguments that make the broker dead-letter; unchanged when the broker drops nothing, or the user
+ * decides.
+ */
 export function withBrokerDeadLettering(queue: QueueSpec, mode: BrokerDeadLettering['mode']): QueueSpec {
   const args = queue.arguments;
   const own = Object.keys(args).some((name) => name.startsWith('x-dead-letter-'));
@@ -87,26 +94,27 @@ function keepingArguments(queue: QueueSpec): Headers | undefined {
   const dropsNone = overflow === 'reject-publish';
   switch (queueTypeOf(queue)) {
     case 'quorum':
-      // At least once needs reject-publish, which means nothing to a queue without a limit; where the oldest go, they go at most once.
+      // At-least-once needs reject-publish, which has no effect without a length limit; where the oldest messages are
+      // dropped, it is at most once.
       if (!dropsNone && (limited || overflow !== undefined)) return to;
       return { ...to, 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' };
     case 'classic':
     case undefined:
-      // A type left to the broker is for queues that other programs declare as well, without any arguments.
+      // Other programs declare queues whose type is left to the broker, without any arguments.
       return args['x-message-ttl'] !== undefined || (limited && !dropsNone) ? to : undefined;
     default:
       return undefined;
   }
 }
 
-/** How long a declaration of a wait queue counts as fresh, in ms. */
+/** How long the declaration of a wait queue counts as fresh, in ms. */
 export const WAIT_QUEUE_FRESH = 60_000;
 
 const ASKED_BY = 'a message that waits';
 
 /**
- * A wait rounded up to two significant digits, at least 10 ms: 1234 becomes 1300. Bounds how many
- * wait queues can ever exist (90 for each power of ten) at the price of at most ten per cent.
+ * A delay rounded up to two significant digits, at least 10 ms: 1234 becomes 1300. This limits the number of wait
+ * queues (90 for each power of ten) at a cost of at most ten per cent.
  */
 export function waitStep(ms: number): number {
   if (ms <= 10) return 10;
@@ -117,7 +125,7 @@ export function waitStep(ms: number): number {
 /**
  * Name of the queue in which messages of a service wait `step` ms, and of the exchange before it.
  *
- * @throws EncodeError when that is longer than a name may be
+ * @throws EncodeError when the name is too long
  */
 export function waitName(service: string, step: number, back: ReturnRoute): string {
   const name = unchecked(service, step, back);
@@ -131,13 +139,14 @@ function unchecked(service: string, step: number, back: ReturnRoute): string {
   return back.exchange === '' ? `${service}.delay.${step}` : `${service}.delay.${step}.${back.exchange}`;
 }
 
-/** Whether a name is one of the above, or of what is behind them. */
+/** Whether a name is one of those above, or of the queues behind them. */
 export function isWaitName(name: string): boolean {
   return /\.(?:retry|delay)\.(?:\d+|to)(?:\.|$)|\.nowhere$/.test(name);
 }
 
 /**
- * What must exist for a wait: a fanout exchange, which keeps the routing key, its queue, and what that hands over to.
+ * What must exist for a delay: a fanout exchange, which keeps the routing key, its queue, and the dead-letter target
+ * of that queue.
  *
  * @throws EncodeError when a name is too long
  */
@@ -157,7 +166,7 @@ function waitArguments(
   back: ReturnRoute,
   grace: number,
 ): QueueSpec['arguments'] {
-  // Nobody moves these: their queue goes with its process.
+  // No process forwards these: their queue is deleted with its process.
   if (back.kind === 'broadcast') {
     return { 'x-queue-type': 'classic', 'x-message-ttl': step, 'x-dead-letter-exchange': '' };
   }
@@ -166,9 +175,9 @@ function waitArguments(
     'x-message-ttl': step + grace,
     'x-dead-letter-exchange': deadLetterExchange(service, back),
     'x-dead-letter-strategy': 'at-least-once',
-    // Without it RabbitMQ silently takes at-most-once.
+    // Without it RabbitMQ silently uses at-most-once.
     'x-overflow': 'reject-publish',
-    // Giving a message back counts as a delivery, and RabbitMQ 4 drops it at the twentieth.
+    // Returning a message counts as a delivery, and RabbitMQ 4 drops it at the 20th.
     'x-delivery-limit': UNLIMITED,
   };
 }
@@ -184,7 +193,10 @@ function behindWait(service: string, name: string, back: ReturnRoute): TopologyP
   return back.exchange === '' ? returnTopology(ASKED_BY) : behindDelay(service, back.exchange);
 }
 
-/** What asks whether a wait queue is there (delay/retry-mover.ts) must not end with the orphans, should nobody take it. */
+/**
+ * The message that checks whether a wait queue exists (delay/retry-mover.ts) must not end among the unroutable
+ * retries when nobody takes it.
+ */
 function withProbes(service: string, name: string): TopologyPlan {
   const { exchanges, queues, bindings } = returnTopology(ASKED_BY);
   const sink = nowhere(service);
@@ -193,8 +205,8 @@ function withProbes(service: string, name: string): TopologyPlan {
 }
 
 /**
- * A delayed publish for which nobody listens any more is no fault, but the broker would keep it and, with 32 of them,
- * hand over nothing any more. So it goes to a queue that forgets at once, too.
+ * A delayed publish without subscribers is not an error, but the broker would keep it and, with 32 of them, stop
+ * dead-lettering. So it also goes to a queue that drops everything at once.
  */
 function behindDelay(service: string, exchange: string): TopologyPlan {
   const name = returnExchange(service, exchange);
@@ -210,12 +222,12 @@ function behindDelay(service: string, exchange: string): TopologyPlan {
   return { exchanges: [fanout(name, false)], queues: [sink], bindings: [toQueue(name, sink.name), on] };
 }
 
-/** Confirms what comes, and forgets it. */
+/** Confirms and drops every message. */
 function nowhere(service: string): QueueSpec {
   return durable(`${service}.nowhere`, { 'x-queue-type': 'quorum', 'x-message-ttl': 0 });
 }
 
-/** The exchange through which retries come back by themselves, and the queue for what finds its own no more. */
+/** The exchange through which the broker returns retries, and the queue for retries whose own queue is missing. */
 export function returnTopology(declaredBy: string): TopologyPlan {
   const unroutable: ExchangeSpec = { ...fanout(UNROUTABLE_RETRIES, false), declaredBy };
   const back: ExchangeSpec = {

@@ -5,12 +5,12 @@ import type { ExchangeSpec, Declarations, QueueSpec } from './specs.js';
 import { exchangeSpec, topologyDeclarations, type TopologyOptions } from './declarations.js';
 
 /**
- * What everybody wants of the broker: handlers, exchanges, queues, bindings. Collected before it is opened,
- * then drawn as one plan.
+ * Everything that this process declares: handlers, exchanges, queues, bindings. Collected before the broker opens,
+ * then built as one plan.
  */
 export class TopologyBuilder {
   readonly handlers: HandlerPlan[] = [];
-  /** Once it is drawn. */
+  /** Set once it is built. */
   plan: TopologyPlan | undefined;
   /** Queues that this process declares or consumes and that are streams. */
   readonly streams = new Set<string>();
@@ -18,7 +18,7 @@ export class TopologyBuilder {
 
   constructor(
     private readonly settings: Settings,
-    /** Waits of retries have no jitter. */
+    /** The delays of retries without jitter. */
     private readonly exact = false,
   ) {}
 
@@ -36,7 +36,7 @@ export class TopologyBuilder {
     this.addStreams(plan.declarations.queues);
   }
 
-  /** All of it as one. @throws ConfigError when two wishes contradict each other */
+  /** Builds the plan. @throws ConfigError when two declarations conflict */
   build(): TopologyPlan {
     this.plan = planTopology(this.declarations(), new ExistingQueues(this.settings.logger));
     this.streams.clear();
@@ -44,18 +44,18 @@ export class TopologyBuilder {
     return this.plan;
   }
 
-  /** What is wanted as far as it is known: before it is drawn, of whom has spoken by then. */
+  /** The declarations known so far: before the plan is built, those that are registered by then. */
   get wanted(): TopologyPlan | undefined {
     if (this.plan) return this.plan;
     try {
       return planTopology(this.declarations());
     } catch {
-      // Drawing it says what is wrong.
+      // `build` reports the error.
       return undefined;
     }
   }
 
-  /** What an exchange looks like, if anybody said. */
+  /** The declaration of an exchange, if any. */
   exchange(name: string): ExchangeSpec | undefined {
     const all = this.plan?.exchanges ?? this.declarations().flatMap((one) => one.exchanges);
     const known = all.find((exchange) => exchange.name === name && exchange.type !== undefined);

@@ -41,7 +41,7 @@ const places = [
 describe('what is named by its class', () => {
   it.each(places)('on a %s, a %s, is refused unless the module can make it', (on, kind, key) => {
     expect(() => assertEnhancersRun(handler(on, key, Mine))).toThrow(
-      new RegExp(`Orders\\.place names the ${kind} Mine, which Nest`),
+      new RegExp(`Orders\\.place uses the ${kind} Mine, which Nest`),
     );
     expect(() => assertEnhancersRun(handler(on, key, Mine, [Mine]))).not.toThrow();
     expect(() => assertEnhancersRun(handler(on, key, new Mine()))).not.toThrow();

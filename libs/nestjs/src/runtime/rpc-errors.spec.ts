@@ -32,7 +32,7 @@ describe('what a remote caller may know', () => {
     [
       'an exception that says nothing',
       new RpcException(undefined as never),
-      { message: 'the handler threw RpcException without saying anything' },
+      { message: 'the handler threw RpcException without a message' },
     ],
     [
       'the bare payload a filter throws',
