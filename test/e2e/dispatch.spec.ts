@@ -111,7 +111,7 @@ onEachBroker('handlers that share a queue', (broker) => {
   it('such a handler gets nothing that is for another, also when it is alone', async () => {
     const rabbit = await shared('alone', { quote: { codec: nestPattern('quote') } }).open();
     await rabbit.broker.send('alone', { pattern: 'other', data: 1 });
-    await logged(rabbit, "no handler of queue 'alone' wants");
+    await logged(rabbit, "no handler of queue 'alone' matches");
     await rabbit.broker.send('alone', { pattern: 'quote', data: 1 });
     expect(await handled.one()).toBe('quote');
   });

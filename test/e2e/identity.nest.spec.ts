@@ -340,7 +340,7 @@ onEachBroker('what is a handler', (broker) => {
     }
 
     it.each<[string, ModuleMetadata, RegExp]>([
-      ['handlers', { providers: [Late] }, /Late\.take is in a module that was loaded lazily/],
+      ['handlers', { providers: [Late] }, /Late\.take is in a lazily loaded module/],
       ['a topology', { imports: [RabbitModule.forFeature({ queues: [{ name: 'x' }] })] }, /forFeature/],
       ['a connection', { imports: [RabbitModule.forRoot('late', {})] }, /forRoot\('late'\)/],
     ])('say that %s come too late', async (_what, metadata, message) => {
