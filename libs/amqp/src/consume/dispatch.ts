@@ -105,7 +105,9 @@ export class Handlers {
       return;
     }
     const dead = this.deadQueueOf(delivery);
-    const end = dead ? `is dead-lettered to '${dead}' (unmatched)` : 'is dropped, because there is no dead-letter queue';
+    const end = dead
+      ? `is dead-lettered to '${dead}' (unmatched)`
+      : 'is dropped, because there is no dead-letter queue';
     logger.error(`${error}; it ${end}, like all others with this routing key`);
   }
 }
