@@ -175,8 +175,8 @@ export default [
   {
     id: 'in-flight-one-too-many',
     file: 'libs/amqp/src/consume/executor.ts',
-    from: 'this.running < this.limit',
-    to: 'this.running <= this.limit',
+    from: 'this.running >= this.limit',
+    to: 'this.running > this.limit',
     promise: 'concurrency: so many handlers run at once',
     tests: ['consume/concurrency-limiter.spec'],
   },
@@ -271,18 +271,15 @@ export default [
   {
     id: 'unsettled-removeall-silent',
     file: 'libs/amqp/src/consume/settlement.ts',
-    from: `this.adrift.add(delivery);
-    }
-    this.tell();`,
-    to: `this.adrift.add(delivery);
-    }`,
+    from: 'if (this.awaited) this.tell();',
+    to: '',
     promise: 'a shutdown while the connection is lost does not wait for what is lost',
     tests: ['consume/unacked.spec'],
   },
   {
     id: 'unsettled-place-not-updated',
     file: 'libs/amqp/src/consume/settlement.ts',
-    from: '    last.run.place = place;\n',
+    from: '        last.run.place = place;\n',
     to: '',
     promise: 'a delivery is settled on the channel it came on',
     tests: ['consume/unacked.spec'],
@@ -345,9 +342,9 @@ export default [
   },
   {
     id: 'drain-late-arrivals-run',
-    file: 'libs/amqp/src/consume/consumer.ts',
-    from: 'if (this.draining && !this.forgotten) this.scheduler.leave(delivery);\n    else this.scheduler.push(delivery);',
-    to: 'this.scheduler.push(delivery);',
+    file: 'libs/amqp/src/consume/scheduler.ts',
+    from: 'if (this.stopped) return this.leave(delivery);',
+    to: '',
     promise: 'a shutdown begins no new work',
     tests: ['e2e/shutdown.spec'],
   },
@@ -362,8 +359,7 @@ export default [
   {
     id: 'consumer-cancel-ignored',
     file: 'libs/amqp/src/consume/consumer.ts',
-    from: `this.recovering.renew(
-        cancelReason(`,
+    from: 'this.recovering.renew(cancelReason(',
     to: 'void (cancelReason(',
     promise: 'a consumer that the broker cancels comes back',
     tests: ['e2e/recovery.spec'],
@@ -403,8 +399,8 @@ export default [
   {
     id: 'inflight-budget-ignored',
     file: 'libs/amqp/src/consume/executor.ts',
-    from: 'return this.running === 0 || this.weight + weight <= budget.limit ? weight : undefined;',
-    to: 'return weight;',
+    from: 'if (this.budget && this.running > 0 && this.weight + weight > this.budget.limit) return false;',
+    to: '',
     promise: 'what handlers work on at the same time comes to maxDecodedBytes at most',
     tests: ['e2e/security-bombs.spec'],
   },

@@ -5,10 +5,11 @@ import { afterFailure } from '../options/retry-policy.js';
 import { ACK, OPEN, type Verdict, type Delivery } from '../message/delivery.js';
 import type { Clock } from '../runtime/clock.js';
 import type { HandlerContext } from './step.js';
-import { assertDone, decodePayload, limited, report, unfit } from './pipeline.js';
+import { assertDone, decodePayload, limited, reporter, unfit } from './pipeline.js';
 import { handlerInfo, pluginFailed } from './plugins.js';
 import type { BatchNext } from '../plugins/plugin.js';
-import type { Budget } from './executor.js';
+import { type Budget, ConcurrencyLimiter, type Executor } from './executor.js';
+import type { MaybePromise } from '../runtime/maybe-promise.js';
 
 /** Fills lists. */
 export class Batcher {
@@ -47,11 +48,57 @@ export class Batcher {
   }
 }
 
+/** Runs lists of deliveries, as many at once as `concurrency` says. */
+export class BatchExecutor implements Executor {
+  private readonly batcher: Batcher;
+  private readonly lists: ConcurrencyLimiter<readonly Delivery[]>;
+
+  /** `run` must neither throw nor reject. */
+  constructor(
+    { size, wait }: { readonly size: number; readonly wait: number },
+    concurrency: number,
+    clock: Clock,
+    run: (list: readonly Delivery[]) => MaybePromise<void>,
+    { limit, weigh }: Budget<Delivery>,
+  ) {
+    const weighAll = (list: readonly Delivery[]): number =>
+      list.reduce((sum, delivery) => sum + weigh(delivery), 0);
+    this.lists = new ConcurrencyLimiter(concurrency, run, { limit, weigh: weighAll });
+    this.batcher = new Batcher(size, wait, clock, (list) => this.lists.push(list), { limit, weigh });
+  }
+
+  push(delivery: Delivery): void {
+    this.batcher.add(delivery);
+  }
+
+  hold(): void {
+    this.lists.hold();
+  }
+
+  release(): void {
+    this.lists.release();
+  }
+
+  stop(): Delivery[] {
+    return [...this.lists.stop().flat(), ...this.batcher.take()];
+  }
+
+  forget(isGone: (delivery: Delivery) => boolean): void {
+    this.batcher.take();
+    this.lists.forget((list) => list.every(isGone));
+  }
+
+  idle(): Promise<void> {
+    return this.lists.idle();
+  }
+}
+
 /**
  * Runs a batch handler on a list: the same checks as the pipeline, each delivery on its own, then one call with those
  * that can be read. The verdicts are in the order of the list.
  */
 export function batchPipeline(context: HandlerContext): BatchNext {
+  const report = reporter(context);
   const run = context.plugins.aroundBatch(
     handlerInfo(context.plan),
     (list) => runBatch(context, list),
@@ -61,7 +108,7 @@ export function batchPipeline(context: HandlerContext): BatchNext {
     const began = context.clock.monotonic();
     for (const { run } of list) run.beganAt = began;
     const verdicts = await run(list);
-    list.forEach((delivery, index) => report(context, delivery, verdicts[index]));
+    list.forEach((delivery, index) => report(verdicts[index], delivery));
     return verdicts;
   };
 }

@@ -4,7 +4,7 @@ import { ConnectionLostError, RabbitError } from '../errors/errors.js';
 import { describeError } from '../runtime/logger.js';
 import { onWall } from '../runtime/clock.js';
 import { Delivery, named } from '../message/delivery.js';
-import { safeHeaders } from '../message/headers.js';
+import { NO_HEADERS, safeHeaders } from '../message/headers.js';
 import type { ReceivedMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
@@ -61,7 +61,10 @@ export class Consumer implements Watchable {
   private readonly handlers: Handlers;
   private readonly unacked: Unacked;
   private readonly settlement: Settlement;
-  private readonly position: StreamOffset;
+  /** Where it reads a stream; undefined for a queue. */
+  private readonly position: StreamOffset | undefined;
+  /** The broker forgot the messages at delivery: nobody would deliver again what is given up here. */
+  private readonly forgotten: boolean;
   private readonly scheduler: DeliveryScheduler;
   private queueName: string;
   private tag: string | undefined;
@@ -75,10 +78,11 @@ export class Consumer implements Watchable {
     this.plan = this.context.plan;
     this.readiness = new Readiness(this.context);
     this.queueName = this.plan.queue.name;
+    this.forgotten = this.plan.ack === 'none';
     this.handlers = new Handlers(options.contexts, options.dispatch);
     this.unacked = new Unacked(this.forgotten);
     this.settlement = new Settlement(this.context, this.handlers, this.unacked);
-    this.position = new StreamOffset(this.plan.registration.options.stream !== undefined);
+    if (this.plan.registration.options.stream !== undefined) this.position = new StreamOffset();
     this.scheduler = new DeliveryScheduler({
       context: this.context,
       handlers: this.handlers,
@@ -152,11 +156,6 @@ export class Consumer implements Watchable {
     if (!this.draining) this.recovering.renew(reason);
   }
 
-  /** The broker forgot the messages at delivery: nobody would deliver again what is given up here. */
-  private get forgotten(): boolean {
-    return this.plan.ack === 'none';
-  }
-
   /** No new work; hands back what has not started; waits for the rest until `expired`. Always settles. */
   async drain(expired: Promise<void>): Promise<void> {
     if (this.draining) return;
@@ -194,12 +193,12 @@ export class Consumer implements Watchable {
       await declarePermitted(connection, topology);
     }
     this.lives++;
-    const place = this.position.unknown(consumeArguments);
+    const place = this.position?.unknown(consumeArguments);
     if (place) {
       const look = (on: LiveChannel['declaring']): Promise<number | undefined> =>
         streamEnd(on, this.queueName, place, this.context.clock);
       // Without an answer it begins as the broker understands it.
-      this.position.begin(await connection.withChannel(look).catch(() => undefined));
+      this.position?.begin(await connection.withChannel(look).catch(() => undefined));
     }
     await channel.prefetch(prefetch);
     await this.scheduler.untilFree();
@@ -211,8 +210,8 @@ export class Consumer implements Watchable {
     try {
       this.tag = await channel.consume(
         this.queueName,
-        { noAck: ack === 'none', arguments: this.position.from(consumeArguments) },
-        (message) => this.onMessage(message, channel),
+        { noAck: ack === 'none', arguments: this.position?.from(consumeArguments) ?? consumeArguments },
+        this.onMessage,
       );
     } catch (error) {
       throw declareError(error, { what: 'queue', name: this.queueName, declaredBy: queue.declaredBy });
@@ -244,7 +243,7 @@ export class Consumer implements Watchable {
     const late = this.heldTooLong(channel, reason);
     // What had not started is delivered again; what runs goes on, and finds its channel gone when it settles.
     this.scheduler.forget((delivery) => this.unacked.cameOn(delivery, channel), late);
-    this.position.leave(this.unacked.deliveries());
+    this.position?.leave(this.unacked.deliveries());
     this.unacked.removeAll(channel, mayBeSlow(reason));
     if (!this.draining) this.readiness.lost(this.queueName, reason);
   }
@@ -259,29 +258,28 @@ export class Consumer implements Watchable {
     this.started = undefined;
   }
 
-  private onMessage(message: ReceivedMessage | 'cancelled', channel: LiveChannel): void {
-    if (message === 'cancelled') {
-      const { consumerTimeout } = this.context.settings;
-      const own = this.plan.queue.arguments['x-consumer-timeout'];
-      const limit = typeof own === 'number' ? own : consumerTimeout;
-      this.recovering.renew(
-        cancelReason([...this.unacked.deliveries()], this.context.clock.monotonic(), limit),
-      );
-      return;
-    }
+  private readonly onMessage = (message: ReceivedMessage | 'cancelled', channel: LiveChannel): void => {
+    if (message === 'cancelled') return this.onCancelled();
     // Given up with its channel: the broker delivers it again, as it does with what a shutdown does not want any more.
     if (!channel.alive && !this.forgotten) return;
-    const running = this.unacked.takeBack(message, channel);
+    const running = message.redelivered ? this.unacked.takeBack(message, channel) : undefined;
     if (running) return this.tookBack(running, message);
-    this.context.late.arrived(message);
+    const { clock, late } = this.context;
     const delivery = new Delivery(message, this.queueName, this.settlement);
-    delivery.run.arrivedAt = this.context.clock.monotonic();
+    delivery.run.arrivedAt = clock.monotonic();
     this.unacked.add(delivery, channel);
-    this.scheduler.arrived(delivery);
-    this.position.pass(delivery);
-    const moved = this.context.late.moves.settled(message);
+    if (this.forgotten) this.scheduler.arrived(delivery);
+    this.position?.pass(delivery);
+    const moved = delivery.headers === NO_HEADERS ? undefined : late.arrived(message);
     if (moved) void this.takeWhen(moved, delivery, channel);
-    else this.takeOrLeave(delivery);
+    else this.scheduler.push(delivery);
+  };
+
+  private onCancelled(): void {
+    const { clock, settings } = this.context;
+    const own = this.plan.queue.arguments['x-consumer-timeout'];
+    const limit = typeof own === 'number' ? own : settings.consumerTimeout;
+    this.recovering.renew(cancelReason([...this.unacked.deliveries()], clock.monotonic(), limit));
   }
 
   /** Those that cost the channel; their handlers are told to stop. */
@@ -315,11 +313,6 @@ export class Consumer implements Watchable {
   /** Its copy of the wait is not acked yet: a handler that ends the process now would leave both. */
   private async takeWhen(moved: Promise<void>, delivery: Delivery, channel: LiveChannel): Promise<void> {
     await withTimeout(this.context.clock, MOVE_PATIENCE, (over) => Promise.race([moved, over]));
-    if (channel.alive || this.forgotten) this.takeOrLeave(delivery);
-  }
-
-  private takeOrLeave(delivery: Delivery): void {
-    if (this.draining && !this.forgotten) this.scheduler.leave(delivery);
-    else this.scheduler.push(delivery);
+    if (channel.alive || this.forgotten) this.scheduler.push(delivery);
   }
 }

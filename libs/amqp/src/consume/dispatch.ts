@@ -40,7 +40,7 @@ export class Handlers {
 
   /** Runs the batch handler. The verdicts are in the order of the list. */
   async runBatch(list: readonly Delivery[]): Promise<readonly Verdict[]> {
-    const wanted = list.filter((delivery) => this.roomFor(delivery));
+    const wanted = list.filter((delivery) => this.assign(delivery));
     const handled = new Map<Delivery, Verdict>();
     const verdicts = wanted.length > 0 ? await this.batch(wanted) : [];
     wanted.forEach((delivery, index) => handled.set(delivery, verdicts[index]));
@@ -49,31 +49,32 @@ export class Handlers {
 
   /** Runs the handler of a delivery. */
   run(delivery: Delivery): MaybePromise<Verdict> {
-    const context = this.roomFor(delivery);
-    return context ? this.runs[delivery.run.handler](delivery) : this.nobodys(delivery);
+    const run = this.assign(delivery);
+    return run ? run(delivery) : this.nobodys(delivery);
   }
 
   /** What a handler's own decision comes to. */
   decided(delivery: Delivery, decision: Verdict | Error): Verdict {
-    const { retry } = (this.roomOf(delivery) ?? this.contexts[0]).plan;
+    const { retry } = (this.contextOf(delivery) ?? this.contexts[0]).plan;
     return decision instanceof Error ? afterFailure(retry, delivery.attempt, decision) : decision;
   }
 
   /** Where a delivery ends that fails for good. Without a handler, any dead-letter queue of the others is the right one. */
   deadQueueOf(delivery: Delivery): string | undefined {
-    const context = this.roomOf(delivery) ?? this.contexts.find(({ plan }) => plan.deadQueue);
+    const context = this.contextOf(delivery) ?? this.contexts.find(({ plan }) => plan.deadQueue);
     return context?.plan.deadQueue;
   }
 
-  private roomFor(delivery: Delivery): HandlerContext | undefined {
-    delivery.run.handler = this.dispatch(delivery);
-    const context = this.roomOf(delivery);
-    delivery.handler = context?.plan.id ?? `queue '${delivery.queue}'`;
-    return context;
+  /** Says whose it is: the pipeline of its handler, or undefined when none wants it. */
+  private assign(delivery: Delivery): Run | undefined {
+    const place = this.dispatch(delivery);
+    delivery.run.handler = place;
+    delivery.handler = place < 0 ? `queue '${delivery.queue}'` : this.contexts[place].plan.id;
+    return place < 0 ? undefined : this.runs[place];
   }
 
   // By its place: handlers of one queue may have the same name.
-  private roomOf(delivery: Delivery): HandlerContext | undefined {
+  private contextOf(delivery: Delivery): HandlerContext | undefined {
     return this.contexts[delivery.run.handler];
   }
 

@@ -15,7 +15,7 @@ const delivery = (name: string): Delivery =>
     'q',
     sink,
   );
-const names = (lists: readonly (readonly Delivery[])[]): string[] => lists.map(([each]) => each.routingKey);
+const names = (all: readonly Delivery[]): string[] => all.map(({ routingKey }) => routingKey);
 const firstLetter = ({ routingKey }: { routingKey: string }): string | undefined =>
   routingKey.startsWith('-') ? undefined : routingKey[0];
 const immediate = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -24,14 +24,14 @@ describe('lanes', () => {
   const working = (limit: number) => {
     const ends = new Map<string, () => void>();
     const begun: string[] = [];
-    const queues = new KeyedExecutor(limit, firstLetter, ([{ routingKey }]) => {
+    const queues = new KeyedExecutor(limit, firstLetter, ({ routingKey }) => {
       begun.push(routingKey);
       return new Promise((resolve) => ends.set(routingKey, resolve));
     });
     const push = (...all: string[]): Delivery[] =>
       all.map((name) => {
         const made = delivery(name);
-        queues.push([made]);
+        queues.push(made);
         return made;
       });
     const end = async (...all: string[]): Promise<void> => {
@@ -64,7 +64,7 @@ describe('lanes', () => {
   it('forget what its channel took along, and go on with what came after it', async () => {
     const { lanes: queues, begun, push, end } = working(1);
     const gone = push('a1', 'b1', 'b2', 'c1');
-    queues.forget(([each]) => gone.includes(each));
+    queues.forget((each) => gone.includes(each));
     push('b1 again', 'a1 again');
     await end('a1');
     await end('b1 again');
@@ -86,12 +86,12 @@ describe('lanes', () => {
       depth--;
     });
     const first = new Promise<void>((resolve) => (open = resolve));
-    const queues = new KeyedExecutor(900, firstLetter, ([{ routingKey }]) => {
+    const queues = new KeyedExecutor(900, firstLetter, ({ routingKey }) => {
       begun.push(routingKey);
       return routingKey === 'a0' ? first : undefined;
     });
     const all = Array.from({ length: 1_000 }, (_, n) => `a${n}`);
-    for (const name of all) queues.push([delivery(name)]);
+    for (const name of all) queues.push(delivery(name));
     open();
     await immediate();
     spy.mockRestore();
@@ -105,8 +105,8 @@ describe('lanes', () => {
     const failing = (): never => {
       throw new Error('no key');
     };
-    const queues = new KeyedExecutor(1, failing, ([{ run }]) => void seen.push(run.withoutTurn));
-    queues.push([delivery('a')]);
+    const queues = new KeyedExecutor(1, failing, ({ run }) => void seen.push(run.withoutTurn));
+    queues.push(delivery('a'));
     expect(seen).toEqual([new Error('no key')]);
   });
 });

@@ -15,7 +15,9 @@ export interface Budget<Job> {
 /** What the bodies that the handlers of a consumer have at the same time may come to in bytes. */
 export function decodingBudget({ maxDecodedBytes, maxUnfoldedBytes }: Settings): Budget<Delivery> {
   const weigh = ({ message: { content, properties } }: Delivery): number =>
-    sizeAtMost(content, properties.contentEncoding, maxUnfoldedBytes);
+    properties.contentEncoding
+      ? sizeAtMost(content, properties.contentEncoding, maxUnfoldedBytes)
+      : content.length;
   return { limit: maxDecodedBytes, weigh };
 }
 
@@ -46,8 +48,7 @@ export class ConcurrencyLimiter<Job> {
   }
 
   push(job: Job): void {
-    this.queue.push(job);
-    this.next();
+    if (this.queue.size > 0 || !this.start(job, false)) this.queue.push(job);
   }
 
   /** Starts no more until `release`. */
@@ -78,59 +79,61 @@ export class ConcurrencyLimiter<Job> {
   }
 
   private next(): void {
-    while (!this.stopped && !this.held && this.running < this.limit && this.queue.size > 0) {
-      const weight = this.weighNext();
-      if (weight === undefined) break;
-      const job = this.queue.shift() as Job;
-      this.running++;
-      this.weight += weight;
-      const ended = this.run(job);
-      if (ended instanceof Promise) {
-        const end = (): void => this.ended(weight);
-        void ended.then(end, end);
-      } else {
-        this.running--;
-        this.weight -= weight;
-      }
-    }
+    while (this.queue.size > 0 && this.start(this.queue.first as Job, true));
     if (this.running === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 
-  /** What the first that waits weighs; undefined when that is too much now. */
-  private weighNext(): number | undefined {
-    const { budget, queue } = this;
-    if (!budget) return 0;
-    const weight = budget.weigh(queue.first as Job);
-    return this.running === 0 || this.weight + weight <= budget.limit ? weight : undefined;
-  }
-
-  private ended(weight: number): void {
+  /** Runs a job, the first that waits or a new one; false when there is no room for it now. */
+  private start(job: Job, waited: boolean): boolean {
+    if (this.stopped || this.held || this.running >= this.limit) return false;
+    const weight = this.budget ? this.budget.weigh(job) : 0;
+    if (this.budget && this.running > 0 && this.weight + weight > this.budget.limit) return false;
+    if (waited) this.queue.shift();
+    this.running++;
+    this.weight += weight;
+    const ended = this.run(job);
+    if (ended instanceof Promise) {
+      const end = (): void => {
+        this.running--;
+        this.weight -= weight;
+        this.next();
+      };
+      void ended.then(end, end);
+      return true;
+    }
     this.running--;
     this.weight -= weight;
-    this.next();
+    if (this.idleWaiters.length > 0) this.next();
+    return true;
   }
 }
 
-type List = readonly Delivery[];
-type Run = (list: List) => MaybePromise<void>;
+type Run = (delivery: Delivery) => MaybePromise<void>;
 
-/** What a consumer gives its deliveries to, in lists: of one, or of a batch. */
-export type Executor = Pick<
-  ConcurrencyLimiter<List>,
-  'push' | 'hold' | 'release' | 'stop' | 'forget' | 'idle'
->;
+/** What a consumer gives its deliveries to. */
+export interface Executor {
+  push(delivery: Delivery): void;
+  /** Starts no more until `release`. */
+  hold(): void;
+  release(): void;
+  /** Starts no more; hands out what had not started. */
+  stop(): Delivery[];
+  /** Forgets what waits: its channel died and the broker delivers it again. */
+  forget(isGone: (delivery: Delivery) => boolean): void;
+  /** Resolves when nothing runs. */
+  idle(): Promise<void>;
+}
 
-/** The room for a handler's work: with an order when it asks for one. `run` must not reject. */
+/** What a handler's deliveries run in: with an order when it asks for one. `run` must not reject. */
 export function executorOf(
   { concurrency, registration }: HandlerPlan,
   run: Run,
   budget: Budget<Delivery>,
 ): Executor {
   const { orderBy } = registration.options;
-  if (orderBy !== undefined) return new KeyedExecutor(concurrency, keyOf(orderBy), run, budget);
-  const { limit, weigh } = budget;
-  const weighAll = (list: List): number => list.reduce((sum, delivery) => sum + weigh(delivery), 0);
-  return new ConcurrencyLimiter(concurrency, run, { limit, weigh: weighAll });
+  return orderBy === undefined
+    ? new ConcurrencyLimiter(concurrency, run, budget)
+    : new KeyedExecutor(concurrency, keyOf(orderBy), run, budget);
 }
 
 interface Turn {
@@ -142,7 +145,6 @@ interface Turn {
  * `orderBy`: messages with the same key run one after the other, in the order they arrived, those with other
  * keys at the same time. A message takes a place among those that run at once only when its turn has come,
  * so one busy key does not keep the others waiting. Bounded by the prefetch, as everything that waits here.
- * Its lists have one delivery each.
  */
 export class KeyedExecutor implements Executor {
   private readonly ready: ConcurrencyLimiter<Turn>;
@@ -160,7 +162,7 @@ export class KeyedExecutor implements Executor {
   ) {
     this.ready = new ConcurrencyLimiter(
       limit,
-      ({ key, delivery }) => chain(run([delivery]), () => this.passOn(key)),
+      ({ key, delivery }) => chain(run(delivery), () => this.passOn(key)),
       budget && { limit: budget.limit, weigh: ({ delivery }) => budget.weigh(delivery) },
     );
   }
@@ -170,7 +172,7 @@ export class KeyedExecutor implements Executor {
     return this.queues.size;
   }
 
-  push([delivery]: List): void {
+  push(delivery: Delivery): void {
     const turn = { key: this.read(delivery), delivery };
     if (turn.key === undefined) return this.ready.push(turn);
     const behind = this.queues.get(turn.key);
@@ -190,7 +192,7 @@ export class KeyedExecutor implements Executor {
     this.ready.release();
   }
 
-  stop(): List[] {
+  stop(): Delivery[] {
     const waiting = [
       ...this.called.take(),
       ...this.ready.stop(),
@@ -198,11 +200,11 @@ export class KeyedExecutor implements Executor {
     ];
     // As they arrived: a quorum queue delivers again in the order in which messages are handed back.
     waiting.sort((one, other) => one.delivery.message.deliveryTag - other.delivery.message.deliveryTag);
-    return waiting.map(({ delivery }) => [delivery]);
+    return waiting.map(({ delivery }) => delivery);
   }
 
-  forget(isGone: (list: List) => boolean): void {
-    const gone = ({ delivery }: Turn): boolean => isGone([delivery]);
+  forget(isGone: (delivery: Delivery) => boolean): void {
+    const gone = ({ delivery }: Turn): boolean => isGone(delivery);
     for (const lane of this.queues.values()) lane.drop(gone);
     const left: Turn[] = [];
     this.ready.forget((turn) => gone(turn) && left.push(turn) > 0);

@@ -5,7 +5,7 @@ import { systemClock } from '../runtime/clock.js';
 import { Delivery, named, type Verdict } from '../message/delivery.js';
 import { Events } from '../events/emitter.js';
 import { abortHandlers } from './abort-at-shutdown.js';
-import { report } from './pipeline.js';
+import { reporter } from './pipeline.js';
 import type { HandlerContext } from './step.js';
 import { type Unacked } from './settlement.js';
 
@@ -53,7 +53,7 @@ describe('a dead letter', () => {
   ])('is said when the broker has it, not before (%p)', (there, line) => {
     const { context: own, lines } = context(plan);
     const one = delivery('m-1');
-    report(own, one, DEAD);
+    reporter(own)(DEAD, one);
     expect(lines).toEqual([]);
     one.run.whenSentOn?.(there);
     expect(lines).toEqual([line]);
@@ -63,9 +63,9 @@ describe('a dead letter', () => {
     const { context: own, lines } = context(plan);
     const one = delivery('m-1');
     one.run.sentOn = true;
-    report(own, one, DEAD);
+    reporter(own)(DEAD, one);
     const without = context();
-    report(without.context, delivery('m-1'), DEAD);
+    reporter(without.context)(DEAD, delivery('m-1'));
     expect([...lines, ...without.lines]).toEqual([
       `${FAILED}; dead-lettered to 'orders.dead' (rejected)`,
       `${FAILED}; dropped, because the handler has no dead-letter queue (rejected)`,

@@ -4,14 +4,14 @@ import { HandlerTimeoutError, RabbitError } from '../errors/errors.js';
 import { OutcomeSignal, Reject } from '../errors/signals.js';
 import type { Codec, CodecLookup } from '../message/codecs/codec.js';
 import { ACK, type Delivery, named, OPEN, type Verdict } from '../message/delivery.js';
-import { refuseUnreadable } from '../message/headers.js';
+import { NO_HEADERS, refuseUnreadable } from '../message/headers.js';
 import { itemsIn, lastOf, unrun } from '../message/items.js';
 import { validate, type StandardSchema } from '../message/schema.js';
 import { humanDuration } from '../options/duration.js';
 import { afterFailure } from '../options/retry-policy.js';
 import type { Settings } from '../options/settings.js';
 import { describeError, printable } from '../runtime/logger.js';
-import { type MaybePromise, tryChain } from '../runtime/maybe-promise.js';
+import type { MaybePromise } from '../runtime/maybe-promise.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { plugins } from './plugins.js';
 import type { HandlerContext, Run, Step } from './step.js';
@@ -34,20 +34,22 @@ export function pipeline(context: HandlerContext): Run {
 /** The innermost: calls the handler; a value is success, a signal an outcome. */
 function invoke(plan: HandlerPlan): Run {
   const { handle } = plan.registration;
-  const done: Verdict = plan.ack === 'manual' ? OPEN : ACK;
   const manual = plan.ack === 'manual';
+  const done: Verdict = manual ? OPEN : ACK;
   const verdict = (value: unknown): Verdict => {
     assertDone(plan, value);
     return value === undefined || manual ? done : { kind: 'ack', value };
   };
+  const finish = (value: unknown, delivery: Delivery): MaybePromise<Verdict> => {
+    const items = plan.rpc && itemsIn(value);
+    if (!items) return verdict(value);
+    return delivery.run.streamed ? { kind: 'ack', value: items } : lastOf(items, delivery).then(verdict);
+  };
   return (delivery) => {
-    const finish = (value: unknown): MaybePromise<Verdict> => {
-      const items = plan.rpc && itemsIn(value);
-      if (!items) return verdict(value);
-      return delivery.run.streamed ? { kind: 'ack', value: items } : lastOf(items, delivery).then(verdict);
-    };
     const value: unknown = handle(delivery);
-    return isThenable(value) ? Promise.resolve(value).then(finish) : finish(value);
+    if (value === undefined) return done;
+    if (!isThenable(value)) return finish(value, delivery);
+    return Promise.resolve(value).then((later) => finish(later, delivery));
   };
 }
 
@@ -72,43 +74,55 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** Log lines and events for one handler. */
 export const observe: Step = (context) => {
-  const tell = (verdict: Verdict, delivery: Delivery): Verdict => {
-    report(context, delivery, verdict);
-    return verdict;
-  };
+  const tell = reporter(context);
   // A step failed, not the handler: nothing is known, so a person has to look.
-  const failed = (error: unknown, delivery: Delivery): Verdict =>
-    tell({ kind: 'dead-letter', reason: 'rejected', error }, delivery);
+  const failed = (error: unknown): Verdict => ({ kind: 'dead-letter', reason: 'rejected', error });
   return (next) => (delivery) => {
     delivery.run.beganAt = context.clock.monotonic();
-    return tryChain(next, delivery, tell, failed);
+    let verdict: MaybePromise<Verdict>;
+    try {
+      verdict = next(delivery);
+    } catch (error) {
+      verdict = failed(error);
+    }
+    if (!(verdict instanceof Promise)) return tell(verdict, delivery);
+    return verdict.then(
+      (value) => tell(value, delivery),
+      (error) => tell(failed(error), delivery),
+    );
   };
 };
 
-/** Says what became of a delivery: the log line and the event. What the handler decided by itself is the truth. */
-export function report(context: HandlerContext, delivery: Delivery, result: Verdict): void {
-  if (delivery.settled && isFailure(result)) {
-    const text = printable(describeError(result.error));
-    context.logger.warn(
-      `${context.plan.id} settled ${named(delivery)} and then failed; the message stays settled: ${text}`,
-    );
-  }
-  const verdict = delivery.decided ?? result;
-  log(context, delivery, verdict);
+/** Says what became of a delivery, the log line and the event, and returns it. */
+export function reporter(context: HandlerContext): (result: Verdict, delivery: Delivery) => Verdict {
   const { clock, events, plan } = context;
-  if (!events.hasListeners('handled')) return;
-  events.emit({
-    kind: 'handled',
-    handler: plan.id,
-    queue: plan.queue.name,
-    delivery,
-    verdict,
-    ms: Math.round(clock.monotonic() - delivery.run.beganAt),
-  });
+  return (result, delivery) => {
+    // What the handler decided by itself is the truth.
+    const verdict = delivery.decided ?? result;
+    if (verdict.kind !== 'ack' || result.kind !== 'ack') log(context, delivery, verdict, result);
+    if (!events.hasListeners('handled')) return result;
+    events.emit({
+      kind: 'handled',
+      handler: plan.id,
+      queue: plan.queue.name,
+      delivery,
+      verdict,
+      ms: Math.round(clock.monotonic() - delivery.run.beganAt),
+    });
+    return result;
+  };
 }
 
-function log({ plan, logger }: HandlerContext, delivery: Delivery, verdict: Verdict): void {
-  if (!isFailure(verdict)) return;
+function log(context: HandlerContext, delivery: Delivery, verdict: Verdict, result: Verdict): void {
+  const { plan, logger } = context;
+  if (delivery.settled && isFailure(result)) {
+    const text = printable(describeError(result.error));
+    logger.warn(`${plan.id} settled ${named(delivery)} and then failed; the message stays settled: ${text}`);
+  }
+  if (isFailure(verdict)) logFailure(context, delivery, verdict);
+}
+
+function logFailure({ plan, logger }: HandlerContext, delivery: Delivery, verdict: Failure): void {
   const failure = `${plan.id} failed on ${named(delivery)} (attempt ${delivery.attempt}): ${printable(describeError(verdict.error))}`;
   if (verdict.kind === 'retry') {
     logger.warn(`${failure}; attempt ${verdict.attempt} in ${humanDuration(verdict.after)}`);
@@ -128,7 +142,9 @@ function log({ plan, logger }: HandlerContext, delivery: Delivery, verdict: Verd
   }
 }
 
-function isFailure(verdict: Verdict): verdict is Extract<Verdict, { error: unknown }> {
+type Failure = Extract<Verdict, { readonly error: unknown }>;
+
+function isFailure(verdict: Verdict): verdict is Failure {
   return verdict.kind === 'retry' || verdict.kind === 'dead-letter';
 }
 
@@ -138,10 +154,17 @@ function isFailure(verdict: Verdict): verdict is Extract<Verdict, { error: unkno
 export const retry: Step = (context) => {
   const failed = (error: unknown, delivery: Delivery): Verdict =>
     afterFailure(context.plan.retry, delivery.attempt, error);
-  return (next) => (delivery) => unfit(delivery, context.settings) ?? tryChain(next, delivery, same, failed);
+  return (next) => (delivery) => {
+    const refused = unfit(delivery, context.settings);
+    if (refused) return refused;
+    try {
+      const verdict = next(delivery);
+      return verdict instanceof Promise ? verdict.catch((error) => failed(error, delivery)) : verdict;
+    } catch (error) {
+      return failed(error, delivery);
+    }
+  };
 };
-
-const same = (verdict: Verdict): Verdict => verdict;
 
 /** The verdict of a delivery that no handler should see, or nothing. */
 export function unfit(delivery: Delivery, settings: Settings): Verdict | undefined {
@@ -243,37 +266,26 @@ export const decode: Step = (context) => {
   const { schema, codec } = context.plan;
   const { codecs } = context.forwarder;
   const refused = (error: unknown): Verdict => ({ kind: 'dead-letter', reason: 'undecodable', error });
-  return (next) => {
-    const go = (payload: unknown, delivery: Delivery): MaybePromise<Verdict> => {
-      if (schema) return checked(delivery, schema, payload, next);
-      delivery.payload = payload;
-      return next(delivery);
-    };
-    return (delivery) => {
-      let payload: MaybePromise<unknown>;
-      try {
-        payload = payloadOf(delivery, codecs, codec);
-      } catch (error) {
-        return refused(error);
-      }
-      if (!(payload instanceof Promise)) return go(payload, delivery);
-      return payload.then((value) => go(value, delivery), refused);
-    };
-  };
-
-  async function checked(
-    to: Delivery,
-    schema: StandardSchema,
-    payload: unknown,
-    next: Run,
-  ): Promise<Verdict> {
+  const later = async (payload: MaybePromise<unknown>, delivery: Delivery, next: Run): Promise<Verdict> => {
     try {
-      to.payload = await validate(schema, payload);
+      const value: unknown = payload instanceof Promise ? await payload : payload;
+      delivery.payload = schema ? await validate(schema, value) : value;
     } catch (error) {
       return refused(error);
     }
-    return next(to);
-  }
+    return next(delivery);
+  };
+  return (next) => (delivery) => {
+    let payload: MaybePromise<unknown>;
+    try {
+      payload = payloadOf(delivery, codecs, codec);
+    } catch (error) {
+      return refused(error);
+    }
+    if (schema || payload instanceof Promise) return later(payload, delivery, next);
+    delivery.payload = payload;
+    return next(delivery);
+  };
 };
 
 /** A body as a checked payload. @throws DecodeError */
@@ -292,7 +304,7 @@ function payloadOf(
   codecs: CodecLookup,
   codec?: Codec,
 ): MaybePromise<unknown> {
-  refuseUnreadable(headers);
+  if (headers !== NO_HEADERS) refuseUnreadable(headers);
   const { content, properties } = run.body ?? message;
   return codecs.decodeSoon(content, properties, codec);
 }

@@ -1,7 +1,7 @@
 import { type Delivery, named } from '../message/delivery.js';
 import { countHeader, HEADER } from '../message/headers.js';
 import { chain, type MaybePromise } from '../runtime/maybe-promise.js';
-import { Batcher } from './batch.js';
+import { BatchExecutor } from './batch.js';
 import { decodingBudget, executorOf, type Executor } from './executor.js';
 import type { Handlers } from './dispatch.js';
 import type { Settlement, Unacked } from './settlement.js';
@@ -84,7 +84,8 @@ export interface SchedulerDeps {
  */
 export class DeliveryScheduler {
   private readonly executor: Executor;
-  private readonly batcher: Batcher | undefined;
+  /** The handler of a delivery, and what its verdict comes to. Neither throws nor rejects. */
+  private readonly run: (delivery: Delivery) => MaybePromise<void>;
   private readonly suspects = new Suspects();
   private readonly report: SuspectReport;
   private readonly isolation: SuspectIsolation;
@@ -96,40 +97,69 @@ export class DeliveryScheduler {
   private readonly judges: boolean;
   /** The broker forgot the messages at delivery, so none can go back. */
   private readonly noAck: boolean;
+  /** A shutdown has begun: what comes now goes back. */
+  private stopped = false;
 
   constructor(private readonly deps: SchedulerDeps) {
     const { plan, clock, logger, settings } = deps.context;
-    const { batch, queue, registration } = plan;
+    const { batch, concurrency, queue, registration } = plan;
     this.noAck = plan.ack === 'none';
     this.judges = !this.noAck && registration.options.stream === undefined && !queue.temporary;
     const budget = decodingBudget(settings);
-    this.executor = executorOf(plan, (list) => this.run(list), budget);
-    const push = (list: Delivery[]): void => this.executor.push(list);
-    this.batcher = batch && new Batcher(batch.size, batch.wait, clock, push, budget);
+    if (this.noAck) {
+      const limits = { messages: WAITING_MESSAGES, bytes: budget.limit };
+      const flow = new Backpressure(deps.pause, limits);
+      const handled = ({ message }: Delivery): void => flow.handled(message.content.length);
+      this.run = (delivery) => chain(this.runOne(delivery), () => handled(delivery));
+      this.backpressure = flow;
+    } else {
+      this.run = batch ? (delivery) => this.runList([delivery]) : this.runOne;
+    }
+    this.executor = batch
+      ? new BatchExecutor(batch, concurrency, clock, (list) => this.runList(list), budget)
+      : executorOf(plan, this.run, budget);
     this.isolation = this.isolate();
     this.report = new SuspectReport(queue, clock, logger);
-    const limits = { messages: WAITING_MESSAGES, bytes: budget.limit };
-    if (this.noAck) this.backpressure = new Backpressure(deps.pause, limits);
   }
 
-  /** A delivery is here, and counts against what may wait. */
+  /** A delivery without acks is here, and counts against what may wait. */
   arrived(delivery: Delivery): void {
     this.backpressure?.arrived(delivery.message.content.length);
   }
 
-  /** Runs its handler when its turn comes. */
+  /** Runs its handler when its turn comes; none any more after `stop`. */
   push(delivery: Delivery): void {
-    const suspicion = this.judges ? this.suspects.judge(delivery) : undefined;
-    if (suspicion?.kind === 'suspect') return this.trial(delivery, suspicion.trial);
-    if (suspicion?.kind === 'alone') return this.isolation.push(delivery);
-    if (suspicion?.kind === 'uncounted') this.report.uncounted(named(delivery));
-    if (suspicion?.kind === 'guilty') delivery.run.poison = suspicion.error;
-    if (this.batcher) this.batcher.add(delivery);
-    else this.executor.push([delivery]);
+    if (this.stopped) return this.leave(delivery);
+    // On its first delivery nothing is known against a message, unless its header says so.
+    const { headers, message } = delivery;
+    const known = message.redelivered || headers[HEADER.trial] !== undefined;
+    if (known && this.judges && !this.admits(delivery)) return;
+    this.executor.push(delivery);
+  }
+
+  /** Whether a delivery runs like the others; false when it is taken care of. */
+  private admits(delivery: Delivery): boolean {
+    const suspicion = this.suspects.judge(delivery);
+    switch (suspicion.kind) {
+      case 'suspect':
+        this.trial(delivery, suspicion.trial);
+        return false;
+      case 'alone':
+        this.isolation.push(delivery);
+        return false;
+      case 'uncounted':
+        this.report.uncounted(named(delivery));
+        return true;
+      case 'guilty':
+        delivery.run.poison = suspicion.error;
+        return true;
+      default:
+        return true;
+    }
   }
 
   /** A delivery that a shutdown does not begin goes back with its channel, unless that would count against it. */
-  leave(delivery: Delivery): void {
+  private leave(delivery: Delivery): void {
     if (this.judges && trialOf(delivery) > 0 && !delivery.message.redelivered) void this.putBack(delivery);
     else this.deps.unacked.remove(delivery);
   }
@@ -137,17 +167,16 @@ export class DeliveryScheduler {
   /** Starts no more. What had not started goes back, unless the broker has forgotten it: then it still runs. */
   stop(): void {
     if (this.noAck) return;
+    this.stopped = true;
     // These go back with the channel, which keeps their order: nacked, a quorum queue would move them to its end.
-    const notStarted = [...this.executor.stop().flat(), ...(this.batcher?.take() ?? [])];
-    for (const delivery of notStarted) this.deps.unacked.remove(delivery);
+    for (const delivery of this.executor.stop()) this.deps.unacked.remove(delivery);
     for (const delivery of this.isolation.stop()) void this.putBack(delivery);
   }
 
   /** The channel died of what `isGone` holds: forgets those that had not started, and excuses all but the `late` ones. */
   forget(isGone: (delivery: Delivery) => boolean, late: readonly Delivery[]): void {
-    this.batcher?.take();
     if (this.noAck) return;
-    this.executor.forget((list) => list.every(isGone));
+    this.executor.forget(isGone);
     this.isolation.forget(isGone);
     for (const delivery of this.deps.unacked.deliveries())
       if (isGone(delivery) && !late.includes(delivery)) this.suspects.excuse(delivery);
@@ -188,7 +217,7 @@ export class DeliveryScheduler {
       release: () => this.executor.release(),
       quiet: () => unacked.quiet(),
       putAway: async (delivery) => {
-        if (!(await settlement.suspect(delivery, trialOf(delivery), true))) await this.run([delivery]);
+        if (!(await settlement.suspect(delivery, trialOf(delivery), true))) await this.run(delivery);
       },
       settled: async () => {
         // A copy may be here before its confirm, and the message that it replaces is acked only then.
@@ -196,22 +225,21 @@ export class DeliveryScheduler {
         await acksAnswered().catch(() => undefined);
       },
       leave: (delivery) => void this.putBack(delivery),
-      run: async (delivery) => this.run([delivery]),
+      run: async (delivery) => this.run(delivery),
     });
   }
 
-  private run(list: readonly Delivery[]): MaybePromise<void> {
+  private readonly runOne = (delivery: Delivery): MaybePromise<void> => {
     const { handlers, settlement } = this.deps;
-    if (this.batcher) {
-      return handlers
-        .runBatch(list)
-        .then((verdicts) => list.forEach((each, index) => settlement.finish(each, verdicts[index])));
-    }
-    const [delivery] = list;
-    return chain(handlers.run(delivery), (verdict) => {
-      settlement.finish(delivery, verdict);
-      this.backpressure?.handled(delivery.message.content.length);
-    });
+    const verdict = handlers.run(delivery);
+    if (verdict instanceof Promise) return verdict.then((value) => settlement.finish(delivery, value));
+    settlement.finish(delivery, verdict);
+  };
+
+  private async runList(list: readonly Delivery[]): Promise<void> {
+    const { handlers, settlement } = this.deps;
+    const verdicts = await handlers.runBatch(list);
+    list.forEach((each, index) => settlement.finish(each, verdicts[index]));
   }
 }
 

@@ -26,6 +26,8 @@ export class Unacked {
   private readonly channels: LiveChannel[] = [];
   /** Those whose handler runs although their channel died, and whose message has not come back yet. */
   private readonly adrift = new Set<Delivery>();
+  /** Somebody waits for their end. */
+  private awaited = false;
   private waiters: (() => void)[] = [];
   private quietWaiters: (() => void)[] = [];
 
@@ -45,91 +47,84 @@ export class Unacked {
     return this.adrift;
   }
 
-  add(delivery: Delivery, channel: LiveChannel): void {
+  /** One came, with that tag. */
+  add(delivery: Delivery, channel: LiveChannel, deliveryTag = delivery.message.deliveryTag): void {
+    const { run } = delivery;
     this.taken++;
-    delivery.run.tag = delivery.message.deliveryTag;
-    this.seat(delivery, channel);
+    run.tag = deliveryTag;
+    run.place = this.list.push(delivery) - 1;
+    this.channels.push(channel);
   }
 
   /** The delivery that still runs for a message which the broker delivers again: it is settled here from now on. */
   takeBack(message: ReceivedMessage, channel: LiveChannel): Delivery | undefined {
-    if (!message.redelivered || this.adrift.size === 0) return undefined;
+    if (!message.redelivered) return undefined;
     for (const delivery of this.adrift) {
       if (!isSame(delivery.message, message)) continue;
       this.adrift.delete(delivery);
-      this.taken++;
-      delivery.run.tag = message.deliveryTag;
-      this.seat(delivery, channel);
+      this.add(delivery, channel, message.deliveryTag);
       return delivery;
     }
     return undefined;
   }
 
   cameOn(delivery: Delivery, channel: LiveChannel): boolean {
-    return this.channelOf(delivery) === channel;
+    return this.channels[delivery.run.place] === channel;
   }
 
   /** Acks a delivery where it came from. False when its channel died. */
-  ack(delivery: Delivery): boolean {
-    return this.noAck || (this.channelOf(delivery)?.ack(delivery.run.tag) ?? false);
+  ack({ run }: Delivery): boolean {
+    return this.noAck || (this.channels[run.place]?.ack(run.tag) ?? false);
   }
 
   /** The channel a delivery came on, or comes on by then, as something to settle on later. */
   origin(delivery: Delivery): Origin {
+    const { run } = delivery;
     return {
-      alive: () => this.noAck || (this.channelOf(delivery)?.alive ?? false),
+      alive: () => this.noAck || (this.channels[run.place]?.alive ?? false),
       ack: () => this.ack(delivery),
-      requeue: () => this.noAck || (this.channelOf(delivery)?.requeue(delivery.run.tag) ?? false),
+      requeue: () => this.noAck || (this.channels[run.place]?.requeue(run.tag) ?? false),
     };
   }
 
   remove(delivery: Delivery): void {
-    this.adrift.delete(delivery);
-    this.takeOut(delivery);
-    this.tell();
+    const { run } = delivery;
+    const { place } = run;
+    if (this.adrift.size > 0) this.adrift.delete(delivery);
+    if (place >= 0) {
+      // The last one takes its place.
+      run.place = -1;
+      const last = this.list.pop() as Delivery;
+      const channel = this.channels.pop() as LiveChannel;
+      if (last !== delivery) {
+        this.list[place] = last;
+        this.channels[place] = channel;
+        last.run.place = place;
+      }
+    }
+    if (this.awaited) this.tell();
   }
 
   /** Its channel died. `keepRuns`: those of its deliveries that run may settle their message when it comes again. */
   removeAll(channel: LiveChannel, keepRuns = false): void {
     for (const delivery of [...this.list]) {
       if (!this.cameOn(delivery, channel)) continue;
-      this.takeOut(delivery);
+      this.remove(delivery);
       if (keepRuns && delivery.run.beganAt > 0 && !this.noAck) this.adrift.add(delivery);
     }
-    this.tell();
   }
 
   /** Resolves when there are none. */
   none(): Promise<void> {
     if (this.list.length === 0) return Promise.resolve();
+    this.awaited = true;
     return new Promise((resolve) => this.waiters.push(resolve));
-  }
-
-  private channelOf({ run: { place } }: Delivery): LiveChannel | undefined {
-    return place < 0 ? undefined : this.channels[place];
-  }
-
-  private seat(delivery: Delivery, channel: LiveChannel): void {
-    delivery.run.place = this.list.push(delivery) - 1;
-    this.channels.push(channel);
-  }
-
-  /** The last one takes its place. */
-  private takeOut({ run }: Delivery): void {
-    const { place } = run;
-    if (place < 0) return;
-    run.place = -1;
-    const last = this.list.pop() as Delivery;
-    const channel = this.channels.pop() as LiveChannel;
-    if (last.run === run) return;
-    this.list[place] = last;
-    this.channels[place] = channel;
-    last.run.place = place;
   }
 
   /** Resolves when none of them runs. */
   quiet(): Promise<void> {
     if (!this.list.some(isRunning)) return Promise.resolve();
+    this.awaited = true;
     return new Promise((resolve) => this.quietWaiters.push(resolve));
   }
 
@@ -138,6 +133,7 @@ export class Unacked {
       for (const resolve of this.quietWaiters.splice(0)) resolve();
     }
     if (this.list.length === 0) for (const resolve of this.waiters.splice(0)) resolve();
+    this.awaited = this.quietWaiters.length + this.waiters.length > 0;
   }
 }
 
@@ -201,18 +197,24 @@ export class Settlement implements DeliverySink {
   }
 
   private carryOut(delivery: Delivery, verdict: Verdict): void {
-    if (verdict.kind === 'open') return;
-    // It goes back with the channel, in its order: a nack would move it to the end of a quorum queue.
-    if (verdict.kind === 'requeue') return this.carriedOut(delivery, true);
-    if (verdict.kind !== 'retry' && verdict.kind !== 'dead-letter')
-      return this.carriedOut(delivery, this.unacked.ack(delivery));
+    if (verdict.kind === 'ack' || verdict.kind === 'drop') {
+      this.settled(delivery, this.unacked.ack(delivery));
+    } else if (verdict.kind === 'requeue') {
+      // It goes back with the channel, in its order: a nack would move it to the end of a quorum queue.
+      this.settled(delivery, true);
+    } else if (verdict.kind !== 'open') {
+      this.sendOn(delivery, verdict);
+    }
+  }
+
+  private sendOn(delivery: Delivery, verdict: Onward): void {
     const { context } = this;
     const deadQueue = this.handlers.deadQueueOf(delivery);
     forward(delivery, verdict, this.unacked.origin(delivery), { ...context, deadQueue }).then(
       (onTime) => {
         delivery.run.sentOn = onTime;
         delivery.run.whenSentOn?.(onTime);
-        this.carriedOut(delivery, onTime);
+        this.settled(delivery, onTime);
       },
       (error: unknown) => {
         context.logger.error(
@@ -223,7 +225,7 @@ export class Settlement implements DeliverySink {
     );
   }
 
-  private carriedOut(delivery: Delivery, onTime: boolean): void {
+  private settled(delivery: Delivery, onTime: boolean): void {
     const { counters, events } = this.context;
     this.unacked.remove(delivery);
     if (!onTime) counters.staleSettlements++;

@@ -53,15 +53,13 @@ export async function streamEnd(
 
 const OFFSET = 'x-stream-offset';
 
-/** The place in a stream of one consumer; does nothing for a queue. */
+/** The place in a stream of one consumer. */
 export class StreamOffset {
   private next: number | undefined;
 
-  constructor(private readonly isStream: boolean) {}
-
   /** Whether it is not known yet where these arguments begin to read. */
   unknown(consumeArguments: Readonly<Record<string, unknown>>): 'next' | 'last' | undefined {
-    if (!this.isStream || this.next !== undefined) return undefined;
+    if (this.next !== undefined) return undefined;
     const offset = consumeArguments[OFFSET] ?? 'next';
     return offset === 'next' || offset === 'last' ? offset : undefined;
   }
@@ -73,7 +71,7 @@ export class StreamOffset {
 
   /** A delivery came. */
   pass(delivery: Delivery): void {
-    const offset = this.isStream ? offsetOf(delivery) : undefined;
+    const offset = offsetOf(delivery);
     if (offset !== undefined) this.next = offset + 1;
   }
 

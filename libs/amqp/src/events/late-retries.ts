@@ -53,8 +53,16 @@ export class LateRetries {
     this.most = Math.max(this.most, ms);
   }
 
-  /** A message for a handler: when nobody moved it, the broker handed it over by itself, and late. */
-  arrived({ exchange, properties }: ReceivedMessage): void {
+  /**
+   * A message with headers for a handler: when nobody moved it from its wait, the broker handed it over by itself, and
+   * late. Resolves when it may run; undefined when it may at once.
+   */
+  arrived(message: ReceivedMessage): Promise<void> | undefined {
+    this.noteLate(message);
+    return this.moves.settled(message);
+  }
+
+  private noteLate({ exchange, properties }: ReceivedMessage): void {
     if (exchange !== RETURN_EXCHANGE && publishedTo(exchange) === exchange) return;
     const due = properties.headers?.[HEADER.due];
     if (typeof due === 'number') this.note(this.options.clock.wall() - due);

@@ -8,6 +8,7 @@ import {
   countHeader,
   HEADER,
   isOwnRetry,
+  NO_HEADERS,
   safeHeaders,
   textHeader,
   RETURN_EXCHANGE,
@@ -63,8 +64,6 @@ export interface DeliverySink {
   /** What times of deliveries are measured with. Default: the machine's. */
   readonly clock?: Clock;
 }
-
-const NONE: Headers = {};
 
 /** Something that will be over, well or not. */
 export interface Ending {
@@ -160,15 +159,21 @@ export class Delivery<T = unknown> {
     sink: DeliverySink,
   ) {
     this.#sink = sink;
-    this.headers = safeHeaders(message.properties.headers);
+    const { exchange, routingKey, properties } = message;
+    const headers = safeHeaders(properties.headers);
+    this.headers = headers;
     // Our own headers count where retries and replays arrive: on a message that an exchange routed they are copies,
     // taken along by somebody who handed all headers on, or written to have another handler run.
-    const came =
-      message.exchange === RETURN_EXCHANGE || (message.exchange === '' && isOwnRetry(queue, this.headers));
-    const own = came ? this.headers : NONE;
-    this.attempt = isOwnRetry(queue, own) ? 1 + countHeader(own, HEADER.attempt) : 1;
-    this.exchange = textHeader(own, HEADER.exchange) ?? publishedTo(message.exchange);
-    this.routingKey = textHeader(own, HEADER.routingKey) ?? message.routingKey;
+    const isOwn = headers !== NO_HEADERS && isOwnRetry(queue, headers);
+    if (exchange === RETURN_EXCHANGE || (exchange === '' && isOwn)) {
+      this.attempt = isOwn ? 1 + countHeader(headers, HEADER.attempt) : 1;
+      this.exchange = textHeader(headers, HEADER.exchange) ?? exchange;
+      this.routingKey = textHeader(headers, HEADER.routingKey) ?? routingKey;
+    } else {
+      this.attempt = 1;
+      this.exchange = publishedTo(exchange);
+      this.routingKey = routingKey;
+    }
   }
 
   /** Aborts at the handler's `timeout`, when the RPC caller leaves, or when the shutdown no longer waits for the handler. */

@@ -169,7 +169,8 @@ export const HEADER = {
   replayed: 'x-warren-replayed',
 } as const;
 
-const NO_HEADERS: Headers = Object.freeze(Object.create(null) as Headers);
+/** Of a message without any. */
+export const NO_HEADERS: Headers = Object.freeze(Object.create(null) as Headers);
 
 /**
  * A received header table without traps: no prototype, so that a header called `toString` is only a header, and none

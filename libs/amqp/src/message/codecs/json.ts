@@ -99,7 +99,9 @@ export const json: Codec = {
 
 /** JSON.parse that refuses what is nested deeper than 100 levels. Throws SyntaxError or RangeError. */
 export function parseJson(text: string): unknown {
-  if (isTooDeep(text)) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
+  // What is as deep as that is longer.
+  if (text.length > MAX_DEPTH && isTooDeep(text))
+    throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
   return JSON.parse(text);
 }
 
@@ -117,15 +119,12 @@ export function holdsMoreThan(limit: number, content: Buffer): boolean {
 
 // Most bodies have few brackets, and finding those costs next to nothing.
 function isTooDeep(text: string): boolean {
-  return (
-    countUpTo(MAX_DEPTH, text, '{') + countUpTo(MAX_DEPTH, text, '[') > MAX_DEPTH && depthOf(text) > MAX_DEPTH
-  );
-}
-
-function countUpTo(limit: number, text: string, bracket: string): number {
-  let count = 0;
-  for (let at = text.indexOf(bracket); at >= 0 && count <= limit; at = text.indexOf(bracket, at + 1)) count++;
-  return count;
+  let found = 0;
+  for (const bracket of ['{', '[']) {
+    let at = text.indexOf(bracket);
+    for (; at >= 0 && found <= MAX_DEPTH; at = text.indexOf(bracket, at + 1)) found++;
+  }
+  return found > MAX_DEPTH && depthOf(text) > MAX_DEPTH;
 }
 
 /** Counts brackets outside of strings; stops beyond the limit. */
