@@ -384,8 +384,8 @@ export default [
   {
     id: 'sender-releases-all',
     file: 'libs/amqp/src/publish/sender.ts',
-    from: 'this.buffer.release(() => this.isOpen() && left-- > 0);',
-    to: 'this.buffer.release(() => this.isOpen());',
+    from: '() => this.isOpen() && left-- > 0,',
+    to: '() => this.isOpen(),',
     promise: 'what waited is sent in many turns of the event loop',
     tests: ['publish/sender.spec'],
   },

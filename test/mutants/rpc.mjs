@@ -187,7 +187,7 @@ export default [
   {
     id: 'line-room-leak',
     file: 'libs/amqp/src/rpc/client/reply-channel.ts',
-    from: 'if (!entry.gone) this.buffer.leave(entry);',
+    from: 'if (!call.gone) this.buffer.leave(call);',
     to: '',
     promise: 'a call that ended while it waited gives its place back',
     tests: ['rpc/client/reply-channel.spec'],
@@ -195,8 +195,8 @@ export default [
   {
     id: 'line-pending-unbounded',
     file: 'libs/amqp/src/rpc/client/reply-channel.ts',
-    from: 'if (this.pending >= maxPending) return',
-    to: 'if (this.pending > maxPending) return',
+    from: 'if (this.pendingCalls.size >= maxPending) return',
+    to: 'if (this.pendingCalls.size > maxPending) return',
     promise: 'rpc.maxPending calls may be under way',
     tests: ['rpc/client/reply-channel.spec', 'e2e/rpc.spec'],
   },
@@ -211,7 +211,7 @@ export default [
   {
     id: 'call-listener-leak',
     file: 'libs/amqp/src/rpc/client/call.ts',
-    from: 'this.options.cancellation.forget(this);',
+    from: 'this.options.cancellation?.forget(this);',
     to: '',
     promise: 'a signal that lives long keeps nothing of a call that ended',
     tests: ['rpc/client/calls.spec'],
@@ -243,15 +243,15 @@ export default [
   {
     id: 'gather-bytes-unbounded',
     file: 'libs/amqp/src/rpc/client/call.ts',
-    from: 'if (this.bytes > maxBytes) {',
-    to: 'if (this.bytes < 0) {',
+    from: 'if (this.size > maxBytes) {',
+    to: 'if (this.size < 0) {',
     promise: 'the answers of a gather have a bound together',
     tests: ['rpc/client/calls.spec'],
   },
   {
     id: 'gather-leaves-no-word',
     file: 'libs/amqp/src/rpc/client/call.ts',
-    from: 'this.options.cancellation.forget(this.onLeft);',
+    from: 'this.options.cancellation?.forget(this.onLeft);',
     to: '',
     promise: 'a signal that lives long keeps nothing of a gather that ended',
     tests: ['rpc/client/calls.spec'],

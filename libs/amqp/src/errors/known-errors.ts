@@ -12,7 +12,8 @@ type Rebuilding = ErrorClass & { readonly fromRemote?: (facts: RemoteErrorFacts)
 /** What an error says about itself elsewhere, and what programs would call: never in `data`. */
 const OWN_WORDS = new Set(['name', 'message', 'stack', 'cause', '__proto__', 'toJSON', 'then']);
 
-const NO_CLASSES: ReadonlyMap<string, ErrorClass> = new Map();
+/** Of a call or handler that names no errors. */
+export const NO_CLASSES: ReadonlyMap<string, ErrorClass> = new Map();
 
 /** Classes by name. @throws ConfigError when two have the same, or one is no error class */
 export function errorClasses(

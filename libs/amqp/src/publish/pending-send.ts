@@ -62,8 +62,6 @@ export interface Forwarder {
   readonly deadlines: Deadlines;
   /** Why it was not sent yet, for the error of its deadline. */
   whyWaiting(): string;
-  /** It waited, and is sent now. */
-  go(pending: PendingSend): void;
   /** Sends it once more, as soon as there is a way; among few others when it may be what the broker minds. */
   again(pending: PendingSend, suspectAmong?: number): void;
   /** Sends it once more after a pause; false when `within` ms since the first refusal are over. */
@@ -80,7 +78,6 @@ export function single(deadlines: Deadlines): Forwarder {
   return {
     deadlines,
     whyWaiting: () => 'it was not sent',
-    go: nothing,
     failing: nothing,
     ended: nothing,
     again: (pending) => pending.giveUp(new Error('the channel was lost')),
@@ -124,10 +121,6 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
 
   get bytes(): number {
     return this.message.content.length;
-  }
-
-  go(): void {
-    this.by.go(this);
   }
 
   /** Its time is over. */

@@ -3,23 +3,25 @@ import { PublishBuffer, type Waiting } from './publish-buffer.js';
 
 describe('PublishBuffer', () => {
   const went: number[] = [];
-  const waiting = (id: number, bytes = 1): Waiting => ({ bytes, gone: true, go: () => went.push(id) });
+  type One = Waiting & { readonly id: number };
+  const waiting = (id: number, bytes = 1): One => ({ id, bytes, gone: true });
+  const go = ({ id }: One): void => void went.push(id);
 
   it('lets them go in order for as long as the way is open', () => {
-    const buffer = new PublishBuffer({ messages: 10, bytes: 100 });
+    const buffer = new PublishBuffer<One>({ messages: 10, bytes: 100 });
     const all = [1, 2, 3, 4].map((id) => waiting(id));
     all.forEach((one) => buffer.enter(one));
     buffer.leave(all[1]);
     buffer.leave(all[1]);
     went.length = 0;
-    buffer.release(() => went.length < 2);
+    buffer.release(() => went.length < 2, go);
     expect([went, buffer.size, buffer.queued]).toEqual([[1, 3], 1, 1]);
-    buffer.release(() => true);
+    buffer.release(() => true, go);
     expect([went, buffer.size]).toEqual([[1, 3, 4], 0]);
   });
 
   it('is bounded in messages and bytes, places without a turn included', () => {
-    const buffer = new PublishBuffer({ messages: 2, bytes: 10 });
+    const buffer = new PublishBuffer<One>({ messages: 2, bytes: 10 });
     const place = waiting(0, 4);
     buffer.take(place);
     expect([buffer.size, buffer.queued]).toEqual([1, 0]);
@@ -32,7 +34,7 @@ describe('PublishBuffer', () => {
   });
 
   it('forgets those who gave up, however long the way stays closed', () => {
-    const buffer = new PublishBuffer({ messages: 10, bytes: 1_000 });
+    const buffer = new PublishBuffer<One>({ messages: 10, bytes: 1_000 });
     const alive = waiting(1);
     buffer.enter(alive);
     for (let n = 0; n < 50_000; n++) {
@@ -42,7 +44,7 @@ describe('PublishBuffer', () => {
     }
     expect((buffer as unknown as { queue: { size: number } }).queue.size).toBeLessThan(2_000);
     went.length = 0;
-    buffer.release(() => true);
+    buffer.release(() => true, go);
     expect(went).toEqual([1]);
   });
 });

@@ -6,8 +6,6 @@ import { PublishBufferFullError } from '../errors/publish-errors.js';
 /** A message or a call that waits. */
 export interface Waiting {
   readonly bytes: number;
-  /** Called when it is its turn. */
-  go(): void;
   /** Set when it gave up in the meantime. */
   gone: boolean;
   /** Whether it waits for its turn, or only keeps a place. */
@@ -15,12 +13,12 @@ export interface Waiting {
 }
 
 /** First come, first served. */
-export class PublishBuffer {
-  private readonly queue = new Line();
+export class PublishBuffer<One extends Waiting> {
+  private readonly queue = new Line<One>();
   /** Who waits a second time. */
-  private readonly returned = new Line();
+  private readonly returned = new Line<One>();
   /** Who has just come back: before all others, as they were sent before them. */
-  private back: Waiting[] = [];
+  private back: One[] = [];
   private heldBytes = 0;
   private held = 0;
   /** How many of them wait for their turn. */
@@ -44,7 +42,7 @@ export class PublishBuffer {
   }
 
   /** Waits for its turn, before all who never had one if `again`. @throws the error of `full` */
-  enter(waiting: Waiting, again = false): void {
+  enter(waiting: One, again = false): void {
     this.take(waiting);
     waiting.queued = true;
     this.queued++;
@@ -53,7 +51,7 @@ export class PublishBuffer {
   }
 
   /** Takes a place without a turn, for something that waits for another thing. @throws the error of `full` */
-  take(waiting: Waiting): void {
+  take(waiting: One): void {
     const { messages, bytes } = this.limit;
     const lacking =
       this.held >= messages
@@ -71,7 +69,7 @@ export class PublishBuffer {
   }
 
   /** Gives up a place. */
-  leave(waiting: Waiting): void {
+  leave(waiting: One): void {
     if (waiting.gone) return;
     waiting.gone = true;
     this.held--;
@@ -85,8 +83,8 @@ export class PublishBuffer {
     if (this.back.length > many) this.back = this.back.filter((one) => !one.gone);
   }
 
-  /** Lets them go in order for as long as `open` says so. */
-  release(open: () => boolean): void {
+  /** Lets them go in order, each with `go`, for as long as `open` says so. */
+  release(open: () => boolean, go: (waiting: One) => void): void {
     if (this.back.length > 0) {
       this.returned.putFirst(this.back);
       this.back = [];
@@ -98,30 +96,30 @@ export class PublishBuffer {
       waiting.queued = false;
       this.queued--;
       this.leave(waiting);
-      waiting.go();
+      go(waiting);
     }
   }
 }
 
 /** First in, first out, in a time that does not grow with the number. */
-class Line {
-  private list: Waiting[] = [];
+class Line<One extends Waiting> {
+  private list: One[] = [];
   private head = 0;
 
   get size(): number {
     return this.list.length - this.head;
   }
 
-  push(waiting: Waiting): void {
+  push(waiting: One): void {
     this.list.push(waiting);
   }
 
-  putFirst(waiting: readonly Waiting[]): void {
+  putFirst(waiting: readonly One[]): void {
     this.list = [...waiting, ...this.list.slice(this.head)];
     this.head = 0;
   }
 
-  shift(): Waiting | undefined {
+  shift(): One | undefined {
     const waiting = this.list[this.head];
     if (waiting) this.head++;
     // Shortening the list for every message would cost more than sending it.

@@ -62,7 +62,7 @@ const DEFAULT_FRAME_MAX = 131_072;
 /** The confirm channel and the room before it. */
 export class Sender implements Forwarder {
   /** Holds publishes while they cannot be sent. */
-  readonly buffer: PublishBuffer;
+  readonly buffer: PublishBuffer<PendingSend>;
   readonly deadlines: Deadlines;
   private readonly recovering: RecoveringChannel;
   private readonly replacement: ChannelReplacement;
@@ -134,7 +134,13 @@ export class Sender implements Forwarder {
   /** Lets waiting messages go: the broker is not blocked any more. */
   flush(): void {
     let left = RELEASED_PER_TURN;
-    this.buffer.release(() => this.isOpen() && left-- > 0);
+    this.buffer.release(
+      () => this.isOpen() && left-- > 0,
+      (pending) => {
+        this.waiting.delete(pending);
+        pending.send(this.recovering.current as LiveChannel, this.confirms as Confirms);
+      },
+    );
     if (left >= 0 || this.releasing) return;
     this.releasing = true;
     setImmediate(() => {
@@ -205,11 +211,6 @@ export class Sender implements Forwarder {
   private closeReason({ signal }: SendLimits): Error | undefined {
     if (this.closed) return new ConnectionLostError('cannot publish: the broker object was closed');
     return signal?.aborted ? abortError(signal) : undefined;
-  }
-
-  go(pending: PendingSend): void {
-    this.waiting.delete(pending);
-    pending.send(this.recovering.current as LiveChannel, this.confirms as Confirms);
   }
 
   private wait(pending: PendingSend, first = false): void {

@@ -2,7 +2,6 @@
 
 import type { OutgoingMessage } from '../message/message.js';
 import type { Server } from '../message/direct-reply.js';
-import type { PublishBuffer } from './publish-buffer.js';
 import type { Sender } from './sender.js';
 
 /** What the senders of a connection are made from. */
@@ -48,7 +47,7 @@ export class Senders {
   }
 
   /** What waits in all of them; `limit` is that of each. */
-  get buffer(): Pick<PublishBuffer, 'size' | 'bytes' | 'limit'> {
+  get buffer(): Pick<Sender['buffer'], 'size' | 'bytes' | 'limit'> {
     const all = this.all.map(({ buffer }) => buffer);
     return { size: sum(all, 'size'), bytes: sum(all, 'bytes'), limit: this.main.buffer.limit };
   }

@@ -15,11 +15,8 @@ const FEWEST = 64;
  */
 export class IdMap<T extends Listed> {
   private rows: (T | undefined)[] = new Array<undefined>(FEWEST).fill(undefined);
-  private count = 0;
-
-  get size(): number {
-    return this.count;
-  }
+  /** How many there are. */
+  size = 0;
 
   get(id: string): T | undefined {
     let item = this.rows[this.rowOf(id)];
@@ -28,9 +25,11 @@ export class IdMap<T extends Listed> {
   }
 
   add(item: T): void {
-    if (this.count >= this.rows.length) this.spread(this.rows.length * 2);
-    this.count++;
-    this.put(item);
+    if (this.size >= this.rows.length) this.spread(this.rows.length * 2);
+    this.size++;
+    const row = this.rowOf(item.id);
+    item.after = this.rows[row];
+    this.rows[row] = item;
   }
 
   /** Nothing happens when it is not there. */
@@ -46,8 +45,8 @@ export class IdMap<T extends Listed> {
     if (before) before.after = found.after;
     else this.rows[row] = found.after;
     found.after = undefined;
-    this.count--;
-    if (this.count === 0 && this.rows.length > FEWEST) this.spread(FEWEST);
+    this.size--;
+    if (this.size === 0 && this.rows.length > FEWEST) this.spread(FEWEST);
   }
 
   /** All of them, as they are now. */
@@ -61,13 +60,8 @@ export class IdMap<T extends Listed> {
     const all = this.values();
     this.rows = new Array<undefined>(rows).fill(undefined);
     // From the last on: the youngest of an id was the first, and is put in front again.
-    for (const item of all.reverse()) this.put(item);
-  }
-
-  private put(item: T): void {
-    const row = this.rowOf(item.id);
-    item.after = this.rows[row];
-    this.rows[row] = item;
+    this.size = 0;
+    for (const item of all.reverse()) this.add(item);
   }
 
   private rowOf(id: string): number {

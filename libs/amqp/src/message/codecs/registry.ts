@@ -85,7 +85,11 @@ export class CodecRegistry implements CodecLookup {
    * @throws DecodeError
    */
   decode(body: Buffer, properties: MessageProperties, codec?: Codec): unknown {
-    return this.read(this.decompress(body, properties), properties, codec);
+    return this.read(
+      properties.contentEncoding ? this.decompress(body, properties) : body,
+      properties,
+      codec,
+    );
   }
 
   /** The same, beside the event loop where that takes long. @throws DecodeError */

@@ -2,10 +2,12 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
 import { HEADER, safeHeaders, textHeader } from '../../message/headers.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
-import { RpcConnectionLostError, RpcNoServerError, RpcProtocolError } from '../../errors/rpc-errors.js';
-import { timedOut, type PendingCall, type WhyUnsent } from './pending-calls.js';
+import { isError } from '../../errors/errors.js';
+import { RpcProtocolError } from '../../errors/rpc-errors.js';
+import { type StandardSchema, validate } from '../../message/schema.js';
+import { PendingCall, timedOut, type WhyUnsent } from './pending-calls.js';
 import type { Cancellation } from './cancellation.js';
-import { readPart, type ReplyReading } from './decode-reply.js';
+import { readPart, readReply, type ReplyReading } from './decode-reply.js';
 
 /** What it is made from. */
 export interface GatherCallOptions {
@@ -15,7 +17,7 @@ export interface GatherCallOptions {
   readonly expect: number;
   /** What all answers together may have. */
   readonly maxBytes: number;
-  readonly cancellation: Cancellation;
+  readonly cancellation: Cancellation | undefined;
   readonly deadlines: Deadlines;
   /** Why the request has not left; undefined when it has. */
   readonly whyUnsent: WhyUnsent;
@@ -34,27 +36,21 @@ const REPLIES_LIMIT = 10_000;
  * One call to many: collects the answers of all instances until as many came as were expected, or the time
  * is over.
  */
-export class GatherCall implements PendingCall {
-  readonly id: string;
-  ended = false;
+export class GatherCall extends PendingCall {
   private readonly deadline: Deadline;
   private readonly replies = new Map<string, ReceivedMessage>();
-  private bytes = 0;
+  private size = 0;
 
   constructor(private readonly options: GatherCallOptions) {
     const { message, timeout, cancellation: leaving, deadlines } = options;
-    this.id = message.properties.correlationId as string;
+    super(message);
     // Whoever did not answer by now is not counted; that is no error. Its time was over as well.
     this.deadline = deadlines.set(timeout, () => {
-      const unsent = options.whyUnsent(this.id);
+      const unsent = options.whyUnsent(this);
       if (unsent === undefined) this.answered(false);
       else this.fail(timedOut(message, timeout, this.id, unsent));
     });
-    leaving.listen(this.onLeft);
-  }
-
-  get message(): OutgoingMessage {
-    return this.options.message;
+    leaving?.listen(this.onLeft);
   }
 
   onReply(reply: ReceivedMessage): void {
@@ -63,22 +59,18 @@ export class GatherCall implements PendingCall {
     const from = instance ?? `?${this.replies.size}`;
     if (!this.replies.has(from)) {
       this.replies.set(from, reply);
-      this.bytes += reply.content.length;
+      this.size += reply.content.length;
     }
     const { maxBytes } = this.options;
-    if (this.bytes > maxBytes) {
+    if (this.size > maxBytes) {
       const error = new RpcProtocolError(`the gathered replies have more than ${maxBytes} bytes`);
       return this.end({ error, left: true });
     }
     if (this.replies.size >= Math.min(this.options.expect, REPLIES_LIMIT)) this.answered(true);
   }
 
-  onReturned(): void {
-    this.fail(new RpcNoServerError(this.message.exchange, this.message.routingKey));
-  }
-
   onLost(reason: string): void {
-    this.fail(new RpcConnectionLostError(this.message.exchange, this.message.routingKey, new Error(reason)));
+    this.fail(this.lostError(reason));
   }
 
   fail(error: Error): void {
@@ -90,7 +82,7 @@ export class GatherCall implements PendingCall {
   }
 
   private readonly onLeft = (): void => {
-    const error = this.options.cancellation.error({ ...this.message, correlationId: this.id });
+    const error = this.options.cancellation?.error({ ...this.message, correlationId: this.id });
     if (error) this.end({ error, left: true });
   };
 
@@ -98,7 +90,7 @@ export class GatherCall implements PendingCall {
     if (this.ended) return;
     this.ended = true;
     this.options.deadlines.clear(this.deadline);
-    this.options.cancellation.forget(this.onLeft);
+    this.options.cancellation?.forget(this.onLeft);
     this.options.onEnd(result);
   }
 }
@@ -107,68 +99,72 @@ export class GatherCall implements PendingCall {
 export interface CallOptions {
   readonly message: OutgoingMessage;
   readonly timeout: number;
-  readonly cancellation: Cancellation;
+  /** Who can end it before its time; undefined when nobody can. */
+  readonly cancellation: Cancellation | undefined;
   readonly reading: ReplyReading;
+  /** What the value of the reply must be. */
+  readonly schema?: StandardSchema | undefined;
   /** How often it may be sent again when the connection is lost. */
   readonly resends: number;
 }
 
-/** Who makes calls and hears how they end. */
+/** Who sends calls and hears how they end. */
 export interface Caller {
   readonly deadlines: Deadlines;
   readonly clock: Clock;
-  readonly whyUnsent: WhyUnsent;
+  whyUnsent(call: PendingCall): string | undefined;
   /** Sends it once more. */
-  again(call: Call): void;
+  again(call: PendingCall): void;
   /** It is over. `left`: its server may still be at work for nobody. */
-  ended(call: Call, left: boolean): void;
+  ended(call: PendingCall, left: boolean): void;
 }
 
 /**
  * One call under way: its deadline, its signal, and its one end. A reply, a return, a time-out, an abort and
  * a lost channel may all come; the first counts. It is its own deadline.
  */
-export class Call implements PendingCall, Deadline {
-  readonly id: string;
-  tick = 0;
-  place = 0;
-  ended = false;
+export class Call extends PendingCall implements Deadline {
+  tick: number;
+  place: number;
   private resends: number;
   /** And lost: what waits now is a second one. */
-  private wasSent = false;
+  private wasSent: boolean;
   /** Of an answer in several parts: the last one with a value. */
   private last: ReceivedMessage | undefined;
 
   constructor(
     private readonly options: CallOptions,
     private readonly by: Caller,
-    private readonly resolve: (reply: ReceivedMessage) => void,
+    private readonly resolve: (value: unknown) => void,
     private readonly reject: (error: Error) => void,
   ) {
-    this.id = options.message.properties.correlationId as string;
+    super(options.message);
+    this.tick = this.place = 0;
     this.resends = options.resends;
+    this.wasSent = false;
+    this.last = undefined;
     by.deadlines.addAt(by.clock.monotonic() + options.timeout, this);
-    options.cancellation.listen(this);
-  }
-
-  get message(): OutgoingMessage {
-    return this.options.message;
+    options.cancellation?.listen(this);
   }
 
   onReply(reply: ReceivedMessage): void {
-    const part = partOf(reply, this.options.reading);
+    const { reading, schema } = this.options;
+    const part = reading.codec?.encodeEnd ? partOf(reply, reading) : 'last';
     if (part === 'more') this.last = reply;
-    else if (this.end(false)) this.resolve(part === 'end' && this.last ? this.last : reply);
-  }
-
-  onReturned(): void {
-    this.fail(new RpcNoServerError(this.message.exchange, this.message.routingKey));
+    else if (this.end(false)) {
+      try {
+        const value = readReply(part === 'end' && this.last ? this.last : reply, reading);
+        this.resolve(schema ? validate(schema, value) : value);
+      } catch (error) {
+        this.reject(isError(error) ? error : new Error(String(error)));
+      }
+    }
   }
 
   onLost(reason: string): void {
     this.wasSent = true;
     if (this.resends-- > 0) return this.by.again(this);
-    this.fail(new RpcConnectionLostError(this.message.exchange, this.message.routingKey, new Error(reason)));
+    this.fail(this.lostError(reason));
   }
 
   fail(error: Error): void {
@@ -177,13 +173,13 @@ export class Call implements PendingCall, Deadline {
 
   /** Its time is over. */
   onExpired(): void {
-    const unsent = this.wasSent ? undefined : this.by.whyUnsent(this.id);
+    const unsent = this.wasSent ? undefined : this.by.whyUnsent(this);
     this.leave(timedOut(this.message, this.options.timeout, this.id, unsent));
   }
 
   /** A signal aborted. */
   handleEvent(): void {
-    this.leave(this.options.cancellation.error({ ...this.message, correlationId: this.id }));
+    this.leave(this.options.cancellation?.error({ ...this.message, correlationId: this.id }));
   }
 
   private leave(error: Error | undefined): void {
@@ -195,7 +191,7 @@ export class Call implements PendingCall, Deadline {
     if (this.ended) return false;
     this.ended = true;
     this.by.deadlines.clear(this);
-    this.options.cancellation.forget(this);
+    this.options.cancellation?.forget(this);
     this.by.ended(this, left);
     return true;
   }
@@ -203,7 +199,6 @@ export class Call implements PendingCall, Deadline {
 
 /** Whether a reply is one of several: for wires that stream in a form of their own. */
 function partOf(reply: ReceivedMessage, reading: ReplyReading): 'more' | 'last' | 'end' {
-  if (!reading.codec?.encodeEnd) return 'last';
   try {
     const part = readPart(reply, reading);
     if (part.kind === 'end') return 'end';

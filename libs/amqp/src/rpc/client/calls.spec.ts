@@ -5,7 +5,7 @@ import { systemClock } from '../../runtime/clock.js';
 import { Deadlines } from '../../runtime/deadlines.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { Call, GatherCall, type GatherResult } from './call.js';
-import { Entry, PendingCalls } from './pending-calls.js';
+import { PendingCalls } from './pending-calls.js';
 import { Cancellation } from './cancellation.js';
 
 const message = {
@@ -77,11 +77,11 @@ describe('a call', () => {
     const pendingCalls = new PendingCalls();
     const settled: unknown[] = [];
     const { signal } = new AbortController();
-    const entry = new Entry(calling(signal, settled), () => undefined);
-    pendingCalls.add(entry);
+    const call = calling(signal, settled);
+    pendingCalls.add(call);
     pendingCalls.lost('gone');
     expect(settled).toEqual([]);
-    entry.sent = true;
+    call.sent = true;
     pendingCalls.lost('gone');
     expect(settled).toMatchObject([{ code: 'WARREN_RPC_CONNECTION_LOST' }]);
   });

@@ -4,28 +4,60 @@
 import { withoutFrames } from '../../errors/errors.js';
 import { IdMap, type Listed } from '../../runtime/id-map.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
-import { RpcNotSentError, RpcTimeoutError } from '../../errors/rpc-errors.js';
+import {
+  RpcConnectionLostError,
+  RpcNoServerError,
+  RpcNotSentError,
+  RpcTimeoutError,
+} from '../../errors/rpc-errors.js';
 import type { Waiting } from '../../publish/publish-buffer.js';
 
-/** A call under way: it ends by its reply, deadline, signal, return, or the loss of the channel. */
-export interface PendingCall {
+/**
+ * A call under way, with its place in the publish buffer and among all calls. It ends by its reply, deadline, signal,
+ * return, or the loss of the channel.
+ */
+export abstract class PendingCall implements Waiting, Listed {
   readonly id: string;
-  readonly message: OutgoingMessage;
-  readonly ended: boolean;
+  after: this | undefined;
+  gone: boolean;
+  queued: boolean;
+  /** Its request has left, on the channel that is open. */
+  sent: boolean;
+  ended: boolean;
   /** Where the server of a stream listens, once that is known. */
-  readonly controlQueue?: string;
+  controlQueue: string | undefined;
+
+  constructor(readonly message: OutgoingMessage) {
+    this.id = message.properties.correlationId as string;
+    this.after = this.controlQueue = undefined;
+    this.gone = true;
+    this.queued = this.sent = this.ended = false;
+  }
+
+  get bytes(): number {
+    return this.message.content.length;
+  }
+
   /** One of possibly many replies. */
-  onReply(message: ReceivedMessage): void;
-  /** Nobody listens. */
-  onReturned(): void;
+  abstract onReply(message: ReceivedMessage): void;
   /** The reply cannot come any more. */
-  onLost(reason: string): void;
+  abstract onLost(reason: string): void;
   /** It could not even be sent. */
-  fail(error: Error): void;
+  abstract fail(error: Error): void;
+
+  /** Nobody listens. */
+  onReturned(): void {
+    this.fail(new RpcNoServerError(this.message.exchange, this.message.routingKey));
+  }
+
+  /** For a call that is lost with its channel. */
+  protected lostError(reason: string): Error {
+    return new RpcConnectionLostError(this.message.exchange, this.message.routingKey, new Error(reason));
+  }
 }
 
 /** Why the request of a call has not left; undefined when it has. */
-export type WhyUnsent = (id: string) => string | undefined;
+export type WhyUnsent = (call: PendingCall) => string | undefined;
 
 /** How a call ends whose time is over. */
 export function timedOut(
@@ -41,82 +73,19 @@ export function timedOut(
   );
 }
 
-/** A call, its place in the publish buffer, and whether it has left. */
-export class Entry implements Waiting, Listed {
-  readonly id: string;
-  after: this | undefined;
-  gone = true;
-  queued = false;
-  sent = false;
-
-  constructor(
-    readonly call: PendingCall,
-    private readonly send: (entry: Entry) => void,
-  ) {
-    this.id = call.id;
-  }
-
-  get bytes(): number {
-    return this.call.message.content.length;
-  }
-
-  go(): void {
-    this.send(this);
-  }
-}
-
 /** Sent or waiting to be sent. */
-export class PendingCalls {
-  private readonly entries = new IdMap<Entry>();
-
-  /** How many wait. */
-  get size(): number {
-    return this.entries.size;
-  }
-
-  add(entry: Entry): void {
-    this.entries.add(entry);
-  }
-
-  get(id: string): Entry | undefined {
-    return this.entries.get(id);
-  }
-
-  remove(entry: Entry): void {
-    this.entries.remove(entry);
-  }
-
-  /** False when nobody waits for it: late, repeated, foreign, or without an id. */
-  deliver(message: ReceivedMessage): boolean {
-    const call = this.sent(message.properties.correlationId);
-    call?.onReply(message);
-    return call !== undefined;
-  }
-
-  returned(message: ReceivedMessage): void {
-    this.sent(message.properties.correlationId)?.onReturned();
+export class PendingCalls extends IdMap<PendingCall> {
+  /** The call that waits for a message; undefined for one that is late, repeated, foreign, or without an id. */
+  waitingFor({ properties: { correlationId } }: ReceivedMessage): PendingCall | undefined {
+    const call = typeof correlationId === 'string' ? this.get(correlationId) : undefined;
+    return call?.sent ? call : undefined;
   }
 
   /** The channel died: every call that was sent on it hears so. */
   lost(reason: string): void {
-    for (const entry of this.entries.values().filter(({ sent }) => sent)) {
-      entry.sent = false;
-      entry.call.onLost(reason);
+    for (const call of this.values().filter(({ sent }) => sent)) {
+      call.sent = false;
+      call.onLost(reason);
     }
-  }
-
-  /** Those whose request has left. */
-  sentCalls(): PendingCall[] {
-    return this.entries.values().flatMap(({ call, sent }) => (sent ? [call] : []));
-  }
-
-  /** All of them. */
-  calls(): PendingCall[] {
-    return this.entries.values().map(({ call }) => call);
-  }
-
-  private sent(id: unknown): PendingCall | undefined {
-    const entry = typeof id === 'string' ? this.entries.get(id) : undefined;
-    return entry?.sent ? entry.call : undefined;
   }
 }

@@ -3,27 +3,26 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Connection } from '../../connection/connection.js';
 import { systemClock } from '../../runtime/clock.js';
+import { Deadlines } from '../../runtime/deadlines.js';
 import { SILENT } from '../../runtime/logger.js';
-import type { OutgoingMessage } from '../../message/message.js';
 import { settings } from '../../options/settings.js';
 import { Events } from '../../events/emitter.js';
 import { ChannelCloseReasons } from '../../publish/channel-close-reason.js';
 import { ExchangeCache } from '../../publish/exchange-cache.js';
-import { Entry, PendingCalls, type PendingCall } from './pending-calls.js';
+import { PendingCall, PendingCalls } from './pending-calls.js';
 import { ReplyChannel } from './reply-channel.js';
 
-function call(id: string): PendingCall & { readonly heard: string[] } {
-  const heard: string[] = [];
-  return {
-    id,
-    heard,
-    message: { exchange: '', routingKey: 'q', content: Buffer.from('x'), properties: {} } as OutgoingMessage,
-    ended: false,
-    onReply: () => heard.push('reply'),
-    onReturned: () => heard.push('returned'),
-    onLost: (reason) => heard.push(`lost: ${reason}`),
-    fail: ({ message }) => heard.push(message),
-  };
+class Heard extends PendingCall {
+  readonly heard: string[] = [];
+
+  onReply = (): void => void this.heard.push('reply');
+  onLost = (reason: string): void => void this.heard.push(`lost: ${reason}`);
+  fail = ({ message }: Error): void => void this.heard.push(message);
+}
+
+function call(correlationId: string): Heard {
+  const properties = { correlationId };
+  return new Heard({ exchange: '', routingKey: 'q', content: Buffer.from('x'), properties, mandatory: true });
 }
 
 /** A line without a connection. */
@@ -38,6 +37,7 @@ function line(): ReplyChannel {
   });
   return new ReplyChannel({
     ...{ connection, clock: systemClock, closeReasons, events: new Events(SILENT, 'test') },
+    deadlines: new Deadlines(systemClock),
     settings: settings({ rpc: { maxPending: 5 }, logger: SILENT }),
     exchangeCache: { isKnown: () => true } as unknown as ExchangeCache,
   });
@@ -46,20 +46,22 @@ function line(): ReplyChannel {
 describe('calls under way', () => {
   it('are as many as rpc.maxPending, and no more', () => {
     const made = line();
-    for (const id of ['1', '2', '3', '4']) made.begin(call(id));
+    const third = call('3');
+    for (const one of [call('1'), call('2'), third, call('4')]) made.begin(one);
     expect(made.closeReason(undefined)).toBeUndefined();
     made.begin(call('5'));
     expect(made.closeReason(undefined)).toMatchObject({ code: 'WARREN_TOO_MANY_PENDING_CALLS' });
-    made.end('3');
+    made.ended(third, false);
     expect(made.closeReason(undefined)).toBeUndefined();
   });
 
   it('have each an id of its own', () => {
     const made = line();
-    made.begin(call('1'));
+    const first = call('1');
+    made.begin(first);
     expect(made.closeReason('1')).toMatchObject({ code: 'WARREN_ENCODE' });
     expect(made.closeReason('2')).toBeUndefined();
-    made.end('1');
+    made.ended(first, false);
     expect(made.closeReason('1')).toBeUndefined();
   });
 });
@@ -76,7 +78,8 @@ describe('calls that wait to be sent', () => {
       clock: systemClock,
       onForbidden: () => undefined,
     });
-    const shared = { connection, clock: systemClock, closeReasons };
+    const deadlines = new Deadlines(systemClock);
+    const shared = { connection, clock: systemClock, deadlines, closeReasons };
     const line = new ReplyChannel({
       ...shared,
       settings: settings({ rpc: { maxPending: 5 }, logger: SILENT }),
@@ -95,7 +98,7 @@ describe('calls that wait to be sent', () => {
       const calls = Array.from({ length: 5 }, (_, n) => call(`${round}.${n}`));
       for (const one of calls) line.begin(one);
       expect([line.pending, calls.flatMap(({ heard }) => heard)]).toEqual([5, []]);
-      for (const { id } of calls) expect(line.end(id)).toBe(false);
+      for (const one of calls) line.ended(one, true);
     }
     expect(line.pending).toBe(0);
   });
@@ -103,8 +106,8 @@ describe('calls that wait to be sent', () => {
   it('outlive the channel on which others were sent', () => {
     const pendingCalls = new PendingCalls();
     const [sent, waits] = [call('sent'), call('waits')];
-    for (const one of [sent, waits]) pendingCalls.add(new Entry(one, () => undefined));
-    (pendingCalls.get('sent') as Entry).sent = true;
+    for (const one of [sent, waits]) pendingCalls.add(one);
+    sent.sent = true;
     pendingCalls.lost('gone');
     expect([sent.heard, waits.heard]).toEqual([['lost: gone'], []]);
   });

@@ -4,6 +4,7 @@ import type { Connection } from '../../connection/connection.js';
 import { RecoveringChannel } from '../../connection/recovering-channel.js';
 import { isControlQueue, type CallControl } from '../../message/call-control.js';
 import type { Clock } from '../../runtime/clock.js';
+import type { Deadlines } from '../../runtime/deadlines.js';
 import { ConnectionLostError, EncodeError } from '../../errors/errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { TooManyPendingCallsError } from '../../errors/rpc-errors.js';
@@ -18,7 +19,8 @@ import {
 } from '../../publish/channel-close-reason.js';
 import { ControlPublisher, type ControlTarget } from './control-publisher.js';
 import type { ExchangeCache } from '../../publish/exchange-cache.js';
-import { Entry, PendingCalls, type PendingCall } from './pending-calls.js';
+import type { Caller } from './call.js';
+import { PendingCalls, type PendingCall } from './pending-calls.js';
 import { noConnection } from '../../publish/sender.js';
 import { PublishBuffer } from '../../publish/publish-buffer.js';
 
@@ -27,6 +29,7 @@ export interface ReplyChannelOptions {
   readonly connection: Connection;
   readonly settings: Settings;
   readonly clock: Clock;
+  readonly deadlines: Deadlines;
   readonly events: Events;
   readonly exchangeCache: ExchangeCache;
   readonly closeReasons: ChannelCloseReasons;
@@ -38,9 +41,11 @@ const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
  * The channel on which requests leave and replies arrive, as direct reply-to demands that both are one. It
  * comes back when it was lost; calls that were under way then hear of it at once.
  */
-export class ReplyChannel {
+export class ReplyChannel implements Caller {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
   private readonly pendingCalls = new PendingCalls();
-  private readonly buffer: PublishBuffer;
+  private readonly buffer: PublishBuffer<PendingCall>;
   private readonly recovering: RecoveringChannel;
   private readonly control: ControlPublisher;
   private replyTo = DIRECT_REPLY_TO;
@@ -48,6 +53,8 @@ export class ReplyChannel {
 
   constructor(private readonly options: ReplyChannelOptions) {
     const { connection, clock, settings } = options;
+    this.clock = clock;
+    this.deadlines = options.deadlines;
     const limit = { messages: settings.rpc.maxPending, bytes: settings.publish.buffer.bytes };
     this.buffer = new PublishBuffer(limit, undefined, (full) => new TooManyPendingCallsError(full));
     this.control = new ControlPublisher(options);
@@ -73,7 +80,10 @@ export class ReplyChannel {
 
   /** Lets waiting calls go. */
   flush(): void {
-    this.buffer.release(() => this.isOpen());
+    this.buffer.release(
+      () => this.isOpen(),
+      (call) => this.send(call),
+    );
     this.control.flush();
   }
 
@@ -81,7 +91,7 @@ export class ReplyChannel {
   closeReason(id: string | undefined): Error | undefined {
     const { maxPending } = this.options.settings.rpc;
     if (this.closed) return new ConnectionLostError('cannot call: the broker object was closed');
-    if (this.pending >= maxPending) return new TooManyPendingCallsError(`${maxPending} calls`);
+    if (this.pendingCalls.size >= maxPending) return new TooManyPendingCallsError(`${maxPending} calls`);
     if (id === undefined || !this.pendingCalls.get(id)) return undefined;
     const text = `a call with the correlation id '${printable(id)}' is already pending`;
     return new EncodeError(text, 'omit correlationId, or make it unique');
@@ -90,30 +100,30 @@ export class ReplyChannel {
   /** Sends a call, now or when the way is open. It fails by itself if that cannot be. */
   begin(call: PendingCall): void {
     const { exchangeCache: destinations } = this.options;
-    this.recovering.start();
-    const entry = new Entry(call, this.send);
-    this.pendingCalls.add(entry);
+    const { exchange } = call.message;
+    if (this.recovering.current === undefined) this.recovering.start();
+    this.pendingCalls.add(call);
     // A missing exchange would cost the channel, and with it the answers of all other calls.
-    if (destinations.isKnown(call.message.exchange)) this.launch(entry);
+    if (exchange === '' || destinations.isKnown(exchange)) this.launch(call);
     else
-      destinations.ensure(call.message.exchange).then(
-        () => this.launch(entry),
+      destinations.ensure(exchange).then(
+        () => this.launch(call),
         (error: Error) => call.fail(error),
       );
   }
 
-  /** The call ended: nothing of it stays here. Says whether it had been sent. */
-  end(id: string): boolean {
-    const entry = this.pendingCalls.get(id);
-    if (!entry) return false;
-    if (!entry.gone) this.buffer.leave(entry);
-    this.pendingCalls.remove(entry);
-    return entry.sent;
+  /** The call ended: nothing of it stays here. `left`: whoever works for it should know. */
+  ended(call: PendingCall, left: boolean): void {
+    if (!call.gone) this.buffer.leave(call);
+    this.pendingCalls.remove(call);
+    if (left && call.sent) this.tell({ kind: 'cancel', id: call.id }, call.message);
   }
 
-  /** Whether a call has left, so that somebody may be at work for it. */
-  isSent(id: string): boolean {
-    return this.pendingCalls.get(id)?.sent ?? false;
+  /** Sends a call once more that was lost. */
+  again(call: PendingCall): void {
+    this.ended(call, false);
+    call.sent = false;
+    this.begin(call);
   }
 
   /** Tells the servers of a call something, when they can know it. Nobody waits for it to arrive. */
@@ -122,8 +132,8 @@ export class ReplyChannel {
   }
 
   /** Why the request of a call has not left; undefined when it has. */
-  whyUnsent(id: string): string | undefined {
-    if (this.isSent(id)) return undefined;
+  whyUnsent({ sent }: PendingCall): string | undefined {
+    if (sent) return undefined;
     const { connection } = this.options;
     if (connection.blocked) return 'the broker blocks publishing (memory or disk alarm)';
     if (connection.state !== 'open') return noConnection(connection);
@@ -133,12 +143,13 @@ export class ReplyChannel {
   /** Ends every call with ConnectionLostError. */
   async close(): Promise<void> {
     // Nobody will hear what servers are at work on, streams that never end among it.
-    for (const { id, message, controlQueue } of this.pendingCalls.sentCalls()) {
+    for (const { id, message, controlQueue, sent } of this.pendingCalls.values()) {
+      if (!sent) continue;
       this.tell({ kind: 'cancel', id }, controlQueue === undefined ? message : { queue: controlQueue });
     }
     this.closed = true;
     this.pendingCalls.lost('closed');
-    for (const call of this.pendingCalls.calls()) {
+    for (const call of this.pendingCalls.values()) {
       call.fail(new ConnectionLostError('the broker object was closed before the call could be sent'));
     }
     await Promise.all([this.recovering.close(), this.control.close()]);
@@ -153,29 +164,29 @@ export class ReplyChannel {
     destinations.refused(closeReason);
     const { error } = closeReason;
     if (error) {
-      for (const call of this.pendingCalls.calls())
+      for (const call of this.pendingCalls.values())
         if (isToBlame(closeReason, call.message)) call.fail(error);
     }
     this.pendingCalls.lost(reason);
   }
 
-  private launch(entry: Entry): void {
-    if (entry.call.ended) return;
-    const refused = this.options.closeReasons.of(entry.call.message);
-    if (refused) return entry.call.fail(refused);
-    if (this.isOpen()) return this.send(entry);
+  private launch(call: PendingCall): void {
+    if (call.ended) return;
+    const { closeReasons } = this.options;
+    const refused = closeReasons.forbidden.size > 0 ? closeReasons.of(call.message) : undefined;
+    if (refused) return call.fail(refused);
+    if (this.isOpen()) return this.send(call);
     try {
-      this.buffer.enter(entry);
+      this.buffer.enter(call);
     } catch (error) {
-      entry.call.fail(error as Error);
+      call.fail(error as Error);
     }
   }
 
-  private readonly send = (entry: Entry): void => {
+  private send(call: PendingCall): void {
     const channel = this.recovering.current;
-    const { call } = entry;
     // It waits before its frame leaves.
-    entry.sent = true;
+    call.sent = true;
     try {
       channel?.publish(call.message, this.replyTo);
     } catch (error) {
@@ -183,7 +194,7 @@ export class ReplyChannel {
       if (channel?.alive) call.fail(new EncodeError(`the request cannot be sent: ${text}`, '', error));
       else call.onLost(text);
     }
-  };
+  }
 
   private async setUp(channel: LiveChannel): Promise<void> {
     const { settings, events } = this.options;
@@ -193,12 +204,13 @@ export class ReplyChannel {
       await channel.declaring.assertQueue(this.replyTo, options);
     }
     channel.listen({
-      onReturn: (message) => this.pendingCalls.returned(message),
+      onReturn: (message) => this.pendingCalls.waitingFor(message)?.onReturned(),
       onDrain: () => this.flush(),
     });
     await channel.consume(this.replyTo, { noAck: true }, (message) => {
       if (message === 'cancelled') return this.recovering.renew();
-      if (this.pendingCalls.deliver(message)) return;
+      const call = this.pendingCalls.waitingFor(message);
+      if (call) return call.onReply(message);
       const correlationId = String(message.properties.correlationId ?? '');
       events.emit({ kind: 'reply-ignored', correlationId });
       this.stop(correlationId, message);

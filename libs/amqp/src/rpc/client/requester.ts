@@ -1,4 +1,4 @@
-import { isError, EncodeError } from '../../errors/errors.js';
+import { EncodeError } from '../../errors/errors.js';
 import { currentCall, Cancellation } from './cancellation.js';
 import { GATHER_EXCHANGE } from '../../message/call-control.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -6,7 +6,7 @@ import type { CodecLookup } from '../../message/codecs/codec.js';
 import type { Deadlines } from '../../runtime/deadlines.js';
 import { milliseconds } from '../../options/duration.js';
 import { HEADER } from '../../message/headers.js';
-import { errorClasses } from '../../errors/known-errors.js';
+import { errorClasses, NO_CLASSES } from '../../errors/known-errors.js';
 import { type ReceivedMessage, newCorrelationId } from '../../message/message.js';
 import { outgoing, outgoingHeaders } from '../../message/outgoing.js';
 import { whole } from '../../options/option-checks.js';
@@ -21,8 +21,9 @@ import type { Settings } from '../../options/settings.js';
 import type { Plugins } from '../../plugins/plugins.js';
 import type { PublishResult } from '../../plugins/plugin.js';
 import type { ContractPublish } from '../../publish/contract-publish.js';
-import { Call, type Caller, type CallOptions, GatherCall } from './call.js';
-import { readPart, readReply } from './decode-reply.js';
+import { Call, type CallOptions, GatherCall } from './call.js';
+import type { WhyUnsent } from './pending-calls.js';
+import { readPart, readReply, type ReplyReading } from './decode-reply.js';
 import { ReplyChannel, type ReplyChannelOptions } from './reply-channel.js';
 import { StreamCall, StreamReader } from './stream.js';
 
@@ -52,20 +53,13 @@ const HELD = 4;
  */
 export class Requester {
   private readonly replyChannel: ReplyChannel;
-  private readonly caller: Caller;
+  /** For calls without a codec and errors of their own. */
+  private readonly usual: ReplyReading;
 
   constructor(private readonly options: RequesterOptions) {
     this.replyChannel = new ReplyChannel(options);
-    this.caller = {
-      deadlines: options.deadlines,
-      clock: options.clock,
-      whyUnsent: this.whyUnsent,
-      again: (call) => {
-        this.replyChannel.end(call.id);
-        this.replyChannel.begin(call);
-      },
-      ended: (call, left) => this.finish(call, left),
-    };
+    const { codecs, settings } = options;
+    this.usual = { codecs, codec: undefined, known: NO_CLASSES, maxBytes: settings.maxMessageBytes };
   }
 
   /** Calls that wait for their answer, or to be sent. */
@@ -85,14 +79,18 @@ export class Requester {
 
   /** Calls the handler of `routingKey` (on the default exchange: that queue). */
   request(routingKey: string, payload: unknown, options: RequestOptions): Promise<unknown> {
-    const { schema } = options;
     return new Promise((resolve, reject) => {
       const call = this.prepare(options.exchange ?? '', routingKey, payload, options);
-      const answered = (value: unknown): void => resolve(schema ? validate(schema, value) : value);
-      if (this.options.plugins.none) return this.call(call, answered, reject);
+      if (this.options.plugins.none) {
+        return this.replyChannel.begin(new Call(call, this.replyChannel, resolve, reject));
+      }
+      const { schema } = call;
       this.plugged('request', call, payload, (sent, done, failed) => {
-        this.call(sent, (value) => done({ value }), failed);
-      }).then(({ value }) => answered(value), reject);
+        const answered = (value: unknown): void => done({ value });
+        this.replyChannel.begin(
+          new Call({ ...sent, schema: undefined }, this.replyChannel, answered, failed),
+        );
+      }).then(({ value }) => resolve(schema ? validate(schema, value) : value), reject);
     });
   }
 
@@ -142,17 +140,6 @@ export class Requester {
     );
   }
 
-  private call(call: Prepared, answered: (value: unknown) => void, failed: (error: Error) => void): void {
-    const read = (reply: ReceivedMessage): void => {
-      try {
-        answered(readReply(reply, call.reading));
-      } catch (error) {
-        failed(isError(error) ? error : new Error(String(error)));
-      }
-    };
-    this.replyChannel.begin(new Call(call, this.caller, read, failed));
-  }
-
   private collect(
     call: Prepared,
     expect: number,
@@ -166,7 +153,7 @@ export class Requester {
       whyUnsent: this.whyUnsent,
       maxBytes: HELD * this.options.settings.maxMessageBytes,
       onEnd: (result) => {
-        this.finish(pending, result.left);
+        this.replyChannel.ended(pending, result.left);
         if ('error' in result) failed(result.error);
         else gathered(result.replies);
       },
@@ -187,7 +174,7 @@ export class Requester {
     const began = clock.monotonic();
     return plugins.publish({ kind, message, payload, timeout }, (changed) => {
       return new Promise((resolve, reject) => {
-        const over = cancellation.error({ ...changed, correlationId });
+        const over = cancellation?.error({ ...changed, correlationId });
         if (over) return reject(over);
         const left = Math.max(1, Math.ceil(timeout - (clock.monotonic() - began)));
         const done = (result: CallResult): void => resolve({ messageId, routed: true, ...result });
@@ -210,10 +197,10 @@ export class Requester {
       read: (reply) => readPart(reply, reading),
       tell: (control, queue) => {
         const target = queue === undefined ? call.message : { queue };
-        if (this.replyChannel.isSent(pending.id)) this.replyChannel.tell(control, target);
+        if (pending.sent) this.replyChannel.tell(control, target);
       },
       onEnd: () => {
-        this.replyChannel.end(pending.id);
+        this.replyChannel.ended(pending, false);
         ended({ error: pending.stream.failure, items: pending.stream.received });
       },
     });
@@ -237,9 +224,9 @@ export class Requester {
       options.timeout === undefined ? settings.rpc.timeout : milliseconds(options.timeout, 'timeout');
     const left = scope?.deadline === undefined ? undefined : Math.ceil(scope.deadline - clock.monotonic());
     const timeout = Math.min(given, left ?? Infinity);
-    const cancellation = new Cancellation(options.signal, scope, clock);
+    const cancellation = options.signal || scope ? new Cancellation(options.signal, scope, clock) : undefined;
     const closeReason =
-      cancellation.error({ exchange, routingKey, correlationId }) ??
+      cancellation?.error({ exchange, routingKey, correlationId }) ??
       this.replyChannel.closeReason(options.correlationId);
     if (closeReason) throw closeReason;
     const now = clock.wall();
@@ -267,16 +254,11 @@ export class Requester {
       codecs.encode(payload, options.contentType, options.codec, { exchange, routingKey, correlationId }),
       options,
     );
-    const known = errorClasses(options.errors, 'a call');
-    const reading = { codecs, codec: options.codec, known, maxBytes: settings.maxMessageBytes };
-    return { message, timeout, cancellation, reading, resends: options.idempotent === true ? 1 : 0 };
+    const { codec, errors, schema } = options;
+    const reading =
+      codec || errors ? { ...this.usual, codec, known: errorClasses(errors, 'a call') } : this.usual;
+    return { message, timeout, cancellation, reading, schema, resends: options.idempotent === true ? 1 : 0 };
   }
 
-  private readonly whyUnsent = (id: string): string | undefined => this.replyChannel.whyUnsent(id);
-
-  /** Whoever works for a caller that left should know. */
-  private finish({ id, message }: Call | GatherCall, left: boolean): void {
-    const sent = this.replyChannel.end(id);
-    if (left && sent) this.replyChannel.tell({ kind: 'cancel', id }, message);
-  }
+  private readonly whyUnsent: WhyUnsent = (call) => this.replyChannel.whyUnsent(call);
 }

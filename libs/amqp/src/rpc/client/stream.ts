@@ -3,8 +3,8 @@ import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
 import { countHeader, HEADER, safeHeaders, textHeader } from '../../message/headers.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { DecodeError } from '../../errors/errors.js';
-import { RpcConnectionLostError, RpcNoServerError, RpcProtocolError } from '../../errors/rpc-errors.js';
-import { timedOut, type PendingCall, type WhyUnsent } from './pending-calls.js';
+import { RpcProtocolError } from '../../errors/rpc-errors.js';
+import { PendingCall, timedOut, type WhyUnsent } from './pending-calls.js';
 import type { Cancellation } from './cancellation.js';
 import type { ReplyPart } from './decode-reply.js';
 import { type StandardSchema, validate } from '../../message/schema.js';
@@ -17,7 +17,7 @@ export interface StreamCallOptions {
   readonly credit: number;
   /** What unread items may have together. */
   readonly maxBytes: number;
-  readonly cancellation: Cancellation;
+  readonly cancellation: Cancellation | undefined;
   readonly deadlines: Deadlines;
   readonly read: (reply: ReceivedMessage) => ReplyPart;
   /** Tells its server something, at its own queue when that is known. */
@@ -31,18 +31,14 @@ export interface StreamCallOptions {
  * One streamed call under way: takes what arrives apart into items, signs of life and the end, and watches
  * over the silence between them.
  */
-export class StreamCall implements PendingCall {
-  readonly id: string;
+export class StreamCall extends PendingCall {
   readonly stream: ReplyStream<unknown>;
-  ended = false;
-  /** Where its server listens, once that is known. */
-  controlQueue: string | undefined;
   private silence: Deadline;
   private parts = 0;
 
   constructor(private readonly options: StreamCallOptions) {
     const { message, credit, cancellation: leaving } = options;
-    this.id = message.properties.correlationId as string;
+    super(message);
     this.stream = new ReplyStream(
       credit,
       {
@@ -52,15 +48,11 @@ export class StreamCall implements PendingCall {
           this.end();
         },
       },
-      (reason) => this.lost(reason),
+      (reason) => this.lostError(reason),
       options.maxBytes,
     );
     this.silence = this.listen();
-    leaving.listen(this.onLeft);
-  }
-
-  get message(): OutgoingMessage {
-    return this.options.message;
+    leaving?.listen(this.onLeft);
   }
 
   onReply(reply: ReceivedMessage): void {
@@ -76,12 +68,8 @@ export class StreamCall implements PendingCall {
     if (this.stream.ended) this.end();
   }
 
-  onReturned(): void {
-    this.fail(new RpcNoServerError(this.message.exchange, this.message.routingKey));
-  }
-
   onLost(reason: string): void {
-    this.fail(this.lost(reason));
+    this.fail(this.lostError(reason));
   }
 
   fail(error: Error): void {
@@ -120,7 +108,7 @@ export class StreamCall implements PendingCall {
   private listen(): Deadline {
     const { deadlines, timeout, message, whyUnsent } = this.options;
     return deadlines.set(timeout, () => {
-      const reason = whyUnsent(this.id);
+      const reason = whyUnsent(this);
       this.tell({ kind: 'cancel', id: this.id });
       this.fail(timedOut(message, timeout, this.id, reason));
     });
@@ -130,12 +118,8 @@ export class StreamCall implements PendingCall {
     if (!this.ended) this.options.tell(control, this.controlQueue);
   }
 
-  private lost(reason: string): Error {
-    return new RpcConnectionLostError(this.message.exchange, this.message.routingKey, new Error(reason));
-  }
-
   private readonly onLeft = (): void => {
-    const error = this.options.cancellation.error({ ...this.message, correlationId: this.id });
+    const error = this.options.cancellation?.error({ ...this.message, correlationId: this.id });
     if (!error) return;
     this.stream.cancel(error);
     this.end();
@@ -145,7 +129,7 @@ export class StreamCall implements PendingCall {
     if (this.ended) return;
     this.ended = true;
     this.options.deadlines.clear(this.silence);
-    this.options.cancellation.forget(this.onLeft);
+    this.options.cancellation?.forget(this.onLeft);
     this.options.onEnd();
   }
 }
