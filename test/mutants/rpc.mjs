@@ -43,7 +43,7 @@ export default [
   {
     id: 'answering-not-stopped',
     file: 'libs/amqp/src/rpc/server/active-calls.ts',
-    from: 'context.deadlines.addAt(deadline, this);',
+    from: 'context.deadlines.addAt(run.callerDeadline, this);',
     to: '',
     promise: "a handler is told to stop when its caller's time is over",
     tests: ['e2e/rpc-deadlines.spec', 'e2e/rpc-cancel.spec'],
@@ -51,7 +51,7 @@ export default [
   {
     id: 'answering-deadline-leak',
     file: 'libs/amqp/src/rpc/server/active-calls.ts',
-    from: 'if (this.deadline !== undefined) context.deadlines.clear(this);',
+    from: 'if (this.delivery.run.callerDeadline !== undefined) context.deadlines.clear(this);',
     to: '',
     promise: 'a call that is answered leaves no deadline behind',
     tests: ['rpc/server/active-call.spec'],
@@ -59,7 +59,7 @@ export default [
   {
     id: 'answering-call-leak',
     file: 'libs/amqp/src/rpc/server/active-calls.ts',
-    from: 'context.calls.end(this);',
+    from: 'context.calls.remove(this);',
     to: '',
     promise: 'a call that is answered is forgotten',
     tests: ['rpc/server/active-call.spec'],

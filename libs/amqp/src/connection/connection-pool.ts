@@ -121,7 +121,9 @@ export class ConnectionPool {
   /** The broker at the other end, as far as any connection was open. */
   get server(): Server {
     const { consume, publish, reply } = this;
-    return [consume, reply, publish].find((one) => one?.server !== NO_SERVER)?.server ?? NO_SERVER;
+    // Asked for replies: without a list of the three.
+    if (consume && consume.server !== NO_SERVER) return consume.server;
+    return reply.server === NO_SERVER ? publish.server : reply.server;
   }
 
   /** From now on there is one for consuming, and when `answers`, one for answers. */

@@ -18,8 +18,8 @@ describe('calls that are being answered', () => {
   it('stop when their caller leaves, and no others do', () => {
     const calls = new ActiveCalls();
     const [one, other] = [delivery(), delivery()];
-    calls.begin({ id: 'one', delivery: one });
-    calls.begin({ id: 'other', delivery: other });
+    calls.add({ id: 'one', delivery: one });
+    calls.add({ id: 'other', delivery: other });
     calls.onControl({ kind: 'cancel', id: 'one' });
     expect(one.signal.reason).toMatchObject({ code: 'WARREN_CALLER_LEFT' });
     expect(other.signal.aborted).toBe(false);
@@ -29,7 +29,7 @@ describe('calls that are being answered', () => {
     const calls = new ActiveCalls();
     const credit = new Credit(1);
     credit.take();
-    calls.begin({ id: 'one', delivery: delivery(), credit });
+    calls.add({ id: 'one', delivery: delivery(), credit });
     calls.onControl({ kind: 'credit', id: 'other', count: 1 });
     expect(credit.left).toBe(false);
     const more = credit.more();
@@ -45,11 +45,11 @@ describe('calls that are being answered', () => {
     let told = 0;
     credit.signOfLife = () => void told++;
     const call = { id: 'one', delivery: delivery(), credit };
-    calls.begin(call);
+    calls.add(call);
     calls.controlQueue = '';
     expect(told).toBe(0);
     calls.controlQueue = 'a.control.00000000';
-    calls.end(call);
+    calls.remove(call);
     calls.controlQueue = 'a.control.00000001';
     expect(told).toBe(1);
   });
@@ -57,11 +57,11 @@ describe('calls that are being answered', () => {
   it('are forgotten when they end, unless another one took their id', () => {
     const calls = new ActiveCalls();
     const [first, second] = ['one', 'one'].map((id) => ({ id, delivery: delivery() }));
-    calls.begin(first);
-    calls.begin(second);
-    calls.end(first);
+    calls.add(first);
+    calls.add(second);
+    calls.remove(first);
     expect(calls.size).toBe(1);
-    calls.end(second);
+    calls.remove(second);
     expect(calls.size).toBe(0);
   });
 

@@ -39,9 +39,9 @@ export interface CallContext {
 export class ActiveCall implements RunningCall, CallScope, Deadline {
   readonly id: string;
   after: this | undefined;
-  tick = 0;
-  place = 0;
-  over = false;
+  tick: number;
+  place: number;
+  over: boolean;
 
   constructor(
     private readonly context: { readonly calls: ActiveCalls; readonly deadlines: Deadlines },
@@ -51,6 +51,8 @@ export class ActiveCall implements RunningCall, CallScope, Deadline {
   ) {
     this.id = delivery.message.properties.correlationId ?? '';
     this.after = undefined;
+    this.tick = this.place = 0;
+    this.over = false;
   }
 
   get deadline(): number | undefined {
@@ -64,18 +66,19 @@ export class ActiveCall implements RunningCall, CallScope, Deadline {
 
   /** From now on its caller finds it, and its handler is stopped when the caller's time is over. */
   begin(): void {
-    const { context, deadline } = this;
-    context.calls.begin(this);
-    if (deadline === undefined) return;
-    this.delivery.run.deadline = deadline;
-    context.deadlines.addAt(deadline, this);
+    const { context } = this;
+    const { run } = this.delivery;
+    context.calls.add(this);
+    if (run.callerDeadline === undefined) return;
+    run.deadline = run.callerDeadline;
+    context.deadlines.addAt(run.callerDeadline, this);
   }
 
   end(): void {
     const { context } = this;
     this.over = true;
-    if (this.deadline !== undefined) context.deadlines.clear(this);
-    context.calls.end(this);
+    if (this.delivery.run.callerDeadline !== undefined) context.deadlines.clear(this);
+    context.calls.remove(this);
   }
 
   /** Its caller's time is over. */
@@ -102,7 +105,7 @@ const REMEMBERED_FOR = 60_000;
  * finds its handler. Remembers for a while who left before its request was even looked at. One per broker
  * object.
  */
-export class ActiveCalls {
+export class ActiveCalls extends IdMap<RunningCall> {
   /** The broker refuses a queue to reach this process by: nobody could tell a stream to go on. */
   unreachable = false;
   /** Lines that could come for every call. */
@@ -110,11 +113,11 @@ export class ActiveCalls {
   private queue = '';
   /** Tells the answers of one instance from those of another. */
   readonly instance = randomUUID();
-  private readonly running = new IdMap<RunningCall>();
   /** When they were told, the oldest first. */
   private readonly left = new Map<string, number>();
 
   constructor(private readonly clock: Clock = systemClock) {
+    super();
     this.lines = new LogLimiter(clock);
   }
 
@@ -126,34 +129,19 @@ export class ActiveCalls {
   set controlQueue(name: string) {
     this.queue = name;
     // Whoever reads a stream speaks to the former queue until it hears of this one.
-    if (name !== '') for (const { credit } of this.running.values()) credit?.signOfLife();
-  }
-
-  /** How many are being answered. */
-  get size(): number {
-    return this.running.size;
-  }
-
-  /** Enters a call. */
-  begin(call: RunningCall): void {
-    this.running.add(call);
-  }
-
-  /** Takes a call out; another one with its id stays. */
-  end(call: RunningCall): void {
-    this.running.remove(call);
+    if (name !== '') for (const { credit } of this.values()) credit?.signOfLife();
   }
 
   /** The application ends: streams may have no end of their own. */
   stopStreams(): void {
-    for (const { delivery } of this.running.values()) {
+    for (const { delivery } of this.values()) {
       if (delivery.run.streamed) delivery.abort(new ShuttingDownError());
     }
   }
 
   /** Whether the answer of a call is being streamed by an earlier delivery of the same request. */
   isStreaming({ message }: Delivery): boolean {
-    return this.running.get(message.properties.correlationId ?? '')?.credit !== undefined;
+    return this.get(message.properties.correlationId ?? '')?.credit !== undefined;
   }
 
   /** Whether the caller left before its request was started. Asked once for each. */
@@ -165,7 +153,7 @@ export class ActiveCalls {
 
   /** A caller said something. */
   onControl(control: CallControl): void {
-    const call = this.running.get(control.id);
+    const call = this.get(control.id);
     if (control.kind === 'credit') {
       call?.credit?.read(control.count);
     } else if (call) {

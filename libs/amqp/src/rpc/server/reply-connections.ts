@@ -1,7 +1,7 @@
 import { PublishOutcomeUnknownError } from '../../errors/publish-errors.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import type { ReplySender, ReplyWaiter } from '../../message/outgoing.js';
-import { ownTimeout, type SendResult } from '../../publish/pending-send.js';
+import { ownTimeout, type SendLimits, type SendResult } from '../../publish/pending-send.js';
 import { unroutable } from '../../publish/pending-publish.js';
 import { Sender, type SenderOptions } from '../../publish/sender.js';
 import type { Connection } from '../../connection/connection.js';
@@ -19,9 +19,12 @@ export class ReplyPublisher implements ReplySender {
   /** The last suspect has been tried. */
   private line: Promise<unknown> = Promise.resolve();
   private suspects = 0;
+  /** What each reply has, in ms. */
+  private readonly given: number;
 
   constructor(private readonly options: SenderOptions) {
     this.sender = new Sender(options);
+    this.given = ownTimeout(options.settings);
   }
 
   send(message: OutgoingMessage): Promise<void> {
@@ -30,13 +33,16 @@ export class ReplyPublisher implements ReplySender {
 
   begin(message: OutgoingMessage, waiter: ReplyWaiter): void {
     const { clock, settings } = this.options;
-    const { retryNacked } = settings.publish;
-    const given = ownTimeout(settings);
-    const end = clock.monotonic() + given;
-    const result = new FirstAttempt(message, waiter, () => this.alone(message, end));
+    const { given } = this;
+    const limits = {
+      end: clock.monotonic() + given,
+      given,
+      retryNacked: settings.publish.retryNacked,
+    };
+    const result = new FirstAttempt(this, message, limits, waiter);
     // Beside a suspect, an innocent answer would be lost a second time.
-    if (this.suspects === 0) this.sender.send(message, { end, given, retryNacked }, result);
-    else void this.afterSuspects().then(() => this.attempt(message, end, result));
+    if (this.suspects === 0) this.sender.send(message, limits, result);
+    else void this.afterSuspects().then(() => this.sender.send(message, limits, result));
   }
 
   /** The broker takes messages again. */
@@ -49,25 +55,19 @@ export class ReplyPublisher implements ReplySender {
     return this.sender.close(expired);
   }
 
-  private attempt(message: OutgoingMessage, end: number, result: SendResult): void {
-    const { settings } = this.options;
-    const { retryNacked } = settings.publish;
-    this.sender.send(message, { end, given: ownTimeout(settings), retryNacked }, result);
-  }
-
   private async afterSuspects(): Promise<void> {
     while (this.suspects > 0) await this.line;
   }
 
   // One after the other: the one whose address is the reason takes only itself along the next time.
-  private alone(message: OutgoingMessage, end: number): Promise<void> {
+  alone(message: OutgoingMessage, limits: SendLimits): Promise<void> {
     this.options.counters.resent++;
     this.suspects++;
     const tried = this.line.then(
       () =>
         new Promise<void>((resolve, reject) => {
           const onSent = (routed: boolean): void => (routed ? resolve() : reject(unroutable(message)));
-          this.attempt(message, end, { onSent, onFailed: reject });
+          this.sender.send(message, limits, { onSent, onFailed: reject });
         }),
     );
     const sent = tried.finally(() => this.suspects--);
@@ -78,9 +78,10 @@ export class ReplyPublisher implements ReplySender {
 
 class FirstAttempt implements SendResult {
   constructor(
+    private readonly by: ReplyPublisher,
     private readonly message: OutgoingMessage,
+    private readonly limits: SendLimits,
     private readonly waiter: ReplyWaiter,
-    private readonly again: () => Promise<void>,
   ) {}
 
   onSent(routed: boolean): void {
@@ -92,7 +93,7 @@ class FirstAttempt implements SendResult {
     const { waiter } = this;
     // A second answer is ignored by its caller, so one that may have been lost is sent again.
     if (error instanceof PublishOutcomeUnknownError) {
-      this.again().then(
+      this.by.alone(this.message, this.limits).then(
         () => waiter.onArrived(),
         (lost: Error) => waiter.onLost(lost),
       );

@@ -96,17 +96,15 @@ export function mayReplyTo(
   allowed: Settings['rpc']['replyTo'],
   server: Server,
 ): boolean {
-  if (isDirectReply(replyTo)) return isHarmless(replyTo, server);
-  if (replyTo === requestQueue) return false;
-  if (allowed === 'any' || OWN.test(replyTo)) return true;
-  return allowed.some((prefix) => replyTo.startsWith(prefix));
-}
-
-function isHarmless(replyTo: string, server: Server): boolean {
-  if (server.product !== 'RabbitMQ') return isWellFormed(replyTo, server);
-  // A caller has one address for all its calls.
+  // A caller has one address for all its calls, and what RabbitMQ could have made no other broker minds.
   if (wellFormed.has(replyTo)) return true;
+  if (!isDirectReply(replyTo)) {
+    if (replyTo === requestQueue) return false;
+    if (allowed === 'any' || OWN.test(replyTo)) return true;
+    return allowed.some((prefix) => replyTo.startsWith(prefix));
+  }
   if (!isWellFormed(replyTo, server)) return false;
+  if (server.product !== 'RabbitMQ') return true;
   if (wellFormed.size >= REMEMBERED) wellFormed.clear();
   wellFormed.add(replyTo);
   return true;
@@ -242,7 +240,7 @@ export function beginReply(
 
 /** The one reply of a call on its way. What is lost is said in the log. */
 class SentAnswer implements ReplyWaiter, Ending {
-  private over = false;
+  private over: boolean;
   private next: (() => void) | undefined;
   // Hard private, as in the delivery that has it: whoever prints that must not print our options too.
   readonly #context: RpcContext;
@@ -252,6 +250,8 @@ class SentAnswer implements ReplyWaiter, Ending {
     private readonly replyTo: string,
   ) {
     this.#context = context;
+    this.over = false;
+    this.next = undefined;
   }
 
   after(next: () => void): void {
@@ -260,21 +260,17 @@ class SentAnswer implements ReplyWaiter, Ending {
   }
 
   onArrived(): void {
-    this.end();
+    this.over = true;
+    this.next?.();
   }
 
   onLost(error: Error): void {
     const { plan, logger, counters, calls } = this.#context;
     counters.repliesLost++;
     // A missing permission was told when it was found.
-    if (error instanceof AccessRefusedError) return this.end();
+    if (error instanceof AccessRefusedError) return this.onArrived();
     const line = `${plan.id}: the reply to '${printable(this.replyTo)}' was not delivered: ${printable(describeError(error))}`;
     calls.lines.say((text) => logger.warn(text), line);
-    this.end();
-  }
-
-  private end(): void {
-    this.over = true;
-    this.next?.();
+    this.onArrived();
   }
 }

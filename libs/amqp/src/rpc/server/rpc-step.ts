@@ -15,7 +15,7 @@ import { Credit } from './reply-stream.js';
 import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
 import { ActiveCall, type RpcContext } from './active-calls.js';
 import { streamReply } from './streamed-reply.js';
-import { idempotency, type Outcome, type Idempotency } from './idempotency.js';
+import { idempotency, type Outcome } from './idempotency.js';
 import { returnIterator } from '../../runtime/abort-signals.js';
 import type { Run } from '../../consume/step.js';
 
@@ -26,8 +26,17 @@ export const reply =
     const { rpc } = context.plan;
     if (!rpc) return next;
     const stored = rpc.idempotent && idempotency(context, rpc.idempotent);
-    const work = (call: ActiveCall): MaybePromise<Verdict> => conclude(context, next, call, stored);
-    const run = (call: ActiveCall): MaybePromise<Verdict> => inCall(call, work);
+    const answer = (call: ActiveCall): MaybePromise<Verdict> => {
+      const { delivery, credit } = call;
+      if (stored && !credit) {
+        const work = async (): Promise<Outcome> => settled(context, delivery, await next(delivery));
+        return stored(delivery, work).then((outcome) => finish(context, delivery, outcome));
+      }
+      const verdict = next(delivery);
+      if (!(verdict instanceof Promise)) return conclude(context, call, verdict);
+      return verdict.then((known) => conclude(context, call, known));
+    };
+    const run = (call: ActiveCall): MaybePromise<Verdict> => inCall(call, answer);
     const begin = (delivery: Delivery): MaybePromise<Verdict> => {
       // Its channel was lost, its stream goes on: another one would only break it off.
       if (delivery.message.redelivered && context.calls.isStreaming(delivery)) return DROP;
@@ -56,22 +65,17 @@ function broken(error: unknown, call: ActiveCall): never {
   throw error;
 }
 
-/** Runs the handler and answers. */
+/** Answers with what the handler came to. */
 function conclude(
   context: RpcContext,
-  next: Run,
   { delivery, credit }: ActiveCall,
-  stored: Idempotency | undefined,
+  verdict: Verdict,
 ): MaybePromise<Verdict> {
-  if (stored && !credit) {
-    const run = async (): Promise<Outcome> => settled(context, delivery, await next(delivery));
-    return stored(delivery, run).then((outcome) => finish(context, delivery, outcome));
-  }
-  return chain(next(delivery), (verdict) => {
-    const items = delivery.run.streamed && verdict.kind === 'ack' ? itemsIn(verdict.value) : undefined;
-    if (items) return streamed(context, delivery, items, credit);
-    return chain(settled(context, delivery, verdict), (outcome) => finish(context, delivery, outcome));
-  });
+  const items = delivery.run.streamed && verdict.kind === 'ack' ? itemsIn(verdict.value) : undefined;
+  if (items) return streamed(context, delivery, items, credit);
+  const outcome = settled(context, delivery, verdict);
+  if (!(outcome instanceof Promise)) return finish(context, delivery, outcome);
+  return outcome.then((known) => finish(context, delivery, known));
 }
 
 async function streamed(
@@ -94,7 +98,7 @@ async function streamed(
 }
 
 function settled(context: RpcContext, delivery: Delivery, given: Verdict): MaybePromise<Outcome> {
-  const verdict = hopeless(context, delivery, given);
+  const verdict = given.kind === 'retry' ? hopeless(context, delivery, given) : given;
   if (verdict.kind === 'requeue' || verdict.kind === 'retry') return { verdict, reply: undefined };
   if (verdict.kind === 'dead-letter') return { verdict, reply: errorReply(context, verdict.error) };
   const value = verdict.kind === 'ack' ? verdict.value : undefined;
@@ -124,7 +128,9 @@ function unfit(context: RpcContext, verdict: Verdict, error: unknown): Outcome {
 }
 
 function finish(context: RpcContext, delivery: Delivery, result: Outcome): Verdict {
-  const verdict = left(context, delivery, result.verdict);
+  const { kind } = result.verdict;
+  const failed = kind === 'dead-letter' || kind === 'retry';
+  const verdict = failed ? left(context, delivery, result.verdict) : result.verdict;
   // Late, the answer would only be ignored; and what goes back to its queue is answered by another instance.
   const wanted = verdict.kind !== 'requeue' && !(delivery.run.abortedBy instanceof CallerLeftError);
   if (result.reply && wanted) sendReply(context, delivery, result.reply);
@@ -132,8 +138,12 @@ function finish(context: RpcContext, delivery: Delivery, result: Outcome): Verdi
 }
 
 /** A next attempt after the caller's time helps nobody: it gets the error now. */
-function hopeless({ clock }: RpcContext, { run: { callerDeadline } }: Delivery, verdict: Verdict): Verdict {
-  if (verdict.kind !== 'retry' || callerDeadline === undefined) return verdict;
+function hopeless(
+  { clock }: RpcContext,
+  { run: { callerDeadline } }: Delivery,
+  verdict: Extract<Verdict, { readonly kind: 'retry' }>,
+): Verdict {
+  if (callerDeadline === undefined) return verdict;
   if (clock.monotonic() + verdict.after < callerDeadline) return verdict;
   return { kind: 'dead-letter', reason: 'attempts-exhausted', error: verdict.error };
 }
@@ -144,7 +154,6 @@ function hopeless({ clock }: RpcContext, { run: { callerDeadline } }: Delivery, 
  */
 function left({ plan }: RpcContext, delivery: Delivery, verdict: Verdict, begun = false): Verdict {
   const { abortedBy } = delivery.run;
-  if (verdict.kind !== 'dead-letter' && verdict.kind !== 'retry') return verdict;
   if (abortedBy instanceof CallerLeftError) return plan.deadQueue === undefined ? DROP : verdict;
   if (abortedBy instanceof ShuttingDownError) return begun ? DROP : REQUEUE;
   return verdict;
@@ -159,7 +168,8 @@ function deadlineOf({ clock }: RpcContext, { headers, message, run }: Delivery):
   const expiration = Number(message.properties.expiration);
   // A stream lives longer than its request: its caller waits as long as there are signs of life.
   const ofQueue = expiration > 0 && headers[HEADER.stream] === undefined ? expiration : Infinity;
-  const left = Math.min(finite(headers[HEADER.timeLeft]), ofQueue);
+  const timeLeft = headers[HEADER.timeLeft];
+  const left = timeLeft === undefined ? ofQueue : Math.min(finite(timeLeft), ofQueue);
   if (left !== Infinity) return run.arrivedAt + left;
   const deadline = clock.monotonic() + finite(headers[HEADER.deadline]) - clock.wall();
   return deadline === Infinity ? undefined : deadline;
