@@ -1,4 +1,5 @@
-// What a user can import says what it is: every name that an entry point exports has a doc comment where it is declared.
+// What a user can import says what it is: every name that an entry point exports has a doc comment where it is declared,
+// and so has every option, which is what an editor shows to somebody who writes it.
 import { describe, expect, it } from '@jest/globals';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
@@ -36,10 +37,55 @@ function declaration(
   if (!from.startsWith('.')) return 'elsewhere';
   const file = files.get(join(dirname(at.path), from).replace(/\.js$/, '.ts'));
   if (file === undefined) return undefined;
-  const found = file.ast.statements.filter((statement) => namesOf(statement).includes(name));
+  const found = declaredIn(file, name);
   if (found.length > 0) return found;
   const next = exportsOf(file).find(([each]) => each === name);
   return next && declaration(file, next[1], name, files);
+}
+
+/** Sentences for the options of `entry` without a doc comment: members of `...Options`, and of the types that these name. */
+function optionsRule(entry: Source, files: ReadonlyMap<string, Source>): string[] {
+  const wrong: string[] = [];
+  const seen = new Set<ts.Node>();
+  const read = (at: Source, from: string | undefined, name: string): void => {
+    const found = from === undefined ? declaredIn(at, name) : declaration(at, from, name, files);
+    if (!Array.isArray(found)) return;
+    for (const node of found as ts.Statement[]) {
+      if (seen.has(node) || !(ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node))) continue;
+      seen.add(node);
+      const source = files.get(node.getSourceFile().fileName)!;
+      ts.forEachChild(node, (each) => look(each, source, name));
+    }
+  };
+  const look = (node: ts.Node, source: Source, path: string): void => {
+    const member = ts.isPropertySignature(node) || ts.isMethodSignature(node);
+    const here = member ? `${path}.${node.name.getText()}` : path;
+    if (member && ts.getJSDocCommentsAndTags(node).length === 0) {
+      wrong.push(`${source.path}: ${here} has no doc comment`);
+    }
+    // What is passed to a function is not written by hand.
+    if (ts.isFunctionTypeNode(node) || ts.isMethodSignature(node)) return;
+    if (ts.isTypeReferenceNode(node) || ts.isExpressionWithTypeArguments(node)) {
+      const name = (ts.isTypeReferenceNode(node) ? node.typeName : node.expression).getText();
+      read(source, importedFrom(source, name), name);
+    }
+    ts.forEachChild(node, (each) => look(each, source, here));
+  };
+  for (const [name, from] of exportsOf(entry)) if (/Options?$/.test(name)) read(entry, from, name);
+  return wrong;
+}
+
+const declaredIn = (file: Source, name: string): ts.Statement[] =>
+  file.ast.statements.filter((statement) => namesOf(statement).includes(name));
+
+function importedFrom(file: Source, name: string): string | undefined {
+  for (const statement of file.ast.statements) {
+    if (!ts.isImportDeclaration(statement)) continue;
+    const named = statement.importClause?.namedBindings;
+    if (named && ts.isNamedImports(named) && named.elements.some((each) => each.name.text === name))
+      return (statement.moduleSpecifier as ts.StringLiteral).text;
+  }
+  return undefined;
 }
 
 function namesOf(statement: ts.Statement): string[] {
@@ -59,6 +105,38 @@ describe('documented', () => {
 
   it.each(entries.map(({ path }) => path))('every name that %s exports has a doc comment', (path) => {
     expect(documentedRule(files.get(path)!, files)).toEqual([]);
+  });
+
+  it.each(entries.map(({ path }) => path))('every option of %s has a doc comment', (path) => {
+    expect(optionsRule(files.get(path)!, files)).toEqual([]);
+  });
+
+  it('an option without a comment is found, in types that options name too', () => {
+    const entry = sample('index.ts', `export { type AOptions, type Other } from './x.js';`);
+    const all = byPath([
+      entry,
+      sample(
+        'x.ts',
+        `import type { B } from './y.js';
+        interface Most { readonly most?: number }
+        export interface AOptions extends Omit<Most, 'least'> {
+          /** Said. */ readonly said: { readonly inside: B };
+          readonly not?: () => void;
+        }
+        export interface Other { readonly b: number }`,
+      ),
+      sample(
+        'y.ts',
+        `export type B = {
+        /** C. */ readonly c: B } | { readonly d: string };`,
+      ),
+    ]);
+    expect(optionsRule(entry, all)).toEqual([
+      'x.ts: Most.most has no doc comment',
+      'x.ts: AOptions.said.inside has no doc comment',
+      'y.ts: B.d has no doc comment',
+      'x.ts: AOptions.not has no doc comment',
+    ]);
   });
 
   it('a name without a comment is found, through other files too', () => {

@@ -228,7 +228,7 @@ describe('warren-broker of the packed library', () => {
   });
 
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('ends with the first %s', async (signal) => {
-    const { child, gone } = await running(line[0]!, line.slice(1));
+    const { child, gone } = await running(line[0], line.slice(1));
     const ended = once(child, 'exit');
     child.kill(signal);
     await gone();

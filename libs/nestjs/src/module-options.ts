@@ -17,6 +17,7 @@ export interface RabbitModuleOptions extends Omit<BrokerOptions, 'plugins'> {
 
 /** For `useClass` and `useExisting`. */
 export interface RabbitOptionsFactory {
+  /** The options of the connection. */
   createRabbitOptions(): RabbitModuleOptions | Promise<RabbitModuleOptions>;
 }
 
@@ -24,12 +25,16 @@ export interface RabbitOptionsFactory {
 export interface RabbitModuleAsyncOptions {
   /** The connection's name. Default: the default connection. */
   readonly name?: string | undefined;
+  /** Modules whose providers the factory needs. Default: none. */
   readonly imports?: ModuleMetadata['imports'] | undefined;
+  /** Tokens of what the factory gets as its parameters. Default: none. */
   readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[] | undefined;
-  // The factory's parameters are whatever `inject` names.
+  /** Returns the options; its parameters are what `inject` names. Default: none. */
   readonly useFactory?:
     ((...args: never[]) => RabbitModuleOptions | Promise<RabbitModuleOptions>) | undefined;
+  /** A class that makes the options; it is instantiated here. Default: none. */
   readonly useClass?: Type<RabbitOptionsFactory> | undefined;
+  /** Token of a provider that makes the options. Default: none. */
   readonly useExisting?: InjectionToken | undefined;
 }
 

@@ -214,7 +214,15 @@ export function textHeader(headers: Headers, name: string): string | undefined {
 }
 
 /** Headers a message must carry. */
-export type HeaderMatch = { readonly all: Headers } | { readonly any: Headers };
+export type HeaderMatch =
+  | {
+      /** The message must have all of these headers. */
+      readonly all: Headers;
+    }
+  | {
+      /** The message must have one of these headers. */
+      readonly any: Headers;
+    };
 
 /** Whether a headers exchange would deliver a message with these headers to a binding with this match. */
 export function matchesHeaders(match: HeaderMatch, headers: Headers): boolean {

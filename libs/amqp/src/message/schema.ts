@@ -6,11 +6,23 @@ import { DecodeError, EncodeError, type DecodeIssue } from '../errors/errors.js'
 
 /** Anything that follows https://standardschema.dev, version 1. */
 export interface StandardSchema<Output = unknown> {
+  /** What the specification asks of a schema. */
   readonly '~standard': {
+    /** Version of the specification. */
     readonly version: 1;
+    /** Name of the library that made the schema. */
     readonly vendor: string;
+    /** The value as the schema makes it, or what is wrong with it. */
     validate(value: unknown): SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    /** For the compiler only. */
+    readonly types?:
+      | {
+          /** Type of what may be validated. */
+          readonly input: unknown;
+          /** Type of what `validate` returns. */
+          readonly output: Output;
+        }
+      | undefined;
   };
 }
 

@@ -15,8 +15,22 @@ export type ErrorClass = abstract new (...args: never[]) => Error;
 
 /** Delays that grow up to `max`: each is the previous one times `factor` (above 1), or plus `step`. */
 export type GrowingDelays =
-  | { readonly first: Duration; readonly factor: number; readonly max: Duration }
-  | { readonly first: Duration; readonly step: Duration; readonly max: Duration };
+  | {
+      /** Delay before the second attempt. */
+      readonly first: Duration;
+      /** Each delay is the previous one times this number, which is above 1. */
+      readonly factor: number;
+      /** Longest delay. */
+      readonly max: Duration;
+    }
+  | {
+      /** Delay before the second attempt. */
+      readonly first: Duration;
+      /** Each delay is the previous one plus this. */
+      readonly step: Duration;
+      /** Longest delay. */
+      readonly max: Duration;
+    };
 
 /** Retry policy for errors of handlers. */
 export interface RetryOptions {
@@ -44,18 +58,27 @@ export type CredentialsOption = Credentials | (() => Credentials | Promise<Crede
 
 /** User name and password; override those of the URL. */
 export interface Credentials {
+  /** User name. */
   readonly username: string;
+  /** Password; never shown in logs and errors. */
   readonly password: string;
 }
 
 /** Passed to `tls.connect` for `amqps:` URLs. Certificates are verified unless `rejectUnauthorized` is false. */
 export interface TlsOptions {
+  /** Certificates (PEM) of the authorities to trust. Default: those that Node trusts. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  /** Certificate (PEM) of this client, when the broker wants one. Default: none. */
   readonly cert?: string | Buffer | undefined;
+  /** Private key (PEM) of `cert`. Default: none. */
   readonly key?: string | Buffer | undefined;
+  /** Certificate and key in one PKCS#12 file, instead of `cert` and `key`. Default: none. */
   readonly pfx?: string | Buffer | undefined;
+  /** Passphrase of `key` or `pfx`. Default: none. */
   readonly passphrase?: string | undefined;
+  /** Name that the certificate of the broker must have. Default: the host of the URL. */
   readonly servername?: string | undefined;
+  /** `false` accepts any certificate of the broker. Default true. */
   readonly rejectUnauthorized?: boolean | undefined;
 }
 
@@ -75,13 +98,17 @@ export interface IdempotentOptions {
 
 /** Stores replies by key, to share them between instances. If it throws, that is logged, and the handler runs. */
 export interface ReplyStore {
+  /** The reply stored for this key; undefined when there is none, or its time is over. */
   get(key: string): StoredReply | undefined | Promise<StoredReply | undefined>;
+  /** Stores the reply for `ttlMs` milliseconds. */
   set(key: string, reply: StoredReply, ttlMs: number): void | Promise<void>;
 }
 
 /** A reply as it was sent. */
 export interface StoredReply {
+  /** Body of the reply. */
   readonly content: Buffer;
+  /** Content type of the reply; undefined when it has none. */
   readonly contentType: string | undefined;
   /** Digest of the request, 43 characters. A store must return it; another request with the same id is refused. */
   readonly request: string;
@@ -138,7 +165,13 @@ export interface PublishDefaults {
    * declares has a channel, and a buffer with these limits, of its own.
    */
   readonly buffer?:
-    { readonly messages?: number | undefined; readonly bytes?: number | undefined } | undefined;
+    | {
+        /** Maximum number of messages. Default 10000. */
+        readonly messages?: number | undefined;
+        /** Maximum size of their bodies, in bytes. Default 64 MiB. */
+        readonly bytes?: number | undefined;
+      }
+    | undefined;
 }
 
 /** Options of a broker connection. All have defaults. */
@@ -159,7 +192,9 @@ export interface BrokerOptions {
   readonly retry?: RetryOptions | false | undefined;
   /** Dead letters of all handlers that have them. */
   readonly deadLetter?: DeadLetterOptions | undefined;
+  /** Calls: timeouts, limits, where replies may go. Defaults: see its members. */
   readonly rpc?: RpcOptions | undefined;
+  /** Defaults of `publish` and `send`, and limits of the publish buffer. Defaults: see its members. */
   readonly publish?: PublishDefaults | undefined;
   /** `require`: opening fails when the broker is not reachable in time. `background`: it keeps trying. Default `require`. */
   readonly startup?: 'require' | 'background' | undefined;
@@ -169,12 +204,15 @@ export interface BrokerOptions {
   readonly shutdown?: Duration | undefined;
   /** `false`: this process only publishes. Default true. */
   readonly consumers?: boolean | undefined;
+  /** Where log lines go: `log`, `warn`, `error`, and `debug` if there is one. Default: the console, or Nest's logger. */
   readonly logger?: BrokerLogger | undefined;
   /** Additional codecs, tried before the built-in ones. */
   readonly codecs?: readonly Codec[] | undefined;
   /** Extensions, the outermost first: objects with a name and functions around publishes and deliveries. */
   readonly plugins?: readonly Plugin[] | undefined;
+  /** Options of TLS, for `amqps:` URLs. Default: Node's. */
   readonly tls?: TlsOptions | undefined;
+  /** User and password, or a function that returns them for each connect. Default: those of the URL. */
   readonly credentials?: CredentialsOption | undefined;
   /** Interval; after two missed heartbeats the connection counts as lost. Default 10s; 0 disables them. */
   readonly heartbeat?: Duration | undefined;
@@ -185,7 +223,13 @@ export interface BrokerOptions {
    * broker is unreachable one connection tries, and the others follow as soon as it succeeds. Default 200ms to 1s.
    */
   readonly reconnect?:
-    { readonly min?: Duration | undefined; readonly max?: Duration | undefined } | undefined;
+    | {
+        /** Shortest delay. Default 200ms. */
+        readonly min?: Duration | undefined;
+        /** Longest delay. Default 1s. */
+        readonly max?: Duration | undefined;
+      }
+    | undefined;
   /**
    * How often consumers and topology are checked: a consumer that stopped silently is restarted, and one that has not been
    * ready for a minute is reported. Exchanges, queues and bindings that were deleted are declared again. Default 10s;
@@ -219,6 +263,7 @@ export type ExchangeOption = string | ExchangeOptions;
 
 /** An exchange to declare. */
 export interface ExchangeOptions {
+  /** Name of the exchange. */
   readonly name: string;
   /** `direct`, `fanout`, `topic`, `headers`, or a plugin's type such as `x-consistent-hash`. Default `topic`. */
   readonly type?: 'direct' | 'fanout' | 'topic' | 'headers' | (string & {}) | undefined;
@@ -230,28 +275,41 @@ export interface ExchangeOptions {
   readonly internal?: boolean | undefined;
   /** The exchange that gets messages which this exchange cannot route. */
   readonly alternateExchange?: string | undefined;
+  /** Other arguments of the declaration (`x-...`). Default: none. */
   readonly arguments?: Headers | undefined;
+  /** Whether it is declared, only checked, or neither. Default `create`. */
   readonly declare?: DeclareMode | undefined;
 }
 
 /** A queue to declare without a handler (`forFeature`), or the queue part of a handler's options. */
 export interface QueueOptions {
+  /** Name of the queue, at most 255 bytes. */
   readonly name: string;
+  /** `quorum`, `classic`, `stream`, or `default`, which leaves it to the broker. Default: the connection's `queueType`. */
   readonly queueType?: QueueType | 'stream' | undefined;
+  /** Whether it survives a restart of the broker; `false` makes it a classic queue. Default true. */
   readonly durable?: boolean | undefined;
+  /** Makes it a priority queue with priorities up to this, 1 to 255; classic queues only. Default: none. */
   readonly maxPriority?: number | undefined;
+  /** How long messages stay in it; then the broker dead-letters or drops them. Default: no limit. */
   readonly messageTtl?: Duration | undefined;
+  /** Maximum number of messages; the oldest are dead-lettered or dropped. Default: no limit. */
   readonly maxLength?: number | undefined;
+  /** Only one consumer at a time is active; the next takes over when it leaves. Default false. */
   readonly singleActive?: boolean | undefined;
+  /** Other arguments of the declaration (`x-...`), as another program declared them. Default: none. */
   readonly arguments?: Headers | undefined;
+  /** Whether it is declared, only checked, or neither. Default `create`. */
   readonly declare?: DeclareMode | undefined;
 }
 
 /** A binding: which messages a queue (or exchange) receives from an exchange. */
 export interface BindingOptions {
+  /** The exchange: a name (it must exist), or its properties to declare it. */
   readonly exchange: ExchangeOption;
   /** One routing key or pattern. Default: '' (fanout, headers). */
   readonly key?: string | undefined;
+  /** Several routing keys or patterns, instead of `key`. Default: none. */
   readonly keys?: readonly string[] | undefined;
   /** For headers exchanges: all or any of these headers. */
   readonly match?: HeaderMatch | undefined;
@@ -267,12 +325,19 @@ export interface FreeBindingOptions extends BindingOptions {
 
 /** Options of a handler. Which of them apply depends on the kind of handler; see docs/options.md. */
 export interface HandlerOptions {
+  /** Queue it consumes. Default: what the decorator names; `@Subscribe`: `<service>.<Class>.<method>`. */
   readonly queue?: string | undefined;
+  /** Exchange to which the patterns are bound: a name, or its properties to declare it. Default: the connection's `exchange` for `@Subscribe`; none for others. */
   readonly exchange?: ExchangeOption | undefined;
+  /** Bindings of its queue, besides those of the decorator. Default: none. */
   readonly bindings?: readonly BindingOptions[] | undefined;
+  /** Type of its queue; `default` leaves it to the broker. Default: the connection's `queueType`; `classic` for RPC. */
   readonly queueType?: QueueType | 'stream' | undefined;
+  /** Whether its queue survives a restart of the broker; `false` makes it a classic queue. Default true. */
   readonly durable?: boolean | undefined;
+  /** Unacked messages of this consumer, 1 to 65535. Default: the connection's, which is 32. */
   readonly prefetch?: number | undefined;
+  /** Handlers of this consumer that run at once, at most the `prefetch`. Default: the connection's, else the `prefetch`. */
   readonly concurrency?: number | undefined;
   /**
    * Messages with the same key run one after the other, others concurrently. Not with `ack: 'none'` or `batch`. A failed
@@ -284,6 +349,7 @@ export interface HandlerOptions {
    * 10000 messages or `maxDecodedBytes` wait for the handler, consuming pauses until half are handled. Default `auto`.
    */
   readonly ack?: 'auto' | 'manual' | 'none' | undefined;
+  /** Retry policy for errors of this handler; `false` dead-letters at once. Default: the connection's; `false` for RPC. */
   readonly retry?: RetryOptions | false | undefined;
   /**
    * `false`: messages that fail for good are dropped with an error in the log instead of being dead-lettered.
@@ -292,22 +358,38 @@ export interface HandlerOptions {
   readonly deadLetter?: boolean | DeadLetterOptions | undefined;
   /** Maximum run time of the handler; then its signal aborts and the run counts as failed. Default: none. */
   readonly timeout?: Duration | undefined;
-  /** The handler gets up to `size` messages at once, at most `wait` after the first. Default of `wait`: 1s. */
-  readonly batch?: { readonly size: number; readonly wait?: Duration | undefined } | undefined;
+  /** The handler gets up to `size` messages at once, at most `wait` after the first. Default: one message at a time. */
+  readonly batch?:
+    | {
+        /** Maximum number of messages, 1 to 65535; at most the `prefetch`. */
+        readonly size: number;
+        /** How long it waits for more messages after the first. Default 1s. */
+        readonly wait?: Duration | undefined;
+      }
+    | undefined;
+  /** Makes its queue a priority queue with priorities up to this, 1 to 255; classic queues only. Default: none. */
   readonly maxPriority?: number | undefined;
+  /** How long messages stay in its queue; then they are dead-lettered. Default: no limit. */
   readonly messageTtl?: Duration | undefined;
+  /** Maximum number of messages in its queue; the oldest are dead-lettered. Default: no limit. */
   readonly maxLength?: number | undefined;
   /** Only one consumer at a time is active; the next takes over when it leaves. Default false. */
   readonly singleActive?: boolean | undefined;
   /** Consumer priority: higher gets messages first. Default 0. */
   readonly priority?: number | undefined;
-  /**
-   * Reads a stream queue from an offset: `first`, `last`, `next`, a number, a Date, or a RabbitMQ interval: a number
-   * with `s`, `m`, `h`, `D` (days), `M` (months) or `Y`, such as `'1h'`.
-   */
+  /** Reads a stream queue, from an offset. Default: the queue is no stream. */
   readonly stream?:
-    { readonly offset: 'first' | 'last' | 'next' | number | Date | (string & {}) } | undefined;
+    | {
+        /**
+         * Where reading begins: `first`, `last`, `next`, a number, a Date, or a RabbitMQ interval: a number with `s`, `m`,
+         * `h`, `D` (days), `M` (months) or `Y`, such as `'1h'`.
+         */
+        readonly offset: 'first' | 'last' | 'next' | number | Date | (string & {});
+      }
+    | undefined;
+  /** Whether its queue is declared, only checked, or neither. Default `create`. */
   readonly declare?: DeclareMode | undefined;
+  /** Validates the payload (zod, valibot, arktype and others); messages that do not fit are dead-lettered. Default: none. */
   readonly schema?: StandardSchema | undefined;
   /** Decodes (and for RPC encodes) with this codec, regardless of the content type. */
   readonly codec?: Codec | undefined;
@@ -323,5 +405,6 @@ export interface HandlerOptions {
   readonly idempotent?: IdempotentOptions | undefined;
   /** Options for plugins, by the name of the plugin. */
   readonly plugins?: HandlerPluginOptions | undefined;
+  /** Other arguments of its queue (`x-...`), as another program declared them. Default: none. */
   readonly arguments?: Headers | undefined;
 }

@@ -14,7 +14,10 @@ export type ArrivedMessage = Pick<
 /** What makes the key: the routing key, a header, or a function, which says undefined for messages without an order. */
 export type OrderBy =
   | 'routingKey'
-  | { readonly header: string }
+  | {
+      /** Name of the header whose value is the key. */
+      readonly header: string;
+    }
   | ((message: ArrivedMessage) => string | number | null | undefined);
 
 /** The key of a message; undefined when it has none. */

@@ -58,9 +58,13 @@ export function hiding<T extends object>(object: T, names: readonly (keyof T)[])
 
 /** Four methods; Nest's LoggerService fits. */
 export interface BrokerLogger {
+  /** What happens as it should: connected, consuming, closed. */
   log(message: string): void;
+  /** What somebody should look at, while work goes on. */
   warn(message: string): void;
+  /** What has failed. */
   error(message: string): void;
+  /** Details; left out when there is no such function. */
   debug?(message: string): void;
 }
 

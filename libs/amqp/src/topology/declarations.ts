@@ -24,8 +24,11 @@ import {
 
 /** Topology without handlers, for `declare` and `forFeature`. */
 export interface TopologyOptions {
+  /** Exchanges to declare. Default: none. */
   readonly exchanges?: readonly ExchangeOptions[] | undefined;
+  /** Queues to declare. Default: none. */
   readonly queues?: readonly QueueOptions[] | undefined;
+  /** Bindings between them. Default: none. */
   readonly bindings?: readonly FreeBindingOptions[] | undefined;
 }
 

@@ -26,7 +26,9 @@ export interface Limits {
 
 /** Where the broker says what an operator should know. */
 export interface BrokerLogger {
+  /** What happens as it should. */
   log(message: string): void;
+  /** What somebody should look at. */
   warn(message: string): void;
 }
 
