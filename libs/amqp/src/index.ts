@@ -78,11 +78,10 @@ export { type BrokerHooks, packageName, type Settings } from './options/settings
 export { CONSOLE, SILENT, visible, type BrokerLogger } from './runtime/logger.js';
 export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './message/message.js';
 export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './options/option-table.js';
+export type { Credentials, CredentialsOption, TlsOptions, UrlOption } from './options/connection-options.js';
 export type {
   BindingOptions,
   BrokerOptions,
-  Credentials,
-  CredentialsOption,
   DeclareMode,
   ErrorClass,
   ExchangeOption,
@@ -98,8 +97,6 @@ export type {
   RetryOptions,
   RpcOptions,
   StoredReply,
-  TlsOptions,
-  UrlOption,
 } from './options/options.js';
 export type { ArrivedMessage, OrderBy } from './options/order-by.js';
 export type {

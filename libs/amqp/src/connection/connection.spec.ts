@@ -3,7 +3,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { systemClock, type Clock } from '../runtime/clock.js';
 import { ConnectionLostError } from '../errors/errors.js';
 import { CHANNEL_LOST } from '../errors/error-facts.js';
-import type { UrlOption } from '../options/options.js';
+import type { UrlOption } from '../options/connection-options.js';
 import type { ConnectAttempts } from './connect-attempts.js';
 import type { ConnectionEvent } from './connection.js';
 

@@ -6,7 +6,7 @@ import { milliseconds } from '../options/duration.js';
 import { ConfigError, ConnectionRefusedError } from '../errors/errors.js';
 import { describeError, visible } from '../runtime/logger.js';
 import { nearest } from '../options/option-checks.js';
-import type { Credentials, CredentialsOption, TlsOptions, UrlOption } from '../options/options.js';
+import type { Credentials, CredentialsOption, TlsOptions, UrlOption } from '../options/connection-options.js';
 
 /** One address to try. */
 export interface Endpoint {

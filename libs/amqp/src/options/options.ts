@@ -1,6 +1,7 @@
 // The types of all options. Defaults and checks are in option-table.ts, from which docs/options.md is
 // generated; settings.ts turns options into the values the code works with.
 
+import type { CredentialsOption, TlsOptions, UrlOption } from './connection-options.js';
 import type { Duration } from './duration.js';
 import type { Codec } from '../message/codecs/codec.js';
 import type { HeaderMatch } from '../message/headers.js';
@@ -47,39 +48,6 @@ export interface RetryOptions {
   readonly on?: readonly ErrorClass[] | undefined;
   /** These errors are dead-lettered at once. Default: none. */
   readonly not?: readonly ErrorClass[] | undefined;
-}
-
-/** One URL, the nodes of one cluster, or a function that returns them for each connect. */
-export type UrlOption =
-  string | readonly string[] | (() => string | readonly string[] | Promise<string | readonly string[]>);
-
-/** User and password, or a function that returns them for each connect (rotating secrets). */
-export type CredentialsOption = Credentials | (() => Credentials | Promise<Credentials>);
-
-/** User name and password; override those of the URL. */
-export interface Credentials {
-  /** User name. */
-  readonly username: string;
-  /** Password; never shown in logs and errors. */
-  readonly password: string;
-}
-
-/** Passed to `tls.connect` for `amqps:` URLs. Certificates are verified unless `rejectUnauthorized` is false. */
-export interface TlsOptions {
-  /** Certificates (PEM) of the authorities to trust. Default: those that Node trusts. */
-  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
-  /** Certificate (PEM) of this client, when the broker wants one. Default: none. */
-  readonly cert?: string | Buffer | undefined;
-  /** Private key (PEM) of `cert`. Default: none. */
-  readonly key?: string | Buffer | undefined;
-  /** Certificate and key in one PKCS#12 file, instead of `cert` and `key`. Default: none. */
-  readonly pfx?: string | Buffer | undefined;
-  /** Passphrase of `key` or `pfx`. Default: none. */
-  readonly passphrase?: string | undefined;
-  /** Name that the certificate of the broker must have. Default: the host of the URL. */
-  readonly servername?: string | undefined;
-  /** `false` accepts any certificate of the broker. Default true. */
-  readonly rejectUnauthorized?: boolean | undefined;
 }
 
 /** Type of named durable queues: replicated, classic, or the broker's default. */

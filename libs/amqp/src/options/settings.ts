@@ -10,14 +10,8 @@ import { ConfigError } from '../errors/errors.js';
 import { CONSOLE, guarded, type BrokerLogger, hiding } from '../runtime/logger.js';
 import { checkOptions, BROKER_OPTIONS } from './option-table.js';
 import type { Plugin } from '../plugins/plugin.js';
-import type {
-  BrokerOptions,
-  CredentialsOption,
-  QueueType,
-  RetryOptions,
-  TlsOptions,
-  UrlOption,
-} from './options.js';
+import type { CredentialsOption, TlsOptions, UrlOption } from './connection-options.js';
+import type { BrokerOptions, QueueType, RetryOptions } from './options.js';
 
 // What a framework around the broker object, or a test, puts into it: no options, because no user needs them.
 
