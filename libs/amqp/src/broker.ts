@@ -5,7 +5,8 @@ import { CodecRegistry } from './message/codecs/registry.js';
 import { begin, consumersOf } from './lifecycle.js';
 import { TopologyBuilder } from './topology/topology-builder.js';
 import { ConnectionPool } from './connection/connection-pool.js';
-import { backlogOf, brokerStatus, type BrokerStatus } from './status.js';
+import { backlogOf, brokerStatus } from './status.js';
+import type { BrokerStatus } from './events/broker-status.js';
 import type { Consumers } from './consume/consumers.js';
 import { SharedTime, systemClock, type Clock } from './runtime/clock.js';
 import { counters, type BrokerEvent, type BrokerEventKind, type BrokerEventOf } from './events/events.js';
@@ -292,8 +293,14 @@ export class Broker {
     await this.plugins.start({
       service: settings.service,
       connection: this.internals.name ?? 'default',
+      clock,
       logger: settings.logger,
       on: (listener, kinds) => this.on(listener, kinds),
+      status: () => this.status(),
+      topology: {
+        exchanges: plan.exchanges.map(({ name }) => name),
+        queues: plan.queues.map(({ name }) => name),
+      },
     });
     if (settings.consumers && topologyBuilder.handlers.length > 0) {
       const { deadlines, events, counters, publishing, internals, topology, late, plugins } = this;

@@ -1,8 +1,13 @@
 // The public API of @warren/amqp: everything that an application or a framework may use, and nothing else.
 
 export { Broker } from './broker.js';
-export type { BrokerStatus } from './status.js';
-export type { ConnectionStatus } from './connection/connection-pool.js';
+export type {
+  BrokerStatus,
+  ConnectionState,
+  ConnectionStatus,
+  ConsumerStatus,
+  WaitingStatus,
+} from './events/broker-status.js';
 export { bytes, json, text } from './message/codecs/json.js';
 export { nest, nestPattern } from './message/codecs/nest.js';
 export { CallerLeftError } from './errors/rpc-errors.js';
@@ -17,8 +22,6 @@ export type { DeadLetter, DeadLetterFilter } from './dead-letters/dead-letter.js
 export type { DeadQueue } from './dead-letters/management.js';
 export type { DeadLetterProgress, DeadLetterResult, DeadLetterWork } from './dead-letters/batches.js';
 export type { DeadLetterConnection } from './dead-letters/browse-session.js';
-export type { ConsumerStatus } from './consume/readiness.js';
-export type { ConnectionState } from './connection/connection.js';
 export { systemClock, type Clock } from './runtime/clock.js';
 export type {
   BrokerCounters,
@@ -128,6 +131,9 @@ export type {
   PublishNext,
   PublishResult,
 } from './plugins/plugin.js';
+export { metrics } from './plugins/metrics.js';
+export { INSTRUMENTS, prometheusLabel, prometheusName, type Instrument } from './plugins/instruments.js';
+export type { Labels, MetricsSink, Sample } from './plugins/metric-series.js';
 export { matchesRoutingKey } from './message/routing-key.js';
 export {
   RpcCancelledError,

@@ -3,13 +3,12 @@
 import type { Plugins } from './plugins/plugins.js';
 import type { Consumers } from './consume/consumers.js';
 import type { Connection } from './connection/connection.js';
-import type { Counters, BrokerCounters } from './events/events.js';
+import type { BrokerStatus } from './events/broker-status.js';
+import type { Counters } from './events/events.js';
 import type { Deadlines } from './runtime/deadlines.js';
 import { declareError, replyCode } from './topology/declare-error.js';
 import type { Publishing } from './publishing.js';
-import type { ConnectionPool, ConnectionStatus } from './connection/connection-pool.js';
-import type { ConsumerStatus } from './consume/readiness.js';
-import type { WaitingStatus } from './delay/retry-mover.js';
+import type { ConnectionPool } from './connection/connection-pool.js';
 
 /** The parts that a status is read from. */
 export interface StatusParts {
@@ -59,29 +58,4 @@ export async function backlogOf(connection: Connection, queues: readonly string[
     });
   }
   return sum;
-}
-
-/** The state of a broker object. */
-export interface BrokerStatus {
-  /** Time of the query, in milliseconds since 1970. */
-  readonly at: number;
-  readonly connections: readonly ConnectionStatus[];
-  readonly consumers: readonly ConsumerStatus[];
-  readonly publishing: { readonly unconfirmed: number; readonly waiting: number };
-  /** The publish buffer, where publishes wait while the broker is unreachable or blocked, and its limits. */
-  readonly publishBuffer: {
-    readonly messages: number;
-    readonly bytes: number;
-    readonly limit: { readonly messages: number; readonly bytes: number };
-  };
-  /** Messages that wait for a retry or a delay and are forwarded by this process. */
-  readonly waiting: WaitingStatus;
-  readonly pendingCalls: number;
-  /** Pending deadlines of publishes, calls and handlers. */
-  readonly timers: number;
-  /** Whether it is draining, closing or closed. */
-  readonly closing: boolean;
-  readonly counters: BrokerCounters;
-  /** What plugins say of themselves, by their names. */
-  readonly plugins: Readonly<Record<string, unknown>>;
 }

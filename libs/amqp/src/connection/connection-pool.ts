@@ -1,4 +1,5 @@
-import { type ConnectionEvent, Connection, type ConnectionState } from './connection.js';
+import { type ConnectionEvent, Connection } from './connection.js';
+import type { ConnectionStatus } from '../events/broker-status.js';
 import { type Clock, onWall } from '../runtime/clock.js';
 import { humanDuration } from '../options/duration.js';
 import { printable, type BrokerLogger, describeError } from '../runtime/logger.js';
@@ -57,21 +58,6 @@ export function connectionLog(
 
 /** What a connection is for; the second half of its name. */
 type Role = 'publish' | 'consume' | 'reply' | 'first-reply';
-
-/** One connection to the broker. */
-export interface ConnectionStatus {
-  /** Its name on the broker: `billing:publish`, `billing:consume`, `billing:reply`. */
-  readonly name: string;
-  readonly state: ConnectionState;
-  /** Whether the broker takes no messages for now (an alarm of memory or disk). */
-  readonly blocked: boolean;
-  /** Since when, in milliseconds since 1970; undefined when it is not blocked. */
-  readonly blockedSince: number | undefined;
-  /** Since when it is not open, in milliseconds since 1970; undefined while it is. */
-  readonly notOpenSince: number | undefined;
-  /** Why it was lost or could not be opened last, without secrets; undefined while it is open. */
-  readonly lastError: string | undefined;
-}
 
 /** What connections are made from. */
 export interface ConnectionPoolOptions {

@@ -2,6 +2,7 @@
 // time it opens is a new life with a number of its own; whoever holds something of an old life can tell.
 
 import { humanDuration } from '../options/duration.js';
+import type { ConnectionState } from '../events/broker-status.js';
 import type { Channel, ChannelModel } from 'amqplib';
 import { backoff, ConnectAttempts } from './connect-attempts.js';
 import { NO_SERVER, serverOf, type Server } from '../message/direct-reply.js';
@@ -44,9 +45,6 @@ export interface ConnectionOptions extends EndpointOptions {
   /** Runs in each new life before anybody is told that it is open: declarations. `lost` rejects with that life. */
   readonly prepare?: (connection: Connection, lost: Promise<never>) => Promise<void>;
 }
-
-/** See the state names at the top. */
-export type ConnectionState = 'idle' | 'connecting' | 'open' | 'waiting' | 'closed';
 
 interface Waiter {
   readonly resolve: () => void;

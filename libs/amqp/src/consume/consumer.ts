@@ -29,7 +29,8 @@ import {
 import { type Dispatch, Handlers } from './dispatch.js';
 import { acksTaken, abortHandlers, mayCancel } from './abort-at-shutdown.js';
 import { DeliveryScheduler } from './scheduler.js';
-import { Readiness, type ConsumerStatus } from './readiness.js';
+import { Readiness } from './readiness.js';
+import type { ConsumerStatus } from '../events/broker-status.js';
 import type { HandlerContext } from './step.js';
 import { Settlement, Unacked } from './settlement.js';
 import type { Watchable, Watched } from './watchdog.js';

@@ -5,7 +5,7 @@ import type { HandlerPlan } from '../topology/handler-plan.js';
 import { partFor, type TopologyPlan } from '../topology/plan.js';
 import { Consumer } from './consumer.js';
 import { dispatch, type ExchangesKnown, groupByQueue } from './dispatch.js';
-import type { ConsumerStatus } from './readiness.js';
+import type { ConsumerStatus } from '../events/broker-status.js';
 import type { CallServer, HandlerContext } from './step.js';
 import { Watchdog } from './watchdog.js';
 

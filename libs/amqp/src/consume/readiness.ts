@@ -3,21 +3,6 @@ import type { Counters } from '../events/events.js';
 import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
 import type { Events } from '../events/emitter.js';
 
-/** How a consumer is doing. */
-export interface ConsumerStatus {
-  readonly queue: string;
-  /** What it runs, by the names that logs use: classes and methods. */
-  readonly handlers: readonly string[];
-  /** Whether the broker said consume-ok in this life. */
-  readonly ready: boolean;
-  /** Since when it is not, in milliseconds since 1970; undefined while it is. */
-  readonly notReadySince: number | undefined;
-  /** Why it was lost or cannot consume, without secrets; undefined while it is ready, or as long as nothing failed. */
-  readonly lastError: string | undefined;
-  /** Deliveries that are not settled yet. */
-  readonly inFlight: number;
-}
-
 /** Where it is told. */
 export interface ReadinessDeps {
   readonly clock: Clock;

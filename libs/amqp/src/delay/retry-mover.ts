@@ -1,5 +1,6 @@
 import { HEADER, type ReturnRoute } from '../message/headers.js';
 import { onWall, type Clock } from '../runtime/clock.js';
+import type { WaitingStatus } from '../events/broker-status.js';
 import type { Settings } from '../options/settings.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { Connection } from '../connection/connection.js';
@@ -27,16 +28,6 @@ export interface RetryMoverOptions {
 export interface Wait {
   readonly step: number;
   readonly back: ReturnRoute;
-}
-
-/** What waits, as far as this process knows. */
-export interface WaitingStatus {
-  /** Messages that this process holds until they are due. */
-  readonly messages: number;
-  /** When the next of them is due, in milliseconds since 1970; undefined when there is none. */
-  readonly nextDue: number | undefined;
-  /** Queues in which messages wait and from which this process moves them on. */
-  readonly queues: readonly string[];
 }
 
 /** Each takes a channel. What waits in further queues is handed over by the broker. */

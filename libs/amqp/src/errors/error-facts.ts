@@ -60,6 +60,12 @@ export function thrownFacts(thrown: unknown): ThrownFacts {
   };
 }
 
+/** The class of what was thrown; what kind of value it is when it is no error. Never throws. */
+export function thrownName(thrown: unknown): string {
+  const error = approachable(thrown);
+  return isError(error) ? className(error) : typeof error;
+}
+
 /** So many causes behind an error are told. */
 const CAUSES = 5;
 

@@ -1,8 +1,10 @@
 // The extension interface: what a plugin may be, and what it is given.
 
+import type { BrokerStatus } from '../events/broker-status.js';
 import type { BrokerEventKind, BrokerEventOf } from '../events/events.js';
 import type { Codec } from '../message/codecs/codec.js';
 import type { Delivery, Verdict } from '../message/delivery.js';
+import type { Clock } from '../runtime/clock.js';
 import type { MaybePromise } from '../runtime/maybe-promise.js';
 import type { BrokerLogger } from '../runtime/logger.js';
 import type { Headers, MessageProperties } from '../message/message.js';
@@ -137,6 +139,8 @@ export interface PluginHost {
   readonly service: string;
   /** Of the broker object: `default`, or the name of the connection. */
   readonly connection: string;
+  /** The time of the broker object: the machine's, except in tests. */
+  readonly clock: Clock;
   /** The application's logger. Never throws. */
   readonly logger: BrokerLogger;
   /** Calls `listener` for events of these kinds, or of all; returns a function that removes it. */
@@ -144,6 +148,10 @@ export interface PluginHost {
     listener: (event: BrokerEventOf<K>) => void,
     kinds?: readonly K[],
   ): () => void;
+  /** As `broker.status()`. */
+  status(): BrokerStatus;
+  /** What the broker object declares: its own exchanges and queues, those of its handlers included. */
+  readonly topology: { readonly exchanges: readonly string[]; readonly queues: readonly string[] };
 }
 
 /**
