@@ -80,7 +80,7 @@ onEachVersion('Bindings', (broker) => {
   it('that do not exist can be unbound without complaint', async () => {
     const session = await Session.open(broker);
     const [exchange, queue] = [await session.exchange('direct'), await session.queue()];
-    await expect(session.channel.unbindQueue(queue, exchange, 'never')).resolves.toBeDefined();
+    expect(await session.channel.unbindQueue(queue, exchange, 'never')).toEqual({});
   });
 
   it('leave the other keys alone when one is unbound', async () => {

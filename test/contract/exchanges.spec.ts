@@ -15,7 +15,7 @@ const predeclared = [
 onEachVersion('Exchanges', (broker) => {
   it.each(predeclared)('are there from the start: %s', async (name) => {
     const { channel } = await Session.open(broker);
-    await expect(channel.checkExchange(name)).resolves.toBeDefined();
+    expect(await channel.checkExchange(name)).toEqual({});
   });
 
   it('that are declared again with the same settings are the same exchange', async () => {
@@ -109,7 +109,7 @@ onEachVersion('Exchanges', (broker) => {
 
   it('that do not exist can be deleted without complaint', async () => {
     const { channel } = await Session.open(broker);
-    await expect(channel.deleteExchange('never-declared')).resolves.toBeDefined();
+    expect(await channel.deleteExchange('never-declared')).toEqual({});
   });
 
   it('are not deleted with if-unused while something is bound to them', async () => {
@@ -178,7 +178,7 @@ onEachVersion('Exchanges', (broker) => {
     const session = await Session.open(broker);
     const exchange = await session.exchange('fanout', { autoDelete: true });
     await (await session.sibling()).channel.close();
-    await expect(session.channel.checkExchange(exchange)).resolves.toBeDefined();
+    expect(await session.channel.checkExchange(exchange)).toEqual({});
   });
 
   it('that are internal take messages from exchanges, not from publishers', async () => {

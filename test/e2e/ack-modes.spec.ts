@@ -8,7 +8,7 @@ import { Collector, until } from '../support/events.js';
 import { count, eventOf, logged, taken, warren, type Warren } from '../support/warren.js';
 
 onEachBroker('acknowledging', (broker) => {
-  const inFlight = ({ broker: rabbit }: Warren): number => rabbit.status().consumers[0].inFlight;
+  const inFlight = ({ broker: client }: Warren): number => client.status().consumers[0].inFlight;
 
   it('auto: the broker keeps the message until the handler has returned', async () => {
     const [started, finish] = [new Collector<Delivery>(), new Collector<() => void>()];

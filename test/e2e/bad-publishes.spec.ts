@@ -137,17 +137,17 @@ onEachBroker('publishing without permission', (broker) => {
         await broker.manage('PUT', `/permissions/${vhost}/${user}`, permissions);
         url.username = user;
         url.password = 'limited';
-        const { broker: rabbit } = warren(url.href);
-        const good = Array.from({ length: 50 }, () => rabbit.send('open', 1));
-        const failing = rejection(rabbit.publish('key', 1, { exchange: 'secret.events' }));
-        good.push(...Array.from({ length: 50 }, () => rabbit.send('open', 1)));
+        const { broker: client } = warren(url.href);
+        const good = Array.from({ length: 50 }, () => client.send('open', 1));
+        const failing = rejection(client.publish('key', 1, { exchange: 'secret.events' }));
+        good.push(...Array.from({ length: 50 }, () => client.send('open', 1)));
         const error = await failing;
         expect(error.code).toBe('WARREN_ACCESS_REFUSED');
         expect(error.message).toContain("'secret.events'");
         expect(error.message).not.toContain('limited@');
         expect(await Promise.all(good)).toHaveLength(100);
-        await rabbit.send('open', 'next');
-        await rabbit.close();
+        await client.send('open', 'next');
+        await client.close();
       } finally {
         await broker.manage('DELETE', `/users/${user}`);
       }

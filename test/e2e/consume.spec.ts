@@ -9,9 +9,9 @@ import { warren } from '../support/warren.js';
 onEachBroker('consuming', (broker) => {
   it('hands a payload to the handler and acks when it returns', async () => {
     const got = new Collector<Delivery>();
-    const { broker: rabbit, events } = await warren(broker.url).consume('orders', got.push).open();
+    const { broker: client, events } = await warren(broker.url).consume('orders', got.push).open();
 
-    const receipt = await rabbit.send('orders', { id: 7 });
+    const receipt = await client.send('orders', { id: 7 });
     const [delivery] = await got.take(1);
 
     expect(receipt.routed).toBe(true);
@@ -41,8 +41,8 @@ onEachBroker('consuming', (broker) => {
     ];
     it.each(values)('%s survives the trip as it is', async (_name, value) => {
       const got = new Collector<Delivery>();
-      const { broker: rabbit } = await warren(broker.url).consume('values', got.push).open();
-      await rabbit.send('values', value);
+      const { broker: client } = await warren(broker.url).consume('values', got.push).open();
+      await client.send('values', value);
       const [delivery] = await got.take(1);
       expect(delivery.payload).toEqual(value);
     });
@@ -52,7 +52,7 @@ onEachBroker('consuming', (broker) => {
     let running = 0;
     let most = 0;
     const done = new Collector<number>();
-    const { broker: rabbit } = await warren(broker.url)
+    const { broker: client } = await warren(broker.url)
       .consume(
         'slow',
         async (delivery) => {
@@ -64,7 +64,7 @@ onEachBroker('consuming', (broker) => {
         { prefetch: 10, concurrency: 2 },
       )
       .open();
-    await Promise.all([1, 2, 3, 4, 5, 6].map((n) => rabbit.send('slow', n)));
+    await Promise.all([1, 2, 3, 4, 5, 6].map((n) => client.send('slow', n)));
     expect(await done.take(6)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(most).toBe(2);
   });

@@ -1,21 +1,13 @@
 // Publishing in Nest's hooks at a first start, when nothing of the application is on the broker yet.
 
-import { afterEach, expect, it } from '@jest/globals';
-import {
-  Injectable,
-  Module,
-  type INestApplicationContext,
-  type OnApplicationBootstrap,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { expect, it } from '@jest/globals';
+import { Injectable, Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Payload } from '@nestjs/microservices';
 import { Consume, Publisher, RabbitModule, Subscribe } from '@warren/nestjs';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector } from '../support/events.js';
-
-const apps: INestApplicationContext[] = [];
-afterEach(() => Promise.all(apps.splice(0).map((app) => app.close())));
+import { apps } from '../support/nest.js';
 
 onEachBroker('at a first start', (broker) => {
   it.each(['require', 'background'] as const)(

@@ -1,7 +1,7 @@
 // Interceptors, pipes and filters at every level, and parameter decorators of an application's own: on a
 // controller and on a provider.
 
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   Catch,
   Controller,
@@ -15,7 +15,6 @@ import {
   type CallHandler,
   type ExceptionFilter,
   type ExecutionContext,
-  type INestApplicationContext,
   type NestInterceptor,
   type PipeTransform,
   type Provider,
@@ -26,6 +25,7 @@ import { Payload } from '@nestjs/microservices';
 import { Publisher, RabbitModule, RpcHandler, type RabbitContext } from '@warren/nestjs';
 import { map, of, type Observable } from 'rxjs';
 import { onEachBroker } from '../support/brokers.js';
+import { apps } from '../support/nest.js';
 
 /** An interceptor that leaves its mark on the answer. */
 function marks(mark: string): Type<NestInterceptor> {
@@ -103,11 +103,6 @@ const globals: Provider[] = [
   { provide: APP_PIPE, useClass: pipes('global-pipe') },
   { provide: APP_FILTER, useClass: Answers },
 ];
-
-const apps: INestApplicationContext[] = [];
-afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
-});
 
 onEachBroker('enhancers', (broker) => {
   describe.each<[string, () => ClassDecorator, boolean]>([

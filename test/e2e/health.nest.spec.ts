@@ -27,6 +27,7 @@ import {
 import { RabbitHealthIndicator } from '@warren/nestjs/terminus';
 import { onEachBroker } from '../support/brokers.js';
 import { until, within } from '../support/events.js';
+import { apps } from '../support/nest.js';
 
 const SILENT: LoggerService = { log() {}, warn() {}, error() {} };
 
@@ -56,10 +57,8 @@ class Orders {
   place(): void {}
 }
 
-const apps: INestApplication[] = [];
 const brokers: EmbeddedBroker[] = [];
 afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
   await Promise.all(brokers.splice(0).map((broker) => broker.close()));
 });
 

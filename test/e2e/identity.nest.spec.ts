@@ -1,7 +1,7 @@
 // What is a handler: decorators above it, subclasses, copies and namesakes. Nothing that carries a decorator is left
 // out in silence. On Nest 12 and (in the project nest11) on Nest 11.
 
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import 'reflect-metadata';
 import {
   Injectable,
@@ -9,7 +9,6 @@ import {
   Scope,
   UseGuards,
   type CanActivate,
-  type INestApplicationContext,
   type ModuleMetadata,
   type Provider,
   type Type,
@@ -29,6 +28,7 @@ import {
 import { RabbitTesting } from '@warren/nestjs/testing';
 import { onEachBroker } from '../support/brokers.js';
 import { until } from '../support/events.js';
+import { apps } from '../support/nest.js';
 
 /** As tracing and transaction decorators are written by hand: another function, and nothing of the old one's. */
 const Traced: MethodDecorator = (_target, _name, descriptor: PropertyDescriptor) => {
@@ -45,11 +45,6 @@ function moduleOf(metadata: ModuleMetadata, name: string): Type<unknown> {
   Module(metadata)(made);
   return made;
 }
-
-const apps: INestApplicationContext[] = [];
-afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
-});
 
 onEachBroker('what is a handler', (broker) => {
   const options = (more: RabbitModuleOptions = {}): RabbitModuleOptions => {

@@ -1,7 +1,7 @@
 // What handlers answer with, seen by interceptors and filters: a generator is its items, one by one, never a value
 // that passes them unseen. On Nest 12 and (in the project nest11) on Nest 11.
 
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import 'reflect-metadata';
 import {
   Catch,
@@ -15,7 +15,6 @@ import {
   type CallHandler,
   type ExceptionFilter,
   type ExecutionContext,
-  type INestApplicationContext,
   type NestInterceptor,
   type Type,
 } from '@nestjs/common';
@@ -26,6 +25,7 @@ import { Exclude } from 'class-transformer';
 import { catchError, from, map, of, tap, timeout, toArray, type Observable } from 'rxjs';
 import { onEachBroker } from '../support/brokers.js';
 import { until } from '../support/events.js';
+import { apps } from '../support/nest.js';
 
 class User {
   constructor(readonly name: string) {}
@@ -105,11 +105,6 @@ function styles(decorate: () => ClassDecorator, method: MethodDecorator): Type<u
 
 const MANY = ['observable', 'generator', 'promised', 'async-generator', 'iterable', 'nested'];
 const nothing: MethodDecorator = () => undefined;
-const apps: INestApplicationContext[] = [];
-afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
-});
-
 onEachBroker('answers of every style', (broker) => {
   async function start(host: Type<unknown>, isController: boolean, isGlobal = false): Promise<Publisher> {
     @Module({

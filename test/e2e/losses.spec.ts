@@ -56,13 +56,15 @@ onEachBroker('a loss', (broker) => {
 
   it('of a channel costs only its own consumer', async () => {
     const [hit, spared] = [new Collector<unknown>(), new Collector<unknown>()];
-    const rabbit = await warren(broker.url)
+    const tap = await Tap.open(broker.url);
+    const wrongly = acksWrongly(tap, 'channel.hit');
+    const rabbit = await warren(tap.url)
       .consume('channel.hit', ({ payload }) => hit.push(payload))
       .consume('channel.spared', ({ payload }) => spared.push(payload))
       .open();
     await eventOf(rabbit, 'consumer-ready');
     // A mistake on its channel, such as an unknown delivery tag, is what a broken proxy or client library makes.
-    unknownTag(rabbit, 'channel.hit');
+    wrongly();
     const since = performance.now();
     expect((await eventOf(rabbit, 'consumer-lost')).queue).toBe('channel.hit');
     await eventOf(rabbit, 'consumer-ready');
@@ -144,10 +146,22 @@ onEachBroker('a loss', (broker) => {
   });
 });
 
-function unknownTag({ broker }: Warren, queue: string): void {
-  interface Inside {
-    consumers: { all: { queueName: string; recovering: { current: { ack(tag: number): boolean } } }[] };
-  }
-  const { all } = (broker as unknown as Inside).consumers;
-  all.find(({ queueName }) => queueName === queue)?.recovering.current.ack(999);
+/** Lets the client that consumes this queue ack, on that channel, what it never got. Call it before the client connects. */
+function acksWrongly(tap: Tap, queue: string): () => void {
+  // basic.consume: class 60, method 20, a ticket, the name of the queue. Its frame begins with type, channel and size.
+  const consume = Buffer.concat([Buffer.from([0, 60, 0, 20, 0, 0, queue.length]), Buffer.from(queue)]);
+  let ack = (): void => undefined;
+  tap.listen((bytes, add) => {
+    const at = bytes.indexOf(consume);
+    if (at < 0) return;
+    const frame = Buffer.alloc(21);
+    frame.writeUInt8(1, 0);
+    bytes.copy(frame, 1, at - 6, at - 4);
+    frame.writeUInt32BE(13, 3);
+    frame.writeUInt32BE((60 << 16) | 80, 7);
+    frame.writeBigUInt64BE(999n, 11);
+    frame.writeUInt8(0xce, 20);
+    ack = () => add(frame);
+  });
+  return () => ack();
 }

@@ -1,20 +1,19 @@
 // The module around the handlers: how it is configured, what it refuses at boot, what it keeps apart, and
 // in which order it starts and stops.
 
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   Injectable,
   Module,
   Scope,
   UseGuards,
   type CanActivate,
-  type INestApplicationContext,
   type ModuleMetadata,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { ConfigModule, ConfigService, registerAs } from '@nestjs/config';
-import { ContextIdFactory, NestFactory, REQUEST, type ContextIdStrategy } from '@nestjs/core';
+import { ContextIdFactory, REQUEST, type ContextIdStrategy } from '@nestjs/core';
 import { Inject } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import {
@@ -32,19 +31,7 @@ import {
 } from '@warren/nestjs';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-
-const apps: INestApplicationContext[] = [];
-afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
-});
-
-async function start(metadata: ModuleMetadata): Promise<INestApplicationContext> {
-  @Module(metadata)
-  class AppModule {}
-  const app = await NestFactory.createApplicationContext(AppModule, { logger: false, abortOnError: false });
-  apps.push(app);
-  return app;
-}
+import { apps, start } from '../support/nest.js';
 
 onEachBroker('the module', (broker) => {
   const options = (more: RabbitModuleOptions = {}): RabbitModuleOptions => {

@@ -1,7 +1,7 @@
 // Guards, pipes, interceptors, filters and scopes on messages: every case on a controller and on a
 // provider, on Nest 12 and (in the project nest11) on Nest 11.
 
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   BadRequestException,
   Controller,
@@ -48,6 +48,7 @@ import { IsInt } from 'class-validator';
 import { EMPTY, map, of, throwError, type Observable } from 'rxjs';
 import { onEachBroker } from '../support/brokers.js';
 import { until } from '../support/events.js';
+import { apps } from '../support/nest.js';
 
 @Injectable()
 class Secrets {
@@ -300,11 +301,6 @@ const hosts: [string, Type<unknown>[], boolean][] = [
   ['controllers', handlers((options) => (options ? Controller(options) : Controller())), true],
   ['providers', handlers((options) => Injectable(options)), false],
 ];
-
-const apps: INestApplicationContext[] = [];
-afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
-});
 
 async function start(
   url: string,

@@ -15,12 +15,12 @@ onEachBroker('publishing', (broker) => {
 
   describe('where it goes', () => {
     it('publish says whether a queue got it, and rejects on demand only', async () => {
-      const { broker: rabbit } = await warren(broker.url)
+      const { broker: client } = await warren(broker.url)
         .subscribe('known.#', () => undefined, { id: 'known' })
         .open();
-      expect((await rabbit.publish('known.key', 1)).routed).toBe(true);
-      expect((await rabbit.publish('unknown.key', 1)).routed).toBe(false);
-      expect(await rejection(rabbit.publish('unknown.key', 1, { mandatory: true }))).toMatchObject({
+      expect((await client.publish('known.key', 1)).routed).toBe(true);
+      expect((await client.publish('unknown.key', 1)).routed).toBe(false);
+      expect(await rejection(client.publish('unknown.key', 1, { mandatory: true }))).toMatchObject({
         code: 'WARREN_UNROUTABLE',
         exchange: 'events',
         routingKey: 'unknown.key',
@@ -28,15 +28,15 @@ onEachBroker('publishing', (broker) => {
     });
 
     it('send rejects when there is no such queue, unless told otherwise', async () => {
-      const { broker: rabbit } = warren(broker.url);
-      const error = await rejection(rabbit.send('nowhere', 1, { messageId: 'm1' }));
+      const { broker: client } = warren(broker.url);
+      const error = await rejection(client.send('nowhere', 1, { messageId: 'm1' }));
       expect(error).toMatchObject({
         code: 'WARREN_UNROUTABLE',
         exchange: '',
         routingKey: 'nowhere',
         messageId: 'm1',
       });
-      expect((await rabbit.send('nowhere', 1, { mandatory: false })).routed).toBe(false);
+      expect((await client.send('nowhere', 1, { mandatory: false })).routed).toBe(false);
     });
 
     it('a missing exchange fails alone and by its name; what is in flight beside it is confirmed', async () => {
@@ -54,11 +54,11 @@ onEachBroker('publishing', (broker) => {
     });
 
     it('an exchange that somebody makes later is found then', async () => {
-      const { broker: rabbit } = warren(broker.url);
-      await rejection(rabbit.publish('', 1, { exchange: 'later' }));
+      const { broker: client } = warren(broker.url);
+      await rejection(client.publish('', 1, { exchange: 'later' }));
       const channel = await (await broker.connect()).createChannel();
       await channel.assertExchange('later', 'fanout');
-      expect((await rabbit.publish('', 1, { exchange: 'later' })).routed).toBe(false);
+      expect((await client.publish('', 1, { exchange: 'later' })).routed).toBe(false);
     });
 
     it('returns and confirms of many messages with one id find the right ones', async () => {
@@ -66,10 +66,10 @@ onEachBroker('publishing', (broker) => {
       await channel.assertExchange('by.header', 'headers');
       await channel.assertQueue('wanted');
       await channel.bindQueue('wanted', 'by.header', '', { 'x-match': 'all', wanted: true });
-      const { broker: rabbit } = await warren(broker.url).open();
+      const { broker: client } = await warren(broker.url).open();
       const receipts = await Promise.all(
         Array.from({ length: 400 }, (_, n) =>
-          rabbit.publish('', n, {
+          client.publish('', n, {
             exchange: 'by.header',
             messageId: 'same',
             headers: { wanted: n % 3 === 0, n },
@@ -92,9 +92,9 @@ onEachBroker('publishing', (broker) => {
 
   it('a queue that is full and refuses is a nack, and the message is not in it', async () => {
     await declareQueue('full', { 'x-max-length': 1, 'x-overflow': 'reject-publish' });
-    const { broker: rabbit } = warren(broker.url, { publish: { retryNacked: 0 } });
-    await rabbit.send('full', 1);
-    const outcomes = await Promise.allSettled([2, 3, 4].map((n) => rabbit.send('full', n)));
+    const { broker: client } = warren(broker.url, { publish: { retryNacked: 0 } });
+    await client.send('full', 1);
+    const outcomes = await Promise.allSettled([2, 3, 4].map((n) => client.send('full', n)));
     expect(
       outcomes.map((outcome) => outcome.status === 'rejected' && (outcome.reason as { code: string }).code),
     ).toEqual(Array(3).fill('WARREN_PUBLISH_NACKED'));
@@ -148,8 +148,8 @@ onEachBroker('publishing', (broker) => {
 
   it('every property arrives as it was given', async () => {
     await declareQueue('properties', { 'x-max-priority': 9 });
-    const { broker: rabbit } = warren(broker.url);
-    await rabbit.send(
+    const { broker: client } = warren(broker.url);
+    await client.send(
       'properties',
       { a: 1 },
       {
@@ -198,8 +198,8 @@ onEachBroker('publishing', (broker) => {
 
   it('a message that expired in its queue is not delivered', async () => {
     await declareQueue('expiring');
-    const { broker: rabbit } = warren(broker.url);
-    await rabbit.send('expiring', 'gone', { expiration: 20 });
+    const { broker: client } = warren(broker.url);
+    await client.send('expiring', 'gone', { expiration: 20 });
     await until(async () => (await count(broker, 'expiring')) === 0, 'the message to expire');
   });
 
@@ -215,9 +215,9 @@ onEachBroker('publishing', (broker) => {
         }),
         decode: (content) => content.toString().toLowerCase(),
       };
-      const { broker: rabbit } = warren(broker.url, { codecs: [upper] });
+      const { broker: client } = warren(broker.url, { codecs: [upper] });
       const roundTrip = async (payload: unknown, options: PublishOptions = {}): Promise<[string, string]> => {
-        await rabbit.send('codecs', payload, options);
+        await client.send('codecs', payload, options);
         const { content, properties } = await taken(broker, 'codecs');
         return [content.toString(), String(properties.contentType)];
       };
@@ -320,24 +320,24 @@ onEachBroker('publishing', (broker) => {
 
     it('an error of the payload itself is kept as the cause', async () => {
       const own = new RangeError('mine');
-      const { broker: rabbit } = warren(broker.url);
+      const { broker: client } = warren(broker.url);
       const payload = {
         toJSON: () => {
           throw own;
         },
       };
-      expect((await rejection(rabbit.send('q', payload))).cause).toBe(own);
+      expect((await rejection(client.send('q', payload))).cause).toBe(own);
     });
   });
 
   describe('delay', () => {
     it('a message arrives that much later, with its key and exchange as they were', async () => {
       const got = new Collector<Delivery>();
-      const { broker: rabbit } = await warren(broker.url)
+      const { broker: client } = await warren(broker.url)
         .subscribe('later.*', got.push, { id: 'later' })
         .open();
       const began = performance.now();
-      expect((await rabbit.publish('later.x', 1, { delay: '250ms' })).routed).toBe(true);
+      expect((await client.publish('later.x', 1, { delay: '250ms' })).routed).toBe(true);
       const delivery = await got.one();
       expect(performance.now() - began).toBeGreaterThan(240);
       expect([delivery.exchange, delivery.routingKey, delivery.attempt]).toEqual(['events', 'later.x', 1]);
@@ -345,18 +345,18 @@ onEachBroker('publishing', (broker) => {
 
     it('a long one does not hold up a short one', async () => {
       const got = new Collector<unknown>();
-      const { broker: rabbit } = await warren(broker.url)
+      const { broker: client } = await warren(broker.url)
         .consume('short', ({ payload }) => got.push(payload))
         .open();
-      await rabbit.send('short', 'long', { delay: 1_500 });
-      await rabbit.send('short', 'short', { delay: 50 });
-      await rabbit.send('short', 'now');
+      await client.send('short', 'long', { delay: 1_500 });
+      await client.send('short', 'short', { delay: 50 });
+      await client.send('short', 'now');
       expect(await got.take(3)).toEqual(['now', 'short', 'long']);
     });
 
     it('to a queue that does not exist it fails now, not when nobody listens any more', async () => {
-      const { broker: rabbit } = warren(broker.url);
-      expect(await rejection(rabbit.send('nowhere', 1, { delay: 50, messageId: 'd1' }))).toMatchObject({
+      const { broker: client } = warren(broker.url);
+      expect(await rejection(client.send('nowhere', 1, { delay: 50, messageId: 'd1' }))).toMatchObject({
         code: 'WARREN_UNROUTABLE',
         messageId: 'd1',
       });
@@ -364,8 +364,8 @@ onEachBroker('publishing', (broker) => {
 
     it('waits in a queue of its service that nothing deletes', async () => {
       await declareQueue('target');
-      const { broker: rabbit } = warren(broker.url);
-      await rabbit.send('target', 1, { delay: '1h' });
+      const { broker: client } = warren(broker.url);
+      await client.send('target', 1, { delay: '1h' });
       const channel = await (await broker.connect()).createChannel();
       await channel.assertQueue('test.delay.3600000', {
         arguments: {
@@ -380,10 +380,10 @@ onEachBroker('publishing', (broker) => {
     });
 
     it('is refused by name when the name of that queue would be too long', async () => {
-      const { broker: rabbit } = warren(broker.url);
+      const { broker: client } = warren(broker.url);
       const exchange = 'e'.repeat(245);
-      await rabbit.publish('key', 1, { exchange: 'amq.topic', delay: 30 });
-      expect(await rejection(rabbit.publish('key', 1, { exchange, delay: 30 }))).toMatchObject({
+      await client.publish('key', 1, { exchange: 'amq.topic', delay: 30 });
+      expect(await rejection(client.publish('key', 1, { exchange, delay: 30 }))).toMatchObject({
         code: 'WARREN_ENCODE',
       });
     });

@@ -59,7 +59,7 @@ onEachBroker('kinds of queues', (broker) => {
           .open(),
       ),
     );
-    const queues = rabbits.map(({ broker: rabbit }) => rabbit.status().consumers[0].queue);
+    const queues = rabbits.map(({ broker: client }) => client.status().consumers[0].queue);
     expect(new Set(queues).size).toBe(2);
     await rabbits[0].broker.publish('all.x', 'hello');
     expect([await copies[0].one(), await copies[1].one()]).toEqual(['hello', 'hello']);

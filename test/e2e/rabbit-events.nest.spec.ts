@@ -1,18 +1,17 @@
 // @OnRabbitEvent: who hears what and when, what it refuses at boot, and that a listener harms nobody.
 
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   Controller,
   Inject,
   Injectable,
   Module,
   Scope,
-  type INestApplicationContext,
   type LoggerService,
   type ModuleMetadata,
   type OnModuleInit,
 } from '@nestjs/common';
-import { NestFactory, REQUEST } from '@nestjs/core';
+import { REQUEST } from '@nestjs/core';
 import {
   Consume,
   OnRabbitEvent,
@@ -24,19 +23,7 @@ import {
 } from '@warren/nestjs';
 import { onEachBroker } from '../support/brokers.js';
 import { until } from '../support/events.js';
-
-const apps: INestApplicationContext[] = [];
-afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
-});
-
-async function start(metadata: ModuleMetadata): Promise<INestApplicationContext> {
-  @Module(metadata)
-  class AppModule {}
-  const app = await NestFactory.createApplicationContext(AppModule, { logger: false, abortOnError: false });
-  apps.push(app);
-  return app;
-}
+import { start } from '../support/nest.js';
 
 class Lines implements LoggerService {
   readonly all: string[] = [];

@@ -24,15 +24,15 @@ onEachBroker('deadlines', (broker) => {
   it('stand in the request, which expires with them', async () => {
     const channel = await (await broker.connect()).createChannel();
     await channel.assertQueue('looked.at');
-    const { broker: rabbit } = warren(broker.url);
+    const { broker: client } = warren(broker.url);
     const began = Date.now();
-    const failing = rejection(rabbit.request('looked.at', 1, { timeout: '2s' }));
+    const failing = rejection(client.request('looked.at', 1, { timeout: '2s' }));
     const { properties } = await taken(broker, 'looked.at');
     const deadline = properties.headers?.['x-warren-deadline'] as number;
     expect(deadline).toBeGreaterThanOrEqual(began + 2_000 - 1);
     expect(deadline).toBeLessThanOrEqual(Date.now() + 2_000);
     expect(properties.expiration).toBe('2000');
-    await rabbit.close();
+    await client.close();
     await failing;
   });
 

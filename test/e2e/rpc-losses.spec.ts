@@ -55,12 +55,12 @@ onEachBroker('calls in trouble', (broker) => {
 
   it('carry answers of 10 MB, of bytes and of JSON', async () => {
     const bytes = Buffer.alloc(10 * 1024 * 1024, 7);
-    const { broker: rabbit } = await warren(broker.url)
+    const { broker: client } = await warren(broker.url)
       .rpc('large', ({ payload }) => (payload === 'bytes' ? bytes : { text: 'x'.repeat(10 * 1024 * 1024) }))
       .open();
     const [one, other] = await Promise.all([
-      rabbit.request<Buffer>('large', 'bytes', { timeout: '25s' }),
-      rabbit.request<{ text: string }>('large', 'json', { timeout: '25s' }),
+      client.request<Buffer>('large', 'bytes', { timeout: '25s' }),
+      client.request<{ text: string }>('large', 'json', { timeout: '25s' }),
     ]);
     expect(one.equals(bytes)).toBe(true);
     expect(other.text).toHaveLength(10 * 1024 * 1024);

@@ -11,23 +11,23 @@ const messageId = 'm1';
 onEachBroker('repeated requests', (broker) => {
   it('are answered from the stored reply, those of others are not', async () => {
     let runs = 0;
-    const { broker: rabbit } = await warren(broker.url)
+    const { broker: client } = await warren(broker.url)
       .rpc('stored', () => ({ run: ++runs }), { idempotent: { ttl: '1m' } })
       .open();
-    for (let n = 0; n < 3; n++) expect(await rabbit.request('stored', 1, { messageId })).toEqual({ run: 1 });
-    expect(await rabbit.request('stored', 1, { messageId: 'm2' })).toEqual({ run: 2 });
-    expect(await rabbit.request('stored', 1)).toEqual({ run: 3 });
+    for (let n = 0; n < 3; n++) expect(await client.request('stored', 1, { messageId })).toEqual({ run: 1 });
+    expect(await client.request('stored', 1, { messageId: 'm2' })).toEqual({ run: 2 });
+    expect(await client.request('stored', 1)).toEqual({ run: 3 });
   });
 
   it('wait for the one that runs', async () => {
     const runs = new Collector<Delivery>();
     let release = (value: string): void => void value;
     const result = new Promise<string>((resolve) => (release = resolve));
-    const { broker: rabbit } = await warren(broker.url)
+    const { broker: client } = await warren(broker.url)
       .rpc('joined', (delivery) => (runs.push(delivery), result), { idempotent: { ttl: '1m' } })
       .open();
-    const calls = [1, 2, 3].map(() => rabbit.request('joined', 1, { messageId }));
-    await until(() => rabbit.status().consumers[0].inFlight === 3, 'all to be here');
+    const calls = [1, 2, 3].map(() => client.request('joined', 1, { messageId }));
+    await until(() => client.status().consumers[0].inFlight === 3, 'all to be here');
     release('once');
     expect(await Promise.all(calls)).toEqual(['once', 'once', 'once']);
     expect(runs.size).toBe(1);
@@ -35,7 +35,7 @@ onEachBroker('repeated requests', (broker) => {
 
   it('run anew when the caller of the one that runs has left', async () => {
     const runs = new Collector<Delivery>();
-    const { broker: rabbit } = await warren(broker.url)
+    const { broker: client } = await warren(broker.url)
       .rpc(
         'abandoned',
         (delivery) => {
@@ -49,10 +49,10 @@ onEachBroker('repeated requests', (broker) => {
       )
       .open();
     const controller = new AbortController();
-    const first = rejection(rabbit.request('abandoned', 1, { messageId, signal: controller.signal }));
+    const first = rejection(client.request('abandoned', 1, { messageId, signal: controller.signal }));
     await runs.one();
-    const second = rabbit.request('abandoned', 1, { messageId });
-    await until(() => rabbit.status().consumers[0].inFlight === 2, 'both to be here');
+    const second = client.request('abandoned', 1, { messageId });
+    await until(() => client.status().consumers[0].inFlight === 2, 'both to be here');
     controller.abort();
     expect((await first).code).toBe('WARREN_RPC_CANCELLED');
     expect(await second).toBe('second');
@@ -60,13 +60,13 @@ onEachBroker('repeated requests', (broker) => {
 
   it('run anew after an error', async () => {
     let runs = 0;
-    const { broker: rabbit } = await warren(broker.url)
+    const { broker: client } = await warren(broker.url)
       .rpc('failed', () => (++runs === 1 ? Promise.reject(new Error('no')) : runs), {
         idempotent: { ttl: '1m' },
       })
       .open();
-    expect((await rejection(rabbit.request('failed', 1, { messageId }))).code).toBe('WARREN_RPC_REMOTE');
-    expect(await rabbit.request('failed', 1, { messageId })).toBe(2);
+    expect((await rejection(client.request('failed', 1, { messageId }))).code).toBe('WARREN_RPC_REMOTE');
+    expect(await client.request('failed', 1, { messageId })).toBe(2);
   });
 
   it('are answered by another instance with the same store, and run when a store fails', async () => {
@@ -106,17 +106,17 @@ onEachBroker('repeated requests', (broker) => {
     const count = async function* (): AsyncGenerator<number> {
       yield* await Promise.resolve([1, 2, ++runs * 10]);
     };
-    const { broker: rabbit } = await warren(broker.url)
+    const { broker: client } = await warren(broker.url)
       .rpc('items', count, { idempotent: { ttl: '1m' } })
       .rpc('items.nest', count, { idempotent: { ttl: '1m' }, codec: nest })
       .open();
     const seen: unknown[] = [];
-    for await (const item of rabbit.stream('items', 1, { messageId })) seen.push(item);
+    for await (const item of client.stream('items', 1, { messageId })) seen.push(item);
     expect(seen).toEqual([1, 2, 10]);
-    expect(await rabbit.request('items', 1, { messageId })).toBe(20);
-    expect(await rabbit.request('items', 1, { messageId })).toBe(20);
-    expect(await rabbit.request('items.nest', 1, { messageId, codec: nest })).toBe(30);
-    expect(await rabbit.request('items.nest', 1, { messageId, codec: nest })).toBe(30);
+    expect(await client.request('items', 1, { messageId })).toBe(20);
+    expect(await client.request('items', 1, { messageId })).toBe(20);
+    expect(await client.request('items.nest', 1, { messageId, codec: nest })).toBe(30);
+    expect(await client.request('items.nest', 1, { messageId, codec: nest })).toBe(30);
   });
 
   it('are sent once more by a caller that says idempotent and lost its connection', async () => {

@@ -140,15 +140,15 @@ onEachBroker('streams', (broker) => {
   });
 
   it('end when nobody listens, when a credit makes no sense, and when nothing was read', async () => {
-    const { broker: rabbit } = warren(broker.url);
-    expect((await rejection(all(rabbit.stream('nobody', 1)))).code).toBe('WARREN_RPC_NO_SERVER');
+    const { broker: client } = warren(broker.url);
+    expect((await rejection(all(client.stream('nobody', 1)))).code).toBe('WARREN_RPC_NO_SERVER');
     for (const credit of [0, -1, 1.5, NaN, 1e9]) {
-      expect((await rejection(all(rabbit.stream('nobody', 1, { credit })))).code).toBe('WARREN_ENCODE');
+      expect((await rejection(all(client.stream('nobody', 1, { credit })))).code).toBe('WARREN_ENCODE');
     }
-    const unread = rabbit.stream('nobody', 1);
+    const unread = client.stream('nobody', 1);
     expect(await unread.return?.()).toEqual({ done: true, value: undefined });
     expect(await unread.next()).toEqual({ done: true, value: undefined });
-    expect(rabbit.status()).toMatchObject({ pendingCalls: 0, timers: 0 });
+    expect(client.status()).toMatchObject({ pendingCalls: 0, timers: 0 });
   });
 
   it('can be left while an item is awaited', async () => {
@@ -205,13 +205,13 @@ onEachBroker('streams', (broker) => {
     const channel = await (await broker.connect()).createChannel();
     await channel.assertQueue('mute');
     await channel.consume('mute', () => undefined, { noAck: true });
-    const { broker: rabbit } = warren(broker.url);
-    expect(await rejection(all(rabbit.stream('mute', 0, { timeout: 1_000 })))).toMatchObject({
+    const { broker: client } = warren(broker.url);
+    expect(await rejection(all(client.stream('mute', 0, { timeout: 1_000 })))).toMatchObject({
       code: 'WARREN_RPC_TIMEOUT',
       routingKey: 'mute',
       waitedMs: 1_000,
     });
-    expect(rabbit.status()).toMatchObject({ pendingCalls: 0, timers: 0 });
+    expect(client.status()).toMatchObject({ pendingCalls: 0, timers: 0 });
   });
 
   it('stop when their caller is gone without a word', async () => {

@@ -39,10 +39,10 @@ onEachBroker('calling', (broker) => {
     ];
     it.each(values)('%s travels there and back as it is', async (_name, value) => {
       const seen = new Collector<unknown>();
-      const { broker: rabbit } = await warren(broker.url, options)
+      const { broker: client } = await warren(broker.url, options)
         .rpc('echo', ({ payload }) => (seen.push(payload), payload))
         .open();
-      expect(await rabbit.request('echo', value)).toEqual(value);
+      expect(await client.request('echo', value)).toEqual(value);
       expect(await seen.one()).toEqual(value);
     });
 
@@ -100,10 +100,10 @@ onEachBroker('calling', (broker) => {
     });
 
     it('are told with exposeErrors', async () => {
-      const { broker: rabbit } = await warren(broker.url, { rpc: { exposeErrors: true } })
+      const { broker: client } = await warren(broker.url, { rpc: { exposeErrors: true } })
         .rpc('exposed', () => Promise.reject(new OutOfStock('none left')))
         .open();
-      expect(await rejection(rabbit.request('exposed', 1))).toMatchObject({
+      expect(await rejection(client.request('exposed', 1))).toMatchObject({
         remoteName: 'OutOfStock',
         remoteMessage: 'none left',
         remoteCode: 'E_STOCK',
@@ -119,7 +119,7 @@ onEachBroker('calling', (broker) => {
     });
 
     it('that were meant for the caller arrive: Reject, and what the framework says', async () => {
-      const { broker: rabbit } = await warren(
+      const { broker: client } = await warren(
         broker.url,
         {},
         {
@@ -132,11 +132,11 @@ onEachBroker('calling', (broker) => {
         .rpc('rejects', () => Promise.reject(Reject('no such product')))
         .rpc('known', () => Promise.reject(new OutOfStock('x')))
         .open();
-      expect(await rejection(rabbit.request('rejects', 1))).toMatchObject({
+      expect(await rejection(client.request('rejects', 1))).toMatchObject({
         remoteName: 'Reject',
         remoteMessage: 'no such product',
       });
-      expect(await rejection(rabbit.request('known', 1))).toMatchObject({
+      expect(await rejection(client.request('known', 1))).toMatchObject({
         remoteName: 'Stock',
         remoteCode: 409,
         data: { left: 0 },
@@ -145,15 +145,15 @@ onEachBroker('calling', (broker) => {
 
     it('do not run the handler again, unless its retry says so', async () => {
       const runs = new Collector<number>();
-      const { broker: rabbit } = await warren(broker.url)
+      const { broker: client } = await warren(broker.url)
         .rpc('once', ({ attempt }) => (runs.push(attempt), Promise.reject(new Error('no'))))
         .rpc('stubborn', ({ attempt }) => (attempt < 3 ? Promise.reject(new Error('no')) : attempt), {
           retry: { delays: 10, jitter: false },
         })
         .open();
-      await rejection(rabbit.request('once', 1));
+      await rejection(client.request('once', 1));
       expect(runs.all).toEqual([1]);
-      expect(await rabbit.request('stubborn', 1)).toBe(3);
+      expect(await client.request('stubborn', 1)).toBe(3);
     });
 
     it.each([
@@ -183,17 +183,17 @@ onEachBroker('calling', (broker) => {
         }),
       ],
     ])('may be anything, such as %s', async (_name, thrown) => {
-      const { broker: rabbit } = await warren(broker.url)
+      const { broker: client } = await warren(broker.url)
         .rpc('odd', () => Promise.reject(thrown))
         .open();
-      expect((await rejection(rabbit.request('odd', 1))).code).toBe('WARREN_RPC_REMOTE');
+      expect((await rejection(client.request('odd', 1))).code).toBe('WARREN_RPC_REMOTE');
     });
 
     it('an unreadable request is answered as such, once', async () => {
-      const { broker: rabbit } = await warren(broker.url)
+      const { broker: client } = await warren(broker.url)
         .rpc('strict', () => 1)
         .open();
-      const error = await rejection(rabbit.request('strict', Buffer.from('{"half'), JSON_TYPE));
+      const error = await rejection(client.request('strict', Buffer.from('{"half'), JSON_TYPE));
       expect(error).toMatchObject({ remoteName: 'DecodeError', remoteCode: 'WARREN_DECODE' });
     });
 
@@ -209,10 +209,10 @@ onEachBroker('calling', (broker) => {
       ['a BigInt', () => 1n],
       ['a function', () => () => 1],
     ])('a result that cannot travel (%s) is an error at once, not a time-out', async (_name, make) => {
-      const { broker: rabbit } = await warren(broker.url)
+      const { broker: client } = await warren(broker.url)
         .rpc('unencodable', () => make())
         .open();
-      expect(await rejection(rabbit.request('unencodable', 1))).toMatchObject({
+      expect(await rejection(client.request('unencodable', 1))).toMatchObject({
         remoteName: 'EncodeError',
         remoteCode: 'WARREN_ENCODE',
       });
@@ -221,34 +221,34 @@ onEachBroker('calling', (broker) => {
 
   describe('when no answer comes', () => {
     it('nobody listening is known at once', async () => {
-      const { broker: rabbit } = warren(broker.url);
+      const { broker: client } = warren(broker.url);
       const began = performance.now();
-      expect(await rejection(rabbit.request('nobody', 1, { timeout: '20s' }))).toMatchObject({
+      expect(await rejection(client.request('nobody', 1, { timeout: '20s' }))).toMatchObject({
         code: 'WARREN_RPC_NO_SERVER',
         routingKey: 'nobody',
       });
       expect(performance.now() - began).toBeLessThan(5_000);
-      expect(rabbit.status().pendingCalls).toBe(0);
+      expect(client.status().pendingCalls).toBe(0);
     });
 
     it('a missing exchange fails that call alone', async () => {
-      const { broker: rabbit } = await warren(broker.url)
+      const { broker: client } = await warren(broker.url)
         .rpc('fine', async ({ payload }) => Promise.resolve(payload))
         .open();
-      const good = Array.from({ length: 20 }, (_, n) => rabbit.request('fine', n));
-      const bad = rejection(rabbit.request('key', 1, { exchange: 'no.such.exchange' }));
-      good.push(...Array.from({ length: 20 }, (_, n) => rabbit.request('fine', n)));
+      const good = Array.from({ length: 20 }, (_, n) => client.request('fine', n));
+      const bad = rejection(client.request('key', 1, { exchange: 'no.such.exchange' }));
+      good.push(...Array.from({ length: 20 }, (_, n) => client.request('fine', n)));
       expect(await bad).toMatchObject({ code: 'WARREN_TOPOLOGY_MISSING' });
       expect(await Promise.all(good)).toHaveLength(40);
-      expect(rabbit.status().pendingCalls).toBe(0);
+      expect(client.status().pendingCalls).toBe(0);
     });
 
     it('the time-out names exchange, key, time and id, and the request does not stay in the queue', async () => {
-      const { broker: rabbit } = warren(broker.url);
+      const { broker: client } = warren(broker.url);
       const channel = await (await broker.connect()).createChannel();
       await channel.assertQueue('unattended');
       const error = await rejection(
-        rabbit.request('unattended', 1, { timeout: 1_000, correlationId: 'mine' }),
+        client.request('unattended', 1, { timeout: 1_000, correlationId: 'mine' }),
       );
       expect(error).toMatchObject({
         code: 'WARREN_RPC_TIMEOUT',
@@ -257,7 +257,7 @@ onEachBroker('calling', (broker) => {
         correlationId: 'mine',
       });
       await until(async () => (await count(broker, 'unattended')) === 0, 'the request to expire');
-      expect(rabbit.status().pendingCalls).toBe(0);
+      expect(client.status().pendingCalls).toBe(0);
     });
 
     it('the caller can cancel: before, during and, without effect, after', async () => {
@@ -290,29 +290,29 @@ onEachBroker('calling', (broker) => {
     });
 
     it('two calls with one correlation id are refused, also while they wait for a connection', async () => {
-      const { broker: rabbit } = warren('amqp://127.0.0.1:1');
-      const first = rejection(rabbit.request('q', 1, { correlationId: 'same', timeout: 200 }));
-      expect((await rejection(rabbit.request('q', 1, { correlationId: 'same' }))).message).toMatch(
+      const { broker: client } = warren('amqp://127.0.0.1:1');
+      const first = rejection(client.request('q', 1, { correlationId: 'same', timeout: 200 }));
+      expect((await rejection(client.request('q', 1, { correlationId: 'same' }))).message).toMatch(
         /is already pending/,
       );
       expect((await first).code).toBe('WARREN_RPC_NOT_SENT');
-      expect(rabbit.status().pendingCalls).toBe(0);
+      expect(client.status().pendingCalls).toBe(0);
     });
 
     it('calls under way are bounded', async () => {
-      const { broker: rabbit } = warren('amqp://127.0.0.1:1', { rpc: { maxPending: 2 } });
-      const held = [1, 2].map((n) => rejection(rabbit.request('q', n, { timeout: 100 })));
-      expect((await rejection(rabbit.request('q', 3))).code).toBe('WARREN_TOO_MANY_PENDING_CALLS');
+      const { broker: client } = warren('amqp://127.0.0.1:1', { rpc: { maxPending: 2 } });
+      const held = [1, 2].map((n) => rejection(client.request('q', n, { timeout: 100 })));
+      expect((await rejection(client.request('q', 3))).code).toBe('WARREN_TOO_MANY_PENDING_CALLS');
       await Promise.all(held);
     });
 
     it('close() ends those that wait', async () => {
-      const { broker: rabbit } = warren(broker.url);
+      const { broker: client } = warren(broker.url);
       const channel = await (await broker.connect()).createChannel();
       await channel.assertQueue('silent');
-      const waiting = rejection(rabbit.request('silent', 1));
+      const waiting = rejection(client.request('silent', 1));
       await until(async () => (await count(broker, 'silent')) === 1, 'the request to arrive');
-      await rabbit.close();
+      await client.close();
       expect((await waiting).code).toBe('WARREN_RPC_CONNECTION_LOST');
     });
   });
@@ -351,8 +351,8 @@ onEachBroker('calling', (broker) => {
         const { replyTo, correlationId } = request.properties as { replyTo: string; correlationId: string };
         channel.publish('', replyTo, body, { ...properties, correlationId });
       });
-      const { broker: rabbit } = warren(broker.url);
-      expect((await rejection(rabbit.request('broken', 1))).code).toBe('WARREN_DECODE');
+      const { broker: client } = warren(broker.url);
+      expect((await rejection(client.request('broken', 1))).code).toBe('WARREN_DECODE');
     });
 
     const shapes: [string, unknown, object][] = [
@@ -383,8 +383,8 @@ onEachBroker('calling', (broker) => {
           headers: { 'x-rpc-error': 1 },
         });
       });
-      const { broker: rabbit } = warren(broker.url);
-      expect(await rejection(rabbit.request('shapes', 1))).toMatchObject({
+      const { broker: client } = warren(broker.url);
+      expect(await rejection(client.request('shapes', 1))).toMatchObject({
         code: 'WARREN_RPC_REMOTE',
         ...expected,
       });
@@ -460,12 +460,12 @@ onEachBroker('calling', (broker) => {
 
   describe('the nest codec', () => {
     it('serves what Nest sends, and calls what Nest serves', async () => {
-      const { broker: rabbit } = await warren(broker.url)
+      const { broker: client } = await warren(broker.url)
         .rpc('nest.sum', ({ payload }) => (payload as number[]).reduce((a, b) => a + b), { codec: nest })
         .rpc('nest.fails', () => Promise.reject(Reject('no')), { codec: nest })
         .open();
-      expect(await rabbit.request('nest.sum', [1, 2, 3], { codec: nest })).toBe(6);
-      expect(await rejection(rabbit.request('nest.fails', 1, { codec: nest }))).toMatchObject({
+      expect(await client.request('nest.sum', [1, 2, 3], { codec: nest })).toBe(6);
+      expect(await rejection(client.request('nest.fails', 1, { codec: nest }))).toMatchObject({
         remoteName: 'Reject',
         remoteMessage: 'no',
       });
@@ -482,8 +482,8 @@ onEachBroker('calling', (broker) => {
           correlationId: properties.correlationId as string,
         });
       });
-      const { broker: rabbit } = warren(broker.url);
-      expect(await rejection(rabbit.request('nest.foreign', 5, { codec: nest }))).toMatchObject({
+      const { broker: client } = warren(broker.url);
+      expect(await rejection(client.request('nest.foreign', 5, { codec: nest }))).toMatchObject({
         remoteMessage: 'nest.foreign 5 true',
       });
     });

@@ -1,7 +1,7 @@
 // No credentials in what a person may read or a machine may store: log lines, events, errors with everything that
 // hangs on them, health. And one state is one line, whatever characters come over the wire.
 
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { inspect } from 'node:util';
 import { Injectable, Module, type INestApplicationContext, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -18,6 +18,7 @@ import {
 import { RabbitHealthIndicator } from '@warren/nestjs/terminus';
 import { onEachBroker } from '../support/brokers.js';
 import { until } from '../support/events.js';
+import { apps } from '../support/nest.js';
 import { warren } from '../support/warren.js';
 
 /** With characters that are written differently in a URL. */
@@ -77,11 +78,6 @@ function expectNoSecret(text: string): void {
   const at = found.length === 0 ? '' : text.slice(Math.max(0, text.indexOf(found[0]) - 200)).slice(0, 400);
   expect({ found, at }).toEqual({ found: [], at: '' });
 }
-
-const apps: INestApplicationContext[] = [];
-afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
-});
 
 interface Run {
   /** What starting rejected with, if it did. */

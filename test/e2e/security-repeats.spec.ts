@@ -46,17 +46,17 @@ onEachBroker('stored replies under attack', (broker) => {
     const runs = new Collector<Delivery>();
     let release = (): void => undefined;
     const result = new Promise<void>((resolve) => (release = resolve));
-    const { broker: rabbit } = await warren(broker.url)
+    const { broker: client } = await warren(broker.url)
       .rpc('join', async (delivery) => (runs.push(delivery), await result, 'secret'), {
         idempotent: { ttl: '1m' },
       })
       .open();
-    const first = rabbit.request('join', 1, { messageId });
+    const first = client.request('join', 1, { messageId });
     await runs.one();
-    const refused = await rejection(rabbit.request('join', 2, { messageId }));
+    const refused = await rejection(client.request('join', 2, { messageId }));
     expect(refused).toMatchObject({ remoteCode: 'WARREN_MESSAGE_ID_REUSED' });
     // The same bytes under another type are another request.
-    const text = await rejection(rabbit.request('join', Buffer.from('1'), { messageId, contentType: 'x/y' }));
+    const text = await rejection(client.request('join', Buffer.from('1'), { messageId, contentType: 'x/y' }));
     expect(text).toMatchObject({ remoteCode: 'WARREN_MESSAGE_ID_REUSED' });
     release();
     expect(await first).toBe('secret');
@@ -93,13 +93,13 @@ onEachBroker('stored replies under attack', (broker) => {
 
   it('users that the broker vouches for have replies of their own', async () => {
     let runs = 0;
-    const { broker: rabbit } = await warren(broker.url)
+    const { broker: client } = await warren(broker.url)
       .rpc('users', () => ++runs, { idempotent: { ttl: '1m' } })
       .open();
     const userId = decodeURIComponent(new URL(broker.url).username) || 'guest';
-    expect(await rabbit.request('users', 1, { messageId, userId })).toBe(1);
-    expect(await rabbit.request('users', 1, { messageId })).toBe(2);
-    expect(await rabbit.request('users', 1, { messageId, userId })).toBe(1);
+    expect(await client.request('users', 1, { messageId, userId })).toBe(1);
+    expect(await client.request('users', 1, { messageId })).toBe(2);
+    expect(await client.request('users', 1, { messageId, userId })).toBe(1);
   });
 
   it('a store that hands back what another program put there is not believed', async () => {
@@ -119,12 +119,12 @@ onEachBroker('stored replies under attack', (broker) => {
       set: () => undefined,
     };
     let runs = 0;
-    const { broker: rabbit } = await warren(broker.url)
+    const { broker: client } = await warren(broker.url)
       .rpc('slow', () => ++runs, { idempotent: { ttl: '1m', store } })
       .open();
-    const calls = [1, 2].map(() => rabbit.request('slow', 1, { messageId }));
+    const calls = [1, 2].map(() => client.request('slow', 1, { messageId }));
     const first = await reading.one();
-    await until(() => rabbit.status().consumers[0].inFlight === 2, 'both to be here');
+    await until(() => client.status().consumers[0].inFlight === 2, 'both to be here');
     first();
     expect(await Promise.all(calls)).toEqual([1, 1]);
     expect(runs).toBe(1);
@@ -136,10 +136,10 @@ describe('ids that were not chosen', () => {
   onEachBroker('cannot be guessed', (broker: TestBroker) => {
     it('from those that came before', async () => {
       const seen = new Collector<Delivery>();
-      const { broker: rabbit } = await warren(broker.url)
+      const { broker: client } = await warren(broker.url)
         .rpc('ids', (delivery) => void seen.push(delivery))
         .open();
-      for (let n = 0; n < 20; n++) await rabbit.request('ids', n);
+      for (let n = 0; n < 20; n++) await client.request('ids', n);
       const ids = seen.all.map(({ message }) => message.properties);
       for (const [n, { messageId: id = '', correlationId = '' }] of ids.entries()) {
         expect(id).toMatch(/^[\w-]{16}$/);

@@ -144,10 +144,10 @@ onEachBroker('a call that never left', (broker) => {
       expect(error.message).toMatch(/was not sent within 200 ms: there is no connection/);
     }
     // One that left and was not answered does not.
-    const { broker: rabbit } = await warren(broker.url, { shutdown: 50 })
+    const { broker: connected } = await warren(broker.url, { shutdown: 50 })
       .rpc('silent', (delivery) => (handled.push(delivery), new Promise(() => undefined)))
       .open();
-    expect(await rejection(rabbit.request('silent', 1, { timeout: '1s' }))).toMatchObject({
+    expect(await rejection(connected.request('silent', 1, { timeout: '1s' }))).toMatchObject({
       code: 'WARREN_RPC_TIMEOUT',
     });
     (await handled.one()).abort(new Error('over'));
@@ -170,13 +170,13 @@ onEachBroker('a request that is tried again', (broker) => {
       if (delivery.attempt === 1) throw new Error('not yet');
       return 'done';
     };
-    const { broker: rabbit } = await warren(broker.url)
+    const { broker: client } = await warren(broker.url)
       .rpc('soon', fail, { retry: { attempts: 2, delays: ['50ms'] } })
       .rpc('too.late', fail, { retry: { attempts: 2, delays: ['1m'] } })
       .open();
-    expect(await rabbit.request('soon', 1)).toBe('done');
+    expect(await client.request('soon', 1)).toBe('done');
     const began = performance.now();
-    const error = await rejection(rabbit.request('too.late', 1, { timeout: '8s' }));
+    const error = await rejection(client.request('too.late', 1, { timeout: '8s' }));
     expect(error).toMatchObject({ code: 'WARREN_RPC_REMOTE' });
     expect(performance.now() - began).toBeLessThan(7_000);
     expect(attempts.all).toEqual([1, 2, 1]);

@@ -152,9 +152,9 @@ onEachBroker('shutting down', (broker) => {
   it('publishes in flight are confirmed first', async () => {
     const channel = await (await broker.connect()).createChannel();
     await channel.assertQueue('flush');
-    const { broker: rabbit } = await warren(broker.url).open();
-    const sent = Array.from({ length: 170 }, (_, n) => rabbit.send('flush', n));
-    await within(rabbit.close(), 'close()');
+    const { broker: client } = await warren(broker.url).open();
+    const sent = Array.from({ length: 170 }, (_, n) => client.send('flush', n));
+    await within(client.close(), 'close()');
     await Promise.all(sent);
     expect(await count(broker, 'flush')).toBe(170);
   });

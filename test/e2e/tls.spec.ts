@@ -43,17 +43,17 @@ onEachBroker('TLS', (broker) => {
   it('connects when the authority is known, and messages go both ways', async () => {
     const got = new Collector<unknown>();
     const url = await secureUrl();
-    const { broker: rabbit } = await warren(url, { tls: { ca } })
+    const { broker: client } = await warren(url, { tls: { ca } })
       .consume('secret', ({ payload }) => got.push(payload))
       .open();
-    await rabbit.send('secret', 'over TLS');
+    await client.send('secret', 'over TLS');
     expect(await got.take(1)).toEqual(['over TLS']);
   });
 
   it('connects with a certificate of its own where the server asks for one', async () => {
     const url = await secureUrl({ ca, requestCert: true, rejectUnauthorized: true });
-    const { broker: rabbit } = await warren(url, { tls: { ca, key, cert } }).open();
-    expect(rabbit.status().connections.map(({ state }) => state)).toEqual(['open']);
+    const { broker: client } = await warren(url, { tls: { ca, key, cert } }).open();
+    expect(client.status().connections.map(({ state }) => state)).toEqual(['open']);
   });
 
   const asks = { ca, requestCert: true, rejectUnauthorized: true };

@@ -147,8 +147,8 @@ onEachBroker('what a process of the service moves on', (broker) => {
   it('is a delayed message for a queue that was deleted, too', async () => {
     const channel = await channelOf(broker);
     await channel.assertQueue('short.lived', { durable: true });
-    const { broker: rabbit } = warren(broker.url, { service: 'delays' });
-    await rabbit.send('short.lived', 'mine', { delay: 300 });
+    const { broker: client } = warren(broker.url, { service: 'delays' });
+    await client.send('short.lived', 'mine', { delay: 300 });
     await channel.deleteQueue('short.lived');
     expect((await taken(broker, 'warren.orphans')).fields.routingKey).toBe('short.lived');
   });

@@ -1,9 +1,9 @@
 // Tests of applications that talk to no broker, and the hooks in which an application may publish. On Nest 12 and (in
 // the project nest11) on Nest 11.
 
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import 'reflect-metadata';
-import { Injectable, Module, type INestApplicationContext, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Payload } from '@nestjs/microservices';
 import { Test, type TestingModule } from '@nestjs/testing';
@@ -18,11 +18,7 @@ import {
 } from '@warren/nestjs';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector } from '../support/events.js';
-
-const apps: INestApplicationContext[] = [];
-afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
-});
+import { apps } from '../support/nest.js';
 
 describe('an application whose publisher was replaced', () => {
   @Injectable()

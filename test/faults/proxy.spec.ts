@@ -1,12 +1,14 @@
 // The proxy of the fault runs must be a network: late, cut or silent, but never one that turns bytes round.
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { until } from '../support/events.js';
 
 interface Line {
   delay: number;
+  /** That it has read. */
+  readonly bytes: number;
   through(url: string): string;
   close(): Promise<void>;
 }
@@ -27,10 +29,10 @@ describe('the proxy of the fault runs', () => {
     try {
       await once(client, 'connect');
       line.delay = 100;
-      await say(client, '1');
-      await say(client, '2');
+      await say(client, line, '1');
+      await say(client, line, '2');
       line.delay = 0;
-      await say(client, '3');
+      await say(client, line, '3');
       await until(() => arrived.length === 3, 'all bytes');
       expect(arrived).toBe('123');
     } finally {
@@ -40,9 +42,9 @@ describe('the proxy of the fault runs', () => {
   });
 });
 
-/** Apart from the last one, so that the proxy reads them apart. */
-async function say(client: ReturnType<typeof connect>, text: string): Promise<void> {
-  await new Promise<unknown>((written) => client.write(text, written));
-  // waits: the other end of the socket has read what was written.
-  await new Promise((resolve) => setTimeout(resolve, 20));
+/** Resolves when the proxy has read it, so that it reads the next one apart. */
+async function say(client: Socket, line: Line, text: string): Promise<void> {
+  const before = line.bytes;
+  client.write(text);
+  await until(() => line.bytes > before, 'the proxy to have read it');
 }

@@ -46,11 +46,11 @@ onEachBroker('foreign shapes', (broker) => {
     });
 
     it('gets an empty body for a handler that returns nothing', async () => {
-      const { broker: rabbit } = await warren(broker.url)
+      const { broker: client } = await warren(broker.url)
         .rpc('nothing', () => undefined)
         .open();
       expect((await call(broker, 'nothing', '', {})).content).toHaveLength(0);
-      expect(await rabbit.request('nothing', undefined)).toBeUndefined();
+      expect(await client.request('nothing', undefined)).toBeUndefined();
     });
 
     it('gets an error as JSON that a header marks', async () => {

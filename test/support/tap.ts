@@ -9,11 +9,15 @@ interface Pair {
   readonly broker: Socket;
 }
 
+/** What a client sent, and a way to send the broker more in its name. */
+export type Listener = (bytes: Buffer, add: (bytes: Buffer) => void) => void;
+
 export class Tap {
   /** The broker's URL by way of this tap. */
   readonly url: string;
   #pairs = new Set<Pair>();
   #limit = Infinity;
+  #listener: Listener = () => undefined;
   #shut: 'both' | 'answers' | undefined;
 
   private constructor(
@@ -44,6 +48,11 @@ export class Tap {
   /** Holds the broker's answers as soon as so many bytes have come from one client. */
   shutAfter(bytes: number): void {
     this.#limit = bytes;
+  }
+
+  /** Told of everything that clients send from now on. */
+  listen(listener: Listener): void {
+    this.#listener = listener;
   }
 
   /** Everything passes again, what was held first. */
@@ -97,7 +106,8 @@ export class Tap {
       side.pipe(other);
     }
     if (this.#shut) this.#hold(pair);
-    client.on('data', () => {
+    client.on('data', (bytes: Buffer) => {
+      this.#listener(bytes, (more) => void broker.write(more));
       if (client.bytesRead > this.#limit && !this.#shut) this.shut('answers');
     });
   }
