@@ -5,7 +5,8 @@ import { afterFailure } from '../options/retry-policy.js';
 import { ACK, OPEN, type Verdict, type Delivery } from '../message/delivery.js';
 import type { Clock } from '../runtime/clock.js';
 import type { HandlerContext } from './step.js';
-import { assertDone, decodePayload, limited, reporter, unfit } from './pipeline.js';
+import { whileHandling } from '../message/current-delivery.js';
+import { assertDone, decodePayload, isInherited, limited, reporter, unfit } from './pipeline.js';
 import { handlerInfo, pluginFailed } from './plugins.js';
 import type { BatchNext } from '../plugins/plugin.js';
 import { type Budget, ConcurrencyLimiter, type Executor } from './executor.js';
@@ -104,10 +105,11 @@ export function batchPipeline(context: HandlerContext): BatchNext {
     (list) => runBatch(context, list),
     pluginFailed(context),
   );
+  const inherited = isInherited(context);
   return async (list) => {
     const began = context.clock.monotonic();
     for (const { run } of list) run.beganAt = began;
-    const verdicts = await run(list);
+    const verdicts = await (inherited ? whileHandling(list, run) : run(list));
     list.forEach((delivery, index) => report(verdicts[index], delivery));
     return verdicts;
   };

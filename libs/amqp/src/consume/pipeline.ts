@@ -3,6 +3,7 @@
 import { HandlerTimeoutError, RabbitError } from '../errors/errors.js';
 import { OutcomeSignal, Reject } from '../errors/signals.js';
 import type { Codec, CodecLookup } from '../message/codecs/codec.js';
+import { whileHandling } from '../message/current-delivery.js';
 import { ACK, type Delivery, named, OPEN, type Verdict } from '../message/delivery.js';
 import { NO_HEADERS, refuseUnreadable } from '../message/headers.js';
 import { itemsIn, lastOf, unrun } from '../message/items.js';
@@ -19,12 +20,21 @@ import type { HandlerContext, Run, Step } from './step.js';
 // The steps every delivery goes through, outermost first. docs/lifecycle.md draws them; a test holds the
 // two together.
 
-/** The steps of a process: observe → plugins → reply → retry → order → timeout → decode → the handler. Without calls, none replies. */
+/** The steps of a process: observe → scope → plugins → reply → retry → order → timeout → decode → the handler. Without calls, none replies. */
 export function pipelineSteps(reply: Step = passThrough): readonly Step[] {
-  return [observe, plugins, reply, retry, order, timeout, decode];
+  return [observe, scope, plugins, reply, retry, order, timeout, decode];
 }
 
 const passThrough: Step = () => (next) => next;
+
+/** Makes a delivery known to what its handler calls. */
+const scope: Step = (context) => (next) =>
+  isInherited(context) ? (delivery) => whileHandling(delivery, next) : next;
+
+/** Whether messages that a handler sends take something over from the one that it handles. */
+export function isInherited({ plan, settings }: HandlerContext): boolean {
+  return plan.rpc !== undefined || settings.correlation || settings.propagate.length > 0;
+}
 
 /** The whole way of one handler. */
 export function pipeline(context: HandlerContext): Run {

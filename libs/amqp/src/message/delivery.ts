@@ -48,12 +48,25 @@ export const REQUEUE: Verdict = Object.freeze({ kind: 'requeue' });
 /** Left to the handler. */
 export const OPEN: Verdict = Object.freeze({ kind: 'open' });
 
+const USABLE = /^[\x20-\x7e]{1,128}$/;
+
+/** An id that does no harm where it goes: others chose it. */
+function usableId(id: unknown): string | undefined {
+  return typeof id === 'string' && USABLE.test(id) ? id : undefined;
+}
+
+/** The message id of a delivery, when others may see it: that of an idempotent call finds its stored reply. */
+export function publicId({ call, message }: Delivery): string | undefined {
+  return call?.idempotent ? undefined : usableId(message.properties.messageId);
+}
+
 /** `message 42 ('order.created') of queue 'orders'`; the routing key only where it says more than the queue. */
-export function named({ queue, message, routingKey }: Delivery): string {
+export function named({ queue, message, routingKey, correlationId }: Delivery): string {
   const id = message.properties.messageId;
   const which = id === undefined || id === '' ? 'a message without id' : `message ${printable(id, 100)}`;
   const key = routingKey === queue ? '' : ` ('${printable(routingKey)}')`;
-  return `${which}${key} of queue '${queue}'`;
+  const chain = correlationId === undefined || correlationId === id ? '' : ` [correlation ${correlationId}]`;
+  return `${which}${key} of queue '${queue}'${chain}`;
 }
 
 /** Who turns the outcome into frames, and where warnings go. */
@@ -69,6 +82,18 @@ export interface DeliverySink {
 export interface Ending {
   /** Calls `next` once, when it is over: at once if it is. */
   after(next: () => void): void;
+}
+
+/** The call that a handler answers: what calls that are made inside it inherit. */
+export interface CallScope {
+  /** When its caller stops waiting, by the monotonic clock; undefined when it did not say. */
+  readonly deadline: number | undefined;
+  /** Aborts when the caller left. */
+  readonly signal: AbortSignal;
+  /** The handler has answered. */
+  over: boolean;
+  /** Its message id finds a stored reply, so nobody else may see it. */
+  readonly idempotent: boolean;
 }
 
 /** A body, and what it is read by. */
@@ -150,6 +175,7 @@ export class Delivery<T = unknown> {
   private controller: AbortController | undefined;
   // Hard private: whoever prints a delivery, or an event with one, must not print the consumer and its options too.
   readonly #sink: DeliverySink;
+  #call: CallScope | undefined;
   private outcome: Verdict['kind'] | 'handler' | undefined;
 
   constructor(
@@ -189,6 +215,31 @@ export class Delivery<T = unknown> {
   get deadline(): number | undefined {
     const { deadline } = this.run;
     return deadline === undefined ? undefined : onWall(this.#sink.clock ?? systemClock, deadline);
+  }
+
+  /**
+   * The id under which the chain of messages that it belongs to is found: the one that the first message of the chain had,
+   * or its message id. Undefined when it has no id that others may see.
+   */
+  get correlationId(): string | undefined {
+    const { replyTo, correlationId } = this.message.properties;
+    // That of a call is the secret of its reply, so a request has its own in a header.
+    const own = replyTo === undefined ? correlationId : undefined;
+    return usableId(this.headers[HEADER.correlation]) ?? usableId(own) ?? publicId(this);
+  }
+
+  /** The id of the message that was handled when this one was sent; undefined when that was none, or the first of the chain. */
+  get causationId(): string | undefined {
+    return usableId(this.headers[HEADER.causation]);
+  }
+
+  /** For the pipeline: the call that it is. */
+  get call(): CallScope | undefined {
+    return this.#call;
+  }
+
+  set call(call: CallScope) {
+    this.#call = call;
   }
 
   /** Whether the outcome is decided. */

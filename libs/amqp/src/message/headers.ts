@@ -165,6 +165,10 @@ export const HEADER = {
   probe: 'x-warren-probe',
   /** How often a message that may have killed a process was put at the end of its queue, to run alone. */
   trial: 'x-warren-trial',
+  /** Of a request, which has another one for its reply: see `Delivery.correlationId`. */
+  correlation: 'x-correlation-id',
+  /** The id of the message that was handled when this one was sent. */
+  causation: 'x-causation-id',
   /** How often a message was replayed from its dead-letter queue. */
   replayed: 'x-warren-replayed',
 } as const;

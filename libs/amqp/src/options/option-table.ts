@@ -72,6 +72,8 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('logger', 'object with log, warn, error', "the console, or Nest's logger", 'where log lines go', object),
   row('codecs', 'list', 'json, text, bytes', 'additional codecs, tried before the built-in ones', list),
   row('plugins', 'list', 'none', 'extensions, the outermost first: see docs/plugins.md', list),
+  row('correlation', 'boolean', 'true', 'whether messages that a handler sends carry the correlation id of the one that it handles, and its message id as x-causation-id', bool),
+  row('propagate', 'list of header names', 'none', 'headers that every message takes over from the one that is handled when it is sent', list),
   row('tls', 'object', "Node's defaults", 'for amqps: ca, cert, key, pfx, passphrase, servername, rejectUnauthorized', object),
   row('credentials', 'object, function', 'those of the URL', 'username and password, or a function that fetches them for each connect', either(object, isFunction)),
   row('heartbeat', 'duration', '10s', 'interval; after two missed heartbeats the connection counts as lost; 0 disables them', duration),

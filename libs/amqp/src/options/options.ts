@@ -178,6 +178,13 @@ export interface BrokerOptions {
   readonly codecs?: readonly Codec[] | undefined;
   /** Extensions, the outermost first: objects with a name and functions around publishes and deliveries. */
   readonly plugins?: readonly Plugin[] | undefined;
+  /**
+   * Whether messages that a handler sends carry the correlation id of the message that it handles, and in `x-causation-id`
+   * its message id. Default true.
+   */
+  readonly correlation?: boolean | undefined;
+  /** Headers that every message takes over from the one that is being handled when it is sent. Default: none. */
+  readonly propagate?: readonly string[] | undefined;
   /** Options of TLS, for `amqps:` URLs. Default: Node's. */
   readonly tls?: TlsOptions | undefined;
   /** User and password, or a function that returns them for each connect. Default: those of the URL. */

@@ -68,6 +68,8 @@ export interface Settings {
   readonly logger: BrokerLogger;
   readonly codecs: readonly Codec[];
   readonly plugins: readonly Plugin[];
+  readonly correlation: boolean;
+  readonly propagate: readonly string[];
   readonly tls: TlsOptions | undefined;
   readonly credentials: CredentialsOption | undefined;
   readonly heartbeat: number;
@@ -132,6 +134,8 @@ export function settings(options: BrokerOptions = {}): Settings {
     logger: guarded(options.logger ?? CONSOLE),
     codecs: options.codecs ?? [],
     plugins: options.plugins ?? [],
+    correlation: options.correlation ?? true,
+    propagate: options.propagate ?? [],
     tls: options.tls,
     credentials: options.credentials,
     heartbeat: ms(options.heartbeat, 10_000, 'heartbeat'),

@@ -8,6 +8,7 @@ import { outgoing, type KeptQueue, type MessageForwarder } from '../message/outg
 import type { Clock } from '../runtime/clock.js';
 import type { CodecLookup } from '../message/codecs/codec.js';
 import type { Delivery } from '../message/delivery.js';
+import { inheritance, inheritedHeaders } from '../message/current-delivery.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { PublishOptions, PublishReceipt } from '../options/publish-options.js';
 import { type ReturnRoute, HEADER } from '../message/headers.js';
@@ -112,6 +113,7 @@ export class Publisher implements MessageForwarder {
     options: PublishOptions,
   ): OutgoingMessage {
     const { settings, codecs, clock } = this.options;
+    const inherited = inheritance(settings);
     const about = { exchange, routingKey, correlationId: options.correlationId };
     return outgoing(
       {
@@ -122,6 +124,8 @@ export class Publisher implements MessageForwarder {
         timestamp: clock.wall(),
         appId: settings.service,
         maxBytes: settings.maxMessageBytes,
+        correlationId: inherited?.correlationId,
+        headers: inherited && inheritedHeaders(inherited, options.headers),
       },
       codecs.encode(payload, options.contentType, options.codec, about),
       options,

@@ -17,6 +17,7 @@ import type {
   StreamOptions,
 } from '../../options/publish-options.js';
 import { validate } from '../../message/schema.js';
+import { inheritance, inheritedHeaders } from '../../message/current-delivery.js';
 import type { Settings } from '../../options/settings.js';
 import type { Plugins } from '../../plugins/plugins.js';
 import type { PublishResult } from '../../plugins/plugin.js';
@@ -231,7 +232,7 @@ export class Requester {
     if (closeReason) throw closeReason;
     const now = clock.wall();
     const worthIt = credit === undefined ? timeout : left;
-    const headers = options.headers === undefined ? {} : outgoingHeaders(options.headers);
+    const headers = requestHeaders(settings, options);
     if (worthIt !== undefined) headers[HEADER.deadline] = Math.floor(now + worthIt);
     if (credit !== undefined) {
       headers[HEADER.stream] = credit;
@@ -261,4 +262,11 @@ export class Requester {
   }
 
   private readonly whyUnsent: WhyUnsent = (call) => this.replyChannel.whyUnsent(call);
+}
+
+/** Those of the caller, and what a request takes over from the message that is being handled. */
+function requestHeaders(settings: Settings, { headers }: RequestOptions): Record<string, unknown> {
+  const inherited = inheritance(settings);
+  if (inherited) return inheritedHeaders(inherited, headers, true);
+  return headers === undefined ? {} : outgoingHeaders(headers);
 }

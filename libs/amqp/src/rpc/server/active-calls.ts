@@ -2,9 +2,8 @@ import type { HandlerContext } from '../../consume/step.js';
 import type { RemoteErrorFacts } from '../../message/codecs/codec.js';
 import type { ReplySender } from '../../message/outgoing.js';
 import type { CallerLiveness } from './caller-liveness.js';
-import type { CallScope } from '../client/cancellation.js';
 import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
-import type { Delivery } from '../../message/delivery.js';
+import type { CallScope, Delivery } from '../../message/delivery.js';
 import type { Credit } from './reply-stream.js';
 import { randomUUID } from 'node:crypto';
 import type { CallControl } from '../../message/call-control.js';
@@ -48,6 +47,7 @@ export class ActiveCall implements RunningCall, CallScope, Deadline {
     readonly delivery: Delivery,
     /** Of a streamed answer. */
     readonly credit: Credit | undefined,
+    readonly idempotent = false,
   ) {
     this.id = delivery.message.properties.correlationId ?? '';
     this.after = undefined;

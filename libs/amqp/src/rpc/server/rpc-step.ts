@@ -3,7 +3,6 @@
 
 import { type Delivery, ACK, DROP, REQUEUE, type Verdict } from '../../message/delivery.js';
 import { tryChain, chain, type MaybePromise } from '../../runtime/maybe-promise.js';
-import { inCall } from '../client/cancellation.js';
 import { RabbitError } from '../../errors/errors.js';
 import { countHeader, HEADER } from '../../message/headers.js';
 import { itemsIn } from '../../message/items.js';
@@ -36,16 +35,17 @@ export const reply =
       if (!(verdict instanceof Promise)) return conclude(context, call, verdict);
       return verdict.then((known) => conclude(context, call, known));
     };
-    const run = (call: ActiveCall): MaybePromise<Verdict> => inCall(call, answer);
     const begin = (delivery: Delivery): MaybePromise<Verdict> => {
       // Its channel was lost, its stream goes on: another one would only break it off.
       if (delivery.message.redelivered && context.calls.isStreaming(delivery)) return DROP;
       const granted = countHeader(delivery.headers, HEADER.stream);
       // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
       delivery.run.streamed = granted > 0 || (!stored && context.plan.codec?.encodeEnd !== undefined);
-      const call = new ActiveCall(context, delivery, granted > 0 ? new Credit(granted) : undefined);
+      const credit = granted > 0 ? new Credit(granted) : undefined;
+      const call = new ActiveCall(context, delivery, credit, stored !== undefined);
+      delivery.call = call;
       call.begin();
-      return tryChain(run, call, ended, broken);
+      return tryChain(answer, call, ended, broken);
     };
     return (delivery) => {
       delivery.run.callerDeadline = deadlineOf(context, delivery);

@@ -1,0 +1,98 @@
+// What is being handled where somebody asks: known to whatever a handler calls, without passing it along.
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Delivery, publicId } from './delivery.js';
+import { HEADER } from './headers.js';
+import type { Headers } from './message.js';
+import { outgoingHeaders } from './outgoing.js';
+
+type Handled = Delivery | readonly Delivery[];
+
+const handled = new AsyncLocalStorage<Handled>();
+
+/** Runs the handler of a delivery, or of a batch. */
+export function whileHandling<Input extends Handled, T>(input: Input, handler: (input: Input) => T): T {
+  return handled.run(input, handler, input);
+}
+
+/** The delivery that is being handled where this is asked; undefined outside of handlers and in batches. */
+export function currentDelivery(): Delivery | undefined {
+  const found = handled.getStore();
+  return isList(found) ? undefined : found;
+}
+
+/** What a message that is sent while another one is handled takes over from it. */
+export interface Inheritance {
+  /** The id of the first message of the chain, or what its sender chose. */
+  readonly correlationId: string | undefined;
+  /** The id of the message that is handled; undefined when that is the correlation id. */
+  readonly causationId: string | undefined;
+  /** Headers by name. */
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+/** What is taken over. */
+export interface InheritanceRules {
+  /** Whether messages say which one caused them. */
+  readonly correlation: boolean;
+  /** Names of headers. */
+  readonly propagate: readonly string[];
+}
+
+const NO_HEADERS: Headers = Object.freeze({});
+
+/** What a message that is sent here takes over; undefined outside of handlers. From a batch: what all of it agree on. */
+export function inheritance(rules: InheritanceRules): Inheritance | undefined {
+  const found = handled.getStore();
+  if (found === undefined) return undefined;
+  if (!isList(found)) return inheritedFrom(found, rules);
+  return found.map((delivery) => inheritedFrom(delivery, rules)).reduce(agreed);
+}
+
+function inheritedFrom(delivery: Delivery, { correlation, propagate }: InheritanceRules): Inheritance {
+  const headers = propagate.length === 0 ? NO_HEADERS : taken(delivery.headers, propagate);
+  if (!correlation) return { correlationId: undefined, causationId: undefined, headers };
+  const { correlationId } = delivery;
+  const id = publicId(delivery);
+  return { correlationId, causationId: id === correlationId ? undefined : id, headers };
+}
+
+/** Larger ones would fill the frames of all messages that come of it, in bytes. */
+const LARGEST = 1_024;
+
+function taken(from: Headers, names: readonly string[]): Record<string, unknown> {
+  const headers: Record<string, unknown> = {};
+  for (const name of names) {
+    const value = from[name];
+    const fits = typeof value === 'string' ? Buffer.byteLength(value) <= LARGEST : typeof value !== 'object';
+    if (value !== undefined && fits) headers[name] = value;
+  }
+  return headers;
+}
+
+/** The headers of a message: its own, checked, which win, and what it takes over. */
+export function inheritedHeaders(
+  { correlationId, causationId, headers }: Inheritance,
+  own: Headers | undefined,
+  isRequest = false,
+): Record<string, unknown> {
+  const all: Record<string, unknown> = { ...headers };
+  if (causationId !== undefined) all[HEADER.causation] = causationId;
+  if (isRequest && correlationId !== undefined) all[HEADER.correlation] = correlationId;
+  return own === undefined ? all : Object.assign(all, outgoingHeaders(own));
+}
+
+function agreed(one: Inheritance, other: Inheritance): Inheritance {
+  const same = <T>(mine: T, its: T): T | undefined => (mine === its ? mine : undefined);
+  return {
+    correlationId: same(one.correlationId, other.correlationId),
+    causationId: same(one.causationId, other.causationId),
+    headers: Object.fromEntries(
+      Object.entries(one.headers).filter(([name, value]) => other.headers[name] === value),
+    ),
+  };
+}
+
+function isList(found: Handled | undefined): found is readonly Delivery[] {
+  return Array.isArray(found);
+}
