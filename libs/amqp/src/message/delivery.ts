@@ -186,7 +186,8 @@ export class Delivery<T = unknown> {
   ) {
     this.#sink = sink;
     const { exchange, routingKey, properties } = message;
-    const headers = safeHeaders(properties.headers);
+    const table = properties.headers;
+    const headers = table && Object.keys(table).length > 0 ? safeHeaders(table) : NO_HEADERS;
     this.headers = headers;
     // Our own headers count where retries and replays arrive: on a message that an exchange routed they are copies,
     // taken along by somebody who handed all headers on, or written to have another handler run.
@@ -197,7 +198,7 @@ export class Delivery<T = unknown> {
       this.routingKey = textHeader(headers, HEADER.routingKey) ?? routingKey;
     } else {
       this.attempt = 1;
-      this.exchange = publishedTo(exchange);
+      this.exchange = exchange === '' ? exchange : publishedTo(exchange);
       this.routingKey = routingKey;
     }
   }

@@ -2,12 +2,10 @@
 
 /** First in, first out, each at the same cost however many there are. */
 export class Fifo<T> {
+  /** How many are in it. */
+  size = 0;
   private list: (T | undefined)[] = [];
   private head = 0;
-
-  get size(): number {
-    return this.list.length - this.head;
-  }
 
   /** The oldest, which stays; or undefined. */
   get first(): T | undefined {
@@ -15,12 +13,14 @@ export class Fifo<T> {
   }
 
   push(value: T): void {
+    this.size++;
     this.list.push(value);
   }
 
   /** The oldest, or undefined. */
   shift(): T | undefined {
     if (this.size === 0) return undefined;
+    this.size--;
     const value = this.list[this.head];
     this.list[this.head++] = undefined;
     if (this.head === this.list.length) this.list.length = this.head = 0;
@@ -47,5 +47,6 @@ export class Fifo<T> {
   private keep(list: T[]): void {
     this.list = list;
     this.head = 0;
+    this.size = list.length;
   }
 }

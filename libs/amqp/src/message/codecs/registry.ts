@@ -104,7 +104,7 @@ export class CodecRegistry implements CodecLookup {
   private read(content: Buffer, properties: MessageProperties, codec?: Codec): unknown {
     const { contentType } = properties;
     if (!codec && !contentType) {
-      this.refuseMany(content);
+      if (holdsMoreThan(this.limits.maxJsonContainers, content)) throw this.tooMany();
       return guess(content);
     }
     const chosen = codec ?? this.forType(contentType as string);
@@ -114,7 +114,7 @@ export class CodecRegistry implements CodecLookup {
         'register one with the option codecs, or give the handler codec: bytes',
       );
     }
-    if (chosen.readsJson) this.refuseMany(content);
+    if (chosen.readsJson && holdsMoreThan(this.limits.maxJsonContainers, content)) throw this.tooMany();
     try {
       return chosen.decode(content, properties);
     } catch (error) {
@@ -130,15 +130,14 @@ export class CodecRegistry implements CodecLookup {
 
   decompress(body: Buffer, { contentEncoding }: MessageProperties, codec?: Codec): Buffer {
     const content = decompress(body, contentEncoding, this.limits.maxUnfoldedBytes);
-    if (codec?.readsJson) this.refuseMany(content);
+    if (codec?.readsJson && holdsMoreThan(this.limits.maxJsonContainers, content)) throw this.tooMany();
     return content;
   }
 
   // A body of brackets alone takes seconds to parse, and a hundred times its size in memory.
-  private refuseMany(content: Buffer): void {
+  private tooMany(): DecodeError {
     const { maxJsonContainers } = this.limits;
-    if (!holdsMoreThan(maxJsonContainers, content)) return;
-    throw new DecodeError(
+    return new DecodeError(
       `the JSON body has more than ${maxJsonContainers} objects and arrays`,
       'split it into several messages, or raise maxJsonContainers',
     );
