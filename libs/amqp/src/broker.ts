@@ -1,7 +1,7 @@
 // Joins consuming and publishing: opens the connections, declares the topology, starts the consumers, and
 // closes everything in the right order.
 
-import { CodecRegistry } from './message/codecs/registry.js';
+import { CodecRegistry } from './message/codecs/codecs.js';
 import { begin, consumersOf } from './lifecycle.js';
 import { TopologyBuilder } from './topology/topology-builder.js';
 import { ConnectionPool } from './connection/connection-pool.js';

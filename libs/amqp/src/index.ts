@@ -8,7 +8,7 @@ export type {
   ConsumerStatus,
   WaitingStatus,
 } from './events/broker-status.js';
-export { bytes, json, text } from './message/codecs/json.js';
+export { bytes, json, text } from './message/codecs/codecs.js';
 export { nest, nestPattern } from './message/codecs/nest.js';
 export { CallerLeftError } from './errors/rpc-errors.js';
 export {

@@ -1,7 +1,7 @@
 // The wire of Nest's own RabbitMQ transport: `{ pattern, data, id }` there, `{ response | err, isDisposed }`
 // back. With `codec: nest` a handler serves Nest's ClientProxy, and a request reaches a Nest microservice.
 
-import { holdsMoreThan, json, parseJson, utf8 } from './json.js';
+import { holdsMoreThan, json, parseJson, utf8 } from './codecs.js';
 import { DECODE_LIMITS } from '../../options/settings.js';
 import type { Codec, DecodedReply, Encoded, OutgoingFacts, RemoteErrorFacts } from './codec.js';
 

@@ -1,6 +1,6 @@
 // Replies that are errors: what another program says ends in this one's log.
 import { describe, expect, it } from '@jest/globals';
-import { CodecRegistry } from '../../message/codecs/registry.js';
+import { CodecRegistry } from '../../message/codecs/codecs.js';
 import { errorClasses } from '../../errors/known-errors.js';
 import { settings } from '../../options/settings.js';
 import { readReply } from './decode-reply.js';

@@ -2,7 +2,7 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:
 import { describe, expect, it } from '@jest/globals';
 import { DecodeError, EncodeError } from '../../errors/errors.js';
 import { nest } from './nest.js';
-import { CodecRegistry } from './registry.js';
+import { CodecRegistry } from './codecs.js';
 
 const registry = new CodecRegistry();
 const about = { exchange: 'e', routingKey: 'k', correlationId: 'c' };
