@@ -1,5 +1,5 @@
-// The work of replay and drop in batches that are done or not done: collect, do, take out of the queue. Whoever
-// interrupts it finds each letter in its place or gone, and never both unless the process itself was killed.
+// Runs replay and drop in batches: read, work, remove from the queue. After an interruption each message is either in
+// its place or gone; only a killed process can leave a batch in both queues.
 
 import { forwardable, forwardableProperties, HEADER } from '../message/headers.js';
 import type { OutgoingMessage } from '../message/message.js';
@@ -8,12 +8,12 @@ import { ConfigError } from '../errors/errors.js';
 import { systemClock } from '../runtime/clock.js';
 import { connected, MOST_HELD, BrowseSession, type DeadLetterConnection } from './browse-session.js';
 
-// A dead letter as a message again, for the queue where it failed and no other: attempts start anew, the
-// facts of the failure stay behind, and what its handler saw of it (exchange, key, headers) is as before.
+// A dead letter as a new message for the queue where it failed: attempts start at 1, failure headers are removed, and
+// the handler sees the same exchange, key and headers as before.
 
 const LEFT_BEHIND: ReadonlySet<string> = new Set([
   HEADER.attempt,
-  // Of a former retry, or a sender's own; where they count they are written anew.
+  // From an earlier retry, or written by the sender; they are set again where needed.
   HEADER.exchange,
   HEADER.routingKey,
   HEADER.queue,
@@ -25,7 +25,7 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set([
   HEADER.errorStack,
   HEADER.originalExchange,
   HEADER.originalRoutingKey,
-  // Whoever replays a request wants it run, although nobody waits for it any more.
+  // A replayed request is to run, although its caller no longer waits.
   HEADER.deadline,
   HEADER.timeLeft,
 ]);
@@ -33,7 +33,7 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set([
 /** The message for `queue`, through the default exchange. */
 export function replayedMessage(letter: DeadLetter, queue: string): OutgoingMessage {
   const { expiration, userId, headers, ...kept } = letter.properties;
-  // The one would end it early, the other is checked by the broker.
+  // The expiration would drop it, and the broker checks the user id.
   void expiration;
   void userId;
   void headers;
@@ -41,7 +41,7 @@ export function replayedMessage(letter: DeadLetter, queue: string): OutgoingMess
   const facts = {
     ...(letter.exchange !== undefined && { [HEADER.exchange]: letter.exchange }),
     ...(letter.routingKey !== undefined && { [HEADER.routingKey]: letter.routingKey }),
-    // With it the two above are believed there: see message/headers.ts.
+    // With it, the consumer trusts the two above: see message/headers.ts.
     [HEADER.queue]: queue,
     [HEADER.replayed]: letter.replayed + 1,
   };
@@ -54,46 +54,46 @@ export function replayedMessage(letter: DeadLetter, queue: string): OutgoingMess
   };
 }
 
-/** What replay and drop have in common. */
+/** Options of replay and drop. */
 export interface DeadLetterWork extends DeadLetterFilter {
-  /** At most so many. Default: all that are there when it begins. */
+  /** Maximum number of messages. Default: all that are in the queue at the start. */
   readonly limit?: number;
-  /** So many at a time, 1 to 1 000. Default 100. After `kill -9` at most these are there twice. */
+  /** Messages per batch, 1 to 1 000. Default 100. After `kill -9`, at most one batch is duplicated. */
   readonly batch?: number;
-  /** Aborting it ends the work after the batch that is under way. */
+  /** Aborting it ends the work after the current batch. */
   readonly signal?: AbortSignal;
   /** Called after each batch. */
   readonly onProgress?: (progress: DeadLetterProgress) => void;
 }
 
-/** How far the work is. */
+/** Progress of the work. */
 export interface DeadLetterProgress {
   /** Replayed or dropped. */
   readonly done: number;
-  /** Looked at. */
+  /** Messages read. */
   readonly seen: number;
-  /** In the queue when it began. */
+  /** Messages in the queue at the start. */
   readonly total: number;
 }
 
-/** What the work came to. */
+/** The result of the work. */
 export interface DeadLetterResult extends DeadLetterProgress {
-  /** There, but not looked at: the limit was reached, the signal aborted, or 10 000 others were kept. */
+  /** Messages that were not read: the limit was reached, the signal aborted, or 10 000 messages did not match. */
   readonly unseen: number;
-  /** Whether the signal ended it. */
+  /** Whether the signal ended the work. */
   readonly interrupted: boolean;
 }
 
-/** Does its part for a batch. What it returns leaves the queue, also when `error` then ends the work. */
+/** Processes a batch. The returned messages are removed from the queue, even when `error` then ends the work. */
 export type BatchWork = (
   letters: readonly DeadLetter[],
   session: BrowseSession,
 ) => Promise<{ readonly done: readonly DeadLetter[]; readonly error?: Error }>;
 
-/** Bodies of one batch are in memory together. */
+/** The bodies of a batch are in memory together. */
 const BATCH_BYTES = 16 * 1024 * 1024;
 
-/** Goes through the queue once. Rejects with what ended it early; what was not done is in its place then. */
+/** Reads the queue once. Rejects with the error that ended the work; unprocessed messages are then in their place. */
 export async function runInBatches(
   where: DeadLetterConnection,
   queue: string,

@@ -17,7 +17,10 @@ export type DeadLetterConnection = Pick<
   'url' | 'tls' | 'credentials' | 'connectTimeout' | 'heartbeat'
 >;
 
-/** Letters looked at and kept that may be unsettled at once. What lies behind them is not seen in this visit. */
+/**
+ * Maximum number of messages that were read, did not match and are unacked. Messages behind them are not read in this
+ * session.
+ */
 export const MOST_HELD = 10_000;
 
 /** Runs `use` with a connection that is closed afterwards. Rejects at once when no node can be reached. */
@@ -34,7 +37,7 @@ export async function connected<T>(
   }
 }
 
-/** The settings of a connection that is for the desk alone. @throws ConfigError */
+/** Settings of a connection for dead letters only. @throws ConfigError */
 export function deadLetterSettings({
   url,
   tls,
@@ -62,7 +65,7 @@ function dialled(where: DeadLetterConnection): { connection: Connection; opened:
     clock: systemClock,
     name: `warren-dead-letters:${randomBytes(3).toString('hex')}`,
     onEvent: (event) => {
-      // Somebody sits before it: every node is asked once.
+      // A user may be waiting: every node is tried once.
       if (event.kind === 'refused' && ++closeReasons >= nodes) refuse(event.error);
     },
   };
@@ -70,16 +73,16 @@ function dialled(where: DeadLetterConnection): { connection: Connection; opened:
   return { connection, opened: Promise.race([connection.opened(nodes * connectTimeout + 1_000), refused]) };
 }
 
-/** What a visit is made from. */
+/** Dependencies of a session. */
 export interface BrowseOptions {
   readonly queue: string;
-  /** At most so many unsettled at once. */
+  /** Maximum number of unacked messages. */
   readonly cursor: number;
   readonly signal: AbortSignal | undefined;
   readonly clock?: Clock;
 }
 
-/** How many messages a queue holds that nobody has taken. */
+/** Number of ready messages in a queue. */
 export async function ready(connection: Connection, queue: string): Promise<number> {
   return explained(queue, () =>
     connection.withChannel(async (channel) => (await channel.checkQueue(queue)).messageCount),
@@ -87,8 +90,8 @@ export async function ready(connection: Connection, queue: string): Promise<numb
 }
 
 /**
- * One visit to a dead-letter queue: a connection and a channel of its own, the letters that were there when
- * it began, one after the other, and at the end everything that was not settled back in its place.
+ * Reads a dead-letter queue once, on its own connection and channel: the messages that were there at the start, one
+ * after the other. At the end, messages that were not removed return to their places.
  */
 export class BrowseSession {
   private held = 0;
@@ -97,13 +100,13 @@ export class BrowseSession {
   private constructor(
     /** A confirm channel. */
     readonly channel: LiveChannel,
-    /** Letters that were there when it began. */
+    /** Messages in the queue at the start. */
     readonly total: number,
     private readonly cursor: PeekCursor,
     private readonly options: BrowseOptions,
   ) {}
 
-  /** Begins. @throws TopologyMissingError, AccessRefusedError, QueueLockedError */
+  /** Opens a session. @throws TopologyMissingError, AccessRefusedError, QueueLockedError */
   static async begin(connection: Connection, options: BrowseOptions): Promise<BrowseSession> {
     const total = await ready(connection, options.queue);
     const channel = await connection.openChannel('confirm');
@@ -113,17 +116,17 @@ export class BrowseSession {
     return new BrowseSession(channel, total, cursor, options);
   }
 
-  /** Looked at so far. */
+  /** Messages read so far. */
   get seen(): number {
     return this.cursor.taken;
   }
 
-  /** Those that were there and were not looked at. */
+  /** Messages that were in the queue and were not read. */
   get unseen(): number {
     return this.total - this.cursor.taken;
   }
 
-  /** The next letter, undefined after the last one or when the signal has aborted. It stays where it is. */
+  /** The next message; undefined after the last one, or when the signal has aborted. It stays in the queue. */
   async next(): Promise<DeadLetter | undefined> {
     if (this.options.signal?.aborted) return undefined;
     const message = await this.cursor.next(this.held);
@@ -135,14 +138,14 @@ export class BrowseSession {
     return letter;
   }
 
-  /** Takes letters out of the queue for good. */
+  /** Removes messages from the queue for good. */
   remove(letters: readonly DeadLetter[]): void {
     if (letters.length === this.held && letters.length > 0) this.cursor.ackUpTo(this.last, letters.length);
     else for (const letter of letters) this.cursor.ack(this.tags.get(letter) as number);
     this.held -= letters.length;
   }
 
-  /** Hands back what was not removed. Never rejects. */
+  /** Returns the messages that were not removed. Never rejects. */
   close(): Promise<void> {
     return this.cursor.close();
   }
@@ -156,7 +159,7 @@ async function explained<T>(queue: string, ask: () => Promise<T>): Promise<T> {
   } catch (error) {
     const asked = { what: 'queue', name: queue, declaredBy: 'the dead-letter desk' } as const;
     const why = declareError(error, asked);
-    // An exclusive consumer is refused with the code of missing permissions.
+    // For an exclusive consumer, the broker uses the code of missing permissions.
     if (why instanceof AccessRefusedError && /exclusive/.test(String(error)))
       throw new QueueLockedError(queue, error);
     if (why instanceof ConnectionLostError) {

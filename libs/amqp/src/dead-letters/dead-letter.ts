@@ -1,5 +1,4 @@
-// One dead letter as a person looks at it: the facts of the failure, read from the headers with care, and
-// which of them somebody wants.
+// A dead letter as an operator sees it: the facts of the failure, parsed from the headers, and filters.
 
 import {
   isOwnRetry,
@@ -12,44 +11,41 @@ import {
 import { milliseconds, type Duration } from '../options/duration.js';
 import type { Headers, MessageProperties, ReceivedMessage } from '../message/message.js';
 
-/** A message of a dead-letter queue. Texts come from the wire: make them printable before a terminal sees them. */
+/** A message of a dead-letter queue. Its texts are untrusted: escape them before printing them to a terminal. */
 export interface DeadLetter {
-  /** The queue it lies in. */
+  /** The queue that contains it. */
   readonly deadQueue: string;
   /** 1 for the one at the head of the queue. */
   readonly position: number;
-  /** Where it was when it failed; undefined when nothing says so. */
+  /** The queue in which it failed; undefined when unknown. */
   readonly queue: string | undefined;
   readonly id: string | undefined;
-  /** Why: of ours as in `x-warren-reason`, of the broker `delivery_limit`, `expired`, `maxlen` or `rejected`. */
+  /** The reason: Warren's as in `x-warren-reason`, the broker's `delivery_limit`, `expired`, `maxlen` or `rejected`. */
   readonly reason: string | undefined;
-  /**
-   * The broker dead-lettered it by itself: no handler failed, and headers of ours on it are none of ours but what its
-   * sender wrote there.
-   */
+  /** The broker dead-lettered it: no handler failed, and any headers with Warren's names were written by its sender. */
   readonly byBroker: boolean;
   /** Class of the error. */
   readonly error: string | undefined;
   readonly errorMessage: string | undefined;
   readonly errorStack: string | undefined;
   readonly handler: string | undefined;
-  /** How often it was tried. */
+  /** Number of attempts. */
   readonly attempts: number;
   /** When it failed. */
   readonly failedAt: Date | undefined;
-  /** Where it was published to in the beginning. */
+  /** The exchange to which it was originally published. */
   readonly exchange: string | undefined;
   readonly routingKey: string | undefined;
-  /** How often it was replayed before. */
+  /** Number of earlier replays. */
   readonly replayed: number;
-  /** How often it was taken from a quorum queue and handed back: what a `x-delivery-limit` counts. */
+  /** How often it was read from a quorum queue and returned: this counts for an `x-delivery-limit`. */
   readonly looks: number;
   readonly properties: MessageProperties;
   readonly headers: Headers;
   readonly content: Buffer;
 }
 
-/** Which dead letters are meant. All conditions must hold; without any, all are. */
+/** Selects dead letters. All conditions must match; without any, all messages match. */
 export interface DeadLetterFilter {
   /** Class of the error: `TypeError`. */
   readonly error?: string;
@@ -57,13 +53,13 @@ export interface DeadLetterFilter {
   readonly handler?: string;
   /** The message id, or one of several. */
   readonly id?: string | readonly string[];
-  /** Failed at least this long ago. What has no time of failure is not meant. */
+  /** Failed at least this long ago. Messages without a failure time do not match. */
   readonly olderThan?: Duration;
-  /** Failed at most this long ago. What has no time of failure is not meant. */
+  /** Failed at most this long ago. Messages without a failure time do not match. */
   readonly newerThan?: Duration;
 }
 
-/** Reads a delivery of a dead-letter queue. Nothing in it can make this throw. */
+/** Parses a delivery of a dead-letter queue. Never throws. */
 export function deadLetter(message: ReceivedMessage, deadQueue: string, position: number): DeadLetter {
   const headers = safeHeaders(message.properties.headers);
   const { messageId } = message.properties;
@@ -81,7 +77,7 @@ export function deadLetter(message: ReceivedMessage, deadQueue: string, position
   };
 }
 
-/** The queue whose dead letters a queue is for by its name: `orders` for `orders.dead`. */
+/** The queue that a dead-letter queue belongs to, by its name: `orders` for `orders.dead`. */
 export function ownQueue(deadQueue: string): string | undefined {
   return /^(.+)\.dead$/s.exec(deadQueue)?.[1];
 }
@@ -93,7 +89,7 @@ type Facts = Omit<
 
 function ofOurs(headers: Headers, deadQueue: string): Facts {
   const text = (name: string): string | undefined => textHeader(headers, name) || undefined;
-  // Longer than a name may be; capped where it was written, and by the frame it came in.
+  // May be longer than a name; limited by its writer and by the frame size.
   const long = (name: string): string | undefined =>
     typeof headers[name] === 'string' ? headers[name] : undefined;
   return {
@@ -120,7 +116,7 @@ interface Death {
   readonly time: Date | undefined;
 }
 
-// What we dead-letter leaves the broker's own words behind: where they are, the broker wrote last.
+// Warren removes `x-death` when it dead-letters: if it is present, the broker was the last to do so.
 function latestDeath(headers: Headers): Death | undefined {
   const deaths = headers['x-death'];
   const latest = Array.isArray(deaths) ? (deaths[0] as unknown) : undefined;
@@ -138,7 +134,7 @@ function latestDeath(headers: Headers): Death | undefined {
 }
 
 function ofTheBroker({ queue, reason, exchange, routingKey, time }: Death, headers: Headers): Facts {
-  // On its way back from a wait it carries headers of ours; on any other way they are what its sender wrote.
+  // After a retry delay it carries Warren's own headers; otherwise its sender wrote them.
   const came = exchange === RETURN_EXCHANGE || (exchange === '' && isOwnRetry(queue, headers));
   return {
     queue,
@@ -151,12 +147,12 @@ function ofTheBroker({ queue, reason, exchange, routingKey, time }: Death, heade
     attempts: came ? 1 + countHeader(headers, HEADER.attempt) : 1,
     exchange: (came ? textHeader(headers, HEADER.exchange) : undefined) ?? exchange,
     routingKey: (came ? textHeader(headers, HEADER.routingKey) : undefined) ?? routingKey,
-    // RabbitMQ 4 still shows the count of the queue that it left.
+    // RabbitMQ 4 still has the count of the previous queue.
     looks: reason === 'delivery_limit' ? 0 : countHeader(headers, 'x-delivery-count'),
   };
 }
 
-/** A filter as a question. @throws ConfigError for a duration that is none. */
+/** Converts a filter to a predicate. @throws ConfigError for an invalid duration */
 export function matchesFilter(filter: DeadLetterFilter, now: number): (letter: DeadLetter) => boolean {
   const ids = filter.id === undefined ? undefined : new Set([filter.id].flat());
   const before =
@@ -174,7 +170,7 @@ export function matchesFilter(filter: DeadLetterFilter, now: number): (letter: D
   };
 }
 
-/** Whether a filter can leave anything out. */
+/** Whether a filter can exclude messages. */
 export function isSelective(filter: DeadLetterFilter): boolean {
   const { error, handler, id, olderThan, newerThan } = filter;
   return [error, handler, id, olderThan, newerThan].some((condition) => condition !== undefined);

@@ -65,19 +65,19 @@ export interface DropOptions extends DeadLetterWork {
 const CONFIRM_TIMEOUT = 30_000;
 
 /**
- * Works on dead-letter queues. Each call has a connection of its own and closes it. Rejects with
- * `ConnectionRefusedError`, `TopologyMissingError` (no such queue), `AccessRefusedError`, `QueueLockedError`,
- * `ConnectionLostError` (on the way; what was not done yet is in its place).
+ * Works on dead-letter queues. Each call opens and closes its own connection. Rejects with `ConnectionRefusedError`,
+ * `TopologyMissingError` (queue not found), `AccessRefusedError`, `QueueLockedError`, or `ConnectionLostError`
+ * (messages that were not processed yet are in their places).
  */
 export class DeadLetters {
-  // Hard private: whoever prints this must not print the URL.
+  // Hard private: printing this object must not print the URL.
   readonly #options: DeadLettersOptions;
 
   constructor(options: DeadLettersOptions = {}) {
     this.#options = options;
   }
 
-  /** How many messages are in the dead-letter queue of `queue`, leaving out what somebody looks at just now. */
+  /** Number of ready messages in the dead-letter queue of `queue`, without those that another client is reading. */
   async count(queue: string): Promise<number> {
     const name = this.deadQueue(queue);
     return connected(this.#options, (connection) => ready(connection, name));
@@ -89,15 +89,15 @@ export class DeadLetters {
   }
 
   /**
-   * The letters in their order. They stay in the queue: held while the loop runs, back in their places when it ends.
-   * Others who read the queue do not see them meanwhile.
+   * The messages in their order. They stay in the queue: unacked while the loop runs, and returned to their places
+   * when it ends. Other readers of the queue do not see them meanwhile.
    */
   async *peek(queue: string, options: PeekOptions = {}): AsyncGenerator<DeadLetter, void, undefined> {
     const limit = whole('limit', options.limit ?? 50);
     const wanted = matchesFilter(options, systemClock.wall());
     const cursor = isSelective(options) ? MOST_HELD : limit;
     const name = this.deadQueue(queue);
-    // A generator cannot sit inside a callback: the visit ends when the loop does.
+    // A generator cannot run inside a callback: the session ends with the loop.
     let leave: () => void = () => undefined;
     const left = new Promise<void>((resolve) => (leave = resolve));
     let visiting: Promise<void> = Promise.resolve();
@@ -128,10 +128,11 @@ export class DeadLetters {
   }
 
   /**
-   * Sends letters to the queue of the dead-letter queue (`orders` of `orders.dead`), attempts anew, each confirmed before
-   * it leaves the dead-letter queue. Takes those that were there when it began. Rejects with `UnroutableError` or
-   * `PublishNackedError` when that queue is gone or full, with `ConfigError` at a letter that failed in another queue,
-   * unless `to` says where they go: the letter and all behind it are in their places then.
+   * Sends messages to the queue that they belong to (`orders` for `orders.dead`) and resets their attempts; each is
+   * confirmed before it is removed from the dead-letter queue. Covers the messages in the queue at the start. Rejects
+   * with `UnroutableError` or `PublishNackedError` when the target queue is missing or full, and with `ConfigError`
+   * at a message that failed in another queue, unless `to` sets the target. This message and all behind it then stay
+   * in their places.
    */
   async replay(queue: string, options: ReplayOptions = {}): Promise<DeadLetterResult> {
     const { to } = options;
@@ -165,7 +166,7 @@ export class DeadLetters {
     });
   }
 
-  /** Takes letters out of the queue for good, after `save` has them. There is no way back. */
+  /** Deletes messages, after `save` has resolved. This cannot be undone. */
   async drop(queue: string, options: DropOptions = {}): Promise<DeadLetterResult> {
     return runInBatches(this.#options, this.deadQueue(queue), options, async (letters) => {
       await options.save?.(letters);
@@ -173,12 +174,12 @@ export class DeadLetters {
     });
   }
 
-  /** Where a replay goes that is not told otherwise: `orders` for `orders.dead`; undefined when the name does not say it. */
+  /** The default target of a replay: `orders` for `orders.dead`; undefined when the name does not end in `.dead`. */
   ownQueue(queue: string): string | undefined {
     return ownQueue(this.deadQueue(queue));
   }
 
-  /** The queue that is meant by a name: `orders.dead` for `orders` and for itself. */
+  /** The dead-letter queue for a name: `orders.dead` for `orders` and for itself. */
   deadQueue(queue: string): string {
     const name = this.#options.exact || queue.endsWith('.dead') ? queue : deadQueueName(queue);
     checkName('queue', name);
@@ -192,9 +193,9 @@ interface Way {
   readonly deadlines: Deadlines;
 }
 
-/** A letter of another queue, which somebody moved here or whose queue dead-letters to here. */
+/** A message of another queue: it was moved here, or its queue dead-letters to this one. */
 function strayed({ queue, position, deadQueue }: DeadLetter, target: string): Error | undefined {
-  // A handler with broadcast has a queue for each instance, and dead letters together.
+  // A broadcast handler has one queue per instance, and one dead-letter queue for all.
   if (queue === undefined || queue === target || queue.startsWith(`${target}.`)) return undefined;
   return new ConfigError(
     `message ${position} of '${deadQueue}' failed in queue '${printable(queue)}', not in '${target}'`,
@@ -202,7 +203,7 @@ function strayed({ queue, position, deadQueue }: DeadLetter, target: string): Er
   );
 }
 
-/** Resolves with what went wrong. */
+/** Resolves with the error, if any. */
 function sendOne(letter: DeadLetter, queue: string, way: Way): Promise<Error | undefined> {
   let message: OutgoingMessage;
   try {

@@ -1,10 +1,10 @@
-// What AMQP cannot say: which dead-letter queues there are. RabbitMQ's management API can, page by page.
+// Lists dead-letter queues through RabbitMQ's management API, page by page, since AMQP cannot list queues.
 
 import { ConfigError, ConnectionRefusedError } from '../errors/errors.js';
 import { endpoints } from '../connection/endpoints.js';
 import { deadLetterSettings, type DeadLetterConnection } from './browse-session.js';
 
-/** A dead-letter queue and what it holds. */
+/** A dead-letter queue and its number of messages. */
 export interface DeadQueue {
   readonly queue: string;
   readonly messages: number;
@@ -24,7 +24,7 @@ export async function deadQueues(
     );
   }
   const [first] = await endpoints(deadLetterSettings(options));
-  // The label has it, escaped as a URL wants it.
+  // The label contains it, percent-encoded.
   const vhost = new URL(first.label).pathname.slice(1) || '%2F';
   const found: DeadQueue[] = [];
   for (let page = 1, pages = 1; page <= pages; page++) {
@@ -84,7 +84,7 @@ async function ask(management: string, path: string): Promise<Answer> {
   return (await response.json()) as Answer;
 }
 
-/** Once more when the server closed, at that moment, a connection that it kept open since the last request. */
+/** Tries again when the server closed a kept-alive connection at that moment. */
 async function get(url: URL, authorization: string): Promise<Response> {
   const init = { headers: { authorization }, signal: AbortSignal.timeout(TIMEOUT) };
   try {

@@ -9,21 +9,21 @@ import { Confirms, type SendOutcome, type Unconfirmed } from '../publish/confirm
 import { unconfirmed } from '../publish/pending-send.js';
 import type { MoveOutcome, MovingSender } from './moves.js';
 
-/** A confirm that takes longer does not come, in ms. */
+/** A confirm that takes longer is considered lost, in ms. */
 const PATIENCE = 4_000;
 
-/** How long what was sent lately may still be answered before the channel is replaced, in ms. */
+/** How long recent publishes may still be confirmed before the channel is replaced, in ms. */
 const LAST_ANSWERS = 500;
 
-/** Time between two replacements, in ms: a full queue refuses too, and a new channel is no use there. */
+/** Time between two replacements, in ms: a full queue nacks too, and a new channel does not help there. */
 const REST = 5_000;
 
 const LOOK = 250;
 
-/** Time between two lines of the log about that, in ms. */
+/** Time between two log lines about it, in ms. */
 const REPEAT = 60_000;
 
-/** What it is made from. */
+/** Dependencies. */
 export interface MoveSenderOptions {
   readonly connection: Connection;
   readonly clock: Clock;
@@ -33,7 +33,7 @@ export interface MoveSenderOptions {
   readonly onRefused: (closeReason: ChannelCloseReason) => void;
 }
 
-/** One publish on its way. */
+/** One pending publish. */
 class Move implements Unconfirmed {
   returned = false;
   sentAt = 0;
@@ -61,10 +61,10 @@ class Move implements Unconfirmed {
 }
 
 /**
- * The confirm channel over which messages that waited are moved on. A publish whose confirm does not come
- * holds up nobody: after a few seconds the channel is replaced, and what was unanswered on it is told to be
- * lost. RabbitMQ (seen on 3.10) may refuse or forget everything that a channel publishes to a quorum queue
- * whose leader died, for as long as the channel lives. So a refusal has it replaced as well.
+ * The confirm channel for messages that are forwarded after their delay. A missing confirm blocks nothing: after a
+ * few seconds the channel is replaced, and its pending publishes are reported as lost. RabbitMQ (seen on 3.10) may
+ * nack or ignore everything that a channel publishes to a quorum queue whose leader died, for as long as the channel
+ * exists. So a nack also has the channel replaced.
  */
 export class MoveSender implements MovingSender {
   private readonly recovering: RecoveringChannel;
@@ -102,7 +102,7 @@ export class MoveSender implements MovingSender {
     });
   }
 
-  /** Not sent, or not answered. */
+  /** Not sent, or not confirmed. */
   get size(): number {
     return this.waiting.length + this.sent.size;
   }
@@ -114,7 +114,7 @@ export class MoveSender implements MovingSender {
     this.flush();
   }
 
-  /** Sends what waits, if it may. */
+  /** Sends waiting messages, if possible. */
   flush(): void {
     const { connection, clock } = this.options;
     if (connection.blocked) return;
@@ -126,13 +126,13 @@ export class MoveSender implements MovingSender {
     this.look();
   }
 
-  /** The broker takes messages again. */
+  /** The broker accepts messages again. */
   unblocked(): void {
     this.unblockedAt = this.options.clock.monotonic();
     this.flush();
   }
 
-  /** Sends nothing more, waits for what is on its way until `expired`, and closes. Always settles. */
+  /** Stops sending, waits for pending confirms until `expired`, and closes. Always settles. */
   async close(expired: Promise<void>): Promise<void> {
     this.closed = true;
     this.waiting = [];
@@ -143,7 +143,7 @@ export class MoveSender implements MovingSender {
     this.cancel?.();
   }
 
-  /** After all others: what was moved must be acked first. */
+  /** Last: forwarded messages must be acked first. */
   async end(): Promise<void> {
     this.cancel?.();
     await this.recovering.close();
@@ -168,13 +168,13 @@ export class MoveSender implements MovingSender {
     if (this.replacing !== undefined) this.look();
   }
 
-  /** One refused a message. */
+  /** A message was nacked. */
   doubt(): void {
     this.suspect = true;
     this.look();
   }
 
-  /** Looks whether the channel does its duty, for as long as something is on its way. */
+  /** Checks whether confirms arrive, as long as publishes are pending. */
   private look(): void {
     this.cancel?.();
     this.cancel = undefined;
@@ -200,7 +200,7 @@ export class MoveSender implements MovingSender {
     return oldest !== undefined && this.isOverdue(oldest, now);
   }
 
-  /** Says which confirm does not come, if that is why. */
+  /** Logs the missing confirm, if that is the reason. */
   private report(now: number): void {
     const [oldest] = this.sent;
     if (!oldest || !this.isOverdue(oldest, now) || now - this.toldAt < REPEAT) return;
@@ -212,7 +212,7 @@ export class MoveSender implements MovingSender {
     return now - Math.max(sentAt, this.unblockedAt) >= PATIENCE;
   }
 
-  /** What was sent lately has been answered, or had the time for it. */
+  /** Recent publishes were confirmed, or had enough time for it. */
   private mayReplace(now: number, since: number): boolean {
     if (now - since >= LAST_ANSWERS) return true;
     for (const { sentAt } of this.sent) if (now - sentAt < PATIENCE / 2) return false;

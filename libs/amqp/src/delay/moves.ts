@@ -14,28 +14,28 @@ import { LATE, type LateRetries } from '../events/late-retries.js';
 import type { Held } from './wait-holder.js';
 import type { MovesInProgress } from '../message/moves-in-progress.js';
 
-/** What became of a publish. `refused`: it will never be taken as it is. */
+/** The result of a publish. `refused`: it will never be accepted unchanged. */
 export type MoveOutcome =
   'confirmed' | 'returned' | 'nacked' | 'lost' | 'refused' | { readonly refused: string };
 
 /** Publishes. */
 export interface MovingSender {
-  /** Sends it when that is possible and `wanted` then. Tells the outcome once, or never when it was not wanted. */
+  /** Sends it when possible, if `wanted` still says so. Reports the result once, or never when it was not wanted. */
   send(message: OutgoingMessage, wanted: () => boolean, tell: (outcome: MoveOutcome) => void): void;
-  /** One was refused: the channel may be to blame. */
+  /** A message was nacked: the channel may be the cause. */
   doubt(): void;
 }
 
-/** What there must be before something is published to it. */
+/** What must exist before a message is published to it. */
 export interface MoveTargets {
-  /** Undefined when the exchange is known to be there. */
+  /** Undefined when the exchange is known to exist. */
   ensureExchange(exchange: string): Promise<void> | undefined;
   ensureOrphans(): Promise<void>;
-  /** Resolves with the exchange before the wait. */
+  /** Resolves with the exchange of the wait queue. */
   ensureWait(step: number, back: ReturnRoute): Promise<string>;
 }
 
-/** What moves are made from. */
+/** Dependencies of moves. */
 export interface MovesOptions {
   readonly clock: Clock;
   readonly sender: MovingSender;
@@ -45,45 +45,45 @@ export interface MovesOptions {
   readonly logger: BrokerLogger;
 }
 
-/** A target that did not take a message for this long is given up for now, in ms. */
+/** A target that accepts no message for this long is suspended, in ms. */
 const GIVEN_UP_AFTER = 8_000;
 
-/** Pause before a message is published once more, in ms. */
+/** Delay before a message is published again, in ms. */
 const PAUSE = 1_000;
 
-/** The wait of what is set aside, in ms. */
+/** The wait of messages that are set aside, in ms. */
 export const ASIDE = 10_000;
 
-/** A target that was given up is not tried for this long, in ms. */
+/** A suspended target is not tried for this long, in ms. */
 const NOT_TRIED = 5_000;
 
-/** Targets that are remembered as given up. */
+/** Maximum number of suspended targets to remember. */
 const TARGETS_MOST = 1_000;
 
-/** The same thing is not said again for this long, in ms. */
+/** The same problem is not logged again for this long, in ms. */
 const SAID = 30_000;
 
 interface Moving {
   readonly held: Held;
   readonly back: ReturnRoute;
-  /** Tells its copy where that arrives. */
+  /** Marks the copy as set aside. */
   readonly id: string;
   readonly began: number;
   /** Counted as late. */
   late: boolean;
-  /** Its queue was not there. */
+  /** Its queue did not exist. */
   returned: boolean;
 }
 
 /**
- * Moves one message at a time from where it waited to where it belongs: published, confirmed, then acked.
- * Whose target does not take it is set aside, in a wait of ten seconds, so that it holds up nobody else;
- * whose queue is gone goes to the orphans, where a person finds it.
+ * Forwards messages from their wait queue to their target, one at a time: publish, confirm, then ack. A message whose
+ * target does not accept it is set aside for ten seconds, so that it blocks no other; one whose queue is missing goes
+ * to the queue of unroutable retries, for an operator.
  */
 export class Moves {
-  /** Targets that did not take messages: when that was. */
+  /** Targets that accepted no messages, and since when. */
   private readonly givenUp = new Map<string, number>();
-  /** Queues that were not there twice: when that was. */
+  /** Queues that were missing twice, and when. */
   private readonly gone = new Map<string, number>();
   private readonly said = new Map<string, number>();
   /** In the order in which they began. */
@@ -92,7 +92,7 @@ export class Moves {
 
   constructor(private readonly options: MovesOptions) {}
 
-  /** Moves a message whose wait is over. Tells `held` when that is done; until then it is tried again and again. */
+  /** Forwards a message whose delay is over. Calls `held` when that is done; until then it is tried again. */
   move(held: Held, back: ReturnRoute): void {
     const moving: Moving = {
       held,
@@ -133,7 +133,7 @@ export class Moves {
         if (!held.alive) return;
         if (outcome === 'returned') return this.returned(moving);
         if (outcome === 'nacked' || outcome === 'lost') return this.failed(moving, outcome);
-        // The user of this connection may be another one than that of the publish, which the broker checked.
+        // The publish may have had another user than this connection, and the broker checks it.
         if (withUser && message.properties.userId !== undefined) return this.publish(moving, false);
         this.refused(moving, outcome === 'refused' ? 'the broker refused it' : outcome.refused);
       },
@@ -231,7 +231,7 @@ export class Moves {
     }, again);
   }
 
-  /** What is on its way for too long is told as late before it has arrived. */
+  /** A message that is pending for too long is reported as late before it has arrived. */
   private watch(): void {
     if (this.watching) return;
     const { clock } = this.options;
@@ -276,13 +276,13 @@ function exchangeOf(back: ReturnRoute): string {
   return back.kind === 'delay' ? back.exchange : '';
 }
 
-/** For people, and to tell one from another. */
+/** For log lines and as a key. */
 function targetOf({ held, back }: Moving): string {
   const exchange = exchangeOf(back);
   return exchange === '' ? `queue '${held.message.routingKey}'` : `exchange '${exchange}'`;
 }
 
-/** The message as it was published, without what its wait left on it. */
+/** The message as it was published, without the headers of its wait. */
 function movedMessage({ message }: Held, back: ReturnRoute, withUser: boolean, id?: string): OutgoingMessage {
   const { content, routingKey, properties } = message;
   const exchange = exchangeOf(back);
@@ -293,7 +293,7 @@ function movedMessage({ message }: Held, back: ReturnRoute, withUser: boolean, i
   if (id !== undefined) headers[HEADER.move] = id;
   const { userId, ...rest } = forwardableProperties(properties);
   const kept = withUser && userId !== undefined ? { ...rest, userId } : rest;
-  // That nobody listens to an exchange is no fault.
+  // An exchange without subscribers is not an error.
   return { exchange, routingKey, content, properties: { ...kept, headers }, mandatory: exchange === '' };
 }
 

@@ -13,7 +13,7 @@ import { Moves } from './moves.js';
 import { waitConsumer } from './wait-consumer.js';
 import { WaitHolder } from './wait-holder.js';
 
-/** What it is made from. */
+/** Dependencies. */
 export interface RetryMoverOptions {
   readonly connection: Connection;
   readonly settings: Settings;
@@ -24,7 +24,7 @@ export interface RetryMoverOptions {
   readonly upkeep?: number | undefined;
 }
 
-/** A wait and what is behind it. */
+/** A wait queue, with its exchange and delay. */
 export interface Wait {
   readonly step: number;
   readonly back: ReturnRoute;
@@ -33,34 +33,40 @@ export interface Wait {
 /** Each takes a channel. What waits in further queues is handed over by the broker. */
 const HOLDERS_MOST = 200;
 
-/** Nothing is held longer than this, in ms, and never longer than a third of what the broker allows. */
+/** No message is held longer than this, in ms, and never longer than a third of the consumer timeout. */
 const HOLD_MOST = 5 * 60_000;
 
-/** How often wait queues that were not there are looked for, in ms. */
+/** How often to check for wait queues that were missing, in ms. */
 const PROBE_EVERY = 30_000;
 
-/** How often it is compared what waits with what comes, in ms. */
+/** How often to compare the messages in wait queues with those that arrive, in ms. */
 const CHECK_EVERY = 10_000;
 
-/** A queue that gave nothing for this long, beyond its wait, need not be compared; its consumer may be cut off. */
+/**
+ * A queue that delivered nothing for this long, in addition to its delay, is not compared; its consumer may be cut
+ * off.
+ */
 const IDLE = 60_000;
 
-/** What is on its way gets this long to be confirmed at the end, in ms. */
+/** Time for pending confirms at the end, in ms. */
 const LAST_CONFIRMS = 2_000;
 
 interface Holder extends Wait {
   readonly holder: WaitHolder;
-  /** Messages that had come at the last comparison, when messages waited although it was hungry. */
+  /**
+   * Number of messages that had arrived at the last comparison, when messages waited although the consumer had
+   * capacity.
+   */
   stuckAt: number | undefined;
-  /** When its consumer began, as far as nothing came since: by the monotonic clock. */
+  /** When its consumer began, while nothing has arrived since: by the monotonic clock. */
   begunAt: number;
 }
 
 /**
- * Moves messages on when their wait is over: takes them from the wait queues of this service, holds them
- * until they are due, publishes them to where they belong. The broker does the same by itself, later and
- * with less care: it is there for what waits while no process of the service is. It lives on the connection
- * that publishes: while the broker blocks that one, nothing could be moved anyway.
+ * Forwards messages when their delay is over: consumes the wait queues of this service, holds messages until they are
+ * due, and publishes them to their target. The broker does the same by itself, later and without the checks: for
+ * messages that wait while no process of the service runs. It uses the publishing connection: while the broker blocks
+ * that one, nothing could be forwarded anyway.
  */
 export class RetryMover {
   private readonly sender: MoveSender;
@@ -91,7 +97,7 @@ export class RetryMover {
     });
   }
 
-  /** How things stand. */
+  /** The current status. */
   status(): WaitingStatus {
     const { clock } = this.options;
     let [messages, next] = [0, Infinity];
@@ -104,9 +110,9 @@ export class RetryMover {
   }
 
   /**
-   * Moves on what waits there, from now on. The queue has just been declared, `anew` when it was gone before: RabbitMQ
-   * 3.10 may tell nobody that a queue is gone to which an ack is under way, take its consumer for one of the new queue,
-   * and keep to itself what it counts as handed to that one.
+   * Forwards the messages of this queue from now on. The queue has just been declared, `anew` when it was missing
+   * before: RabbitMQ 3.10 may not report a deleted queue while an ack is on its way to it, may take its consumer for
+   * one of the new queue, and then keeps back as many messages as it counts as delivered to that consumer.
    */
   hold({ step, back }: Wait, anew = false): void {
     const { settings, clock, connection } = this.options;
@@ -131,7 +137,7 @@ export class RetryMover {
     }
   }
 
-  /** Looks for queues that earlier lives or other instances of the service may have left, now and then. */
+  /** Checks now and then for queues that earlier processes or other instances of the service may have left. */
   expect(waits: readonly Wait[]): void {
     this.expected = waits.filter(({ back }) => back.kind !== 'broadcast').slice(0, HOLDERS_MOST);
     if (this.expected.length === 0) return;
@@ -139,12 +145,12 @@ export class RetryMover {
     this.every(PROBE_EVERY, () => this.probe());
   }
 
-  /** The broker takes messages again. */
+  /** The broker accepts messages again. */
   flush(): void {
     this.sender.unblocked();
   }
 
-  /** Gives back what it holds, when what is being moved has arrived or `expired`. Always settles. */
+  /** Returns held messages when pending forwards have arrived or `expired`. Always settles. */
   async close(expired: Promise<void>): Promise<void> {
     this.closed = true;
     for (const cancel of this.timers) cancel();
@@ -162,7 +168,7 @@ export class RetryMover {
     void holder.close();
     const { exchangeCache: destinations } = this.options;
     if (!missing || !destinations.isWaiting(wait.step, wait.back)) return;
-    // It may have been declared again in this very moment; if it was not, the next one who needs it declares it.
+    // It may have been declared again at this moment; if not, the next user declares it.
     destinations.forgetWait(wait.step, wait.back);
     this.hold(wait);
   }
@@ -174,7 +180,10 @@ export class RetryMover {
     }
   }
 
-  /** A queue that is not there hands the question back; to look for it would cost a channel and a line of its log. */
+  /**
+   * If the queue is missing, the broker returns this message; a passive declaration would cost a channel and a line
+   * in the broker's log.
+   */
   private ask(name: string, wait: Wait): void {
     const question: OutgoingMessage = {
       exchange: '',
@@ -190,8 +199,8 @@ export class RetryMover {
     );
   }
 
-  // RabbitMQ may forget acks of a channel when the leader of the queue dies, and then believes that this consumer has
-  // all it may have.
+  // RabbitMQ may lose acks of a channel when the leader of the queue dies, and then believes that this consumer has a
+  // full prefetch.
   private check(): void {
     const { connection, clock } = this.options;
     if (connection.state !== 'open') return;
@@ -210,11 +219,14 @@ export class RetryMover {
         else one.stuckAt = before;
       }
     });
-    // A queue that is gone is noticed by its consumer, a lost connection by all.
+    // The consumer notices a deleted queue, and everything notices a lost connection.
     checked.catch(() => undefined);
   }
 
-  /** Those that got nothing for long may be cut off from a queue that was replaced: nothing can be asked about that. */
+  /**
+   * Consumers that received nothing for long may be cut off from a queue that was replaced: the broker cannot be
+   * asked about that.
+   */
   private refresh(now: number): void {
     for (const one of this.holders.values()) {
       const { holder } = one;

@@ -1,5 +1,5 @@
-// The consumer of one wait queue. It has a channel of its own, since closing that is the one way to hand messages back
-// that keeps their order.
+// The consumer of one wait queue. It has its own channel, since closing the channel is the only way to return
+// messages that keeps their order.
 
 import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
 import { HEADER } from '../message/headers.js';
@@ -11,13 +11,13 @@ import { RecoveringChannel } from '../connection/recovering-channel.js';
 import { declareError } from '../topology/declare-error.js';
 import { HELD_MOST, type WaitConsumer, type WaitConsumerEvents } from './wait-holder.js';
 
-/** What consumers of wait queues are made from. */
+/** Dependencies of a wait consumer. */
 export interface WaitConsumerOptions {
   readonly connection: Connection;
   readonly clock: Clock;
   readonly reconnect: { readonly min: number; readonly max: number };
   readonly logger: BrokerLogger;
-  /** The queue is missing, or not to be read. */
+  /** The queue is missing, or cannot be read. */
   readonly onGone: (missing: boolean) => void;
 }
 
@@ -71,7 +71,7 @@ export function waitConsumer(
   return endings;
 }
 
-/** Ends a channel when the queue has its acks. What comes meanwhile goes back with it. */
+/** Closes a channel when the queue has its acks. Messages that arrive meanwhile are returned with it. */
 class OrderlyEndings implements WaitConsumer {
   private leaving: { readonly channel: LiveChannel; readonly taken: Promise<void> } | undefined;
 
@@ -104,7 +104,7 @@ class OrderlyEndings implements WaitConsumer {
     return channel === this.leaving?.channel;
   }
 
-  /** A quorum queue forgets the last acks of a channel that closes, and what was moved would be moved again. */
+  /** A quorum queue loses the last acks of a channel that closes, and forwarded messages would be forwarded again. */
   private acksTaken(channel: LiveChannel): Promise<void> {
     if (this.leaving?.channel === channel) return this.leaving.taken;
     const asked = channel.acksTaken(this.queue).catch(() => undefined);

@@ -5,16 +5,21 @@ import type { ReceivedMessage } from '../message/message.js';
 /** Messages that are held at once; the broker keeps the others. */
 export const HELD_MOST = 64;
 
-/** After it held as many as it may, the next ones may have waited for a place; this long later none does, in ms. */
+/**
+ * When the holder was full, the next messages may have waited in the broker for longer; after this time, none has, in
+ * ms.
+ */
 const SETTLED = 1_000;
 
-/** What was given back is taken again this long before it is due, in ms. */
+/** Returned messages are fetched again this long before they are due, in ms. */
 const BEFORE = 10_000;
 
-/** While others of its channel are being moved, giving back waits, and looks again after this time, in ms. */
+/**
+ * While other messages of its channel are being forwarded, returning waits, and checks again after this time, in ms.
+ */
 const LOOK_AGAIN = 1_000;
 
-/** A channel, as far as it settles. */
+/** The part of a channel that settles. */
 export interface Acking {
   readonly alive: boolean;
   ack(deliveryTag: number): boolean;
@@ -22,48 +27,48 @@ export interface Acking {
   acksAnswered(): Promise<void>;
 }
 
-/** What the consumer of a wait queue tells. */
+/** What the consumer of a wait queue reports. */
 export interface WaitConsumerEvents {
-  /** Messages come from now on; so many were there before. */
+  /** Messages arrive from now on; this many were in the queue before. */
   onOpen(backlog: number): void;
   onMessage(message: ReceivedMessage, channel: Acking): void;
-  /** The broker has back what came on that channel; another one comes. */
+  /** The messages of that channel are back in the broker; another channel follows. */
   onLost(channel: Acking): void;
 }
 
-/** Consumes a wait queue, on a channel of its own. */
+/** Consumes a wait queue, on its own channel. */
 export interface WaitConsumer {
   start(): void;
-  /** Hands back what is not acked, and takes it again. */
+  /** Returns unacked messages to the broker, and consumes again. */
   renew(): void;
-  /** Hands back what is not acked. */
+  /** Returns unacked messages to the broker. */
   close(): Promise<void>;
 }
 
-/** A message that is held. Times are of the monotonic clock. */
+/** A held message. Times are of the monotonic clock. */
 export interface Held {
   readonly message: ReceivedMessage;
-  /** When its wait is over. */
+  /** When its delay ends. */
   readonly due: number;
-  /** How long its wait had been over when it came, in ms. */
+  /** How long its delay had been over when it arrived, in ms. */
   readonly lateBy: number;
-  /** Whether it is still this process that has it. */
+  /** Whether this process still holds it. */
   readonly alive: boolean;
-  /** It has been moved. */
+  /** It was forwarded. */
   done(): void;
   /** Resolves when the broker has taken the ack that `done` wrote. */
   readonly taken: () => Promise<void>;
 }
 
-/** What a holder is made from. */
+/** Dependencies. */
 export interface WaitHolderOptions {
-  /** The wait, in ms. */
+  /** The delay, in ms. */
   readonly step: number;
-  /** Nothing is held longer than about this, in ms. */
+  /** Messages are held for about this long at most, in ms. */
   readonly holdMost: number;
   readonly clock: Clock;
   readonly consumer: (events: WaitConsumerEvents) => WaitConsumer;
-  /** Calls `done` when it is where it belongs. */
+  /** Calls `done` when the message has arrived at its target. */
   readonly move: (held: Held) => void;
 }
 
@@ -91,29 +96,28 @@ class HeldMessage implements Held {
   }
 }
 
-/** Keeps the channel alone, not the message. */
+/** References only the channel, not the message. */
 const acksAnswered = (channel: Acking) => (): Promise<void> => channel.acksAnswered();
 
 /**
- * Holds what waits in one queue until it is due, then hands it out to be moved. The wait is counted from the
- * arrival of a message that came straight from its publish; for one that waited before, the time of day in
- * its header counts. Nothing is held longer than the broker allows: it goes back with its channel, which
- * keeps the order, and is taken again in time. All messages of a queue wait equally long, so what comes
- * later is due later.
+ * Holds the messages of one wait queue until they are due, then has them forwarded. The delay counts from the arrival
+ * of a message that came directly from its publish; for one that waited before, from the time in its header. No
+ * message is held longer than the broker allows: it is returned with its channel, which keeps the order, and fetched
+ * again in time. All messages of a queue have the same delay, so they are due in their order.
  */
 export class WaitHolder implements WaitConsumerEvents {
-  /** Messages that came, ever. */
+  /** Messages that arrived, in total. */
   taken = 0;
-  /** When the last one came. */
+  /** When the last one arrived. */
   takenAt = -Infinity;
   private consumer: WaitConsumer | undefined;
   private held: HeldMessage[] = [];
-  /** How many of those that come now had waited before. */
+  /** How many of the next messages had waited before. */
   private old = 0;
   private fullAt = -Infinity;
-  /** When what was given back is due. */
+  /** When the returned messages are due. */
   private readonly known = new Map<string, number>();
-  /** The next one of what was given back, while nothing is held. */
+  /** The next of the returned messages, while none is held. */
   private awayUntil: number | undefined;
   private cancel: (() => void) | undefined;
   private ticking = false;
@@ -121,7 +125,7 @@ export class WaitHolder implements WaitConsumerEvents {
 
   constructor(private readonly options: WaitHolderOptions) {}
 
-  /** Begins to take messages. */
+  /** Starts to fetch messages. */
   start(): void {
     if (this.closed) return;
     this.awayUntil = undefined;
@@ -129,12 +133,12 @@ export class WaitHolder implements WaitConsumerEvents {
     this.consumer.start();
   }
 
-  /** How many are held. */
+  /** Number of held messages. */
   get size(): number {
     return this.held.length;
   }
 
-  /** Whether the broker would send another one now, if it had one. */
+  /** Whether the broker would send another message now, if there were one. */
   get hungry(): boolean {
     return this.consumer !== undefined && this.held.length < HELD_MOST;
   }
@@ -145,12 +149,12 @@ export class WaitHolder implements WaitConsumerEvents {
     return Math.min(...this.held.map(({ due }) => due));
   }
 
-  /** Gives back what it holds, and takes it again. */
+  /** Returns the held messages to the broker and fetches them again. */
   renew(): void {
     this.consumer?.renew();
   }
 
-  /** Gives back what it holds, for good. Always settles. */
+  /** Returns the held messages to the broker for good. Always settles. */
   async close(): Promise<void> {
     this.closed = true;
     this.cancel?.();
@@ -169,7 +173,7 @@ export class WaitHolder implements WaitConsumerEvents {
     this.taken++;
     this.takenAt = now;
     if (this.old > 0) this.old--;
-    // A small body must not keep alive the whole packet it came in.
+    // A small body must not keep the whole network buffer in memory.
     const own =
       message.content.length < 16_384 ? { ...message, content: Buffer.from(message.content) } : message;
     this.held.push(new HeldMessage(own, due, lateBy, now, channel, (held) => this.done(held)));
@@ -192,7 +196,7 @@ export class WaitHolder implements WaitConsumerEvents {
     const fresh = !message.redelivered && this.old === 0 && now - this.fullAt > SETTLED;
     const said = message.properties.headers?.[HEADER.due];
     if (fresh || typeof said !== 'number') return { due: now + step, lateBy: 0 };
-    // The clock of who published it may be wrong: it never waits longer than its wait again.
+    // The clock of the publisher may be wrong: a message never waits longer than its delay again.
     const left = said - clock.wall();
     return { due: now + Math.min(Math.max(0, left), step), lateBy: Math.max(0, -left) };
   }
@@ -207,7 +211,7 @@ export class WaitHolder implements WaitConsumerEvents {
   }
 
   private arm(): void {
-    // While it is away, its timer is the one that brings it back.
+    // While its messages are in the broker, the timer fetches them again.
     if (this.ticking || this.awayUntil !== undefined) return;
     this.cancel?.();
     this.cancel = undefined;
@@ -262,7 +266,7 @@ export class WaitHolder implements WaitConsumerEvents {
   }
 }
 
-/** The same for every delivery of a message, and for no other. */
+/** The same for every delivery of a message, and unique among messages. */
 function keyOf({ properties, routingKey }: ReceivedMessage): string | undefined {
   const due = properties.headers?.[HEADER.due];
   return properties.messageId === undefined || typeof due !== 'number'

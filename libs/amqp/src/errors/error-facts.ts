@@ -1,25 +1,25 @@
-// JavaScript can throw anything: text, nothing, an error with an object for a message, a Proxy that throws
-// when it is looked at. Whatever it is must end as a counted failure with readable facts.
+// JavaScript can throw anything: a string, undefined, an error with an object as its message, a Proxy that throws
+// when it is read. Each must become a counted failure with readable facts.
 
 import { isError } from './errors.js';
 import { describeError } from '../runtime/logger.js';
 
-// The AMQP reply code in what the broker says when it closes a channel or a connection, and what to do about those that no
-// other attempt would change.
+// The AMQP reply code in the text with which the broker closes a channel or a connection, and hints for refusals that
+// a retry would not change.
 
-/** `406 (PRECONDITION-FAILED) with message "..."`: a number counts with its name only, whatever else a text holds. */
+/** `406 (PRECONDITION-FAILED) with message "..."`: a number counts only together with its name. */
 const CODE = /\b(\d{3}) \([A-Z][A-Z_-]+\)/;
 
-/** The reply code in a text of the client library; undefined when there is none. */
+/** The reply code in an error text of the client library; undefined when there is none. */
 export function replyCodeIn(text: string): number | undefined {
   const found = CODE.exec(text);
   return found ? Number(found[1]) : undefined;
 }
 
-/** How the error of a declaration ends, followed by a reason, when the broker said nothing about the declaration itself. */
+/** The end of a declaration error, followed by a reason, when the broker did not refuse the declaration itself. */
 export const CHANNEL_LOST = ' when its channel was lost: ';
 
-/** What to do when the broker refuses for good to do something; undefined when trying again may help. */
+/** A hint for a permanent refusal by the broker; undefined when trying again may help. */
 export function hintFor(text: string): string | undefined {
   if (/unknown exchange type/.test(text)) {
     return 'enable the plugin that has this type of exchange (rabbitmq-plugins enable), or use another type';
@@ -32,7 +32,7 @@ export function hintFor(text: string): string | undefined {
   return code === 503 || code === 540 ? 'the broker lacks a plugin or feature for this' : undefined;
 }
 
-/** What was thrown, as text. Every field is there. */
+/** A thrown value, as text. Every field is set. */
 export interface ThrownFacts {
   readonly name: string;
   readonly message: string;
@@ -40,7 +40,7 @@ export interface ThrownFacts {
   readonly stack: string;
 }
 
-/** The thrown value itself, or an error in its place when even asking for its class throws. */
+/** The thrown value itself, or an error in its place when even reading its class throws. */
 export function approachable(thrown: unknown): unknown {
   try {
     void (thrown instanceof Error);
@@ -50,7 +50,7 @@ export function approachable(thrown: unknown): unknown {
   }
 }
 
-/** Facts of something approachable. Never throws. */
+/** The facts of a readable value. Never throws. */
 export function thrownFacts(thrown: unknown): ThrownFacts {
   if (!isError(thrown)) return { name: typeof thrown, message: describeError(thrown), stack: '' };
   return {
@@ -72,7 +72,7 @@ const CAUSES = 5;
 function stackOf(error: Error): string {
   const stacks = [textOf(() => error.stack)];
   let cause = read(() => error.cause);
-  // A cause may be its own cause.
+  // A cause may refer to itself.
   while (read(() => isError(cause)) === true && stacks.length <= CAUSES) {
     const present = cause as Error;
     stacks.push(textOf(() => present.stack));
@@ -81,7 +81,7 @@ function stackOf(error: Error): string {
   return stacks.join('\ncaused by ');
 }
 
-/** What was thrown instead of an error, for somebody who has no log to look into. Never throws. */
+/** Describes a thrown value that is not an error, for a reader without access to the log. Never throws. */
 export function thrownValue(thrown: unknown): {
   name: string;
   message: string;
@@ -104,7 +104,7 @@ export function thrownValue(thrown: unknown): {
   };
 }
 
-/** Own fields that can travel as JSON. One that cannot must not cost the others. */
+/** Own fields that can be sent as JSON. A field that cannot does not affect the others. */
 export function ownFields(from: object, isLeftOut: (key: string) => boolean): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const key of (read(() => Object.keys(from)) ?? []) as string[]) {
@@ -130,14 +130,14 @@ function read(get: () => unknown): unknown {
   }
 }
 
-// Text is the rule; an object in its place is shown as what it holds.
+// Usually a string; an object in its place is shown as JSON.
 function textOf(get: () => unknown): string {
   const value = read(get);
   if (typeof value === 'string') return value;
   return value === undefined ? '' : describeError(value);
 }
 
-// Most error classes never set `name`; their class says more than "Error".
+// Most error classes never set `name`; the class name says more than "Error".
 function className(thrown: Error): string {
   const name = textOf(() => thrown.name) || 'Error';
   return name === 'Error' ? textOf(() => thrown.constructor.name) || name : name;

@@ -1,22 +1,22 @@
-// The parent of all errors and those that are neither about a publish, nor a call, nor topology. Each is
-// a fact the caller can branch on (class and code), says what happened, and in its hint what to do about
-// it. docs/errors.md lists them all.
+// The base class of all errors, and the errors that do not concern a publish, a call or topology. Each has a class
+// and a code to branch on, a message that says what happened, and a hint that says what to do. docs/errors.md lists
+// them all.
 
 import { types } from 'node:util';
 
-// Whether something is an error, also one of another realm: jest runs tests in a context of their own, where errors of
-// Node itself (of `fs`, of an AbortSignal) are no instances of `Error`.
+// Whether something is an error, also one of another realm: jest runs tests in a separate context, where Node's own
+// errors (of `fs`, of an AbortSignal) are not instances of `Error`.
 
-/** Has class, message and stack of its own. Throws for a Proxy that throws when it is looked at. */
+/** Has its own class, message and stack. Throws for a Proxy that throws when it is read. */
 export function isError(value: unknown): value is Error {
   if (value instanceof Error || types.isNativeError(value)) return true;
   return typeof value === 'object' && Object.prototype.toString.call(value) === '[object DOMException]';
 }
 
-// Errors that are made where frames are read or timers fire, far from whoever gets them: their stacks would name nothing
-// but this library, and capturing them takes most of the time when thousands of messages fail together.
+// Errors created while frames are read or timers fire: their stacks would contain only this library, and capturing
+// them takes most of the time when thousands of messages fail together.
 
-/** What `make` makes, without the frames of a stack. */
+/** Calls `make` without capturing stack frames. */
 export function withoutFrames<T extends Error>(make: () => T): T {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
@@ -135,7 +135,7 @@ export class PluginError extends RabbitError {
   }
 }
 
-/** An address as it reads best in a sentence. */
+/** An address as it reads in a sentence. */
 export function destination(exchange: string, routingKey: string): string {
   return exchange === '' ? `queue '${routingKey}'` : `'${routingKey}' on exchange '${exchange}'`;
 }

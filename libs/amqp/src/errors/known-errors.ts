@@ -1,21 +1,21 @@
-// Error classes that both sides of a call know: they travel with their fields, unmasked, and are caught at the
-// caller as what they were. Only what was registered is ever built; a reply cannot name a class of its choice.
+// Error classes that both sides of a call know: they are sent unmasked, with their fields, and the caller gets an
+// instance of the same class. Only registered classes are ever instantiated; a reply cannot name any other class.
 
 import { isError, ConfigError } from './errors.js';
 import type { RemoteErrorFacts } from '../message/codecs/codec.js';
 import type { ErrorClass } from '../options/options.js';
 import { approachable, ownFields, thrownFacts } from './error-facts.js';
 
-/** A registered class that makes its errors by itself: `static fromRemote(facts)`. */
+/** A registered class that creates its own errors: `static fromRemote(facts)`. */
 type Rebuilding = ErrorClass & { readonly fromRemote?: (facts: RemoteErrorFacts) => unknown };
 
-/** What an error says about itself elsewhere, and what programs would call: never in `data`. */
+/** Fields that are sent separately, and names that programs would call: never in `data`. */
 const OWN_WORDS = new Set(['name', 'message', 'stack', 'cause', '__proto__', 'toJSON', 'then']);
 
 /** Of a call or handler that names no errors. */
 export const NO_CLASSES: ReadonlyMap<string, ErrorClass> = new Map();
 
-/** Classes by name. @throws ConfigError when two have the same, or one is no error class */
+/** Classes by name. @throws ConfigError when two have the same name, or one is not an error class */
 export function errorClasses(
   classes: readonly ErrorClass[] | undefined,
   what: string,
@@ -47,7 +47,7 @@ export function knownErrorFacts(
 ): RemoteErrorFacts | undefined {
   const error = approachable(thrown);
   if (known.size === 0 || !isError(error)) return undefined;
-  // The closest registered ancestor: a subclass that the caller does not know arrives as what it does know.
+  // The closest registered ancestor: an unknown subclass arrives as the ancestor that the caller knows.
   let prototype: unknown = Object.getPrototypeOf(error);
   while (typeof prototype === 'object' && prototype !== null) {
     const { constructor } = prototype as { constructor?: unknown };
@@ -68,7 +68,7 @@ function told(error: Error): Omit<RemoteErrorFacts, 'name'> {
   };
 }
 
-/** The error that was thrown there, made here; undefined when its class is not registered. */
+/** Recreates the remote error; undefined when its class is not registered. */
 export function rebuiltError(
   known: ReadonlyMap<string, ErrorClass>,
   facts: RemoteErrorFacts,
@@ -80,7 +80,7 @@ export function rebuiltError(
     const made = type.fromRemote(facts);
     if (made instanceof type) return made;
   }
-  // No constructor of the class runs: it may want arguments that nobody knows here.
+  // The constructor of the class is not called: its parameters are unknown.
   const error = new Error(facts.message, { cause });
   Object.setPrototypeOf(error, type.prototype as object);
   if (error.name === 'Error') define(error, 'name', facts.name);
@@ -91,12 +91,12 @@ export function rebuiltError(
   return error;
 }
 
-// What the class does by itself, or any object (`toString`), is not for a remote program to replace.
+// Methods of the class or of Object (`toString`) must not be replaced by a remote program.
 function isReserved(type: ErrorClass, key: string): boolean {
   return OWN_WORDS.has(key) || key in (type.prototype as object);
 }
 
-// An HTTP server of Nest answers with the status in such an error, and with 200 when there is none.
+// Nest's HTTP server uses the status of such an error, and 200 when there is none.
 function refuseSuccess(error: Error & { readonly status?: unknown }): void {
   const { status } = error;
   if (typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599) return;
@@ -108,7 +108,7 @@ function fields({ code, data }: RemoteErrorFacts): [string, unknown][] {
   return code === undefined ? own : [['code', code], ...own];
 }
 
-// Defined, not assigned: a setter of the class must not run with somebody else's value.
+// Defined, not assigned: a setter of the class must not run with a remote value.
 function define(error: Error, key: string, value: unknown, enumerable = false): void {
   Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true });
 }

@@ -1,5 +1,5 @@
-// How a publish can end badly. Each says whether the message left this process, because that decides
-// whether sending it again can make a duplicate.
+// Failures of a publish. Each says whether the message was sent, because that decides whether sending it again can
+// create a duplicate.
 
 import { destination, RabbitError } from './errors.js';
 

@@ -1,4 +1,4 @@
-// The exits of a call that are not its value. A call always takes one of them or the value.
+// Failures of a call. A call always ends with one of them or with a value.
 
 import { destination, RabbitError } from './errors.js';
 
@@ -109,10 +109,10 @@ export class ShuttingDownError extends RabbitError {
 
 /** Too many calls of this process are pending. This one was not sent. */
 export class TooManyPendingCallsError extends RabbitError {
-  /** It never left, so making it again makes no duplicate. */
+  /** It was never sent, so calling again cannot create a duplicate. */
   readonly sent = false;
 
-  /** `limit`: what is reached, in words. */
+  /** `limit`: the limit that was reached, in words. */
   constructor(limit: string) {
     super(
       'WARREN_TOO_MANY_PENDING_CALLS',

@@ -1,5 +1,4 @@
-// What a handler throws (or a filter returns) to say the outcome itself instead of leaving it to the
-// retry policy. They are errors, so that `throw Reject('no such customer')` unwinds like any other.
+// Errors that a handler throws (or a filter returns) to choose the outcome instead of leaving it to the retry policy.
 
 import { milliseconds, type Duration } from '../options/duration.js';
 
@@ -14,7 +13,7 @@ export class RetrySignal extends OutcomeSignal {
     override readonly cause?: unknown,
   ) {
     super('the handler asked for another attempt');
-    // Here, so that a wrong one fails in the handler, which is told, and not while its outcome is worked out.
+    // Checked here, so that an invalid duration fails in the handler, and not later.
     if (after !== undefined) milliseconds(after, 'Retry({ after })');
   }
 }

@@ -1,5 +1,5 @@
-// What the broker has against a declaration: it exists otherwise, is not there, is forbidden, is locked.
-// Every one names who asked for it.
+// Refused declarations: it exists with other arguments, does not exist, is forbidden, or is locked. Each error names
+// what declared it.
 
 import { RabbitError } from './errors.js';
 
@@ -16,7 +16,7 @@ export class TopologyMismatchError extends RabbitError {
 
 function whatHelps({ what, name, argument, declaredBy }: TopologyMismatch): string {
   const byHand = `delete the ${what} by hand when it is empty`;
-  // Of our own making: no option of a handler says how it looks, and declare is about the handler's own queue.
+  // One of Warren's own: no handler option sets its arguments, and `declare` concerns the handler's own queue.
   if (name.startsWith('warren.')) return `${byHand}; it is declared again`;
   if (what === 'queue' && name.endsWith('.dead')) {
     return `${byHand}, and it is declared again; or use deadLetter: false`;
@@ -38,7 +38,7 @@ export interface TopologyMismatch {
   readonly declaredBy: string;
 }
 
-/** Who publishes can only name an exchange; a handler can have it declared. */
+/** A publisher can only name an exchange; a handler can have it declared. */
 const PUBLISHER = 'a publish';
 
 function missingHint(what: 'queue' | 'exchange', declaredBy: string): string {

@@ -1,4 +1,4 @@
-// Who listens to the events of one broker object, and how they are told without ever harming it.
+// The listeners of one broker object's events. A listener that throws never affects the broker object.
 
 import { channel, type Channel } from 'node:diagnostics_channel';
 import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './events.js';
@@ -16,10 +16,10 @@ export interface DiagnosticsMessage<K extends BrokerEventKind = BrokerEventKind>
   readonly event: BrokerEventOf<K>;
 }
 
-/** Who tells. */
+/** The source of the events. */
 export type DiagnosticsSource = Pick<DiagnosticsMessage, 'service' | 'broker'>;
 
-// Node forgets channels that nobody holds.
+// Node garbage-collects channels that nothing references.
 const channels: Readonly<Record<BrokerEventKind, Channel>> = {
   connected: channel('warren:connected'),
   disconnected: channel('warren:disconnected'),
@@ -50,7 +50,7 @@ const channels: Readonly<Record<BrokerEventKind, Channel>> = {
 /** All kinds of events. */
 export const BROKER_EVENT_KINDS = Object.keys(channels) as readonly BrokerEventKind[];
 
-/** Hands an event to the subscribers of its kind, if there are any. */
+/** Publishes an event to the subscribers of its kind, if there are any. */
 export function publishDiagnostics(source: DiagnosticsSource, event: BrokerEvent): void {
   const to = channels[event.kind];
   if (to.hasSubscribers) to.publish({ ...source, event } satisfies DiagnosticsMessage);
@@ -61,18 +61,18 @@ const REPEAT_AFTER = 10_000;
 interface Listener {
   readonly tell: (event: BrokerEvent) => unknown;
   readonly kinds: readonly BrokerEventKind[] | undefined;
-  /** Until then its failures are not logged again: one that always fails must not fill the log. */
+  /** Until then its failures are not logged again: a listener that always fails must not fill the log. */
   quietUntil: number;
 }
 
-/** Listeners of one broker. One that fails is logged and harms nobody. */
+/** The listeners of one broker object. One that throws is logged and affects nothing else. */
 export class Events {
   private readonly listeners = new Set<Listener>();
-  /** Kinds that somebody listens to. */
+  /** Kinds that have listeners. */
   private heard: ReadonlySet<BrokerEventKind> = new Set();
   private readonly source: DiagnosticsSource;
 
-  /** `service` and `broker` are for who hears several of them on node:diagnostics_channel. */
+  /** `service` and `broker` identify the source on node:diagnostics_channel. */
   constructor(
     private readonly logger: BrokerLogger,
     service: string,
@@ -86,7 +86,7 @@ export class Events {
     return this.heard.has(kind) || channels[kind].hasSubscribers;
   }
 
-  /** Adds a listener, whose function name stands in the log when it fails; returns what ends it. */
+  /** Adds a listener, whose function name is used in the log when it fails; returns a function that removes it. */
   on(listener: (event: BrokerEvent) => void, kinds?: readonly BrokerEventKind[]): () => void {
     const own: Listener = { tell: listener, kinds, quietUntil: -Infinity };
     this.listeners.add(own);

@@ -7,16 +7,16 @@ import type { BrokerLogger } from '../runtime/logger.js';
 import type { ReceivedMessage } from '../message/message.js';
 import type { Events } from './emitter.js';
 
-/** What is later than this is late, in ms. */
+/** A message is late when it arrives this long after its time, in ms. */
 export const LATE = 5_000;
 
-/** Others that are late as well come in this time, in ms. */
+/** Time to collect more late messages before they are reported, in ms. */
 const FIRST_WORD = 1_000;
 
-/** When none was late for this long, it is over. */
+/** Without late messages for this long, the incident is over. */
 const QUIET = 30_000;
 
-/** What it is made from. */
+/** Dependencies. */
 export interface LateRetriesOptions {
   readonly clock: Clock;
   readonly counters: Counters;
@@ -25,11 +25,11 @@ export interface LateRetriesOptions {
 }
 
 /**
- * Messages that came back from their wait later than they should: counted, and said once for each time this
- * happens, however many there are.
+ * Counts messages that returned from their delay too late, and reports each incident once, however many messages it
+ * has.
  */
 export class LateRetries {
-  /** Shared by what moves retries on and what consumes them. */
+  /** Shared by the retry mover and the consumers. */
   readonly moves = new MovesInProgress();
   private messages = 0;
   private most = 0;
@@ -38,7 +38,7 @@ export class LateRetries {
 
   constructor(private readonly options: LateRetriesOptions) {}
 
-  /** One more message is `ms` late. Those that are on time may be told as well. */
+  /** Another message was `ms` late. Calls for punctual messages are allowed. */
   note(ms: number): void {
     if (ms <= LATE) return;
     this.options.counters.retriesLate++;
@@ -48,7 +48,7 @@ export class LateRetries {
     else if (this.said > 0) this.waitForQuiet();
   }
 
-  /** One of those that were told is later still. */
+  /** A reported message is now later. */
   longer(ms: number): void {
     this.most = Math.max(this.most, ms);
   }

@@ -1,12 +1,11 @@
-// Listeners of signals that live long. However many publishes and calls share one signal, Node sees one listener: it
-// would take many for a leak and say so. When none of ours is left, nothing of ours is on the signal.
+// Listeners of long-lived signals. However many publishes and calls share one signal, Node sees one listener: it
+// would report many as a leak. When none of ours is left, that listener is removed.
 
 const noop = (): void => undefined;
 
 /**
- * Waiting that ends when a signal aborts. One promise for a whole stream would keep every item that was ever
- * waited for beside it, so whoever waits is remembered only for as long as it does. Waits for one thing at a
- * time; `forget` it at the end.
+ * Waits that end when a signal aborts. One promise for a whole stream would retain every item that was awaited beside
+ * it, so a waiter is registered only while it waits. Waits for one thing at a time; call `forget` at the end.
  */
 export class AbortableWait {
   private reject: (reason: unknown) => void = noop;
@@ -15,7 +14,7 @@ export class AbortableWait {
     signal.addEventListener('abort', this.onAbort, { once: true });
   }
 
-  /** What `work` comes to, or the signal's reason as soon as it aborts. */
+  /** The result of `work`, or the signal's reason as soon as it aborts. */
   or<T>(work: PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.reject = reject;
@@ -33,18 +32,18 @@ export class AbortableWait {
 }
 
 /**
- * Tells an iterator that nothing more is wanted. Not awaited: a generator in the middle of a long wait comes to its
+ * Tells an iterator that no more items are needed. Not awaited: a generator in the middle of a long wait reaches its
  * `finally` when that wait is over.
  */
 export function returnIterator(iterator: AsyncIterator<unknown>): void {
   try {
     Promise.resolve(iterator.return?.()).catch(noop);
   } catch {
-    // It was made by hand, and nobody waits for what it has to say.
+    // A custom iterator may reject here, and no caller is interested.
   }
 }
 
-/** Who hears of an abort. */
+/** A listener of an abort. */
 export type AbortListener = (() => void) | { handleEvent(): void };
 
 const all = new WeakMap<AbortSignal, Listeners>();
@@ -61,7 +60,7 @@ class Listeners {
   }
 }
 
-/** Tells `listener` once when the signal aborts. */
+/** Calls `listener` once when the signal aborts. */
 export function onAbort(signal: AbortSignal, listener: AbortListener): void {
   let listeners = all.get(signal);
   if (!listeners) all.set(signal, (listeners = new Listeners()));
@@ -69,7 +68,7 @@ export function onAbort(signal: AbortSignal, listener: AbortListener): void {
   listeners.waiting.add(listener);
 }
 
-/** It need not hear of it any more. */
+/** Removes the listener. */
 export function offAbort(signal: AbortSignal, listener: AbortListener): void {
   const listeners = all.get(signal);
   if (!listeners?.waiting.delete(listener) || listeners.waiting.size > 0) return;

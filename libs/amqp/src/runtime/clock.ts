@@ -1,18 +1,17 @@
-// Time as a value that is passed in, so that tests move it instead of waiting for it. There are two clocks: the one
-// that everybody shares may be set at any time, forward and back; the one that only counts is what durations are
-// measured with.
+// Time as a dependency, so that tests move it instead of waiting. There are two clocks: the wall clock may be set at
+// any time, forward and back; the monotonic clock measures durations.
 
 /** Two clocks, and timers. */
 export interface Clock {
-  /** Milliseconds since 1970, for what goes on the wire or is shown to people. It may jump. */
+  /** Milliseconds since 1970, for timestamps in messages and for display. It may jump. */
   wall(): number;
-  /** Milliseconds since some moment, for durations and deadlines. It never jumps and never goes back. */
+  /** Milliseconds since an arbitrary moment, for durations and deadlines. It never jumps or goes back. */
   monotonic(): number;
-  /** Calls back once after `ms`; returns what cancels it. Keeps the process alive only when told to. */
+  /** Calls back once after `ms`; returns a function that cancels it. Keeps the process alive only when asked to. */
   after(ms: number, callback: () => void, keepAlive?: boolean): () => void;
 }
 
-/** The machine's clock. */
+/** The system clock. */
 export const systemClock: Clock = {
   wall: () => Date.now(),
   monotonic: () => performance.now(),
@@ -23,12 +22,12 @@ export const systemClock: Clock = {
   },
 };
 
-/** A moment of the monotonic clock in milliseconds since 1970, as the wall clock says now. */
+/** A time of the monotonic clock in milliseconds since 1970, converted with the current wall clock. */
 export function onWall(clock: Clock, moment: number): number {
   return Math.round(clock.wall() + moment - clock.monotonic());
 }
 
-/** Runs `work` with a promise that resolves when `ms` are over. The timer keeps the process alive until `work` is done. */
+/** Runs `work` with a promise that resolves after `ms`. The timer keeps the process alive until `work` is done. */
 export async function withTimeout(
   clock: Clock,
   ms: number,
@@ -42,8 +41,8 @@ export async function withTimeout(
 }
 
 /**
- * A time that several waits share, one after the other; what lies between them does not count. Each has `least` of it,
- * or all if that is less, so that a slow first does not take everything from a quick second.
+ * A time limit that several waits share, one after the other; the time between them does not count. Each gets at
+ * least `least` of it, or all if that is less, so that a slow first wait does not use up the time of the next.
  */
 export class SharedTime {
   private left: number;
@@ -66,7 +65,7 @@ export class SharedTime {
   }
 }
 
-/** `work`, or after `ms` the error that `late` makes. */
+/** The result of `work`, or after `ms` the error that `late` creates. */
 export async function inTime<T>(clock: Clock, ms: number, work: Promise<T>, late: () => Error): Promise<T> {
   let cancel = (): void => undefined;
   const expired = new Promise<never>((_, reject) => {

@@ -1,5 +1,5 @@
-// Many deadlines, one timer. Thousands of publishes and calls are under way at once, and a timer of the
-// runtime for each costs more than the rest of the publish; here they share ticks of 20 ms.
+// Many deadlines, one timer. Thousands of publishes and calls are pending at once, and a Node timer for each costs
+// more than the rest of the publish; here they share ticks of 20 ms.
 
 import type { Clock } from './clock.js';
 import { MAX_DURATION } from '../options/duration.js';
@@ -7,18 +7,18 @@ import { MAX_DURATION } from '../options/duration.js';
 /** In ms. */
 const TICK = 20;
 
-/** A pending deadline; hand it back to `clear`. */
+/** A pending deadline; pass it to `clear`. */
 export interface Deadline {
-  /** Its tick, and its place there; set when it is added. */
+  /** Its tick and its index there; set when it is added. */
   tick: number;
   place: number;
   onExpired(): void;
 }
 
-/** Calls each back at its time, at most one tick late. */
+/** Calls each deadline back at its time, at most one tick late. */
 export class Deadlines {
   private readonly ticks = new Map<number, Deadline[]>();
-  /** Of the timer, and when it goes off. */
+  /** The timer, and when it fires. */
   private cancelTimer: (() => void) | undefined;
   private next = Infinity;
 
@@ -27,7 +27,7 @@ export class Deadlines {
     private readonly step = TICK,
   ) {}
 
-  /** How many are pending. */
+  /** Number of pending deadlines. */
   get size(): number {
     let size = 0;
     for (const list of this.ticks.values()) size += list.length;
@@ -40,7 +40,7 @@ export class Deadlines {
     return deadline;
   }
 
-  /** The same at a moment of the monotonic clock, for something that is a deadline itself. */
+  /** The same for a time of the monotonic clock, for an object that is itself the deadline. */
   addAt(time: number, deadline: Deadline): void {
     const tick = Math.ceil(time / this.step);
     deadline.tick = tick;
@@ -58,14 +58,14 @@ export class Deadlines {
       list[deadline.place] = last;
       last.place = deadline.place;
     }
-    // The timer stays. It finds nothing to do then, which costs less than a timer for each message that is alone.
+    // The timer stays set. It may fire with nothing to do, which costs less than a timer for every single message.
     if (list.length === 0) this.ticks.delete(deadline.tick);
   }
 
   private arm(tick: number): void {
     this.cancelTimer?.();
     this.next = tick;
-    // Timers that are set to more than they can bear go off at once.
+    // A Node timer with a longer delay would fire at once.
     const wait = Math.min(Math.max(0, tick * this.step - this.clock.monotonic()), MAX_DURATION);
     this.cancelTimer = this.clock.after(wait, () => this.expire());
   }
@@ -91,7 +91,7 @@ export class Deadlines {
       }
     }
     if (earliest < this.next) this.arm(earliest);
-    // The others had their turn, and the next ones will: this one's error is for whoever hears of uncaught ones.
+    // All other callbacks run; this error becomes an uncaught exception.
     if (failed) throw failed.error;
   }
 }

@@ -1,6 +1,7 @@
-// A queue in memory. Array.shift moves what is behind it, and with tens of thousands that is most of the time spent.
+// A queue in memory. Array.shift moves all later elements, which takes most of the time with tens of thousands of
+// them.
 
-/** First in, first out, each at the same cost however many there are. */
+/** First in, first out, at a constant cost. */
 export class Fifo<T> {
   /** How many are in it. */
   size = 0;
@@ -17,7 +18,7 @@ export class Fifo<T> {
     this.list.push(value);
   }
 
-  /** The oldest, or undefined. */
+  /** Removes and returns the oldest element; or undefined. */
   shift(): T | undefined {
     if (this.size === 0) return undefined;
     this.size--;
@@ -28,14 +29,14 @@ export class Fifo<T> {
     return value;
   }
 
-  /** Takes all out, the oldest first. */
+  /** Removes and returns all elements, the oldest first. */
   take(): T[] {
     const all = this.all();
     this.keep([]);
     return all;
   }
 
-  /** Takes out those that `isGone` says. */
+  /** Removes the elements for which `isGone` returns true. */
   drop(isGone: (value: T) => boolean): void {
     this.keep(this.all().filter((value) => !isGone(value)));
   }

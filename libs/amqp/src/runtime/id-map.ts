@@ -1,17 +1,17 @@
-/** Something with an id, which may be in one directory at a time. */
+/** An object with an id, which may be in one id map at a time. */
 export interface Listed {
   readonly id: string;
-  /** The next one in its row; the directory's own business. */
+  /** The next one in its bucket; private to the map. */
   after?: this | undefined;
 }
 
 const FEWEST = 64;
 
 /**
- * Things under way, by id. Not a Map: one that is filled and emptied all the time makes new tables, and an
- * old table keeps what it had, and the next table, until the whole heap is cleaned up. With some hundred
- * calls under way, everything about each call then survived the quick collections, which took a fifth of the
- * time. Of several with one id the youngest is found.
+ * Pending objects by id. Not a Map: a Map whose entries churn allocates new tables, and an old table keeps its
+ * entries and the next table alive until a full garbage collection. With some hundred pending calls, the objects of
+ * each call then survived the minor collections, which took a fifth of the time. Of several with one id, the latest
+ * is found.
  */
 export class IdMap<T extends Listed> {
   private rows: (T | undefined)[] = new Array<undefined>(FEWEST).fill(undefined);
@@ -32,7 +32,7 @@ export class IdMap<T extends Listed> {
     this.rows[row] = item;
   }
 
-  /** Nothing happens when it is not there. */
+  /** Does nothing when it is not there. */
   remove(item: T): void {
     const row = this.rowOf(item.id);
     let before: T | undefined;
@@ -49,7 +49,7 @@ export class IdMap<T extends Listed> {
     if (this.size === 0 && this.rows.length > FEWEST) this.spread(FEWEST);
   }
 
-  /** All of them, as they are now. */
+  /** A snapshot of all of them. */
   values(): T[] {
     const all: T[] = [];
     for (const first of this.rows) for (let item = first; item; item = item.after) all.push(item);
@@ -59,14 +59,14 @@ export class IdMap<T extends Listed> {
   private spread(rows: number): void {
     const all = this.values();
     this.rows = new Array<undefined>(rows).fill(undefined);
-    // From the last on: the youngest of an id was the first, and is put in front again.
+    // From the last to the first: the latest of an id came first, and each is inserted at the front.
     this.size = 0;
     for (const item of all.reverse()) this.add(item);
   }
 
   private rowOf(id: string): number {
     let hash = 0x811c9dc5;
-    // Ids of one process differ at their end.
+    // Ids of one process differ at the end.
     for (let at = Math.max(0, id.length - 16); at < id.length; at++)
       hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
     return (hash ^ (hash >>> 15)) & (this.rows.length - 1);

@@ -3,13 +3,13 @@
 import type { Clock } from './clock.js';
 import { isError } from '../errors/errors.js';
 
-// Lines of the log that one mishap could write by the thousand: the first of them tell what happened, and later ones
-// how many there were.
+// Limits repeated log lines: a failure that could write thousands of lines writes the first ones, and later the
+// number of omitted ones.
 
 const LINES = 20;
 const PERIOD = 10_000;
 
-/** Lets so many lines through in each period, in all. */
+/** Lets a number of lines through per period. */
 export class LogLimiter {
   private since = -Infinity;
   private written = 0;
@@ -28,14 +28,14 @@ export class LogLimiter {
   }
 }
 
-// What objects that hold passwords look like when somebody prints them: console.log, an assertion that fails, a structured
-// logger that walks through everything it is given.
+// How objects that hold passwords are printed: by console.log, in a failed assertion, or by a structured logger that
+// walks through every object.
 
 const CUSTOM = Symbol.for('nodejs.util.inspect.custom');
 
 type Inspect = (value: unknown, options?: object) => string;
 
-/** Objects of a class print as their name with these facts, in `util.inspect` and as JSON, and nothing behind them. */
+/** Objects of the class print as their name with these facts, in `util.inspect` and as JSON, and nothing else. */
 export function printsAs<T extends object>(
   type: { readonly name: string; readonly prototype: T },
   facts: (of: T) => object,
@@ -50,7 +50,7 @@ export function printsAs<T extends object>(
   Object.defineProperty(type.prototype, 'toJSON', { value: asJson });
 }
 
-/** The object with some properties that are there when asked for by name, and in no print, spread or JSON of it. */
+/** The object with properties that can be read by name, but are not printed, spread or serialized. */
 export function hiding<T extends object>(object: T, names: readonly (keyof T)[]): T {
   for (const name of names) Object.defineProperty(object, name, { enumerable: false });
   return object;
@@ -68,7 +68,7 @@ export interface BrokerLogger {
   debug?(message: string): void;
 }
 
-/** Writes nothing: for tests and for those who read events instead. */
+/** Writes nothing: for tests, and for applications that use events instead. */
 export const SILENT: BrokerLogger = { log() {}, warn() {}, error() {} };
 
 /** Standard output and standard error, one line each. */
@@ -78,29 +78,29 @@ export const CONSOLE: BrokerLogger = {
   error: (message) => void process.stderr.write(`[warren] ERROR ${message}\n`),
 };
 
-/** A logger whose failures harm nobody: a line that cannot be written is not worth a connection or a deadline. */
+/** A logger whose errors are ignored: a failed log line must not end a connection or miss a deadline. */
 export function guarded(logger: BrokerLogger): BrokerLogger {
   const write =
     (level: keyof BrokerLogger) =>
     (message: string): void => {
       try {
-        // The method may be asynchronous, and its rejection would end the process.
+        // The method may be asynchronous, and an unhandled rejection would end the process.
         const result: unknown = logger[level]?.(message);
         if (result instanceof Promise) result.catch(() => undefined);
       } catch {
-        // Nowhere is left to say it.
+        // There is no other place to report it.
       }
     };
   const debug = logger.debug === undefined ? {} : { debug: write('debug') };
   return { log: write('log'), warn: write('warn'), error: write('error'), ...debug };
 }
 
-// Controls, marks that change the direction or join of text, line separators, lone surrogates, and what no terminal shows.
+// Control characters, bidirectional and joining marks, line separators, lone surrogates, and invisible characters.
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /**
- * Text from the wire without any character that a terminal or a log would obey or hide: each is written as `\x0a` or
- * `\u{202e}`. The one function for this, used wherever text of a message is logged or printed.
+ * Untrusted text without control or invisible characters: each is written as `\x0a` or `\u{202e}`. Used wherever text
+ * of a message is logged or printed.
  */
 export function visible(text: unknown): string {
   return String(text).replace(UNSEEN, (character) => {
@@ -109,25 +109,25 @@ export function visible(text: unknown): string {
   });
 }
 
-/** The same for one log line: at most `most` characters, 1000 unless said otherwise. */
+/** The same for one log line: at most `most` characters, 1000 by default. */
 export function printable(text: unknown, most = 1_000): string {
-  // Cut first: what is never shown need not be made visible.
+  // Cut first, so that only the visible part is escaped.
   const shown = visible(String(text).slice(0, most + 1));
   return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;
 }
 
-/** Name and message of whatever was thrown, also when it is no Error or throws when looked at. */
+/** Name and message of a thrown value, even if it is not an Error or throws when it is read. */
 export function describeError(error: unknown): string {
   try {
     if (isError(error)) return `${error.name}: ${withHint(error)}`;
-    // Text even when toJSON returns nothing.
+    // A string even when toJSON returns undefined.
     return String(typeof error === 'object' && error !== null ? JSON.stringify(error) : error);
   } catch {
     return 'an error that cannot be printed';
   }
 }
 
-/** A message that is too long for a line is cut before its hint: what to do stands there. */
+/** A message that is too long for a line is cut before its hint, which must stay readable. */
 function withHint(error: Error): string {
   const { message, hint } = error as Error & { readonly hint?: unknown };
   const end = typeof hint === 'string' && hint !== '' ? ` (${hint})` : '';
@@ -135,5 +135,5 @@ function withHint(error: Error): string {
   return `${message.slice(0, LINE - end.length)}…${end}`;
 }
 
-/** What `printable` leaves of a line, with space for the name of an error. */
+/** The length that `printable` leaves of a line, minus space for the name of an error. */
 const LINE = 900;

@@ -1,10 +1,13 @@
-// Values that are there at once or later. Most steps of a message have nothing to wait for, and a promise for each of
-// them would cost more than the steps.
+// Values that may be synchronous or a promise. Most steps of a message are synchronous, and a promise for each of
+// them would cost more than the step.
 
 /** A value, or the promise of one. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** What comes of a value when it is there. What throws or rejects is for `fail`; without it, for the next. */
+/**
+ * Calls the next function with the value when it is available. A throw or rejection goes to `fail`; without it, to
+ * the next.
+ */
 export function chain<T, R>(
   value: MaybePromise<T>,
   then: (value: T) => MaybePromise<R>,
@@ -14,8 +17,8 @@ export function chain<T, R>(
 }
 
 /**
- * `done` with what `run` makes of `input`, or `failed` with what it throws or rejects with. All get `input`: functions
- * that know it by themselves would have to be made for each message.
+ * `done` with the result of `run(input)`, or `failed` with its throw or rejection. All of them get `input`, so that
+ * no closures are created for each message.
  */
 export function tryChain<Input, T, R>(
   run: (input: Input) => MaybePromise<T>,
