@@ -1,4 +1,4 @@
-// The dead-letter desk on a queue of dead letters: looking leaves everything as it was, a replay goes to the
+// The dead-letter client on a queue of dead letters: looking leaves everything as it was, a replay goes to the
 // queue of the failure and loses nothing whatever interrupts it, and what is dropped is saved before.
 
 import { describe, expect, it, jest } from '@jest/globals';
@@ -9,11 +9,11 @@ import { count, rejection, warren } from '../support/warren.js';
 import { afterTheBankCameBack } from '../../docs/examples/dead-letters.js';
 import { fill, idsOf, kinds, ready } from './dead-letters.js';
 
-onEachBroker('the dead-letter desk', (broker) => {
-  const desk = (): DeadLetters => new DeadLetters({ url: broker.url });
+onEachBroker('the dead-letter client', (broker) => {
+  const client = (): DeadLetters => new DeadLetters({ url: broker.url });
   const read = async (queue: string, options = {}): Promise<DeadLetter[]> => {
     const letters: DeadLetter[] = [];
-    for await (const letter of desk().peek(queue, options)) letters.push(letter);
+    for await (const letter of client().peek(queue, options)) letters.push(letter);
     return letters;
   };
 
@@ -34,7 +34,7 @@ onEachBroker('the dead-letter desk', (broker) => {
     it('a loop that is left early gives back what it took, in its place', async () => {
       const queue = `leave-${kind}`;
       const ids = await fill(broker, queue, 50, args);
-      for await (const letter of desk().peek(queue)) if (letter.position === 5) break;
+      for await (const letter of client().peek(queue)) if (letter.position === 5) break;
       await ready(broker, `${queue}.dead`, 50);
       expect(await idsOf(broker, `${queue}.dead`)).toEqual(ids);
     });
@@ -44,7 +44,7 @@ onEachBroker('the dead-letter desk', (broker) => {
       const ids = await fill(broker, queue, 250, args);
       await read(queue);
       const progress: number[] = [];
-      const result = await desk().replay(queue, { onProgress: ({ done }) => progress.push(done) });
+      const result = await client().replay(queue, { onProgress: ({ done }) => progress.push(done) });
       expect(result).toEqual({ done: 250, seen: 250, total: 250, unseen: 0, interrupted: false });
       expect(progress).toEqual([100, 200, 250]);
       const channel = await (await broker.connect()).createChannel();
@@ -66,7 +66,7 @@ onEachBroker('the dead-letter desk', (broker) => {
       const queue = `chosen-${kind}`;
       const ids = await fill(broker, queue, 600, args);
       // In one batch: as many acks as can be, right before the channel closes.
-      const result = await desk().replay(queue, { error: 'TypeError', batch: 500 });
+      const result = await client().replay(queue, { error: 'TypeError', batch: 500 });
       expect(result).toMatchObject({ done: 300, seen: 600 });
       expect(await idsOf(broker, queue)).toEqual(ids.filter((_, index) => index % 2 === 1));
       await ready(broker, `${queue}.dead`, 300);
@@ -77,7 +77,7 @@ onEachBroker('the dead-letter desk', (broker) => {
       const queue = `abort-${kind}`;
       const ids = await fill(broker, queue, 200, args);
       const stop = new AbortController();
-      const result = await desk().replay(queue, {
+      const result = await client().replay(queue, {
         batch: 20,
         signal: stop.signal,
         onProgress: ({ done }) => done === 60 && stop.abort(),
@@ -99,7 +99,7 @@ onEachBroker('the dead-letter desk', (broker) => {
       .open();
     for (let i = 0; i < 30; i++) await rabbit.broker.send('again', i);
     await ready(broker, 'again.dead', 30);
-    expect(await desk().replay('again', { batch: 5 })).toMatchObject({ done: 30, total: 30 });
+    expect(await client().replay('again', { batch: 5 })).toMatchObject({ done: 30, total: 30 });
     await ready(broker, 'again.dead', 30);
     expect(runs.size).toBe(60);
     const [letter] = await read('again');
@@ -124,7 +124,7 @@ onEachBroker('the dead-letter desk', (broker) => {
     await ready(broker, 'one.dead', 1);
     expect(await seen.one()).toBe('other order.eu');
     failing = false;
-    await desk().replay('one');
+    await client().replay('one');
     expect(await seen.one()).toBe('events order.eu 1');
     expect(seen.size).toBe(2);
   });
@@ -133,12 +133,12 @@ onEachBroker('the dead-letter desk', (broker) => {
     const ids = await fill(broker, 'gone', 30, {});
     const channel = await (await broker.connect()).createChannel();
     await channel.deleteQueue('gone');
-    expect(await rejection(desk().replay('gone', { batch: 10 }))).toMatchObject({
+    expect(await rejection(client().replay('gone', { batch: 10 }))).toMatchObject({
       code: 'WARREN_UNROUTABLE',
     });
     await ready(broker, 'gone.dead', 30);
     await channel.assertQueue('elsewhere', { durable: true });
-    expect(await desk().replay('gone', { to: 'elsewhere', limit: 12 })).toMatchObject({ done: 12 });
+    expect(await client().replay('gone', { to: 'elsewhere', limit: 12 })).toMatchObject({ done: 12 });
     expect(await idsOf(broker, 'elsewhere')).toEqual(ids.slice(0, 12));
     expect(await idsOf(broker, 'gone.dead')).toEqual(ids.slice(12));
   });
@@ -152,13 +152,13 @@ onEachBroker('the dead-letter desk', (broker) => {
       saved.push(...letters);
       await Promise.resolve();
     };
-    expect(await rejection(desk().drop('drop', { batch: 10, save }))).toBe(full);
+    expect(await rejection(client().drop('drop', { batch: 10, save }))).toBe(full);
     expect(saved.map(({ id }) => id)).toEqual(ids.slice(0, 20));
     await ready(broker, 'drop.dead', 20);
-    expect(await desk().drop('drop', { id: [ids[25], ids[30], 'nobody'] })).toMatchObject({ done: 2 });
-    expect(await desk().drop('drop', { handler: 'Nobody.at all' })).toMatchObject({ done: 0, seen: 18 });
-    expect(await desk().drop('drop', { olderThan: '1h' })).toMatchObject({ done: 0, seen: 18 });
-    expect(await desk().drop('drop', { newerThan: '1h', handler: 'Orders.place' })).toMatchObject({
+    expect(await client().drop('drop', { id: [ids[25], ids[30], 'nobody'] })).toMatchObject({ done: 2 });
+    expect(await client().drop('drop', { handler: 'Nobody.at all' })).toMatchObject({ done: 0, seen: 18 });
+    expect(await client().drop('drop', { olderThan: '1h' })).toMatchObject({ done: 0, seen: 18 });
+    expect(await client().drop('drop', { newerThan: '1h', handler: 'Orders.place' })).toMatchObject({
       done: 18,
     });
   });
@@ -215,7 +215,7 @@ onEachBroker('the dead-letter desk', (broker) => {
       { queue: 'odd', attempts: 1, id: undefined, error: undefined, failedAt: undefined, replayed: 0 },
       { queue: 'odd', attempts: 1 },
     ]);
-    expect(await desk().replay('odd')).toMatchObject({ done: 2 });
+    expect(await client().replay('odd')).toMatchObject({ done: 2 });
     expect(await count(broker, 'odd')).toBe(2);
   });
 
@@ -252,7 +252,7 @@ onEachBroker('the dead-letter desk', (broker) => {
       });
       expect(Date.now() - (letter.failedAt?.getTime() ?? 0)).toBeLessThan(60_000);
       expect(await read('dropped', { handler: 'Payments.pay' })).toEqual([]);
-      expect(desk().ownQueue('dropped')).toBe('dropped');
+      expect(client().ownQueue('dropped')).toBe('dropped');
       await warren(broker.url)
         .subscribe(
           'order.*',
@@ -262,7 +262,7 @@ onEachBroker('the dead-letter desk', (broker) => {
           { queue: 'dropped', messageTtl: '1s' },
         )
         .open();
-      expect(await desk().replay('dropped')).toMatchObject({ done: 1 });
+      expect(await client().replay('dropped')).toMatchObject({ done: 1 });
       expect(await runs.one()).toBe('events order.eu eu dropped');
       expect(await count(broker, 'payments')).toBe(0);
     });
@@ -291,11 +291,11 @@ onEachBroker('the dead-letter desk', (broker) => {
 
   it('refuses letters that failed in another queue until it is told where they go', async () => {
     await fill(broker, 'moved', 2, {}, { 'x-warren-queue': 'payments' });
-    expect(await rejection(desk().replay('moved'))).toMatchObject({
+    expect(await rejection(client().replay('moved'))).toMatchObject({
       message: expect.stringContaining("failed in queue 'payments', not in 'moved'"),
     });
     await ready(broker, 'moved.dead', 2);
-    expect(await desk().replay('moved', { to: 'moved' })).toMatchObject({ done: 2 });
+    expect(await client().replay('moved', { to: 'moved' })).toMatchObject({ done: 2 });
   });
 
   it('wants to be told where letters of a queue with a name of its own go', async () => {
@@ -305,7 +305,7 @@ onEachBroker('the dead-letter desk', (broker) => {
   });
 
   it('says that a queue is missing or exclusively used, and refuses a replay to itself', async () => {
-    expect(await rejection(desk().count('nobody'))).toMatchObject({ code: 'WARREN_TOPOLOGY_MISSING' });
+    expect(await rejection(client().count('nobody'))).toMatchObject({ code: 'WARREN_TOPOLOGY_MISSING' });
     const channel = await (await broker.connect()).createChannel();
     await channel.assertQueue('taken.dead', { durable: true });
     channel.sendToQueue('taken.dead', Buffer.from('x'));
@@ -315,7 +315,7 @@ onEachBroker('the dead-letter desk', (broker) => {
     await channel.consume('taken.dead', () => undefined, { exclusive: true, noAck: false });
     channel.sendToQueue('taken.dead', Buffer.from('y'));
     await channel.prefetch(1);
-    expect(await rejection(desk().replay('taken', { to: 'taken.dead' }))).toMatchObject({
+    expect(await rejection(client().replay('taken', { to: 'taken.dead' }))).toMatchObject({
       code: 'WARREN_CONFIG',
     });
   });

@@ -1,4 +1,4 @@
-// Dead letters for the tests of the desk, made as the library makes them, and what is in a queue afterwards.
+// Dead letters for the tests of the dead-letter client, made as the library makes them, and what is in a queue afterwards.
 
 import type { TestBroker } from '../support/brokers.js';
 import { until } from '../support/events.js';

@@ -10,7 +10,7 @@ import { count, eventOf, logged, rejection, taken, warren, type Warren } from '.
 const byCustomer: OrderBy = { header: 'customer' };
 
 /** A handler whose runs end when the test says so. */
-class Desk {
+class ManualHandler {
   readonly begun = new Collector<string>('runs');
   readonly ended = new Collector<string>('ends of runs');
   private readonly waiting = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
@@ -40,10 +40,10 @@ onEachBroker('orderBy', (broker) => {
       await rabbit.broker.send(queue, name, { headers: customer ? { customer } : {} });
     }
   };
-  const opened = (queue: string, desk: Desk, options: HandlerOptions = {}): Promise<Warren> =>
+  const opened = (queue: string, manual: ManualHandler, options: HandlerOptions = {}): Promise<Warren> =>
     // A run that a failed test never ends must not keep the next one waiting.
     warren(broker.url, { shutdown: 500 })
-      .consume(queue, desk.handle, { orderBy: byCustomer, ...options })
+      .consume(queue, manual.handle, { orderBy: byCustomer, ...options })
       .open();
   const arrived = (rabbit: Warren, messages: number): Promise<unknown> =>
     until(
@@ -52,47 +52,47 @@ onEachBroker('orderBy', (broker) => {
     );
 
   it('messages of one key run one after the other as they arrived, those of others meanwhile', async () => {
-    const desk = new Desk();
-    const rabbit = await opened('pairs', desk);
+    const manual = new ManualHandler();
+    const rabbit = await opened('pairs', manual);
     await logged(rabbit, 'prefetch 32  in order by header customer');
     await send(rabbit, 'pairs', 'a1', 'a2', 'b1', 'a3', 'b2');
-    expect(await desk.begun.take(2)).toEqual(['a1', 'b1']);
+    expect(await manual.begun.take(2)).toEqual(['a1', 'b1']);
     await arrived(rabbit, 5);
-    expect(desk.begun.size).toBe(2);
-    desk.end('b1');
-    expect(await desk.begun.one()).toBe('b2');
-    desk.end('a1');
-    expect(await desk.begun.one()).toBe('a2');
-    desk.end('a2', 'b2');
-    expect(await desk.begun.one()).toBe('a3');
-    desk.end('a3');
+    expect(manual.begun.size).toBe(2);
+    manual.end('b1');
+    expect(await manual.begun.one()).toBe('b2');
+    manual.end('a1');
+    expect(await manual.begun.one()).toBe('a2');
+    manual.end('a2', 'b2');
+    expect(await manual.begun.one()).toBe('a3');
+    manual.end('a3');
     await arrived(rabbit, 0);
   });
 
   it('a busy key takes one of the places that `concurrency` gives, not all', async () => {
-    const desk = new Desk();
-    const rabbit = await opened('busy', desk, { concurrency: 2 });
+    const manual = new ManualHandler();
+    const rabbit = await opened('busy', manual, { concurrency: 2 });
     await send(rabbit, 'busy', 'a1', 'a2', 'a3', 'a4', 'b1', 'c1');
-    expect(await desk.begun.take(2)).toEqual(['a1', 'b1']);
+    expect(await manual.begun.take(2)).toEqual(['a1', 'b1']);
     await arrived(rabbit, 6);
-    expect(desk.begun.size).toBe(2);
-    desk.end('b1');
-    expect(await desk.begun.one()).toBe('c1');
-    desk.end('a1', 'c1');
+    expect(manual.begun.size).toBe(2);
+    manual.end('b1');
+    expect(await manual.begun.one()).toBe('c1');
+    manual.end('a1', 'c1');
     for (const name of ['a2', 'a3', 'a4']) {
-      expect(await desk.begun.one()).toBe(name);
-      desk.end(name);
+      expect(await manual.begun.one()).toBe(name);
+      manual.end(name);
     }
   });
 
   it('a message without a key waits for nobody', async () => {
-    const desk = new Desk();
-    const rabbit = await opened('keyless', desk);
+    const manual = new ManualHandler();
+    const rabbit = await opened('keyless', manual);
     await send(rabbit, 'keyless', 'a1', '1', '2', 'a2');
-    expect(await desk.begun.take(3)).toEqual(['a1', '1', '2']);
-    desk.end('1', '2', 'a1');
-    expect(await desk.begun.one()).toBe('a2');
-    desk.end('a2');
+    expect(await manual.begun.take(3)).toEqual(['a1', '1', '2']);
+    manual.end('1', '2', 'a1');
+    expect(await manual.begun.one()).toBe('a2');
+    manual.end('a2');
   });
 
   it('the key may be the routing key, or what a function makes of the message as it arrives', async () => {
@@ -102,36 +102,36 @@ onEachBroker('orderBy', (broker) => {
       ['by-function', ({ routingKey, message }) => `${routingKey}${message.properties.messageId?.[0]}`],
     ];
     for (const [queue, orderBy] of cases) {
-      const desk = new Desk();
-      const rabbit = await opened(queue, desk, { orderBy, bindings: [{ exchange, key: `${queue}.*` }] });
+      const manual = new ManualHandler();
+      const rabbit = await opened(queue, manual, { orderBy, bindings: [{ exchange, key: `${queue}.*` }] });
       const publish = (key: string, name: string): Promise<unknown> =>
         rabbit.broker.publish(`${queue}.${key}`, name, { exchange: exchange.name, messageId: `x${name}` });
       await publish('x', 'x1');
       await publish('x', 'x2');
       await publish('y', 'y1');
-      expect(await desk.begun.take(2)).toEqual(['x1', 'y1']);
-      desk.end('x1');
-      expect(await desk.begun.one()).toBe('x2');
-      desk.end('x2', 'y1');
+      expect(await manual.begun.take(2)).toEqual(['x1', 'y1']);
+      manual.end('x1');
+      expect(await manual.begun.one()).toBe('x2');
+      manual.end('x2', 'y1');
       await rabbit.broker.close();
     }
   });
 
   it('a number is a key as well as the text that looks like it', async () => {
-    const desk = new Desk();
-    const rabbit = await opened('numbers', desk);
+    const manual = new ManualHandler();
+    const rabbit = await opened('numbers', manual);
     await rabbit.broker.send('numbers', 'first', { headers: { customer: 7 } });
     await rabbit.broker.send('numbers', 'second', { headers: { customer: '7' } });
-    expect(await desk.begun.one()).toBe('first');
+    expect(await manual.begun.one()).toBe('first');
     await arrived(rabbit, 2);
-    expect(desk.begun.size).toBe(1);
-    desk.end('first');
-    expect(await desk.begun.one()).toBe('second');
-    desk.end('second');
+    expect(manual.begun.size).toBe(1);
+    manual.end('first');
+    expect(await manual.begun.one()).toBe('second');
+    manual.end('second');
   });
 
   it('handlers that share a queue share the order, whichever of them a message is for', async () => {
-    const desk = new Desk();
+    const manual = new ManualHandler();
     const exchange = { name: 'order-by.events', type: 'topic' } as const;
     const rabbit = warren(broker.url);
     for (const id of ['created', 'paid'])
@@ -140,7 +140,7 @@ onEachBroker('orderBy', (broker) => {
         id,
         patterns: ['shared'],
         options: { orderBy: { header: 'customer' }, bindings: [{ exchange, key: `shared.${id}` }] },
-        handle: (delivery) => desk.handle(delivery as Delivery),
+        handle: (delivery) => manual.handle(delivery as Delivery),
       });
     await rabbit.open();
     const publish = (key: string, name: string): Promise<unknown> =>
@@ -151,10 +151,10 @@ onEachBroker('orderBy', (broker) => {
     await publish('created', 'a1');
     await publish('paid', 'a2');
     await publish('paid', 'b1');
-    expect(await desk.begun.take(2)).toEqual(['a1', 'b1']);
-    desk.end('a1', 'b1');
-    expect(await desk.begun.one()).toBe('a2');
-    desk.end('a2');
+    expect(await manual.begun.take(2)).toEqual(['a1', 'b1']);
+    manual.end('a1', 'b1');
+    expect(await manual.begun.one()).toBe('a2');
+    manual.end('a2');
   });
 
   it('never two of one key at once and never out of order, whatever takes how long', async () => {
@@ -190,77 +190,77 @@ onEachBroker('orderBy', (broker) => {
 
   describe('when something fails', () => {
     it('the next of its key goes on at once, and the failed one comes after those that wait', async () => {
-      const desk = new Desk();
-      const rabbit = await opened('overtaken', desk, { retry: { attempts: 2, delays: 50, jitter: false } });
+      const manual = new ManualHandler();
+      const rabbit = await opened('overtaken', manual, { retry: { attempts: 2, delays: 50, jitter: false } });
       await send(rabbit, 'overtaken', 'a1', 'a2');
-      expect(await desk.begun.one()).toBe('a1');
-      desk.fail('a1');
-      expect(await desk.begun.one()).toBe('a2');
+      expect(await manual.begun.one()).toBe('a1');
+      manual.fail('a1');
+      expect(await manual.begun.one()).toBe('a2');
       await until(() => count(broker, 'overtaken').then((n) => n === 0), 'the queue to be empty');
       await logged(rabbit, 'attempt 2 in');
       // Comes back while a2 runs, and waits for it like any other.
       await arrived(rabbit, 2);
-      expect(desk.begun.size).toBe(2);
-      desk.end('a2');
-      expect(await desk.begun.one()).toBe('a1');
-      desk.end('a1');
+      expect(manual.begun.size).toBe(2);
+      manual.end('a2');
+      expect(await manual.begun.one()).toBe('a1');
+      manual.end('a1');
       await arrived(rabbit, 0);
     });
 
     it('a dead letter lets the next of its key go on', async () => {
-      const desk = new Desk();
-      const rabbit = await opened('dead', desk, { retry: false });
+      const manual = new ManualHandler();
+      const rabbit = await opened('dead', manual, { retry: false });
       await send(rabbit, 'dead', 'a1', 'a2');
-      await desk.begun.one();
-      desk.fail('a1');
-      expect(await desk.begun.one()).toBe('a2');
+      await manual.begun.one();
+      manual.fail('a1');
+      expect(await manual.begun.one()).toBe('a2');
       expect((await taken(broker, 'dead.dead')).content.toString()).toBe('a1');
-      desk.end('a2');
+      manual.end('a2');
     });
 
     it('a timeout lets it go on too, also when the handler does not stop', async () => {
-      const desk = new Desk();
-      const rabbit = await opened('slow', desk, { retry: false, timeout: 50 });
+      const manual = new ManualHandler();
+      const rabbit = await opened('slow', manual, { retry: false, timeout: 50 });
       await send(rabbit, 'slow', 'a1', 'a2');
-      expect(await desk.begun.take(2)).toEqual(['a1', 'a2']);
-      desk.end('a2', 'a1');
+      expect(await manual.begun.take(2)).toEqual(['a1', 'a2']);
+      manual.end('a2', 'a1');
       await logged(rabbit, 'slow returned after its timeout');
     });
 
     it('a message whose key cannot be told is dead-lettered unread, and the others go on', async () => {
-      const desk = new Desk();
-      const rabbit = await opened('unkeyed', desk, {
+      const manual = new ManualHandler();
+      const rabbit = await opened('unkeyed', manual, {
         orderBy: ({ headers }) => (headers.customer as string).toUpperCase(),
       });
       await send(rabbit, 'unkeyed', 'a1', '1', 'b1');
-      expect(await desk.begun.take(2)).toEqual(['a1', 'b1']);
+      expect(await manual.begun.take(2)).toEqual(['a1', 'b1']);
       const dead = await taken(broker, 'unkeyed.dead');
       expect(dead.content.toString()).toBe('1');
       expect(dead.properties.headers).toMatchObject({ 'x-warren-reason': 'undecodable' });
       await logged(rabbit, 'orderBy threw: TypeError');
-      desk.end('a1', 'b1');
+      manual.end('a1', 'b1');
     });
 
     it('so is one whose header is neither text nor number', async () => {
-      const desk = new Desk();
-      const rabbit = await opened('list', desk);
+      const manual = new ManualHandler();
+      const rabbit = await opened('list', manual);
       await rabbit.broker.send('list', 1, { headers: { customer: ['a'] } });
       expect((await taken(broker, 'list.dead')).content.toString()).toBe('1');
       await logged(rabbit, "the header 'customer' is neither a string nor a number, but an array");
-      expect(desk.begun.size).toBe(0);
+      expect(manual.begun.size).toBe(0);
     });
   });
 
   it('a shutdown waits for the one that runs and hands back the others of its key, in their order', async () => {
-    const [desk, next] = [new Desk(), new Desk()];
-    const rabbit = await opened('ending', desk);
+    const [manual, next] = [new ManualHandler(), new ManualHandler()];
+    const rabbit = await opened('ending', manual);
     await send(rabbit, 'ending', 'a1', 'a2', 'a3', 'a4');
-    await desk.begun.one();
+    await manual.begun.one();
     await arrived(rabbit, 4);
     const closed = rabbit.broker.close();
-    desk.end('a1');
+    manual.end('a1');
     await closed;
-    expect(desk.begun.all).toEqual(['a1']);
+    expect(manual.begun.all).toEqual(['a1']);
     await opened('ending', next);
     for (const name of ['a2', 'a3', 'a4']) {
       expect(await next.begun.one()).toBe(name);
@@ -269,23 +269,23 @@ onEachBroker('orderBy', (broker) => {
   });
 
   it('after a loss of the connection a message that is delivered again waits for its own first run', async () => {
-    const desk = new Desk();
-    const rabbit = await opened('lost', desk);
+    const manual = new ManualHandler();
+    const rabbit = await opened('lost', manual);
     await send(rabbit, 'lost', 'a1', 'a2', 'b1');
-    expect(await desk.begun.take(2)).toEqual(['a1', 'b1']);
+    expect(await manual.begun.take(2)).toEqual(['a1', 'b1']);
     await arrived(rabbit, 3);
     await broker.closeConnections();
     await eventOf(rabbit, 'consumer-lost');
     await arrived(rabbit, 3);
-    expect(desk.begun.size).toBe(2);
-    desk.end('a1');
-    expect(await desk.ended.one()).toBe('a1');
-    expect(await desk.begun.one()).toBe('a1');
-    desk.end('a1');
-    expect(await desk.begun.one()).toBe('a2');
-    desk.end('a2', 'b1');
-    expect(await desk.begun.one()).toBe('b1');
-    desk.end('b1');
+    expect(manual.begun.size).toBe(2);
+    manual.end('a1');
+    expect(await manual.ended.one()).toBe('a1');
+    expect(await manual.begun.one()).toBe('a1');
+    manual.end('a1');
+    expect(await manual.begun.one()).toBe('a2');
+    manual.end('a2', 'b1');
+    expect(await manual.begun.one()).toBe('b1');
+    manual.end('b1');
     await arrived(rabbit, 0);
   });
 

@@ -26,8 +26,14 @@ onEmbedded('what is printed', (broker) => {
     rabbit.broker.on((event) => events.push(event));
     await rabbit.open();
     await rabbit.broker.send('q', 1, { timeout: 50 }).catch(() => undefined);
-    const desk = new DeadLetters({ url: url.href, credentials });
-    for (const value of [rabbit.broker, rabbit.broker.settings, rabbit.broker.status(), desk, ...events])
+    const deadLetters = new DeadLetters({ url: url.href, credentials });
+    for (const value of [
+      rabbit.broker,
+      rabbit.broker.settings,
+      rabbit.broker.status(),
+      deadLetters,
+      ...events,
+    ])
       expect(printed(value)).not.toContain(SECRET);
     expect(inspect(rabbit.broker)).toMatch(/^Broker \{\s*service: 'test'/);
   });

@@ -7,7 +7,7 @@ import { LocalHost, WorkerHost, type Host } from './host.js';
 import { definitionsFrom, hasUsers } from './running.js';
 import type { AdminCommand } from './server/administration.js';
 import type { ExportedDefinitions } from './server/definitions-export.js';
-import type { BrokerLogger, Limits } from './server/house.js';
+import type { BrokerLogger, Limits } from './server/server-context.js';
 import type { BrokerSnapshot } from './server/inspect.js';
 import type { FaultResult } from './server/faults/fault-command.js';
 import type { BrokerTls } from './server/tls.js';

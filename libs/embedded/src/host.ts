@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { BrokerLogger } from './server/house.js';
+import type { BrokerLogger } from './server/server-context.js';
 import { type Command, type Result, RunningBroker, type RunningOptions } from './running.js';
 
 export interface Host {

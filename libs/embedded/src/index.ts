@@ -19,7 +19,7 @@ export type {
 } from './server/faults/fault-command.js';
 export type { BrokerTls } from './server/tls.js';
 export type { PublishMatch } from './server/faults/publish-faults.js';
-export type { BrokerLogger } from './server/house.js';
+export type { BrokerLogger } from './server/server-context.js';
 export type {
   BindingSnapshot,
   BrokerSnapshot,

@@ -91,12 +91,12 @@ export class RunningBroker {
     try {
       return this.carryOut(command);
     } finally {
-      this.listener.administration.house.journal?.write();
+      this.listener.administration.context.journal?.write();
     }
   }
 
   private carryOut(command: Command): Result {
-    if (command.kind === 'exportDefinitions') return exportDefinitions(this.listener.administration.house);
+    if (command.kind === 'exportDefinitions') return exportDefinitions(this.listener.administration.context);
     if (command.kind !== 'importDefinitions') return this.listener.perform(command);
     load(this.listener.administration, command.file);
     return undefined;

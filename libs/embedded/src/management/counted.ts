@@ -54,9 +54,9 @@ export function totals(vhosts: readonly VirtualHost[], connections: Iterable<Con
 }
 
 /** Everything that has a rate: the object that it is about, and where it stands. */
-export function* everything({ house, connections }: Administration): Iterable<readonly [object, Numbers]> {
-  const vhosts = [...house.vhosts.values()];
-  yield [house, totals(vhosts, connections)];
+export function* everything({ context, connections }: Administration): Iterable<readonly [object, Numbers]> {
+  const vhosts = [...context.vhosts.values()];
+  yield [context, totals(vhosts, connections)];
   for (const vhost of vhosts) {
     yield [vhost, totals([vhost], connections)];
     yield [vhost.exchanges.counters, exchangeNumbers(vhost.exchanges.counters)];

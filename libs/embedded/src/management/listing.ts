@@ -13,7 +13,7 @@ export function listed(call: Call, items: readonly Item[], order: readonly strin
   const columns = columnsOf(query);
   const page = query.get('page');
   const pick = (some: readonly Item[]): Item[] => some.map((item) => withColumns(item, columns));
-  const wanted = sorted(named(items, query, management.house.traits.comparesTypes), query, order);
+  const wanted = sorted(named(items, query, management.context.traits.comparesTypes), query, order);
   if (page === null) return ok(pick(wanted));
   const size = whole(query.get('page_size') ?? String(USUAL_PAGE));
   const number = whole(page);

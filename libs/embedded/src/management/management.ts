@@ -24,8 +24,8 @@ export class Management {
     readonly ports: Ports,
   ) {}
 
-  get house(): Administration['house'] {
-    return this.administration.house;
+  get context(): Administration['context'] {
+    return this.administration.context;
   }
 
   /** Connections that are open, of one virtual host if it is named, and for those who may only see their own, of the user. */
@@ -39,26 +39,26 @@ export class Management {
 
   /** The virtual host; undefined when there is none. Throws a Refusal when the user has no access to it, which 4 hides. */
   vhost(user: User, name: string): VirtualHost | undefined {
-    const vhost = this.house.vhosts.get(name);
+    const vhost = this.context.vhosts.get(name);
     if (!vhost || this.mayUse(user, name)) return vhost;
-    if (this.house.traits.comparesTypes) throw new Refusal('not_found', 'Not Found');
+    if (this.context.traits.comparesTypes) throw new Refusal('not_found', 'Not Found');
     throw new Refusal('not_authorised', 'User not authorised to access virtual host');
   }
 
   /** Virtual hosts in which the user has permissions, or the one that is named. */
   vhosts(user: User, name: string | undefined): VirtualHost[] {
-    return [...this.house.vhosts.values()].filter(
+    return [...this.context.vhosts.values()].filter(
       (vhost) => (name === undefined || vhost.name === name) && this.mayUse(user, vhost.name),
     );
   }
 
   mayUse(user: User, vhost: string): boolean {
-    return this.house.access.grants(user.name, vhost).permissions !== undefined;
+    return this.context.access.grants(user.name, vhost).permissions !== undefined;
   }
 
   /** What the user may do in a virtual host; the same as over AMQP. */
   permitted(user: User, vhost: string): Permitted {
-    return new Permitted(this.house.access.grants(user.name, vhost), this.house.traits);
+    return new Permitted(this.context.access.grants(user.name, vhost), this.context.traits);
   }
 }
 

@@ -11,10 +11,10 @@ import { type Management, NODE } from './management.js';
 
 export function queueView(management: Management, vhost: VirtualHost, queue: Queue): Record<string, unknown> {
   const { settings, consumers, unacked, bytes, policy } = queue;
-  const { rates, house } = management;
+  const { rates, context } = management;
   const numbers = queueNumbers(queue);
   const all = consumers.all();
-  const since4 = house.traits.comparesTypes;
+  const since4 = context.traits.comparesTypes;
   const active = settings.single ? all.find((consumer) => consumers.isActive(consumer)) : undefined;
   const quorum = { leader: NODE, members: [NODE], online: [NODE] };
   return {

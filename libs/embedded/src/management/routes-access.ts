@@ -78,11 +78,11 @@ export const accessRoutes: readonly Route[] = [
 ];
 
 function vhostView(
-  { rates, house, administration }: Management,
+  { rates, context, administration }: Management,
   vhost: VirtualHost,
 ): Record<string, unknown> {
   const numbers = totals([vhost], administration.connections);
-  const type = house.traits.comparesTypes ? 'classic' : 'undefined';
+  const type = context.traits.comparesTypes ? 'classic' : 'undefined';
   const description = vhost.name === '/' ? 'Default virtual host' : '';
   return {
     name: vhost.name,
@@ -100,7 +100,7 @@ function vhostView(
 function listVhosts(call: Call): Reply {
   const { management, user } = call;
   const visible = isMonitor(user)
-    ? [...management.house.vhosts.values()]
+    ? [...management.context.vhosts.values()]
     : management.vhosts(user, undefined);
   return listed(
     call,
@@ -111,7 +111,7 @@ function listVhosts(call: Call): Reply {
 function oneVhost(call: Call): Reply {
   const { management, user, params } = call;
   const vhost = isMonitor(user)
-    ? management.house.vhosts.get(params.vhost)
+    ? management.context.vhosts.get(params.vhost)
     : management.vhost(user, params.vhost);
   return vhost ? shown(call, vhostView(management, vhost)) : notFound;
 }
@@ -129,7 +129,7 @@ function putVhost({ management, user, params: { vhost }, body }: Call): Reply {
 }
 
 function deleteVhost({ management, params: { vhost } }: Call): Reply {
-  if (!management.house.vhosts.has(vhost)) return notFound;
+  if (!management.context.vhosts.has(vhost)) return notFound;
   management.administration.deleteVhost(vhost);
   return done;
 }
@@ -139,11 +139,11 @@ function userView({ name, password, tags }: User): Record<string, unknown> {
 }
 
 function userOf({ management, params }: Call): User | undefined {
-  return management.house.access.user(params.user);
+  return management.context.access.user(params.user);
 }
 
 function listUsers(call: Call, withoutPermissions: boolean): Reply {
-  const { access } = call.management.house;
+  const { access } = call.management.context;
   const permitted = new Set(
     [...access.allGrants()].filter((grants) => grants.permissions).map(({ user }) => user),
   );
@@ -190,7 +190,7 @@ function bulkDelete({ management, body }: Call): Reply {
   requireKeys(body, 'users');
   const names: readonly unknown[] = Array.isArray(body.users) ? body.users : [];
   for (const name of names) {
-    if (typeof name === 'string' && management.house.access.user(name))
+    if (typeof name === 'string' && management.context.access.user(name))
       management.administration.deleteUser(name);
   }
   return done;
@@ -211,14 +211,14 @@ const byBoth =
     grants.vhost === params.vhost && grants.user === params.user;
 
 function permissions(call: Call, wanted: Wanted): Reply {
-  const views = [...call.management.house.access.allGrants()]
+  const views = [...call.management.context.access.allGrants()]
     .filter((grants) => grants.permissions && wanted(grants))
     .map(({ user, vhost, permissions }) => ({ user, vhost, ...permissions }));
   return listed(call, views);
 }
 
 function topics(call: Call, wanted: Wanted): Reply {
-  const views = [...call.management.house.access.allGrants()]
+  const views = [...call.management.context.access.allGrants()]
     .filter(wanted)
     .flatMap(({ user, vhost, topicPermissions }) =>
       [...topicPermissions].map(([exchange, permissions]) => ({ user, vhost, exchange, ...permissions })),
@@ -228,7 +228,7 @@ function topics(call: Call, wanted: Wanted): Reply {
 
 /** Undefined when there are none. */
 function grantsOf({ management, params: { vhost, user } }: Call): Grants | undefined {
-  const { vhosts, access } = management.house;
+  const { vhosts, access } = management.context;
   return vhosts.has(vhost) && access.user(user) ? access.grants(user, vhost) : undefined;
 }
 

@@ -128,12 +128,12 @@ function publish(call: Call): Reply {
   requireKeys(body, 'properties', 'routing_key', 'payload', 'payload_encoding');
   const properties = propertiesFrom(objectOf(body, 'properties'));
   const payload = payloadFrom(textOf(body, 'payload'), textOf(body, 'payload_encoding'));
-  const { maxMessageSize } = management.house.limits;
+  const { maxMessageSize } = management.context.limits;
   if (payload.length > maxMessageSize) {
     throw precondition(`message size ${payload.length} is larger than configured max size ${maxMessageSize}`);
   }
-  if (management.house.alarm !== undefined)
-    throw refused(`publishers are blocked: ${management.house.alarm}`);
+  if (management.context.alarm !== undefined)
+    throw refused(`publishers are blocked: ${management.context.alarm}`);
   const permitted = management.permitted(user, vhost.name);
   const source = checkExchange({ permitted, vhost }, name);
   const message = withCopies(new Message(name, [textOf(body, 'routing_key')], properties, payload));

@@ -28,7 +28,7 @@ export const healthRoutes: readonly Route[] = [
 ];
 
 function alarms({ management }: Call): Reply {
-  if (management.house.alarm === undefined) return fine();
+  if (management.context.alarm === undefined) return fine();
   return sick({
     reason: 'There are alarms in effect in the cluster',
     alarms: [{ node: NODE, resource: 'memory' }],
@@ -44,7 +44,7 @@ function port({ management: { ports }, params }: Call): Reply {
 
 function protocol({ management, params }: Call): Reply {
   const open = ['amqp', 'http'];
-  const since4 = management.house.traits.comparesTypes;
+  const since4 = management.context.traits.comparesTypes;
   const wanted = since4 ? params.protocol.split(',') : [params.protocol];
   const missing = wanted.filter((each) => !open.includes(each));
   if (missing.length > 0) {

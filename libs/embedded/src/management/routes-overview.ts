@@ -21,11 +21,11 @@ export const overviewRoutes: readonly Route[] = [
   { path: '/cluster-name', needs: 'manager', GET: () => ok({ name: CLUSTER }) },
   { path: '/extensions', needs: 'manager', GET: () => ok([]) },
   { path: '/feature-flags', needs: 'manager', GET: (call) => listed(call, []) },
-  { path: '/version', needs: 'manager', GET: ({ management }) => ok(management.house.traits.number) },
+  { path: '/version', needs: 'manager', GET: ({ management }) => ok(management.context.traits.number) },
   {
     path: '/definitions',
     needs: 'administrator',
-    GET: ({ management }) => ok(exportDefinitions(management.house)),
+    GET: ({ management }) => ok(exportDefinitions(management.context)),
     POST: load,
   },
   { path: '/definitions/:vhost', needs: 'administrator', GET: oneVhost, POST: load },
@@ -44,19 +44,19 @@ const exchangeTypes = (): object[] =>
 
 function overview(call: Call): Reply {
   const { management, user } = call;
-  const { house, rates, administration } = management;
+  const { context, rates, administration } = management;
   const vhosts = management.vhosts(user, undefined);
-  const all = vhosts.length === house.vhosts.size;
+  const all = vhosts.length === context.vhosts.size;
   const numbers = totals(vhosts, administration.connections);
-  const thing = all ? house : vhosts;
+  const thing = all ? context : vhosts;
   const queues = vhosts.flatMap((vhost) => [...vhost.allQueues()]);
   const connections = management.connections(user);
   return shown(call, {
-    management_version: house.traits.number,
+    management_version: context.traits.number,
     rates_mode: 'basic',
     product_name: 'Warren embedded broker',
-    product_version: house.traits.number,
-    rabbitmq_version: house.traits.number,
+    product_version: context.traits.number,
+    rabbitmq_version: context.traits.number,
     cluster_name: CLUSTER,
     cluster_tags: {},
     node_tags: {},
@@ -87,8 +87,8 @@ function contexts({ ports }: Management): object[] {
 }
 
 function node(management: Management): Record<string, unknown> {
-  const { house, administration } = management;
-  const limit = house.limits.memoryLimit;
+  const { context, administration } = management;
+  const limit = context.limits.memoryLimit;
   return {
     name: NODE,
     type: 'disc',
@@ -96,9 +96,9 @@ function node(management: Management): Record<string, unknown> {
     being_drained: false,
     os_pid: String(process.pid),
     uptime: Math.round(uptime() * 1000),
-    mem_used: house.meter.held,
+    mem_used: context.meter.held,
     mem_limit: Number.isFinite(limit) ? limit : Number.MAX_SAFE_INTEGER,
-    mem_alarm: house.alarm !== undefined,
+    mem_alarm: context.alarm !== undefined,
     disk_free_alarm: false,
     disk_free_limit: 0,
     disk_free: 0,
@@ -107,14 +107,14 @@ function node(management: Management): Record<string, unknown> {
     proc_used: administration.connections.size,
     proc_total: 65_536,
     sockets_total: 65_536,
-    rabbitmq_version: house.traits.number,
+    rabbitmq_version: context.traits.number,
     sockets_used: administration.connections.size,
     processors: 1,
     run_queue: 0,
     rates_mode: 'basic',
     partitions: [],
     applications: [],
-    auth_mechanisms: house.traits.mechanisms.split(' ').map((name) => ({ name, enabled: true })),
+    auth_mechanisms: context.traits.mechanisms.split(' ').map((name) => ({ name, enabled: true })),
     exchange_types: exchangeTypes(),
     enabled_plugins: [],
     log_files: [],
@@ -129,13 +129,13 @@ function oneNode(call: Call): Reply {
 }
 
 function oneVhost({ management, params }: Call): Reply {
-  const vhost = management.house.vhosts.get(params.vhost);
+  const vhost = management.context.vhosts.get(params.vhost);
   if (!vhost) throw new Refusal('bad_request', 'vhost_not_found');
-  return ok(exportVhost(management.house, vhost));
+  return ok(exportVhost(management.context, vhost));
 }
 
 function load({ management, params, body }: Call): Reply {
-  if (params.vhost !== undefined && !management.house.vhosts.has(params.vhost)) {
+  if (params.vhost !== undefined && !management.context.vhosts.has(params.vhost)) {
     throw new Refusal('not_found', 'vhost_not_found');
   }
   importDefinitions(management.administration, readDefinitions(body, params.vhost));

@@ -110,7 +110,7 @@ function get(call: Call): Reply {
   ) {
     taken.push(held);
     queue.counters.got(mode === 'ack_requeue_false', held.redelivered);
-    messages.push(messageView(management.house.traits, queue, held, encoding, truncate));
+    messages.push(messageView(management.context.traits, queue, held, encoding, truncate));
   }
   giveBack(queue, taken, mode);
   return ok(messages);

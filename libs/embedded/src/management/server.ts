@@ -70,7 +70,7 @@ export class ManagementServer {
     const limits = { headersTimeout: HEADERS_TIMEOUT, requestTimeout: REQUEST_TIMEOUT };
     const server = createServer({ ...limits, connectionsCheckingInterval: 1_000 });
     server.maxConnections = MAX_CONNECTIONS;
-    const { logger } = administration.house;
+    const { logger } = administration.context;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       server.listen({ host: options.host, port: options.port }, () => {
@@ -104,7 +104,7 @@ export class ManagementServer {
       this.answer(request).then(
         (reply) => {
           // Who hears that something was done finds it there after a crash.
-          if (request.method !== 'GET') this.administration.house.journal?.write();
+          if (request.method !== 'GET') this.administration.context.journal?.write();
           send(request, response, reply);
         },
         (error: unknown) => this.crashed(request, response, error),
@@ -154,7 +154,7 @@ export class ManagementServer {
     const [, name, password] = /^([^:]*):([^]*)$/.exec(Buffer.from(encoded, 'base64').toString('utf8')) ?? [];
     if (!name || password === undefined) return undefined;
     if (name === 'guest' && !isLoopback(socket.remoteAddress ?? '')) return undefined;
-    const { access } = this.administration.house;
+    const { access } = this.administration.context;
     return access.authenticates(name, password) ? access.user(name) : undefined;
   }
 
@@ -168,7 +168,9 @@ export class ManagementServer {
   }
 
   private crashed(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    this.administration.house.logger.warn(`the management API failed to handle a request: ${String(error)}`);
+    this.administration.context.logger.warn(
+      `the management API failed to handle a request: ${String(error)}`,
+    );
     send(request, response, failed(500, 'internal_error', 'the embedded broker failed'));
   }
 }

@@ -10,7 +10,7 @@ import type { Policy, PolicyKind } from '../model/policy.js';
 import { badRequest, Refusal } from '../model/refusal.js';
 import type { VirtualHost } from '../model/virtual-host.js';
 import type { Connection } from './connection.js';
-import type { House } from './house.js';
+import type { ServerContext } from './server-context.js';
 
 /** Tags of users that the owner of the broker names: with all rights. */
 const OWNER_TAGS = ['administrator'];
@@ -41,14 +41,14 @@ export class Administration {
   private readonly everywhere = new Set<string>();
 
   constructor(
-    readonly house: House,
+    readonly context: ServerContext,
     readonly connections: ReadonlySet<Connection>,
   ) {}
 
   /** True when it is new. */
   addVhost(name: string): boolean {
-    if (this.house.vhosts.has(name)) return false;
-    this.house.addVhost(name);
+    if (this.context.vhosts.has(name)) return false;
+    this.context.addVhost(name);
     for (const user of this.everywhere) this.grantAll(user, name);
     return true;
   }
@@ -56,28 +56,28 @@ export class Administration {
   /** Queues, exchanges and permissions go with it. Throws a Refusal when there is none. */
   deleteVhost(name: string): void {
     const vhost = this.vhost(name);
-    this.house.vhosts.delete(name);
-    this.house.access.removeVhost(name);
+    this.context.vhosts.delete(name);
+    this.context.access.removeVhost(name);
     this.disconnect(({ agreed }) => agreed?.vhost === vhost, `vhost '${name}' is deleted`);
     vhost.close();
   }
 
   /** A user with all rights; one that is there gets them, and the password. */
   addOwner(name: string, password: string): void {
-    this.house.access.putUser(name, password, OWNER_TAGS);
+    this.context.access.putUser(name, password, OWNER_TAGS);
     this.everywhere.add(name);
     this.noteUser(name);
-    for (const vhost of this.house.vhosts.keys()) this.grantAll(name, vhost);
+    for (const vhost of this.context.vhosts.keys()) this.grantAll(name, vhost);
   }
 
   private grantAll(user: string, vhost: string): void {
-    this.house.access.grant(user, vhost, EVERYTHING);
+    this.context.access.grant(user, vhost, EVERYTHING);
     this.note({ op: 'permission', user, vhost, permissions: EVERYTHING });
   }
 
   /** Puts back what the journal has of users. */
   restore(change: AccessChange): void {
-    const { access } = this.house;
+    const { access } = this.context;
     if (change.op === 'user') {
       access.putUser(change.user, change.password, change.tags);
       if (change.everywhere) this.everywhere.add(change.user);
@@ -88,7 +88,7 @@ export class Administration {
   }
 
   private note(change: Change): void {
-    this.house.journal?.note(change);
+    this.context.journal?.note(change);
   }
 
   private noteUser(name: string): void {
@@ -99,7 +99,7 @@ export class Administration {
   /** A user who may do nothing yet, or the new password and tags of one. True when the user is new. */
   putUser(name: string, password: PasswordHash | string | undefined, tags: readonly string[]): boolean {
     if (name === '') throw badRequest('a user needs a name');
-    const isNew = this.house.access.putUser(name, password, tags);
+    const isNew = this.context.access.putUser(name, password, tags);
     this.noteUser(name);
     return isNew;
   }
@@ -112,7 +112,7 @@ export class Administration {
   /** Throws a Refusal when there is none. */
   deleteUser(name: string): void {
     this.existing(name);
-    this.house.access.removeUser(name);
+    this.context.access.removeUser(name);
     this.everywhere.delete(name);
     this.note({ op: 'user-gone', user: name });
     this.disconnect(({ agreed }) => agreed?.user === name, `user '${name}' is deleted`);
@@ -122,7 +122,7 @@ export class Administration {
   setPermissions(user: string, vhost: string, permissions: Permissions | undefined): boolean {
     this.known(user, vhost);
     for (const pattern of Object.values<string>({ ...permissions })) checkPattern(pattern);
-    const grants = this.house.access.grants(user, vhost);
+    const grants = this.context.access.grants(user, vhost);
     const isNew = grants.permissions === undefined;
     grants.set(permissions);
     if (permissions) this.note({ op: 'permission', user, vhost, permissions });
@@ -138,7 +138,7 @@ export class Administration {
     permissions: TopicPermissions | undefined,
   ): boolean {
     this.known(user, vhost);
-    const grants = this.house.access.grants(user, vhost);
+    const grants = this.context.access.grants(user, vhost);
     if (!permissions || exchange === undefined) {
       const cleared = exchange === undefined ? [...grants.topicPermissions.keys()] : [exchange];
       grants.clearTopic(exchange);
@@ -167,7 +167,7 @@ export class Administration {
 
   /** Throws a Refusal when there is none. */
   vhost(name: string): VirtualHost {
-    const vhost = this.house.vhosts.get(name);
+    const vhost = this.context.vhosts.get(name);
     if (!vhost) throw new Refusal('not_found', `there is no virtual host '${name}'`);
     return vhost;
   }
@@ -187,13 +187,13 @@ export class Administration {
   }
 
   private existing(name: string): User {
-    const user = this.house.access.user(name);
+    const user = this.context.access.user(name);
     if (!user) throw new Refusal('not_found', `there is no user '${name}'`);
     return user;
   }
 
   private known(user: string, vhost: string): void {
-    if (this.house.vhosts.has(vhost) && this.house.access.user(user)) return;
+    if (this.context.vhosts.has(vhost) && this.context.access.user(user)) return;
     throw badRequest('vhost_or_user_not_found');
   }
 }

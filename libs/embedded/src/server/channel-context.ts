@@ -5,10 +5,10 @@ import type { VirtualHost } from '../model/virtual-host.js';
 import type { Args, MethodName } from '../wire/methods.js';
 import type { Confirms } from './confirms.js';
 import type { Peer, Session } from './handshake.js';
-import type { House } from './house.js';
+import type { ServerContext } from './server-context.js';
 import type { Outbox } from './outbox.js';
 import type { Permitted } from './permitted.js';
-import type { ReplyConsumer } from './reply-desk.js';
+import type { ReplyConsumer } from './direct-replies.js';
 import type { Subscription } from './subscription.js';
 import type { Transaction } from './transaction.js';
 import type { Unacked } from './unacked.js';
@@ -19,7 +19,7 @@ export type Answers = { readonly [N in MethodName]?: (channel: Channel, args: Ar
 /** A connection that is open. */
 export interface Client {
   readonly id: number;
-  readonly house: House;
+  readonly context: ServerContext;
   readonly outbox: Outbox;
   readonly vhost: VirtualHost;
   readonly permitted: Permitted;

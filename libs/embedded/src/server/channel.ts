@@ -11,7 +11,7 @@ import type { Channel as ChannelContext, Client } from './channel-context.js';
 import { dispatch } from './channel-methods.js';
 import { type Confirms } from './confirms.js';
 import { publish } from './publish.js';
-import { type ReplyConsumer } from './reply-desk.js';
+import { type ReplyConsumer } from './direct-replies.js';
 import type { Subscription } from './subscription.js';
 import type { Transaction } from './transaction.js';
 import { requeue, Unacked } from './unacked.js';
@@ -102,7 +102,7 @@ export class Channel implements ChannelContext {
   /** A publish that is whole: its method begins at `from`. False when none may begin, since another is under way. */
   publishWhole(bytes: Buffer, from: number, at: WholePublish): boolean {
     if (this.closing || this.assembly) return false;
-    const args = this.connection.house.publishCache.read(bytes, from, at.methodEnd);
+    const args = this.connection.context.publishCache.read(bytes, from, at.methodEnd);
     const properties = this.propertiesOf(bytes, at.propertiesAt, at.propertiesEnd);
     const body = Buffer.allocUnsafe(at.bodyEnd - at.bodyAt);
     bytes.copy(body, 0, at.bodyAt, at.bodyEnd);
@@ -127,10 +127,10 @@ export class Channel implements ChannelContext {
     if (!this.closing) this.connection.vhost.counters.add(this.counters);
     this.closing = true;
     this.giveUp();
-    if (this.replies) this.connection.house.replyDesk.close(this.replies);
+    if (this.replies) this.connection.context.directReplies.close(this.replies);
     this.replies = undefined;
     for (const subscription of this.subscriptions.values()) {
-      this.connection.house.meter.remove(subscription);
+      this.connection.context.meter.remove(subscription);
       this.unacked.forget(subscription);
       subscription.queue.removeConsumer(subscription);
     }
@@ -147,14 +147,14 @@ export class Channel implements ChannelContext {
   flushConfirms(when: 'later' | 'now' = 'later'): void {
     const { number, confirms } = this;
     if (!confirms) return;
-    const { outbox, house } = this.connection;
+    const { outbox, context } = this.connection;
     const write = confirms.take(number, outbox);
-    if (!house.journal) write(true);
+    if (!context.journal) write(true);
     else {
-      house.journal.afterSync((kept) => {
+      context.journal.afterSync((kept) => {
         if (this.connection.open) write(kept);
       });
-      if (when === 'now') house.journal.syncNow();
+      if (when === 'now') context.journal.syncNow();
     }
   }
 
@@ -167,7 +167,7 @@ export class Channel implements ChannelContext {
 
   unsubscribe(subscription: Subscription): void {
     this.subscriptions.delete(subscription.tag);
-    this.connection.house.meter.remove(subscription);
+    this.connection.context.meter.remove(subscription);
     this.unacked.forget(subscription);
   }
 
@@ -185,13 +185,13 @@ export class Channel implements ChannelContext {
 
   /** Bytes of a message that is not complete yet. */
   private came(assembly: Assembly, bytes: number): void {
-    this.connection.house.meter.arrive(bytes);
+    this.connection.context.meter.arrive(bytes);
     assembly.here += bytes;
   }
 
   /** What came of a message counts no longer: it is complete, or never will be. */
   private giveUp(): void {
-    if (this.assembly) this.connection.house.meter.arrived(this.assembly.here);
+    if (this.assembly) this.connection.context.meter.arrived(this.assembly.here);
     this.assembly = undefined;
   }
 
@@ -205,7 +205,7 @@ export class Channel implements ChannelContext {
       );
     }
     const size = payload.readUInt32BE(4) * 0x1_0000_0000 + payload.readUInt32BE(8);
-    const { maxMessageSize } = this.connection.house.limits;
+    const { maxMessageSize } = this.connection.context.limits;
     if (size > MAX_ANNOUNCED) {
       const announced = payload.readBigUInt64BE(4);
       throw new AmqpFailure(

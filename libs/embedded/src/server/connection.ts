@@ -20,7 +20,7 @@ import { ACK_FRAME, wholeAck, WholePublish } from '../wire/whole-publish.js';
 import { Channels } from './channels.js';
 import { capable, Handshake, type Peer, type Session, SilentRefusal } from './handshake.js';
 import { ClientTimeout, Heartbeat } from './heartbeat.js';
-import type { House } from './house.js';
+import type { ServerContext } from './server-context.js';
 import { Line } from './line.js';
 import { Outbox } from './outbox.js';
 import type { Permitted } from './permitted.js';
@@ -50,27 +50,27 @@ export class Connection {
   constructor(
     readonly id: number,
     private readonly socket: Socket,
-    readonly house: House,
+    readonly context: ServerContext,
     private readonly onGone: (connection: Connection) => void,
   ) {
-    this.since = house.clock.wall();
-    this.line = new Line(socket, house.clock, () => this.flushed());
+    this.since = context.clock.wall();
+    this.line = new Line(socket, context.clock, () => this.flushed());
     this.outbox = new Outbox(
       this.line,
       () => {
         // Whatever the client hears of in this turn is in the log before.
-        house.journal?.write();
+        context.journal?.write();
         this.channels.flushConfirms();
       },
       () => this.flushed(),
     );
     this.reader = new FrameReader(
-      house.limits.frameMax,
+      context.limits.frameMax,
       (frame) => this.frame(frame),
       (header) => this.greet(header),
       (bytes, at) => this.frequent(bytes, at),
     );
-    this.handshake = new Handshake(house, socket.remoteAddress, certifiedName(socket), (name, args) =>
+    this.handshake = new Handshake(context, socket.remoteAddress, certifiedName(socket), (name, args) =>
       this.outbox.method(0, name, args),
     );
     this.throttle = new Throttle(socket, (reason) => this.tellBlocked(reason));
@@ -84,7 +84,7 @@ export class Connection {
     socket.on('drain', () => this.relieve());
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
     this.deadline.start();
-    house.standing.apply(this);
+    context.standing.apply(this);
   }
 
   get vhost(): VirtualHost {
@@ -178,7 +178,7 @@ export class Connection {
   gone(): void {
     if (this.state === 'gone') return;
     this.state = 'gone';
-    this.house.traffic.count += 1;
+    this.context.traffic.count += 1;
     this.release();
     this.heartbeat.stop();
     this.deadline.stop();
@@ -194,7 +194,7 @@ export class Connection {
   private receive(chunk: Buffer): void {
     if (this.state === 'gone') return;
     this.heartbeat.touch();
-    this.house.traffic.count += 1;
+    this.context.traffic.count += 1;
     this.chunksRead += 1;
     try {
       this.reader.push(chunk);
@@ -213,13 +213,13 @@ export class Connection {
     if (error instanceof SilentRefusal) this.gone();
     else if (error instanceof AmqpFailure) this.closeBecause(error, culprit);
     else {
-      this.house.logger.warn(`a connection was closed after an internal error: ${String(error)}`);
+      this.context.logger.warn(`a connection was closed after an internal error: ${String(error)}`);
       this.closeBecause(new AmqpFailure(541, 'the embedded broker failed'), culprit);
     }
   }
 
   private greet(header: Buffer): boolean {
-    const { greetings, refusal } = this.house.traits;
+    const { greetings, refusal } = this.context.traits;
     const said = header.toString('latin1');
     if (greetings.includes(said)) {
       this.handshake.start();
@@ -265,11 +265,11 @@ export class Connection {
   }
 
   private wholePublish(bytes: Buffer, at: number): number | 'stop' {
-    const { whole, house } = this;
-    if (house.alarm !== undefined) return at;
+    const { whole, context } = this;
+    if (context.alarm !== undefined) return at;
     if (!whole.find(bytes, at, this.reader.maxFrame)) return at;
     const channel = this.channels.find(whole.channel);
-    if (!channel || whole.bodyEnd - whole.bodyAt > house.limits.maxMessageSize) return at;
+    if (!channel || whole.bodyEnd - whole.bodyAt > context.limits.maxMessageSize) return at;
     if (!channel.publishWhole(bytes, at + FRAME_OVERHEAD - 1, whole)) return at;
     return this.isGone() ? 'stop' : whole.bodyEnd + 1;
   }
@@ -280,7 +280,7 @@ export class Connection {
 
   /** The first publish during an alarm blocks the connection. */
   private mustWait(): boolean {
-    const { alarm } = this.house;
+    const { alarm } = this.context;
     if (alarm === undefined || this.state !== 'open') return false;
     this.throttle.block(alarm);
     return true;
@@ -307,7 +307,7 @@ export class Connection {
     this.channels.limit = session.channelMax;
     this.heartbeat.start(session.heartbeat);
     this.deadline.stop();
-    this.house.standing.apply(this);
+    this.context.standing.apply(this);
   }
 
   private tellBlocked(reason: string | undefined): void {
@@ -336,7 +336,7 @@ export class Connection {
   }
 
   private flushed(): void {
-    this.house.traffic.count += 1;
+    this.context.traffic.count += 1;
     this.relieve();
   }
 

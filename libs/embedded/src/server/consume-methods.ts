@@ -8,14 +8,14 @@ import { decodeTable, type Table } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
 import type { Answers, Channel } from './channel-context.js';
 import { namedQueue, queueName } from './queue-methods.js';
-import { REPLY_QUEUE } from './reply-desk.js';
+import { REPLY_QUEUE } from './direct-replies.js';
 import { readStream } from './read-stream.js';
 import { deliveredProperties, Subscription } from './subscription.js';
 
 export const consumeMethods: Answers = {
   'basic.qos': (channel, { prefetchSize, prefetchCount, global }) => {
     if (prefetchSize !== 0) throw new AmqpFailure(540, `prefetch_size!=0 (${prefetchSize})`);
-    if (global && channel.connection.house.traits.channelPrefetch) channel.unacked.limit = prefetchCount;
+    if (global && channel.connection.context.traits.channelPrefetch) channel.unacked.limit = prefetchCount;
     else channel.prefetch = prefetchCount;
     channel.reply('basic.qos-ok', {});
     channel.unacked.goOn();
@@ -30,7 +30,7 @@ export const consumeMethods: Answers = {
     const subscription = channel.subscriptions.get(consumerTag);
     if (subscription) channel.unsubscribe(subscription);
     if (channel.replies?.tag === consumerTag) {
-      channel.connection.house.replyDesk.close(channel.replies);
+      channel.connection.context.directReplies.close(channel.replies);
       channel.replies = undefined;
     }
     // Cancel-ok first: an auto-delete queue goes with its last consumer, and that consumer left by itself.
@@ -55,7 +55,7 @@ export const consumeMethods: Answers = {
       channel.number,
       'basic.get-ok',
       { deliveryTag, redelivered, exchange, routingKey, messages: queue.length },
-      deliveredProperties(queue, held, channel.connection.house.traits, true),
+      deliveredProperties(queue, held, channel.connection.context.traits, true),
       message.body,
     );
     if (args.noAck) queue.settle(held, 'not awaited');
@@ -81,7 +81,7 @@ function consume(channel: Channel, args: Args<'basic.consume'>): void {
     prefetch: channel.prefetch,
     arguments: table,
   });
-  channel.connection.house.meter.declare('consumer', subscription, tag, args.arguments.length);
+  channel.connection.context.meter.declare('consumer', subscription, tag, args.arguments.length);
   channel.subscriptions.set(tag, subscription);
   queue.addConsumer(subscription);
   if (!args.nowait) channel.reply('basic.consume-ok', { consumerTag: tag });
@@ -122,10 +122,13 @@ function consumeReplies(channel: Channel, args: Args<'basic.consume'>): void {
   if (channel.replies) throw precondition('reply consumer already set');
   if (!args.noAck) throw precondition('reply consumer cannot acknowledge');
   const { connection, number, unacked } = channel;
-  channel.replies = connection.house.replyDesk.open(tag, ({ exchange, routingKey, properties, body }) => {
-    const deliveryTag = unacked.next();
-    const args = { consumerTag: tag, deliveryTag, redelivered: false, exchange, routingKey };
-    connection.outbox.content(number, 'basic.deliver', args, properties, body);
-  });
+  channel.replies = connection.context.directReplies.open(
+    tag,
+    ({ exchange, routingKey, properties, body }) => {
+      const deliveryTag = unacked.next();
+      const args = { consumerTag: tag, deliveryTag, redelivered: false, exchange, routingKey };
+      connection.outbox.content(number, 'basic.deliver', args, properties, body);
+    },
+  );
   if (!args.nowait) channel.reply('basic.consume-ok', { consumerTag: tag });
 }

@@ -4,7 +4,7 @@ import type { ExchangeSettings } from '../model/exchange.js';
 import type { Policy } from '../model/policy.js';
 import type { VirtualHost } from '../model/virtual-host.js';
 import { fromTable, type Plain } from '../wire/plain.js';
-import type { House } from './house.js';
+import type { ServerContext } from './server-context.js';
 
 /** Definitions as plain data for JSON. */
 export interface ExportedDefinitions {
@@ -14,15 +14,15 @@ export interface ExportedDefinitions {
 type Thing = { readonly [name: string]: Plain };
 
 /** Everything there is. */
-export function exportDefinitions(house: House): ExportedDefinitions {
-  const vhosts = [...house.vhosts.values()];
-  const grants = [...house.access.allGrants()];
+export function exportDefinitions(context: ServerContext): ExportedDefinitions {
+  const vhosts = [...context.vhosts.values()];
+  const grants = [...context.access.allGrants()];
   const parts = vhosts.map((vhost) => ({ vhost: vhost.name, ...partsOf(vhost) }));
   const all = (part: keyof ReturnType<typeof partsOf>): Thing[] =>
     parts.flatMap((each) => each[part].map((thing) => ({ ...thing, vhost: each.vhost })));
   return {
-    ...versions(house),
-    users: [...house.access.users()].map(({ name, password, tags }) => ({
+    ...versions(context),
+    users: [...context.access.users()].map(({ name, password, tags }) => ({
       name,
       password_hash: password.hash,
       hashing_algorithm: password.algorithm,
@@ -46,12 +46,12 @@ export function exportDefinitions(house: House): ExportedDefinitions {
 }
 
 /** One virtual host, without its name, so that it can be imported into another. */
-export function exportVhost(house: House, vhost: VirtualHost): ExportedDefinitions {
+export function exportVhost(context: ServerContext, vhost: VirtualHost): ExportedDefinitions {
   const format = { rabbitmq_definition_format: 'single_virtual_host', original_vhost_name: vhost.name };
-  return { ...versions(house), ...format, ...partsOf(vhost) };
+  return { ...versions(context), ...format, ...partsOf(vhost) };
 }
 
-function versions({ traits: { number } }: House): Thing {
+function versions({ traits: { number } }: ServerContext): Thing {
   return {
     rabbit_version: number,
     rabbitmq_version: number,

@@ -5,7 +5,7 @@ import type { VirtualHost } from '../model/virtual-host.js';
 import { decodeTable, encodeTable, type Table } from '../wire/field-table.js';
 import type { Args, Method, MethodName } from '../wire/methods.js';
 import { toTable } from '../wire/plain.js';
-import type { House } from './house.js';
+import type { ServerContext } from './server-context.js';
 import { Permitted } from './permitted.js';
 
 const serverProperties = (version: string): Buffer =>
@@ -71,7 +71,7 @@ export class Handshake {
   private tuned: Args<'connection.tune-ok'> | undefined;
 
   constructor(
-    private readonly house: House,
+    private readonly context: ServerContext,
     /** Where the client is; `guest` may come from nowhere but this machine. */
     private readonly address: string | undefined,
     /** Who its certificate says it is. */
@@ -80,7 +80,7 @@ export class Handshake {
   ) {}
 
   private get mechanisms(): string {
-    const { certificates, traits } = this.house;
+    const { certificates, traits } = this.context;
     return certificates ? `${traits.mechanisms} EXTERNAL` : traits.mechanisms;
   }
 
@@ -88,7 +88,7 @@ export class Handshake {
     this.reply('connection.start', {
       major: 0,
       minor: 9,
-      properties: serverProperties(this.house.traits.number),
+      properties: serverProperties(this.context.traits.number),
       mechanisms: Buffer.from(this.mechanisms),
       locales: Buffer.from('en_US'),
     });
@@ -113,7 +113,7 @@ export class Handshake {
       const text =
         `Login was refused using authentication mechanism ${mechanism}. ` +
         'For details see the broker logfile.';
-      this.house.logger.warn(
+      this.context.logger.warn(
         'a login was refused: unknown user, wrong password or certificate, or guest from another machine',
       );
       if (capable(this.properties, 'authentication_failure_close')) throw new AmqpFailure(403, text, true);
@@ -121,13 +121,13 @@ export class Handshake {
     }
     this.user = name;
     this.mechanism = mechanism;
-    const { channelMax, frameMax, heartbeat } = this.house.limits;
+    const { channelMax, frameMax, heartbeat } = this.context.limits;
     this.reply('connection.tune', { channelMax, frameMax, heartbeat });
   }
 
   private byCertificate(): string | undefined {
     const { certified } = this;
-    return certified !== undefined && this.house.access.user(certified) ? certified : undefined;
+    return certified !== undefined && this.context.access.user(certified) ? certified : undefined;
   }
 
   private byPassword(mechanism: string, response: Buffer): string | undefined {
@@ -137,24 +137,24 @@ export class Handshake {
 
   private known({ name, password }: Login): boolean {
     if (name === 'guest' && !isLoopback(this.address ?? '')) return false;
-    return name !== '' && this.house.access.authenticates(name, password);
+    return name !== '' && this.context.access.authenticates(name, password);
   }
 
   private tune(args: Args<'connection.tune-ok'>): void {
-    const { channelMax, frameMax } = this.house.limits;
+    const { channelMax, frameMax } = this.context.limits;
     within('channel_max', args.channelMax, 0, channelMax);
-    within('frame_max', args.frameMax, this.house.traits.minFrame, frameMax);
+    within('frame_max', args.frameMax, this.context.traits.minFrame, frameMax);
     this.tuned = args;
   }
 
   private open({ vhost: name }: Args<'connection.open'>, tuned: Args<'connection.tune-ok'>): Session {
-    const vhost = this.house.vhosts.get(name);
+    const vhost = this.context.vhosts.get(name);
     if (!vhost) throw new AmqpFailure(530, `vhost ${name} not found`);
-    const grants = this.house.access.grants(this.user, name);
+    const grants = this.context.access.grants(this.user, name);
     if (!grants.permissions) {
       throw new AmqpFailure(530, `access to vhost '${name}' refused for user '${this.user}'`);
     }
-    const permitted = new Permitted(grants, this.house.traits);
+    const permitted = new Permitted(grants, this.context.traits);
     this.reply('connection.open-ok', { knownHosts: '' });
     const { user, mechanism, properties: clientProperties } = this;
     return { user, vhost, permitted, mechanism, clientProperties, ...tuned };

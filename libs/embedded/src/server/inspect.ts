@@ -2,7 +2,7 @@
 import type { QueueType } from '../model/queue-settings.js';
 import { fromTable, type Plain } from '../wire/plain.js';
 import type { Connection } from './connection.js';
-import type { House } from './house.js';
+import type { ServerContext } from './server-context.js';
 
 /** One consumer of a queue. */
 export interface ConsumerSnapshot {
@@ -76,18 +76,18 @@ export interface BrokerSnapshot {
   readonly bytesHeld: number;
 }
 
-export function inspect(house: House, connections: Iterable<Connection>): BrokerSnapshot {
+export function inspect(context: ServerContext, connections: Iterable<Connection>): BrokerSnapshot {
   return {
-    vhosts: [...house.vhosts.keys()],
-    queues: queues(house),
-    exchanges: exchanges(house),
+    vhosts: [...context.vhosts.keys()],
+    queues: queues(context),
+    exchanges: exchanges(context),
     connections: [...connections].flatMap(describe),
-    bytesHeld: house.meter.held,
+    bytesHeld: context.meter.held,
   };
 }
 
-function queues(house: House): QueueSnapshot[] {
-  return [...house.vhosts.values()].flatMap((vhost) =>
+function queues(context: ServerContext): QueueSnapshot[] {
+  return [...context.vhosts.values()].flatMap((vhost) =>
     [...vhost.allQueues()].map(({ name, settings, length, unacked, consumers }) => ({
       vhost: vhost.name,
       name,
@@ -110,8 +110,8 @@ function queues(house: House): QueueSnapshot[] {
   );
 }
 
-function exchanges(house: House): ExchangeSnapshot[] {
-  return [...house.vhosts.values()].flatMap((vhost) =>
+function exchanges(context: ServerContext): ExchangeSnapshot[] {
+  return [...context.vhosts.values()].flatMap((vhost) =>
     [...vhost.exchanges.all()].map(({ name, settings, bindings }) => ({
       vhost: vhost.name,
       name,

@@ -13,7 +13,7 @@ import { Alarms } from './alarms.js';
 import { Connection } from './connection.js';
 import type { FaultCommand, FaultResult } from './faults/fault-command.js';
 import { Faults } from './faults/faults.js';
-import { type BrokerLogger, House, type Limits } from './house.js';
+import { type BrokerLogger, ServerContext, type Limits } from './server-context.js';
 import { inspect, type BrokerSnapshot } from './inspect.js';
 import { asksForCertificate, type BrokerTls, ListeningSocket, reset } from './tls.js';
 import { timeCommand, type TimeCommand, type TimeState } from './time.js';
@@ -56,7 +56,7 @@ export type Result = BrokerSnapshot | TimeState | FaultResult | undefined;
 
 export class Listener {
   readonly administration: Administration;
-  private readonly house: House;
+  private readonly context: ServerContext;
   private readonly connections = new Set<Connection>();
   private readonly listening: ListeningSocket;
   private readonly server: Server;
@@ -68,18 +68,18 @@ export class Listener {
   private constructor(private readonly options: ListenerOptions) {
     const { limits, version, logger, data, clock = new MovableClock() } = options;
     const journal = data === undefined ? undefined : new DiskJournal(data, logger);
-    this.house = new House(limits, VERSIONS[version], clock, logger, journal, (alarmed) => {
+    this.context = new ServerContext(limits, VERSIONS[version], clock, logger, journal, (alarmed) => {
       this.alarms.set('memory', alarmed ? 'low on memory' : undefined);
     });
-    this.alarms = new Alarms(this.house, this.connections);
-    this.faults = new Faults(this.house, this.connections, this.alarms);
-    this.administration = new Administration(this.house, this.connections);
+    this.alarms = new Alarms(this.context, this.connections);
+    this.faults = new Faults(this.context, this.connections, this.alarms);
+    this.administration = new Administration(this.context, this.connections);
     this.administration.addVhost('/');
     if (journal) this.restore(journal);
     for (const name of options.vhosts) this.administration.addVhost(name);
     this.addOwners();
     journal?.begin();
-    this.house.certificates = asksForCertificate(options.tls);
+    this.context.certificates = asksForCertificate(options.tls);
     this.listening = new ListeningSocket(
       options.tls,
       (socket) => this.accept(socket),
@@ -97,13 +97,13 @@ export class Listener {
     try {
       prepare(listener.administration);
     } catch (error) {
-      listener.house.journal?.close();
+      listener.context.journal?.close();
       throw error;
     }
     const { server } = listener;
     return new Promise((resolve, reject) => {
       server.once('error', (error) => {
-        listener.house.journal?.close();
+        listener.context.journal?.close();
         reject(error);
       });
       server.listen({ host: options.host, port: options.port }, () => {
@@ -121,7 +121,7 @@ export class Listener {
 
   /** Whether all users that its options name can log in; the folder may have others. */
   get knowsUsers(): boolean {
-    const { access } = this.house;
+    const { access } = this.context;
     return Object.entries(this.options.users).every(([user, password]) =>
       access.authenticates(user, password),
     );
@@ -130,12 +130,12 @@ export class Listener {
   perform(command: Command): Result {
     switch (command.kind) {
       case 'inspect':
-        return inspect(this.house, this.connections);
+        return inspect(this.context, this.connections);
       case 'admin':
         this.administration.perform(command);
         break;
       case 'time':
-        return timeCommand(command, this.house, this.connections);
+        return timeCommand(command, this.context, this.connections);
       case 'fault':
         return this.faults.perform(command);
       case 'closeConnections':
@@ -167,13 +167,13 @@ export class Listener {
     }, FAREWELL);
     await stopped;
     stopTimer(timer);
-    this.house.close();
+    this.context.close();
   }
 
   private restore(journal: DiskJournal): void {
     const vhost = (name: string): VirtualHost => {
-      if (!this.house.vhosts.has(name)) this.administration.addVhost(name);
-      return this.house.vhosts.get(name) as VirtualHost;
+      if (!this.context.vhosts.has(name)) this.administration.addVhost(name);
+      return this.context.vhosts.get(name) as VirtualHost;
     };
     const into = {
       vhost,
@@ -188,7 +188,7 @@ export class Listener {
   /** Those that are named; the default one only when there is none yet, since it may have been deleted. */
   private addOwners(): void {
     const { users, defaultUsers } = this.options;
-    if (defaultUsers && [...this.house.access.users()].length > 0) return;
+    if (defaultUsers && [...this.context.access.users()].length > 0) return;
     for (const [name, password] of Object.entries(users)) this.administration.addOwner(name, password);
   }
 
@@ -199,7 +199,7 @@ export class Listener {
       reset(socket);
       return;
     }
-    const connection = new Connection((this.serial += 1), socket, this.house, (gone) => {
+    const connection = new Connection((this.serial += 1), socket, this.context, (gone) => {
       this.connections.delete(gone);
     });
     this.connections.add(connection);

@@ -10,7 +10,7 @@ import type { Args } from '../wire/methods.js';
 import { changeProperties, hasProperty, tableProperty, textProperty } from '../wire/properties.js';
 import type { Channel } from './channel-context.js';
 import type { Permitted } from './permitted.js';
-import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
+import { isReplyName, REPLY_QUEUE } from './direct-replies.js';
 import type { Publication } from './transaction.js';
 
 const NO_ROUTE = 312;
@@ -39,7 +39,7 @@ export function publish(
     return;
   }
   const tag = confirms.next();
-  const fault = channel.connection.house.publishFaults.of(message, channel.connection.vhost);
+  const fault = channel.connection.context.publishFaults.of(message, channel.connection.vhost);
   if (fault === 'nack') {
     confirms.settle(tag, false);
     return;
@@ -84,10 +84,10 @@ export function checkExchange(
 function send(channel: Channel, message: Message): Routed {
   const { connection } = channel;
   if (message.exchange !== '' || !isReplyName(message.routingKey)) return connection.vhost.publish(message);
-  const found = connection.house.replyDesk.find(message.routingKey);
+  const found = connection.context.directReplies.find(message.routingKey);
   found?.deliver(message);
   // It is no queue: until 4.3 a mandatory message comes back also when it was delivered.
-  return { queues: found && !connection.house.traits.returnsReplies ? 1 : 0, accepted: true };
+  return { queues: found && !connection.context.traits.returnsReplies ? 1 : 0, accepted: true };
 }
 
 /** The message as it goes on: checked, BCC taken out, the reply address made real. Throws 406 for a bad property. */
@@ -109,7 +109,7 @@ function checkUser(channel: Channel, message: Message): void {
   const claimed = message.text('userId');
   const user = channel.connection.agreed?.user;
   if (claimed === undefined || claimed === user) return;
-  if (channel.connection.house.access.user(user ?? '')?.tags.includes('impersonator')) return;
+  if (channel.connection.context.access.user(user ?? '')?.tags.includes('impersonator')) return;
   throw precondition(`user_id property set to '${claimed}' but authenticated user was '${user}'`);
 }
 

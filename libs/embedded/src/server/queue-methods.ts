@@ -5,7 +5,7 @@ import { decodeTable } from '../wire/field-table.js';
 import type { Args } from '../wire/methods.js';
 import type { Answers, Channel } from './channel-context.js';
 import { checkBinding, declareQueue, deleteQueue, oneLine } from './declaring.js';
-import { isReplyName, REPLY_QUEUE } from './reply-desk.js';
+import { isReplyName, REPLY_QUEUE } from './direct-replies.js';
 
 export const queueMethods: Answers = {
   'queue.declare': (channel, declared) => {
@@ -87,8 +87,8 @@ function declare(channel: Channel, args: Args<'queue.declare'>): Queue {
 
 /** Asking for a reply address says whether the requester is still there; the bare name is always there. */
 function checkReplyName(channel: Channel, name: string): void {
-  const { house, vhost } = channel.connection;
-  if (name !== REPLY_QUEUE && !house.replyDesk.find(name)) throw notFound('queue', name, vhost.name);
+  const { context, vhost } = channel.connection;
+  if (name !== REPLY_QUEUE && !context.directReplies.find(name)) throw notFound('queue', name, vhost.name);
 }
 
 export function queueName(channel: Channel, name: string): string {

@@ -9,9 +9,9 @@ import { Subscription } from './subscription.js';
 
 /** Throws what RabbitMQ does: 406 without a prefetch or for wrong arguments, 540 without acks or for a global prefetch. */
 export function readStream(channel: Channel, queue: Stream, tag: string, args: Args<'basic.consume'>): void {
-  const { vhost, house } = channel.connection;
+  const { vhost, context } = channel.connection;
   const where = called('queue', queue.name, vhost.name);
-  const { filtersStreams, channelPrefetch } = house.traits;
+  const { filtersStreams, channelPrefetch } = context.traits;
   if (channel.prefetch === 0) {
     throw precondition(
       `consumer prefetch count is not set for ${channelPrefetch ? `'${where}'` : `stream ${where}`}`,
@@ -33,7 +33,7 @@ export function readStream(channel: Channel, queue: Stream, tag: string, args: A
     prefetch: channel.prefetch,
     arguments: table,
   });
-  channel.connection.house.meter.declare('consumer', subscription, tag, args.arguments.length);
+  channel.connection.context.meter.declare('consumer', subscription, tag, args.arguments.length);
   channel.subscriptions.set(tag, subscription);
   queue.read(subscription, reading);
   if (!args.nowait) channel.reply('basic.consume-ok', { consumerTag: tag });

@@ -43,7 +43,7 @@ export const settleMethods: Answers = {
 
   'tx.select': (channel) => {
     if (channel.confirms) throw precondition('cannot switch from confirm to tx mode');
-    channel.transaction ??= new Transaction(channel.connection.house.meter);
+    channel.transaction ??= new Transaction(channel.connection.context.meter);
     channel.unacked.deferred = true;
     channel.reply('tx.select-ok', {});
   },
@@ -56,7 +56,7 @@ export const settleMethods: Answers = {
       for (const delivery of deliveries) channel.unacked.letGo(delivery);
       carryOut(channel, deliveries, end);
     }
-    const kept = channel.connection.house.journal?.syncNow() ?? true;
+    const kept = channel.connection.context.journal?.syncNow() ?? true;
     if (!accepted || !kept) throw precondition('partial tx completion');
     channel.reply('tx.commit-ok', {});
   },
@@ -70,7 +70,7 @@ export const settleMethods: Answers = {
 
 function refuse(channel: Channel, deliveries: readonly UnackedDelivery[], end: End): void {
   for (const { queue } of deliveries) {
-    if (!(queue instanceof Stream) || channel.connection.house.traits.filtersStreams) continue;
+    if (!(queue instanceof Stream) || channel.connection.context.traits.filtersStreams) continue;
     throw queue.unsupported('basic.nack and basic.reject');
   }
   settle(channel, deliveries, end);

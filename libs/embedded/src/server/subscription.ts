@@ -8,7 +8,7 @@ import type { VersionTraits } from '../model/version.js';
 import { encodeTable, type Field, type Table } from '../wire/field-table.js';
 import { changeProperties, tableProperty } from '../wire/properties.js';
 import type { Peer, Session } from './handshake.js';
-import type { House } from './house.js';
+import type { ServerContext } from './server-context.js';
 import type { Outbox } from './outbox.js';
 import type { Unacked } from './unacked.js';
 
@@ -30,7 +30,7 @@ interface ConsumingChannel {
   readonly counters: MessageCounters;
   readonly connection: {
     readonly id: number;
-    readonly house: House;
+    readonly context: ServerContext;
     readonly outbox: Outbox;
     readonly peer: Peer;
     readonly agreed: Session | undefined;
@@ -104,7 +104,7 @@ export class Subscription implements Consumer {
         exchange: message.exchange,
         routingKey: message.routingKey,
       },
-      deliveredProperties(queue, held, channel.connection.house.traits),
+      deliveredProperties(queue, held, channel.connection.context.traits),
       message.body,
     );
   }

@@ -1,7 +1,7 @@
 // What the owner of a broker asks of its time. One moment at a time, so that who asks can let clients react in between.
 import type { MovableClock } from '../model/movable-clock.js';
 import type { Connection } from './connection.js';
-import type { House } from './house.js';
+import type { ServerContext } from './server-context.js';
 
 export type TimeCommand =
   | { readonly kind: 'time'; readonly do: 'stop' | 'start' | 'look' }
@@ -22,7 +22,7 @@ export interface TimeState {
 
 export function timeCommand(
   command: TimeCommand,
-  { clock, traffic }: House,
+  { clock, traffic }: ServerContext,
   connections: Iterable<Connection>,
 ): TimeState {
   const all = [...connections];

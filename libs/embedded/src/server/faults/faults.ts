@@ -3,7 +3,7 @@ import type { Consumer } from '../../model/consumers.js';
 import type { Queue } from '../../model/queue.js';
 import type { Alarms } from '../alarms.js';
 import type { Connection } from '../connection.js';
-import type { House } from '../house.js';
+import type { ServerContext } from '../server-context.js';
 import { Chaos } from './chaos.js';
 import {
   type ConnectionMatch,
@@ -27,7 +27,7 @@ export class Faults {
   private refusing = 0;
 
   constructor(
-    private readonly house: House,
+    private readonly context: ServerContext,
     private readonly connections: ReadonlySet<Connection>,
     private readonly alarms: Alarms,
   ) {}
@@ -65,7 +65,7 @@ export class Faults {
   }
 
   private start(request: FaultRequest, id: number): Partial<Active> & { readonly hit?: number } {
-    const { house } = this;
+    const { context } = this;
     switch (request.fault) {
       case 'cut':
         return { hit: this.cut(request.match, request.pick) };
@@ -82,13 +82,13 @@ export class Faults {
         this.alarms.set(`fault ${id}`, `low on ${request.resource}`);
         return { end: () => this.alarms.set(`fault ${id}`, undefined) };
       case 'memoryLimit':
-        house.meter.limitTo(request.bytes);
-        return { end: () => house.meter.limitTo(house.limits.memoryLimit) };
+        context.meter.limitTo(request.bytes);
+        return { end: () => context.meter.limitTo(context.limits.memoryLimit) };
       case 'chaos':
         return this.chaos(request);
       default: {
-        const rule = house.publishFaults.add(request.fault, request.match);
-        return { end: () => house.publishFaults.remove(rule) };
+        const rule = context.publishFaults.add(request.fault, request.match);
+        return { end: () => context.publishFaults.remove(rule) };
       }
     }
   }
@@ -104,7 +104,7 @@ export class Faults {
 
   private cancel({ queue: name, tag }: ConsumerMatch, pick: number | undefined): number {
     const found: [Queue, Consumer][] = [];
-    for (const vhost of this.house.vhosts.values()) {
+    for (const vhost of this.context.vhosts.values()) {
       for (const queue of vhost.allQueues()) {
         if (name !== undefined && queue.name !== name) continue;
         for (const one of queue.consumers.all())
@@ -120,7 +120,7 @@ export class Faults {
   }
 
   private standing(fault: StandingFault): Partial<Active> & { readonly hit: number } {
-    const { standing } = this.house;
+    const { standing } = this.context;
     standing.add(fault);
     this.applyStanding();
     return {
@@ -133,13 +133,13 @@ export class Faults {
   }
 
   private applyStanding(): void {
-    for (const connection of this.connections) this.house.standing.apply(connection);
+    for (const connection of this.connections) this.context.standing.apply(connection);
   }
 
   private chaos({ options }: Extract<FaultRequest, { fault: 'chaos' }>): Partial<Active> {
     const chaos = new Chaos(
       options,
-      this.house.clock,
+      this.context.clock,
       (request) => this.begin(request),
       (id) => this.end(id),
     );

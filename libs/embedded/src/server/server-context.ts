@@ -1,4 +1,4 @@
-// What all connections of one broker share: users, virtual hosts, limits, the desk for direct replies.
+// What all connections of one broker share: users, virtual hosts, limits, the registry of direct replies.
 import { Access } from '../model/access.js';
 import { brokerClock } from '../model/clock.js';
 import { MemoryMeter } from '../model/memory-meter.js';
@@ -9,7 +9,7 @@ import { PublishCache } from '../wire/whole-publish.js';
 import { VirtualHost } from '../model/virtual-host.js';
 import { PublishFaults } from './faults/publish-faults.js';
 import { StandingFaults } from './faults/standing-faults.js';
-import { ReplyDesk } from './reply-desk.js';
+import { DirectReplies } from './direct-replies.js';
 
 export interface Limits {
   /** Largest message body in bytes. */
@@ -20,22 +20,22 @@ export interface Limits {
   readonly channelMax: number;
   /** Seconds. */
   readonly heartbeat: number;
-  /** Bytes of what clients make the broker hold before publishers are blocked. */
+  /** Bytes held for clients from which on publishers are blocked. */
   readonly memoryLimit: number;
 }
 
-/** Where the broker says what an operator should know. */
+/** The log of the broker. */
 export interface BrokerLogger {
-  /** What happens as it should. */
+  /** Normal events. */
   log(message: string): void;
-  /** What somebody should look at. */
+  /** Events that need attention. */
   warn(message: string): void;
 }
 
-export class House {
+export class ServerContext {
   readonly vhosts = new Map<string, VirtualHost>();
   readonly access = new Access();
-  readonly replyDesk = new ReplyDesk();
+  readonly directReplies = new DirectReplies();
   readonly meter: MemoryMeter;
   readonly publishCache = new PublishCache();
   readonly publishFaults = new PublishFaults();
@@ -44,7 +44,7 @@ export class House {
   certificates = false;
   /** Grows whenever a client sent or received something. */
   readonly traffic = { count: 0 };
-  /** Why publishers are blocked at the moment. */
+  /** Why publishers are currently blocked. */
   alarm: string | undefined;
 
   constructor(
@@ -52,7 +52,7 @@ export class House {
     readonly traits: VersionTraits,
     readonly clock: MovableClock,
     readonly logger: BrokerLogger,
-    /** Where durable things are kept; undefined when all is in memory only. */
+    /** Stores durable entities; undefined when everything is in memory only. */
     readonly journal: DiskJournal | undefined,
     onAlarm: (alarmed: boolean) => void,
   ) {

@@ -1,9 +1,9 @@
-// Direct reply-to: a requester consumes the pseudo queue, its requests carry a name that leads back to its channel,
-// and replies go there without a queue in between.
+// Direct reply-to: a requester consumes from a pseudo-queue, its requests carry a generated name that identifies its
+// channel, and replies are delivered there directly, without a queue.
 import { randomBytes } from 'node:crypto';
 import type { Message } from '../model/message.js';
 
-/** What a requester consumes from and puts into reply_to. */
+/** The pseudo-queue that a requester consumes from and puts into reply_to. */
 export const REPLY_QUEUE = 'amq.rabbitmq.reply-to';
 const REPLY_PREFIX = `${REPLY_QUEUE}.`;
 
@@ -13,10 +13,11 @@ export interface ReplyConsumer {
   deliver(message: Message): void;
 }
 
-export class ReplyDesk {
+/** The consumers of direct replies, by their generated names. */
+export class DirectReplies {
   private readonly consumers = new Map<string, ReplyConsumer>();
 
-  /** A new name that leads back to this consumer. */
+  /** Registers a consumer under a new name. */
   open(tag: string, deliver: (message: Message) => void): ReplyConsumer {
     const name = REPLY_PREFIX + randomBytes(24).toString('base64url');
     const consumer = { tag, name, deliver };
@@ -33,7 +34,7 @@ export class ReplyDesk {
   }
 }
 
-/** Whether a queue name is of this kind; the bare name is not, it has no channel behind it. */
+/** Whether a queue name is a generated one; the bare pseudo-queue is not, since it identifies no channel. */
 export function isReplyName(name: string): boolean {
   return name.startsWith(REPLY_PREFIX);
 }
