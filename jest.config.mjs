@@ -15,7 +15,7 @@ const swc = {
 };
 
 const sources = {
-  '^@warren/nestjs/(testing|terminus)$': '<rootDir>/libs/nestjs/src/$1/index.ts',
+  '^@warren/nestjs/(testing|terminus|prometheus)$': '<rootDir>/libs/nestjs/src/$1/index.ts',
   '^@warren/(amqp|nestjs|embedded)$': '<rootDir>/libs/$1/src/index.ts',
   '^(\\.{1,2}/.*)\\.js$': '$1',
   // `npm run matrix` tries the newest one.

@@ -12,7 +12,12 @@ import { create, installed, nest11, nest12, program } from './projects.js';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const libraries = ['@warren/amqp', '@warren/embedded', '@warren/nestjs'];
-const doors = [...libraries, '@warren/nestjs/terminus', '@warren/nestjs/testing'];
+const doors = [
+  ...libraries,
+  '@warren/nestjs/terminus',
+  '@warren/nestjs/testing',
+  '@warren/nestjs/prometheus',
+];
 const MINUTES = 60_000;
 
 /** Bytes that a user downloads: more needs a reason, and a word in CONTRIBUTING.md. */

@@ -48,7 +48,12 @@ export async function create(
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   await cp(source, join(folder, 'application.ts'));
-  const shared = { 'reflect-metadata': '^0.2.2', rxjs: '^7.8.2', '@types/node': '^20.19.0' };
+  const shared = {
+    'reflect-metadata': '^0.2.2',
+    rxjs: '^7.8.2',
+    'prom-client': '^15.1.3',
+    '@types/node': '^20.19.0',
+  };
   const own = Object.fromEntries(Object.entries(tarballs).map(([name, path]) => [name, `file:${path}`]));
   await writeJson(join(folder, 'package.json'), {
     name: project.name,

@@ -1,0 +1,3 @@
+// The entry point of @warren/nestjs/prometheus.
+
+export { prometheus, type PrometheusOptions } from './prometheus.js';
