@@ -1,7 +1,14 @@
 // Plugins on a broker: around everything that is sent and handled, whatever it is sent for.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect, it } from '@jest/globals';
-import { PluginError, Reject, type Delivery, type Plugin, type PublishContext } from '@warren/amqp';
+import {
+  DeadLetters,
+  PluginError,
+  Reject,
+  type Delivery,
+  type Plugin,
+  type PublishContext,
+} from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { until } from '../support/events.js';
 import { logged, rejection, taken, warren } from '../support/warren.js';
@@ -171,6 +178,34 @@ onEachBroker('plugins', (broker) => {
     expect(told.message).toMatch(/internal error [0-9a-f-]{36}/);
     expect(told.message).not.toContain('broke at');
     expect(await rabbit.broker.request('fragile.call', 1)).toBe(1);
+  });
+
+  it('are around a replay of dead letters, which is sent whatever they do', async () => {
+    const kinds: string[] = [];
+    const marks: Plugin = {
+      name: 'marks',
+      publish: (next) => (message) => {
+        kinds.push(message.kind);
+        return next(message.with({ headers: { marked: 1 } }));
+      },
+    };
+    const breaks: Plugin = { name: 'breaks', publish: () => () => Promise.reject(new Error('x')) };
+    const got: unknown[] = [];
+    let works = false;
+    const rabbit = await warren(broker.url)
+      .consume('again', ({ headers }) =>
+        works ? void got.push(headers.marked) : Promise.reject(Reject('no')),
+      )
+      .open();
+    await rabbit.broker.send('again', 1);
+    for (const plugin of [marks, breaks]) {
+      await until(() => new DeadLetters({ url: broker.url }).count('again'), 'the dead letter');
+      works = plugin === breaks;
+      const { done } = await new DeadLetters({ url: broker.url, plugins: [plugin] }).replay('again');
+      expect(done).toBe(1);
+    }
+    await until(() => got.length === 1, 'the replayed message');
+    expect([kinds, got]).toEqual([['replay'], [1]]);
   });
 
   it('around a batch see each message, or the whole list', async () => {

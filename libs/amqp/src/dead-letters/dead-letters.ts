@@ -6,7 +6,10 @@ import { Confirms } from '../publish/confirms.js';
 import { systemClock } from '../runtime/clock.js';
 import { Deadlines } from '../runtime/deadlines.js';
 import { ConfigError } from '../errors/errors.js';
-import { printable } from '../runtime/logger.js';
+import { CONSOLE, printable } from '../runtime/logger.js';
+import type { Plugin, PublishResult } from '../plugins/plugin.js';
+import { Plugins } from '../plugins/plugins.js';
+import { TABLE_BYTES } from '../message/headers.js';
 import type { OutgoingMessage } from '../message/message.js';
 import { UnroutableError } from '../errors/publish-errors.js';
 import { checkName } from '../message/outgoing.js';
@@ -27,7 +30,14 @@ import {
   type DeadLetterResult,
   type DeadLetterWork,
 } from './batches.js';
-import { connected, MOST_HELD, ready, BrowseSession, type DeadLetterConnection } from './browse-session.js';
+import {
+  connected,
+  deadLetterSettings,
+  MOST_HELD,
+  ready,
+  BrowseSession,
+  type DeadLetterConnection,
+} from './browse-session.js';
 
 /** Where the broker is, as in BrokerOptions. */
 export interface DeadLettersOptions extends DeadLetterConnection {
@@ -38,6 +48,8 @@ export interface DeadLettersOptions extends DeadLetterConnection {
    * mistyped name never affects a working queue.
    */
   readonly exact?: boolean;
+  /** Around each replay, with the kind `replay`: see docs/plugins.md. Their `start` and `stop` are not called. Default: none. */
+  readonly plugins?: readonly Plugin[];
 }
 
 /** Which messages to peek at. */
@@ -151,6 +163,7 @@ export class DeadLetters {
       );
     }
     const deadlines = new Deadlines(systemClock);
+    const plugins = replayPlugins(this.#options, deadlines);
     let confirms: Confirms | undefined;
     return runInBatches(this.#options, name, options, async (letters, { channel }) => {
       confirms ??= new Confirms(channel);
@@ -158,7 +171,7 @@ export class DeadLetters {
       const errors = await Promise.all(
         letters.map(async (letter) => {
           const astray = to === undefined ? strayed(letter, target) : undefined;
-          return astray ?? sendOne(letter, target, way);
+          return astray ?? sendOne(letter, target, way, plugins);
         }),
       );
       const done = letters.filter((_, index) => errors[index] === undefined);
@@ -204,18 +217,38 @@ function strayed({ queue, position, deadQueue }: DeadLetter, target: string): Er
 }
 
 /** Resolves with the error, if any. */
-function sendOne(letter: DeadLetter, queue: string, way: Way): Promise<Error | undefined> {
-  let message: OutgoingMessage;
+async function sendOne(
+  letter: DeadLetter,
+  queue: string,
+  way: Way,
+  plugins: Plugins,
+): Promise<Error | undefined> {
+  const send = (message: OutgoingMessage): Promise<PublishResult> =>
+    new Promise((resolve, reject) => {
+      const messageId = letter.id ?? 'without id';
+      const onSent = (routed: boolean): void =>
+        routed ? resolve({ messageId, routed }) : reject(new UnroutableError('', queue, messageId));
+      const limits = { end: systemClock.monotonic() + CONFIRM_TIMEOUT, given: CONFIRM_TIMEOUT };
+      const pending = new PendingSend(message, limits, single(way.deadlines), { onSent, onFailed: reject });
+      pending.send(way.channel, way.confirms);
+    });
   try {
-    message = replayedMessage(letter, queue);
+    const message = replayedMessage(letter, queue);
+    if (plugins.none) await send(message);
+    else await plugins.publish({ kind: 'replay', message, timeout: CONFIRM_TIMEOUT }, send);
+    return undefined;
   } catch (error) {
-    return Promise.resolve(error instanceof Error ? error : new Error(String(error)));
+    return error instanceof Error ? error : new Error(String(error));
   }
-  return new Promise((resolve) => {
-    const onSent = (routed: boolean): void =>
-      resolve(routed ? undefined : new UnroutableError('', queue, letter.id ?? 'without id'));
-    const limits = { end: systemClock.monotonic() + CONFIRM_TIMEOUT, given: CONFIRM_TIMEOUT };
-    const pending = new PendingSend(message, limits, single(way.deadlines), { onSent, onFailed: resolve });
-    pending.send(way.channel, way.confirms);
+}
+
+function replayPlugins(options: DeadLettersOptions, deadlines: Deadlines): Plugins {
+  const { maxMessageBytes } = deadLetterSettings(options);
+  return new Plugins({
+    given: options.plugins ?? [],
+    clock: systemClock,
+    deadlines,
+    logger: CONSOLE,
+    limits: () => ({ maxBytes: maxMessageBytes, maxPropertyBytes: TABLE_BYTES }),
   });
 }
