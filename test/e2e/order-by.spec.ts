@@ -294,7 +294,11 @@ onEachBroker('orderBy', (broker) => {
       ['a batch', { orderBy: byCustomer, batch: { size: 2 } }, /a batch runs as one/],
       ['no acks', { orderBy: byCustomer, ack: 'none' }, /orderBy requires acks/],
       ['another word', { orderBy: 'key' as 'routingKey' }, /'orderBy' must be 'routingKey'/],
-      ['a header without a name', { orderBy: { header: '' } }, /'orderBy' must be/],
+      [
+        'a header without a name',
+        { orderBy: { header: '' } },
+        /'orderBy\.header' must be a non-empty string/,
+      ],
     ];
     it.each(cases)('%s', async (_name, options, message) => {
       const rabbit = warren(broker.url);

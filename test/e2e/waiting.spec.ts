@@ -209,18 +209,24 @@ onEachBroker('a policy that grows', (broker) => {
   });
 
   it.each<[object, RegExp]>([
-    [{ delays: [] }, /'retry' must be false, or an object whose delays is .*an array of durations/],
-    [{ delays: ['1s', 'soon'] }, /an array of durations/],
+    [{ delays: [] }, /'retry\.delays' must be .*an array of durations/],
+    [{ delays: ['1s', 'soon'] }, /'retry\.delays\[1\]' must be a duration .*but is 'soon'/],
     [
       { delays: { first: '1s', max: '1m' } },
-      /an object with first, factor, max, or an object with first, step, max/,
+      /'retry\.delays\.factor' must be a number above 1, but is missing/,
     ],
-    [{ delays: { first: '1s', factor: 1, max: '1m' } }, /an object whose factor is a number above 1/],
-    [{ delays: { first: '1s', factor: 2, step: '1s', max: '1m' } }, /unknown key 'step'/],
+    [
+      { delays: { first: '1s', factor: 1, max: '1m' } },
+      /'retry\.delays\.factor' must be a number above 1, but is 1/,
+    ],
+    [
+      { delays: { first: '1s', factor: 2, step: '1s', max: '1m' } },
+      /there is no option 'retry\.delays\.step'/,
+    ],
     [{ delays: { first: '2m', step: '1s', max: '1m' } }, /first is 120000 ms and max is 60000 ms/],
     [{ delays: '30d' }, /a duration such as/],
-    [{ on: ['Error'] }, /on is an array of error classes/],
-    [{ attempts: 0 }, /attempts is an integer between 1 and 1000/],
+    [{ on: ['Error'] }, /'retry\.on\[0\]' must be a function, but is 'Error'/],
+    [{ attempts: 0 }, /'retry\.attempts' must be an integer between 1 and 1000, but is 0/],
   ])('%p is refused at boot, by name', (retry, message) => {
     const refused = (): unknown => warren(broker.url).consume('refused', () => 1, { retry: retry as never });
     expect(refused).toThrow(message);

@@ -15,22 +15,31 @@ export function nearest(given: string, known: readonly string[]): string | undef
   return best && best.far <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
 }
 
-/** How many characters must be changed, added or left out to make one text of the other. */
+/** How many characters must be changed, added, left out or swapped with the next to make one text of the other. */
 function distance(one: string, other: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (let i = 1; i <= one.length; i++) {
     const next = [i];
     for (let j = 1; j <= other.length; j++) {
       const changed = row[j - 1] + (one[i - 1] === other[j - 1] ? 0 : 1);
-      next.push(Math.min(changed, row[j] + 1, next[j - 1] + 1));
+      const isSwap = j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1];
+      const swapped = isSwap ? before[j - 2] + 1 : Infinity;
+      next.push(Math.min(changed, swapped, row[j] + 1, next[j - 1] + 1));
     }
+    before = row;
     row = next;
   }
   return row[other.length];
 }
 
-/** What is wrong with a value, as the end of "must be ..."; or nothing. */
-export type Check = (value: unknown) => string | undefined;
+/** What is wrong inside a value, at a path such as `.attempts` or `[0].key`. */
+export type Finding =
+  | { readonly path: string; readonly must: string; readonly value: unknown }
+  | { readonly path: string; readonly unknown: string; readonly known: readonly string[] };
+
+/** What is wrong with a value, as the end of "must be ...", or what is wrong inside it; or nothing. */
+export type Check = (value: unknown) => string | Finding | undefined;
 
 export const bool: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
 export const text: Check = (value) =>
@@ -61,12 +70,13 @@ export const streamOffset: Check = (value) => {
 export const object: Check = (value) =>
   typeof value === 'object' && value !== null ? undefined : 'an object';
 export const list: Check = (value) => (Array.isArray(value) ? undefined : 'an array');
+export const anyString: Check = (value) => (typeof value === 'string' ? undefined : 'a string');
 /** A list of at least so many, each of which passes. */
 export const listOf = (check: Check, of: string, least = 1): Check => {
-  return (value) =>
-    Array.isArray(value) && value.length >= least && value.every((one) => check(one) === undefined)
-      ? undefined
-      : `an array of ${of}`;
+  return (value) => {
+    if (!Array.isArray(value) || value.length < least) return `an array of ${of}`;
+    return firstWrong(value.map((one, at) => [`[${at}]`, one, check]));
+  };
 };
 export const above = (least: number): Check => {
   return (value) =>
@@ -90,34 +100,52 @@ export const duration: Check = (value) => {
     return "a duration such as 5000, '5s', '2m'";
   }
 };
+/** One of them passes. What is wrong inside the value tells more than what else it could be. */
 export const either = (...checks: readonly Check[]): Check => {
   return (value) => {
     const wanted = checks.map((check) => check(value));
-    return wanted.includes(undefined) ? undefined : wanted.join(', or ');
+    if (wanted.includes(undefined)) return undefined;
+    const inner = wanted.filter((one): one is Finding => typeof one === 'object');
+    return inner.find((one) => 'must' in one) ?? inner[0] ?? wanted.join(', or ');
   };
 };
 /** All of these must be there, and nothing else. */
 export const exactly = (rows: Readonly<Record<string, Check>>): Check => {
   const check = inside(rows);
-  const names = Object.keys(rows);
   return (value) => {
     const wrong = check(value);
     if (wrong) return wrong;
-    return names.every((name) => (value as Record<string, unknown>)[name] !== undefined)
-      ? undefined
-      : `an object with ${names.join(', ')}`;
+    const given = value as Readonly<Record<string, unknown>>;
+    const missing = Object.keys(rows).filter((name) => given[name] === undefined);
+    return firstWrong(missing.map((name) => [`.${name}`, undefined, rows[name]]));
   };
 };
 export const isFunction: Check = (value) => (typeof value === 'function' ? undefined : 'a function');
 export const isFalse: Check = (value) => (value === false ? undefined : 'false');
+/** An object with none but these members, each of which passes or is undefined. */
 export const inside = (rows: Readonly<Record<string, Check>>): Check => {
+  const known = Object.keys(rows);
   return (value) => {
-    if (object(value)) return 'an object';
-    for (const [name, inner] of Object.entries(value as object)) {
-      if (!rows[name]) return `an object with ${Object.keys(rows).join(', ')} (unknown key '${name}')`;
-      const wrong = inner === undefined ? undefined : rows[name](inner);
-      if (wrong) return `an object whose ${name} is ${wrong}`;
-    }
-    return undefined;
+    if (object(value) || Array.isArray(value)) return `an object with ${known.join(', ')}`;
+    const members = Object.entries(value as object);
+    const unknown = members.find(([name]) => !known.includes(name))?.[0];
+    if (unknown !== undefined) return { path: `.${unknown}`, unknown, known };
+    return firstWrong(
+      members
+        .filter(([, inner]) => inner !== undefined)
+        .map(([name, inner]) => [`.${name}`, inner, rows[name]]),
+    );
   };
 };
+
+/** The first of these parts of a value that does not pass, with its path. */
+function firstWrong(
+  parts: readonly (readonly [path: string, value: unknown, check: Check])[],
+): Finding | undefined {
+  for (const [path, value, check] of parts) {
+    const wrong = check(value);
+    if (typeof wrong === 'string') return { path, must: wrong, value };
+    if (wrong) return { ...wrong, path: path + wrong.path };
+  }
+  return undefined;
+}

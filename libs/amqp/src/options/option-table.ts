@@ -5,6 +5,7 @@ import { ConfigError } from '../errors/errors.js';
 import {
   nearest,
   above,
+  anyString,
   bool,
   duration,
   either,
@@ -22,6 +23,7 @@ import {
   text,
   whole,
   type Check,
+  type Finding,
 } from './option-checks.js';
 
 /** A row of the table. `check` says what is wrong with a value, or nothing. */
@@ -46,7 +48,44 @@ const retry = either(
   inside({ attempts: whole(1, 1000), delays, jitter: bool, on: classes, not: classes }),
 );
 const deadLetter = inside({ broker: bool });
-const exchange = either(text, object);
+const declare = oneOf('create', 'check', 'skip');
+const queueType = oneOf('quorum', 'classic', 'stream', 'default');
+const maxPriority = whole(1, 255);
+const maxLength = whole(0, MAX);
+// Names and keys are checked with what they are for: topology/declarations.ts.
+const exchangeOptions = inside({
+  name: anyString,
+  type: text,
+  durable: bool,
+  autoDelete: bool,
+  internal: bool,
+  alternateExchange: name,
+  arguments: object,
+  declare,
+});
+const exchange = either(anyString, exchangeOptions);
+const binding = {
+  exchange,
+  key: anyString,
+  keys: list,
+  match: either(exactly({ all: object }), exactly({ any: object })),
+};
+const queueOptions = inside({
+  name: anyString,
+  queueType,
+  durable: bool,
+  maxPriority,
+  messageTtl: duration,
+  maxLength,
+  singleActive: bool,
+  arguments: object,
+  declare,
+});
+const topology = inside({
+  exchanges: listOf(exchangeOptions, 'exchanges', 0),
+  queues: listOf(queueOptions, 'queues', 0),
+  bindings: listOf(inside({ ...binding, queue: anyString, to: anyString }), 'bindings', 0),
+});
 const row = (name: string, type: string, fallback: string, meaning: string, check: Check): OptionRow => {
   return { name, type, default: fallback, meaning, check };
 };
@@ -93,8 +132,8 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
 export const HANDLER_OPTIONS: readonly OptionRow[] = [
   row('queue', 'string', 'see the decorator', 'the queue it consumes', name),
   row('exchange', 'string, object', "the connection's exchange (subscribe)", 'where the patterns are bound: a name, or { name, type, durable, ... } to declare it', exchange),
-  row('bindings', 'list', 'none', '{ exchange, key or keys, match: { all } or { any } }, any number of them', list),
-  row('queueType', "'quorum', 'classic', 'stream', 'default'", "the connection's; 'classic' for RPC", 'type of the queue', oneOf('quorum', 'classic', 'stream', 'default')),
+  row('bindings', 'list', 'none', '{ exchange, key or keys, match: { all } or { any } }, any number of them', listOf(inside(binding), 'bindings', 0)),
+  row('queueType', "'quorum', 'classic', 'stream', 'default'", "the connection's; 'classic' for RPC", 'type of the queue', queueType),
   row('durable', 'boolean', 'true', 'whether the queue survives a restart of the broker; false makes it a classic queue', bool),
   row('prefetch', '1 to 65535', "the connection's", 'unacked messages of this consumer', whole(1, 65535)),
   row('concurrency', 'number', 'the prefetch', 'handlers of this consumer running at once', whole(1, 65535)),
@@ -104,13 +143,13 @@ export const HANDLER_OPTIONS: readonly OptionRow[] = [
   row('deadLetter', 'boolean, { broker }', 'true; false for RPC', 'false: messages that fail for good are dropped with an error in the log; { broker: false }: they are dead-lettered, but messages that the broker drops are not', either(bool, deadLetter)),
   row('timeout', 'duration', 'none', 'maximum run time; then the signal aborts and the run counts as failed', duration),
   row('batch', 'object', 'none', 'size, and wait from the first message (1s): the handler gets arrays', inside({ size: whole(1, 65535), wait: duration })),
-  row('maxPriority', '1 to 255', 'none', 'makes a priority queue (classic)', whole(1, 255)),
+  row('maxPriority', '1 to 255', 'none', 'makes a priority queue (classic)', maxPriority),
   row('messageTtl', 'duration', 'none', 'how long messages stay in the queue; then they are dead-lettered', duration),
-  row('maxLength', 'number', 'none', 'maximum length of the queue, in messages; the oldest are dead-lettered', whole(0, MAX)),
+  row('maxLength', 'number', 'none', 'maximum length of the queue, in messages; the oldest are dead-lettered', maxLength),
   row('singleActive', 'boolean', 'false', 'one consumer at a time; the next takes over', bool),
   row('priority', 'number', '0', 'consumer priority: higher gets messages first', whole(-2147483648, 2147483647)),
   row('stream', 'object', 'none', 'reads a stream queue from { offset }: first, last, next, a number, a Date, or an interval', inside({ offset: streamOffset })),
-  row('declare', "'create', 'check', 'skip'", "'create'", 'declare the queue, only check that it exists, or neither', oneOf('create', 'check', 'skip')),
+  row('declare', "'create', 'check', 'skip'", "'create'", 'declare the queue, only check that it exists, or neither', declare),
   row('schema', 'Standard Schema', 'none', 'validates the payload; invalid messages are dead-lettered', object),
   row('codec', 'codec', 'by content type', 'decodes (and for RPC encodes) with this codec, regardless of the content type', object),
   row('broadcast', 'boolean', 'false', 'every instance gets a copy; nothing is kept while it is down; for RPC, callers gather the replies of all instances', bool),
@@ -130,35 +169,49 @@ export const HANDLER_OPTIONS: readonly OptionRow[] = [
 export function checkOptions(what: string, options: object, table: readonly OptionRow[]): void {
   for (const [name, value] of Object.entries(options)) {
     const found = table.find((candidate) => candidate.name === name);
-    if (!found) {
-      throw new ConfigError(
-        `${what}: there is no option '${name}'`,
-        `${meant(name, table)}known: ${table.map((one) => one.name).join(', ')}`,
-      );
-    }
+    const known = table.map((one) => one.name);
+    if (!found) throw wrongOption(what, { path: `.${name}`, unknown: name, known });
     const wrong = value === undefined ? undefined : found.check(value);
-    if (wrong)
-      throw new ConfigError(
-        `${what}: '${name}' must be ${wrong}, but is ${show(name, value)}`,
-        found.meaning,
-      );
+    if (typeof wrong === 'string')
+      throw wrongOption(what, { path: `.${name}`, must: wrong, value }, found.meaning);
+    if (wrong) throw wrongOption(what, { ...wrong, path: `.${name}${wrong.path}` }, found.meaning);
   }
 }
 
-function meant(name: string, table: readonly OptionRow[]): string {
-  const found = nearest(
-    name,
-    table.map((one) => one.name),
+/** Checks what `declare` and `forFeature` take. @throws ConfigError */
+export function checkTopology(what: string, options: object): void {
+  const wrong = topology(options);
+  if (typeof wrong === 'object') throw wrongOption(what, wrong);
+}
+
+function wrongOption(what: string, wrong: Finding, meaning = ''): ConfigError {
+  const path = wrong.path.replace(/^\./, '');
+  if ('unknown' in wrong) {
+    const found = nearest(wrong.unknown, wrong.known);
+    const meant = found === undefined ? '' : `did you mean ${found}? `;
+    return new ConfigError(
+      `${what}: there is no option '${path}'`,
+      `${meant}known: ${wrong.known.join(', ')}`,
+    );
+  }
+  return new ConfigError(
+    `${what}: '${path}' must be ${wrong.must}, but is ${show(path, wrong.value)}`,
+    meaning,
   );
-  return found === undefined ? '' : `did you mean ${found}? `;
 }
 
 const SECRET = new Set(['url', 'credentials', 'tls']);
 
 // A URL or credentials may hold a password: their values are never shown.
-function show(name: string, value: unknown): string {
+function show(path: string, value: unknown): string {
   if (typeof value === 'string') {
-    return SECRET.has(name) || value.includes('://') ? 'a different string' : `'${value.slice(0, 60)}'`;
+    const secret = SECRET.has(path.replace(/[.[].*/, '')) || value.includes('://');
+    return secret ? 'a different string' : `'${value.slice(0, 60)}'`;
   }
-  return typeof value === 'object' && value !== null ? 'a different object' : String(value);
+  if (value === undefined) return 'missing';
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : 'an array';
+  if (typeof value !== 'object' || value === null) return String(value);
+  const names = Object.keys(value).slice(0, 5);
+  return names.length === 0 ? 'an object without options' : `an object with ${names.join(', ')}`;
 }

@@ -13,6 +13,7 @@ import type {
   QueueOptions,
   QueueType,
 } from '../options/options.js';
+import { checkTopology } from '../options/option-table.js';
 import { withBrokerDeadLettering } from './retry-topology.js';
 import {
   usesPatterns,
@@ -38,6 +39,7 @@ export function topologyDeclarations(
   queueType: QueueType,
   declaredBy: string,
 ): Declarations {
+  checkTopology(declaredBy, options);
   const bindings = options.bindings ?? [];
   return {
     exchanges: [
