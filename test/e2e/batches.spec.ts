@@ -39,10 +39,10 @@ onEachBroker('batches', (broker) => {
     expect(await lists.one()).toEqual([3]);
   });
 
-  it('a size above the prefetch raises it, or the list would never fill', async () => {
+  it("a size above the connection's prefetch raises it, or the list would never fill", async () => {
     const lists = new Collector<unknown[]>();
-    const rabbit = await warren(broker.url)
-      .batch('raised', (list) => lists.push(payloads(list)), { batch: { size: 50, wait: '1m' }, prefetch: 2 })
+    const rabbit = await warren(broker.url, { prefetch: 2 })
+      .batch('raised', (list) => lists.push(payloads(list)), { batch: { size: 50, wait: '1m' } })
       .open();
     await Promise.all(Array.from({ length: 50 }, (_, n) => rabbit.broker.send('raised', n)));
     expect(await lists.one()).toHaveLength(50);

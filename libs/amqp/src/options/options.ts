@@ -336,7 +336,7 @@ export interface HandlerOptions {
   /** The handler gets up to `size` messages at once, at most `wait` after the first. Default: one message at a time. */
   readonly batch?:
     | {
-        /** Maximum number of messages, 1 to 65535; at most the `prefetch`. */
+        /** Maximum number of messages, 1 to 65535. Raises the connection's `prefetch`; above the handler's own: a boot error. */
         readonly size: number;
         /** How long it waits for more messages after the first. Default 1s. */
         readonly wait?: Duration | undefined;

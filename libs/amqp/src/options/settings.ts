@@ -11,7 +11,7 @@ import { CONSOLE, guarded, type BrokerLogger, hiding } from '../runtime/logger.j
 import { checkOptions, BROKER_OPTIONS } from './option-table.js';
 import type { Plugin } from '../plugins/plugin.js';
 import type { CredentialsOption, TlsOptions, UrlOption } from './connection-options.js';
-import type { BrokerOptions, QueueType, RetryOptions } from './options.js';
+import type { BrokerOptions, HandlerOptions, QueueType, RetryOptions } from './options.js';
 
 // What a framework around the broker object, or a test, puts into it: no options, because no user needs them.
 
@@ -101,6 +101,7 @@ type DecodeLimits = Pick<Settings, keyof typeof DECODE_LIMITS>;
  */
 export function settings(options: BrokerOptions = {}): Settings {
   checkOptions('the connection options', options, BROKER_OPTIONS);
+  checkPrefetch(options, 'the connection options');
   const ms = (value: BrokerOptions['shutdown'], fallback: number, what: string): number =>
     value === undefined ? fallback : milliseconds(value, what);
   const complete: Settings = {
@@ -147,6 +148,31 @@ export function settings(options: BrokerOptions = {}): Settings {
     consumerTimeout: ms(options.consumerTimeout, 30 * 60_000, 'consumerTimeout'),
   };
   return hiding(complete, ['url', 'credentials', 'tls']);
+}
+
+/**
+ * Numbers given at the same place that contradict each other.
+ *
+ * @throws ConfigError; `what` names the place
+ */
+export function checkPrefetch(
+  { prefetch, concurrency, batch, ack }: Pick<HandlerOptions, 'prefetch' | 'concurrency' | 'batch' | 'ack'>,
+  what: string,
+): void {
+  // Without acks the broker knows no prefetch.
+  if (prefetch === undefined || ack === 'none') return;
+  if (batch && batch.size > prefetch) {
+    throw new ConfigError(
+      `${what}: a batch of ${batch.size} can never fill with prefetch ${prefetch}`,
+      `make prefetch at least ${batch.size}, or remove it: the size of the batch is enough`,
+    );
+  }
+  if (concurrency !== undefined && concurrency > prefetch) {
+    throw new ConfigError(
+      `${what}: concurrency ${concurrency} is above prefetch ${prefetch}, so no more than ${prefetch} can run at once`,
+      `make prefetch at least ${concurrency}, or lower concurrency`,
+    );
+  }
 }
 
 function decodeLimits(given: BrokerOptions): DecodeLimits {

@@ -38,6 +38,17 @@ describe('limits of a handler that contradict each other', () => {
       { deadLetter: { broker: false } },
       /queue 'q' has x-delivery-limit 4 and no x-dead-letter-exchange/,
     ],
+    [
+      { prefetch: 5, concurrency: 50 },
+      {},
+      /@Consume Orders.place: concurrency 50 is above prefetch 5, so no more than 5 can run at once \(make prefetch at least 50/,
+    ],
+    [
+      { prefetch: 5, batch: { size: 50 } },
+      {},
+      /@Consume Orders.place: a batch of 50 can never fill with prefetch 5 \(make prefetch at least 50, or remove it/,
+    ],
+    [{}, { prefetch: 5, concurrency: 50 }, /^the connection options: concurrency 50 is above prefetch 5/],
   ])('%p with %p is an error that names it', (options, connection, message) => {
     expect(() => plan(options, connection)).toThrow(ConfigError);
     expect(() => plan(options, connection)).toThrow(message);
@@ -52,6 +63,8 @@ describe('limits of a handler that contradict each other', () => {
     [{ batch: { size: 5, wait: '29m' } }, {}],
     [{ batch: { size: 5, wait: '2h' } }, { consumerTimeout: 0 }],
     [{ batch: { size: 5, wait: '2h' }, ack: 'manual', arguments: { 'x-consumer-timeout': 1e7 } }, {}],
+    [{ prefetch: 5, concurrency: 50, ack: 'none' }, {}],
+    [{ batch: { size: 50 } }, { prefetch: 5 }],
     [{ arguments: { 'x-delivery-limit': 5 } }, { deadLetter: { broker: false } }],
     [{ arguments: { 'x-delivery-limit': 4 } }, {}],
     [{ arguments: { 'x-delivery-limit': 2, 'x-dead-letter-exchange': 'buried' } }, {}],
@@ -71,6 +84,18 @@ describe('limits of a handler that look wrong', () => {
     expect(found({ timeout: '5m', prefetch: 32 })).toEqual([]);
     expect(found({ timeout: '5m', prefetch: 32, concurrency: 1 }, { consumerTimeout: 0 })).toEqual([]);
     expect(found({ timeout: '5m', prefetch: 50, concurrency: 1, batch: { size: 50 } })).toEqual([]);
+  });
+
+  it('more handlers at once than the connection prefetches', () => {
+    expect(found({ concurrency: 50 })).toEqual([
+      "@Consume Orders.place: concurrency 50 is above the connection's prefetch 32, so no more than 32 can run at once; set its prefetch",
+    ]);
+    expect(found({}, { concurrency: 50 })).toHaveLength(1);
+    expect(found({ concurrency: 50, prefetch: 50 })).toEqual([]);
+    expect(found({ concurrency: 50, ack: 'none' })).toEqual([]);
+    expect(found({ concurrency: 50, batch: { size: 100 } })).toEqual([]);
+    // One at a time, in an application whose other handlers may run many at once.
+    expect(found({ prefetch: 1 }, { concurrency: 16 })).toEqual([]);
   });
 
   it('an RPC handler that tries again when its callers have left', () => {

@@ -11,7 +11,11 @@ import type { QueueSpec } from './specs.js';
 /** The part of a handler that concerns limits. */
 export interface LimitedHandler {
   readonly id: string;
-  readonly registration: { readonly kind: string };
+  readonly registration: {
+    readonly kind: 'consume' | 'subscribe' | 'rpc';
+    readonly id: string;
+    readonly options: { readonly prefetch?: number | undefined };
+  };
   readonly queue: QueueSpec;
   readonly prefetch: number;
   readonly concurrency: number;
@@ -26,6 +30,11 @@ export const POISON_DELIVERIES = 5;
 
 /** After this many deliveries a message is a suspect, and no other message of its queue runs beside it. */
 export const SUSPECT_DELIVERIES = 3;
+
+/** A handler for people: `@Consume Orders.place`. */
+export function decorated({ kind, id }: Pick<LimitedHandler['registration'], 'kind' | 'id'>): string {
+  return `@${{ consume: 'Consume', subscribe: 'Subscribe', rpc: 'RpcHandler' }[kind]} ${id}`;
+}
 
 /** @throws ConfigError when limits contradict each other; `name` is the handler's */
 export function checkLimits(plan: LimitedHandler, { consumerTimeout }: Settings, name: string): void {
@@ -55,6 +64,12 @@ export function suspicions(plan: LimitedHandler, { consumerTimeout, rpc }: Setti
   if (timeout !== undefined && until > 0 && plan.ack !== 'none' && rounds * timeout > until) {
     found.push(
       `${plan.id}: ${rounds} runs of up to ${humanDuration(timeout)} one after the other (prefetch ${prefetch}, concurrency ${concurrency}) can take longer than the broker lets a message be held (${humanDuration(until)}); lower the prefetch`,
+    );
+  }
+  const borrowed = registration.options.prefetch === undefined && !batch && plan.ack !== 'none';
+  if (borrowed && concurrency > prefetch) {
+    found.push(
+      `${decorated(registration)}: concurrency ${concurrency} is above the connection's prefetch ${prefetch}, so no more than ${prefetch} can run at once; set its prefetch`,
     );
   }
   const waits = waitsOf(retry).reduce((sum, wait) => sum + wait, 0);

@@ -56,8 +56,8 @@ describe('a handler worked out', () => {
     expect(plan('consume', 'q', { queueType: 'default' }).queue.arguments).toEqual({});
   });
 
-  it('a batch raises the prefetch', () => {
-    expect(plan('consume', 'q', { batch: { size: 100 }, prefetch: 2 })).toMatchObject({
+  it('a batch raises the prefetch of the connection', () => {
+    expect(plan('consume', 'q', { batch: { size: 100 } })).toMatchObject({
       prefetch: 100,
       batch: { size: 100, wait: 1_000 },
     });

@@ -14,8 +14,8 @@ import { retryPolicy, type RetryPolicy } from '../options/retry-policy.js';
 import type { Codec } from '../message/codecs/codec.js';
 import type { Delivery } from '../message/delivery.js';
 import type { HeaderMatch, ReturnRoute } from '../message/headers.js';
-import type { Settings } from '../options/settings.js';
-import { checkLimits } from './handler-limits.js';
+import { checkPrefetch, type Settings } from '../options/settings.js';
+import { checkLimits, decorated } from './handler-limits.js';
 import {
   deadQueueSpec,
   withBrokerDeadLettering,
@@ -127,9 +127,10 @@ export interface HandlerPlan {
 /** Plans a registration. @throws ConfigError */
 export function planHandler(registration: HandlerRegistration, settings: Settings): HandlerPlan {
   const { kind, id, options } = registration;
-  const name = `@${{ consume: 'Consume', subscribe: 'Subscribe', rpc: 'RpcHandler' }[kind]} ${id}`;
+  const name = decorated(registration);
   checkOptions(name, options, HANDLER_OPTIONS);
   checkCombinations(registration, name);
+  checkPrefetch(options, name);
   const bindings = bindingsOf(registration, settings, name);
   const given = queueOf(registration, settings, name);
   const keepsDead = (options.deadLetter ?? kind !== 'rpc') !== false;
