@@ -41,14 +41,17 @@ export type Finding =
 /** What is wrong with a value, as the end of "must be ...", or what is wrong inside it; or nothing. */
 export type Check = (value: unknown) => string | Finding | undefined;
 
-export const bool: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
-export const text: Check = (value) =>
+/** A check of a value that has no inside. */
+export type PlainCheck = (value: unknown) => string | undefined;
+
+export const bool: PlainCheck = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
+export const text: PlainCheck = (value) =>
   typeof value === 'string' && value !== '' ? undefined : 'a non-empty string';
 /** What AMQP takes for a name. */
-export const name: Check = (value) =>
+export const name: PlainCheck = (value) =>
   isName(value, 255) ? undefined : 'a string of 1 to 255 bytes without line breaks';
 /** Names of queues begin with it. */
-export const serviceName: Check = (value) =>
+export const serviceName: PlainCheck = (value) =>
   isName(value, 200) ? undefined : 'a string of 1 to 200 bytes without line breaks';
 // RabbitMQ leaves line breaks out of names: others would find another queue.
 function isName(value: unknown, most: number): boolean {
@@ -58,7 +61,7 @@ function isName(value: unknown, most: number): boolean {
 }
 
 /** Where a stream is read from. RabbitMQ ends the connection (3.10) for a text that is none of these. */
-export const streamOffset: Check = (value) => {
+export const streamOffset: PlainCheck = (value) => {
   const known =
     (typeof value === 'string' && /^(first|last|next|[1-9]\d{0,8}[smhDMY])$/.test(value)) ||
     (value instanceof Date && !Number.isNaN(value.getTime())) ||
@@ -67,10 +70,10 @@ export const streamOffset: Check = (value) => {
     ? undefined
     : "'first', 'last', 'next', an integer from 0, a Date, or an interval such as '30s', '5m', '1h', '7D', '1M' (months), '1Y'";
 };
-export const object: Check = (value) =>
+export const object: PlainCheck = (value) =>
   typeof value === 'object' && value !== null ? undefined : 'an object';
-export const list: Check = (value) => (Array.isArray(value) ? undefined : 'an array');
-export const anyString: Check = (value) => (typeof value === 'string' ? undefined : 'a string');
+export const list: PlainCheck = (value) => (Array.isArray(value) ? undefined : 'an array');
+export const anyString: PlainCheck = (value) => (typeof value === 'string' ? undefined : 'a string');
 /** A list of at least so many, each of which passes. */
 export const listOf = (check: Check, of: string, least = 1): Check => {
   return (value) => {
@@ -78,21 +81,21 @@ export const listOf = (check: Check, of: string, least = 1): Check => {
     return firstWrong(value.map((one, at) => [`[${at}]`, one, check]));
   };
 };
-export const above = (least: number): Check => {
+export const above = (least: number): PlainCheck => {
   return (value) =>
     Number.isFinite(value) && (value as number) > least ? undefined : `a number above ${least}`;
 };
-export const oneOf = (...names: readonly string[]): Check => {
+export const oneOf = (...names: readonly string[]): PlainCheck => {
   return (value) =>
     names.includes(value as string) ? undefined : names.map((name) => `'${name}'`).join(' or ');
 };
-export const whole = (min: number, max: number): Check => {
+export const whole = (min: number, max: number): PlainCheck => {
   return (value) =>
     Number.isInteger(value) && (value as number) >= min && (value as number) <= max
       ? undefined
       : `an integer between ${min} and ${max}`;
 };
-export const duration: Check = (value) => {
+export const duration: PlainCheck = (value) => {
   try {
     milliseconds(value as Duration, 'it');
     return undefined;
@@ -105,8 +108,9 @@ export const either = (...checks: readonly Check[]): Check => {
   return (value) => {
     const wanted = checks.map((check) => check(value));
     if (wanted.includes(undefined)) return undefined;
-    const inner = wanted.filter((one): one is Finding => typeof one === 'object');
-    return inner.find((one) => 'must' in one) ?? inner[0] ?? wanted.join(', or ');
+    const inner = wanted.filter((one) => typeof one === 'object');
+    const words = wanted.filter((one) => typeof one === 'string');
+    return inner.find((one) => 'must' in one) ?? inner[0] ?? words.join(', or ');
   };
 };
 /** All of these must be there, and nothing else. */
@@ -120,8 +124,8 @@ export const exactly = (rows: Readonly<Record<string, Check>>): Check => {
     return firstWrong(missing.map((name) => [`.${name}`, undefined, rows[name]]));
   };
 };
-export const isFunction: Check = (value) => (typeof value === 'function' ? undefined : 'a function');
-export const isFalse: Check = (value) => (value === false ? undefined : 'false');
+export const isFunction: PlainCheck = (value) => (typeof value === 'function' ? undefined : 'a function');
+export const isFalse: PlainCheck = (value) => (value === false ? undefined : 'false');
 /** An object with none but these members, each of which passes or is undefined. */
 export const inside = (rows: Readonly<Record<string, Check>>): Check => {
   const known = Object.keys(rows);

@@ -1,6 +1,7 @@
 // One table for all options: name, type, default, meaning and check. The errors for invalid options and
 // docs/options.md are both generated from it.
 
+import { inspect } from 'node:util';
 import { ConfigError } from '../errors/errors.js';
 import {
   nearest,
@@ -211,7 +212,7 @@ function show(path: string, value: unknown): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : 'an array';
-  if (typeof value !== 'object' || value === null) return String(value);
+  if (typeof value !== 'object' || value === null) return inspect(value);
   const names = Object.keys(value).slice(0, 5);
   return names.length === 0 ? 'an object without options' : `an object with ${names.join(', ')}`;
 }
