@@ -153,7 +153,7 @@ describe('opening without a broker', () => {
     ['url', { url: '' }],
     ['nonsense', { nonsense: 1 } as BrokerOptions],
   ])('a bad option is an error that names it: %s', (name, options) => {
-    expect(() => warren('amqp://x', options)).toThrow(new RegExp(`'${name}'`));
+    expect(() => warren('amqp://x', options)).toThrow(new RegExp(`'${name}`));
   });
 
   it('handlers that make no sense are refused before any socket', async () => {
@@ -164,7 +164,7 @@ describe('opening without a broker', () => {
     );
     expect(() => rabbit.rpc('x', () => 1, { batch: { size: 2 } })).toThrow(/@RpcHandler x/);
     expect(() => rabbit.consume('x', () => 1, { retry: { attempts: 'many' as unknown as number } })).toThrow(
-      /'retry'/,
+      /'retry\.attempts'/,
     );
     expect(rabbit.broker.status().connections[0].state).toBe('idle');
     await rabbit.broker.close();
