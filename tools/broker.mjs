@@ -14,7 +14,7 @@ const denied = ['global_qos', 'queue_master_locator', 'amqp_address_v1'].map(
 
 /**
  * The nodes for `wanted` lines, each `{ line, url, managementUrl, home, what, stop }`, and why others are missing, as
- * `{ nodes, missing }`. Without wishes: the newest 4 that is to be had, which comes first, and the oldest line.
+ * `{ nodes, missing }`. Without choices: the newest available 4, which comes first, and the oldest line.
  */
 export async function rabbitMQs(wanted = []) {
   if (process.env.RABBITMQ_URL) {
@@ -31,9 +31,11 @@ export async function rabbitMQs(wanted = []) {
 }
 
 /** `4` is the newest 4; anything else must be a line. */
-function choiceOf(wish) {
-  const found = lines.filter((line) => line === wish || (!wish.includes('.') && line.startsWith(`${wish}.`)));
-  if (found.length === 0) fail(`--rabbitmq ${wish}: there is ${lines.join(', ')}, and 4 for the newest.`);
+function choiceOf(version) {
+  const found = lines.filter(
+    (line) => line === version || (!version.includes('.') && line.startsWith(`${version}.`)),
+  );
+  if (found.length === 0) fail(`--rabbitmq ${version}: there is ${lines.join(', ')}, and 4 for the newest.`);
   return found;
 }
 

@@ -1,5 +1,5 @@
 // `npm run matrix`: the tests and the demo with the other supported versions of Node, the tests that talk to a broker on
-// each version of RabbitMQ, and with the newest amqplib. Node and amqplib come from npm into folders outside the tree. What does not depend on Node (lint, types, house rules) is left to `npm run check`.
+// each version of RabbitMQ, and with the newest amqplib. Node and amqplib come from npm into folders outside the tree. What does not depend on Node (lint, types, architecture rules) is left to `npm run check`.
 //   --node 22   only that Node        --quick   demo and packages only
 //   --rabbitmq 4.0   only that RabbitMQ         --amqplib   only the newest amqplib
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';

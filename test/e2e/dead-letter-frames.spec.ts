@@ -55,7 +55,7 @@ onEachBroker('a dead letter', (broker) => {
         .consume('overfull', ({ attempt }) => (seen.push(attempt), fails()))
         .open();
       const channel = await (await broker.connect()).createChannel();
-      // As much as the client library writes: for what we add there is no room.
+      // As much as the client library can write: headers that Warren adds do not fit.
       const headers: Record<string, string> = { small: 'kept', middle: 'y'.repeat(5_000) };
       headers.big = 'x'.repeat(65_536 - tableBytes({ ...headers, big: '' }));
       channel.sendToQueue('overfull', Buffer.from('1'), { headers });

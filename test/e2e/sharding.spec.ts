@@ -1,5 +1,5 @@
 // One flow of messages over several queues: a consistent hash exchange keeps a key on one of them, a single active
-// consumer keeps it with one instance, and orderBy keeps its order there. Held when an instance goes, in peace or not.
+// consumer keeps it with one instance, and orderBy keeps its order there. Holds when an instance closes or crashes.
 
 import { expect, it } from '@jest/globals';
 import type { Delivery, HandlerOptions, QueueType } from '@warren/amqp';
@@ -89,7 +89,7 @@ onEachBroker('sharding', (broker) => {
     },
   );
 
-  it('an instance that ends in peace hands over without a second run of anything', async () => {
+  it('an instance that closes cleanly hands over without a second run of any message', async () => {
     const ledger = new Ledger();
     const at = { exchange: 'peace', queueType: 'quorum' } as const;
     const one = await instance('one', ledger, at);

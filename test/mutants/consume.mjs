@@ -40,7 +40,7 @@ export default [
     file: 'libs/amqp/src/consume/settlement.ts',
     from: 'if (again === undefined) return tooLarge(delivery, verdict, origin, context);',
     to: 'if (again === undefined) return origin.ack();',
-    promise: 'a message whose headers leave no room for a retry becomes a dead letter',
+    promise: 'a message whose headers are too large for a retry becomes a dead letter',
     tests: ['consume/settlement.spec'],
   },
   {

@@ -45,10 +45,10 @@ export class Demo {
       }
     };
     const waiting = played.filter(({ alone }) => !alone);
-    const lane = async () => {
+    const worker = async () => {
       while (waiting.length > 0 && !this.#interrupted) await waiting.shift().run(show);
     };
-    await Promise.all([lane(), lane()]);
+    await Promise.all([worker(), worker()]);
     for (const scene of played.filter(({ alone }) => alone)) if (!this.#interrupted) await scene.run(show);
   }
 

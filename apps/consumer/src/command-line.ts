@@ -14,7 +14,7 @@ const patterns = {
 
 export type PatternName = keyof typeof patterns;
 
-/** A command line that makes sense, one that does not, or the wish for help. */
+/** A valid command line, an invalid one, or a request for help. */
 export type Reading =
   | { readonly kind: 'run'; readonly commandLine: CommandLine }
   | { readonly kind: 'wrong'; readonly message: string }

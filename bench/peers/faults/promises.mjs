@@ -1,7 +1,7 @@
 // What Warren promises in every fault, held against the figures of a run. A line for each promise that was broken.
 
 /** MiB that a producer may grow by while it has no broker: what its publish buffer may hold. */
-const ROOM = 64;
+const ALLOWED_GROWTH = 64;
 /** Seconds until work goes on after the broker can be had again: the longest wait between two attempts, and a start. */
 const BACK = 10;
 /** Calls here have 3 s; later than this, in milliseconds, nobody waits any more. */
@@ -47,7 +47,8 @@ function bounds({ sends, handles, memory, slowestFailure }) {
     else if (gap?.back > BACK) found.push(`${what} came back after ${gap.back} s only`);
   }
   if (memory?.includes(null)) found.push('memory was not told');
-  else if (memory && memory[1] - memory[0] > ROOM) found.push(`memory grew by ${memory[1] - memory[0]} MiB`);
+  else if (memory && memory[1] - memory[0] > ALLOWED_GROWTH)
+    found.push(`memory grew by ${memory[1] - memory[0]} MiB`);
   if (slowestFailure > LATEST_ANSWER) found.push(`a call failed after ${slowestFailure} ms only`);
   return found;
 }

@@ -89,7 +89,7 @@ describe('An embedded broker', () => {
     await second.close();
   });
 
-  it('blocks publishers beyond its memory limit until there is room', async () => {
+  it('blocks publishers beyond its memory limit until memory is free', async () => {
     const broker = await start({ memoryLimit: 100_000 });
     const connection = await client(broker);
     const channel = await connection.createConfirmChannel();

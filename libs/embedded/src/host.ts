@@ -46,7 +46,7 @@ export class LocalHost implements Host {
   }
 }
 
-/** What goes to the worker: a command, or the wish to end. */
+/** A message to the worker: a command, or a request to end. */
 export type Request =
   { readonly id: number; readonly command: Command } | { readonly id: number; readonly command: 'close' };
 

@@ -1,6 +1,6 @@
 // What an operation costs must not depend on how much is there: messages, bindings, consumers, queues, channels.
 // The processor time of the same number of operations is compared, small against large, in this process. What grows
-// with the size would be a hundred times dearer and more; the bound of 15 leaves room for caches and a busy machine.
+// with the size would be a hundred times dearer and more; the bound of 15 allows for caches and a busy machine.
 import { describe, expect, it } from '@jest/globals';
 import type { Clock, Timer } from './model/clock.js';
 import type { Consumer } from './model/consumers.js';

@@ -22,7 +22,7 @@ export interface ChannelListener {
   readonly onReturn?: (message: ReceivedMessage) => void;
   /** The publish with this number, or all up to it. */
   readonly onConfirm?: (number: number, multiple: boolean, outcome: ConfirmOutcome) => void;
-  /** There is room for more publishes. */
+  /** The channel accepts more publishes. */
   readonly onDrain?: () => void;
 }
 

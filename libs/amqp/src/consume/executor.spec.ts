@@ -20,7 +20,7 @@ const firstLetter = ({ routingKey }: { routingKey: string }): string | undefined
   routingKey.startsWith('-') ? undefined : routingKey[0];
 const immediate = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('lanes', () => {
+describe('runs by key', () => {
   const working = (limit: number) => {
     const ends = new Map<string, () => void>();
     const begun: string[] = [];
@@ -38,11 +38,11 @@ describe('lanes', () => {
       for (const name of all) ends.get(name)?.();
       await immediate();
     };
-    return { lanes: queues, begun, push, end };
+    return { queues, begun, push, end };
   };
 
   it('know a key for as long as something of it is under way', async () => {
-    const { lanes: queues, begun, push, end } = working(10);
+    const { queues, begun, push, end } = working(10);
     push('a1', 'a2', 'b1', '-1');
     expect([begun, queues.size]).toEqual([['a1', 'b1', '-1'], 2]);
     await end('b1', '-1', 'a1');
@@ -52,7 +52,7 @@ describe('lanes', () => {
   });
 
   it('stopped, hand out what waits in the order it came, wherever it waits', async () => {
-    const { lanes: queues, begun, push, end } = working(1);
+    const { queues, begun, push, end } = working(1);
     push('a1', 'a2', 'b1', 'a3', 'b2', '-1');
     expect(names(queues.stop())).toEqual(['a2', 'b1', 'a3', 'b2', '-1']);
     const idle = queues.idle();
@@ -62,7 +62,7 @@ describe('lanes', () => {
   });
 
   it('forget what its channel took along, and go on with what came after it', async () => {
-    const { lanes: queues, begun, push, end } = working(1);
+    const { queues, begun, push, end } = working(1);
     const gone = push('a1', 'b1', 'b2', 'c1');
     queues.forget((each) => gone.includes(each));
     push('b1 again', 'a1 again');
@@ -72,7 +72,7 @@ describe('lanes', () => {
     expect([begun, queues.size]).toEqual([['a1', 'b1 again', 'a1 again'], 0]);
   });
 
-  it('a long lane of handlers that wait for nothing needs no deep stack', async () => {
+  it('many synchronous runs with one key need no deep stack', async () => {
     const LONG = 20_000;
     let begun = 0;
     let open: () => void = () => undefined;

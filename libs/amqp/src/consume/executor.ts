@@ -83,7 +83,7 @@ export class ConcurrencyLimiter<Job> {
     if (this.running === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 
-  /** Runs a job, the first that waits or a new one; false when there is no room for it now. */
+  /** Runs a job, the first that waits or a new one; false when the limit is reached. */
   private start(job: Job, waited: boolean): boolean {
     if (this.stopped || this.held || this.running >= this.limit) return false;
     const weight = this.budget ? this.budget.weigh(job) : 0;
@@ -196,7 +196,7 @@ export class KeyedExecutor implements Executor {
     const waiting = [
       ...this.called.take(),
       ...this.ready.stop(),
-      ...[...this.queues.values()].flatMap((lane) => lane.take()),
+      ...[...this.queues.values()].flatMap((queue) => queue.take()),
     ];
     // As they arrived: a quorum queue delivers again in the order in which messages are handed back.
     waiting.sort((one, other) => one.delivery.message.deliveryTag - other.delivery.message.deliveryTag);
@@ -205,7 +205,7 @@ export class KeyedExecutor implements Executor {
 
   forget(isGone: (delivery: Delivery) => boolean): void {
     const gone = ({ delivery }: Turn): boolean => isGone(delivery);
-    for (const lane of this.queues.values()) lane.drop(gone);
+    for (const queue of this.queues.values()) queue.drop(gone);
     const left: Turn[] = [];
     this.ready.forget((turn) => gone(turn) && left.push(turn) > 0);
     for (const { key } of left) this.passOn(key);
@@ -226,7 +226,7 @@ export class KeyedExecutor implements Executor {
     this.called.push(next);
     if (this.calling) return;
     this.calling = true;
-    // A loop: a long lane of handlers that are done as soon as they are called would fill the stack.
+    // A loop: many synchronous handlers with one key would overflow the stack.
     for (let turn = this.called.shift(); turn; turn = this.called.shift()) this.ready.push(turn);
     this.calling = false;
   }

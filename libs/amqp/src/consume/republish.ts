@@ -14,10 +14,10 @@ type DeadLetterVerdict = Extract<Verdict, { kind: 'dead-letter' }>;
 const STACK_LIMIT = 8_000;
 const TEXT_LIMIT = 1_000;
 
-/** Room for what the broker writes into the headers of a message that waited. */
+/** Bytes reserved for headers that the broker adds to a delayed message. */
 const DEATH_BYTES = 1_024;
 
-/** The message again for its own queue, one attempt older; undefined when its headers leave no room for that. */
+/** The message for its own queue again, with the next attempt; undefined when its headers would be too large. */
 export function retryMessage(
   delivery: Delivery,
   verdict: RetryVerdict,
@@ -62,7 +62,7 @@ function timeLeft(
   return { [HEADER.deadline]: onWall(clock, callerDeadline), [HEADER.timeLeft]: left };
 }
 
-/** The message for the end of its queue, as one that is to run alone; undefined when its headers leave no room for that. */
+/** The message for the end of its queue, marked as a suspect; undefined when its headers would be too large. */
 export function trialMessage(
   delivery: Delivery,
   { trial, away }: { readonly trial: number; readonly away: boolean },

@@ -109,7 +109,7 @@ describe('settling', () => {
     },
   );
 
-  it('a message whose headers leave no room for a retry becomes a dead letter', async () => {
+  it('a message whose headers are too large for a retry becomes a dead letter', async () => {
     const sent: OutgoingMessage[] = [];
     const send = (message: OutgoingMessage): Promise<void> => (sent.push(message), Promise.resolve());
     const { context, delivery, origin } = settling(send, { big: 'x'.repeat(9_500) });

@@ -157,7 +157,7 @@ async function explained<T>(queue: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    const asked = { what: 'queue', name: queue, declaredBy: 'the dead-letter desk' } as const;
+    const asked = { what: 'queue', name: queue, declaredBy: 'the dead-letter client' } as const;
     const why = declareError(error, asked);
     // For an exclusive consumer, the broker uses the code of missing permissions.
     if (why instanceof AccessRefusedError && /exclusive/.test(String(error)))

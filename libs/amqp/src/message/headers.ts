@@ -98,13 +98,13 @@ export type ReturnRoute =
   /** A delayed publish to an exchange; to a queue when that is the default exchange. */
   | { readonly kind: 'delay'; readonly exchange: string };
 
-/** Direct exchange to which each consumed queue is bound with its own name: the way back when nobody moves retries. */
+/** The retry return exchange: direct, each consumed queue is bound to it with its own name. The broker returns retries through it. */
 export const RETURN_EXCHANGE = 'warren.back';
 
-/** Queue of messages whose own queue was deleted while they waited, and the exchange before it. */
+/** The queue of unroutable retries, whose own queue was deleted meanwhile, and its exchange. */
 export const UNROUTABLE_RETRIES = 'warren.orphans';
 
-/** A wait queue hands over this much later than its wait, in ms, when no process moves what waits there. */
+/** The broker forwards a waiting message this much later than its delay, in ms, when no process does. */
 export const GRACE = 30_000;
 
 const RETURN = '.delay.to.';
@@ -242,20 +242,20 @@ export function matchesHeaders(match: HeaderMatch, headers: Headers): boolean {
 
 /**
  * Headers of a message that is published again: without what would route copies or confuse the broker, in a form that
- * can be written, and with `facts`. What does not fit into `room` bytes is left out, the largest first, and named.
+ * can be written, and with `facts`. Entries that do not fit into `limit` bytes are omitted, the largest first, and listed.
  */
 export function forwardable(
   headers: Headers,
   facts: Record<string, unknown> = {},
-  room = TABLE_BYTES,
+  limit = TABLE_BYTES,
 ): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (!NOT_FORWARDED.test(name) && Buffer.byteLength(name) <= 255) copy[name] = writable(value);
   }
-  const left = room - tableBytes(facts);
+  const left = limit - tableBytes(facts);
   if (tableBytes(copy) <= left) return { ...copy, ...facts };
-  const list = Math.min(LIST_BYTES, room / 8);
+  const list = Math.min(LIST_BYTES, limit / 8);
   const { kept, out } = fitting(copy, left - list);
   const names = textHeader(facts, HEADER.leftOut);
   if (names !== undefined) out.unshift(names);
@@ -263,7 +263,7 @@ export function forwardable(
   return { ...kept, ...facts, [HEADER.leftOut]: out.join(', ').slice(0, list / 4) };
 }
 
-/** Room for the names of what was left out. */
+/** Bytes for the names of omitted headers. */
 const LIST_BYTES = 2_000;
 
 function fitting(headers: Record<string, unknown>, limit: number): { kept: object; out: string[] } {

@@ -25,7 +25,7 @@ export interface MetricsSink {
   stop(): void;
 }
 
-/** What stands for the values that a label has no room for. */
+/** Replaces the values of a label beyond its limit. */
 export const OTHER = 'other';
 
 const LONGEST = 120;

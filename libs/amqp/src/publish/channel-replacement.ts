@@ -58,7 +58,7 @@ export class ChannelReplacement {
 
   /** A message was answered, refused ones included. */
   answered(): void {
-    // Whoever waits in the room may give up, and so be settled, while the channel closes.
+    // A buffered publish may be given up, and so settled, while the channel closes.
     if (this.pending && !this.closing && this.options.unconfirmed() === 0) this.replace();
   }
 

@@ -466,7 +466,7 @@ describe('a publish that the broker nacks', () => {
     expect(outcomes.get('short')).toBe('WARREN_PUBLISH_NACKED');
   });
 
-  it('keeps its place in the bounded room, and many of them their order', async () => {
+  it('keeps its place in the bounded buffer, and many of them their order', async () => {
     const { send, channel, sender, outcomes, ids, clock } = sending({
       publish: { buffer: { messages: 3 } },
     });

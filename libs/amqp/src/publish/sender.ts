@@ -1,5 +1,5 @@
-// Takes a finished message to the broker: waits in the room while the way is closed, goes over the
-// confirm channel, and settles exactly once with what became of it.
+// Sends an encoded message to the broker: it waits in the publish buffer while no channel is writable, is published on
+// the confirm channel, and settles exactly once with its outcome.
 
 import { ConnectionLostError } from '../errors/errors.js';
 import type { Clock } from '../runtime/clock.js';
@@ -40,10 +40,10 @@ export interface SenderOptions {
   readonly events: Events;
 }
 
-/** A full room is told once in this time, however many find it full. */
+/** A full buffer is reported once in this time, however many publishes are rejected. */
 const REPEAT_AFTER = 1_000;
 
-/** Messages that waited and are sent in one turn of the event loop: a socket that has room again takes thousands. */
+/** Messages that waited and are sent in one turn of the event loop: a drained socket accepts thousands. */
 const RELEASED_PER_TURN = 500;
 
 /** And a channel whose confirms do not come. */
@@ -59,7 +59,7 @@ const SUSPECTS_AT_ONCE = 1 / 8;
 /** What RabbitMQ and the client library agree upon unless told otherwise. */
 const DEFAULT_FRAME_MAX = 131_072;
 
-/** The confirm channel and the room before it. */
+/** The confirm channel and its publish buffer. */
 export class Sender implements Forwarder {
   /** Holds publishes while they cannot be sent. */
   readonly buffer: PublishBuffer<PendingSend>;
@@ -165,7 +165,7 @@ export class Sender implements Forwarder {
     else this.wait(pending);
   }
 
-  /** Waits for `work` that a message needs, as it would wait to be sent: with a place in the room and its limits. */
+  /** Waits for `work` that a message needs, as if it waited to be sent: it takes a place in the buffer, with its limits. */
   hold(message: OutgoingMessage, limits: SendLimits, work: () => Promise<void>): Promise<void> {
     const closeReason = this.closeReason(limits);
     if (closeReason) return Promise.reject(closeReason);
@@ -243,7 +243,7 @@ export class Sender implements Forwarder {
     this.flush();
   }
 
-  /** Keeps its place in the room for a pause. False when its time for that is over, or there is no place. */
+  /** Keeps its place in the buffer for a pause. False when its time is over, or the buffer is full. */
   retryNacked(pending: PendingSend, nacks: Nacks, within: number): boolean {
     const now = this.options.clock.monotonic();
     if (nacks.times === 1) nacks.first = now;

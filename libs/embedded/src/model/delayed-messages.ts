@@ -21,7 +21,7 @@ interface Delayed {
   readonly entry: number;
 }
 
-export interface DelayedRoom {
+export interface DelayedContext {
   readonly clock: Clock;
   hold(message: Message): void;
   release(message: Message): void;
@@ -37,39 +37,39 @@ export class DelayedMessages {
   private readonly alarm: Alarm;
   private order = 0;
 
-  constructor(private readonly room: DelayedRoom) {
-    this.alarm = new Alarm(room.clock, () => this.ring());
+  constructor(private readonly context: DelayedContext) {
+    this.alarm = new Alarm(context.clock, () => this.ring());
   }
 
   /** Takes a message that has a delay; false when it has none and must go on at once. */
   take(exchange: Exchange, message: Message): boolean {
     const delay = delayOf(message);
     if (delay === undefined || delay <= 0 || delay > MAX_DELAY) return false;
-    const at = this.room.clock.now() + delay;
-    this.add(exchange, message, at, this.room.keep(exchange, message, at));
+    const at = this.context.clock.now() + delay;
+    this.add(exchange, message, at, this.context.keep(exchange, message, at));
     return true;
   }
 
   /** Holds a message back until then. */
   add(exchange: Exchange, message: Message, at: number, entry: number): void {
-    this.room.hold(message);
+    this.context.hold(message);
     this.list.push({ at, order: (this.order += 1), exchange, message, entry });
     this.alarm.noLaterThan(at);
   }
 
   stop(): void {
     this.alarm.off();
-    for (let next = this.list.shift(); next; next = this.list.shift()) this.room.release(next.message);
+    for (let next = this.list.shift(); next; next = this.list.shift()) this.context.release(next.message);
   }
 
   private ring(): void {
-    const now = this.room.clock.now();
+    const now = this.context.clock.now();
     for (let next = this.list.peek(); next && next.at <= now; next = this.list.peek()) {
       this.list.shift();
-      this.room.release(next.message);
-      this.room.due(next.exchange, passed(next.message));
+      this.context.release(next.message);
+      this.context.due(next.exchange, passed(next.message));
       // Last, so that a crash in between repeats it and does not lose it.
-      if (next.entry > 0) this.room.forget(next.entry);
+      if (next.entry > 0) this.context.forget(next.entry);
     }
     const next = this.list.peek();
     if (next) this.alarm.noLaterThan(next.at);

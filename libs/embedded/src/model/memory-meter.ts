@@ -31,7 +31,7 @@ export class MemoryMeter {
     /** Bytes; Infinity for no limit. */
     private limit: number,
     private readonly onAlarm: (alarmed: boolean) => void,
-    /** The largest message, for which there is always room. */
+    /** The largest message, which is always accepted. */
     private readonly largest = Infinity,
   ) {}
 

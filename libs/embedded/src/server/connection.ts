@@ -340,7 +340,7 @@ export class Connection {
     this.relieve();
   }
 
-  /** After a write: whoever waited for room goes on. */
+  /** After a write: consumers that waited for the socket continue. */
   private relieve(): void {
     if (this.outbox.saturated) return;
     this.throttle.choke(false);

@@ -127,9 +127,9 @@ export class Outbox {
     this.pending += size + FRAME_OVERHEAD;
   }
 
-  /** Makes room for a frame and says where its payload goes; nothing counts before its end is known. */
-  private open(type: number, channel: number, room: number): number {
-    this.reserve(room + FRAME_OVERHEAD);
+  /** Reserves bytes for a frame and returns the offset of its payload; the frame counts only when it is closed. */
+  private open(type: number, channel: number, size: number): number {
+    this.reserve(size + FRAME_OVERHEAD);
     const { block, at } = this;
     block[at] = type;
     block[at + 1] = channel >>> 8;

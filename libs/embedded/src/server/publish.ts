@@ -11,7 +11,7 @@ import { changeProperties, hasProperty, tableProperty, textProperty } from '../w
 import type { Channel } from './channel-context.js';
 import type { Permitted } from './permitted.js';
 import { isReplyName, REPLY_QUEUE } from './direct-replies.js';
-import type { Publication } from './transaction.js';
+import type { RoutedPublish } from './transaction.js';
 
 const NO_ROUTE = 312;
 
@@ -54,7 +54,7 @@ export function publish(
 }
 
 /** A message goes to its queues, or back to its publisher when it is mandatory and has none. */
-export function deliver(channel: Channel, { message, mandatory, queues }: Publication): Routed {
+export function deliver(channel: Channel, { message, mandatory, queues }: RoutedPublish): Routed {
   const { vhost, outbox } = channel.connection;
   const routed = queues ? vhost.deliver(message, vhost.present(queues)) : send(channel, message);
   const { counters } = channel;

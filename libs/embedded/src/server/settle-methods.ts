@@ -97,9 +97,9 @@ function recover(channel: Channel, again: boolean): void {
   goOn(channel, deliveries);
 }
 
-/** There is room again: for whoever waited for room on the channel, and for the queues settled. */
+/** The prefetch allows more messages: serves the consumers that waited for it, and the queues of the settled messages. */
 function goOn(channel: Channel, deliveries: readonly UnackedDelivery[]): void {
-  // First who was refused for want of room: a consumer that just settled something would take its turn.
+  // First the consumers that had to wait: one that has just settled would take their place.
   channel.unacked.goOn();
   for (const queue of new Set(deliveries.map((delivery) => delivery.queue))) queue.pump();
 }

@@ -6,7 +6,7 @@ import type { Message } from '../model/message.js';
 import type { Queue, Return } from '../model/queue.js';
 import type { UnackedDelivery } from './unacked.js';
 
-export interface Publication {
+export interface RoutedPublish {
   readonly message: Message;
   readonly mandatory: boolean;
   /** Found when it was published, if it waited since. */
@@ -22,13 +22,13 @@ interface Settlement {
 }
 
 export class Transaction {
-  private publications: Publication[] = [];
+  private publications: RoutedPublish[] = [];
   private settlements: Settlement[] = [];
   private bytes = 0;
 
   constructor(private readonly meter: MemoryMeter) {}
 
-  publish(publication: Publication): void {
+  publish(publication: RoutedPublish): void {
     const { cost } = publication.message;
     this.meter.arrive(cost);
     this.bytes += cost;
@@ -40,7 +40,7 @@ export class Transaction {
   }
 
   /** Hands out what there is, in order, and begins anew. */
-  take(): { readonly publications: readonly Publication[]; readonly settlements: readonly Settlement[] } {
+  take(): { readonly publications: readonly RoutedPublish[]; readonly settlements: readonly Settlement[] } {
     const { publications, settlements } = this;
     this.publications = [];
     this.settlements = [];

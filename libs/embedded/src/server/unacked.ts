@@ -51,7 +51,7 @@ export class Unacked {
     return false;
   }
 
-  /** There may be room again: those that waited for it get what it has, in the order they were refused. */
+  /** The prefetch may allow more messages: waiting consumers are served in the order in which they had to wait. */
   goOn(): void {
     for (const subscription of this.waiting) {
       if (!this.hasRoom()) return;

@@ -18,7 +18,7 @@ interface Shape {
   readonly methodId: number;
   readonly fields: readonly (readonly [string, WireType])[];
   /** The most its payload can take; undefined when it has fields without a limit. */
-  readonly room: number | undefined;
+  readonly maxSize: number | undefined;
 }
 
 /** Bytes that a field takes at most, without the contents of those that have no limit. */
@@ -47,7 +47,7 @@ for (const [name, [classId, methodId, fields]] of Object.entries(METHODS)) {
     classId,
     methodId,
     fields: Object.entries(fields),
-    room: mostOf(Object.values(fields)),
+    maxSize: mostOf(Object.values(fields)),
   };
   shapes.set(shape.name, shape);
   byId.set(classId * 0x10000 + methodId, shape);
@@ -106,7 +106,7 @@ export function encodeMethod<N extends MethodName>(name: N, args: Args<N>): Buff
   return payload.subarray(0, writeMethod(payload, 0, name, args));
 }
 
-/** Writes the payload of a method frame, for which there must be room, and says where it ends. */
+/** Writes the payload of a method frame into reserved bytes and returns its end. */
 export function writeMethod<N extends MethodName>(
   into: Buffer,
   start: number,
@@ -138,7 +138,7 @@ export function writeMethod<N extends MethodName>(
 
 /** As many bytes as the payload of a method takes, or more. */
 export function methodRoom<N extends MethodName>(name: N, args: Args<N>): number {
-  return (shapes.get(name) as Shape).room ?? sizeOf(shapes.get(name) as Shape, args);
+  return (shapes.get(name) as Shape).maxSize ?? sizeOf(shapes.get(name) as Shape, args);
 }
 
 function sizeOf(shape: Shape, values: Readonly<Record<string, unknown>>): number {

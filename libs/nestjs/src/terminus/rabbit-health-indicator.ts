@@ -70,7 +70,7 @@ export class RabbitHealthIndicator implements OnModuleInit {
   }
 
   /**
-   * Up when every connection is open, every consumer has its consume-ok, the broker takes messages and there is room for
+   * Up when every connection is open, every consumer has its consume-ok, the broker accepts messages and there is space for
    * those that wait. Down while the application starts in the background, and as soon as it shuts down.
    */
   ready<Key extends string = 'rabbit'>(

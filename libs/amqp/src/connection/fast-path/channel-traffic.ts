@@ -19,7 +19,7 @@ export interface TrafficListener {
   onDelivery(message: ReceivedMessage | 'cancelled'): void;
   /** The publish with this number, or all up to it. */
   onConfirm(number: number, multiple: boolean, outcome: ConfirmOutcome): void;
-  /** There is room again. */
+  /** Writes are possible again. */
   onDrain(): void;
 }
 

@@ -16,7 +16,7 @@ export interface Target {
   at: number;
 }
 
-/** A table with its length in front. There must be room. @throws TypeError for what has no form on the wire */
+/** Writes a table after its length; the caller has reserved the bytes. @throws TypeError for a value that AMQP cannot encode */
 export function writeTable(to: Target, table: object): void {
   const start = to.at;
   to.at += 4;

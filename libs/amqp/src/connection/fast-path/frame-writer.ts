@@ -194,7 +194,7 @@ const MOVED = 32 * 1024;
  * in one piece: for small messages, each system call costs more than all the rest of the publish.
  */
 export class WriteBuffer {
-  /** Where the next frame is written, from `at` on; `reserve` makes room. */
+  /** The buffer for the next frame, written from `at` on; `reserve` makes it large enough. */
   slab: Buffer = Buffer.allocUnsafeSlow(SLAB);
   at = 0;
   /** False while the socket has more than it can send. */
@@ -219,7 +219,7 @@ export class WriteBuffer {
     });
   }
 
-  /** Room for a frame of at most so many bytes. */
+  /** Makes the buffer large enough for a frame of at most this many bytes. */
   reserve(bytes: number): void {
     if (this.slab.length - this.at >= bytes) return;
     if (this.at - this.from > MOVED) this.cut();
@@ -239,7 +239,7 @@ export class WriteBuffer {
     if (this.at - this.from + this.bytes >= PIECE) this.flush();
   }
 
-  /** A body: small ones are copied, `reserve` has made room for that; large ones go as they are. */
+  /** A body: small ones are copied into reserved bytes; large ones are written without a copy. */
   body(content: Buffer): void {
     if (content.length <= COPIED) {
       this.at += content.copy(this.slab, this.at);
@@ -263,17 +263,17 @@ export class WriteBuffer {
       return;
     }
     connection.sentSinceLastCheck = true;
-    let room = true;
+    let drained = true;
     if (pieces.length === 1) {
-      room = stream.write(pieces[0]);
+      drained = stream.write(pieces[0]);
     } else {
       stream.cork();
-      for (const piece of pieces) room = stream.write(piece);
+      for (const piece of pieces) drained = stream.write(piece);
       stream.uncork();
     }
     pieces.length = 0;
-    // Only a socket that said no tells when it has room again.
-    if (!room && stream.writableLength > HIGH_WATER) this.writable = false;
+    // Only a socket whose write returned false emits drain.
+    if (!drained && stream.writableLength > HIGH_WATER) this.writable = false;
   }
 
   /** Nothing more leaves. */

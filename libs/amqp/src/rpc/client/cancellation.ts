@@ -4,10 +4,10 @@ import { offAbort, onAbort, type AbortListener } from '../../runtime/abort-signa
 import type { Clock } from '../../runtime/clock.js';
 import { RpcCancelledError, RpcTimeoutError } from '../../errors/rpc-errors.js';
 
-// What a call that is made inside a handler inherits from the call that the handler answers: the time that is left,
-// and the wish to stop. It ends with the handler: work that goes on behind its back has no caller any more.
+// A call made inside a handler inherits the remaining time and the cancellation of the call that the handler serves. That
+// ends with the handler: work that continues afterwards has no caller any more.
 
-/** The call that is being answered where this is asked. */
+/** The call that the current handler serves. */
 export function currentCall(): CallScope | undefined {
   const call = currentDelivery()?.call;
   return call?.over ? undefined : call;

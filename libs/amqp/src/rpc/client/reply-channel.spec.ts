@@ -67,7 +67,7 @@ describe('calls under way', () => {
 });
 
 describe('calls that wait to be sent', () => {
-  it('give their places in the room back when they end', () => {
+  it('give their places in the buffer back when they end', () => {
     const connection = {
       life: 0,
       blocked: false,

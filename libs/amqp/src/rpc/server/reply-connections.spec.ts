@@ -54,7 +54,7 @@ it('an address that cost the connection is not tried again for a minute, others 
   };
   const published: string[] = [];
   const shared: string[] = [];
-  const lanes = new ReplyConnections({
+  const connections = new ReplyConnections({
     ...{ connection: dangerous(shared), first: dangerous(published), clock },
     ...{ settings: settings({ logger: SILENT, reconnect: { min: 10, max: 20 } }), counters: counters() },
     ...{ deadlines: new Deadlines(clock), events: new Events(SILENT, 'test') },
@@ -62,7 +62,7 @@ it('an address that cost the connection is not tried again for a minute, others 
   });
   const answer = async (routingKey: string): Promise<string> => {
     const message = { exchange: '', routingKey, content: Buffer.alloc(0), properties: {}, mandatory: false };
-    const sent = lanes.send(message).then(
+    const sent = connections.send(message).then(
       () => 'arrived',
       (error: { code: string }) => error.code,
     );

@@ -103,7 +103,7 @@ class FirstAttempt implements SendResult {
   }
 }
 
-/** What lanes are made from. `connection` is for all answers. */
+/** Dependencies. `connection` is for replies to trusted addresses. */
 export interface ReplyConnectionsOptions extends SenderOptions {
   /** For first answers. */
   readonly first: Connection;

@@ -18,7 +18,7 @@ describe('replies in memory', () => {
     expect(store.get('a')).toBeUndefined();
   });
 
-  it('are so many at most, by default 10 000, and the oldest go first', () => {
+  it('have a maximum number, by default 10 000, and the oldest go first', () => {
     const store = new MemoryReplyStore(systemClock);
     for (let n = 0; n <= 10_000; n++) store.set(`${n}`, reply(1), 60_000);
     expect(store.get('0')).toBeUndefined();
