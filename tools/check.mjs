@@ -20,7 +20,7 @@ const resultsFile = join(scratch, 'results.json');
 const brokers = inMemory();
 
 /**
- * @typedef {{ name: string, command: [string, ...string[]], limit: number, besideUntil?: string, env?: NodeJS.ProcessEnv }} Step
+ * @typedef {{ name: string, command: [string, ...string[]], limit: number, besideUntil?: string, figures?: RegExp, env?: NodeJS.ProcessEnv }} Step
  */
 
 /**
@@ -41,6 +41,15 @@ const steps = [
     limit: 15 * minutes,
     besideUntil: 'build',
     env: brokers,
+  },
+  // The unit tests once more, counting what they reach, which takes more than twice the time. `npm test` has judged them
+  // already: this step gives figures, and cannot fail.
+  {
+    name: 'coverage',
+    command: ['npm', 'run', 'coverage', '--', '--unit'],
+    limit: 6 * minutes,
+    besideUntil: 'build',
+    figures: /^(Lines|Branches) .*$/gm,
   },
   { name: 'lint', command: ['npm', 'run', 'lint'], limit: 10 * minutes },
   { name: 'types', command: ['npm', 'run', 'typecheck'], limit: 10 * minutes },
@@ -69,6 +78,8 @@ console.log('\nSteps');
 for (const { name, ok, seconds } of done) {
   console.log(`  ${ok ? 'ok    ' : 'FAILED'}  ${name.padEnd(8)} ${seconds.toFixed(0).padStart(4)} s`);
 }
+for (const { name, figures } of done)
+  if (figures) console.log(`\n${name}\n${figures.replace(/^/gm, '  ')}\n`);
 for (const failure of failures(results)) console.log(`  FAILED  ${failure}`);
 for (const { name, tail } of failed) if (tail) console.log(`\nThe end of what ${name} printed:\n${tail}`);
 console.log(`  in all ${((performance.now() - began) / 1_000).toFixed(0)} s`);
@@ -76,7 +87,7 @@ console.log(`\n${tests.passed + done.length - failed.length} passed, ${tests.fai
 process.exitCode = tests.failed + failed.length > 0 ? 1 : 0;
 
 /** @param {Step} step */
-async function take({ name, command: [program, ...args], limit, env, besideUntil }) {
+async function take({ name, command: [program, ...args], limit, env, besideUntil, figures }) {
   const quiet = besideUntil !== undefined;
   console.log(`\n== ${name}: ${[program, ...args].join(' ')}${quiet ? ' (beside the next steps)' : ''}`);
   const options = { env: { ...process.env, ...env }, limit, quiet };
@@ -84,11 +95,24 @@ async function take({ name, command: [program, ...args], limit, env, besideUntil
     console.error(error.message);
     return { code: 1, seconds: 0, output: '' };
   });
+  if (figures)
+    return {
+      name,
+      ok: true,
+      seconds,
+      figures: output.match(figures)?.join('\n') ?? 'not measured',
+      tail: '',
+    };
   if (quiet) console.log(`\n== ${name} printed:\n${output}`);
   console.log(
     `== ${name}: ${code === 0 ? 'ok' : `failed (exit code ${code})`} after ${seconds.toFixed(0)} s`,
   );
-  return { name, ok: code === 0, seconds, tail: output.trimEnd().split('\n').slice(-LAST_LINES).join('\n') };
+  return {
+    name,
+    ok: code === 0,
+    seconds,
+    tail: output.trimEnd().split('\n').slice(-LAST_LINES).join('\n'),
+  };
 }
 
 function inMemory() {

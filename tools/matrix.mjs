@@ -2,6 +2,7 @@
 // each version of RabbitMQ, and with the newest amqplib. Node and amqplib come from npm into folders outside the tree. What does not depend on Node (lint, types, architecture rules) is left to `npm run check`.
 //   --node 22   only that Node        --quick   demo and packages only
 //   --rabbitmq 4.0   only that RabbitMQ         --amqplib   only the newest amqplib
+//   --only <part of a path>   only those tests
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -16,6 +17,7 @@ const all = !['--node', '--rabbitmq', '--amqplib'].some(given);
 const versions = given('--node') ? [value('--node')] : all ? ['22', '24'] : [];
 const lines = given('--rabbitmq') ? [value('--rabbitmq')] : all && !quick ? [...suites.keys()] : [];
 const talking = 'contract,e2e,nest11,client,interop';
+const only = given('--only') ? ['--only', value('--only')] : [];
 const projects = quick ? 'package' : 'unit,contract,e2e,nest11,interop,package';
 
 onSignal(() => {});
@@ -23,16 +25,16 @@ await build({ ifNeeded: true });
 const rows = [];
 for (const version of versions) {
   const node = await get(version);
-  rows.push(await take(node, 'tests', ['tools/test.mjs', '--project', projects]));
+  rows.push(await take(node, 'tests', ['tools/test.mjs', '--project', projects, ...only]));
   rows.push(await take(node, 'demo', ['tools/demo.mjs']));
 }
 for (const line of lines) {
-  const args = ['tools/test.mjs', '--project', talking, '--rabbitmq', line];
+  const args = ['tools/test.mjs', '--project', talking, '--rabbitmq', line, ...only];
   rows.push(await take(process.execPath, `on RabbitMQ ${line}`, args));
 }
 if (given('--amqplib') || (all && !quick)) {
   const home = await newestAmqplib();
-  const args = ['tools/test.mjs', '--project', talking];
+  const args = ['tools/test.mjs', '--project', talking, ...only];
   rows.push(await take(process.execPath, 'newest amqplib', args, { WARREN_AMQPLIB: home }));
 }
 console.log('\nOther versions');

@@ -17,6 +17,8 @@ const running = new Set();
 /** Whether this process tells them itself, their own children included; else the terminal does. */
 let leads = false;
 const GRACE = 5_000;
+/** How often it is asked whether the parent is still there, in ms. */
+const PARENT_CHECK = 500;
 
 /**
  * Runs a program and resolves with `{ code, output, seconds }`. `quiet` collects the output instead of showing it,
@@ -76,26 +78,28 @@ async function ended() {
   for (const child of running) tell(child, 'SIGKILL');
 }
 
-/** On SIGINT and SIGTERM: tells the running programs, waits for them and for `cleanup`, exits as the signal demands. */
+/**
+ * On SIGINT and SIGTERM: tells the running programs, waits for them and for `cleanup`, exits as the signal demands. npm
+ * hands its signals to a shell between us, which ends without a word: the end of that one counts as SIGTERM.
+ */
 export function onSignal(cleanup) {
   leads = true;
   let stopping = false;
-  /** @type {[NodeJS.Signals, number][]} */
-  const codes = [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ];
-  for (const [signal, code] of codes) {
-    process.on(signal, () => {
-      if (stopping) return;
-      stopping = true;
-      for (const child of running) tell(child, signal);
-      ended()
-        .then(cleanup)
-        .catch((error) => console.error(error.message))
-        .finally(() => process.exit(code));
-    });
-  }
+  /** @param {NodeJS.Signals} signal @param {number} code */
+  const stop = (signal, code) => {
+    if (stopping) return;
+    stopping = true;
+    for (const child of running) tell(child, signal);
+    ended()
+      .then(cleanup)
+      .catch((error) => console.error(error.message))
+      .finally(() => process.exit(code));
+  };
+  process.on('SIGINT', () => stop('SIGINT', 130));
+  process.on('SIGTERM', () => stop('SIGTERM', 143));
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && stop('SIGTERM', 143), PARENT_CHECK).unref();
 }
 
 /**

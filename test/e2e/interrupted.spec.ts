@@ -32,12 +32,12 @@ afterEach(() => {
 });
 
 /** Starts something whose processes can be found again. */
-function marked(args: readonly string[]): { child: ChildProcess; mark: string } {
+function marked(args: readonly string[], program = process.execPath): { child: ChildProcess; mark: string } {
   const value = randomBytes(8).toString('hex');
   const env = { ...process.env, MARKED: value };
   started.push(`MARKED=${value}`);
   return {
-    child: spawn(process.execPath, args, { cwd: root, env, stdio: 'ignore' }),
+    child: spawn(program, args, { cwd: root, env, stdio: 'ignore' }),
     mark: `MARKED=${value}`,
   };
 }
@@ -73,4 +73,16 @@ describe('npm test', () => {
     },
     60_000,
   );
+
+  it('of which only npm is told to end takes all else along', async () => {
+    if (!existsSync('/proc/self/environ')) return;
+    // npm tells the shell between itself and the script, which ends without telling anybody.
+    const { child, mark } = marked(['test', '--', '--project', 'unit', '--only', 'libs/embedded'], 'npm');
+    const exited = once(child, 'exit');
+    const workers = (): number => processes(mark).filter((each) => each.includes('processChild')).length;
+    await until(() => workers() > 0, 'the workers of jest to start', 60_000);
+    child.kill('SIGTERM');
+    await exited;
+    await until(() => processes(mark).length === 0, 'all processes of the run to end', 20_000);
+  }, 90_000);
 });

@@ -70,7 +70,8 @@ describe('the time of an embedded broker', () => {
     expect(round).toBe(rounds);
     await broker.clock.advance('1s');
     expect(round).toBe(rounds + 1);
-    expect(performance.now() - began).toBeLessThan(5_000);
+    // Real time: an hour of it would be far more, and a busy machine needs seconds.
+    expect(performance.now() - began).toBeLessThan(30_000);
   });
 
   it('stands still while it is paused, and goes on afterwards', async () => {
