@@ -93,7 +93,7 @@ function listen(broker: Broker, { id, kinds, instance, method }: FoundListener):
   return broker.on(tell, kinds.includes('*') ? undefined : (kinds as readonly BrokerEventKind[]));
 }
 
-/** A plugin as it was given, or the provider of a token. @throws ConfigError when there is no such provider */
+/** A plugin as it was given, or the provider of a token. @throws ConfigError when there is none, or one per request */
 function pluginOf(entry: unknown, moduleRef: ModuleRef): unknown {
   if (typeof entry === 'object' && entry !== null) return entry;
   const token = entry as InjectionToken;
@@ -102,8 +102,8 @@ function pluginOf(entry: unknown, moduleRef: ModuleRef): unknown {
   } catch (error) {
     const called = typeof entry === 'function' ? entry.name : String(entry);
     throw new ConfigError(
-      `the plugin ${called} is no provider of this application`,
-      'add it to the providers of a module',
+      `the plugin ${called} cannot be had: ${(error as Error).message.split('\n')[0]}`,
+      'a plugin is a provider of a module that is there when the application starts, and has one instance',
       error,
     );
   }
