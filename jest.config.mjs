@@ -16,7 +16,7 @@ const swc = {
 
 const sources = {
   '^@warren/nestjs/(testing|terminus|prometheus)$': '<rootDir>/libs/nestjs/src/$1/index.ts',
-  '^@warren/(amqp|nestjs|embedded)$': '<rootDir>/libs/$1/src/index.ts',
+  '^@warren/(amqp|nestjs|embedded|opentelemetry)$': '<rootDir>/libs/$1/src/index.ts',
   '^(\\.{1,2}/.*)\\.js$': '$1',
   // `npm run matrix` tries the newest one.
   ...(process.env.WARREN_AMQPLIB && { '^amqplib(/.*)?$': `${process.env.WARREN_AMQPLIB}$1` }),

@@ -10,7 +10,7 @@ import { finish } from './library.mjs';
 import { alone } from './lock.mjs';
 import { fail, root, runNode } from './run.mjs';
 
-const libraries = ['amqp', 'embedded', 'nestjs'];
+const libraries = ['amqp', 'embedded', 'nestjs', 'opentelemetry'];
 const applications = ['producer', 'consumer'];
 
 /** Builds everything, or only what is older than its sources. */
@@ -89,8 +89,9 @@ function stale() {
     const folder = join(root, 'libs', name);
     const made = time(join(folder, 'dist', 'cjs', 'package.json'));
     const sources = newest(inputs(folder, 'tsconfig.lib.json'));
-    // Only the Nest library is built against the others.
-    const against = name !== 'nestjs' ? settings : names.length > 0 ? Infinity : below;
+    // These two are built against the others.
+    const above = name === 'nestjs' || name === 'opentelemetry';
+    const against = !above ? settings : names.length > 0 ? Infinity : below;
     if (made < Math.max(sources, against)) names.push(name);
     below = Math.max(below, made);
   }

@@ -57,6 +57,10 @@ const libraries: Readonly<Record<string, Layers>> = {
     // A failure is a word of both: the model finds it, the wire sends it.
     friends: ['model -> wire', 'wire -> model'],
   },
+  opentelemetry: {
+    heights: { conventions: 0, options: 0, contexts: 1, publishing: 2, attempts: 3, 'open-telemetry': 4, index: 5 },
+    friends: [],
+  },
 };
 
 /** Packages that only some files may name, and those files. */
@@ -86,11 +90,20 @@ const outside: readonly { readonly name: RegExp; readonly allowed: RegExp; reado
     allowed: /^libs\/nestjs\/src\/prometheus\//,
     why: 'an optional peer: only libs/nestjs/src/prometheus needs it',
   },
-  { name: /^@warren\/amqp$/, allowed: /^libs\/nestjs\//, why: 'the applications use @warren/nestjs' },
+  {
+    name: /^@warren\/amqp$/,
+    allowed: /^libs\/(nestjs|opentelemetry)\//,
+    why: 'the applications use @warren/nestjs',
+  },
+  {
+    name: /^(?!\.|@warren\/amqp$|@opentelemetry\/api$)/,
+    allowed: /^(?!libs\/opentelemetry\/)/,
+    why: 'only the API of OpenTelemetry and what @warren/amqp exports',
+  },
   { name: /^@warren\/nestjs/, allowed: /^apps\//, why: 'the library does not import itself by name' },
   {
     name: /^(?!\.|node:)/,
-    allowed: /^(libs\/amqp\/src\/connection|libs\/nestjs|apps)\//,
+    allowed: /^(libs\/amqp\/src\/connection|libs\/nestjs|libs\/opentelemetry|apps)\//,
     why: 'no packages here',
   },
 ];
@@ -183,6 +196,8 @@ describe('layers', () => {
     ['libs/nestjs/src/rabbit.module.ts', `const { EmbeddedBroker } = await import('@warren/embedded');`],
     ['libs/embedded/src/broker.ts', `import { errors } from '@warren/amqp';`],
     ['libs/embedded/src/broker.ts', `import something from 'something';`],
+    ['libs/opentelemetry/src/attempts.ts', `import { core } from '@opentelemetry/core';`],
+    ['libs/nestjs/src/core.module.ts', `import { trace } from '@opentelemetry/api';`],
   ])('%s may not say %s', (path, text) => {
     expect(packageRule([sample(path, text)])).toHaveLength(1);
   });

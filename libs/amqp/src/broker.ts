@@ -103,6 +103,7 @@ export class Broker {
       counters,
       prepare: (connection, lost) => this.topology.ready(connection, this.isStrict(), lost),
       onUnblocked: () => this.publishing.flush(),
+      onChannel: (channel) => this.plugins.onChannel(channel),
     });
     this.plugins = new Plugins({
       given: all.plugins,

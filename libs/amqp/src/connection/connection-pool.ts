@@ -69,6 +69,8 @@ export interface ConnectionPoolOptions {
   readonly prepare: (connection: Connection, lost: Promise<never>) => Promise<void>;
   /** The broker takes messages again. */
   readonly onUnblocked: () => void;
+  /** See ConnectionOptions. */
+  readonly onChannel: (channel: object) => void;
 }
 
 /** What happened to a connection that it does not keep itself. Times are of the monotonic clock. */
@@ -162,6 +164,7 @@ export class ConnectionPool {
     const report = connectionLog(name, logger, events, clock);
     const past: Past = { notOpenSince: clock.monotonic(), opened: false };
     const made = new Connection({
+      onChannel: this.options.onChannel,
       prepare,
       attempts: this.attempts,
       name,

@@ -40,6 +40,8 @@ export interface ConnectionOptions extends EndpointOptions {
   readonly reconnect: { readonly min: number; readonly max: number };
   readonly clock: Clock;
   readonly onEvent: (event: ConnectionEvent) => void;
+  /** Sees each channel of the client library before it is used. */
+  readonly onChannel?: (channel: object) => void;
   /** Shared with other connections to the same broker. Default: its own. */
   readonly attempts?: ConnectAttempts;
   /** Runs in each new life before anybody is told that it is open: declarations. `lost` rejects with that life. */
@@ -132,6 +134,7 @@ export class Connection {
       const reason = await Promise.race([ended, soonAfter()]);
       throw reason === undefined ? error : new ConnectionLostError(reason, error);
     });
+    this.options.onChannel?.(opened);
     const channel = new LiveChannel(opened, this.fastPath, this.user);
     if (model !== this.model) channel.end('its connection was lost');
     this.channels.add(channel);

@@ -26,6 +26,7 @@ function context(plan: object = {}): { context: HandlerContext; lines: string[] 
   const made = {
     plan: { id: 'Orders.place', queue: { name: 'orders' }, registration: { kind: 'consume' }, ...plan },
     ...{ logger, events: new Events(logger, 'test'), clock: systemClock, settings: { shutdown: 30_000 } },
+    plugins: { logSuffix: () => '' },
   };
   return { context: made as never, lines };
 }

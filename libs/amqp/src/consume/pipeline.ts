@@ -132,8 +132,9 @@ function log(context: HandlerContext, delivery: Delivery, verdict: Verdict, resu
   if (isFailure(verdict)) logFailure(context, delivery, verdict);
 }
 
-function logFailure({ plan, logger }: HandlerContext, delivery: Delivery, verdict: Failure): void {
-  const failure = `${plan.id} failed on ${named(delivery)} (attempt ${delivery.attempt}): ${printable(describeError(verdict.error))}`;
+function logFailure(context: HandlerContext, delivery: Delivery, verdict: Failure): void {
+  const { plan, logger, plugins } = context;
+  const failure = `${plan.id} failed on ${named(delivery)} (attempt ${delivery.attempt})${plugins.logSuffix(delivery)}: ${printable(describeError(verdict.error))}`;
   if (verdict.kind === 'retry') {
     logger.warn(`${failure}; attempt ${verdict.attempt} in ${humanDuration(verdict.after)}`);
   } else if (plan.deadQueue) {

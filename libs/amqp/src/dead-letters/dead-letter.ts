@@ -38,6 +38,9 @@ export interface DeadLetter {
   readonly routingKey: string | undefined;
   /** Number of earlier replays. */
   readonly replayed: number;
+  /** The trace of its last failed attempt, if that was traced. */
+  readonly traceId: string | undefined;
+  readonly spanId: string | undefined;
   /** How often it was read from a quorum queue and returned: this counts for an `x-delivery-limit`. */
   readonly looks: number;
   readonly properties: MessageProperties;
@@ -71,6 +74,8 @@ export function deadLetter(message: ReceivedMessage, deadQueue: string, position
     byBroker: death !== undefined,
     ...(death ? ofTheBroker(death, headers) : ofOurs(headers, deadQueue)),
     replayed: countHeader(headers, HEADER.replayed),
+    traceId: textHeader(headers, HEADER.traceId) || undefined,
+    spanId: textHeader(headers, HEADER.spanId) || undefined,
     properties: message.properties,
     headers,
     content: message.content,
@@ -84,7 +89,16 @@ export function ownQueue(deadQueue: string): string | undefined {
 
 type Facts = Omit<
   DeadLetter,
-  'deadQueue' | 'position' | 'id' | 'byBroker' | 'replayed' | 'properties' | 'headers' | 'content'
+  | 'deadQueue'
+  | 'position'
+  | 'id'
+  | 'byBroker'
+  | 'replayed'
+  | 'traceId'
+  | 'spanId'
+  | 'properties'
+  | 'headers'
+  | 'content'
 >;
 
 function ofOurs(headers: Headers, deadQueue: string): Facts {

@@ -171,6 +171,9 @@ export const HEADER = {
   causation: 'x-causation-id',
   /** How often a message was replayed from its dead-letter queue. */
   replayed: 'x-warren-replayed',
+  /** Trace and span of the last failed attempt, written by a plugin that traces. */
+  traceId: 'x-warren-trace-id',
+  spanId: 'x-warren-span-id',
 } as const;
 
 /** Of a message without any. */

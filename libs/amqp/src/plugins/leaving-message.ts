@@ -11,6 +11,7 @@ export interface PublishRun {
   /** Sends what the last plugin gave. */
   readonly send: (message: OutgoingMessage) => Promise<PublishResult>;
   readonly payload: unknown;
+  readonly template: string | undefined;
   readonly delivery: Delivery | undefined;
   readonly part: number | undefined;
   readonly limits: MessageLimits;
@@ -55,6 +56,10 @@ export class LeavingMessage implements PublishContext {
 
   get routingKey(): string {
     return this.#message.routingKey;
+  }
+
+  get template(): string | undefined {
+    return this.#run.template;
   }
 
   get payload(): unknown {

@@ -46,6 +46,13 @@ export interface Plugin {
   stop?(): void | Promise<void>;
   /** What `broker.status().plugins` shows of it: plain data, counters for example. */
   status?(): Readonly<Record<string, unknown>>;
+  /** What the log line of a failed attempt says of it, in brackets; nothing when undefined. */
+  logSuffix?(delivery: Delivery): string | undefined;
+  /**
+   * Gets each channel of the client library before it is used: for tracing tools that know how to meet others there.
+   * What a channel is may change with any version.
+   */
+  channel?(channel: object): void;
 }
 
 /** Sends a message on, and settles as the publish does. */
@@ -75,6 +82,8 @@ export interface PublishContext {
   readonly exchange: string;
   /** For the default exchange: the queue. */
   readonly routingKey: string;
+  /** The key of the event contract that it was published by, such as `order.{id}.created`; undefined without one. */
+  readonly template: string | undefined;
   /** What the application gave, not encoded. Undefined for replies, retries, dead letters and replays. */
   readonly payload: unknown;
   /** The body. Of a retry, a dead letter or a replay it is the one that was received, as it was received. */

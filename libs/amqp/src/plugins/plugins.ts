@@ -36,6 +36,7 @@ export interface Leaving {
   readonly kind: PublishKind;
   readonly message: OutgoingMessage;
   readonly payload?: unknown;
+  readonly template?: string;
   readonly delivery?: Delivery;
   readonly part?: number;
   /** How long plugins may keep it before they send it on, in ms. */
@@ -79,11 +80,12 @@ export class Plugins {
   ): Promise<PublishResult> {
     this.chain ??= publishChain(this.list) ?? null;
     if (this.chain === null) return send(leaving.message);
-    const { kind, message, payload, delivery, part, timeout } = leaving;
+    const { kind, message, payload, template, delivery, part, timeout } = leaving;
     const run: PublishRun = {
       kind,
       send,
       payload,
+      template,
       delivery,
       part,
       limits: this.options.limits(),
@@ -112,6 +114,7 @@ export class Plugins {
 
   /** @throws PluginError of the first that throws; those before it are stopped */
   async start(host: PluginHost): Promise<void> {
+    sayUntraced(this.list, host.logger);
     for (const plugin of this.list) {
       this.started.push(plugin);
       try {
@@ -147,6 +150,30 @@ export class Plugins {
       }
     }
     return all;
+  }
+
+  /** What they say of a delivery in a log line, with a space before it; '' for nothing. */
+  logSuffix(delivery: Delivery): string {
+    if (this.none) return '';
+    const said = this.list.flatMap(
+      (plugin) => this.guarded(plugin, 'logSuffix', () => plugin.logSuffix?.(delivery)) ?? [],
+    );
+    return said.length === 0 ? '' : ` [${printable(said.join(', '))}]`;
+  }
+
+  /** Shows them a channel of the client library. */
+  onChannel(channel: object): void {
+    if (this.none) return;
+    for (const plugin of this.list) this.guarded(plugin, 'channel', () => plugin.channel?.(channel));
+  }
+
+  private guarded<T>(plugin: Plugin, where: string, work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.warn(plugin.name, where, error);
+      return undefined;
+    }
   }
 
   /** Of the plugins; one that keeps a message for longer than it may take is not waited for. */
@@ -190,12 +217,28 @@ export class Plugins {
   }
 }
 
+/** Set ups of OpenTelemetry that the log was told about. */
+const told = new WeakSet<object>();
+
+/** One line when somebody set up OpenTelemetry, and would look for messages in the traces in vain. */
+function sayUntraced(plugins: readonly Plugin[], logger: BrokerLogger): void {
+  const api = (globalThis as Record<symbol, unknown>)[Symbol.for('opentelemetry.js.api.1')];
+  if (typeof api !== 'object' || api === null || !('trace' in api) || told.has(api)) return;
+  if (plugins.some(({ name }) => name === 'opentelemetry')) return;
+  told.add(api);
+  logger.log(
+    'OpenTelemetry is set up, but messages are not traced: add openTelemetry() of @warren/opentelemetry to the plugins',
+  );
+}
+
 /** What the publish came to, whatever the plugins made of it. Only the reply of a call is theirs to change. */
 async function concluded(run: PublishRun, given: PublishResult | undefined): Promise<PublishResult> {
   if (run.sending === undefined) throw new PluginError(run.entered, 'did not call next of publish');
   const result = await run.sending;
   return run.kind === 'request' && given ? { ...result, value: given.value } : result;
 }
+
+const MEMBERS = ['publish', 'delivery', 'batch', 'start', 'stop', 'status', 'logSuffix', 'channel'] as const;
 
 function resolved({ given, resolve = (entry) => entry }: PluginsOptions): readonly Plugin[] {
   const names = new Set<string>();
@@ -213,7 +256,7 @@ function resolved({ given, resolve = (entry) => entry }: PluginsOptions): readon
         'a plugin is an object with a name: see docs/plugins.md',
       );
     }
-    for (const member of ['publish', 'delivery', 'batch', 'start', 'stop', 'status'] as const) {
+    for (const member of MEMBERS) {
       if (plugin[member] === undefined || typeof plugin[member] === 'function') continue;
       throw new ConfigError(`${where} ('${plugin.name}'): ${member} must be a function`, '');
     }

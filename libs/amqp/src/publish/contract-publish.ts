@@ -30,7 +30,7 @@ export async function publishContract(
 ): Promise<PublishReceipt> {
   const key = eventKey(event, params);
   await assertFits(event.payload, payload, `the event '${event.key}'`);
-  return publisher.publish(key, payload, options);
+  return publisher.publish(key, payload, options, event.key);
 }
 
 /** Sends to the queue of a contract. @throws EncodeError when the payload does not fit */

@@ -41,6 +41,7 @@ interface PublishWay {
   readonly limits: SendLimits;
   readonly delay: Duration | undefined;
   readonly mustRoute: boolean;
+  readonly template: string | undefined;
 }
 
 /** What a frame with properties holds besides them: its own head and end, class, size of the body, flags. */
@@ -58,10 +59,16 @@ export class Publisher implements MessageForwarder {
     return this.options.senders.main.frameMax - HEADER_FRAME;
   }
 
-  /** To an exchange. */
-  publish(routingKey: string, payload: unknown, options: PublishOptions = {}): Promise<PublishReceipt> {
+  /** To an exchange. `template`: of the routing key, if it has one. */
+  publish(
+    routingKey: string,
+    payload: unknown,
+    options: PublishOptions = {},
+    template?: string,
+  ): Promise<PublishReceipt> {
     const exchange = options.exchange ?? this.options.settings.exchange;
-    return this.dispatch(exchange, routingKey, payload, options, options.mandatory ?? exchange === '');
+    const mustRoute = options.mandatory ?? exchange === '';
+    return this.dispatch(exchange, routingKey, payload, options, mustRoute, template);
   }
 
   /** To a queue. */
@@ -139,6 +146,7 @@ export class Publisher implements MessageForwarder {
     payload: unknown,
     options: PublishOptions,
     mustRoute: boolean,
+    template?: string,
   ): Promise<PublishReceipt> {
     return new Promise((resolve, reject) => {
       const { events, plugins } = this.options;
@@ -147,7 +155,7 @@ export class Publisher implements MessageForwarder {
       const publication = new PendingPublish(events, message, payload, mustRoute, resolve, reject);
       try {
         const limits = this.limits(options);
-        const way: PublishWay = { limits, delay: options.delay, mustRoute };
+        const way: PublishWay = { limits, delay: options.delay, mustRoute, template };
         if (plugins.none) this.begin(message, way, publication);
         else this.plugged(exchange === '' ? 'send' : 'publish', message, payload, way, publication);
       } catch (error) {
@@ -186,7 +194,8 @@ export class Publisher implements MessageForwarder {
         const inner = new PendingPublish(UNHEARD, changed, payload, way.mustRoute, resolve, reject);
         this.begin(changed, way, inner);
       });
-    plugins.publish({ kind, message, payload, timeout: way.limits.given }, send).then(
+    const { limits, template } = way;
+    plugins.publish({ kind, message, payload, template, timeout: limits.given }, send).then(
       ({ routed, resent = 0, nacked = 0 }) => publication.onSent(routed, resent, nacked),
       (error: Error) => publication.onFailed(error),
     );

@@ -32,7 +32,7 @@ export function table(letters: readonly DeadLetter[]): string {
 
 /** All details of one dead letter. */
 export function page(letter: DeadLetter): string {
-  const { error, errorMessage, errorStack, exchange, routingKey } = letter;
+  const { error, errorMessage, errorStack, exchange, routingKey, traceId, spanId } = letter;
   const facts: [string, string | undefined][] = [
     ['message id', letter.id],
     ['queue', letter.queue],
@@ -43,6 +43,7 @@ export function page(letter: DeadLetter): string {
     ['attempts', String(letter.attempts)],
     ['replayed', letter.replayed > 0 ? `${letter.replayed} times` : undefined],
     ['published to', exchange === undefined ? undefined : published(exchange, routingKey ?? '')],
+    ['trace', traceId === undefined ? undefined : `${traceId}, span ${spanId ?? '-'}`],
     ['error', error === undefined ? undefined : `${error}: ${errorMessage ?? ''}`],
   ];
   const lines = facts.flatMap(([name, value]) =>
@@ -79,7 +80,8 @@ const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]
 const published = (exchange: string, key: string): string =>
   exchange === '' ? `queue ${key}` : `${exchange} with key ${key}`;
 
-const OURS = /^(x-warren-(attempt|queue|handler|reason|failed-at|replayed)|x-exception-.*|x-original-.*)$/;
+const OURS =
+  /^(x-warren-(attempt|queue|handler|reason|failed-at|replayed|trace-id|span-id)|x-exception-.*|x-original-.*)$/;
 
 /** Properties and headers that are not among the facts. */
 function foreign({ properties, headers, byBroker }: DeadLetter): object {
