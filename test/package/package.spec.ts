@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { create, installed, nest11, nest12, program } from './projects.js';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
-const libraries = ['@warren/amqp', '@warren/embedded', '@warren/nestjs'];
+const libraries = ['@warren/amqp', '@warren/embedded', '@warren/nestjs', '@warren/opentelemetry'];
 const doors = [
   ...libraries,
   '@warren/nestjs/terminus',
@@ -25,6 +25,7 @@ const MOST: Readonly<Record<string, number>> = {
   '@warren/amqp': 250_000,
   '@warren/embedded': 175_000,
   '@warren/nestjs': 60_000,
+  '@warren/opentelemetry': 15_000,
 };
 
 interface Packed {

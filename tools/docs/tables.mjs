@@ -27,6 +27,7 @@ const plain = {
 export async function tables() {
   const { BROKER_OPTIONS, HANDLER_OPTIONS } = await load(`${options}/option-table.ts`);
   const { features } = await load('test/contract/features.ts');
+  const { ATTRIBUTES, EVENTS, SPANS } = await load('libs/opentelemetry/src/conventions.ts');
   return {
     'broker-options': optionTable(BROKER_OPTIONS),
     'handler-options': optionTable(HANDLER_OPTIONS),
@@ -41,6 +42,19 @@ export async function tables() {
     'binding-options': memberTable(`${options}/options.ts`, 'BindingOptions'),
     'embedded-options': memberTable('libs/embedded/src/embedded-broker.ts', 'EmbeddedBrokerOptions'),
     events: table(['event', 'what it says', 'fields'], eventRows('libs/amqp/src/events/events.ts')),
+    'tracing-options': memberTable('libs/opentelemetry/src/options.ts', 'OpenTelemetryOptions'),
+    'span-names': table(
+      ['span', 'kind', 'is around'],
+      Object.values(SPANS).map(({ name, kind, about }) => [code(name), kind, about]),
+    ),
+    'span-attributes': table(
+      ['attribute', 'of', 'says'],
+      Object.entries(ATTRIBUTES).map(([name, { on, about }]) => [code(name), on.join(', '), about]),
+    ),
+    'span-events': table(
+      ['event', 'says'],
+      Object.entries(EVENTS).map(([name, about]) => [code(name), about]),
+    ),
     'contract-mistakes': table(['wrong use', 'the message holds'], mistakeRows()),
     promises: promiseTable(table),
     ...reliabilityTables(table),

@@ -1,13 +1,6 @@
 // Spans around attempts at messages: active in everything that handles them, and ended with the verdict.
 
-import {
-  context,
-  trace,
-  type Attributes,
-  type Span,
-  type SpanContext,
-  type SpanKind,
-} from '@opentelemetry/api';
+import { context, SpanKind, trace, type Attributes, type Span, type SpanContext } from '@opentelemetry/api';
 import type { BatchNext, Delivery, DeliveryNext, HandlerInfo, Verdict } from '@warren/amqp';
 import { placeOf, placeOfBatch } from './contexts.js';
 import { destinationName, SPANS, type SpanAttributes } from './conventions.js';
@@ -100,7 +93,7 @@ function spanOf(handler: HandlerInfo): { name: string; kind: SpanKind; attribute
   if (kind === 'rpc') {
     const method = pattern ?? queue;
     const attributes = { 'rpc.system.name': 'warren', 'rpc.method': method, 'code.function.name': id };
-    return { name: method, kind: SPANS.server.kind, attributes };
+    return { name: method, kind: SpanKind[SPANS.server.kind], attributes };
   }
   // The queue of one process has a name of its own.
   const template = temporary ? pattern : queue;
@@ -113,7 +106,7 @@ function spanOf(handler: HandlerInfo): { name: string; kind: SpanKind; attribute
   if (template !== undefined) attributes['messaging.destination.template'] = template;
   if (temporary) attributes['messaging.destination.temporary'] = true;
   const name = template === undefined ? 'process' : `process ${template}`;
-  return { name, kind: SPANS.process.kind, attributes };
+  return { name, kind: SpanKind[SPANS.process.kind], attributes };
 }
 
 function describe({ message, routingKey, attempt }: Delivery, handler: HandlerInfo, span: Span): void {

@@ -1,14 +1,12 @@
 // Every name that goes into a trace, once: spans with their kinds, attributes and events. Names that OpenTelemetry defines
 // are those of version 1.45.0 of its semantic conventions (messaging, RabbitMQ, RPC); our own begin with `warren.`.
 
-import { SpanKind } from '@opentelemetry/api';
-
 /** The version of the semantic conventions that names are from. */
 export const SCHEMA_URL = 'https://opentelemetry.io/schemas/1.45.0';
 
 /** A kind of span. */
 export interface SpanRow {
-  readonly kind: SpanKind;
+  readonly kind: 'PRODUCER' | 'CONSUMER' | 'CLIENT' | 'SERVER';
   /** Its name: `{destination}` is the template if there is one, else the name of the destination. */
   readonly name: string;
   /** What it is around. */
@@ -18,27 +16,27 @@ export interface SpanRow {
 /** All spans. */
 export const SPANS = {
   publish: {
-    kind: SpanKind.PRODUCER,
+    kind: 'PRODUCER',
     name: 'publish {destination}',
     about: 'a publish to an exchange, until the broker has answered',
   },
   send: {
-    kind: SpanKind.PRODUCER,
+    kind: 'PRODUCER',
     name: 'send {destination}',
     about: 'a send to a queue, until the broker has answered',
   },
   process: {
-    kind: SpanKind.CONSUMER,
+    kind: 'CONSUMER',
     name: 'process {destination}',
     about: 'one attempt at a message, or at a batch',
   },
   client: {
-    kind: SpanKind.CLIENT,
+    kind: 'CLIENT',
     name: '{rpc.method}',
     about: 'a call (request, stream, gather), until it has ended',
   },
   server: {
-    kind: SpanKind.SERVER,
+    kind: 'SERVER',
     name: '{rpc.method}',
     about: 'one attempt at the request of a call, its reply included',
   },

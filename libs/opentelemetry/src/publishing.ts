@@ -2,6 +2,7 @@
 
 import {
   context,
+  SpanKind,
   SpanStatusCode,
   trace,
   type Context,
@@ -93,8 +94,8 @@ function producerSpan(
     ...server,
   };
   if (template !== undefined) attributes['messaging.destination.template'] = template;
-  const { kind: spanKind } = kind === 'send' ? SPANS.send : SPANS.publish;
-  return tracer.startSpan(`${kind} ${template ?? name}`, { kind: spanKind, attributes, links });
+  const row = kind === 'send' ? SPANS.send : SPANS.publish;
+  return tracer.startSpan(`${kind} ${template ?? name}`, { kind: SpanKind[row.kind], attributes, links });
 }
 
 function clientSpan(
@@ -110,7 +111,7 @@ function clientSpan(
   };
   const timeout = Number(properties.expiration);
   if (timeout > 0) attributes['warren.rpc.timeout_ms'] = timeout;
-  return tracer.startSpan(method, { kind: SPANS.client.kind, attributes });
+  return tracer.startSpan(method, { kind: SpanKind[SPANS.client.kind], attributes });
 }
 
 /** Of a message to which somebody gave a context: what it belongs to. */
