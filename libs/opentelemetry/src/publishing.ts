@@ -12,7 +12,7 @@ import {
 } from '@opentelemetry/api';
 import type { PublishContext, PublishKind, PublishNext, PublishResult } from '@warren/amqp';
 import { extracted, hasContext, injected } from './contexts.js';
-import { destinationName, LINK, SPANS, type SpanAttributes } from './conventions.js';
+import { destinationName, LINK, SPANS, type AttributeName, type SpanAttributes } from './conventions.js';
 import type { OpenTelemetryOptions } from './options.js';
 
 /** What the broker is called in spans. */
@@ -164,7 +164,7 @@ export function failed(span: Span, error: unknown): void {
 }
 
 /** Sets an attribute of the table. */
-export function set<Name extends keyof SpanAttributes & string>(
+export function set<Name extends AttributeName>(
   span: Span,
   name: Name,
   value: NonNullable<SpanAttributes[Name]>,
