@@ -58,7 +58,15 @@ const libraries: Readonly<Record<string, Layers>> = {
     friends: ['model -> wire', 'wire -> model'],
   },
   opentelemetry: {
-    heights: { conventions: 0, options: 0, contexts: 1, publishing: 2, attempts: 3, 'open-telemetry': 4, index: 5 },
+    heights: {
+      conventions: 0,
+      options: 0,
+      contexts: 1,
+      publishing: 2,
+      attempts: 3,
+      'open-telemetry': 4,
+      index: 5,
+    },
     friends: [],
   },
 };
