@@ -105,4 +105,62 @@ describe('a channel that comes back', () => {
     expect(waits).toContain(500);
     expect(await channels[0].closed).toBe('the broker did not confirm its close in time');
   });
+
+  it('that is closed while it is set up ends, without a word about the failure, and none is opened again', async () => {
+    const channels = [channel(), channel()];
+    let begun = (): void => undefined;
+    const setUp = new Promise<void>((resolve) => (begun = resolve));
+    const failures: unknown[] = [];
+    const { made, opened } = recovering(channels, {
+      setup: () => (begun(), new Promise(() => undefined)),
+      onFailed: (error) => void failures.push(error),
+    });
+    made.start();
+    await setUp;
+    await made.close();
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect([channels[0].alive, opened.length, failures, made.current]).toEqual([false, 1, [], undefined]);
+  });
+
+  it('that is closed while it waits to be opened again is not opened', async () => {
+    const channels = [channel(), channel()];
+    let wake = (): void => undefined;
+    let paused = (): void => undefined;
+    const pause = new Promise<void>((resolve) => (paused = resolve));
+    const clock: Clock = {
+      wall: () => 0,
+      monotonic: () => 0,
+      after: (ms, call) => {
+        // The end of a channel has a timer of its own.
+        if (ms !== 500) [wake] = [call, paused()];
+        return () => undefined;
+      },
+    };
+    const { made, opened } = recovering(channels, { clock, onReady: (ready) => ready.end('lost') });
+    made.start();
+    await pause;
+    await made.close();
+    wake();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(opened).toHaveLength(1);
+  });
+
+  it.each(['opened', 'openChannel'] as const)(
+    'of a connection that ends for good (%s) is not opened, and nobody is told',
+    async (when) => {
+      const failures: unknown[] = [];
+      const gone = Promise.reject(new Error('closed'));
+      gone.catch(() => undefined);
+      let made: RecoveringChannel | undefined = undefined;
+      const connection = {
+        opened: () => (when === 'opened' ? gone : Promise.resolve()),
+        openChannel: () => (void (made as unknown as RecoveringChannel).close(), gone),
+      } as unknown as Connection;
+      made = recovering([], { connection, onFailed: (error) => void failures.push(error) }).made;
+      made.start();
+      for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await made.close();
+      expect([failures, made.current]).toEqual([[], undefined]);
+    },
+  );
 });
