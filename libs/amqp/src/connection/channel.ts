@@ -170,16 +170,14 @@ export class LiveChannel {
 
   /** Publishes without a confirm. Throws when the channel is dead or the message cannot be encoded. */
   publish(message: OutgoingMessage, replyTo?: string): void {
-    this.checkAlive();
-    this.checkUser(message);
+    this.check(message);
     this.traffic.publish(message, replyTo);
   }
 
   /** Publishes on a confirm channel; the number that its confirm will have. Throws when dead or not encodable. */
   publishConfirmed(message: OutgoingMessage): number {
-    this.checkAlive();
-    this.checkUser(message);
-    this.traffic.publishConfirmed(message, this.published + 1);
+    this.check(message);
+    this.traffic.publish(message, undefined, this.published + 1);
     return ++this.published;
   }
 
@@ -226,15 +224,11 @@ export class LiveChannel {
     }
   };
 
-  private checkAlive(): void {
+  private check({ properties: { userId } }: OutgoingMessage): void {
     if (!this.alive) throw new Error(`the channel is closed (${this.reason})`);
-  }
-
-  // The broker closes the channel for it, and every publish that is not confirmed yet would be in doubt.
-  private checkUser({ properties: { userId } }: OutgoingMessage): void {
-    if (userId === undefined) return;
     const { user } = this;
-    if (user === undefined || user === userId) return;
+    if (userId === undefined || user === undefined || user === userId) return;
+    // The broker closes the channel for it, and every publish that is not confirmed yet would be in doubt.
     throw new Error(`userId is '${printable(userId)}', but the connection has a different user`);
   }
 }

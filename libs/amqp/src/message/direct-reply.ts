@@ -37,9 +37,9 @@ export function isWellFormed(replyTo: string, { product }: Server): boolean {
   return replyTo.length > PREFIX.length + 1;
 }
 
-/** Whether an address that is well formed may hurt all the same: one that was answered before does not. */
-export function mayHurt(replyTo: string, { product, version: [major, minor] }: Server): boolean {
-  return isDirectReply(replyTo) && product === 'RabbitMQ' && (major < 4 || (major === 4 && minor < 3));
+/** Whether a direct address that is well formed may hurt a broker all the same: one that was answered before does not. */
+export function mayBeHurt({ product, version: [major, minor] }: Server): boolean {
+  return product === 'RabbitMQ' && (major < 4 || (major === 4 && minor < 3));
 }
 
 // Erlang's external form of a process, as RabbitMQ writes it since 3.9: version 131, tag 88, the name `reply@<hash>` as an

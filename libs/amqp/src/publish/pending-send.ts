@@ -94,15 +94,15 @@ const OWN_FAULT: ReadonlySet<number | undefined> = new Set([501, 502, 503, 504, 
  * place in the publish buffer and entry among the unconfirmed.
  */
 export class PendingSend implements Deadline, Waiting, Unconfirmed {
-  tick: number;
-  place: number;
-  gone: boolean;
-  queued: boolean;
-  returned: boolean;
-  private channel: LiveChannel | undefined;
-  private resent: number;
-  private nacks: Nacks | undefined;
-  private done: boolean;
+  tick = 0;
+  place = 0;
+  gone = true;
+  queued = false;
+  returned = false;
+  private channel: LiveChannel | undefined = undefined;
+  private resent = 0;
+  private nacks: Nacks | undefined = undefined;
+  private done = false;
 
   constructor(
     readonly message: OutgoingMessage,
@@ -110,11 +110,6 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
     private readonly by: Forwarder,
     private readonly result: SendResult,
   ) {
-    // Not where they are declared: that is a second function for each message.
-    this.tick = this.place = this.resent = 0;
-    this.gone = true;
-    this.queued = this.returned = this.done = false;
-    this.channel = this.nacks = undefined;
     by.deadlines.addAt(limits.end, this);
     if (limits.signal) onAbort(limits.signal, this);
   }

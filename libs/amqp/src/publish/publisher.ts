@@ -49,10 +49,10 @@ const HEADER_FRAME = 22;
 
 /** Publishing, for applications and (as Outlet) for the consuming side. */
 export class Publisher implements MessageForwarder {
-  constructor(private readonly options: PublisherOptions) {}
+  readonly codecs: CodecLookup;
 
-  get codecs(): CodecLookup {
-    return this.options.codecs;
+  constructor(private readonly options: PublisherOptions) {
+    this.codecs = options.codecs;
   }
 
   get maxPropertyBytes(): number {

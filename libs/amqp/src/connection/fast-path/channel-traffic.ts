@@ -34,9 +34,8 @@ export interface ChannelTraffic {
   /** False while the socket's buffer is full. */
   readonly writable: boolean;
   consume(queue: string, options: ConsumeOptions): Promise<string>;
-  publish(message: OutgoingMessage, replyTo?: string): void;
-  /** On a confirm channel; `number` counts its publishes from 1. */
-  publishConfirmed(message: OutgoingMessage, number: number): void;
+  /** On a confirm channel `number` counts its publishes from 1. */
+  publish(message: OutgoingMessage, replyTo: string | undefined, number?: number): void;
   /** Does nothing once the channel is closing. */
   ack(deliveryTag: number, multiple: boolean): void;
   requeue(deliveryTag: number): void;

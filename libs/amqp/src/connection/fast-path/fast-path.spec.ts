@@ -210,13 +210,14 @@ describe('a data plane', () => {
       mandatory: false,
       properties: {},
     };
-    for (let n = 0; n < 10; n++) fastPath.publish(1, message, undefined);
-    attach(fastPath, listening().listener, false).ack(5, true);
+    const channel = attach(fastPath, listening().listener, false);
+    for (let n = 0; n < 10; n++) channel.publish(message, undefined);
+    channel.ack(5, true);
     expect(written).toHaveLength(0);
     await new Promise((resolve) => setImmediate(resolve));
     expect(written).toHaveLength(1);
     fastPath.end();
-    fastPath.publish(1, message, undefined);
+    channel.publish(message, undefined);
     await new Promise((resolve) => setImmediate(resolve));
     expect(written).toHaveLength(1);
   });

@@ -45,7 +45,7 @@ export class FastChannel implements ChannelTraffic {
   ) {}
 
   get writable(): boolean {
-    return this.fastPath.writable;
+    return this.fastPath.writeBuffer.writable;
   }
 
   async consume(queue: string, options: ConsumeOptions): Promise<string> {
@@ -60,13 +60,10 @@ export class FastChannel implements ChannelTraffic {
     return consumerTag;
   }
 
-  publish(message: OutgoingMessage, replyTo?: string): void {
-    this.attach();
-    this.fastPath.publish(this.number, message, replyTo);
-  }
-
-  publishConfirmed(message: OutgoingMessage): void {
-    this.publish(message);
+  publish(message: OutgoingMessage, replyTo: string | undefined): void {
+    if (!this.attached) this.attach();
+    const { writeBuffer, connection } = this.fastPath;
+    writePublish(writeBuffer, this.number, message, replyTo, connection.frameMax);
   }
 
   ack(deliveryTag: number, multiple: boolean): void {
@@ -170,7 +167,7 @@ export class FastPath {
     return connection && new FastPath(connection);
   }
 
-  private constructor(private readonly connection: ClientConnection) {
+  private constructor(readonly connection: ClientConnection) {
     this.writeBuffer = new WriteBuffer(connection, this.schedule, () => this.drained());
     const own = connection.recvFrame;
     this.cold = own.bind(connection);
@@ -198,11 +195,6 @@ export class FastPath {
   detach(number: number): void {
     this.flush();
     this.channels[number] = undefined;
-  }
-
-  /** @throws when a property cannot be written */
-  publish(channel: number, message: OutgoingMessage, replyTo: string | undefined): void {
-    writePublish(this.writeBuffer, channel, message, replyTo, this.connection.frameMax);
   }
 
   /** To the socket, now. */

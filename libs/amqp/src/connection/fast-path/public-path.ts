@@ -30,17 +30,17 @@ export class PublicPath implements ChannelTraffic {
     return consumerTag;
   }
 
-  publish(message: OutgoingMessage, replyTo?: string): void {
+  publish(message: OutgoingMessage, replyTo: string | undefined, number?: number): void {
     const { exchange, routingKey, content } = message;
-    this.writable = this.channel.publish(exchange, routingKey, content, publishOptions(message, replyTo));
-  }
-
-  publishConfirmed(message: OutgoingMessage, number: number): void {
-    const { exchange, routingKey, content } = message;
+    const options = publishOptions(message, replyTo);
+    if (number === undefined) {
+      this.writable = this.channel.publish(exchange, routingKey, content, options);
+      return;
+    }
     const channel = this.channel as ConfirmChannel;
     const onAnswer = (error: unknown): void =>
       this.listener.onConfirm(number, false, error ? 'nacked' : 'confirmed');
-    this.writable = channel.publish(exchange, routingKey, content, publishOptions(message), onAnswer);
+    this.writable = channel.publish(exchange, routingKey, content, options, onAnswer);
   }
 
   ack(deliveryTag: number, multiple: boolean): void {

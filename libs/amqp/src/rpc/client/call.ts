@@ -124,13 +124,13 @@ export interface Caller {
  * a lost channel may all come; the first counts. It is its own deadline.
  */
 export class Call extends PendingCall implements Deadline {
-  tick: number;
-  place: number;
+  tick = 0;
+  place = 0;
   private resends: number;
   /** And lost: what waits now is a second one. */
-  private wasSent: boolean;
+  private wasSent = false;
   /** Of an answer in several parts: the last one with a value. */
-  private last: ReceivedMessage | undefined;
+  private last: ReceivedMessage | undefined = undefined;
 
   constructor(
     private readonly options: CallOptions,
@@ -139,10 +139,7 @@ export class Call extends PendingCall implements Deadline {
     private readonly reject: (error: Error) => void,
   ) {
     super(options.message);
-    this.tick = this.place = 0;
     this.resends = options.resends;
-    this.wasSent = false;
-    this.last = undefined;
     by.deadlines.addAt(by.clock.monotonic() + options.timeout, this);
     options.cancellation?.listen(this);
   }

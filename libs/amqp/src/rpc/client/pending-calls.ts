@@ -18,20 +18,17 @@ import type { Waiting } from '../../publish/publish-buffer.js';
  */
 export abstract class PendingCall implements Waiting, Listed {
   readonly id: string;
-  after: this | undefined;
-  gone: boolean;
-  queued: boolean;
+  after: this | undefined = undefined;
+  gone = true;
+  queued = false;
   /** Its request has left, on the channel that is open. */
-  sent: boolean;
-  ended: boolean;
+  sent = false;
+  ended = false;
   /** Where the server of a stream listens, once that is known. */
-  controlQueue: string | undefined;
+  controlQueue: string | undefined = undefined;
 
   constructor(readonly message: OutgoingMessage) {
     this.id = message.properties.correlationId as string;
-    this.after = this.controlQueue = undefined;
-    this.gone = true;
-    this.queued = this.sent = this.ended = false;
   }
 
   get bytes(): number {

@@ -37,10 +37,10 @@ export interface CallContext {
  */
 export class ActiveCall implements RunningCall, CallScope, Deadline {
   readonly id: string;
-  after: this | undefined;
-  tick: number;
-  place: number;
-  over: boolean;
+  after: this | undefined = undefined;
+  tick = 0;
+  place = 0;
+  over = false;
 
   constructor(
     private readonly context: { readonly calls: ActiveCalls; readonly deadlines: Deadlines },
@@ -50,9 +50,6 @@ export class ActiveCall implements RunningCall, CallScope, Deadline {
     readonly idempotent = false,
   ) {
     this.id = delivery.message.properties.correlationId ?? '';
-    this.after = undefined;
-    this.tick = this.place = 0;
-    this.over = false;
   }
 
   get deadline(): number | undefined {

@@ -5,7 +5,7 @@ import { ownTimeout, type SendLimits, type SendResult } from '../../publish/pend
 import { unroutable } from '../../publish/pending-publish.js';
 import { Sender, type SenderOptions } from '../../publish/sender.js';
 import type { Connection } from '../../connection/connection.js';
-import { mayHurt, type Server } from '../../message/direct-reply.js';
+import { isDirectReply, mayBeHurt, type Server } from '../../message/direct-reply.js';
 import { RabbitError } from '../../errors/errors.js';
 
 /**
@@ -135,6 +135,9 @@ export class ReplyConnections implements ReplySender {
   private readonly harmful = new Map<string, number>();
   private suspectedAt = -Infinity;
   private trying = 0;
+  /** Whether an address may hurt the broker that is known since this life of the connection. */
+  private vulnerable = true;
+  private life = 0;
 
   constructor(private readonly options: ReplyConnectionsOptions) {
     this.main = new ReplyPublisher(options);
@@ -187,7 +190,13 @@ export class ReplyConnections implements ReplySender {
   }
 
   private isRisky(replyTo: string): boolean {
-    return !this.proven.has(replyTo) && mayHurt(replyTo, this.options.server());
+    const { life } = this.options.connection;
+    // Before its first life others say what broker it is.
+    if (life !== this.life || life === 0) {
+      this.life = life;
+      this.vulnerable = mayBeHurt(this.options.server());
+    }
+    return this.vulnerable && !this.proven.has(replyTo) && isDirectReply(replyTo);
   }
 
   private closeReason(address: string): Error | undefined {

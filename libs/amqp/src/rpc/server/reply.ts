@@ -240,8 +240,8 @@ export function beginReply(
 
 /** The one reply of a call on its way. What is lost is said in the log. */
 class SentAnswer implements ReplyWaiter, Ending {
-  private over: boolean;
-  private next: (() => void) | undefined;
+  private over = false;
+  private next: (() => void) | undefined = undefined;
   // Hard private, as in the delivery that has it: whoever prints that must not print our options too.
   readonly #context: RpcContext;
 
@@ -250,8 +250,6 @@ class SentAnswer implements ReplyWaiter, Ending {
     private readonly replyTo: string,
   ) {
     this.#context = context;
-    this.over = false;
-    this.next = undefined;
   }
 
   after(next: () => void): void {

@@ -2,7 +2,7 @@
 // A request that nobody waits for is not run, and its handler is told to stop as soon as nobody waits any more.
 
 import { type Delivery, ACK, DROP, REQUEUE, type Verdict } from '../../message/delivery.js';
-import { tryChain, chain, type MaybePromise } from '../../runtime/maybe-promise.js';
+import type { MaybePromise } from '../../runtime/maybe-promise.js';
 import { RabbitError } from '../../errors/errors.js';
 import { countHeader, HEADER } from '../../message/headers.js';
 import { itemsIn } from '../../message/items.js';
@@ -45,25 +45,26 @@ export const reply =
       const call = new ActiveCall(context, delivery, credit, stored !== undefined);
       delivery.call = call;
       call.begin();
-      return tryChain(answer, call, ended, broken);
+      let verdict: MaybePromise<Verdict>;
+      try {
+        verdict = answer(call);
+      } catch (error) {
+        call.end();
+        throw error;
+      }
+      if (verdict instanceof Promise) return verdict.finally(() => call.end());
+      call.end();
+      return verdict;
     };
     return (delivery) => {
       delivery.run.callerDeadline = deadlineOf(context, delivery);
       const reason = notWorthIt(context, delivery);
       if (reason === undefined) return begin(delivery);
-      return chain(reason, (known) => (known ? skip(context, delivery, known) : begin(delivery)));
+      const decided = (known: SkipReason | undefined): MaybePromise<Verdict> =>
+        known === undefined ? begin(delivery) : skip(context, delivery, known);
+      return reason instanceof Promise ? reason.then(decided) : decided(reason);
     };
   };
-
-function ended(verdict: Verdict, call: ActiveCall): Verdict {
-  call.end();
-  return verdict;
-}
-
-function broken(error: unknown, call: ActiveCall): never {
-  call.end();
-  throw error;
-}
 
 /** Answers with what the handler came to. */
 function conclude(
