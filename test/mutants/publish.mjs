@@ -2,7 +2,7 @@
 export default [
   {
     id: 'stream-shares-the-channel',
-    file: 'libs/amqp/src/publish/senders.ts',
+    file: 'libs/amqp/src/publish/publisher.ts',
     from: 'own = this.options.make();',
     to: 'own = this.main;',
     promise: 'on RabbitMQ 3 a stream is published to on a channel of its own',
@@ -323,7 +323,7 @@ export default [
   },
   {
     id: 'refusals-for-ever',
-    file: 'libs/amqp/src/publish/channel-close-reason.ts',
+    file: 'libs/amqp/src/publish/channel-replacement.ts',
     from: 'if (this.options.clock.monotonic() - found.since < FORBIDDEN_FOR) return found.error;',
     to: 'if (found.error) return found.error;',
     promise: 'what was forbidden is tried again after 5 s',
@@ -331,7 +331,7 @@ export default [
   },
   {
     id: 'refusals-unbounded',
-    file: 'libs/amqp/src/publish/channel-close-reason.ts',
+    file: 'libs/amqp/src/publish/channel-replacement.ts',
     from: 'if (this.forbidden.size >= REMEMBERED) this.forbidden.clear();',
     to: '',
     promise: 'every buffer has a bound: what the user may not do',
@@ -339,7 +339,7 @@ export default [
   },
   {
     id: 'refusals-told-each-time',
-    file: 'libs/amqp/src/publish/channel-close-reason.ts',
+    file: 'libs/amqp/src/publish/channel-replacement.ts',
     from: 'this.told.add(error.message);',
     to: '',
     promise: 'the log says a missing permission once',
@@ -347,7 +347,7 @@ export default [
   },
   {
     id: 'refusals-topic-is-exchange',
-    file: 'libs/amqp/src/publish/channel-close-reason.ts',
+    file: 'libs/amqp/src/publish/channel-replacement.ts',
     from: 'return message.exchange === exchange && (topic === undefined || message.routingKey === topic);',
     to: 'return message.exchange === exchange;',
     promise: 'who publishes with an allowed key does not fail for a forbidden one',

@@ -178,7 +178,7 @@ export default [
   },
   {
     id: 'inbox-waiting-calls-fail',
-    file: 'libs/amqp/src/rpc/client/pending-calls.ts',
+    file: 'libs/amqp/src/rpc/client/call.ts',
     from: '.filter(({ sent }) => sent)',
     to: '',
     promise: 'a call that still waits to be sent outlives the loss',

@@ -15,11 +15,10 @@ import { ReplyConnections } from './rpc/server/reply-connections.js';
 import { ExchangeCache, type WantedTopology } from './publish/exchange-cache.js';
 import { waitName, waitStep } from './topology/retry-topology.js';
 import type { TopologyBuilder } from './topology/topology-builder.js';
-import { Publisher } from './publish/publisher.js';
+import { Publisher, Senders } from './publish/publisher.js';
 import { RetryMover, type Wait } from './delay/retry-mover.js';
 import { Requester } from './rpc/client/requester.js';
 import { closeReasons, Sender } from './publish/sender.js';
-import { Senders } from './publish/senders.js';
 
 /** Dependencies of the publishing side. */
 export interface PublishingOptions {

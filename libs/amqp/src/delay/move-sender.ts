@@ -4,7 +4,7 @@ import type { LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
 import { RecoveringChannel } from '../connection/recovering-channel.js';
 import type { Clock } from '../runtime/clock.js';
-import { channelCloseReason, isToBlame, type ChannelCloseReason } from '../publish/channel-close-reason.js';
+import { channelCloseReason, isToBlame, type ChannelCloseReason } from '../publish/channel-replacement.js';
 import { Confirms, type SendOutcome, type Unconfirmed } from '../publish/confirms.js';
 import { unconfirmed } from '../publish/pending-send.js';
 import type { MoveOutcome, MovingSender } from './moves.js';

@@ -1,7 +1,7 @@
 // A burst of messages that fail: their errors cost little, and those of the application are as they were.
 import { expect, it } from '@jest/globals';
-import { unroutable } from '../publish/pending-publish.js';
-import { timedOut } from '../rpc/client/pending-calls.js';
+import { unroutable } from '../publish/pending-send.js';
+import { timedOut } from '../rpc/client/call.js';
 import { withoutFrames } from './errors.js';
 
 const message = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { newCorrelationId, newMessageId } from './message.js';
+import { newMessageId, newCorrelationId } from './outgoing.js';
 
 describe.each([
   ['newMessageId', newMessageId, /^[\w-]{16}$/],

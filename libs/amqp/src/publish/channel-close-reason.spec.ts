@@ -1,6 +1,6 @@
 // What a user may not do is remembered for a while, said once, and bounded: keys are chosen by whoever publishes.
 import { describe, expect, it } from '@jest/globals';
-import { channelCloseReason, ChannelCloseReasons, type ChannelCloseReason } from './channel-close-reason.js';
+import { channelCloseReason, ChannelCloseReasons, type ChannelCloseReason } from './channel-replacement.js';
 
 const closeReason = (topic: string): ChannelCloseReason =>
   channelCloseReason(

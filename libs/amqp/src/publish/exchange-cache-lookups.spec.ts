@@ -4,7 +4,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Connection } from '../connection/connection.js';
 import type { ExchangeSpec } from '../topology/specs.js';
-import { ChannelCloseReasons } from './channel-close-reason.js';
+import { ChannelCloseReasons } from './channel-replacement.js';
 import { ExchangeCache } from './exchange-cache.js';
 
 const REFUSED =

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '../runtime/clock.js';
 import type { Connection } from '../connection/connection.js';
 import { exchangeSpec } from '../topology/declarations.js';
-import { ChannelCloseReasons } from './channel-close-reason.js';
+import { ChannelCloseReasons } from './channel-replacement.js';
 import { ExchangeCache } from './exchange-cache.js';
 
 /** ExchangeCache on a connection that declares whatever it is asked for. */

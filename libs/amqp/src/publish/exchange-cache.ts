@@ -9,7 +9,7 @@ import type { KeptQueue } from '../message/outgoing.js';
 import { GRACE, type ReturnRoute } from '../message/headers.js';
 import type { Connection } from '../connection/connection.js';
 import { declareExchange, declarePermitted, type DeclaringConnection } from '../topology/declare.js';
-import type { ChannelCloseReason, ChannelCloseReasons } from './channel-close-reason.js';
+import type { ChannelCloseReason, ChannelCloseReasons } from './channel-replacement.js';
 import { declareError } from '../topology/declare-error.js';
 import type { ExchangeSpec, QueueSpec } from '../topology/specs.js';
 import {

@@ -21,9 +21,13 @@ import {
   type SendLimits,
   type SendResult,
 } from './pending-send.js';
-import { channelCloseReason, ChannelCloseReasons, type ChannelCloseReason } from './channel-close-reason.js';
+import {
+  channelCloseReason,
+  ChannelCloseReasons,
+  type ChannelCloseReason,
+  ChannelReplacement,
+} from './channel-replacement.js';
 import { Confirms } from './confirms.js';
-import { ChannelReplacement } from './channel-replacement.js';
 import { PublishBuffer } from './publish-buffer.js';
 
 /** What a sender is made from. */

@@ -3,7 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Server } from '../message/direct-reply.js';
 import type { Sender } from './sender.js';
-import { Senders } from './senders.js';
+import { Senders } from './publisher.js';
 
 function senders(server: Partial<Server>) {
   const made: object[] = [];

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { newMessageId, type MessageProperties } from '../../message/message.js';
-import { outgoing } from '../../message/outgoing.js';
+import type { MessageProperties } from '../../message/message.js';
+import { outgoing, newMessageId } from '../../message/outgoing.js';
 import { readDeliver, readProperties, readTable } from './frame-reader.js';
 import { WriteBuffer, writePublish } from './frame-writer.js';
 

@@ -4,8 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../runtime/clock.js';
 import { Deadlines } from '../../runtime/deadlines.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
-import { Call, GatherCall, type GatherResult } from './call.js';
-import { PendingCalls } from './pending-calls.js';
+import { Call, GatherCall, type GatherResult, PendingCalls } from './call.js';
 import { Cancellation } from './cancellation.js';
 
 const message = {

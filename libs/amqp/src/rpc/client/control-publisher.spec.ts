@@ -6,7 +6,7 @@ import { systemClock } from '../../runtime/clock.js';
 import { SILENT } from '../../runtime/logger.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import { settings } from '../../options/settings.js';
-import { ChannelCloseReasons } from '../../publish/channel-close-reason.js';
+import { ChannelCloseReasons } from '../../publish/channel-replacement.js';
 import { ControlPublisher } from './control-publisher.js';
 
 it('words that cannot be sent are kept, the last one of each call, of the last 10 000 calls', async () => {

@@ -5,7 +5,7 @@ import { withTimeout, type Clock } from '../../runtime/clock.js';
 import { ConnectionLostError } from '../../errors/errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import type { Settings } from '../../options/settings.js';
-import { channelCloseReason, type ChannelCloseReasons } from '../../publish/channel-close-reason.js';
+import { channelCloseReason, type ChannelCloseReasons } from '../../publish/channel-replacement.js';
 import type { ExchangeCache } from '../../publish/exchange-cache.js';
 
 /** What it is made from. */

@@ -7,9 +7,9 @@ import { Deadlines } from '../../runtime/deadlines.js';
 import { SILENT } from '../../runtime/logger.js';
 import { settings } from '../../options/settings.js';
 import { Events } from '../../events/emitter.js';
-import { ChannelCloseReasons } from '../../publish/channel-close-reason.js';
+import { ChannelCloseReasons } from '../../publish/channel-replacement.js';
 import { ExchangeCache } from '../../publish/exchange-cache.js';
-import { PendingCall, PendingCalls } from './pending-calls.js';
+import { PendingCall, PendingCalls } from './call.js';
 import { ReplyChannel } from './reply-channel.js';
 
 class Heard extends PendingCall {

@@ -16,11 +16,10 @@ import {
   channelCloseReason,
   isToBlame,
   type ChannelCloseReasons,
-} from '../../publish/channel-close-reason.js';
+} from '../../publish/channel-replacement.js';
 import { ControlPublisher, type ControlTarget } from './control-publisher.js';
 import type { ExchangeCache } from '../../publish/exchange-cache.js';
-import type { Caller } from './call.js';
-import { PendingCalls, type PendingCall } from './pending-calls.js';
+import { type Caller, PendingCalls, type PendingCall } from './call.js';
 import { noConnection } from '../../publish/sender.js';
 import { PublishBuffer } from '../../publish/publish-buffer.js';
 

@@ -7,8 +7,8 @@ import type { Deadlines } from '../../runtime/deadlines.js';
 import { milliseconds } from '../../options/duration.js';
 import { HEADER } from '../../message/headers.js';
 import { errorClasses, NO_CLASSES } from '../../errors/known-errors.js';
-import { type ReceivedMessage, newCorrelationId } from '../../message/message.js';
-import { outgoing, outgoingHeaders } from '../../message/outgoing.js';
+import type { ReceivedMessage } from '../../message/message.js';
+import { outgoing, outgoingHeaders, newCorrelationId } from '../../message/outgoing.js';
 import { whole } from '../../options/option-checks.js';
 import type {
   Gathered,
@@ -22,8 +22,7 @@ import type { Settings } from '../../options/settings.js';
 import type { Plugins } from '../../plugins/plugins.js';
 import type { PublishResult } from '../../plugins/plugin.js';
 import type { ContractPublish } from '../../publish/contract-publish.js';
-import { Call, type CallOptions, GatherCall } from './call.js';
-import type { WhyUnsent } from './pending-calls.js';
+import { Call, type CallOptions, GatherCall, type WhyUnsent } from './call.js';
 import { readPart, readReply, type ReplyReading } from './decode-reply.js';
 import { ReplyChannel, type ReplyChannelOptions } from './reply-channel.js';
 import { StreamCall, StreamReader } from './stream.js';

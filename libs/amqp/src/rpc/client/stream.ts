@@ -4,7 +4,7 @@ import { countHeader, HEADER, safeHeaders, textHeader } from '../../message/head
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { DecodeError } from '../../errors/errors.js';
 import { RpcProtocolError } from '../../errors/rpc-errors.js';
-import { PendingCall, timedOut, type WhyUnsent } from './pending-calls.js';
+import { PendingCall, timedOut, type WhyUnsent } from './call.js';
 import type { Cancellation } from './cancellation.js';
 import type { ReplyPart } from './decode-reply.js';
 import { type StandardSchema, validate } from '../../message/schema.js';

@@ -1,8 +1,7 @@
 import { PublishOutcomeUnknownError } from '../../errors/publish-errors.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import type { ReplySender, ReplyWaiter } from '../../message/outgoing.js';
-import { ownTimeout, type SendLimits, type SendResult } from '../../publish/pending-send.js';
-import { unroutable } from '../../publish/pending-publish.js';
+import { ownTimeout, type SendLimits, type SendResult, unroutable } from '../../publish/pending-send.js';
 import { Sender, type SenderOptions } from '../../publish/sender.js';
 import type { Connection } from '../../connection/connection.js';
 import { isDirectReply, mayBeHurt, type Server } from '../../message/direct-reply.js';

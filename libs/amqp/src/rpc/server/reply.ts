@@ -15,9 +15,9 @@ import { isDirectReply, isWellFormed, type Server } from '../../message/direct-r
 import type { Settings } from '../../options/settings.js';
 import { type Delivery, type Ending, named } from '../../message/delivery.js';
 import { HEADER } from '../../message/headers.js';
-import { type Headers, type OutgoingMessage, newMessageId } from '../../message/message.js';
+import type { Headers, OutgoingMessage } from '../../message/message.js';
 import { AccessRefusedError } from '../../errors/topology-errors.js';
-import type { ReplyWaiter } from '../../message/outgoing.js';
+import { type ReplyWaiter, newMessageId } from '../../message/outgoing.js';
 
 // What a remote caller may know about an error: what was meant for it, what both sides registered, else the class of
 // the error and an id that is in our log. Never a stack.
