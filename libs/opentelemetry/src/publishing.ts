@@ -68,7 +68,7 @@ export function publishSpan(
   );
 }
 
-/** The message with a context. One whose headers have no room for it goes without. */
+/** The message with a context. One whose headers are full goes without. */
 function carrying(message: PublishContext, from: Context): PublishContext {
   const carrier = injected(from, message.properties.headers);
   if (carrier === undefined) return message;
