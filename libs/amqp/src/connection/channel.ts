@@ -18,7 +18,7 @@ export type OnDelivery = (message: ReceivedMessage | 'cancelled', channel: LiveC
 
 /** What the owner of a channel may want to hear. */
 export interface ChannelListener {
-  /** Nobody wanted a message. */
+  /** The broker returned a message as unroutable. */
   readonly onReturn?: (message: ReceivedMessage) => void;
   /** The publish with this number, or all up to it. */
   readonly onConfirm?: (number: number, multiple: boolean, outcome: ConfirmOutcome) => void;
@@ -100,14 +100,14 @@ export class LiveChannel {
     await this.channel.prefetch(count, false);
   }
 
-  /** Begins to consume, once in its life; resolves with the consumer tag at consume-ok. */
+  /** Begins to consume, once per channel; resolves with the consumer tag at consume-ok. */
   async consume(queue: string, options: ConsumeOptions, onDelivery: OnDelivery): Promise<string> {
     const early: (ReceivedMessage | 'cancelled')[] = [];
     this.early = early;
     this.onDelivery = onDelivery;
     this.acked = !options.noAck;
     const consumerTag = await this.traffic.consume(queue, options);
-    // Messages may come in one packet with the consume-ok. Whoever waits for that hears of it first.
+    // Messages may arrive in one packet with the consume-ok, whose caller must be notified first.
     setImmediate(() => {
       this.early = undefined;
       for (const message of early) this.deliver(message);
@@ -148,14 +148,17 @@ export class LiveChannel {
     await this.channel.prefetch(this.fetched, false);
   }
 
-  /** Soon, together with others. False when the channel is dead and the broker will deliver the message again anyway. */
+  /**
+   * Acks soon, together with others. False when the channel is closed and the broker will deliver the message again
+   * anyway.
+   */
   ack(deliveryTag: number): boolean {
     if (!this.alive) return false;
     this.acks.add(deliveryTag);
     return true;
   }
 
-  /** Hands a message back. False when the channel is dead, which hands it back as well. */
+  /** Requeues a message. False when the channel is closed, which requeues it as well. */
   requeue(deliveryTag: number): boolean {
     if (!this.alive) return false;
     this.acks.gone(deliveryTag);
@@ -163,7 +166,7 @@ export class LiveChannel {
       this.traffic.requeue(deliveryTag);
       return true;
     } catch {
-      // Closing has begun, but the event is still to come.
+      // Closing has begun, but its event has not been emitted yet.
       return false;
     }
   }
@@ -174,7 +177,10 @@ export class LiveChannel {
     this.traffic.publish(message, replyTo);
   }
 
-  /** Publishes on a confirm channel; the number that its confirm will have. Throws when dead or not encodable. */
+  /**
+   * Publishes on a confirm channel; returns the number of its confirm. Throws when the channel is closed or the
+   * message cannot be encoded.
+   */
   publishConfirmed(message: OutgoingMessage): number {
     this.check(message);
     this.traffic.publish(message, undefined, this.published + 1);

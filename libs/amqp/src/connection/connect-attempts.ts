@@ -25,7 +25,10 @@ export class ConnectAttempts {
   private trying: object | undefined;
   private readonly waiting = new Map<object, () => void>();
 
-  /** Resolves when `who` is to try again: after `ms` if nobody else tries meanwhile, else when that one was answered. */
+  /**
+   * Resolves when `who` is to try again: after `ms` if no other connection tries meanwhile, else when that attempt
+   * has a result.
+   */
   async wait(who: object, ms: number, clock: Clock): Promise<void> {
     this.trying ??= who;
     const tries = this.trying === who;

@@ -65,7 +65,7 @@ export interface ConnectOptions {
   readonly clock: Clock;
 }
 
-/** Connects. `kill` destroys the socket, now and for as long as the connection lives. */
+/** Connects. `kill` destroys the socket, now and as long as the connection exists. */
 export async function openConnection(
   endpoint: Endpoint,
   { name, connectTimeout, clock }: ConnectOptions,

@@ -39,7 +39,7 @@ export function connectionLog(
       case 'refused':
         if (clock.monotonic() - refusedAt >= REPEAT_AFTER) {
           refusedAt = clock.monotonic();
-          // Whoever is told at once may end the process: then there is no next attempt.
+          // The application may end the process when the first attempt fails: then there is no next one.
           const next = event.told ? '' : `; next attempt in ${humanDuration(event.retryIn)}`;
           logger.warn(`${connection}: ${printable(event.error.message)}${next}`);
         }
@@ -65,7 +65,7 @@ export interface ConnectionPoolOptions {
   readonly clock: Clock;
   readonly events: Events;
   readonly counters: Counters;
-  /** Declares what is wanted in a new life of a connection, before anything else happens there. */
+  /** Declares the topology on a new connection, before anything else happens there. */
   readonly prepare: (connection: Connection, lost: Promise<never>) => Promise<void>;
   /** The broker takes messages again. */
   readonly onUnblocked: () => void;
@@ -93,7 +93,7 @@ export class ConnectionPool {
   consume: Connection | undefined;
   /** Also made for publishers: it connects when it is first used. */
   readonly reply: Connection;
-  /** Connects when it is first used. Its losses are those of strangers, so its state says nothing about health. */
+  /** Connects when it is first used. Other clients can cause its losses, so its state does not count for health. */
   readonly firstReply: Connection;
   private readonly attempts = new ConnectAttempts();
   private replies = false;
@@ -148,7 +148,7 @@ export class ConnectionPool {
     const { consume, publish, reply, firstReply } = this;
     const open = [consume, publish, reply, firstReply].filter((one) => one !== undefined);
     await Promise.all(open.map((one) => one.close()));
-    // Whoever was told only now how a publish ended gets to act on it before the process may end.
+    // A caller that has just got the error of its publish can handle it before the process may end.
     await new Promise((resolve) => setImmediate(resolve));
   }
 

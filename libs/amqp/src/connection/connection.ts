@@ -22,7 +22,7 @@ export type ConnectionEvent =
   /** `direct`: hot frames go past the client library. */
   | { readonly kind: 'open'; readonly endpoint: string; readonly life: number; readonly direct: boolean }
   | { readonly kind: 'lost'; readonly reason: string }
-  /** `told`: whoever waits gets the error at once, and may end the process. */
+  /** `told`: pending callers get the error at once, and may end the process. */
   | {
       readonly kind: 'refused';
       readonly error: RabbitError;
@@ -44,7 +44,9 @@ export interface ConnectionOptions extends EndpointOptions {
   readonly onChannel?: (channel: object) => void;
   /** Shared with other connections to the same broker. Default: its own. */
   readonly attempts?: ConnectAttempts;
-  /** Runs in each new life before anybody is told that it is open: declarations. `lost` rejects with that life. */
+  /**
+   * Runs on each new connection before it counts as open: declarations. `lost` rejects when that connection is lost.
+   */
   readonly prepare?: (connection: Connection, lost: Promise<never>) => Promise<void>;
 }
 
@@ -77,9 +79,9 @@ export class Connection {
   private fastPath: FastPath | undefined;
   /** Whom the broker takes us for, if that is known. */
   private user: string | undefined;
-  /** Why the current life ended, once it has. */
+  /** Why the current connection was closed. */
   private ended: Promise<string | undefined> = Promise.resolve(undefined);
-  /** Open channels of the current life. */
+  /** Open channels of the current connection. */
   private readonly channels = new Set<LiveChannel>();
   private kill = new AbortController();
   private readonly attempts: ConnectAttempts;
@@ -123,7 +125,7 @@ export class Connection {
     return this.state === 'open' ? undefined : this.lastError?.message;
   }
 
-  /** Opens a channel of the current life. Rejects when there is none. */
+  /** Opens a channel on the current connection. Rejects when there is none. */
   async openChannel(kind: 'plain' | 'confirm'): Promise<LiveChannel> {
     const { model } = this;
     if (!model) throw new ConnectionLostError(`${this.name} is not connected`);
@@ -185,7 +187,7 @@ export class Connection {
     }
   }
 
-  /** One life: connect, prepare, be open, be lost. */
+  /** One connection: connect, prepare, open, lost. */
   private async attempt(): Promise<'was-open' | 'refused'> {
     this.kill = new AbortController();
     const { turn } = this.attempts;
@@ -230,7 +232,7 @@ export class Connection {
       // Before the first await: without an error listener a lost socket is an uncaught exception.
       model.on('error', (error: Error) => (reason = describeError(error)));
       model.on('close', (error?: Error) => resolve(error ? describeError(error) : reason));
-      // Whoever destroys the socket does not wait for events that may have come before we listened.
+      // Code that destroys the socket does not wait for events that may have been emitted before.
       this.kill.signal.addEventListener('abort', () => resolve(reason), { once: true });
     });
     const blocked = onIdle(model, this.kill.signal, (why) => ((reason = why), this.kill.abort()));

@@ -117,7 +117,7 @@ function parse(url: unknown): URL {
 /** Parameters of a URL, as amqplib calls them. */
 const PARAMETERS = ['heartbeat', 'frameMax', 'channelMax'];
 
-// Ignored, a limit that somebody wrote would hold nowhere.
+// If it were ignored, a limit in the URL would have no effect.
 function checkParameters(given: URLSearchParams): void {
   for (const name of given.keys()) {
     if (PARAMETERS.includes(name)) continue;

@@ -31,7 +31,7 @@ export class PeekCursor {
   private capacity = 0;
   private consumers = 0;
   private unsettled = 0;
-  /** Whether the message that came last was handed back before. */
+  /** Whether the last message had been returned before. */
   private returned = false;
 
   /** `total` are given at most, of which at most `size` are unsettled at any time. */
@@ -87,13 +87,13 @@ export class PeekCursor {
     this.settle(deliveryTag, 1);
   }
 
-  /** Hands back what is not settled. Never rejects. */
+  /** Returns the unacked messages. Never rejects. */
   async close(): Promise<void> {
     if (!this.live.alive) return;
     this.closing = true;
     const orderly = inTime(this.clock, CLOSE_PATIENCE, this.hand(), () => new Error('late'));
     await orderly.catch(() => undefined);
-    // Order is worth some patience, a frozen broker is not.
+    // Keeping the order is worth a wait, but not for a frozen broker.
     await inTime(this.clock, CLOSE_PATIENCE, this.live.close(), () => new Error('late')).catch(
       () => undefined,
     );
@@ -146,7 +146,7 @@ export class PeekCursor {
   }
 
   private settle(deliveryTag: number, count: number): void {
-    // A dead channel has handed it back already.
+    // A closed channel has already returned it.
     if (!this.live.alive) return;
     this.unsettled -= count;
     const upTo = count > 1;

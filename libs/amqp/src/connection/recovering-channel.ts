@@ -110,7 +110,7 @@ export class RecoveringChannel {
     });
     await Promise.race([channel.close(reason), timeout]);
     cancel();
-    // Whoever waits for this channel goes on, also when its end is never confirmed.
+    // A caller that waits for this channel continues even if its close is never confirmed.
     channel.end('the broker did not confirm its close in time');
   }
 

@@ -35,7 +35,7 @@ export class Batcher {
     else this.cancel ??= this.clock.after(this.wait, () => this.flush());
   }
 
-  /** What was collected so far and not handed out; forgets it. */
+  /** Removes and returns the messages collected so far. */
   take(): Delivery[] {
     this.cancel?.();
     this.cancel = undefined;

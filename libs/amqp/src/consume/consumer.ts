@@ -64,7 +64,7 @@ export class Consumer implements Watchable {
   private readonly settlement: Settlement;
   /** Where it reads a stream; undefined for a queue. */
   private readonly position: StreamOffset | undefined;
-  /** The broker forgot the messages at delivery: nobody would deliver again what is given up here. */
+  /** The broker forgot the messages at delivery: it would not deliver again what is dropped here. */
   private readonly forgotten: boolean;
   private readonly scheduler: DeliveryScheduler;
   private queueName: string;
@@ -157,7 +157,10 @@ export class Consumer implements Watchable {
     if (!this.draining) this.recovering.renew(reason);
   }
 
-  /** No new work; hands back what has not started; waits for the rest until `expired`. Always settles. */
+  /**
+   * Starts no new handlers; returns messages that have not started; waits for the rest until `expired`. Always
+   * settles.
+   */
   async drain(expired: Promise<void>): Promise<void> {
     if (this.draining) return;
     this.draining = true;
@@ -182,7 +185,7 @@ export class Consumer implements Watchable {
   private async setUp(channel: LiveChannel): Promise<void> {
     const { queue, prefetch, consumeArguments } = this.plan;
     const { connection, topology } = this.options;
-    // The connection declared everything when it opened; later lives of the channel may have lost their queue.
+    // The connection declared everything when it opened; a later channel may find its queue missing.
     if (queue.temporary) {
       const former = this.queueName;
       this.queueName = `${queue.name}.${randomUUID().slice(0, 8)}`;
@@ -227,7 +230,7 @@ export class Consumer implements Watchable {
     if (channel && tag !== undefined) await channel.cancel(tag).catch(() => undefined);
     this.readiness.paused(queueName);
     return async () => {
-      // A new life of the channel consumes already.
+      // A new channel already consumes.
       if (!channel?.alive || this.draining) return;
       await this.consume(channel).catch((error: unknown) => this.recovering.renew(describeError(error)));
     };
@@ -295,7 +298,7 @@ export class Consumer implements Watchable {
     return late;
   }
 
-  /** A message came back whose handler still runs here: that run settles it, unless it hangs for good. */
+  /** A message was redelivered whose handler still runs here: that run settles it, unless it hangs. */
   private tookBack(delivery: Delivery, message: ReceivedMessage): void {
     const { clock, logger } = this.context;
     const { run, handler } = delivery;

@@ -55,7 +55,7 @@ export class Consumers {
     return this.all.map((consumer) => consumer.status());
   }
 
-  /** What is there only as long as they consume: to be declared again when somebody deleted it. */
+  /** Queues that exist only while they are consumed: declared again when they were deleted. */
   temporary(): TopologyPlan {
     const bindings = this.all.flatMap((consumer) => consumer.temporary());
     const calls = this.rpc?.temporary();

@@ -18,7 +18,7 @@ import { matchesRoutingKey, specificity } from '../message/routing-key.js';
 import type { Codec } from '../message/codecs/codec.js';
 import { usesPatterns, type BindingSpec, type ExchangeSpec } from '../topology/specs.js';
 
-/** So many kinds of unwanted messages are named in the log. */
+/** Maximum number of unmatched routing keys to log. */
 const NAMED = 100;
 
 /**
@@ -59,7 +59,7 @@ export class Handlers {
     return decision instanceof Error ? afterFailure(retry, delivery.attempt, decision) : decision;
   }
 
-  /** Where a delivery ends that fails for good. Without a handler, any dead-letter queue of the others is the right one. */
+  /** The dead-letter queue of a delivery. Without a handler, any dead-letter queue of the others will do. */
   deadQueueOf(delivery: Delivery): string | undefined {
     const context = this.contextOf(delivery) ?? this.contexts.find(({ plan }) => plan.deadQueue);
     return context?.plan.deadQueue;
@@ -85,7 +85,7 @@ export class Handlers {
     const verdict = unmatched(delivery, ids);
     this.say(delivery, describeError(verdict.error));
     events.emit({ kind: 'handled', handler, queue, delivery, verdict, ms: 0 });
-    // A caller that asks for what nobody here does should not wait for its time-out to learn it.
+    // A caller of an unknown handler should not have to wait for its timeout.
     const answering = this.contexts.find(({ plan }) => plan.rpc);
     if (answering && delivery.message.properties.replyTo) {
       answering.rpc?.reject(answering, delivery, unmatchedCall(delivery));
@@ -209,7 +209,7 @@ export function dispatch(handlers: readonly HandlerPlan[], known: ExchangesKnown
   return (delivery) => remembered.get(`${delivery.exchange}\0${delivery.routingKey}`, delivery, choose);
 }
 
-/** Decisions that were made before, up to so many. */
+/** Earlier decisions, up to a maximum number. */
 export class Remembered {
   private readonly known = new Map<string, number>();
 
@@ -228,7 +228,7 @@ export class Remembered {
   }
 }
 
-/** Bindings of the queue that somebody declares for it besides its handlers. */
+/** Bindings of the queue that were declared separately from its handlers. */
 function furtherRoutes(handlers: readonly HandlerPlan[], { bindings }: ExchangesKnown): Route[] {
   const named = ({ exchange, key, match }: Route): string => JSON.stringify([exchange, key, match]);
   const own = new Set(handlers.flatMap(({ routes }) => routes.map(named)));
@@ -311,7 +311,7 @@ function matches({ route, type, codec }: Candidate, delivery: Delivery, feeders:
 
 type Feeders = ReadonlyMap<string, readonly Feeder[]>;
 
-/** Whether a message got to an exchange: it was published there, or to one that hands on to it. */
+/** Whether a message reached an exchange: it was published there, or to one that is bound to it. */
 function reaches(
   exchange: string,
   delivery: Delivery,

@@ -6,7 +6,7 @@ import { type MaybePromise, chain } from '../runtime/maybe-promise.js';
 import { keyOf, type KeyOf } from '../options/order-by.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 
-/** What jobs may weigh together. One alone may weigh more. */
+/** The maximum total weight of running jobs. A single job may weigh more. */
 export interface Budget<Job> {
   readonly limit: number;
   readonly weigh: (job: Job) => number;
@@ -61,7 +61,7 @@ export class ConcurrencyLimiter<Job> {
     this.next();
   }
 
-  /** Starts no more; hands out what had not started. */
+  /** Starts no more; returns the jobs that have not started. */
   stop(): Job[] {
     this.stopped = true;
     return this.queue.take();
@@ -116,7 +116,7 @@ export interface Executor {
   /** Starts no more until `release`. */
   hold(): void;
   release(): void;
-  /** Starts no more; hands out what had not started. */
+  /** Starts no more; returns the jobs that have not started. */
   stop(): Delivery[];
   /** Forgets what waits: its channel died and the broker delivers it again. */
   forget(isGone: (delivery: Delivery) => boolean): void;
@@ -198,7 +198,7 @@ export class KeyedExecutor implements Executor {
       ...this.ready.stop(),
       ...[...this.queues.values()].flatMap((queue) => queue.take()),
     ];
-    // As they arrived: a quorum queue delivers again in the order in which messages are handed back.
+    // In their order of arrival: a quorum queue redelivers in the order in which messages are returned.
     waiting.sort((one, other) => one.delivery.message.deliveryTag - other.delivery.message.deliveryTag);
     return waiting.map(({ delivery }) => delivery);
   }
@@ -231,7 +231,7 @@ export class KeyedExecutor implements Executor {
     this.calling = false;
   }
 
-  /** A message whose key cannot be told waits for nobody: the step `turn` refuses it. */
+  /** A message whose key cannot be read does not wait: the order step refuses it. */
   private read(delivery: Delivery): string | undefined {
     try {
       return this.keyOf(delivery);

@@ -192,7 +192,7 @@ export function unfit(delivery: Delivery, settings: Settings): Verdict | undefin
   return error === undefined ? undefined : { kind: 'dead-letter', reason: 'poison', error };
 }
 
-// Refuses what `orderBy` could make no key of: run out of its order it might do harm, and no retry would change it.
+// Refuses messages whose `orderBy` key cannot be read: out of order they might do harm, and a retry would not help.
 
 export const order: Step = (context) => (next) => {
   if (context.plan.registration.options.orderBy === undefined) return next;

@@ -61,7 +61,7 @@ export class Readiness {
     );
   }
 
-  /** It could not be brought back. `quiet`: somebody else says so. */
+  /** It could not be restarted. `quiet`: it is logged elsewhere. */
   failed(queue: string, error: unknown, quiet: boolean): void {
     const { clock, events, logger } = this.context;
     this.refreshing = false;

@@ -51,7 +51,7 @@ function unfailed({ headers }: Delivery): Headers {
   return rest;
 }
 
-/** How long its caller still waits when the wait for the next attempt is over. */
+/** How long the caller will still wait after the delay of the next attempt. */
 function timeLeft(
   { run: { callerDeadline } }: Delivery,
   { after }: RetryVerdict,

@@ -164,7 +164,10 @@ export class DeliveryScheduler {
     else this.deps.unacked.remove(delivery);
   }
 
-  /** Starts no more. What had not started goes back, unless the broker has forgotten it: then it still runs. */
+  /**
+   * Starts no more. Messages that have not started return to the queue, unless the broker has forgotten them: then
+   * they still run.
+   */
   stop(): void {
     if (this.noAck) return;
     this.stopped = true;
@@ -192,7 +195,7 @@ export class DeliveryScheduler {
     await this.backpressure?.untilFree();
   }
 
-  /** To the end of its queue, from where it runs alone; here, if it cannot be sent there. */
+  /** Moves it to the end of its queue, from where it runs by itself; runs it here if it cannot be published. */
   private trial(delivery: Delivery, trial: number): void {
     this.report.found(named(delivery));
     this.suspects.renewed(delivery);
@@ -203,7 +206,7 @@ export class DeliveryScheduler {
     this.copying.add(sending);
   }
 
-  /** A suspect that was not begun: given back, it would look like one that was. */
+  /** A suspect that was not started: returned, it would count as one that was. */
   private async putBack(delivery: Delivery): Promise<void> {
     const { settlement, unacked } = this.deps;
     if (!(await settlement.suspect(delivery, trialOf(delivery), false))) unacked.remove(delivery);

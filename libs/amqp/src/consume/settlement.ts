@@ -26,7 +26,7 @@ export class Unacked {
   private readonly channels: LiveChannel[] = [];
   /** Those whose handler runs although their channel died, and whose message has not come back yet. */
   private readonly adrift = new Set<Delivery>();
-  /** Somebody waits for their end. */
+  /** A caller waits for their end. */
   private awaited = false;
   private waiters: (() => void)[] = [];
   private quietWaiters: (() => void)[] = [];
@@ -56,7 +56,10 @@ export class Unacked {
     this.channels.push(channel);
   }
 
-  /** The delivery that still runs for a message which the broker delivers again: it is settled here from now on. */
+  /**
+   * The running delivery of a message that the broker has delivered again: it is settled on this delivery from now
+   * on.
+   */
   takeBack(message: ReceivedMessage, channel: LiveChannel): Delivery | undefined {
     if (!message.redelivered) return undefined;
     for (const delivery of this.adrift) {
@@ -178,7 +181,7 @@ export class Settlement implements DeliverySink {
     this.context.logger.warn(text);
   }
 
-  /** Carries a verdict out, after the answer of a call, unless the handler settled by itself, or is still to do so. */
+  /** Applies a verdict, after the reply of a call, unless the handler has settled or will settle it itself. */
   finish(delivery: Delivery, verdict: Verdict): void {
     if (verdict.kind === 'open' || !delivery.claim(verdict.kind)) return;
     const { answer } = delivery.run;
@@ -301,7 +304,7 @@ export async function sendToTrial(
   return confirmed(send, delivery, origin, context);
 }
 
-/** Its headers fill a frame: sent again without some of them, it would be another message. */
+/** Its headers fill a frame: without some of them, it would be another message. */
 function tooLarge(
   delivery: Delivery,
   { error }: Extract<Verdict, { kind: 'retry' }>,

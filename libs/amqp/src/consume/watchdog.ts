@@ -10,9 +10,9 @@ import { REFRESH } from './readiness.js';
 /** What is compared of a consumer. */
 export interface Watched {
   readonly queue: string;
-  /** The life it consumes in; undefined while it does not. */
+  /** The channel that it consumes on; undefined while it does not. */
   readonly life: number | undefined;
-  /** Deliveries of all lives so far. */
+  /** Number of deliveries on all channels so far. */
   readonly delivered: number;
   /** Whether it would take more. */
   readonly free: boolean;
@@ -56,7 +56,9 @@ interface Answer {
 /** How long one question may take. */
 const PATIENCE = 5_000;
 
-/** A consumer that may be cut off is renewed when it got nothing in so many rounds: once a minute by default. */
+/**
+ * A consumer that may be cut off is restarted when it received nothing in this many rounds: once a minute by default.
+ */
 const QUIET_ROUNDS = 6;
 
 /** A consumer in a round. */
@@ -162,7 +164,7 @@ export class Watchdog {
         const { messageCount, consumerCount } = await channel.checkQueue(queue);
         return { messages: messageCount, consumers: consumerCount };
       } catch (error) {
-        // Where there is no queue nobody consumes.
+        // A missing queue has no consumers.
         if ((error as { code?: unknown } | undefined)?.code === 404)
           return { messages: 0, consumers: undefined };
         throw error;

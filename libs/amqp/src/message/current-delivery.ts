@@ -57,7 +57,7 @@ function inheritedFrom(delivery: Delivery, { correlation, propagate }: Inheritan
   return { correlationId, causationId: id === correlationId ? undefined : id, headers };
 }
 
-/** Larger ones would fill the frames of all messages that come of it, in bytes. */
+/** Larger ones would fill the frames of all messages that it causes, in bytes. */
 const LARGEST = 1_024;
 
 function taken(from: Headers, names: readonly string[]): Record<string, unknown> {

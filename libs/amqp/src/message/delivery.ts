@@ -50,7 +50,7 @@ export const OPEN: Verdict = Object.freeze({ kind: 'open' });
 
 const USABLE = /^[\x20-\x7e]{1,128}$/;
 
-/** An id that does no harm where it goes: others chose it. */
+/** An id that is safe to forward: a remote client chose it. */
 function usableId(id: unknown): string | undefined {
   return typeof id === 'string' && USABLE.test(id) ? id : undefined;
 }
@@ -78,7 +78,7 @@ export interface DeliverySink {
   readonly clock?: Clock;
 }
 
-/** Something that will be over, well or not. */
+/** Something that will end, with or without an error. */
 export interface Ending {
   /** Calls `next` once, when it is over: at once if it is. */
   after(next: () => void): void;
@@ -92,7 +92,7 @@ export interface CallScope {
   readonly signal: AbortSignal;
   /** The handler has answered. */
   over: boolean;
-  /** Its message id finds a stored reply, so nobody else may see it. */
+  /** Its message id identifies a stored reply, so it is secret. */
   readonly idempotent: boolean;
 }
 
@@ -108,13 +108,13 @@ export interface DeliveryRun {
   arrivedAt: number;
   /** When its steps began. */
   beganAt: number;
-  /** When its handler's time ends, by its `timeout` or its caller's patience. */
+  /** When its handler's time ends, by its `timeout` or its caller's timeout. */
   deadline: number | undefined;
   /** RPC: when its caller stops waiting; undefined when it did not say. */
   callerDeadline: number | undefined;
   /** Its delivery tag, of the delivery that is to be settled. */
   tag: number;
-  /** Which of its queue's handlers it is for; -1 for none of them, or as long as nobody looked. */
+  /** Index of the handler of its queue; -1 for none, or when not decided yet. */
   handler: number;
   /** Its place among the unsettled ones of its consumer; -1 when it is not there. */
   place: number;
@@ -132,7 +132,7 @@ export interface DeliveryRun {
   poison?: Error;
   /** How often the broker took it back because its handler took too long. */
   tookBack?: number;
-  /** Whether its retry or dead letter is where it should be; undefined while it is on its way. */
+  /** Whether its retry or dead letter has arrived; undefined while it is pending. */
   sentOn?: boolean;
   /** Who wants to know that. */
   whenSentOn?: (there: boolean) => void;
@@ -173,7 +173,7 @@ export class Delivery<T = unknown> {
   };
 
   private controller: AbortController | undefined;
-  // Hard private: whoever prints a delivery, or an event with one, must not print the consumer and its options too.
+  // Hard private: printing a delivery, or an event with one, must not print the consumer and its options.
   readonly #sink: DeliverySink;
   #call: CallScope | undefined;
   private outcome: Verdict['kind'] | 'handler' | undefined;

@@ -163,7 +163,7 @@ export const HEADER = {
   move: 'x-warren-move',
   /** Asks who moves messages on whether a queue is there. */
   probe: 'x-warren-probe',
-  /** How often a message that may have killed a process was put at the end of its queue, to run alone. */
+  /** How often a message that may have crashed a process was moved to the end of its queue, to run by itself. */
   trial: 'x-warren-trial',
   /** Of a request, which has another one for its reply: see `Delivery.correlationId`. */
   correlation: 'x-correlation-id',

@@ -6,7 +6,9 @@ import { randomUUID } from 'node:crypto';
 import { HEADER } from './headers.js';
 import type { ReceivedMessage } from './message.js';
 
-/** A move whose copy never comes here, since another instance consumes it, is forgotten when so many came after it. */
+/**
+ * A move whose copy never arrives here, since another instance consumes it, is forgotten after this many later ones.
+ */
 const REMEMBERED = 1_000;
 
 /** Resolves when the broker has the ack. */

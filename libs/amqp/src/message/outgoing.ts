@@ -203,11 +203,11 @@ export interface ReplySender {
 export interface MessageForwarder {
   /** Resolves when the broker has it; rejects like a publish otherwise. */
   send(message: OutgoingMessage): Promise<void>;
-  /** The same to a queue of ours: when somebody deleted it, it is declared again first. */
+  /** The same to a queue of Warren: when it was deleted, it is declared again first. */
   sendTo(queue: KeptQueue, message: OutgoingMessage): Promise<void>;
   /** The same after a wait in the broker, to the queue that the routing key names. */
   sendLater(message: OutgoingMessage, wait: number, back: ReturnRoute): Promise<void>;
-  /** Hands what is sent on for a delivery to `send`, as plugins change it. */
+  /** Passes messages that are forwarded for a delivery to `send`, as changed by plugins. */
   forwarded(
     kind: 'retry' | 'dead-letter',
     message: OutgoingMessage,

@@ -3,7 +3,7 @@
 
 import { milliseconds, type Duration } from './duration.js';
 
-// The name that somebody meant who wrote another one.
+// The known name that a mistyped name probably means.
 
 /** The known name that is most like `given`; undefined when none is. Case, dashes and underscores do not matter. */
 export function nearest(given: string, known: readonly string[]): string | undefined {
@@ -74,7 +74,7 @@ export const object: PlainCheck = (value) =>
   typeof value === 'object' && value !== null ? undefined : 'an object';
 export const list: PlainCheck = (value) => (Array.isArray(value) ? undefined : 'an array');
 export const anyString: PlainCheck = (value) => (typeof value === 'string' ? undefined : 'a string');
-/** A list of at least so many, each of which passes. */
+/** A list of at least this many, each of which passes. */
 export const listOf = (check: Check, of: string, least = 1): Check => {
   return (value) => {
     if (!Array.isArray(value) || value.length < least) return `an array of ${of}`;

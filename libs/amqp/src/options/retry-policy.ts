@@ -22,7 +22,7 @@ export interface RetryPolicy {
 
 const DELAYS: readonly Duration[] = ['1s', '5s', '30s', '2m'];
 
-/** Attempts for somebody who throws Retry without a policy. */
+/** Number of attempts when a handler without a policy throws Retry. */
 const ASKED_ATTEMPTS = 5;
 
 /** Jitter has three steps, not a continuum: each distinct wait is a queue on the broker. */
@@ -72,7 +72,7 @@ export function afterFailure(
   if (error instanceof DecodeError) return { kind: 'dead-letter', reason: 'undecodable', error };
   if (!isRetryable(policy, error)) return { kind: 'dead-letter', reason: 'not-retryable', error };
   const asked = error instanceof RetrySignal ? error.after : undefined;
-  // Somebody who throws Retry without a policy still means it; the default number of attempts bounds it.
+  // A handler without a policy that throws Retry still means it; the default number of attempts limits it.
   const limit = error instanceof RetrySignal ? policy.asked : policy.attempts;
   if (attempt >= limit) return { kind: 'dead-letter', reason: 'attempts-exhausted', error };
   const after =

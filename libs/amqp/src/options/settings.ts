@@ -24,7 +24,7 @@ export interface BrokerHooks {
   readonly remoteError?: (error: unknown) => RemoteErrorFacts | undefined;
   /** Turns an entry of the option `plugins` into the plugin. Asked once, when plugins are first used. */
   readonly plugin?: (entry: unknown) => unknown;
-  /** Registers handlers and topology if that was not done yet: asked when somebody publishes before `open`. */
+  /** Registers handlers and topology if that was not done yet: called for a publish before `open`. */
   readonly register?: () => void;
   /** Deadlines end at their very time, instead of up to 20 ms later, and waits of retries have no jitter. For tests that move time. */
   readonly exact?: boolean;
@@ -45,7 +45,7 @@ export interface Settings {
   readonly prefetch: number;
   readonly concurrency: number | undefined;
   readonly retry: RetryOptions | false | undefined;
-  /** Whether the broker dead-letters what it would drop. */
+  /** Whether the broker dead-letters messages that it would drop. */
   readonly brokerDeadLetters: boolean;
   readonly rpc: {
     readonly timeout: number;
@@ -85,7 +85,7 @@ export interface Settings {
   readonly consumerTimeout: number;
 }
 
-/** What strangers may make this process unfold and parse: more takes long, or much memory. */
+/** Limits for decompressing and parsing untrusted bodies, which take time and memory. */
 export const DECODE_LIMITS = {
   maxUnfoldedBytes: 4 * 1024 * 1024,
   maxDecodedBytes: 128 * 1024 * 1024,

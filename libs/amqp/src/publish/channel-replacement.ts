@@ -24,7 +24,7 @@ const PATIENCE = 2_000;
 /** What a renewal is made from. */
 export interface ChannelReplacementOptions {
   readonly clock: Clock;
-  /** Messages on the channel whose outcome somebody waits for. */
+  /** Messages on the channel whose outcome is awaited. */
   readonly unconfirmed: () => number;
   /** Closes the channel; another one comes. */
   readonly renew: () => void;

@@ -72,7 +72,7 @@ export class Confirms {
 
   private readonly onConfirm = (number: number, multiple: boolean, outcome: 'confirmed' | 'nacked'): void => {
     const index = number - this.first;
-    // Nobody knows any more which message is which: what is unsettled has an unknown outcome.
+    // It is unknown which message is which: all unsettled ones have an unknown outcome.
     if (!(index >= this.head && index < this.waiting.length && this.waiting[index])) {
       const last = this.first + this.waiting.length - 1;
       void this.channel.close();

@@ -44,7 +44,7 @@ export interface WantedTopology {
   look(): Promise<void>;
 }
 
-/** A question to the broker, in a life of the connection. */
+/** A query to the broker, on one connection. */
 type Ask = (connection: DeclaringConnection, life: number) => Promise<void>;
 
 /** Losses of the connection that one question outlives, and the pause after each. */
@@ -65,7 +65,7 @@ export class ExchangeCache {
 
   constructor(private readonly options: ExchangeCacheOptions) {}
 
-  /** Whether an exchange was seen in this life of the connection. */
+  /** Whether the exchange was found on this connection. */
   isKnown(exchange: string): boolean {
     if (this.life !== this.options.connection.life) this.forget();
     return this.known.has(exchange);
@@ -83,10 +83,10 @@ export class ExchangeCache {
         await connection.withChannel((channel) => declareExchange(channel, described));
       } catch (error) {
         if (!(error instanceof AccessRefusedError)) throw error;
-        // RabbitMQ 4.3 lets only those look who may configure; whoever may not can publish all the same.
+        // RabbitMQ 4.3 requires the configure permission for a check; publishing works without it.
         if (described.declare !== 'check' && described.type !== undefined) throw error;
       }
-      // Whoever deleted it deleted these as well.
+      // They were deleted with it.
       await this.options.topology.bind(connection, exchange);
       if (life === this.life) this.known.add(exchange);
     });
@@ -175,7 +175,7 @@ export class ExchangeCache {
     this.bound.set(queue, this.options.clock.monotonic());
   }
 
-  /** Declares a queue of ours that somebody deleted. */
+  /** Declares a queue of Warren that was deleted. */
   async ensureKept({ name, arguments: args }: KeptQueue): Promise<void> {
     const queue: QueueSpec = {
       name,
@@ -194,7 +194,7 @@ export class ExchangeCache {
     return declared !== undefined && this.options.clock.monotonic() - declared < WAIT_QUEUE_FRESH;
   }
 
-  /** One question at a time about one thing. Whoever asks may stop waiting; the answer serves the next. */
+  /** One query at a time about one exchange. A caller may stop waiting; the result serves the next. */
   private once(id: string, ask: Ask): Promise<void> {
     const running = this.underWay.get(id);
     if (running) return running;

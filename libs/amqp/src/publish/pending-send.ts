@@ -130,7 +130,7 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
 
   /** Its signal aborted. */
   handleEvent(): void {
-    // What was sent cannot be taken back; its outcome is still worth knowing.
+    // A sent message cannot be recalled; its outcome is still useful.
     if (!this.channel && this.limits.signal) this.giveUp(abortError(this.limits.signal));
   }
 
@@ -194,7 +194,7 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
     this.by.again(this, suspectAmong);
   }
 
-  // What the broker cannot bear is sent twice at most: it takes the connection along each time.
+  // A message that makes the broker close the connection is sent twice at most.
   private mayRetry(reason: string): boolean {
     return this.limits.retryUnknown === true && (this.resent === 0 || !OWN_FAULT.has(replyCodeIn(reason)));
   }
@@ -239,7 +239,7 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
   }
 }
 
-/** The reason of an aborted signal; whoever aborts may give anything. */
+/** The reason of an aborted signal, which may be any value. */
 export function abortError({ reason }: AbortSignal): Error {
   return isError(reason) ? reason : new Error(`aborted: ${String(reason)}`);
 }

@@ -157,7 +157,7 @@ export class Publisher implements MessageForwarder {
   ): Promise<PublishReceipt> {
     return new Promise((resolve, reject) => {
       const { events, plugins } = this.options;
-      // What cannot even be made is the caller's mistake: nobody else hears of it.
+      // A message that cannot be created is the caller's mistake: it is not reported elsewhere.
       const message = this.build(exchange, routingKey, payload, options);
       const publication = new PendingPublish(events, message, payload, mustRoute, resolve, reject);
       try {
@@ -271,7 +271,7 @@ export class Publisher implements MessageForwarder {
     return waitStep(this.options.shortenWait(wait));
   }
 
-  /** A message that must arrive, and did not since somebody deleted what it goes to: once more after `mend`. */
+  /** A message that must arrive, and whose target was deleted: sent once more after `mend`. */
   private async again(send: () => Promise<void>, mend: () => void | Promise<void>): Promise<void> {
     try {
       await send();
@@ -283,7 +283,7 @@ export class Publisher implements MessageForwarder {
     }
   }
 
-  // A message that waits is routed much later, when nobody can be told that its queue is missing.
+  // A delayed message is routed much later, when a missing queue cannot be reported to the caller.
   private async queueReady(queue: string, messageId: string | undefined): Promise<void> {
     const { exchangeCache: destinations } = this.options;
     try {
@@ -295,7 +295,8 @@ export class Publisher implements MessageForwarder {
     try {
       await destinations.ensureBack(queue);
     } catch (error) {
-      // Somebody else's queue may not be ours to bind: what nobody moves to it ends with the orphans then.
+      // A queue of another service may not be ours to bind: its messages that no process forwards become unroutable
+      // retries.
       if (!(error instanceof RabbitError) || error instanceof ConnectionLostError) throw error;
       destinations.notOurs(queue);
     }

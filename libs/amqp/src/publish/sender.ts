@@ -163,7 +163,7 @@ export class Sender implements Forwarder {
     if (channel === undefined) this.start();
     this.unsettled++;
     const pending = new PendingSend(message, limits, this, result);
-    // Nobody overtakes who waits already.
+    // A new publish does not overtake waiting ones.
     if (this.buffer.queued === 0 && this.isOpen())
       pending.send(channel as LiveChannel, this.confirms as Confirms);
     else this.wait(pending);
@@ -190,7 +190,7 @@ export class Sender implements Forwarder {
     });
   }
 
-  /** Waits until everything is settled or `expired`, then rejects what still waits and closes. */
+  /** Waits until everything is settled or `expired`, then rejects waiting publishes and closes. */
   async close(expired: Promise<void>): Promise<void> {
     this.closed = true;
     const settled =

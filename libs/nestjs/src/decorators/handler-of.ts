@@ -11,7 +11,7 @@ export type HandlerOf<Payload, Answer = unknown> = <Method extends (...args: nev
   descriptor: TypedPropertyDescriptor<Method> & Takes<Method, Payload> & Answers<Method, Answer>,
 ) => void;
 
-/** Options alone: a contract of another kind looks like some, since all of them may be left out. */
+/** Options only: a contract of another kind would also match, since all of its members are optional. */
 export type NoContract<Options> = Options & { readonly kind?: undefined };
 
 type Takes<Method, Payload> = [Payload] extends [FirstParameter<Method>]

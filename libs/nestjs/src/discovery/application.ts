@@ -49,7 +49,7 @@ export function refuseLazyHandlers(loader: LazyModuleLoader, modules: ModulesCon
   };
 }
 
-/** What is loaded lazily, when consumers have started or never will. */
+/** A lazily loaded module, after consumers have started or without any. */
 export function lateError(what: string): ConfigError {
   return new ConfigError(
     `${what} is in a lazily loaded module: it gets no messages and declares nothing`,

@@ -14,7 +14,7 @@ import {
 
 type Collect = () => readonly Sample[];
 
-/** Broker objects that somebody collects from, and the metrics that show their numbers. */
+/** Broker objects with a collector, and the metrics that show their numbers. */
 export class RegistryMetrics {
   private readonly counters = new Map<string, Counter>();
   private readonly gauges = new Map<string, Gauge>();

@@ -103,7 +103,7 @@ export function invoker(
       ? batch(input as Delivery[])
       : run(payloadOf(input), new RabbitContext(input as Delivery, connection));
 
-  // One message that does not fit must not take the others of its batch to the dead letters.
+  // One invalid message must not dead-letter the others of its batch.
   async function batch(deliveries: readonly Delivery[]): Promise<unknown> {
     try {
       return await run(payloadOf(deliveries), new RabbitBatchContext(deliveries, connection));
@@ -204,7 +204,7 @@ async function settled(result: unknown, context: unknown): Promise<unknown> {
   if (!isObservable(result)) return result;
   if (context instanceof RabbitContext && isStreamed(context)) return itemsOf(result, demandOf(context));
   const { signal } = context as RabbitContext | RabbitBatchContext;
-  // When nobody waits for it any longer, the subscription ends too, with an error: an abort is no success.
+  // When the caller stops waiting, the subscription ends too, with an error: an abort is not a success.
   const aborted = new Observable<never>((subscriber) => {
     const fail = (): void => subscriber.error(signal.reason);
     if (signal.aborted) fail();

@@ -111,7 +111,7 @@ export function pipelineCreator(
   );
 }
 
-/** Filters alone, for errors that happen before there is a pipeline: in a request-scoped constructor. */
+/** Filters only, for errors that happen before there is a pipeline: in a request-scoped constructor. */
 export function filtersContext(container: NestContainer, config: ApplicationConfig): OwnFiltersContext {
   return new OwnFiltersContext(container, config);
 }
@@ -184,7 +184,7 @@ class MarkingPipes extends PipesConsumer {
     }
   }
 
-  /** A list that pipes refuse is a batch, or may be: each entry alone shows which are to blame. */
+  /** A list that pipes refuse is a batch, or may be: checking each entry separately shows which are invalid. */
   private async refusedItems(...args: Parameters<PipesConsumer['apply']>): Promise<number[]> {
     const [list, ...rest] = args as [unknown, Parameters<PipesConsumer['apply']>[1], never];
     if (!Array.isArray(list) || list.length < 2) return [];

@@ -5,7 +5,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { concatMap, isObservable, Observable, of, type Subscription } from 'rxjs';
 
-/** An Observable cannot be told to wait. Beyond so many unread items it is faster than its caller for good. */
+/** An Observable has no back-pressure. Beyond this many unread items it is faster than its caller for good. */
 const UNREAD_LIMIT = 10_000;
 
 /** Items taken in one go when nothing holds them back. */
@@ -67,7 +67,7 @@ export function observed(value: unknown, demand: Demand): unknown {
 function inItems(value: unknown, demand: Demand): Observable<unknown> | undefined {
   const iterator = iteratorOf(value);
   if (!iterator) return undefined;
-  // What interceptors store for one message (AsyncLocalStorage) is there for every item, whoever asks for it.
+  // The AsyncLocalStorage that interceptors set for a message applies to every item, whoever reads it.
   const scope = new AsyncResource('warren:items');
   return new Observable((subscriber) => {
     let over = false;
@@ -98,7 +98,7 @@ function letGo(iterator: AsyncIterator<unknown> | Iterator<unknown>): void {
   try {
     Promise.resolve(iterator.return?.()).catch(() => undefined);
   } catch {
-    // Nobody is left who could be told.
+    // There is no caller left to get the error.
   }
 }
 

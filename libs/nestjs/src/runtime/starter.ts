@@ -28,7 +28,7 @@ export interface StarterOptions {
 
 const starters = new WeakMap<Broker, Starter>();
 
-/** Registers the handlers of a broker object before it is opened: somebody publishes in a hook that runs earlier. */
+/** Registers the handlers of a broker object before it opens: a hook that runs earlier publishes. */
 export function registerEarly(broker: Broker): void {
   starters.get(broker)?.register();
 }

@@ -16,7 +16,7 @@ export interface ConnectionHealth {
 
 /** The consumer of one queue. */
 export interface ConsumerHealth {
-  /** Whether the broker said consume-ok, and it is still so. */
+  /** Whether the consumer has its consume-ok. */
   readonly ready: boolean;
   /** What it runs: classes and methods. */
   readonly handlers: readonly string[];

@@ -8,7 +8,7 @@ import { connectionNames } from '../discovery/connections.js';
 import { getBrokerToken } from '../module-options.js';
 import { connectionHealth, type RabbitConnectionHealth } from './connection-health.js';
 
-/** What to look at, and what is still fine. */
+/** What to check, and which limits to accept. */
 export interface RabbitHealthOptions {
   /** Names of connections. Default: all of the application. */
   readonly connections?: string | readonly string[];

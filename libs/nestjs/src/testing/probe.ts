@@ -72,7 +72,7 @@ export class Probe {
     return [...this.sent];
   }
 
-  /** What is still under way in this process, in words; empty when nothing is. */
+  /** Pending work of this process, in words; empty when there is none. */
   busy(): string[] {
     const found = this.underWay();
     return this.retrying.size > 0 ? [...found, `${this.retrying.size} messages between two attempts`] : found;

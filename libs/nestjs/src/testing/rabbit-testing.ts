@@ -60,7 +60,7 @@ const PATIENCE_FOR_ONE = 200;
 export class RabbitTesting {
   private stopping: Promise<void> | undefined;
 
-  // Hard private: whoever prints this must not print the broker's URL.
+  // Hard private: printing this object must not print the broker's URL.
   readonly #probe: Probe;
   readonly #broker: TestBroker;
 
@@ -171,7 +171,7 @@ export class RabbitTesting {
     return this.idsOf(host, method).flatMap((id) => this.#probe.failed(id));
   }
 
-  /** What was dead-lettered from a queue. */
+  /** The messages that were dead-lettered from a queue. */
   dead(queue: string): DeadLetter[] {
     return this.#probe.dead(queue);
   }

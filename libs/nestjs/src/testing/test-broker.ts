@@ -12,7 +12,7 @@ export interface TestBroker {
   readonly embedded: EmbeddedBroker | undefined;
   /** What the embedded one goes by, and the application should. */
   readonly clock: Clock | undefined;
-  /** Connections that are still open, if the broker can tell. */
+  /** Connections that are still open, if the broker can report them. */
   openConnections(): Promise<number>;
   stop(): Promise<void>;
 }
@@ -51,12 +51,12 @@ async function embedded(): Promise<TestBroker> {
   };
 }
 
-/** What nobody can know or do of a RabbitMQ. */
+/** What a test cannot know or control on RabbitMQ. */
 const THERE = { embedded: undefined, clock: undefined, openConnections: () => Promise.resolve(0) };
 
 async function onRabbitMQ(given: string): Promise<TestBroker> {
   const url = new URL(given);
-  // A virtual host in the URL was chosen for tests by whoever wrote it there.
+  // The user chose a virtual host in the URL for tests.
   if (url.pathname.length > 1 && url.pathname !== '/%2F' && url.pathname !== '/%2f') {
     return { ...THERE, url: given, stop: async () => undefined };
   }

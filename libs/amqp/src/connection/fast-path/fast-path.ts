@@ -120,7 +120,7 @@ export class FastChannel implements ChannelTraffic {
     return true;
   }
 
-  // Not before there is something to hear: whoever declares or looks into queues does that with the client library.
+  // Only when a listener needs it: declarations and reads of queues use the client library.
   private attach(): void {
     if (this.attached) return;
     this.attached = true;

@@ -139,7 +139,7 @@ const int64: Write = (slab, value, at) => {
   return slab.writeUInt32BE(value - high * 2 ** 32, slab.writeInt32BE(high, at));
 };
 
-/** The letter of each type that can be named, and how it is written. */
+/** The type tag of each type that can be named, and its encoder. */
 const TYPES: Readonly<Record<string, readonly [letter: string, write: Write] | undefined>> = {
   double: ['d', double],
   float64: ['d', double],

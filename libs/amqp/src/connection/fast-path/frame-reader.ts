@@ -35,7 +35,7 @@ export function cachedString(bytes: Buffer, at: number): string {
   return text;
 }
 
-/** Deeper tables would overflow the stack of whoever reads them. */
+/** Deeper tables would overflow the stack of recursive readers. */
 const MAX_DEPTH = 200;
 
 /** The entries of a table between two places. @throws TypeError, RangeError for what cannot be read */
@@ -235,7 +235,7 @@ function time(reader: PropertyReader): number {
   return readTag(reader.bytes, reader.at - 8);
 }
 
-// One message with headers that nobody can read must not cost the connection, and come again on the next one.
+// One message with unreadable headers must not close the connection, only to be delivered again on the next one.
 function headers(reader: PropertyReader): Record<string, unknown> {
   const { bytes } = reader;
   const from = reader.at + 4;

@@ -20,7 +20,7 @@ const SETTLEMENT = 21;
 /** Everything of a publish but its table and body at its longest: eleven texts of 255 bytes, and what is fixed. */
 const MOST = 3_000;
 
-/** Larger bodies are not copied to their frames: nobody writes into a message once it is made. */
+/** Larger bodies are not copied into their frames: a message is never changed after it was created. */
 const COPIED = 8 * 1024 - 1;
 
 const EMPTY = {};
@@ -202,7 +202,7 @@ export class WriteBuffer {
   private from = 0;
   private bytes = 0;
   private readonly pieces: Buffer[] = [];
-  /** Somebody will call `flush`. */
+  /** `flush` will be called. */
   private waiting = false;
   private ended = false;
 

@@ -47,7 +47,7 @@ export class PublicPath implements ChannelTraffic {
     try {
       this.channel.ack(withTag(deliveryTag), multiple);
     } catch {
-      // Closing has begun, but the event is still to come.
+      // Closing has begun, but its event has not been emitted yet.
     }
   }
 

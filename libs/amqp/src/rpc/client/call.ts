@@ -106,12 +106,12 @@ export interface GatherCallOptions {
   readonly onEnd: (result: GatherResult) => void;
 }
 
-/** How it ended. `left`: servers may still be at work for nobody. */
+/** How it ended. `left`: servers may still be running it in vain. */
 export type GatherResult = { readonly left: boolean } & (
   { readonly replies: readonly ReceivedMessage[] } | { readonly error: Error }
 );
 
-/** More instances than anybody has: whoever answers so often is none. */
+/** More instances than any service has: a server that replies so often is faulty. */
 const REPLIES_LIMIT = 10_000;
 
 /**
@@ -126,7 +126,7 @@ export class GatherCall extends PendingCall {
   constructor(private readonly options: GatherCallOptions) {
     const { message, timeout, cancellation: leaving, deadlines } = options;
     super(message);
-    // Whoever did not answer by now is not counted; that is no error. Its time was over as well.
+    // Instances that did not reply by now are not counted; that is not an error.
     this.deadline = deadlines.set(timeout, () => {
       const unsent = options.whyUnsent(this);
       if (unsent === undefined) this.answered(false);
@@ -181,7 +181,7 @@ export class GatherCall extends PendingCall {
 export interface CallOptions {
   readonly message: OutgoingMessage;
   readonly timeout: number;
-  /** Who can end it before its time; undefined when nobody can. */
+  /** Cancels the call early; undefined when nothing can. */
   readonly cancellation: Cancellation | undefined;
   readonly reading: ReplyReading;
   /** What the value of the reply must be. */
@@ -197,7 +197,7 @@ export interface Caller {
   whyUnsent(call: PendingCall): string | undefined;
   /** Sends it once more. */
   again(call: PendingCall): void;
-  /** It is over. `left`: its server may still be at work for nobody. */
+  /** It is over. `left`: its server may still be running it in vain. */
   ended(call: PendingCall, left: boolean): void;
 }
 
@@ -283,7 +283,7 @@ function partOf(reply: ReceivedMessage, reading: ReplyReading): 'more' | 'last' 
     if (part.kind === 'end') return 'end';
     return part.more ? 'more' : 'last';
   } catch {
-    // An error, which ends every answer; it is read again by whoever asked.
+    // An error, which ends every reply; the caller reads it again.
     return 'last';
   }
 }

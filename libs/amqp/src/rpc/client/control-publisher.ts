@@ -51,7 +51,7 @@ export class ControlPublisher {
       setup: (channel) => Promise.resolve(channel.listen({ onDrain: () => this.flush() })),
       onReady: () => this.flush(),
       onLost: (_channel, reason) => {
-        // Who waited for these words lost its connection as well, unless the channel alone was refused.
+        // A process that waited for these messages lost its connection as well, unless only the channel was closed.
         this.unsent.clear();
         const closeReason = channelCloseReason(reason);
         if (closeReason?.error) options.closeReasons.remember(closeReason);

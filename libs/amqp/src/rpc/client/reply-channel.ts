@@ -111,7 +111,7 @@ export class ReplyChannel implements Caller {
       );
   }
 
-  /** The call ended: nothing of it stays here. `left`: whoever works for it should know. */
+  /** The call ended: nothing of it remains here. `left`: its servers should be told. */
   ended(call: PendingCall, left: boolean): void {
     if (!call.gone) this.buffer.leave(call);
     this.pendingCalls.remove(call);
@@ -125,7 +125,7 @@ export class ReplyChannel implements Caller {
     this.begin(call);
   }
 
-  /** Tells the servers of a call something, when they can know it. Nobody waits for it to arrive. */
+  /** Sends a control message to the servers of a call, if they support it. Its arrival is not awaited. */
   tell(control: CallControl, target: ControlTarget): void {
     if (!this.closed) this.control.tell(control, target);
   }
@@ -141,7 +141,7 @@ export class ReplyChannel implements Caller {
 
   /** Ends every call with ConnectionLostError. */
   async close(): Promise<void> {
-    // Nobody will hear what servers are at work on, streams that never end among it.
+    // No reply will be received any more, including those of endless streams.
     for (const { id, message, controlQueue, sent } of this.pendingCalls.values()) {
       if (!sent) continue;
       this.tell({ kind: 'cancel', id }, controlQueue === undefined ? message : { queue: controlQueue });
@@ -216,7 +216,7 @@ export class ReplyChannel implements Caller {
     });
   }
 
-  /** A stream that nobody reads: it began anew after its call had ended, or its server was not reached. */
+  /** A stream without a reader: it was restarted after its call had ended, or its server was not reached. */
   private stop(id: string, { properties }: ReceivedMessage): void {
     const headers = safeHeaders(properties.headers);
     const queue = textHeader(headers, HEADER.control);

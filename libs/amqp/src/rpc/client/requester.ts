@@ -247,7 +247,7 @@ export class Requester {
         appId: settings.service,
         correlationId,
         headers,
-        // A request that nobody waits for any more is not worth working on.
+        // A request without a waiting caller is not worth running.
         expiration: timeout,
         maxBytes: settings.maxMessageBytes,
       },

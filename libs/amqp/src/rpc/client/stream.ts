@@ -90,7 +90,7 @@ export class StreamCall extends PendingCall {
     try {
       part = this.options.read(reply);
     } catch (error) {
-      // Its server has not ended, but nobody here understands what it says.
+      // The server has not ended the stream, but its messages are invalid.
       if (error instanceof DecodeError) this.tell({ kind: 'cancel', id: this.id });
       return this.stream.fail(error as Error);
     }
@@ -175,7 +175,7 @@ export class StreamReader implements AsyncIterableIterator<unknown, undefined> {
 
   return(): Promise<Result> {
     this.over = true;
-    // A call that could not be made was told to whoever asked for an item.
+    // The reader of the stream got the error of a call that could not be made.
     this.begun?.then(
       ({ stream }) => stream.return(),
       () => undefined,
@@ -191,7 +191,7 @@ export class StreamReader implements AsyncIterableIterator<unknown, undefined> {
 
 /** What the reader does to its sender. */
 export interface StreamSender {
-  /** So many items of this run were read in all: as many more than these may be on their way as were agreed upon. */
+  /** Number of items read so far: as many more may be in transit as the credit allows. */
   read(count: number): void;
   /** No more items are wanted: the reader left before the end. */
   stop(): void;
@@ -291,7 +291,7 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
     if (!this.ending) this.finish({ error });
   }
 
-  /** It ends with this error now: whoever asked for it wants nothing more. */
+  /** Ends the stream with this error now: its reader wants no more items. */
   cancel(error: Error): void {
     if (this.ending && this.items.length === 0) return;
     const running = !this.ending;
@@ -342,7 +342,7 @@ export class ReplyStream<T> implements AsyncIterableIterator<T, undefined> {
     this.sender.read(this.told);
   }
 
-  // Its server died and another began anew: fine as long as nobody has seen anything of the first.
+  // Its server died and another one restarted the stream: fine as long as no item of the first was read.
   private follows(run: string): boolean {
     if (this.run === run) return true;
     if (this.run === undefined || this.consumed === 0) {

@@ -23,7 +23,7 @@ export interface CallContext {
   readonly replies: ReplySender;
   /** Calls that this process serves now. */
   readonly calls: ActiveCalls;
-  /** Whether callers are still there. */
+  /** Whether callers still wait. */
   readonly callers: CallerLiveness;
   /** What may be told to a remote caller about an error, when the application knows better. */
   readonly remoteError: ((error: unknown) => RemoteErrorFacts | undefined) | undefined;
@@ -56,7 +56,7 @@ export class ActiveCall implements RunningCall, CallScope, Deadline {
     return this.delivery.run.callerDeadline;
   }
 
-  /** Made when somebody asks: most handlers call nobody. */
+  /** Created on demand: most handlers make no calls. */
   get signal(): AbortSignal {
     return this.delivery.signal;
   }
@@ -103,7 +103,7 @@ const REMEMBERED_FOR = 60_000;
  * object.
  */
 export class ActiveCalls extends IdMap<RunningCall> {
-  /** The broker refuses a queue to reach this process by: nobody could tell a stream to go on. */
+  /** The broker refuses the control queue of this process: no caller could grant a stream more credit. */
   unreachable = false;
   /** Lines that could come for every call. */
   readonly lines: LogLimiter;
@@ -125,7 +125,7 @@ export class ActiveCalls extends IdMap<RunningCall> {
 
   set controlQueue(name: string) {
     this.queue = name;
-    // Whoever reads a stream speaks to the former queue until it hears of this one.
+    // The readers of streams use the former queue until they learn of this one.
     if (name !== '') for (const { credit } of this.values()) credit?.signOfLife();
   }
 

@@ -33,7 +33,7 @@ export class CallerLiveness {
 
   constructor(private readonly options: CallerLivenessOptions) {}
 
-  /** Whether nobody listens at a reply address any more. When it cannot be found out, somebody does. */
+  /** Whether a reply address has no consumer any more. When this cannot be determined, it counts as alive. */
   isGone(replyTo: string): Promise<boolean> {
     if (this.gone.has(replyTo)) return Promise.resolve(true);
     const connection = this.options.connection(replyTo);

@@ -19,7 +19,7 @@ export interface ControlConsumerOptions {
   readonly handlers: readonly HandlerPlan[];
 }
 
-/** A flood of such messages must not fill the broker: the oldest are about calls that ended long ago. */
+/** A flood of control messages must not fill the broker: the oldest concern calls that ended long ago. */
 const QUEUE_LIMIT = 10_000;
 
 /**
@@ -84,7 +84,7 @@ export class ControlConsumer {
     const { settings, calls, handlers } = this.options;
     const name = controlQueueName(settings.service);
     const { declaring } = channel;
-    // Whoever may not declare it may still use it.
+    // A user without permission to declare it may still use it.
     if (this.onlyLooks) await declaring.checkExchange(CALLS_EXCHANGE);
     else await declaring.assertExchange(CALLS_EXCHANGE, 'topic', { durable: true });
     await declaring.assertQueue(name, {

@@ -112,7 +112,10 @@ export interface ReplyConnectionsOptions extends SenderOptions {
 /** Callers that are remembered: more than a service has at a time. */
 const REMEMBERED = 10_000;
 
-/** After an address did harm: so few unproven ones are tried at once, and itself not at all, for so long, in ms. */
+/**
+ * After an address closed the connection: how many first replies are tried at once, and for how long that address is
+ * refused, in ms.
+ */
 const [TRIED_AT_ONCE, SUSPICIOUS_FOR] = [8, 60_000];
 
 /** An answer that takes longer than this over an open connection was held up, by itself or by another one, in ms. */
@@ -128,9 +131,9 @@ const SLOW = 3_000;
 export class ReplyConnections implements ReplySender {
   private readonly main: ReplyPublisher;
   private readonly first: ReplyPublisher;
-  /** Addresses that an answer arrived at without harm; the oldest first. */
+  /** Addresses that accepted a reply; the oldest first. */
   private readonly proven = new Set<string>();
-  /** What did harm, and when. */
+  /** Addresses that closed the connection, and when. */
   private readonly harmful = new Map<string, number>();
   private suspectedAt = -Infinity;
   private trying = 0;
@@ -165,7 +168,7 @@ export class ReplyConnections implements ReplySender {
       },
       onLost: (error) => {
         this.trying--;
-        // Another one that was under way at the same time was sent again, alone, so this one is to blame.
+        // Other replies in transit at that time were sent again one by one, so this one is the cause.
         if (error instanceof PublishOutcomeUnknownError) this.accuse(address);
         waiter.onLost(error);
       },

@@ -45,7 +45,7 @@ const noop = (): void => undefined;
 
 /** How many items may be sent that the caller has not read. */
 export class Credit {
-  /** Sends a sign of life, with the address for what the caller has to say. */
+  /** Sends a keep-alive with the address for control messages of the caller. */
   signOfLife: () => void = noop;
   private readonly window: number;
   private taken = 0;
@@ -61,7 +61,7 @@ export class Credit {
     return this.taken - this.known < this.window;
   }
 
-  /** The caller has read so many in all. What it cannot have read does not count. */
+  /** The total number of items that the caller has read. More than were sent does not count. */
   read(total: number): void {
     this.known = Math.max(this.known, Math.min(countOf(total), this.taken));
     if (!this.left) return;
@@ -95,7 +95,7 @@ export interface ItemSender {
   item(value: unknown, sequence: number): SentItem;
   /** Nothing to say yet, but alive. */
   alive(): Promise<void>;
-  /** That was all, so many items. */
+  /** The end of the stream, with its number of items. */
   end(count: number): Promise<void>;
 }
 
@@ -105,18 +105,18 @@ export interface StreamDeps {
   readonly credit: Credit | undefined;
   readonly forwarder: ItemSender;
   readonly clock: Clock;
-  /** Aborts when the caller left, its deadline passed, or the shutdown's patience ended. */
+  /** Aborts when the caller left, its deadline passed, or the grace period of the shutdown ended. */
   readonly signal: AbortSignal;
   /** The caller cannot be reached any more: aborts the signal. */
   readonly gone: (reason: Error) => void;
-  /** After so much silence a sign of life is sent, in ms. Default: never. */
+  /** A keep-alive is sent after this idle time, in ms. Default: never. */
   readonly keepAlive: number | undefined;
 }
 
 /** How long a reader may take for one item while its stream waits, in ms. */
 export const READER_IDLE = 60_000;
 
-/** The longest silence without a sign of life, in ms. */
+/** The longest idle time without a keep-alive, in ms. */
 export const KEEP_ALIVE = 10_000;
 
 /**
@@ -172,7 +172,7 @@ class ReaderIdleError extends RabbitError {
   }
 }
 
-/** A sign of life after each silence, so that both ends notice when the other is gone. */
+/** A keep-alive after each idle time, so that both sides notice when the other is gone. */
 function keepAlive({ clock, forwarder, gone, credit, keepAlive: silence }: StreamDeps): {
   readonly sign: () => void;
   readonly stop: () => void;

@@ -82,7 +82,7 @@ function codeOf(error: unknown): string | number | undefined {
 // service, which would take the reply for a message; the queue of the request, so that the handler replies to
 // itself for ever; or a direct reply-to address that this broker does not survive (message/direct-reply.ts).
 
-/** Addresses that were found well formed: so many, since anybody can make some. */
+/** Addresses that were found well formed: limited, since any client can create some. */
 const REMEMBERED = 1_000;
 const wellFormed = new Set<string>();
 
@@ -180,7 +180,7 @@ export function replyMessage(
 ): OutgoingMessage {
   let all = headers;
   if (reply.isError) all = { ...all, [HEADER.rpcError]: 1 };
-  // One library of the field matches replies by this header, so it alone is handed back.
+  // A common library matches replies by this header, so it is the only one that is returned.
   const requestId = delivery.headers['X-Request-ID'];
   if (typeof requestId === 'string') all = { ...all, 'X-Request-ID': requestId };
   if (context.plan.rpc?.broadcast) all = { ...all, [HEADER.run]: instanceOf(context) };
@@ -188,7 +188,7 @@ export function replyMessage(
     exchange: '',
     routingKey: replyTo,
     content: reply.content,
-    // RabbitMQ hands back what is sent to a direct address although it delivers it.
+    // RabbitMQ returns messages to a direct reply-to address although it delivers them.
     mandatory: !isDirectReply(replyTo),
     properties: {
       contentType: reply.contentType,

@@ -39,7 +39,8 @@ export const reply =
       // Its channel was lost, its stream goes on: another one would only break it off.
       if (delivery.message.redelivered && context.calls.isStreaming(delivery)) return DROP;
       const granted = countHeader(delivery.headers, HEADER.stream);
-      // Other wires that stream have no header for it: whoever speaks them reads what comes. A stored reply is one.
+      // Other formats that stream have no header for it: their callers read what arrives. A stored reply is one
+      // message.
       delivery.run.streamed = granted > 0 || (!stored && context.plan.codec?.encodeEnd !== undefined);
       const credit = granted > 0 ? new Credit(granted) : undefined;
       const call = new ActiveCall(context, delivery, credit, stored !== undefined);
@@ -138,7 +139,7 @@ function finish(context: RpcContext, delivery: Delivery, result: Outcome): Verdi
   return verdict;
 }
 
-/** A next attempt after the caller's time helps nobody: it gets the error now. */
+/** A next attempt after the caller's timeout is useless: the caller gets the error now. */
 function hopeless(
   { clock }: RpcContext,
   { run: { callerDeadline } }: Delivery,
@@ -167,7 +168,7 @@ function left({ plan }: RpcContext, delivery: Delivery, verdict: Verdict, begun 
  */
 function deadlineOf({ clock }: RpcContext, { headers, message, run }: Delivery): number | undefined {
   const expiration = Number(message.properties.expiration);
-  // A stream lives longer than its request: its caller waits as long as there are signs of life.
+  // A stream lasts longer than its request: its caller waits as long as keep-alives arrive.
   const ofQueue = expiration > 0 && headers[HEADER.stream] === undefined ? expiration : Infinity;
   const timeLeft = headers[HEADER.timeLeft];
   const left = timeLeft === undefined ? ofQueue : Math.min(finite(timeLeft), ofQueue);
@@ -182,7 +183,7 @@ function finite(value: unknown): number {
 
 type SkipReason = 'left' | 'late' | 'gone';
 
-/** Shorter waits are not worth the question whether the caller is still there. */
+/** For shorter waits, checking whether the caller still waits is not worth it. */
 const WORTH_ASKING = 50;
 
 function notWorthIt(context: RpcContext, delivery: Delivery): MaybePromise<SkipReason | undefined> {

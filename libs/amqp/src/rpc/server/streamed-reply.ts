@@ -95,7 +95,7 @@ function watch({ plan, settings, deadlines, clock }: RpcContext, delivery: Deliv
   };
 }
 
-/** How often it is asked whether somebody still reads a stream on a wire that knows no signs of life. */
+/** How often to check for a reader of a stream in a format without keep-alives. */
 const ASK_EVERY = 2_000;
 
 /** Nothing comes back from a direct address, so whether its caller left must be asked. */
@@ -154,7 +154,7 @@ function ownOutlet(to: Target): ItemSender {
     item: (value, sequence) => sentItem(to, value, sequence, { ...about(), [HEADER.sequence]: sequence }),
     alive: async () => {
       await send(to, EMPTY, { ...about(), [HEADER.alive]: 1 });
-      // Nothing comes back from a direct address, whoever is there.
+      // A direct reply-to address returns nothing, whether it has a consumer or not.
       if (isDirectReply(to.replyTo) && (await context.callers.isGone(to.replyTo)))
         throw new CallerLeftError();
     },
@@ -172,7 +172,10 @@ function codecOutlet(to: Target): ItemSender {
   };
 }
 
-/** Items must fit the response's schema, as a single answer must. By hand: a generator would not let go while it waits. */
+/**
+ * Items must match the response's schema, as a single reply must. Not a generator: it could not be ended while it
+ * waits.
+ */
 function checked(items: AsyncIterable<unknown>, { plan }: RpcContext): AsyncIterable<unknown> {
   const schema = plan.rpc?.response;
   if (!schema) return items;
@@ -189,7 +192,7 @@ function checked(items: AsyncIterable<unknown>, { plan }: RpcContext): AsyncIter
   return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
 }
 
-/** Three signs of life in the silence that the caller bears, which is what its request was given to live. */
+/** Three keep-alives in the idle time that the caller accepts, which is the expiration of its request. */
 function lifeEvery({ message }: Delivery): number {
   const silence = Number(message.properties.expiration);
   return silence > 0 ? Math.min(KEEP_ALIVE, Math.max(50, silence / 3)) : SAFE_LIFE;
