@@ -1,5 +1,5 @@
-// `warren dead` as a process: what it prints, its exit codes, and that a replay which is interrupted or killed in
-// the middle has lost nothing.
+// `warren dead` and `warren tap` as processes: what they print, their exit codes, and that a replay which is interrupted or
+// killed in the middle has lost nothing.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -78,6 +78,7 @@ describe('the program warren', () => {
     [['dead', 'replay', 'q', '--limit', '0'], '--limit must be a positive integer'],
     [['dead', 'replay', 'q', '--older', 'long'], '--older must be a duration'],
     [['dead', 'replay', 'q', '--wrong'], "'--wrong'"],
+    [['tap', 'order.#', '--limit', 'many'], '--limit must be a positive integer'],
   ])('%j is wrong usage, and it says why', async (args, complaint) => {
     const { code, out, err } = await said(...args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
@@ -147,6 +148,47 @@ onEachBroker('the program warren', (broker) => {
     expect(code).toBe(5);
     expect(out + err).toContain('rejected the user name or password');
     expect(out + err).not.toContain('hush-hush');
+  });
+
+  it('taps an exchange until SIGINT, the limit, a closed pipe or the loss of its connection, and says which', async () => {
+    const channel = await (await broker.connect()).createConfirmChannel();
+    await channel.assertExchange('events', 'topic');
+    const send = (key: string): boolean =>
+      channel.publish('events', key, Buffer.from('{"a":1}'), { messageId: key });
+    const tap = async (...args: string[]): Promise<Run> => {
+      const run = warren('tap', ...args, '--url', broker.url);
+      await until(() => run.err.includes("Reading from exchange 'events'."), 'the tap');
+      return run;
+    };
+    const [interrupted, limited, piped] = await Promise.all([
+      tap('order.#'),
+      tap('order.#', '--limit', '2', '--json'),
+      tap(),
+    ]);
+    piped.process.stdout?.destroy();
+    for (const key of ['order.1', 'other', 'order.2']) send(key);
+    expect(await limited.ended).toBe(0);
+    expect(await piped.ended).toBe(0);
+    await until(() => interrupted.out.includes('order.2'), 'both messages');
+    interrupted.process.kill('SIGINT');
+    expect(await interrupted.ended).toBe(130);
+    expect(interrupted.out).toMatch(
+      /^\S+ {2}order\.1 {2}id order\.1 {2}7 bytes\n {4}\{"a":1\}\n\S+ {2}order\.2 .*\n.*\n$/,
+    );
+    const lines = limited.out.trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { routingKey: string }).routingKey)).toEqual([
+      'order.1',
+      'order.2',
+    ]);
+
+    const lost = await tap();
+    await broker.closeConnections();
+    expect(await lost.ended).toBe(4);
+    expect(lost.err).toContain('warren: the connection was lost: ');
+    expect(await said('tap', '--exchange', 'nowhere', '--url', broker.url)).toMatchObject({
+      code: 3,
+      err: "warren: exchange 'nowhere' does not exist (check the name and the virtual host of the URL)\n",
+    });
   });
 
   it('what moves the cursor of a terminal is printed, not obeyed', async () => {

@@ -131,6 +131,8 @@ export type {
   PublishNext,
   PublishResult,
 } from './plugins/plugin.js';
+export { journal, type Journal, type JournalOptions } from './plugins/journal.js';
+export type { AttemptStep, JourneyError, JourneyStep, MessageJourney, SentStep } from './plugins/journey.js';
 export { metrics } from './plugins/metrics.js';
 export { INSTRUMENTS, prometheusLabel, prometheusName, type Instrument } from './plugins/instruments.js';
 export type { Labels, MetricsSink, Sample } from './plugins/metric-series.js';
@@ -145,6 +147,7 @@ export {
   RpcTimeoutError,
   TooManyPendingCallsError,
 } from './errors/rpc-errors.js';
+export { tap, type TapOptions, type TappedMessage } from './tap.js';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './message/schema.js';
 export {
   Drop,

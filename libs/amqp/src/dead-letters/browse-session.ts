@@ -27,8 +27,9 @@ export const MOST_HELD = 10_000;
 export async function connected<T>(
   where: DeadLetterConnection,
   use: (connection: Connection) => Promise<T>,
+  program = 'warren-dead-letters',
 ): Promise<T> {
-  const { connection, opened } = dialled(where);
+  const { connection, opened } = dialled(where, program);
   try {
     await opened;
     return await use(connection);
@@ -49,7 +50,10 @@ export function deadLetterSettings({
   return settings({ ...given, service: 'warren-dead-letters', logger: SILENT });
 }
 
-function dialled(where: DeadLetterConnection): { connection: Connection; opened: Promise<unknown> } {
+function dialled(
+  where: DeadLetterConnection,
+  program: string,
+): { connection: Connection; opened: Promise<unknown> } {
   const { url, tls, credentials, heartbeat, connectTimeout, reconnect } = deadLetterSettings(where);
   const nodes = Array.isArray(url) ? url.length : 1;
   let closeReasons = 0;
@@ -63,7 +67,7 @@ function dialled(where: DeadLetterConnection): { connection: Connection; opened:
     connectTimeout,
     reconnect,
     clock: systemClock,
-    name: `warren-dead-letters:${randomBytes(3).toString('hex')}`,
+    name: `${program}:${randomBytes(3).toString('hex')}`,
     onEvent: (event) => {
       // A user may be waiting: every node is tried once.
       if (event.kind === 'refused' && ++closeReasons >= nodes) refuse(event.error);

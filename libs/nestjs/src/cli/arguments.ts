@@ -103,7 +103,8 @@ function read(args: readonly string[]) {
   }
 }
 
-function whole(name: string, value: string | undefined): number | undefined {
+/** @throws UsageError */
+export function whole(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (/^[1-9][0-9]{0,14}$/.test(value)) return Number(value);
   throw new UsageError(`${name} must be a positive integer`);

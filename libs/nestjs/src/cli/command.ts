@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { COMMANDS } from './dead.js';
 import { parse, UsageError } from './arguments.js';
 import { safe } from './print.js';
+import { runTap } from './tap.js';
 import { EXIT, type Terminal } from './terminal.js';
 
 /** The help of all commands. */
@@ -14,6 +15,7 @@ export const USAGE = `Usage: warren dead list [queue]...      count dead letters
        warren dead show <queue>         print failure details, headers, stack and body of each
        warren dead replay <queue>       send them back to their queue (orders.dead to orders) and reset the attempts
        warren dead drop <queue> --yes   delete them; without --yes: list what would be deleted
+       warren tap [key]...              print messages of an exchange as they pass, such as warren tap 'order.#'
        warren --help | --version
 
 A queue is orders.dead or, for short, orders. list and show change nothing; replay and drop can be interrupted at any time.
@@ -32,13 +34,22 @@ Options of single commands:
   --save <file.jsonl>  show, drop: write each message to this new file, as JSON; drop: before it is deleted
   --yes                drop: delete the messages
 
+Options of tap (consumers notice nothing of it; it ends with Ctrl+C, --limit, or when the connection is lost):
+  --exchange <name>    exchange to read from (default: events); without a key: all messages of a topic or fanout exchange
+  --headers <k=v>      for headers exchanges, in place of keys; may be repeated: all must match. k alone: any value;
+                       5 and true are no text, but "5" is
+  --limit <n>          end after so many messages
+  --body <bytes>       print so many bytes of each body, 0 for none (default: 1000; with --json: all)
+
 Options of all commands:
   --url <amqp url>         broker and virtual host (default: RABBITMQ_URL, else amqp://guest:guest@localhost:5672)
-  --management <http url>  management API, for list without a queue (default: RABBITMQ_MANAGEMENT_URL)
-  --exact                  use the queue name unchanged, for a dead-letter queue whose name does not end in .dead
   --json                   print JSON, one object per line
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 queue not found, 4 broker unreachable, 5 access refused,
+Options of dead:
+  --management <http url>  management API, for list without a queue (default: RABBITMQ_MANAGEMENT_URL)
+  --exact                  use the queue name unchanged, for a dead-letter queue whose name does not end in .dead
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 queue or exchange not found, 4 broker unreachable, 5 access refused,
             6 queue locked, 7 no messages, 130 interrupted`;
 
 /** Runs one command; resolves with its exit code. Never rejects. */
@@ -48,6 +59,10 @@ export async function runWarren(args: readonly string[], terminal: Terminal): Pr
     if (command === undefined) throw new UsageError(`a command is required\n\n${USAGE}`);
     if (isHelp(command) || (command === 'dead' && isHelp(verb))) return said(terminal, USAGE);
     if (command === '--version' || command === '-v') return said(terminal, version(terminal.program));
+    if (command === 'tap') {
+      const all = args.slice(1);
+      return all.some(isHelp) ? said(terminal, USAGE) : await runTap(all, terminal);
+    }
     if (command !== 'dead') throw new UsageError(`unknown command '${command}'`);
     if (!Object.hasOwn(COMMANDS, verb)) {
       throw new UsageError(
@@ -85,8 +100,8 @@ function failed(error: unknown, terminal: Terminal): number {
 // The hint of the error is about handlers that declare the queue; here a person typed its name.
 function said404(error: unknown): string | undefined {
   if (!(error instanceof RabbitError) || error.code !== 'WARREN_TOPOLOGY_MISSING') return undefined;
-  const { missing } = error as RabbitError & { readonly missing: string };
-  return `queue '${safe(missing)}' does not exist (check the name and the virtual host of the URL)`;
+  const { what, missing } = error as RabbitError & { readonly what: string; readonly missing: string };
+  return `${what} '${safe(missing)}' does not exist (check the name and the virtual host of the URL)`;
 }
 
 function exitCode(error: unknown): number {

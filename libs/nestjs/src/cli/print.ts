@@ -108,7 +108,8 @@ function pretty(plain: string): string {
   }
 }
 
-function asText(content: Buffer): string | undefined {
+/** The text that these bytes are; undefined when they are none. */
+export function asText(content: Buffer): string | undefined {
   const plain = content.toString('utf8');
   const binary = /[\u0000-\u0008\u000e-\u001a]/.test(plain) || !Buffer.from(plain).equals(content);
   return binary ? undefined : plain;

@@ -21,6 +21,6 @@ void runWarren(process.argv.slice(2), {
 
 function stop(): void {
   if (interrupt.signal.aborted) process.exit(130);
-  process.stderr.write('Finishing the batch; press Ctrl+C again to stop at once.\n');
+  process.stderr.write('Finishing; press Ctrl+C again to stop at once.\n');
   interrupt.abort();
 }
