@@ -88,11 +88,9 @@ onEachBroker('a tap', (broker) => {
     await channel.waitForConfirms();
     expect((await first).value).toMatchObject({ routingKey: '0' });
     let read = 1;
-    let last = 0;
     for await (const { routingKey } of all) {
       read++;
-      last = Number(routingKey);
-      if (last === 2_399) break;
+      if (routingKey === '2399') break;
     }
     // Those that were fetched before the queue was full are beyond its limit.
     expect(read).toBeLessThan(2_400);

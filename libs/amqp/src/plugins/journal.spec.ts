@@ -184,7 +184,6 @@ describe('a journal', () => {
       reason: 'rejected',
       error: evil,
     });
-    // eslint-disable-next-line no-control-regex
     expect(made.print(evil)).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
     expect(made.print(evil).split('\n')).toHaveLength(4);
   });

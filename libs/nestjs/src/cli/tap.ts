@@ -1,7 +1,7 @@
 // The command tap: prints copies of the messages of an exchange as they pass. Nothing of a message is trusted: see print.ts.
 
 import { parseArgs } from 'node:util';
-import { tap, type TapOptions, type TappedMessage } from '@warren/amqp';
+import { systemClock, tap, type TapOptions, type TappedMessage } from '@warren/amqp';
 import { UsageError, whole } from './arguments.js';
 import { asText, json as jsonText, safe } from './print.js';
 import { EXIT, type Terminal } from './terminal.js';
@@ -31,7 +31,7 @@ export async function runTap(args: readonly string[], terminal: Terminal, read =
   const onReady = (): void => err(`Reading from exchange '${safe(options.exchange)}'.`);
   let printed = 0;
   for await (const message of read({ ...options, signal, onReady })) {
-    const at = new Date();
+    const at = new Date(systemClock.wall());
     out(json ? messageJson(message, at, body) : messageText(message, at, body));
     if (++printed === limit) return EXIT.done;
   }
