@@ -1,7 +1,7 @@
 // `npm run docs`: writes into the pages what has its source elsewhere: code from files that are compiled and run,
 // tables from the option table, the error classes and the embedded broker's list of differences.
 //   -- --check   writes nothing, and fails when a page differs, a block of code has no source, or a link is dead
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { install } from './install.mjs';
 import { root } from './run.mjs';
@@ -10,7 +10,8 @@ await install();
 const { format, resolveConfig } = await import('prettier');
 const { withCode } = await import('./docs/code.mjs');
 const { deadLinks } = await import('./docs/links.mjs');
-const { tables } = await import('./docs/tables.mjs');
+const { monitoring } = await import('./docs/monitoring.mjs');
+const { instruments, load, tables } = await import('./docs/tables.mjs');
 
 const check = process.argv.includes('--check');
 const pages = [...markdown('.', false), ...markdown('docs', true), ...libraryPages()].sort();
@@ -19,6 +20,7 @@ const written = new Map();
 const generated = await tables();
 
 for (const path of pages) written.set(path, await write(path));
+for (const [path, text] of Object.entries(monitoring(await load(instruments)))) await keep(path, text);
 wrong.push(...deadLinks(written));
 
 for (const sentence of wrong) console.error(sentence);
@@ -36,6 +38,16 @@ async function write(path) {
   if (check) wrong.push(`${path} is not what its sources say: npm run docs`);
   else writeFileSync(join(root, path), wanted);
   return wanted;
+}
+
+/** A file that is generated as a whole; with --check it is only compared. */
+async function keep(path, text) {
+  const options = await resolveConfig(join(root, path));
+  const wanted = await format(text, { ...options, filepath: path });
+  const file = join(root, path);
+  if (existsSync(file) && readFileSync(file, 'utf8') === wanted) return;
+  if (check) wrong.push(`${path} is not what its sources say: npm run docs`);
+  else writeFileSync(file, wanted);
 }
 
 /** Puts each generated table between `<!-- table: name -->` and `<!-- /table -->`. */

@@ -175,7 +175,7 @@ if (!installed)
     await work(app);
     const target = new URL(await app.getUrl()).host;
     const configuration = {
-      global: { scrape_interval: '100ms', scrape_timeout: '100ms' },
+      global: { scrape_interval: '500ms', scrape_timeout: '500ms' },
       scrape_configs: [{ job_name: 'warren', static_configs: [{ targets: [target] }] }],
     };
     await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(configuration));
@@ -192,6 +192,8 @@ if (!installed)
       );
       const ask = async (query: string): Promise<string | undefined> => {
         const answer = await fetch(`http://${address}/api/v1/query?query=${encodeURIComponent(query)}`);
+        // Not before it has read its storage.
+        if (!answer.ok) return undefined;
         const { data } = (await answer.json()) as { data?: { result: { value: [number, string] }[] } };
         return data?.result[0]?.value[1];
       };

@@ -55,13 +55,18 @@ afterAll(() => rm(scratch, { recursive: true, force: true }));
 const packList = (listed: unknown): Packed[] => Object.values(listed as Record<string, Packed>);
 
 describe('the packed libraries', () => {
-  it('hold code for both module systems with its types, licence and page, and nothing else', () => {
+  it('hold code for both module systems with its types, licence and page, dashboard and alerts, and nothing else', () => {
     expect(packed.map(({ name }) => name).sort()).toEqual(libraries);
-    for (const { files } of packed) {
+    for (const { name, files } of packed) {
       const paths = files.map(({ path }) => path);
       const code = paths.filter((path) => /^dist\/(esm|cjs)\/.*(\.js|\.d\.ts)$/.test(path));
       const others = paths.filter((path) => !code.includes(path));
-      expect(others.sort()).toEqual(['LICENSE', 'README.md', 'dist/cjs/package.json', 'package.json']);
+      const monitoring = ['monitoring/alerts.yml', 'monitoring/dashboard.json'];
+      expect(others.sort()).toEqual([
+        ...['LICENSE', 'README.md', 'dist/cjs/package.json'],
+        ...(name === '@warren/nestjs' ? monitoring : []),
+        'package.json',
+      ]);
       expect(code.filter((path) => path.includes('.spec.'))).toEqual([]);
       const of = (format: string): string[] => code.flatMap((path) => path.split(`dist/${format}/`)[1] ?? []);
       expect(of('cjs')).toEqual(of('esm'));

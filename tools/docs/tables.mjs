@@ -8,11 +8,15 @@ import { root } from '../run.mjs';
 import { callTables } from './calls.mjs';
 import { contractTable } from './contract.mjs';
 import { mistakeRows } from './mistakes.mjs';
+import { instrumentTable } from './monitoring.mjs';
 import { performanceTables } from './performance.mjs';
 import { promiseTable } from './promises.mjs';
 import { reliabilityTables } from './reliability.mjs';
 
 const options = 'libs/amqp/src/options';
+
+/** Where the instruments of metrics are. */
+export const instruments = 'libs/amqp/src/plugins/instruments.ts';
 
 /** Members that mean the same everywhere and carry no comment. */
 const plain = {
@@ -68,6 +72,7 @@ export async function tables() {
       ]),
     ),
     contract: contractTable(table),
+    instruments: instrumentTable(table, await load(instruments)),
   };
 }
 
@@ -138,7 +143,7 @@ const flat = (text) => text.replace(/\s+/g, ' ').trim();
 const code = (text) => `\`${text}\``;
 
 /** A TypeScript file of the tree as a module, with the relative imports it needs. Nothing has to be built for it. */
-async function load(file) {
+export async function load(file) {
   const folder = mkdtempSync(join(tmpdir(), 'warren-docs-'));
   try {
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
