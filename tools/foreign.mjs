@@ -27,12 +27,17 @@ async function look() {
   return { python: system ? '/usr/bin/python3' : own ? 'python3' : undefined, tools };
 }
 
+/**
+ * @param {string} program
+ * @param {readonly string[]} args
+ */
 const works = (program, args) =>
   run(program, args, { quiet: true }).then(
     ({ code }) => code === 0,
     () => false,
   );
 
+/** @param {readonly string[]} packages */
 async function apt(packages) {
   console.log(`installing ${packages.join(' and ')} with apt-get ...`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };

@@ -36,6 +36,7 @@ function missing() {
   return undefined;
 }
 
+/** @param {string} path */
 function packagesOf(path) {
   try {
     return JSON.parse(readFileSync(join(root, path), 'utf8')).packages;

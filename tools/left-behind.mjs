@@ -6,12 +6,20 @@ import { readFileSync, readdirSync } from 'node:fs';
 /** The variable; its value is one run. */
 export const MARK = 'WARREN_RUN';
 
-/** Ids of the processes of a run, but for this one. */
+/**
+ * Ids of the processes of a run, but for this one.
+ *
+ * @param {string} run
+ */
 export function leftBehind(run) {
   return processes().filter((pid) => pid !== process.pid && environment(pid).includes(`${MARK}=${run}`));
 }
 
-/** Ends them, and says how many there were. */
+/**
+ * Ends them, and says how many there were.
+ *
+ * @param {string} run
+ */
 export function endLeftBehind(run) {
   const found = leftBehind(run);
   for (const pid of found) {
@@ -35,6 +43,7 @@ function processes() {
 }
 
 // Somebody else's process, or one that has just ended, tells nothing.
+/** @param {number} pid */
 function environment(pid) {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');

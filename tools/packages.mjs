@@ -29,6 +29,11 @@ for (const archive of readdirSync(scratch)) {
 }
 process.exitCode = wrong.length > 0 ? 1 : 0;
 
+/**
+ * @param {string} archive
+ * @param {readonly string[]} program
+ * @param {readonly string[]} args
+ */
 async function judged(archive, program, args) {
   const path = join(root, 'node_modules', ...program);
   const { code, output } = await runNode([path, ...args], { quiet: true, limit: 300_000 });
