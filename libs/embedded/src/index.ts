@@ -1,4 +1,4 @@
-// The door of @warren/embedded.
+// The public API of @warren/embedded.
 export { BrokerPolicies, type BrokerPolicy } from './broker-policies.js';
 export { BrokerUsers, type NewUser } from './broker-users.js';
 export { BrokerClock, type AdvanceOptions } from './broker-clock.js';

@@ -1,4 +1,4 @@
-// The door of @warren/nestjs. What applications need of @warren/amqp comes through it as well, so that
+// The public API of @warren/nestjs. What applications need of @warren/amqp comes through it as well, so that
 // they install and import one package.
 
 import 'reflect-metadata';

@@ -90,7 +90,7 @@ describe('runs by key', () => {
     const failing = (): never => {
       throw new Error('no key');
     };
-    const queues = new KeyedExecutor(1, failing, ({ run }) => void seen.push(run.withoutTurn));
+    const queues = new KeyedExecutor(1, failing, ({ run }) => void seen.push(run.orderKeyError));
     queues.push(delivery('a'));
     expect(seen).toEqual([new Error('no key')]);
   });

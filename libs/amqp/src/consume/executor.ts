@@ -236,7 +236,7 @@ export class KeyedExecutor implements Executor {
     try {
       return this.keyOf(delivery);
     } catch (error) {
-      delivery.run.withoutTurn = error;
+      delivery.run.orderKeyError = error;
       return undefined;
     }
   }

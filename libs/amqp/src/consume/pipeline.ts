@@ -197,7 +197,7 @@ export function unfit(delivery: Delivery, settings: Settings): Verdict | undefin
 export const order: Step = (context) => (next) => {
   if (context.plan.registration.options.orderBy === undefined) return next;
   return (delivery) => {
-    const error = delivery.run.withoutTurn;
+    const error = delivery.run.orderKeyError;
     if (error === undefined) return next(delivery);
     return { kind: 'dead-letter', reason: 'undecodable', error };
   };

@@ -9,7 +9,7 @@ import { queueTypeOf, type QueueSpec } from '../topology/specs.js';
 import { POISON_DELIVERIES, SUSPECT_DELIVERIES } from '../topology/handler-limits.js';
 
 /** What running alone needs of its consumer. */
-export interface AloneRoom {
+export interface IsolationContext {
   readonly clock: Clock;
   /** Nothing else starts from now on. */
   hold(): void;
@@ -44,7 +44,7 @@ export class SuspectIsolation {
   private running = false;
   private stopped = false;
 
-  constructor(private readonly context: AloneRoom) {}
+  constructor(private readonly context: IsolationContext) {}
 
   push(delivery: Delivery): void {
     if (this.stopped) return this.context.leave(delivery);

@@ -137,7 +137,7 @@ export interface DeliveryRun {
   /** Who wants to know that. */
   whenSentOn?: (there: boolean) => void;
   /** `orderBy`: why it has no place in the order, when that is so. */
-  withoutTurn?: unknown;
+  orderKeyError?: unknown;
 }
 
 /** What a handler gets: the payload, the properties of the message, and methods to settle it (`ack: 'manual'`). */

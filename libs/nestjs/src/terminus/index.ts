@@ -1,4 +1,4 @@
-// The door of @warren/nestjs/terminus.
+// The public API of @warren/nestjs/terminus.
 
 export type { ConsumerHealth, ConnectionHealth, RabbitConnectionHealth } from './connection-health.js';
 export {
