@@ -38,7 +38,7 @@ import {
 import { openTelemetry } from '@warren/opentelemetry';
 import { onEachBroker, type TestBroker } from '../support/brokers.js';
 import { until } from '../support/events.js';
-import { began, spanTree } from '../support/span-tree.js';
+import { inOrder, spanTree } from '../support/span-tree.js';
 
 const exporter = new InMemorySpanExporter();
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
@@ -458,7 +458,7 @@ onEachBroker('traces', (broker) => {
 async function spans(count: number): Promise<ReadableSpan[]> {
   const there = (): ReadableSpan[] => exporter.getFinishedSpans();
   await until(() => there().length >= count, `${count} spans; there are:\n${tree(there())}`);
-  return [...there()].sort((a, b) => began(a) - began(b));
+  return inOrder(there());
 }
 
 /** The next span of that name, once it has ended. */
