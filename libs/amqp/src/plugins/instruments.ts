@@ -27,7 +27,7 @@ const LAG_BUCKETS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600];
 
 const OPERATION = [
   'connection',
-  'messaging.system',
+  'messaging.system.name',
   'messaging.operation.name',
   'messaging.operation.type',
   'messaging.destination.name',

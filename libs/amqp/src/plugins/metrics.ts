@@ -34,7 +34,7 @@ const MOST_VALUES = 50;
 /** A higher number of an attempt is shown as `10+`. */
 const MOST_ATTEMPTS = 10;
 
-const SYSTEM = { 'messaging.system': 'rabbitmq' };
+const SYSTEM = { 'messaging.system.name': 'rabbitmq' };
 
 /**
  * A plugin that measures and gives the numbers to `sink`. One plugin for each broker object: it measures from `open` to
