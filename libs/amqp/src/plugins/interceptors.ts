@@ -22,13 +22,19 @@ export function publishChain(plugins: readonly Plugin[]): PublishNext | undefine
   if (taking.length === 0) return undefined;
   return taking.reduceRight<PublishNext>((next, plugin) => {
     const around = made(plugin, 'publish', plugin.publish?.(next));
-    return async (context) => {
-      const { run } = LeavingMessage.read(context);
+    return (context) => {
+      const run = LeavingMessage.runOf(context);
       run.entered = plugin.name;
-      try {
-        return await around(context);
-      } catch (error) {
+      const blamed = (error: unknown): never => {
         throw named(plugin, 'publish', error, run.outcome);
+      };
+      try {
+        const result = around(context);
+        // Plugins may return promises of any library, or none.
+        const promise = result instanceof Promise ? result : Promise.resolve<PublishResult>(result);
+        return promise.then<PublishResult, never>(undefined, blamed);
+      } catch (error) {
+        return Promise.reject(named(plugin, 'publish', error, run.outcome));
       }
     };
   }, send);
@@ -36,22 +42,19 @@ export function publishChain(plugins: readonly Plugin[]): PublishNext | undefine
 
 /** The innermost: sends the message, once. */
 function send(context: PublishContext): Promise<PublishResult> {
-  const { run, message } = LeavingMessage.read(context);
+  const run = LeavingMessage.runOf(context);
   if (run.sending !== undefined || run.over) {
-    throw new PluginError(run.entered, `called next of publish ${run.over ? 'too late' : 'more than once'}`);
+    throw new PluginError(
+      run.entered,
+      `called next of publish ${run.sending === undefined ? 'too late' : 'more than once'}`,
+    );
   }
-  run.sending = run.send(message).then(
-    (result) => {
-      run.outcome = { result };
-      return result;
-    },
-    (error: unknown) => {
-      run.outcome = { error };
-      throw error;
-    },
-  );
+  run.sending = run.send(LeavingMessage.messageOf(context));
   // A plugin may look at it later, or never.
-  run.sending.catch(() => undefined);
+  run.sending.then(
+    (result) => (run.outcome = { result }),
+    (error: unknown) => (run.outcome = { error }),
+  );
   return run.sending;
 }
 
@@ -61,9 +64,9 @@ function named(
   where: string,
   error: unknown,
   outcome: { readonly error: unknown } | object | undefined,
-): unknown {
+): Error {
   if (error instanceof PluginError || (outcome && 'error' in outcome && outcome.error === error))
-    return error;
+    return error as Error;
   return new PluginError(name, `failed in ${where}: ${printable(describeError(error))}`, error);
 }
 

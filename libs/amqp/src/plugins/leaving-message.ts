@@ -1,27 +1,43 @@
 import { EncodeError } from '../errors/errors.js';
 import { tableBytes } from '../message/headers.js';
 import type { Delivery } from '../message/delivery.js';
+import type { Deadline } from '../runtime/deadlines.js';
 import type { Headers, MessageProperties, OutgoingMessage } from '../message/message.js';
 import { checkName, outgoingHeaders } from '../message/outgoing.js';
 import type { MessageChanges, PublishContext, PublishKind, PublishResult } from './plugin.js';
 
-/** What one publish shares among its plugins. */
-export interface PublishRun {
-  readonly kind: PublishKind;
-  /** Sends what the last plugin gave. */
-  readonly send: (message: OutgoingMessage) => Promise<PublishResult>;
-  readonly payload: unknown;
-  readonly template: string | undefined;
-  readonly delivery: Delivery | undefined;
-  readonly part: number | undefined;
-  readonly limits: MessageLimits;
+/** What one publish shares among its plugins. It is the deadline of what they do before they send the message. */
+export class PublishRun implements Deadline {
+  tick = 0;
+  place = 0;
   /** The innermost plugin that was entered. */
-  entered: string;
+  entered = '';
   /** What the sending comes to, once a plugin began it. */
-  sending: Promise<PublishResult> | undefined;
+  sending: Promise<PublishResult> | undefined = undefined;
   /** It may not be sent by plugins any more. */
-  over: boolean;
-  outcome: { readonly result: PublishResult } | { readonly error: unknown } | undefined;
+  over = false;
+  outcome: { readonly result: PublishResult } | { readonly error: unknown } | undefined = undefined;
+
+  constructor(
+    readonly leaving: Leaving,
+    /** Sends what the last plugin gave. */
+    readonly send: (message: OutgoingMessage) => Promise<PublishResult>,
+    readonly limits: () => MessageLimits,
+    /** Plugins kept it for too long. */
+    readonly onExpired: () => void,
+  ) {}
+}
+
+/** One message that leaves. */
+export interface Leaving {
+  readonly kind: PublishKind;
+  readonly message: OutgoingMessage;
+  readonly payload?: unknown;
+  readonly template?: string | undefined;
+  readonly delivery?: Delivery;
+  readonly part?: number | undefined;
+  /** How long plugins may keep it before they send it on, in ms. */
+  readonly timeout: number;
 }
 
 /** How large a message may be. */
@@ -40,14 +56,18 @@ export class LeavingMessage implements PublishContext {
     this.#message = message;
   }
 
-  /** What a plugin gave to `next`. @throws TypeError when that is something else */
-  static read(context: PublishContext): { readonly run: PublishRun; readonly message: OutgoingMessage } {
+  /** The run of what a plugin gave to `next`. @throws TypeError when that is something else */
+  static runOf(context: PublishContext): PublishRun {
     if (!(context instanceof LeavingMessage)) throw new TypeError('next got something else than its message');
-    return { run: context.#run, message: context.#message };
+    return context.#run;
+  }
+
+  static messageOf(context: PublishContext): OutgoingMessage {
+    return (context as LeavingMessage).#message;
   }
 
   get kind(): PublishKind {
-    return this.#run.kind;
+    return this.#run.leaving.kind;
   }
 
   get exchange(): string {
@@ -59,11 +79,11 @@ export class LeavingMessage implements PublishContext {
   }
 
   get template(): string | undefined {
-    return this.#run.template;
+    return this.#run.leaving.template;
   }
 
   get payload(): unknown {
-    return this.#run.payload;
+    return this.#run.leaving.payload;
   }
 
   get content(): Buffer {
@@ -75,18 +95,18 @@ export class LeavingMessage implements PublishContext {
   }
 
   get delivery(): Delivery | undefined {
-    return this.#run.delivery;
+    return this.#run.leaving.delivery;
   }
 
   get part(): number | undefined {
-    return this.#run.part;
+    return this.#run.leaving.part;
   }
 
   with(changes: MessageChanges): PublishContext {
     const { content, headers, contentType, contentEncoding, type } = changes;
-    for (const [what, value] of Object.entries({ contentType, contentEncoding, type })) {
-      if (value !== undefined) checkName(what, value);
-    }
+    if (contentType !== undefined) checkName('contentType', contentType);
+    if (contentEncoding !== undefined) checkName('contentEncoding', contentEncoding);
+    if (type !== undefined) checkName('type', type);
     const before = this.#message;
     const properties: MessageProperties = {
       ...before.properties,
@@ -96,16 +116,15 @@ export class LeavingMessage implements PublishContext {
       type: type ?? before.properties.type,
     };
     const message = { ...before, content: content ?? before.content, properties };
-    check(message, this.#run.limits);
+    check(message, this.#run.limits());
     return new LeavingMessage(this.#run, message);
   }
 }
 
 function merged(before: Headers | undefined, added: Headers): Headers {
-  const checked = outgoingHeaders(added);
-  const all: Record<string, unknown> = { ...before, ...checked };
-  for (const name of Object.keys(added)) if (added[name] === undefined) delete all[name];
-  return all;
+  const all: Record<string, unknown> = { ...before };
+  for (const name in added) if (added[name] === undefined) delete all[name];
+  return Object.assign(all, outgoingHeaders(added));
 }
 
 function check(

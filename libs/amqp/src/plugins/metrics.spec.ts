@@ -66,7 +66,7 @@ class Kept implements MetricsSink {
   ): number[] {
     for (const label of Object.keys(labels)) expect(known).toContain(label);
     const shown = Object.entries(labels)
-      .filter(([label]) => !/^(connection|messaging\.(system|operation\.type))$/.test(label))
+      .filter(([label]) => !/^(connection|messaging\.(system\.name|operation\.type))$/.test(label))
       .map(([label, value]) => `${label}=${value}`);
     const key = `${name}{${shown.join(',')}}`;
     let values = this.values.get(key);

@@ -7,7 +7,8 @@ import type { OutgoingMessage } from '../message/message.js';
 import { Deadlines } from '../runtime/deadlines.js';
 import { systemClock } from '../runtime/clock.js';
 import type { BatchNext, HandlerInfo, Plugin, PublishKind } from './plugin.js';
-import { Plugins, type Leaving } from './plugins.js';
+import type { Leaving } from './leaving-message.js';
+import { Plugins } from './plugins.js';
 
 const lines: string[] = [];
 const logger = {
@@ -132,6 +133,37 @@ describe('plugins around a publish', () => {
     );
     expect(later).toThrow(/too late/);
     expect(sent).toEqual([]);
+  });
+
+  it('a dead letter that one keeps for too long is sent as it was, once, whatever the plugin does later', async () => {
+    let later: () => void = () => undefined;
+    const plugin: Plugin = {
+      name: 'slow',
+      publish: () => () => new Promise((_, reject) => (later = () => reject(new Error('late')))),
+    };
+    const { sent } = await send(pluginsOf(plugin), 'dead-letter', undefined, { timeout: 5 });
+    later();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sent).toEqual([message]);
+    expect(lines).toHaveLength(1);
+  });
+
+  it('may return promises of other libraries, and forget to wait for next', async () => {
+    const foreign: Plugin = {
+      name: 'foreign',
+      publish: (next) => (given) => ({ then: (resolve: never) => void next(given).then(resolve) }) as never,
+    };
+    expect((await send(pluginsOf(foreign))).result).toMatchObject({ routed: true });
+    const hasty: Plugin = {
+      name: 'hasty',
+      publish: (next) => (given) => {
+        void next(given).catch(() => undefined);
+        return Promise.resolve({ messageId: '', routed: false });
+      },
+    };
+    expect((await send(pluginsOf(hasty))).result).toMatchObject({ messageId: 'm', routed: true });
+    const error = new Error('nacked');
+    expect((await send(pluginsOf(hasty), 'send', () => Promise.reject(error))).result).toEqual({ error });
   });
 
   it('the error of the publish itself passes all of them unchanged, also when one swallows it', async () => {

@@ -16,7 +16,7 @@ import type {
   PublishNext,
   PublishResult,
 } from './plugin.js';
-import { LeavingMessage, type MessageLimits, type PublishRun } from './leaving-message.js';
+import { LeavingMessage, PublishRun, type Leaving, type MessageLimits } from './leaving-message.js';
 
 /** What plugins are made from. */
 export interface PluginsOptions {
@@ -29,18 +29,6 @@ export interface PluginsOptions {
   readonly logger: BrokerLogger;
   /** Of what plugins make of a message. */
   readonly limits: () => MessageLimits;
-}
-
-/** One message that leaves. */
-export interface Leaving {
-  readonly kind: PublishKind;
-  readonly message: OutgoingMessage;
-  readonly payload?: unknown;
-  readonly template?: string;
-  readonly delivery?: Delivery;
-  readonly part?: number;
-  /** How long plugins may keep it before they send it on, in ms. */
-  readonly timeout: number;
 }
 
 /** What must not be lost, whatever a plugin does. */
@@ -74,32 +62,45 @@ export class Plugins {
   }
 
   /** Sends a message through all of them. Settles as the publish does, or rejects with PluginError. */
-  async publish(
+  publish(
     leaving: Leaving,
     send: (message: OutgoingMessage) => Promise<PublishResult>,
   ): Promise<PublishResult> {
-    this.chain ??= publishChain(this.list) ?? null;
-    if (this.chain === null) return send(leaving.message);
-    const { kind, message, payload, template, delivery, part, timeout } = leaving;
-    const run: PublishRun = {
-      kind,
-      send,
-      payload,
-      template,
-      delivery,
-      part,
-      limits: this.options.limits(),
-      entered: '',
-      sending: undefined,
-      over: false,
-      outcome: undefined,
-    };
     try {
-      const given = await this.bounded(this.chain(new LeavingMessage(run, message)), run, timeout);
-      return await concluded(run, given);
+      this.chain ??= publishChain(this.list) ?? null;
     } catch (error) {
-      return this.failed(run, message, error);
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
+    const { chain } = this;
+    if (chain === null) return send(leaving.message);
+    const { limits, deadlines, clock } = this.options;
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        if (run.over) return;
+        run.over = true;
+        deadlines.clear(run);
+        this.failed(run, error).then(resolve, reject);
+      };
+      const run = new PublishRun(leaving, send, limits, () => {
+        // What is on its way has a time of its own.
+        if (run.sending !== undefined) concluded(run, undefined).then(resolve, fail);
+        else
+          fail(
+            new PluginError(
+              run.entered,
+              `did not call next of publish within ${Math.round(leaving.timeout)} ms`,
+            ),
+          );
+      });
+      deadlines.addAt(clock.monotonic() + leaving.timeout, run);
+      chain(new LeavingMessage(run, leaving.message)).then((given) => {
+        if (run.over) return;
+        deadlines.clear(run);
+        const { outcome } = run;
+        if (outcome === undefined || 'error' in outcome) concluded(run, given).then(resolve, fail);
+        else resolve(resultOf(run, outcome.result, given));
+      }, fail);
+    });
   }
 
   /** All of them around a handler. */
@@ -176,35 +177,18 @@ export class Plugins {
     }
   }
 
-  /** Of the plugins; one that keeps a message for longer than it may take is not waited for. */
-  private bounded(
-    chain: Promise<PublishResult>,
-    run: PublishRun,
-    timeout: number,
-  ): Promise<PublishResult | undefined> {
-    const { deadlines } = this.options;
-    return new Promise((resolve, reject) => {
-      const deadline = deadlines.set(timeout, () => {
-        if (run.sending !== undefined) return resolve(undefined);
-        run.over = true;
-        reject(new PluginError(run.entered, `did not call next of publish within ${Math.round(timeout)} ms`));
-      });
-      chain.finally(() => deadlines.clear(deadline)).then(resolve, reject);
-    });
-  }
-
-  private async failed(run: PublishRun, message: OutgoingMessage, error: unknown): Promise<PublishResult> {
+  private async failed(run: PublishRun, error: unknown): Promise<PublishResult> {
+    const { kind, message } = run.leaving;
     if (run.sending === undefined) {
-      if (!KEPT.has(run.kind)) throw error;
-      run.over = true;
+      if (!KEPT.has(kind)) throw error;
       this.lines.say(
         (line) => this.options.logger.error(line),
-        `${printable(describeError(error))}; the ${run.kind} was sent without plugins`,
+        `${printable(describeError(error))}; the ${kind} was sent without plugins`,
       );
       return run.send(message);
     }
     const result = await run.sending;
-    if (ANSWERED.has(run.kind)) throw error;
+    if (ANSWERED.has(kind)) throw error;
     this.lines.say(
       (line) => this.options.logger.warn(line),
       `${printable(describeError(error))}; the message was sent before that`,
@@ -231,11 +215,15 @@ function sayUntraced(plugins: readonly Plugin[], logger: BrokerLogger): void {
   );
 }
 
-/** What the publish came to, whatever the plugins made of it. Only the reply of a call is theirs to change. */
+/** What the publish came to, whatever the plugins made of it. */
 async function concluded(run: PublishRun, given: PublishResult | undefined): Promise<PublishResult> {
   if (run.sending === undefined) throw new PluginError(run.entered, 'did not call next of publish');
-  const result = await run.sending;
-  return run.kind === 'request' && given ? { ...result, value: given.value } : result;
+  return resultOf(run, await run.sending, given);
+}
+
+/** Only the reply of a call is for plugins to change. */
+function resultOf(run: PublishRun, result: PublishResult, given: PublishResult | undefined): PublishResult {
+  return run.leaving.kind === 'request' && given ? { ...result, value: given.value } : result;
 }
 
 const MEMBERS = ['publish', 'delivery', 'batch', 'start', 'stop', 'status', 'logSuffix', 'channel'] as const;
