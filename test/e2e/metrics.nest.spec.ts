@@ -82,6 +82,8 @@ async function work(app: INestApplication): Promise<void> {
   expect(await publisher.request('measured.price', {})).toBe(42);
 }
 
+const parameters = (type: string | null): string[] => (type ?? '').split('; ').sort();
+
 onEachBroker('metrics for Prometheus', (broker) => {
   it('count what happens on both connections, and go on over a restart of the application', async () => {
     for (const round of [1, 2]) {
@@ -90,7 +92,8 @@ onEachBroker('metrics for Prometheus', (broker) => {
       const dead = ['reason="rejected"', 'queue="measured.orders"', 'handler="Orders.place"'];
       const text = await until(async () => {
         const answer = await fetch(`${await app.getUrl()}/metrics`);
-        expect(answer.headers.get('content-type')).toBe(register.contentType);
+        // Express of Nest 11 puts the parameters in another order.
+        expect(parameters(answer.headers.get('content-type'))).toEqual(parameters(register.contentType));
         const shown = await answer.text();
         const settled = value(shown, 'warren_dead_letters_total', ...dead) === round;
         const handled = value(shown, 'warren_handler_verdicts_total', 'place', 'verdict="ack"');

@@ -213,7 +213,7 @@ onEachBroker('the module', (broker) => {
           }
           return { providers: [Lost] };
         },
-        /Lost\.work wants the connection 'elsewhere'/,
+        /Lost\.work uses the connection 'elsewhere'/,
       ],
       [
         'a class with handlers that two modules provide',

@@ -53,7 +53,7 @@ onEachBroker('a server of calls', (broker) => {
 
   it.each([
     ['items', 4, 10, /more than its credit of 4 items/],
-    ['bytes', 100, 4_000, /more than 16000 bytes/],
+    ['bytes', 100, 4_000, /exceed 16000 bytes/],
   ])('cannot fill its caller with unread %s of a stream', async (what, credit, bytes, message) => {
     const queue = `flood.${what}`;
     await hostile(broker, queue, (send) => {
