@@ -9,7 +9,7 @@ import { parentRule, type OpenTelemetryOptions, type ParentRule } from './option
 import { isTraced, publishSpan, type Server, type Tracing } from './publishing.js';
 
 /** As in package.json. */
-const VERSION = '0.2.0';
+export const VERSION = '0.2.0';
 
 /**
  * Traces of everything that is published and handled, by OpenTelemetry's conventions: a span for each publish, call and
