@@ -138,7 +138,8 @@ async function endOfMessages(trial, over) {
   }, 20_000);
   trial.stopStream();
   await trial.until(() => ledger.pending === 0, 15_000);
-  await quiet(trial, 1_000);
+  // A retry or a dead letter that the last fault kept from being forwarded is forwarded again after five seconds.
+  await quiet(trial, 6_000);
   await trial.finish();
   return { ...ledger.verdict(over, over), ...(trial.crash ? { crash: trial.crash } : {}) };
 }
