@@ -296,15 +296,17 @@ async function leftIn(url, queues) {
   try {
     for (const { name } of queues) {
       const channel = await connection.createChannel();
+      channel.on('error', () => {});
       for (let i = 0; i < MOST_LEFT; i++) {
-        const message = await channel.get(name, { noAck: true });
+        // A queue of a process that has just ended may be gone, or still be locked.
+        const message = await channel.get(name, { noAck: true }).catch(() => false);
         if (!message) break;
         const { n } = JSON.parse(message.content.toString());
         const { headers = {} } = message.properties;
         const reason = headers['x-warren-reason'] ?? headers['x-first-death-reason'] ?? 'unknown';
         left.push({ n, queue: name, reason: String(reason) });
       }
-      await channel.close();
+      await channel.close().catch(() => {});
     }
   } finally {
     await connection.close().catch(() => {});
