@@ -299,7 +299,7 @@ async function leftIn(url, queues) {
       channel.on('error', () => {});
       for (let i = 0; i < MOST_LEFT; i++) {
         // A queue of a process that has just ended may be gone, or still be locked.
-        const message = await channel.get(name, { noAck: true }).catch(() => false);
+        const message = await channel.get(name, { noAck: true }).catch(() => undefined);
         if (!message) break;
         const { n } = JSON.parse(message.content.toString());
         const { headers = {} } = message.properties;
