@@ -208,6 +208,17 @@ onEachBroker('plugins', (broker) => {
     expect([kinds, got]).toEqual([['replay'], [1]]);
   });
 
+  it('that end a call before its handler leave its caller with an error, not with a time-out', async () => {
+    const ends: Plugin = { name: 'ends', delivery: () => () => ({ kind: 'ack' }) };
+    const rabbit = await warren(broker.url, { plugins: [ends] })
+      .rpc('ended.call', () => 1)
+      .open();
+    const told = await rejection(rabbit.broker.request('ended.call', 0, { timeout: '20s' }));
+    expect(told.name).toBe('RpcRemoteError');
+    expect(told.message).toContain('internal error');
+    await logged(rabbit, 'a plugin ended a call to ended.call before its handler ran');
+  });
+
   it('around a batch see each message, or the whole list', async () => {
     const seen: string[] = [];
     const each: Plugin = {

@@ -1,7 +1,7 @@
 // Plugins around everything that a handler does for a message, its reply included. A plugin that fails is one more way
 // in which an attempt can fail.
 
-import { DecodeError, PluginError } from '../errors/errors.js';
+import { DecodeError, PluginError, RabbitError } from '../errors/errors.js';
 import { type Delivery, ACK, type Verdict } from '../message/delivery.js';
 import { afterFailure } from '../options/retry-policy.js';
 import type { PluginFailed } from '../plugins/interceptors.js';
@@ -19,10 +19,18 @@ export const plugins: Step = (context) => (next) => {
     chain(run(delivery), (verdict) => {
       // A plugin ended the call by itself: its caller should not wait for its time-out to learn it.
       const over = !delivery.run.entered && delivery.run.answer === undefined && ENDS.has(verdict.kind);
-      if (over) rpc?.reject(context, delivery, new PluginError('', 'ended the call before its handler'));
+      if (over) rpc?.reject(context, delivery, endedEarly(plan));
       return verdict;
     });
 };
+
+function endedEarly({ id }: HandlerPlan): Error {
+  return new RabbitError(
+    'WARREN_PLUGIN',
+    `a plugin ended a call to ${id} before its handler ran, so there is no reply`,
+    'its delivery function returned an outcome without calling next',
+  );
+}
 
 const ENDS: ReadonlySet<Verdict['kind']> = new Set(['ack', 'drop', 'dead-letter']);
 
