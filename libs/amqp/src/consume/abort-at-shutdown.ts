@@ -1,11 +1,11 @@
 // A consumer at a shutdown: what is said to the broker, so that nothing loses its order or runs twice; and the end of the
-// patience, when handlers that still run are told to stop and their messages go back to the queue.
+// `shutdown` time, when handlers that still run are told to stop and their messages go back to the queue.
 
 import type { LiveChannel } from '../connection/channel.js';
 import { withTimeout, type Clock } from '../runtime/clock.js';
 import { humanDuration } from '../options/duration.js';
 import { ShuttingDownError } from '../errors/rpc-errors.js';
-import { named } from '../message/delivery.js';
+import { aboutMessage, named } from '../message/delivery.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { queueTypeOf } from '../topology/specs.js';
 import type { HandlerContext } from './step.js';
@@ -15,7 +15,7 @@ import type { Unacked } from './settlement.js';
 const FAREWELL = 500;
 
 /** How long the broker may take to say that it has the acks before the channel closes, in ms. */
-const ACKS_PATIENCE = 1_000;
+const ACKS_TIMEOUT = 1_000;
 
 /**
  * Whether to say first that nothing more is wanted. A quorum queue loses the order of what it was about to deliver then;
@@ -43,7 +43,7 @@ export async function acksTaken(
     if (type !== 'quorum') await channel.acksForwarded(queueName);
     if (type !== 'classic') await channel.acksTaken(queueName);
   };
-  await withTimeout(clock, ACKS_PATIENCE, (over) => Promise.race([asked().catch(() => undefined), over]));
+  await withTimeout(clock, ACKS_TIMEOUT, (over) => Promise.race([asked().catch(() => undefined), over]));
 }
 
 /** Never rejects; settles soon. */
@@ -56,7 +56,11 @@ export async function abortHandlers(unacked: Unacked, queue: string, context: Ha
       delivery.handler === ''
         ? `${named(delivery)} was not handled`
         : `${delivery.handler} did not finish ${named(delivery)}`;
-    logger.warn(`${what} in time (shutdown: ${humanDuration(settings.shutdown)}); ${end}`);
+    logger.warn(`${what} in time (shutdown: ${humanDuration(settings.shutdown)}); ${end}`, {
+      event: 'shutdown-abandoned',
+      ...aboutMessage(delivery),
+      ms: delivery.run.beganAt > 0 ? Math.round(clock.monotonic() - delivery.run.beganAt) : undefined,
+    });
     delivery.abort(new ShuttingDownError());
     streams ||= delivery.run.streamed;
   }

@@ -5,11 +5,11 @@ import { afterFailure } from '../options/retry-policy.js';
 import { ACK, OPEN, type Verdict, type Delivery } from '../message/delivery.js';
 import type { Clock } from '../runtime/clock.js';
 import type { HandlerContext } from './step.js';
-import { whileHandling } from '../message/current-delivery.js';
+import { currentDelivery } from '../message/current-delivery.js';
 import { assertDone, decodePayload, isInherited, limited, reporter, unfit } from './pipeline.js';
-import { handlerInfo, pluginFailed } from './plugins.js';
+import { handlerInfo, pluginFailed } from './plugin-step.js';
 import type { BatchNext } from '../plugins/plugin.js';
-import { type Budget, ConcurrencyLimiter, type Executor } from './executor.js';
+import { type Budget, ConcurrencyLimiter, type Executor, type Limits } from './executor.js';
 import type { MaybePromise } from '../runtime/maybe-promise.js';
 
 /** Fills lists. */
@@ -53,6 +53,8 @@ export class Batcher {
 export class BatchExecutor implements Executor {
   private readonly batcher: Batcher;
   private readonly lists: ConcurrencyLimiter<readonly Delivery[]>;
+  /** The next message is one that `allow` asked for, and makes a list by itself. */
+  private alone = false;
 
   /** `run` must neither throw nor reject. */
   constructor(
@@ -64,20 +66,26 @@ export class BatchExecutor implements Executor {
   ) {
     const weighAll = (list: readonly Delivery[]): number =>
       list.reduce((sum, delivery) => sum + weigh(delivery), 0);
-    this.lists = new ConcurrencyLimiter(concurrency, run, { limit, weigh: weighAll });
+    this.lists = new ConcurrencyLimiter(concurrency, run, { limit, weigh: weighAll }, ({ length }) => length);
     this.batcher = new Batcher(size, wait, clock, (list) => this.lists.push(list), { limit, weigh });
   }
 
+  get limits(): Limits {
+    return this.lists;
+  }
+
   push(delivery: Delivery): void {
+    if (this.alone) return this.single(delivery);
     this.batcher.add(delivery);
   }
 
-  hold(): void {
-    this.lists.hold();
-  }
-
-  release(): void {
-    this.lists.release();
+  /** One message by itself: what waits is put together anew behind it. */
+  allow(): void {
+    const [first, ...others] = [...this.lists.take().flat(), ...this.batcher.take()];
+    this.lists.allow();
+    this.alone = first === undefined;
+    if (first) this.single(first);
+    for (const delivery of others) this.batcher.add(delivery);
   }
 
   stop(): Delivery[] {
@@ -92,6 +100,11 @@ export class BatchExecutor implements Executor {
   idle(): Promise<void> {
     return this.lists.idle();
   }
+
+  private single(delivery: Delivery): void {
+    this.alone = false;
+    this.lists.push([delivery]);
+  }
 }
 
 /**
@@ -101,7 +114,7 @@ export class BatchExecutor implements Executor {
 export function batchPipeline(context: HandlerContext): BatchNext {
   const report = reporter(context);
   const run = context.plugins.aroundBatch(
-    handlerInfo(context.plan),
+    handlerInfo(context),
     (list) => runBatch(context, list),
     pluginFailed(context),
   );
@@ -109,7 +122,7 @@ export function batchPipeline(context: HandlerContext): BatchNext {
   return async (list) => {
     const began = context.clock.monotonic();
     for (const { run } of list) run.beganAt = began;
-    const verdicts = await (inherited ? whileHandling(list, run) : run(list));
+    const verdicts = await (inherited ? currentDelivery.run(list, run, list) : run(list));
     list.forEach((delivery, index) => report(verdicts[index], delivery));
     return verdicts;
   };

@@ -4,9 +4,10 @@
 import { humanDuration } from '../options/duration.js';
 import { ConsumerTimeoutError } from '../errors/errors.js';
 import { countHeader } from '../message/headers.js';
-import { printable, type BrokerLogger } from '../runtime/logger.js';
+import { printable, type Log } from '../runtime/logger.js';
 import type { Delivery } from '../message/delivery.js';
 import type { Headers } from '../message/message.js';
+import { aboutMessage } from '../message/delivery.js';
 
 const SAID = /delivery acknowledgement on channel \d+ timed out(?:\. Timeout value used: (\d+) ms)?/;
 
@@ -53,19 +54,22 @@ export function timesTakenBack(before: Headers, after: Headers): number {
 }
 
 /** Says which handler it was, and tells it to stop. */
-export function stopLate(delivery: Delivery, queue: string, now: number, logger: BrokerLogger): void {
+export function stopLate(delivery: Delivery, queue: string, now: number, logger: Log): void {
   const { run, handler, message } = delivery;
   const held = humanDuration(Math.floor(now - run.arrivedAt));
   const id = message.properties.messageId;
   const which = id === undefined ? 'a message without id' : `message ${printable(id)}`;
+  const fields = { event: 'consumer-timeout', ...aboutMessage(delivery), ms: now - run.arrivedAt } as const;
   if (run.beganAt === 0) {
     logger.warn(
       `the broker took ${which} of '${queue}' back after its consumer timeout: it was held here for ${held} before its handler could start; lower the prefetch`,
+      fields,
     );
     return;
   }
   logger.warn(
     `the broker took ${which} of '${queue}' back after its consumer timeout: ${handler} has been running for ${held}, and its signal aborts now; give the handler a shorter timeout, or raise consumer_timeout on the broker and set the option consumerTimeout to match`,
+    fields,
   );
   delivery.abort(new ConsumerTimeoutError(handler, queue));
 }

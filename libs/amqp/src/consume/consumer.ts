@@ -3,8 +3,9 @@ import { withTimeout } from '../runtime/clock.js';
 import { ConnectionLostError, RabbitError } from '../errors/errors.js';
 import { describeError } from '../runtime/logger.js';
 import { onWall } from '../runtime/clock.js';
-import { Delivery, named } from '../message/delivery.js';
-import { NO_HEADERS, safeHeaders } from '../message/headers.js';
+import { Delivery, named, aboutMessage } from '../message/delivery.js';
+import { oldestLag } from '../message/lag.js';
+import { HEADER, safeHeaders } from '../message/headers.js';
 import type { ReceivedMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
@@ -28,14 +29,15 @@ import {
 } from './consumer-timeout.js';
 import { type Dispatch, Handlers } from './dispatch.js';
 import { acksTaken, abortHandlers, mayCancel } from './abort-at-shutdown.js';
+import { ConsumerControl } from './consumer-control.js';
 import { DeliveryScheduler } from './scheduler.js';
-import { Readiness } from './readiness.js';
+import { PAUSED, Readiness } from './readiness.js';
 import type { ConsumerStatus } from '../events/broker-status.js';
 import type { HandlerContext } from './step.js';
 import { Settlement, Unacked } from './settlement.js';
 import type { Watchable, Watched } from './watchdog.js';
 
-/** What a consumer is made from. */
+/** Dependencies. */
 export interface ConsumerOptions {
   readonly connection: Connection;
   /** One per handler, all of the same queue; consumer options are equal in all. */
@@ -47,16 +49,18 @@ export interface ConsumerOptions {
   readonly declared: () => boolean;
 }
 
-/** How long the ack of a wait may take before what came from it runs all the same, in ms. */
-const MOVE_PATIENCE = 5_000;
+/** How long a message that was moved here waits for the ack of its original, in ms; then it runs all the same. */
+const MOVE_TIMEOUT = 5_000;
 
 /**
- * The consumer of one queue, for all its handlers: takes deliveries from its channel, lets so many run at
- * once, and settles each on the channel it came on. It comes back after every loss, with its queue declared
- * again if somebody deleted it.
+ * The consumer of one queue, for all its handlers: takes deliveries from its channel, runs up to `concurrency` at once,
+ * and settles each on the channel that it came on. It resumes after every loss, and declares its queue again if it was
+ * deleted.
  */
 export class Consumer implements Watchable {
-  private readonly plan: HandlerPlan;
+  readonly plan: HandlerPlan;
+  /** Pauses it, and changes its limits. */
+  readonly control: ConsumerControl;
   private readonly context: HandlerContext;
   private readonly recovering: RecoveringChannel;
   private readonly handlers: Handlers;
@@ -92,24 +96,42 @@ export class Consumer implements Watchable {
       pause: () => this.pause(),
       acksAnswered: async () => this.recovering.current?.acksAnswered(),
     });
+    this.control = new ConsumerControl({
+      context: this.context,
+      flow: this.scheduler.flow,
+      unacked: this.unacked,
+      readiness: this.readiness,
+      channel: () => this.recovering.underWay,
+      stopFlow: () => this.stopFlow(),
+      renew: (reason) => this.renew(reason),
+    });
     this.recovering = new RecoveringChannel({
       connection: options.connection,
       kind: 'plain',
       clock: this.context.clock,
       reconnect: this.context.settings.reconnect,
+      wanted: () => this.control.opened(),
       setup: (channel) => this.setUp(channel),
+      beforeClose: (channel) => this.beforeClose(channel),
       onReady: () => this.onReady(),
       onLost: (channel, reason) => this.onLost(channel, reason),
       onFailed: (error) => this.onFailed(error),
     });
   }
 
-  /** Resolves at the first consume-ok; rejects when the broker refuses for good. */
+  /** Its names in logs and errors. */
+  get ids(): readonly string[] {
+    return this.options.contexts.map(({ plan }) => plan.id);
+  }
+
+  /** Resolves at the first consume-ok, at once when it is paused; rejects when the broker refuses for good. */
   start(): Promise<void> {
-    return new Promise((resolve, reject) => {
+    const started = new Promise<void>((resolve, reject) => {
       this.started = { resolve, reject };
       this.recovering.start();
     });
+    if (this.control.paused) this.readiness.rest();
+    return Promise.race([started, this.readiness.whenReady()]);
   }
 
   status(): ConsumerStatus {
@@ -117,12 +139,20 @@ export class Consumer implements Watchable {
     const { since, lastError } = this.readiness;
     const notReadySince = since === undefined ? undefined : onWall(this.context.clock, since);
     const ready = this.recovering.current !== undefined && !this.draining;
-    const handlers = this.options.contexts.map(({ plan }) => plan.id);
-    return { queue, handlers, ready, notReadySince, lastError, inFlight: this.unacked.size };
+    return {
+      queue,
+      handlers: this.ids,
+      ready,
+      notReadySince,
+      lastError,
+      inFlight: this.unacked.size,
+      lag: oldestLag(this.unacked.deliveries(), this.context.clock),
+      ...this.control.status(),
+    };
   }
 
   watched(): Watched {
-    const { queue, prefetch, registration } = this.plan;
+    const { queue, registration } = this.plan;
     const { singleActive, priority, stream } = registration.options;
     const standby = singleActive === true || queue.arguments['x-single-active-consumer'] === true;
     const reads = stream !== undefined || queue.arguments['x-queue-type'] === 'stream';
@@ -130,7 +160,7 @@ export class Consumer implements Watchable {
       queue: this.queueName,
       life: this.status().ready && this.tag !== undefined ? this.lives : undefined,
       delivered: this.unacked.taken,
-      free: this.unacked.size < prefetch,
+      free: this.unacked.size < this.control.prefetch,
       mayIdle: standby || priority !== undefined || reads,
       counted: !reads,
       mayBeCutOff:
@@ -157,6 +187,11 @@ export class Consumer implements Watchable {
     if (!this.draining) this.recovering.renew(reason);
   }
 
+  /** The messages that are not settled. */
+  unsettled(): Delivery[] {
+    return [...this.unacked.deliveries()];
+  }
+
   /**
    * Starts no new handlers; returns messages that have not started; waits for the rest until `expired`. Always
    * settles.
@@ -172,18 +207,24 @@ export class Consumer implements Watchable {
     );
     this.started = undefined;
     this.scheduler.stop();
+    this.control.end();
     const channel = this.recovering.current;
     if (channel && this.tag !== undefined && mayCancel(this.plan)) {
       await Promise.race([channel.cancel(this.tag).catch(() => undefined), expired]);
     }
     await Promise.race([Promise.all([this.scheduler.idle(), this.unacked.none()]), expired]);
     await abortHandlers(this.unacked, this.queueName, this.context);
-    if (channel && !this.forgotten) await acksTaken(channel, this.plan, this.queueName, this.context.clock);
-    await this.recovering.close();
+    const closed = this.recovering.close();
+    this.control.letGo();
+    await closed;
+  }
+
+  private async beforeClose(channel: LiveChannel): Promise<void> {
+    if (!this.forgotten) await acksTaken(channel, this.plan, this.queueName, this.context.clock);
   }
 
   private async setUp(channel: LiveChannel): Promise<void> {
-    const { queue, prefetch, consumeArguments } = this.plan;
+    const { queue, consumeArguments } = this.plan;
     const { connection, topology } = this.options;
     // The connection declared everything when it opened; a later channel may find its queue missing.
     if (queue.temporary) {
@@ -204,7 +245,7 @@ export class Consumer implements Watchable {
       // Without an answer it begins as the broker understands it.
       this.position?.begin(await connection.withChannel(look).catch(() => undefined));
     }
-    await channel.prefetch(prefetch);
+    await channel.prefetch(this.control.takePrefetch());
     await this.scheduler.untilFree();
     await this.consume(channel);
   }
@@ -222,21 +263,28 @@ export class Consumer implements Watchable {
     }
   }
 
-  /** Nothing more until what it comes to is called. */
+  /** Too much waits: nothing more until what it comes to is called. */
   private async pause(): Promise<() => Promise<void>> {
+    this.readiness.paused(this.queueName);
+    return this.stopFlow();
+  }
+
+  /** Cancels the consumer; resolves to what consumes again on the same channel. */
+  private async stopFlow(): Promise<() => Promise<void>> {
     const channel = this.recovering.current;
-    const { tag, queueName } = this;
+    const { tag } = this;
     this.tag = undefined;
     if (channel && tag !== undefined) await channel.cancel(tag).catch(() => undefined);
-    this.readiness.paused(queueName);
     return async () => {
-      // A new channel already consumes.
-      if (!channel?.alive || this.draining) return;
+      // A new channel already consumes, or nothing is wanted.
+      if (!channel?.alive || this.draining || this.tag !== undefined) return;
       await this.consume(channel).catch((error: unknown) => this.recovering.renew(describeError(error)));
     };
   }
 
   private onReady(): void {
+    // It was paused while this channel was opened.
+    if (this.control.stopping) return this.recovering.renew(PAUSED);
     this.started?.resolve();
     this.started = undefined;
     if (!this.draining) this.readiness.ready(this.queueName);
@@ -250,9 +298,11 @@ export class Consumer implements Watchable {
     this.position?.leave(this.unacked.deliveries());
     this.unacked.removeAll(channel, mayBeSlow(reason));
     if (!this.draining) this.readiness.lost(this.queueName, reason);
+    if (this.control.paused) this.readiness.rest();
   }
 
   private onFailed(error: unknown): void {
+    if (this.control.stopping) return;
     // Only an answer of the broker is final; a connection or channel that went away comes back.
     const answered = error instanceof RabbitError && isPermanent(error);
     const final = answered && this.started !== undefined && this.options.connection.state === 'open';
@@ -265,7 +315,7 @@ export class Consumer implements Watchable {
   private readonly onMessage = (message: ReceivedMessage | 'cancelled', channel: LiveChannel): void => {
     if (message === 'cancelled') return this.onCancelled();
     // Given up with its channel: the broker delivers it again, as it does with what a shutdown does not want any more.
-    if (!channel.alive && !this.forgotten) return;
+    if ((!channel.alive || channel.leaving) && !this.forgotten) return;
     const running = message.redelivered ? this.unacked.takeBack(message, channel) : undefined;
     if (running) return this.tookBack(running, message);
     const { clock, late } = this.context;
@@ -274,7 +324,10 @@ export class Consumer implements Watchable {
     this.unacked.add(delivery, channel);
     if (this.forgotten) this.scheduler.arrived(delivery);
     this.position?.pass(delivery);
-    const moved = delivery.headers === NO_HEADERS ? undefined : late.arrived(message);
+    const { headers } = delivery;
+    // What has waited has one of these.
+    const hasWaited = headers[HEADER.due] !== undefined || headers[HEADER.move] !== undefined;
+    const moved = hasWaited ? late.arrived(message) : undefined;
     if (moved) void this.takeWhen(moved, delivery, channel);
     else this.scheduler.push(delivery);
   };
@@ -310,13 +363,16 @@ export class Consumer implements Watchable {
     run.arrivedAt = clock.monotonic();
     if ((run.tookBack ?? 0) < POISON_DELIVERIES) return;
     const error = poison(run.tookBack ?? 0);
-    logger.error(`${handler} did not finish ${named(delivery)}, which is dead-lettered: ${error.message}`);
+    logger.error(`${handler} did not finish ${named(delivery)}, which is dead-lettered: ${error.message}`, {
+      event: 'handler-hangs',
+      ...aboutMessage(delivery),
+    });
     this.settlement.finish(delivery, { kind: 'dead-letter', reason: 'poison', error });
   }
 
   /** Its copy of the wait is not acked yet: a handler that ends the process now would leave both. */
   private async takeWhen(moved: Promise<void>, delivery: Delivery, channel: LiveChannel): Promise<void> {
-    await withTimeout(this.context.clock, MOVE_PATIENCE, (over) => Promise.race([moved, over]));
+    await withTimeout(this.context.clock, MOVE_TIMEOUT, (over) => Promise.race([moved, over]));
     if (channel.alive || this.forgotten) this.scheduler.push(delivery);
   }
 }

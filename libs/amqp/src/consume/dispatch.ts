@@ -5,7 +5,6 @@
 import { afterFailure } from '../options/retry-policy.js';
 import { describeError, printable } from '../runtime/logger.js';
 import type { Delivery, Verdict } from '../message/delivery.js';
-import type { MaybePromise } from '../runtime/maybe-promise.js';
 import type { BatchNext } from '../plugins/plugin.js';
 import { batchPipeline } from './batch.js';
 import { pipeline } from './pipeline.js';
@@ -17,6 +16,7 @@ import { matchesHeaders, RETURN_EXCHANGE } from '../message/headers.js';
 import { matchesRoutingKey, specificity } from '../message/routing-key.js';
 import type { Codec } from '../message/codecs/codec.js';
 import { usesPatterns, type BindingSpec, type ExchangeSpec } from '../topology/specs.js';
+import { aboutMessage } from '../message/delivery.js';
 
 /** Maximum number of unmatched routing keys to log. */
 const NAMED = 100;
@@ -40,17 +40,19 @@ export class Handlers {
 
   /** Runs the batch handler. The verdicts are in the order of the list. */
   async runBatch(list: readonly Delivery[]): Promise<readonly Verdict[]> {
-    const wanted = list.filter((delivery) => this.assign(delivery));
+    const wanted = list.filter((delivery) => this.runOf(delivery) !== this.nobodys);
     const handled = new Map<Delivery, Verdict>();
     const verdicts = wanted.length > 0 ? await this.batch(wanted) : [];
     wanted.forEach((delivery, index) => handled.set(delivery, verdicts[index]));
     return list.map((delivery) => handled.get(delivery) ?? this.nobodys(delivery));
   }
 
-  /** Runs the handler of a delivery. */
-  run(delivery: Delivery): MaybePromise<Verdict> {
-    const run = this.assign(delivery);
-    return run ? run(delivery) : this.nobodys(delivery);
+  /** Says whose a delivery is; returns what runs it: the pipeline of its handler, or that nobody wants it. */
+  runOf(delivery: Delivery): Run {
+    const place = this.dispatch(delivery);
+    delivery.run.handler = place;
+    delivery.handler = place < 0 ? `queue '${delivery.queue}'` : this.contexts[place].plan.id;
+    return place < 0 ? this.nobodys : this.runs[place];
   }
 
   /** What a handler's own decision comes to. */
@@ -65,20 +67,12 @@ export class Handlers {
     return context?.plan.deadQueue;
   }
 
-  /** Says whose it is: the pipeline of its handler, or undefined when none wants it. */
-  private assign(delivery: Delivery): Run | undefined {
-    const place = this.dispatch(delivery);
-    delivery.run.handler = place;
-    delivery.handler = place < 0 ? `queue '${delivery.queue}'` : this.contexts[place].plan.id;
-    return place < 0 ? undefined : this.runs[place];
-  }
-
   // By its place: handlers of one queue may have the same name.
   private contextOf(delivery: Delivery): HandlerContext | undefined {
     return this.contexts[delivery.run.handler];
   }
 
-  private nobodys(delivery: Delivery): Verdict {
+  private readonly nobodys = (delivery: Delivery): Verdict => {
     const { events } = this.contexts[0];
     const { handler, queue } = delivery;
     const ids = [...new Set(this.contexts.map(({ plan }) => plan.id))];
@@ -91,7 +85,7 @@ export class Handlers {
       answering.rpc?.reject(answering, delivery, unmatchedCall(delivery));
     }
     return verdict;
-  }
+  };
 
   // A binding that was left behind brings messages for ever: each kind is named once.
   private say(delivery: Delivery, error: string): void {
@@ -102,6 +96,7 @@ export class Handlers {
     if (this.unwanted.size > NAMED) {
       logger.error(
         `queue '${delivery.queue}' keeps receiving messages that match no handler; further routing keys are not logged (rabbitmqctl list_bindings shows the bindings)`,
+        { event: 'unmatched', queue: delivery.queue },
       );
       return;
     }
@@ -109,7 +104,11 @@ export class Handlers {
     const end = dead
       ? `is dead-lettered to '${dead}' (unmatched)`
       : 'is dropped, because there is no dead-letter queue';
-    logger.error(`${error}; it ${end}, like all others with this routing key`);
+    logger.error(`${error}; it ${end}, like all others with this routing key`, {
+      event: 'unmatched',
+      ...aboutMessage(delivery),
+      deadLetterQueue: dead,
+    });
   }
 }
 
@@ -128,6 +127,9 @@ export function groupByQueue(plans: readonly HandlerPlan[]): readonly (readonly 
   return [...groups.values()];
 }
 
+/** What counts for a consumer, and so for all its handlers. */
+const SHARED = ['prefetch', 'concurrency', 'ack', 'consumeArguments', 'rate', 'breaker', 'paused'] as const;
+
 function checkGroup(group: readonly HandlerPlan[]): void {
   const [first, ...others] = group;
   for (const other of others) {
@@ -144,7 +146,7 @@ function checkGroup(group: readonly HandlerPlan[]): void {
     if (first.batch || other.batch) refuse('a batch handler cannot share its queue');
     if (!sameOrder(first.registration.options.orderBy, other.registration.options.orderBy))
       refuse('orderBy differs');
-    for (const option of ['prefetch', 'concurrency', 'ack', 'consumeArguments'] as const) {
+    for (const option of SHARED) {
       const [one, two] = [JSON.stringify(first[option]), JSON.stringify(other[option])];
       if (one !== two) refuse(`${option} is ${one} for the first and ${two} for the second`);
     }

@@ -5,6 +5,7 @@ import { Fifo } from '../runtime/fifo.js';
 import { type MaybePromise, chain } from '../runtime/maybe-promise.js';
 import { keyOf, type KeyOf } from '../options/order-by.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
+import type { RateLimit } from './rate-limit.js';
 
 /** The maximum total weight of running jobs. A single job may weigh more. */
 export interface Budget<Job> {
@@ -12,7 +13,7 @@ export interface Budget<Job> {
   readonly weigh: (job: Job) => number;
 }
 
-/** What the bodies that the handlers of a consumer have at the same time may come to in bytes. */
+/** The maximum total size of the bodies that the handlers of a consumer work on at the same time, in bytes. */
 export function decodingBudget({ maxDecodedBytes, maxUnfoldedBytes }: Settings): Budget<Delivery> {
   const weigh = ({ message: { content, properties } }: Delivery): number =>
     properties.contentEncoding
@@ -21,20 +22,42 @@ export function decodingBudget({ maxDecodedBytes, maxUnfoldedBytes }: Settings):
   return { limit: maxDecodedBytes, weigh };
 }
 
+/** What may be changed of an executor while it runs. */
+export interface Limits {
+  /** Asked before a job starts, if there is one. `next` says that it has tokens again. */
+  rate: Pick<RateLimit, 'take'> | undefined;
+  /** How many run now. */
+  readonly count: number;
+  readonly limit: number;
+  /** Starts no more until as many calls of `release`. */
+  hold(): void;
+  release(): void;
+  /** Starts one more, although it holds: the first that waits, or the next that comes. */
+  allow(): void;
+  /** Runs so many at once from now on; resolves when no more than that run. */
+  resize(limit: number): Promise<void>;
+  /** Starts what may start. */
+  next(): void;
+}
+
 /** Runs jobs, at most `limit` at once. */
-export class ConcurrencyLimiter<Job> {
+export class ConcurrencyLimiter<Job> implements Limits {
+  rate: Pick<RateLimit, 'take'> | undefined;
   private running = 0;
   private weight = 0;
   private readonly queue = new Fifo<Job>();
   private stopped = false;
-  private held = false;
-  private idleWaiters: (() => void)[] = [];
+  private held = 0;
+  private allowed = 0;
+  private waiters: { readonly most: number; readonly resolve: () => void }[] = [];
 
   constructor(
-    private readonly limit: number,
+    public limit: number,
     /** Must neither throw nor reject. */
     private readonly run: (job: Job) => MaybePromise<void>,
     private readonly budget?: Budget<Job>,
+    /** How many messages a job is. */
+    private readonly sizeOf: (job: Job) => number = () => 1,
   ) {}
 
   /** How many run now. */
@@ -51,14 +74,29 @@ export class ConcurrencyLimiter<Job> {
     if (this.queue.size > 0 || !this.start(job, false)) this.queue.push(job);
   }
 
-  /** Starts no more until `release`. */
   hold(): void {
-    this.held = true;
+    this.held++;
   }
 
   release(): void {
-    this.held = false;
+    this.held--;
     this.next();
+  }
+
+  allow(): void {
+    this.allowed = 1;
+    this.next();
+  }
+
+  resize(limit: number): Promise<void> {
+    this.limit = limit;
+    this.next();
+    return this.atMost(limit);
+  }
+
+  /** Removes and returns the jobs that have not started. */
+  take(): Job[] {
+    return this.queue.take();
   }
 
   /** Starts no more; returns the jobs that have not started. */
@@ -74,20 +112,31 @@ export class ConcurrencyLimiter<Job> {
 
   /** Resolves when nothing runs. */
   idle(): Promise<void> {
-    if (this.running === 0) return Promise.resolve();
-    return new Promise((resolve) => this.idleWaiters.push(resolve));
+    return this.atMost(0);
   }
 
-  private next(): void {
+  next(): void {
     while (this.queue.size > 0 && this.start(this.queue.first as Job, true));
-    if (this.running === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
+    if (this.waiters.length === 0) return;
+    const due = this.waiters.filter(({ most }) => this.running <= most);
+    this.waiters = this.waiters.filter(({ most }) => this.running > most);
+    for (const { resolve } of due) resolve();
+  }
+
+  private atMost(most: number): Promise<void> {
+    if (this.running <= most) return Promise.resolve();
+    return new Promise((resolve) => this.waiters.push({ most, resolve }));
   }
 
   /** Runs a job, the first that waits or a new one; false when the limit is reached. */
   private start(job: Job, waited: boolean): boolean {
-    if (this.stopped || this.held || this.running >= this.limit) return false;
+    if (this.stopped || this.running >= this.limit) return false;
+    // Allowed by who holds it, not beside others that do.
+    if (this.held > this.allowed) return false;
     const weight = this.budget ? this.budget.weigh(job) : 0;
     if (this.budget && this.running > 0 && this.weight + weight > this.budget.limit) return false;
+    if (this.rate && !this.rate.take(this.sizeOf(job))) return false;
+    this.allowed = 0;
     if (waited) this.queue.shift();
     this.running++;
     this.weight += weight;
@@ -103,7 +152,7 @@ export class ConcurrencyLimiter<Job> {
     }
     this.running--;
     this.weight -= weight;
-    if (this.idleWaiters.length > 0) this.next();
+    if (this.waiters.length > 0) this.next();
     return true;
   }
 }
@@ -112,10 +161,10 @@ type Run = (delivery: Delivery) => MaybePromise<void>;
 
 /** What a consumer gives its deliveries to. */
 export interface Executor {
+  readonly limits: Limits;
   push(delivery: Delivery): void;
-  /** Starts no more until `release`. */
-  hold(): void;
-  release(): void;
+  /** Starts one more, although its limits hold: one message, also of a batch. */
+  allow(): void;
   /** Starts no more; returns the jobs that have not started. */
   stop(): Delivery[];
   /** Forgets what waits: its channel died and the broker delivers it again. */
@@ -132,8 +181,13 @@ export function executorOf(
 ): Executor {
   const { orderBy } = registration.options;
   return orderBy === undefined
-    ? new ConcurrencyLimiter(concurrency, run, budget)
+    ? new PlainExecutor(concurrency, run, budget)
     : new KeyedExecutor(concurrency, keyOf(orderBy), run, budget);
+}
+
+/** Runs deliveries in the order in which they came. */
+class PlainExecutor extends ConcurrencyLimiter<Delivery> implements Executor {
+  readonly limits = this;
 }
 
 interface Turn {
@@ -143,14 +197,14 @@ interface Turn {
 
 /**
  * `orderBy`: messages with the same key run one after the other, in the order they arrived, those with other
- * keys at the same time. A message takes a place among those that run at once only when its turn has come,
- * so one busy key does not keep the others waiting. Bounded by the prefetch, as everything that waits here.
+ * keys at the same time. A message counts towards the concurrency only when it is the first of its key, so one busy key
+ * does not keep the others waiting. Bounded by the prefetch, like everything that waits here.
  */
 export class KeyedExecutor implements Executor {
   private readonly ready: ConcurrencyLimiter<Turn>;
-  /** By key, as long as one of it runs or is about to: those that wait behind it. */
+  /** By key, while a message of it runs or is about to: those that wait behind it. */
   private readonly queues = new Map<string, Fifo<Turn>>();
-  /** Whose turn has come while another one's was being given. */
+  /** Unblocked while another delivery was being started; drained in a loop. */
   private readonly called = new Fifo<Turn>();
   private calling = false;
 
@@ -167,7 +221,7 @@ export class KeyedExecutor implements Executor {
     );
   }
 
-  /** How many keys are under way. */
+  /** Number of keys in progress. */
   get size(): number {
     return this.queues.size;
   }
@@ -184,12 +238,12 @@ export class KeyedExecutor implements Executor {
     this.ready.push(turn);
   }
 
-  hold(): void {
-    this.ready.hold();
+  get limits(): Limits {
+    return this.ready;
   }
 
-  release(): void {
-    this.ready.release();
+  allow(): void {
+    this.ready.allow();
   }
 
   stop(): Delivery[] {
@@ -215,7 +269,7 @@ export class KeyedExecutor implements Executor {
     return this.ready.idle();
   }
 
-  /** The one in front is done, or gone: the next of its key has its turn. */
+  /** A message is done, or gone: starts the next one of its key. */
   private passOn(key: string | undefined): void {
     if (key === undefined) return;
     const next = this.queues.get(key)?.shift();

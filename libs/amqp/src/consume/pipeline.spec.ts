@@ -1,6 +1,6 @@
 // Steps around a handler: what they end, what they keep from it, and what they leave behind.
 import { describe, expect, it } from '@jest/globals';
-import { Deadlines } from '../runtime/deadlines.js';
+import { Deadlines } from '../runtime/clock.js';
 import { Delivery } from '../message/delivery.js';
 import { HEADER } from '../message/headers.js';
 import { SILENT } from '../runtime/logger.js';

@@ -1,20 +1,21 @@
-// From a delivery to its verdict: the steps around the handler, put together once per handler at start. A step that has nothing to do for a handler leaves itself out.
+// From a delivery to its verdict: the steps around the handler, composed once per handler at start. A step that has
+// nothing to do for a handler leaves itself out.
 
 import { HandlerTimeoutError, RabbitError } from '../errors/errors.js';
 import { OutcomeSignal, Reject } from '../errors/signals.js';
 import type { Codec, CodecLookup } from '../message/codecs/codec.js';
-import { whileHandling } from '../message/current-delivery.js';
-import { ACK, type Delivery, named, OPEN, type Verdict } from '../message/delivery.js';
+import { currentDelivery } from '../message/current-delivery.js';
+import { ACK, aboutMessage, type Delivery, named, OPEN, type Verdict } from '../message/delivery.js';
 import { NO_HEADERS, refuseUnreadable } from '../message/headers.js';
 import { itemsIn, lastOf, unrun } from '../message/items.js';
 import { validate, type StandardSchema } from '../message/schema.js';
-import { humanDuration } from '../options/duration.js';
 import { afterFailure } from '../options/retry-policy.js';
 import type { Settings } from '../options/settings.js';
 import { describeError, printable } from '../runtime/logger.js';
 import type { MaybePromise } from '../runtime/maybe-promise.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
-import { plugins } from './plugins.js';
+import { logVerdict } from './failure-log.js';
+import { plugins } from './plugin-step.js';
 import type { HandlerContext, Run, Step } from './step.js';
 
 // The steps every delivery goes through, outermost first. docs/lifecycle.md draws them; a test holds the
@@ -29,14 +30,14 @@ const passThrough: Step = () => (next) => next;
 
 /** Makes a delivery known to what its handler calls. */
 const scope: Step = (context) => (next) =>
-  isInherited(context) ? (delivery) => whileHandling(delivery, next) : next;
+  isInherited(context) ? (delivery) => currentDelivery.run(delivery, next, delivery) : next;
 
 /** Whether messages that a handler sends take something over from the one that it handles. */
 export function isInherited({ plan, settings }: HandlerContext): boolean {
   return plan.rpc !== undefined || settings.correlation || settings.propagate.length > 0;
 }
 
-/** The whole way of one handler. */
+/** All steps of one handler. */
 export function pipeline(context: HandlerContext): Run {
   return context.steps.reduceRight<Run>((next, step) => step(context)(next), invoke(context.plan));
 }
@@ -46,21 +47,30 @@ function invoke(plan: HandlerPlan): Run {
   const { handle } = plan.registration;
   const manual = plan.ack === 'manual';
   const done: Verdict = manual ? OPEN : ACK;
-  const verdict = (value: unknown): Verdict => {
+  const success = (value: unknown): Verdict => {
     assertDone(plan, value);
     return value === undefined || manual ? done : { kind: 'ack', value };
   };
   const finish = (value: unknown, delivery: Delivery): MaybePromise<Verdict> => {
     const items = plan.rpc && itemsIn(value);
-    if (!items) return verdict(value);
-    return delivery.run.streamed ? { kind: 'ack', value: items } : lastOf(items, delivery).then(verdict);
+    if (!items) return success(value);
+    return delivery.run.streamed ? { kind: 'ack', value: items } : lastOf(items, delivery).then(success);
   };
   return (delivery) => {
     const value: unknown = handle(delivery);
     if (value === undefined) return done;
+    if (isData(value)) return manual ? done : { kind: 'ack', value };
     if (!isThenable(value)) return finish(value, delivery);
     return Promise.resolve(value).then((later) => finish(later, delivery));
   };
+}
+
+/** Surely no promise, signal, or work that was never run: those have one of these names, or are errors or functions. */
+function isData(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value !== 'function';
+  const mayBeMore =
+    'then' in value || 'next' in value || 'subscribe' in value || Symbol.asyncIterator in value;
+  return !mayBeMore && !(value instanceof OutcomeSignal);
 }
 
 /** A signal is no success, nor is work that was returned instead of done. @throws the signal, or Reject */
@@ -79,8 +89,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   );
 }
 
-// Outermost: nothing leaves it but a verdict. Says in the log what failed and where it went, and tells
-// listeners what was handled.
+// Outermost: returns nothing but a verdict. Logs what failed and where the message went, and emits `handled`.
 
 /** Log lines and events for one handler. */
 export const observe: Step = (context) => {
@@ -103,13 +112,13 @@ export const observe: Step = (context) => {
   };
 };
 
-/** Says what became of a delivery, the log line and the event, and returns it. */
+/** Logs the outcome of a delivery, emits its event, and returns it. */
 export function reporter(context: HandlerContext): (result: Verdict, delivery: Delivery) => Verdict {
   const { clock, events, plan } = context;
   return (result, delivery) => {
     // What the handler decided by itself is the truth.
     const verdict = delivery.decided ?? result;
-    if (verdict.kind !== 'ack' || result.kind !== 'ack') log(context, delivery, verdict, result);
+    if (verdict.kind !== 'ack' || result.kind !== 'ack') logVerdict(context, delivery, verdict, result);
     if (!events.hasListeners('handled')) return result;
     events.emit({
       kind: 'handled',
@@ -121,42 +130,6 @@ export function reporter(context: HandlerContext): (result: Verdict, delivery: D
     });
     return result;
   };
-}
-
-function log(context: HandlerContext, delivery: Delivery, verdict: Verdict, result: Verdict): void {
-  const { plan, logger } = context;
-  if (delivery.settled && isFailure(result)) {
-    const text = printable(describeError(result.error));
-    logger.warn(`${plan.id} settled ${named(delivery)} and then failed; the message stays settled: ${text}`);
-  }
-  if (isFailure(verdict)) logFailure(context, delivery, verdict);
-}
-
-function logFailure(context: HandlerContext, delivery: Delivery, verdict: Failure): void {
-  const { plan, logger, plugins } = context;
-  const failure = `${plan.id} failed on ${named(delivery)} (attempt ${delivery.attempt})${plugins.logSuffix(delivery)}: ${printable(describeError(verdict.error))}`;
-  if (verdict.kind === 'retry') {
-    logger.warn(`${failure}; attempt ${verdict.attempt} in ${humanDuration(verdict.after)}`);
-  } else if (plan.deadQueue) {
-    const { run } = delivery;
-    const say = (there: boolean): void =>
-      there
-        ? logger.error(`${failure}; dead-lettered to '${plan.deadQueue}' (${verdict.reason})`)
-        : logger.error(`${failure}; the channel was lost meanwhile, so the broker delivers it again`);
-    // Not before the broker has it.
-    if (run.sentOn === undefined) run.whenSentOn = say;
-    else say(run.sentOn);
-  } else if (plan.registration.kind === 'rpc') {
-    logger.error(`${failure}; the caller got the error`);
-  } else {
-    logger.error(`${failure}; dropped, because the handler has no dead-letter queue (${verdict.reason})`);
-  }
-}
-
-type Failure = Extract<Verdict, { readonly error: unknown }>;
-
-function isFailure(verdict: Verdict): verdict is Failure {
-  return verdict.kind === 'retry' || verdict.kind === 'dead-letter';
 }
 
 // Turns a throw into what the policy says, and stops what must not reach the handler at all: bodies
@@ -199,19 +172,20 @@ export const order: Step = (context) => (next) => {
   return (delivery) => {
     const error = delivery.run.orderKeyError;
     if (error === undefined) return next(delivery);
+    delivery.run.refused = true;
     return { kind: 'dead-letter', reason: 'undecodable', error };
   };
 };
 
-// Ends the wait for a handler that runs too long: its signal aborts, and the message goes the way of a
-// throw. What the handler returns later changes nothing any more; that it did is said in the log.
+// Ends the wait for a handler that runs too long: its signal aborts, and the message is treated as if the handler had
+// thrown. A later result is ignored, and logged.
 
 export const timeout: Step = (context) => (next) => {
   if (context.plan.timeout === undefined) return next;
   return (delivery) => limited(context, [delivery], () => next(delivery));
 };
 
-/** What `work` comes to, or a HandlerTimeoutError when the handler's timeout passes first. */
+/** The result of `work`, or a HandlerTimeoutError when the handler's timeout expires first. */
 export function limited<T>(
   context: HandlerContext,
   deliveries: readonly Delivery[],
@@ -238,7 +212,13 @@ export function limited<T>(
         deliveries.length === 1
           ? named(deliveries[0])
           : `${deliveries.length} messages of queue '${plan.queue.name}'`;
-      logger.warn(`${plan.id} ${how} after its timeout of ${limit} ms; the result was not used (${what})`);
+      logger.warn(`${plan.id} ${how} after its timeout of ${limit} ms; the result was not used (${what})`, {
+        event: 'handler-late',
+        handler: plan.id,
+        queue: plan.queue.name,
+        messageId: deliveries.length === 1 ? aboutMessage(deliveries[0]).messageId : undefined,
+        ms: clock.monotonic() - began,
+      });
       tellLate(context, deliveries, { timeout: limit, ms: Math.round(clock.monotonic() - began) });
     };
     startedNow(work).then(
@@ -254,7 +234,7 @@ export function limited<T>(
   });
 }
 
-// What throws at once is no other case than what rejects later.
+// Turns a synchronous throw into a rejection.
 async function startedNow<T>(work: () => MaybePromise<T>): Promise<T> {
   return work();
 }
@@ -276,13 +256,16 @@ function tellLate(
 export const decode: Step = (context) => {
   const { schema, codec } = context.plan;
   const { codecs } = context.forwarder;
-  const refused = (error: unknown): Verdict => ({ kind: 'dead-letter', reason: 'undecodable', error });
+  const refused = (delivery: Delivery, error: unknown): Verdict => {
+    delivery.run.refused = true;
+    return { kind: 'dead-letter', reason: 'undecodable', error };
+  };
   const later = async (payload: MaybePromise<unknown>, delivery: Delivery, next: Run): Promise<Verdict> => {
     try {
       const value: unknown = payload instanceof Promise ? await payload : payload;
       delivery.payload = schema ? await validate(schema, value) : value;
     } catch (error) {
-      return refused(error);
+      return refused(delivery, error);
     }
     return next(delivery);
   };
@@ -291,7 +274,7 @@ export const decode: Step = (context) => {
     try {
       payload = payloadOf(delivery, codecs, codec);
     } catch (error) {
-      return refused(error);
+      return refused(delivery, error);
     }
     if (schema || payload instanceof Promise) return later(payload, delivery, next);
     delivery.payload = payload;

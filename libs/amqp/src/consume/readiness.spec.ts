@@ -35,3 +35,17 @@ it('one that cannot be brought back is told, and so is that it was', () => {
     'consumer-ready',
   ]);
 });
+
+it('one that was lost and is back says for how long it was away', () => {
+  const { readiness, heard, context } = told();
+  let now = 1_000;
+  Object.assign(context, { clock: { ...systemClock, monotonic: () => now } });
+  readiness.ready('q');
+  readiness.lost('q', 'closed');
+  now += 2_000;
+  readiness.lost('q', 'closed again');
+  now += 3_500;
+  readiness.ready('q');
+  readiness.ready('q');
+  expect(heard.filter((line) => /is back/.test(line))).toEqual(["the consumer of 'q' is back after 5.5s"]);
+});

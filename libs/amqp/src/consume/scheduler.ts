@@ -1,11 +1,14 @@
+import { AsyncResource } from 'node:async_hooks';
 import { type Delivery, named } from '../message/delivery.js';
 import { countHeader, HEADER } from '../message/headers.js';
 import { chain, type MaybePromise } from '../runtime/maybe-promise.js';
+import { programContext } from '../runtime/program-context.js';
 import { BatchExecutor } from './batch.js';
 import { decodingBudget, executorOf, type Executor } from './executor.js';
 import type { Handlers } from './dispatch.js';
 import type { Settlement, Unacked } from './settlement.js';
 import type { HandlerContext } from './step.js';
+import { FlowControl } from './flow-control.js';
 import { SuspectIsolation, SuspectReport, Suspects } from './suspects.js';
 
 /** What may wait. */
@@ -83,6 +86,8 @@ export interface SchedulerDeps {
  * the verdict to the settlement. One per consumer.
  */
 export class DeliveryScheduler {
+  /** What stops and slows it: pauses, the rate, the breaker. */
+  readonly flow: FlowControl;
   private readonly executor: Executor;
   /** The handler of a delivery, and what its verdict comes to. Neither throws nor rejects. */
   private readonly run: (delivery: Delivery) => MaybePromise<void>;
@@ -99,6 +104,8 @@ export class DeliveryScheduler {
   private readonly noAck: boolean;
   /** A shutdown has begun: what comes now goes back. */
   private stopped = false;
+  /** Suspects that came while it is held. */
+  private parked: Delivery[] = [];
 
   constructor(private readonly deps: SchedulerDeps) {
     const { plan, clock, logger, settings } = deps.context;
@@ -106,18 +113,20 @@ export class DeliveryScheduler {
     this.noAck = plan.ack === 'none';
     this.judges = !this.noAck && registration.options.stream === undefined && !queue.temporary;
     const budget = decodingBudget(settings);
+    const one = plan.breaker ? this.runWatched : this.runOne;
     if (this.noAck) {
       const limits = { messages: WAITING_MESSAGES, bytes: budget.limit };
       const flow = new Backpressure(deps.pause, limits);
       const handled = ({ message }: Delivery): void => flow.handled(message.content.length);
-      this.run = (delivery) => chain(this.runOne(delivery), () => handled(delivery));
+      this.run = (delivery) => chain(one(delivery), () => handled(delivery));
       this.backpressure = flow;
     } else {
-      this.run = batch ? (delivery) => this.runList([delivery]) : this.runOne;
+      this.run = batch ? (delivery) => this.runList([delivery]) : one;
     }
     this.executor = batch
       ? new BatchExecutor(batch, concurrency, clock, (list) => this.runList(list), budget)
       : executorOf(plan, this.run, budget);
+    this.flow = new FlowControl(deps.context, this.executor, () => this.unpark());
     this.isolation = this.isolate();
     this.report = new SuspectReport(queue, clock, logger);
   }
@@ -145,7 +154,8 @@ export class DeliveryScheduler {
         this.trial(delivery, suspicion.trial);
         return false;
       case 'alone':
-        this.isolation.push(delivery);
+        if (this.flow.held) this.parked.push(delivery);
+        else this.isolation.push(delivery);
         return false;
       case 'uncounted':
         this.report.uncounted(named(delivery));
@@ -169,11 +179,13 @@ export class DeliveryScheduler {
    * they still run.
    */
   stop(): void {
-    if (this.noAck) return;
+    if (this.noAck) return this.flow.end(true);
     this.stopped = true;
+    for (const delivery of this.parked.splice(0)) this.leave(delivery);
     // These go back with the channel, which keeps their order: nacked, a quorum queue would move them to its end.
     for (const delivery of this.executor.stop()) this.deps.unacked.remove(delivery);
     for (const delivery of this.isolation.stop()) void this.putBack(delivery);
+    this.flow.end(false);
   }
 
   /** The channel died of what `isGone` holds: forgets those that had not started, and excuses all but the `late` ones. */
@@ -181,6 +193,7 @@ export class DeliveryScheduler {
     if (this.noAck) return;
     this.executor.forget(isGone);
     this.isolation.forget(isGone);
+    this.parked = this.parked.filter((delivery) => !isGone(delivery));
     for (const delivery of this.deps.unacked.deliveries())
       if (isGone(delivery) && !late.includes(delivery)) this.suspects.excuse(delivery);
   }
@@ -212,12 +225,16 @@ export class DeliveryScheduler {
     if (!(await settlement.suspect(delivery, trialOf(delivery), false))) unacked.remove(delivery);
   }
 
+  private unpark(): void {
+    for (const delivery of this.parked.splice(0)) this.isolation.push(delivery);
+  }
+
   private isolate(): SuspectIsolation {
     const { context, settlement, unacked, acksAnswered } = this.deps;
     return new SuspectIsolation({
       clock: context.clock,
-      hold: () => this.executor.hold(),
-      release: () => this.executor.release(),
+      hold: () => this.executor.limits.hold(),
+      release: () => this.executor.limits.release(),
       quiet: () => unacked.quiet(),
       putAway: async (delivery) => {
         if (!(await settlement.suspect(delivery, trialOf(delivery), true))) await this.run(delivery);
@@ -232,18 +249,37 @@ export class DeliveryScheduler {
     });
   }
 
-  private readonly runOne = (delivery: Delivery): MaybePromise<void> => {
+  private readonly runWatched = inOwnContext((delivery: Delivery): MaybePromise<void> => {
     const { handlers, settlement } = this.deps;
-    const verdict = handlers.run(delivery);
+    return chain(handlers.runOf(delivery)(delivery), (verdict) => {
+      this.flow.ran([delivery], [verdict]);
+      settlement.finish(delivery, verdict);
+    });
+  });
+
+  private readonly runOne = inOwnContext((delivery: Delivery): MaybePromise<void> => {
+    const { handlers, settlement } = this.deps;
+    const verdict = handlers.runOf(delivery)(delivery);
     if (verdict instanceof Promise) return verdict.then((value) => settlement.finish(delivery, value));
     settlement.finish(delivery, verdict);
-  };
+  });
 
-  private async runList(list: readonly Delivery[]): Promise<void> {
+  private readonly runList = inOwnContext(async (list: readonly Delivery[]): Promise<void> => {
     const { handlers, settlement } = this.deps;
     const verdicts = await handlers.runBatch(list);
+    this.flow.ran(list, verdicts);
     list.forEach((each, index) => settlement.finish(each, verdicts[index]));
-  }
+  });
 }
+
+/** `work`, which runs in an async context of its own each time, made from that of the program. */
+function inOwnContext<Input, T>(work: (input: Input) => T): (input: Input) => T {
+  const inOwn = (input: Input): T =>
+    new AsyncResource('WARREN', WITHOUT_HOOKS).runInAsyncScope(work, undefined, input);
+  return programContext.runInAsyncScope.bind(programContext, inOwn, undefined) as (input: Input) => T;
+}
+
+/** No hook is called when it is collected, which costs less. */
+const WITHOUT_HOOKS = { requireManualDestroy: true };
 
 const trialOf = ({ headers }: Delivery): number => countHeader(headers, HEADER.trial);

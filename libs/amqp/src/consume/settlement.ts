@@ -1,11 +1,10 @@
-// Sends a message on, to a wait or a dead-letter queue, and settles it where it came from. It is
-//
-// confirmed before the original is acked: a crash in between makes a duplicate, never a loss.
+// Settles deliveries: acks them, or forwards them to a wait queue or dead-letter queue first. A forwarded message is
+// confirmed before the original is acked: a crash in between causes a duplicate, never a loss.
 
 import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
-import { type Delivery, type DeliverySink, named, type Verdict } from '../message/delivery.js';
-import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
+import { type Delivery, type DeliverySink, named, type Verdict, aboutMessage } from '../message/delivery.js';
+import { describeError, printable, type Log } from '../runtime/logger.js';
 import type { Handlers } from './dispatch.js';
 import type { HandlerContext } from './step.js';
 import type { Clock } from '../runtime/clock.js';
@@ -16,6 +15,7 @@ import type { Events } from '../events/emitter.js';
 import { deadQueueSpec } from '../topology/retry-topology.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { deadMessage, retryMessage, trialMessage } from './republish.js';
+import { errorFields } from '../errors/error-facts.js';
 
 /** The unsettled deliveries of one consumer. */
 export class Unacked {
@@ -47,7 +47,7 @@ export class Unacked {
     return this.adrift;
   }
 
-  /** One came, with that tag. */
+  /** Adds a delivery, with the tag that settles it. */
   add(delivery: Delivery, channel: LiveChannel, deliveryTag = delivery.message.deliveryTag): void {
     const { run } = delivery;
     this.taken++;
@@ -95,7 +95,7 @@ export class Unacked {
     const { place } = run;
     if (this.adrift.size > 0) this.adrift.delete(delivery);
     if (place >= 0) {
-      // The last one takes its place.
+      // Swap-remove.
       run.place = -1;
       const last = this.list.pop() as Delivery;
       const channel = this.channels.pop() as LiveChannel;
@@ -157,8 +157,8 @@ function isSame(one: ReceivedMessage, other: ReceivedMessage): boolean {
 }
 
 /**
- * Carries out what became of each delivery, once: an ack or a way back at once, a retry or a dead letter
- * when the broker has it. What a handler decides by itself ends here as well. One per consumer.
+ * Applies the verdict of each delivery, once: acks or returns it at once, a retry or dead letter when the broker has
+ * confirmed it. Decisions of handlers themselves (`ack: 'manual'`) end here as well. One per consumer.
  */
 export class Settlement implements DeliverySink {
   constructor(
@@ -177,15 +177,15 @@ export class Settlement implements DeliverySink {
     this.carryOut(delivery, delivery.decided);
   }
 
-  warn(text: string): void {
-    this.context.logger.warn(text);
+  warn(text: string, delivery: Delivery): void {
+    this.context.logger.warn(text, { event: 'settled-twice', ...aboutMessage(delivery) });
   }
 
   /** Applies a verdict, after the reply of a call, unless the handler has settled or will settle it itself. */
   finish(delivery: Delivery, verdict: Verdict): void {
     if (verdict.kind === 'open' || !delivery.claim(verdict.kind)) return;
     const { answer } = delivery.run;
-    if (answer) answer.after(() => this.carryOut(delivery, verdict));
+    if (answer) answer.whenOver(() => this.carryOut(delivery, verdict));
     else this.carryOut(delivery, verdict);
   }
 
@@ -222,6 +222,7 @@ export class Settlement implements DeliverySink {
       (error: unknown) => {
         context.logger.error(
           `settling ${named(delivery)} failed, so the broker delivers it again: ${printable(describeError(error))}`,
+          { event: 'settle-failed', ...aboutMessage(delivery), ...errorFields(error) },
         );
         this.unacked.remove(delivery);
       },
@@ -248,7 +249,7 @@ export interface Origin {
 export interface SettlementDeps {
   readonly forwarder: MessageForwarder;
   readonly clock: Clock;
-  readonly logger: BrokerLogger;
+  readonly logger: Log;
   readonly events: Events;
   /** The plan of a handler of the queue. */
   readonly plan: Pick<HandlerPlan, 'queue' | 'back'>;
@@ -313,7 +314,11 @@ function tooLarge(
 ): Promise<boolean> {
   const end =
     context.deadQueue === undefined ? 'it is dropped' : `it is dead-lettered to '${context.deadQueue}'`;
-  context.logger.error(`${named(delivery)} has too many headers to be retried; ${end}`);
+  context.logger.error(`${named(delivery)} has too many headers to be retried; ${end}`, {
+    event: 'too-many-headers',
+    ...aboutMessage(delivery),
+    deadLetterQueue: context.deadQueue,
+  });
   return forward(delivery, { kind: 'dead-letter', reason: 'too-large', error }, origin, context);
 }
 
@@ -337,6 +342,7 @@ async function confirmed(
       const end = later ? 'it is tried again' : 'it returns to its queue';
       logger.error(
         `${delivery.handler}: ${named(delivery)} could not be forwarded to its retry or dead-letter queue (${printable(describeError(error))}); ${end}`,
+        { event: 'forward-failed', ...aboutMessage(delivery), ...errorFields(error) },
       );
       if (!later) events.emit({ kind: 'forward-failed', queue: delivery.queue, delivery, error });
       await new Promise<void>((resolve) => void clock.after(PAUSE, resolve));

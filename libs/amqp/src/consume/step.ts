@@ -1,11 +1,10 @@
 // What a step of the pipeline is, and what it may use.
 
-import type { Clock } from '../runtime/clock.js';
+import type { Clock, Deadlines } from '../runtime/clock.js';
 import type { Counters } from '../events/events.js';
-import type { Deadlines } from '../runtime/deadlines.js';
 import type { Server } from '../message/direct-reply.js';
 import type { Delivery, Verdict } from '../message/delivery.js';
-import type { BrokerLogger } from '../runtime/logger.js';
+import type { Log } from '../runtime/logger.js';
 import type { MessageForwarder } from '../message/outgoing.js';
 import type { Settings } from '../options/settings.js';
 import type { MaybePromise } from '../runtime/maybe-promise.js';
@@ -26,10 +25,11 @@ export interface Source {
   readonly service: string;
   /** Of the broker object. */
   readonly name: string;
-  /** Of the connection that is open. */
-  readonly vhost: string;
-  /** The broker. */
-  readonly server: Server;
+  readonly connection: {
+    readonly vhost: string;
+    /** The broker. */
+    readonly server: Server;
+  };
 }
 
 /** What steps may use. One per handler. */
@@ -42,7 +42,7 @@ export interface HandlerContext {
   readonly forwarder: MessageForwarder;
   readonly counters: Counters;
   readonly events: Events;
-  readonly logger: BrokerLogger;
+  readonly logger: Log;
   readonly late: LateRetries;
   /** What is around the handler, outermost first. */
   readonly steps: readonly Step[];
@@ -59,6 +59,8 @@ export interface CallServer {
   reject(handler: HandlerContext, request: Delivery, error: Error): void;
   /** Resolves when callers can reach this process. */
   start(): Promise<void>;
+  /** A handler was added: callers can reach it when this resolves. Never rejects. */
+  added(): Promise<void>;
   /** What must be declared only while it runs. */
   temporary(): TopologyPlan;
   /** Ends streams, which may have no end of their own. */

@@ -226,12 +226,16 @@ export class SuspectReport {
     if (known !== undefined) return void this.more.set(kind, known + 1);
     this.more.set(kind, 0);
     // At once: what it does may end the process.
-    this.logger.warn(line);
+    this.logger.warn(line, { event: 'suspect', queue: this.queue.name });
     this.clock.after(TOGETHER, () => {
       const more = this.more.get(kind) ?? 0;
       this.more.delete(kind);
       if (kind === 'uncounted') this.saidUncounted = true;
-      if (more > 0) this.logger.warn(`and so were ${more} other messages of '${this.queue.name}'${fate}`);
+      if (more > 0)
+        this.logger.warn(`and so were ${more} other messages of '${this.queue.name}'${fate}`, {
+          event: 'suspect',
+          queue: this.queue.name,
+        });
     });
   }
 }

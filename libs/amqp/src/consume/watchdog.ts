@@ -3,7 +3,7 @@ import { inTime, type Clock } from '../runtime/clock.js';
 import type { Counters } from '../events/events.js';
 import { humanDuration } from '../options/duration.js';
 import { ConnectionLostError } from '../errors/errors.js';
-import type { BrokerLogger } from '../runtime/logger.js';
+import type { Log } from '../runtime/logger.js';
 import type { Events } from '../events/emitter.js';
 import { REFRESH } from './readiness.js';
 
@@ -29,13 +29,13 @@ export interface Watched {
 /** A consumer to watch. */
 export interface Watchable {
   watched(): Watched;
-  /** Why it has not been ready for a long time, now and then. */
+  /** Why it has not been ready for a long time; returned from time to time. */
   overdue(): string | undefined;
   /** Begins to consume anew; the reason `REFRESH` is no loss. */
   renew(reason?: string): void;
 }
 
-/** What a watchdog is made from. */
+/** Dependencies. */
 export interface WatchdogOptions {
   readonly connection: Connection;
   readonly consumers: readonly Watchable[];
@@ -44,7 +44,7 @@ export interface WatchdogOptions {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly events: Events;
-  readonly logger: BrokerLogger;
+  readonly logger: Log;
 }
 
 /** What the broker says of a queue; no consumers when there is no such queue. */
@@ -54,7 +54,7 @@ interface Answer {
 }
 
 /** How long one question may take. */
-const PATIENCE = 5_000;
+const ANSWER_TIMEOUT = 5_000;
 
 /**
  * A consumer that may be cut off is restarted when it received nothing in this many rounds: once a minute by default.
@@ -72,10 +72,10 @@ interface Seen {
 }
 
 /**
- * Compares from time to time what should consume with what does. A consumer can be gone without a word, when
- * what the broker said about it was lost or what a proxy swallowed never came; its process then looks well
- * and does nothing. Where a broker does not tell its consumers that a queue was deleted and at once declared again, and
- * keeps what it counts as handed to them, no answer shows it: those that get nothing for long are renewed in case.
+ * Compares regularly what should consume with what does. A consumer can be lost unnoticed when the broker's cancel got
+ * lost or a proxy swallowed it; its process then looks healthy and does nothing. Some brokers do not tell consumers that a
+ * queue was deleted and declared again at once, and still count messages as delivered to them, so that no answer shows it:
+ * consumers that receive nothing for a long time are renewed as a precaution.
  */
 export class Watchdog {
   private cancel: (() => void) | undefined;
@@ -134,14 +134,17 @@ export class Watchdog {
   }
 
   private refresh(consumer: Watchable, queue: string): void {
-    this.options.logger.debug?.(`consuming '${queue}' anew: ${REFRESH}`);
+    this.options.logger.debug?.(`consuming '${queue}' anew: ${REFRESH}`, {
+      event: 'consumer-refreshed',
+      queue,
+    });
     consumer.renew(REFRESH);
   }
 
   private restart(consumer: Watchable, queue: string, reason: string): void {
     const { counters, events, logger } = this.options;
     counters.consumersRestarted++;
-    logger.warn(`restarting the consumer of '${queue}': ${reason}`);
+    logger.warn(`restarting the consumer of '${queue}': ${reason}`, { event: 'consumer-restarted', queue });
     events.emit({ kind: 'consumer-restarted', queue, reason });
     consumer.renew();
   }
@@ -151,7 +154,7 @@ export class Watchdog {
     const why = consumer.overdue();
     if (why === undefined || since === undefined) return;
     const reason = `not ready for ${humanDuration(Math.floor((clock.monotonic() - since) / 1_000) * 1_000)}: ${why}`;
-    logger.warn(`the consumer of '${queue}' is ${reason}`);
+    logger.warn(`the consumer of '${queue}' is ${reason}`, { event: 'consumer-not-ready', queue });
     events.emit({ kind: 'consumer-not-ready', queue, reason });
     // Its channel may wait for an answer that never comes; without a connection there is no channel.
     if (connection.state === 'open') consumer.renew();
@@ -172,7 +175,7 @@ export class Watchdog {
     });
     return inTime(
       clock,
-      PATIENCE,
+      ANSWER_TIMEOUT,
       asked,
       () => new ConnectionLostError(`the broker did not answer about '${queue}'`),
     );

@@ -32,3 +32,14 @@ export interface TlsOptions {
   /** `false` accepts any certificate of the broker. Default true. */
   readonly rejectUnauthorized?: boolean | undefined;
 }
+
+/** What an instance says of itself in answers to questions, and what it hears. */
+export interface FleetOptions {
+  /** Version of the application. Default: the environment variable `npm_package_version`, which `npm run` sets. */
+  readonly version?: string | undefined;
+  /**
+   * Whether handlers may be paused and limited in all instances of the service at once. It costs a channel and a stream,
+   * `<service>.fleet.control`; whoever may publish to the exchange of that name may do it. Default false.
+   */
+  readonly control?: boolean | undefined;
+}

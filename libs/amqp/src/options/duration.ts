@@ -14,7 +14,7 @@ export const MAX_DURATION = 2_147_483_647;
 /**
  * Milliseconds of a duration, rounded to whole ones.
  *
- * @throws ConfigError when the text is no duration, negative, or above {@link MAX_DURATION}; `what` names the option.
+ * @throws ConfigError when the text is no duration, negative, or above 2 147 483 647 ms, almost 25 days; `what` names the option.
  */
 export function milliseconds(value: Duration, what: string): number {
   const ms = typeof value === 'number' ? value : parse(value);

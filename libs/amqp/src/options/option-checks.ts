@@ -2,6 +2,7 @@
 // nothing when it is that.
 
 import { milliseconds, type Duration } from './duration.js';
+import { messagesPerSecond, type Rate } from './rate.js';
 
 // The known name that a mistyped name probably means.
 
@@ -101,6 +102,14 @@ export const duration: PlainCheck = (value) => {
     return undefined;
   } catch {
     return "a duration such as 5000, '5s', '2m'";
+  }
+};
+export const rate: PlainCheck = (value) => {
+  try {
+    messagesPerSecond(value as Rate, 'it');
+    return undefined;
+  } catch {
+    return "a rate such as '100/s', '30/m', '500/h'";
   }
 };
 /** One of them passes. What is wrong inside the value tells more than what else it could be. */

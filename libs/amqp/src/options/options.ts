@@ -1,8 +1,9 @@
 // The types of all options. Defaults and checks are in option-table.ts, from which docs/options.md is
 // generated; settings.ts turns options into the values the code works with.
 
-import type { CredentialsOption, TlsOptions, UrlOption } from './connection-options.js';
+import type { CredentialsOption, FleetOptions, TlsOptions, UrlOption } from './connection-options.js';
 import type { Duration } from './duration.js';
+import type { FlowOptions } from './rate.js';
 import type { Codec } from '../message/codecs/codec.js';
 import type { HeaderMatch } from '../message/headers.js';
 import type { Headers } from '../message/message.js';
@@ -92,6 +93,12 @@ export interface DeadLetterOptions {
   readonly broker?: boolean | undefined;
 }
 
+/** What log lines have. */
+export interface LogOptions {
+  /** Which failed attempts are logged with a stack; dead letters always have it. Default: the first and the last. */
+  readonly stack?: 'first-and-last' | 'every' | 'never' | undefined;
+}
+
 /** Options of RPC, for callers and servers. */
 export interface RpcOptions {
   /** How long a caller waits by default. Default 10s. */
@@ -172,12 +179,19 @@ export interface BrokerOptions {
   readonly shutdown?: Duration | undefined;
   /** `false`: this process only publishes. Default true. */
   readonly consumers?: boolean | undefined;
+  /** What log lines have. */
+  readonly log?: LogOptions | undefined;
   /** Where log lines go: `log`, `warn`, `error`, and `debug` if there is one. Default: the console, or Nest's logger. */
   readonly logger?: BrokerLogger | undefined;
   /** Additional codecs, tried before the built-in ones. */
   readonly codecs?: readonly Codec[] | undefined;
   /** Extensions, the outermost first: objects with a name and functions around publishes and deliveries. */
   readonly plugins?: readonly Plugin[] | undefined;
+  /**
+   * Whether this process answers questions that are published to the exchange `warren.control`: what it runs, what its
+   * journal knows of a message. It costs an exclusive queue and a channel. Whoever may publish there may ask. Default false.
+   */
+  readonly fleet?: boolean | FleetOptions | undefined;
   /**
    * Whether messages that a handler sends carry the correlation id of the message that it handles, and in `x-causation-id`
    * its message id. Default true.
@@ -299,7 +313,7 @@ export interface FreeBindingOptions extends BindingOptions {
 }
 
 /** Options of a handler. Which of them apply depends on the kind of handler; see docs/options.md. */
-export interface HandlerOptions {
+export interface HandlerOptions extends FlowOptions {
   /** Queue it consumes. Default: what the decorator names; `@Subscribe`: `<service>.<Class>.<method>`. */
   readonly queue?: string | undefined;
   /** Exchange to which the patterns are bound: a name, or its properties to declare it. Default: the connection's `exchange` for `@Subscribe`; none for others. */

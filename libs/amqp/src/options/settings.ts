@@ -7,11 +7,11 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { humanDuration, milliseconds, type Duration } from './duration.js';
 import { ConfigError } from '../errors/errors.js';
-import { CONSOLE, guarded, type BrokerLogger, hiding } from '../runtime/logger.js';
+import { CONSOLE, guarded, type Log, hiding } from '../runtime/logger.js';
 import { checkOptions, BROKER_OPTIONS } from './option-table.js';
 import type { Plugin } from '../plugins/plugin.js';
-import type { CredentialsOption, TlsOptions, UrlOption } from './connection-options.js';
-import type { BrokerOptions, HandlerOptions, QueueType, RetryOptions } from './options.js';
+import type { CredentialsOption, FleetOptions, TlsOptions, UrlOption } from './connection-options.js';
+import type { BrokerOptions, HandlerOptions, LogOptions, QueueType, RetryOptions } from './options.js';
 
 // What a framework around the broker object, or a test, puts into it: no options, because no user needs them.
 
@@ -65,9 +65,12 @@ export interface Settings {
   readonly startupTimeout: number;
   readonly shutdown: number;
   readonly consumers: boolean;
-  readonly logger: BrokerLogger;
+  readonly log: { readonly stack: NonNullable<LogOptions['stack']> };
+  readonly logger: Log;
   readonly codecs: readonly Codec[];
   readonly plugins: readonly Plugin[];
+  /** Undefined: it cannot be asked. */
+  readonly fleet: { readonly version: string | undefined; readonly control: boolean } | undefined;
   readonly correlation: boolean;
   readonly propagate: readonly string[];
   readonly tls: TlsOptions | undefined;
@@ -132,11 +135,11 @@ export function settings(options: BrokerOptions = {}): Settings {
     startupTimeout: ms(options.startupTimeout, 30_000, 'startupTimeout'),
     shutdown: ms(options.shutdown, 10_000, 'shutdown'),
     consumers: options.consumers ?? true,
-    logger: guarded(options.logger ?? CONSOLE),
+    ...logging(options),
     codecs: options.codecs ?? [],
     plugins: options.plugins ?? [],
-    correlation: options.correlation ?? true,
-    propagate: options.propagate ?? [],
+    fleet: fleetOf(options.fleet),
+    ...inheritanceOf(options),
     tls: options.tls,
     credentials: options.credentials,
     heartbeat: ms(options.heartbeat, 10_000, 'heartbeat'),
@@ -175,6 +178,10 @@ export function checkPrefetch(
   }
 }
 
+function logging({ log, logger }: BrokerOptions): Pick<Settings, 'log' | 'logger'> {
+  return { log: { stack: log?.stack ?? 'first-and-last' }, logger: guarded(logger ?? CONSOLE) };
+}
+
 function decodeLimits(given: BrokerOptions): DecodeLimits {
   const { maxUnfoldedBytes, maxDecodedBytes, maxJsonContainers } = given;
   return {
@@ -189,6 +196,19 @@ function bufferLimits({
   bytes = 64 * 1024 * 1024,
 }: Partial<Settings['publish']['buffer']> = {}): Settings['publish']['buffer'] {
   return { messages, bytes };
+}
+
+function inheritanceOf({
+  correlation,
+  propagate,
+}: BrokerOptions): Pick<Settings, 'correlation' | 'propagate'> {
+  return { correlation: correlation ?? true, propagate: propagate ?? [] };
+}
+
+function fleetOf(given: BrokerOptions['fleet']): Settings['fleet'] {
+  if (given === undefined || given === false) return undefined;
+  const { version, control = false }: FleetOptions = given === true ? {} : given;
+  return { version, control };
 }
 
 function reconnectWaits(given: BrokerOptions['reconnect'] = {}): Settings['reconnect'] {

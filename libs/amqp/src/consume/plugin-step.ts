@@ -2,27 +2,44 @@
 // in which an attempt can fail.
 
 import { DecodeError, PluginError, RabbitError } from '../errors/errors.js';
-import { type Delivery, ACK, type Verdict } from '../message/delivery.js';
+import { type Delivery, ACK, type Verdict, aboutMessage, named } from '../message/delivery.js';
 import { afterFailure } from '../options/retry-policy.js';
 import type { PluginFailed } from '../plugins/interceptors.js';
 import type { HandlerInfo } from '../plugins/plugin.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { describeError, printable } from '../runtime/logger.js';
 import { chain } from '../runtime/maybe-promise.js';
+import { errorAtCaller } from './failure-log.js';
 import type { HandlerContext, Step } from './step.js';
+import { errorFields } from '../errors/error-facts.js';
 
 export const plugins: Step = (context) => (next) => {
-  const { plan, rpc } = context;
-  const run = context.plugins.aroundDelivery(handlerInfo(plan), next, pluginFailed(context));
+  const { plan } = context;
+  const run = context.plugins.aroundDelivery(handlerInfo(context), next, pluginFailed(context));
   if (run === next || !plan.rpc) return run;
   return (delivery) =>
     chain(run(delivery), (verdict) => {
       // A plugin ended the call by itself: its caller should not wait for its time-out to learn it.
       const over = !delivery.run.entered && delivery.run.answer === undefined && ENDS.has(verdict.kind);
-      if (over) rpc?.reject(context, delivery, endedEarly(plan));
+      if (over) endEarly(context, delivery);
       return verdict;
     });
 };
+
+function endEarly(context: HandlerContext, delivery: Delivery): void {
+  const { plan, rpc, logger } = context;
+  const error = endedEarly(plan);
+  rpc?.reject(context, delivery, error);
+  logger.error(
+    `${plan.id}: ${named(delivery)}: ${describeError(error)}; the caller got ${errorAtCaller(delivery)}`,
+    {
+      event: 'plugin-ended-call',
+      ...aboutMessage(delivery),
+      ...errorFields(error),
+      errorId: delivery.run.errorId,
+    },
+  );
+}
 
 function endedEarly({ id }: HandlerPlan): Error {
   return new RabbitError(
@@ -40,7 +57,11 @@ export function pluginFailed(context: HandlerContext): PluginFailed {
   return (error, delivery) => {
     if (delivery.run.answer !== undefined) {
       // The handler has run and its caller knows the result.
-      logger.warn(`${plan.id}: ${printable(describeError(error))}; the reply was sent before that`);
+      logger.warn(`${plan.id}: ${printable(describeError(error))}; the reply was sent before that`, {
+        event: 'plugin-failed',
+        ...aboutMessage(delivery),
+        ...errorFields(error),
+      });
       return ACK;
     }
     const verdict = verdictOf(context, delivery, error);
@@ -57,17 +78,11 @@ function verdictOf({ plan }: HandlerContext, delivery: Delivery, error: unknown)
 }
 
 /** What plugins are told of a handler. */
-export function handlerInfo({
-  id,
-  registration,
-  queue,
-  routes,
-  batch,
-  retry,
-  deadQueue,
-}: HandlerPlan): HandlerInfo {
+export function handlerInfo({ plan, settings }: Pick<HandlerContext, 'plan' | 'settings'>): HandlerInfo {
+  const { id, registration, queue, routes, batch, retry, deadQueue } = plan;
   return {
     id,
+    service: settings.service,
     kind: registration.kind,
     queue: queue.name,
     temporary: queue.temporary,

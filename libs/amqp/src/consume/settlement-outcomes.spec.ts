@@ -1,4 +1,4 @@
-// What becomes of a delivery is carried out once: a request when its answer has arrived, not before (whoever dies in
+// The outcome of a delivery is carried out once: that of a request when its reply has arrived, not before (whoever dies in
 // between has it delivered again), and what comes when its channel is gone is counted.
 import { describe, expect, it } from '@jest/globals';
 import { counters } from '../events/events.js';
@@ -41,11 +41,11 @@ function carryingOut(alive = true, send = (): Promise<void> => Promise.resolve()
   return { outcomes: settlement, delivery, acked, counts, warnings, errors, removed, told };
 }
 
-describe('what becomes of a delivery', () => {
+describe('settlement: the outcome of a delivery', () => {
   it('that is a request waits for its answer', () => {
     const { outcomes: settlement, delivery, acked } = carryingOut();
     let arrived = (): void => undefined;
-    delivery.run.answer = { after: (next) => (arrived = next) };
+    delivery.run.answer = { whenOver: (next) => (arrived = next) };
     settlement.finish(delivery, ACK);
     expect(acked).toEqual([]);
     arrived();

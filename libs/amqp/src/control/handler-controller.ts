@@ -1,0 +1,156 @@
+// One handler at run time: pause, resume, and its limits.
+
+import type { Consumer } from '../consume/consumer.js';
+import { ConfigError } from '../errors/errors.js';
+import type { Events } from '../events/emitter.js';
+import type { PausedBy } from '../events/events.js';
+import { milliseconds } from '../options/duration.js';
+import { checkOptions, HANDLER_OPTIONS } from '../options/option-table.js';
+import type { ConsumerChange, Rate } from '../options/rate.js';
+import { checkRate } from '../topology/handler-limits.js';
+import { checkPrefetch, type Settings } from '../options/settings.js';
+import { withTimeout, type Clock } from '../runtime/clock.js';
+import type { ControlOptions, EverywhereChange, HandlerControl, HandlerState } from './control.js';
+import type { Everywhere } from './everywhere.js';
+
+/** What a handler is controlled with. */
+export interface HandlerControllerDeps {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly events: Events;
+  /** Those of the handler. @throws ConfigError when there is none of that name */
+  readonly consumers: (id: string) => readonly Consumer[];
+  readonly everywhere: Pick<Everywhere, 'change' | 'isOn'>;
+}
+
+/** See HandlerControl. */
+export class HandlerController implements HandlerControl {
+  constructor(
+    readonly id: string,
+    private readonly deps: HandlerControllerDeps,
+  ) {}
+
+  status(): HandlerState {
+    return this.state(true);
+  }
+
+  pause(options?: ControlOptions): Promise<HandlerState> {
+    if (options?.everywhere) return this.inAll({ paused: true }, options);
+    return this.pauseBy('control', options);
+  }
+
+  /** For those who pause in the name of others. */
+  pauseBy(by: PausedBy, options?: ControlOptions): Promise<HandlerState> {
+    return this.each(options, (consumer) => {
+      const { ids, plan, control } = consumer;
+      if (!control.paused) {
+        this.deps.settings.logger.log(`${ids.join(', ')} paused: '${plan.queue.name}' is not consumed`, {
+          event: 'handler-paused',
+          handler: this.id,
+          queue: plan.queue.name,
+        });
+        this.deps.events.emit({ kind: 'consumer-paused', queue: plan.queue.name, handlers: ids, by });
+      }
+      return control.pause(by);
+    });
+  }
+
+  resume(options?: ControlOptions): Promise<HandlerState> {
+    if (options?.everywhere) return this.inAll({ paused: false }, options);
+    return this.each(options, (consumer) => {
+      const { ids, plan, control } = consumer;
+      if (control.paused) {
+        this.deps.settings.logger.log(`${ids.join(', ')} resumed: '${plan.queue.name}' is consumed again`, {
+          event: 'handler-resumed',
+          handler: this.id,
+          queue: plan.queue.name,
+        });
+        this.deps.events.emit({ kind: 'consumer-resumed', queue: plan.queue.name, handlers: ids });
+      }
+      return control.resume();
+    });
+  }
+
+  prefetch(prefetch: number, options?: ControlOptions): Promise<HandlerState> {
+    return this.change({ prefetch }, options);
+  }
+
+  concurrency(concurrency: number, options?: ControlOptions): Promise<HandlerState> {
+    return this.change({ concurrency }, options);
+  }
+
+  rate(rate: Rate | null, options?: ControlOptions): Promise<HandlerState> {
+    return this.change({ rate }, options);
+  }
+
+  async change(change: ConsumerChange, options?: ControlOptions): Promise<HandlerState> {
+    const name = `the control of ${this.id}`;
+    const { rate } = change;
+    checkOptions(name, { ...change, rate: rate ?? undefined }, HANDLER_OPTIONS);
+    const consumers = this.deps.consumers(this.id);
+    const wanted = consumers.map((consumer) => withDefaults(consumer, change));
+    consumers.forEach(({ plan, control }, index) => {
+      const { prefetch = control.prefetch, concurrency = control.concurrency } = wanted[index];
+      checkPrefetch({ ...plan, prefetch, concurrency }, name);
+      const now = rate === null ? undefined : (rate ?? (control.status().rate as Rate | undefined));
+      checkRate({ rate: now, ack: plan.ack, prefetch }, this.deps.settings.consumerTimeout, name);
+    });
+    if (options?.everywhere) return this.inAll(change, options);
+    return this.each(options, async (consumer) => {
+      const { ids, plan, control } = consumer;
+      const before = control.status();
+      const done = control.change(wanted[consumers.indexOf(consumer)]);
+      const { prefetch, concurrency, rate: now } = control.status();
+      if (prefetch === before.prefetch && concurrency === before.concurrency && now === before.rate)
+        return done;
+      const [queue, handlers] = [plan.queue.name, ids];
+      this.deps.settings.logger.log(
+        `${ids.join(', ')} changed: prefetch ${prefetch}, concurrency ${concurrency}, ${now === undefined ? 'no rate limit' : `rate ${now}`}`,
+        { event: 'handler-changed', handler: this.id, queue },
+      );
+      this.deps.events.emit({ kind: 'consumer-changed', queue, handlers, prefetch, concurrency, rate: now });
+      return done;
+    });
+  }
+
+  private async inAll(change: EverywhereChange, { timeout }: ControlOptions): Promise<HandlerState> {
+    const { everywhere: all, settings } = this.deps;
+    if (!all.isOn) {
+      throw new ConfigError(
+        `${this.id} cannot be changed everywhere: the instances of '${settings.service}' do not hear of it`,
+        'give the connection the option fleet: { control: true }',
+      );
+    }
+    const everywhere = await all.change(settings.service, this.id, change, timeout);
+    const { done, failed, silent } = everywhere;
+    const inForce = done.length > 0 && failed.length === 0 && silent.length === 0;
+    return { ...this.state(inForce), everywhere };
+  }
+
+  private async each(
+    { timeout }: ControlOptions = {},
+    apply: (consumer: Consumer) => Promise<void>,
+  ): Promise<HandlerState> {
+    const { settings, clock, consumers } = this.deps;
+    const ms = timeout === undefined ? settings.shutdown : milliseconds(timeout, 'timeout');
+    let inForce = false;
+    const done = Promise.all(consumers(this.id).map(apply)).then(() => void (inForce = true));
+    await withTimeout(clock, ms, (expired) => Promise.race([done, expired]));
+    return this.state(inForce);
+  }
+
+  private state(inForce: boolean): HandlerState {
+    const consumers = this.deps.consumers(this.id).map((consumer) => consumer.status());
+    return { handler: this.id, inForce, consumers };
+  }
+}
+
+/** A concurrency that nobody gave is the prefetch. */
+function withDefaults({ plan, control }: Consumer, change: ConsumerChange): ConsumerChange {
+  const { prefetch, concurrency } = change;
+  const follows =
+    control.concurrency === control.prefetch && plan.registration.options.concurrency === undefined;
+  return prefetch !== undefined && concurrency === undefined && follows
+    ? { ...change, concurrency: prefetch }
+    : change;
+}
