@@ -1,6 +1,6 @@
 // What `broker.status()` shows, as data. status.ts reads it.
 
-import type { BrokerCounters } from './events.js';
+import type { BrokerCounters, PausedBy } from './events.js';
 
 /** States of a connection. `waiting`: for the next attempt to connect. `closed`: for good. */
 export type ConnectionState = 'idle' | 'connecting' | 'open' | 'waiting' | 'closed';
@@ -33,6 +33,23 @@ export interface ConsumerStatus {
   readonly lastError: string | undefined;
   /** Deliveries that are not settled yet. */
   readonly inFlight: number;
+  /** Who paused it and since when, in milliseconds since 1970; undefined while it is not paused. */
+  readonly paused: { readonly by: PausedBy; readonly since: number } | undefined;
+  /** `open`: no handler starts; `half-open`: one message probes. Undefined without the option `breaker`. */
+  readonly breaker: 'closed' | 'open' | 'half-open' | undefined;
+  /** Messages that the broker hands over before one is settled. */
+  readonly prefetch: number;
+  /** Handlers that run at once, or batches. */
+  readonly concurrency: number;
+  /** Such as `100/s`; undefined without a limit. */
+  readonly rate: string | undefined;
+  /** Handlers that run now, or batches. */
+  readonly running: number;
+  /**
+   * For how long the oldest message in flight has been published, in ms, by its timestamp, which has seconds. Undefined
+   * when there is none; retries, delayed and replayed messages do not count. `running / concurrency` is the utilisation.
+   */
+  readonly lag: number | undefined;
 }
 
 /** What waits, as far as this process knows. */

@@ -2,7 +2,8 @@
 
 import { channel, type Channel } from 'node:diagnostics_channel';
 import type { BrokerEvent, BrokerEventKind, BrokerEventOf } from './events.js';
-import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
+import { describeError, printable, type Log } from '../runtime/logger.js';
+import { errorFields, stackText } from '../errors/error-facts.js';
 
 // The same events on node:diagnostics_channel, for tools that are not part of the application: `warren:` and
 // the kind. A channel without subscribers costs one property read for each event.
@@ -31,6 +32,12 @@ const channels: Readonly<Record<BrokerEventKind, Channel>> = {
   'consumer-failed': channel('warren:consumer-failed'),
   'consumer-restarted': channel('warren:consumer-restarted'),
   'consumer-not-ready': channel('warren:consumer-not-ready'),
+  'consumer-paused': channel('warren:consumer-paused'),
+  'consumer-resumed': channel('warren:consumer-resumed'),
+  'consumer-changed': channel('warren:consumer-changed'),
+  'breaker-open': channel('warren:breaker-open'),
+  'breaker-half-open': channel('warren:breaker-half-open'),
+  'breaker-closed': channel('warren:breaker-closed'),
   handled: channel('warren:handled'),
   settled: channel('warren:settled'),
   'forward-failed': channel('warren:forward-failed'),
@@ -74,7 +81,7 @@ export class Events {
 
   /** `service` and `broker` identify the source on node:diagnostics_channel. */
   constructor(
-    private readonly logger: BrokerLogger,
+    private readonly logger: Log,
     service: string,
     broker = 'default',
   ) {
@@ -121,7 +128,11 @@ export class Events {
     if (now < listener.quietUntil) return;
     listener.quietUntil = now + REPEAT_AFTER;
     const name = listener.tell.name ? ` (${listener.tell.name})` : '';
-    this.logger.error(`a listener of '${kind}'${name} failed: ${printable(describeError(error))}`);
+    this.logger.error(`a listener of '${kind}'${name} failed: ${printable(describeError(error))}`, {
+      event: 'listener-failed',
+      ...errorFields(error),
+      stack: stackText(error),
+    });
   }
 }
 

@@ -56,10 +56,25 @@ export function counters(): Counters {
 /** How a publish ended. */
 export type PublishOutcome = 'confirmed' | 'returned' | 'nacked' | 'timeout' | 'unknown' | 'refused';
 
+/** The other end of a socket: a node of the broker, or what stands before it. */
+export interface Peer {
+  /** IP address. */
+  readonly address: string;
+  readonly port: number;
+}
+
 /** What happens to a connection. `connection` is its name on the broker: `billing:publish`, `billing:consume`. */
 export type ConnectionBrokerEvent =
-  /** A connection is open, and everything is declared on it. `endpoint` is host, port and virtual host. */
-  | { readonly kind: 'connected'; readonly connection: string; readonly endpoint: string }
+  /**
+   * A connection is open, and everything is declared on it. `endpoint` is host, port and virtual host; `peer` the IP address
+   * and port that it leads to.
+   */
+  | {
+      readonly kind: 'connected';
+      readonly connection: string;
+      readonly endpoint: string;
+      readonly peer: Peer | undefined;
+    }
   /** An open connection was lost; Warren reconnects. */
   | { readonly kind: 'disconnected'; readonly connection: string; readonly reason: string }
   /** A connection could not be opened; the next attempt is in `retryIn` ms. */
@@ -74,6 +89,9 @@ export type ConnectionBrokerEvent =
   /** The broker accepts messages again. */
   | { readonly kind: 'unblocked'; readonly connection: string };
 
+/** Who paused a consumer: the option `paused`, a call in this process, or one for all instances of the service. */
+export type PausedBy = 'start' | 'control' | 'everywhere';
+
 /** What happens to the consumer of a queue. */
 export type ConsumerBrokerEvent =
   /** The broker confirmed the consumer of a queue (consume-ok). */
@@ -85,7 +103,43 @@ export type ConsumerBrokerEvent =
   /** The watchdog found a stalled consumer and restarts it. */
   | { readonly kind: 'consumer-restarted'; readonly queue: string; readonly reason: string }
   /** A consumer has not been ready for a long time. Emitted once a minute. */
-  | { readonly kind: 'consumer-not-ready'; readonly queue: string; readonly reason: string };
+  | { readonly kind: 'consumer-not-ready'; readonly queue: string; readonly reason: string }
+  /** A consumer was told to pause; `by`: by a call in this process, or by one for all instances of the service. */
+  | {
+      readonly kind: 'consumer-paused';
+      readonly queue: string;
+      readonly handlers: readonly string[];
+      readonly by: PausedBy;
+    }
+  /** A paused consumer was told to go on. */
+  | { readonly kind: 'consumer-resumed'; readonly queue: string; readonly handlers: readonly string[] }
+  /** Prefetch, concurrency or rate of a consumer were changed at run time. */
+  | {
+      readonly kind: 'consumer-changed';
+      readonly queue: string;
+      readonly handlers: readonly string[];
+      readonly prefetch: number;
+      readonly concurrency: number;
+      readonly rate: string | undefined;
+    }
+  /** A breaker opened, or its probe failed (`probed`): no handler of the queue starts for `pause` ms. */
+  | {
+      readonly kind: 'breaker-open';
+      readonly handler: string;
+      readonly queue: string;
+      readonly error: unknown;
+      readonly pause: number;
+      readonly probed: boolean;
+    }
+  /** One message runs as a probe, or the next one will. */
+  | { readonly kind: 'breaker-half-open'; readonly handler: string; readonly queue: string }
+  /** A probe succeeded, `ms` after the breaker opened: messages run again. */
+  | {
+      readonly kind: 'breaker-closed';
+      readonly handler: string;
+      readonly queue: string;
+      readonly ms: number;
+    };
 
 /** What happens to a delivery. */
 export type DeliveryBrokerEvent =

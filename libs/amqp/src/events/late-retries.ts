@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.js';
 import { MovesInProgress } from '../message/moves-in-progress.js';
 import type { Counters } from './events.js';
 import { HEADER, RETURN_EXCHANGE, publishedTo } from '../message/headers.js';
-import type { BrokerLogger } from '../runtime/logger.js';
+import type { Log } from '../runtime/logger.js';
 import type { ReceivedMessage } from '../message/message.js';
 import type { Events } from './emitter.js';
 
@@ -21,7 +21,7 @@ export interface LateRetriesOptions {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly events: Events;
-  readonly logger: BrokerLogger;
+  readonly logger: Log;
 }
 
 /**
@@ -54,7 +54,7 @@ export class LateRetries {
   }
 
   /**
-   * A message with headers for a handler: when nobody moved it from its wait, the broker handed it over by itself, and
+   * A message for a handler that has waited: when nobody moved it from its wait, the broker handed it over by itself, and
    * late. Resolves when it may run; undefined when it may at once.
    */
   arrived(message: ReceivedMessage): Promise<void> | undefined {
@@ -85,7 +85,10 @@ export class LateRetries {
   private tell(what: string, over: boolean): void {
     const { messages, most } = this;
     const ms = Math.round(most);
-    this.options.logger.warn(`${messages} ${what}, by up to ${humanDuration(ms)}`);
+    this.options.logger.warn(`${messages} ${what}, by up to ${humanDuration(ms)}`, {
+      event: 'retries-late',
+      ms,
+    });
     this.options.events.emit({ kind: 'retries-late', messages, ms, over });
   }
 }

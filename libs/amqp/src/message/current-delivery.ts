@@ -6,20 +6,11 @@ import { HEADER } from './headers.js';
 import type { Headers } from './message.js';
 import { outgoingHeaders } from './outgoing.js';
 
-type Handled = Delivery | readonly Delivery[];
+/** A delivery, or all those of a batch. */
+export type Handled = Delivery | readonly Delivery[];
 
-const handled = new AsyncLocalStorage<Handled>();
-
-/** Runs the handler of a delivery, or of a batch. */
-export function whileHandling<Input extends Handled, T>(input: Input, handler: (input: Input) => T): T {
-  return handled.run(input, handler, input);
-}
-
-/** The delivery that is being handled where this is asked; undefined outside of handlers and in batches. */
-export function currentDelivery(): Delivery | undefined {
-  const found = handled.getStore();
-  return isList(found) ? undefined : found;
-}
+/** What is being handled. Its store is undefined outside of handlers. */
+export const currentDelivery = new AsyncLocalStorage<Handled>();
 
 /** What a message that is sent while another one is handled takes over from it. */
 export interface Inheritance {
@@ -41,12 +32,10 @@ export interface InheritanceRules {
 
 const NO_HEADERS: Headers = Object.freeze({});
 
-/** What a message that is sent here takes over; undefined outside of handlers. From a batch: what all of it agree on. */
-export function inheritance(rules: InheritanceRules): Inheritance | undefined {
-  const found = handled.getStore();
-  if (found === undefined) return undefined;
-  if (!isList(found)) return inheritedFrom(found, rules);
-  return found.map((delivery) => inheritedFrom(delivery, rules)).reduce(agreed);
+/** What a message takes over that is sent while `handled` is being handled. From a batch: what all of it agree on. */
+export function inheritance(handled: Handled, rules: InheritanceRules): Inheritance {
+  if (!isBatch(handled)) return inheritedFrom(handled, rules);
+  return handled.map((delivery) => inheritedFrom(delivery, rules)).reduce(agreed);
 }
 
 function inheritedFrom(delivery: Delivery, { correlation, propagate }: InheritanceRules): Inheritance {
@@ -93,6 +82,7 @@ function agreed(one: Inheritance, other: Inheritance): Inheritance {
   };
 }
 
-function isList(found: Handled | undefined): found is readonly Delivery[] {
-  return Array.isArray(found);
+/** Whether it is a batch. */
+export function isBatch(handled: Handled): handled is readonly Delivery[] {
+  return Array.isArray(handled);
 }

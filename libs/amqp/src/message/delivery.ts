@@ -2,6 +2,7 @@
 // time does nothing and warns, whoever tries. The channel it came on is the sink's business.
 
 import { printable } from '../runtime/logger.js';
+import type { LogFields } from '../runtime/log-events.js';
 import type { Duration } from '../options/duration.js';
 import { onWall, systemClock, type Clock } from '../runtime/clock.js';
 import {
@@ -69,11 +70,24 @@ export function named({ queue, message, routingKey, correlationId }: Delivery): 
   return `${which}${key} of queue '${queue}'${chain}`;
 }
 
+/** The same as fields of a log line. */
+export function aboutMessage(delivery: Delivery): Omit<LogFields, 'event'> {
+  const { messageId } = delivery.message.properties;
+  return {
+    handler: delivery.handler === '' ? undefined : delivery.handler,
+    queue: delivery.queue,
+    messageId: messageId === undefined || messageId === '' ? undefined : printable(messageId, 100),
+    correlationId: delivery.correlationId,
+    exchange: printable(delivery.exchange),
+    routingKey: printable(delivery.routingKey),
+  };
+}
+
 /** Who turns the outcome into frames, and where warnings go. */
 export interface DeliverySink {
   /** Turns a decision of the handler (`ack`, `reject`, `retry` called by it) into its verdict and carries it out. */
   settle(delivery: Delivery, decision: Verdict | Error): void;
-  warn(text: string): void;
+  warn(text: string, delivery: Delivery): void;
   /** What times of deliveries are measured with. Default: the machine's. */
   readonly clock?: Clock;
 }
@@ -81,7 +95,7 @@ export interface DeliverySink {
 /** Something that will end, with or without an error. */
 export interface Ending {
   /** Calls `next` once, when it is over: at once if it is. */
-  after(next: () => void): void;
+  whenOver(next: () => void): void;
 }
 
 /** The call that a handler answers: what calls that are made inside it inherit. */
@@ -136,6 +150,10 @@ export interface DeliveryRun {
   sentOn?: boolean;
   /** Who wants to know that. */
   whenSentOn?: (there: boolean) => void;
+  /** It was refused before its handler was called: unreadable, or not what the schema, a guard or a pipe wants. */
+  refused?: boolean;
+  /** RPC: the id that the caller got in place of an error that is not for it. */
+  errorId?: string;
   /** `orderBy`: why it has no place in the order, when that is so. */
   orderKeyError?: unknown;
 }
@@ -172,11 +190,11 @@ export class Delivery<T = unknown> {
     body: undefined,
   };
 
-  private controller: AbortController | undefined;
+  private controller: AbortController | undefined = undefined;
   // Hard private: printing a delivery, or an event with one, must not print the consumer and its options.
   readonly #sink: DeliverySink;
-  #call: CallScope | undefined;
-  private outcome: Verdict['kind'] | 'handler' | undefined;
+  #call: CallScope | undefined = undefined;
+  private outcome: Verdict['kind'] | 'handler' | undefined = undefined;
 
   constructor(
     readonly message: ReceivedMessage,
@@ -191,7 +209,7 @@ export class Delivery<T = unknown> {
     this.headers = headers;
     // Our own headers count where retries and replays arrive: on a message that an exchange routed they are copies,
     // taken along by somebody who handed all headers on, or written to have another handler run.
-    const isOwn = headers !== NO_HEADERS && isOwnRetry(queue, headers);
+    const isOwn = HEADER.queue in headers && isOwnRetry(queue, headers);
     if (exchange === RETURN_EXCHANGE || (exchange === '' && isOwn)) {
       this.attempt = isOwn ? 1 + countHeader(headers, HEADER.attempt) : 1;
       this.exchange = textHeader(headers, HEADER.exchange) ?? exchange;
@@ -289,6 +307,7 @@ export class Delivery<T = unknown> {
     if (this.outcome !== undefined) {
       this.#sink.warn(
         `${this.handler}: ${name}() on a message of queue '${this.queue}' that was already settled (${this.outcome}); ignored`,
+        this,
       );
       return;
     }

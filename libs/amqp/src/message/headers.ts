@@ -53,7 +53,10 @@ export function writable(value: unknown): unknown {
 /** Bytes of a table on the wire, within a few. */
 export function tableBytes(table: object): number {
   let bytes = 4;
-  for (const name in table) bytes += 1 + Buffer.byteLength(name) + valueBytes((table as Table)[name]);
+  for (const name in table) {
+    const value = (table as Table)[name];
+    if (value !== undefined) bytes += 1 + Buffer.byteLength(name) + valueBytes(value);
+  }
   return bytes;
 }
 
@@ -190,8 +193,13 @@ export function safeHeaders(received: Headers | undefined): Headers {
   const copy = Object.create(null) as Record<string, unknown>;
   for (const name of names) {
     if (name === '__proto__') continue;
+    const value = received[name];
+    if (typeof value !== 'object') {
+      copy[name] = value;
+      continue;
+    }
     try {
-      copy[name] = takenOver(received[name]);
+      copy[name] = takenOver(value);
     } catch (error) {
       copy[HEADER.unreadable] = (error as Error).message;
     }

@@ -5,6 +5,7 @@ import { randomFillSync } from 'node:crypto';
 import { EncodeError } from '../errors/errors.js';
 import { tableBytes, TABLE_BYTES, writable, type ReturnRoute } from './headers.js';
 import { describeError, printable } from '../runtime/logger.js';
+import type { LogFields } from '../runtime/log-events.js';
 import type { Headers, OutgoingMessage, MessageProperties } from './message.js';
 import type { CodecLookup, Encoded } from './codecs/codec.js';
 import type { Delivery } from './delivery.js';
@@ -72,12 +73,19 @@ export function outgoingHeaders(headers: Headers): Record<string, unknown> {
     throw new EncodeError(`the headers must be an object, but are ${kindOf(headers)}`, '');
   }
   const copy: Record<string, unknown> = {};
-  for (const name of Object.keys(headers)) {
-    const value = read(name, () => headers[name]);
-    if (value === undefined) continue;
-    checkKey(name);
-    checkCopies(name, value);
-    copy[name] = read(name, () => converted(name, value, 0));
+  let name = '';
+  try {
+    for (name of Object.keys(headers)) {
+      const value = headers[name];
+      if (value === undefined) continue;
+      checkKey(name);
+      checkCopies(name, value);
+      copy[name] = converted(name, value, 0);
+    }
+  } catch (error) {
+    if (error instanceof EncodeError) throw error;
+    // A getter may throw anything.
+    throw new EncodeError(`header '${printable(name)}' cannot be read: ${describeError(error)}`, '', error);
   }
   const bytes = tableBytes(copy);
   if (bytes > TABLE_BYTES) {
@@ -92,17 +100,8 @@ export function outgoingHeaders(headers: Headers): Record<string, unknown> {
   return copy;
 }
 
-// A getter may throw anything.
-function read<T>(name: string, get: () => T): T {
-  try {
-    return get();
-  } catch (error) {
-    if (error instanceof EncodeError) throw error;
-    throw new EncodeError(`header '${printable(name)}' cannot be read: ${describeError(error)}`, '', error);
-  }
-}
-
 function checkKey(name: string): void {
+  if (PLAIN.test(name) && name !== '__proto__') return;
   checkName(`header name '${printable(name.slice(0, 40))}'`, name);
   if (name === '__proto__') {
     throw new EncodeError(
@@ -231,8 +230,8 @@ export interface OutgoingDefaults {
   readonly correlationId?: string;
   /** Checked, instead of those of the options. */
   readonly headers?: Record<string, unknown>;
-  /** In ms, instead of that of the options. */
-  readonly expiration?: number;
+  /** As it is written, instead of that of the options. */
+  readonly expiration?: string;
   /** The largest body. */
   readonly maxBytes: number;
 }
@@ -260,7 +259,6 @@ export function outgoing(
       'send a reference to it instead, or raise the limit on both sides',
     );
   }
-  const life = defaults.expiration ?? options.expiration;
   const { contentEncoding } = options;
   const content =
     contentEncoding === undefined ? encoded.content : compress(encoded.content, contentEncoding);
@@ -273,7 +271,9 @@ export function outgoing(
     priority: options.priority === undefined ? undefined : checkPriority(options.priority),
     correlationId: options.correlationId ?? defaults.correlationId,
     replyTo: undefined,
-    expiration: life === undefined ? undefined : expirationOf(life, defaults.expiration === undefined),
+    expiration:
+      defaults.expiration ??
+      (options.expiration === undefined ? undefined : expirationOf(options.expiration)),
     messageId: options.messageId ?? newMessageId(),
     timestamp: Math.floor(defaults.timestamp / 1_000),
     type: options.type,
@@ -320,11 +320,19 @@ function checkPriority(value: unknown): number {
   throw new EncodeError(`priority must be an integer between 0 and 255, but is ${String(value)}`, '');
 }
 
-/** In ms, `asGiven` by the application, or by us. */
-function expirationOf(life: Duration, asGiven: boolean): string {
+function expirationOf(life: Duration): string {
   try {
-    return String(asGiven ? milliseconds(life, 'expiration') : Math.max(0, Math.round(Number(life))));
+    return String(milliseconds(life, 'expiration'));
   } catch (error) {
     throw new EncodeError((error as Error).message, '', error);
   }
+}
+
+/** A message that leaves, as fields of a log line. */
+export function aboutOutgoing({
+  exchange,
+  routingKey,
+  properties,
+}: OutgoingMessage): Omit<LogFields, 'event'> {
+  return { exchange, routingKey, messageId: properties.messageId };
 }

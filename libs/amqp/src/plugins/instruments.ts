@@ -161,6 +161,27 @@ export const METRICS = {
     ['queue'],
     '1 when the broker has confirmed the consumer of the queue, else 0.',
   ),
+  consumerPaused: instrument(
+    'gauge',
+    'warren.consumer.paused',
+    '',
+    ['queue'],
+    '1 while the consumer of the queue is paused, else 0.',
+  ),
+  utilization: instrument(
+    'gauge',
+    'warren.consumer.utilization',
+    '1',
+    ['queue'],
+    'Share of the concurrency that is in use: handlers, or batches, that run now, from 0 to 1.',
+  ),
+  consumerLag: instrument(
+    'gauge',
+    'warren.consumer.lag',
+    's',
+    ['queue'],
+    'Age of the oldest message in flight, by its timestamp; 0 when there is none. Without retries, delayed and replayed messages.',
+  ),
   connectionUp: instrument(
     'gauge',
     'warren.connection.up',

@@ -6,18 +6,31 @@ import { ACK, Delivery, type Verdict } from '../message/delivery.js';
 import { HEADER } from '../message/headers.js';
 import type { MessageProperties } from '../message/message.js';
 import { systemClock } from '../runtime/clock.js';
+import type { JourneyAnswer } from './journey-answer.js';
 import { journal, type Journal, type JournalOptions } from './journal.js';
 import type { HandlerInfo, PluginHost, PublishContext, PublishKind, PublishResult } from './plugin.js';
 
-const info = { id: 'Orders.place', queue: 'orders' } as HandlerInfo;
+const info = { id: 'Orders.place', service: 'shop', queue: 'orders' } as HandlerInfo;
 
-/** A journal whose clock stands still until `pass`. */
+/** A journal whose clock stands still until `pass`; `settled` is the event, `ask` the question of another process. */
 function started(options: JournalOptions = {}) {
   let now = 0;
   const clock = { ...systemClock, wall: () => Date.UTC(2026, 0, 1) + now, monotonic: () => now };
   const made = journal(options);
-  void made.start?.({ clock } as unknown as PluginHost);
-  return { made, pass: (ms: number) => void (now += ms) };
+  let hear: (event: unknown) => void = () => undefined;
+  let answer: (question: unknown) => unknown = () => undefined;
+  const host = {
+    clock,
+    on: (listener: typeof hear) => ((hear = listener), () => undefined),
+    fleet: { answer: (_kind: string, handler: typeof answer) => ((answer = handler), () => undefined) },
+  };
+  void made.start?.(host as unknown as PluginHost);
+  return {
+    made,
+    pass: (ms: number) => void (now += ms),
+    settled: (delivery: Delivery) => hear({ kind: 'settled', delivery }),
+    ask: (question: unknown) => answer(question) as JourneyAnswer,
+  };
 }
 
 interface Sent extends MessageProperties {
@@ -27,6 +40,7 @@ interface Sent extends MessageProperties {
   readonly content?: string;
   readonly delivery?: Delivery;
   readonly part?: number;
+  readonly idempotent?: boolean;
 }
 
 async function send(
@@ -34,8 +48,9 @@ async function send(
   { kind = 'publish', exchange = 'events', routingKey = 'order.made', content = '{}', ...more }: Sent,
   outcome: () => Promise<PublishResult> = () => Promise.resolve({ messageId: 'm', routed: true }),
 ): Promise<void> {
-  const { delivery, part, ...properties } = more;
-  const context = { kind, exchange, routingKey, content: Buffer.from(content), properties, delivery, part };
+  const { delivery, part, idempotent = false, ...properties } = more;
+  const message = { exchange, routingKey, content: Buffer.from(content), properties };
+  const context = { kind, ...message, delivery, part, idempotent };
   await made
     .publish?.(outcome)(context as PublishContext)
     .catch(() => undefined);
@@ -102,8 +117,8 @@ describe('a journal', () => {
       [
         "message a to events with key 'order.made', by shop",
         '        +0 ms  published, 2 bytes, sent again 1 times, confirmed after 3 ms',
-        '        +3 ms  attempt 1 of Orders.place (queue orders), retry in 20 ms after 0 ms: TypeError: no luck',
-        '       +23 ms  attempt 1 of Orders.place (queue orders), dead-letter (attempts-exhausted) after 0 ms: string: text',
+        '        +3 ms  attempt 1 of Orders.place in shop (queue orders), retry in 20 ms after 0 ms: TypeError: no luck',
+        '       +23 ms  attempt 1 of Orders.place in shop (queue orders), dead-letter (attempts-exhausted) after 0 ms: string: text',
         '       +23 ms  dead letter to queue orders.dead, 2 bytes, attempts-exhausted, confirmed after 0 ms',
       ].join('\n'),
     );
@@ -116,7 +131,7 @@ describe('a journal', () => {
       () => new Promise((resolve) => (end = resolve)),
       info,
     )(delivered({ messageId: 'a' }));
-    expect(made.print('a')).toContain('attempt 1 of Orders.place (queue orders), runs');
+    expect(made.print('a')).toContain('attempt 1 of Orders.place in shop (queue orders), runs');
     end(ACK);
     await send(made, { messageId: 'b' }, () => Promise.resolve({ messageId: 'b', routed: false }));
     expect(made.print('b')).toContain('confirmed, but no queue got it');
@@ -283,4 +298,68 @@ it('a journal has what it tells of messages without an id under numbers, and of 
     ['(no id 1)', 'ack'],
     ['b', 'drop'],
   ]);
+});
+
+describe('a journal that learns something later', () => {
+  it('completes the step of a message that its handler settles after it returned', async () => {
+    const { made, pass, settled } = started();
+    const delivery = delivered({ messageId: 'a' });
+    await handle(made, delivery, { kind: 'open' });
+    expect(made.of('a')[0].steps).toMatchObject([{ verdict: 'open' }]);
+    pass(50);
+    delivery.decided = { kind: 'dead-letter', reason: 'rejected', error: new Error('late') };
+    settled(delivery);
+    expect(made.of('a')[0].steps).toMatchObject([
+      { verdict: 'dead-letter', reason: 'rejected', took: 50, error: { message: 'late' } },
+    ]);
+  });
+
+  it('does not tell the id of a call that its caller made as idempotent', async () => {
+    const { made } = started();
+    await send(made, { kind: 'request', messageId: 'secret', replyTo: 'r', idempotent: true });
+    expect(made.of('secret')).toHaveLength(1);
+    expect(JSON.stringify(made.of('secret')) + made.print('secret')).not.toContain('secret');
+  });
+});
+
+describe('a journal that another process asks', () => {
+  it('tells what it knows, and bodies only when it keeps them and is asked for them', async () => {
+    const { made, ask } = started({ bodies: true });
+    await send(made, { messageId: 'a', content: 'hello' });
+    await send(made, { messageId: 'b', ...caused('a', 'a'), content: 'hello' });
+    const { messages } = ask({ ids: ['a'] });
+    expect(messages.map(({ id, causeKey }) => [id, causeKey])).toEqual([
+      ['a', undefined],
+      ['b', messages[0].key],
+    ]);
+    expect(JSON.stringify(messages)).not.toContain('hello');
+    expect(ask({ ids: ['a'], bodies: true }).messages[0].body).toBe('hello');
+    // What a message caused is known by its id, even where that message never was.
+    const elsewhere = started();
+    await send(elsewhere.made, { messageId: 'c', ...caused('b', 'a') });
+    expect(elsewhere.ask({ ids: ['b'] }).messages.map(({ id }) => id)).toEqual(['c']);
+  });
+
+  it('tells a digest in place of the id of an idempotent call, the same as every other journal', async () => {
+    const [one, other] = [started(), started()];
+    await send(one.made, { kind: 'request', messageId: 'secret', replyTo: 'r', idempotent: true });
+    await send(other.made, { kind: 'request', messageId: 'secret', replyTo: 'r' });
+    const [hidden] = one.ask({ ids: ['secret'] }).messages;
+    expect(JSON.stringify(hidden)).not.toContain('secret');
+    expect(hidden.key).toBe(other.ask({ ids: ['secret'] }).messages[0].key);
+  });
+
+  it('has a limit, and answers nothing to what is no question', async () => {
+    const { made, ask } = started();
+    const error = new Error('x'.repeat(1_000));
+    for (let n = 0; n < 400; n++) {
+      await send(made, { messageId: `m${n}`, correlationId: 'all' }, () => Promise.reject(error));
+    }
+    const answer = ask({ ids: ['all'] });
+    expect(answer.messages.length + answer.leftOut).toBe(400);
+    expect(answer.leftOut).toBeGreaterThan(0);
+    expect(JSON.stringify(answer).length).toBeLessThan(210_000);
+    for (const wrong of [undefined, null, 7, {}, { ids: 'all' }, { ids: [null, {}, ''] }])
+      expect(ask(wrong).messages).toEqual([]);
+  });
 });

@@ -8,9 +8,12 @@ import { HEADER } from '../message/headers.js';
 import type { MessageProperties } from '../message/message.js';
 import { type Clock, systemClock } from '../runtime/clock.js';
 import { chain } from '../runtime/maybe-promise.js';
+import { newMessageId } from '../message/outgoing.js';
+import { journeyAnswer } from './journey-answer.js';
 import { journeyText } from './journey-text.js';
 import {
   type AttemptStep,
+  journey,
   type JourneyError,
   type JourneyFacts,
   type JourneyRecord,
@@ -60,10 +63,14 @@ export function journal(options: JournalOptions = {}): Journal {
     bodyBytes: options.bodies ? whole('bodyBytes', options.bodyBytes, 1_024) : 0,
   });
   const { store } = recorder;
+  const id = newMessageId();
+  const of = (asked: string): readonly MessageJourney[] => store.find([asked]).map(journey);
   return {
     name: 'journal',
-    start({ clock }) {
-      recorder.clock = clock;
+    start(host) {
+      recorder.clock = host.clock;
+      host.on(({ delivery }) => recorder.settled(delivery), ['settled']);
+      host.fleet.answer('journey', (question) => journeyAnswer(id, store, question));
     },
     publish: (next) => (context) => recorder.sent(context, next),
     delivery(next, handler) {
@@ -81,8 +88,8 @@ export function journal(options: JournalOptions = {}): Journal {
       };
     },
     status: () => ({ messages: store.size, bytes: store.bytes }),
-    of: (id) => store.find(id),
-    print: (id) => journeyText(id, store.find(id)),
+    of,
+    print: (asked) => journeyText(asked, of(asked)),
   };
 }
 
@@ -100,6 +107,8 @@ class JournalRecorder {
   /** Those of deliveries without an id. */
   private readonly numbers = new WeakMap<Delivery, string>();
   private numbered = 0;
+  /** What completes the step of a delivery that its handler settles after it returned. */
+  private readonly open = new WeakMap<Delivery, (verdict: Verdict) => void>();
 
   constructor(limits: { readonly messages: number; readonly bytes: number; readonly bodyBytes: number }) {
     this.store = new JourneyStore(limits);
@@ -109,6 +118,7 @@ class JournalRecorder {
   async sent(context: PublishContext, next: PublishNext): Promise<PublishResult> {
     const { store, clock } = this;
     const record = context.delivery ? this.received(context.delivery) : this.leaving(context);
+    if (context.idempotent) record.hidden = true;
     const began = clock.monotonic();
     const step = this.sentStep(record, context);
     const took = (): number => Math.round(clock.monotonic() - began);
@@ -124,19 +134,38 @@ class JournalRecorder {
   }
 
   /** Returns what is called with the verdict, and returns that. */
-  began(delivery: Delivery, { id: handler }: HandlerInfo): (verdict: Verdict) => Verdict {
+  began(delivery: Delivery, { id: handler, service }: HandlerInfo): (verdict: Verdict) => Verdict {
     const { store, clock } = this;
     const record = this.received(delivery);
     const began = clock.monotonic();
     const { queue, attempt } = delivery;
-    const step = store.add<AttemptStep>(record, { what: 'attempt', at: this.now(), handler, queue, attempt });
+    const step = store.add<AttemptStep>(record, {
+      what: 'attempt',
+      at: this.now(),
+      handler,
+      service,
+      queue,
+      attempt,
+    });
     return (verdict) => {
       if (delivery.call?.idempotent) record.hidden = true;
-      const took = Math.round(clock.monotonic() - began);
+      const complete = (outcome: Verdict): void => {
+        const took = Math.round(clock.monotonic() - began);
+        store.complete<AttemptStep>(record, step, { took, ...decided(outcome) });
+      };
       // What the handler decided by itself is what counts.
-      store.complete<AttemptStep>(record, step, { took, ...decided(delivery.decided ?? verdict) });
+      const outcome = delivery.decided ?? verdict;
+      complete(outcome);
+      if (outcome.kind === 'open') this.open.set(delivery, complete);
       return verdict;
     };
+  }
+
+  /** A delivery was settled, maybe long after its handler returned. */
+  settled(delivery: Delivery): void {
+    const { decided: outcome } = delivery;
+    if (outcome) this.open.get(delivery)?.(outcome);
+    this.open.delete(delivery);
   }
 
   private sentStep(record: JourneyRecord, context: PublishContext): SentStep {

@@ -81,8 +81,8 @@ function sentText(step: SentStep): string {
 }
 
 function attemptText(step: AttemptStep): string {
-  const { handler, queue, attempt, took, verdict, wait, reason, error } = step;
-  const begun = `attempt ${attempt} of ${name(handler)} (queue ${name(queue)})`;
+  const { handler, service, queue, attempt, took, verdict, wait, reason, error } = step;
+  const begun = `attempt ${attempt} of ${name(handler)} in ${name(service)} (queue ${name(queue)})`;
   if (verdict === undefined) return `${begun}, runs`;
   const after = wait === undefined ? '' : ` in ${wait} ms`;
   const why = reason === undefined ? '' : ` (${reason})`;

@@ -44,12 +44,14 @@ export interface AttemptStep {
   /** ISO 8601. */
   readonly at: string;
   readonly handler: string;
+  /** The service whose handler it is. */
+  readonly service: string;
   readonly queue: string;
   /** 1 for the first one. */
   readonly attempt: number;
   /** How long the handler took, its reply included, in ms; undefined as long as it runs. */
   readonly took?: number;
-  /** What becomes of the message; `open` when the handler settles it later. Undefined as long as the handler runs. */
+  /** Outcome of the attempt; `open` when the handler settles it later. Undefined as long as the handler runs. */
   readonly verdict?: Verdict['kind'];
   /** Retries: how long the message waits for the next attempt, in ms. */
   readonly wait?: number;
@@ -165,37 +167,16 @@ export class JourneyStore {
     if (record.steps.includes(step)) this.grew(record, textBytes(step) - before);
   }
 
-  /** The message with this id, those of the chain with this id, and all that these caused, as a list of trees. */
-  find(id: string): MessageJourney[] {
-    const causes = new Map<JourneyRecord, JourneyRecord>();
-    const effects = new Map<JourneyRecord, JourneyRecord[]>();
+  /** The messages with these ids, those of their chains, and all that these caused, as a list of trees. */
+  find(ids: readonly string[]): Found<JourneyRecord>[] {
+    const wanted = new Set<string | undefined>(ids);
     const all = [...this.records.values()].sort((one, other) => one.number - other.number);
-    for (const record of all) {
-      const cause = this.records.get(record.causationId ?? record.correlationId ?? '');
-      if (!cause || cause === record) continue;
-      causes.set(record, cause);
-      const others = effects.get(cause);
-      if (others) others.push(record);
-      else effects.set(cause, [record]);
-    }
-    const asked = new Set(all.filter((record) => record.id === id || record.correlationId === id));
-    const isFirst = (record: JourneyRecord): boolean => {
-      const cause = causes.get(record);
-      return cause === undefined || !asked.has(cause);
-    };
-    const found = new Map<JourneyRecord, MessageJourney>();
-    // Ids come from others, who may say of two messages that each caused the other: then neither is the first one.
-    for (const first of [...[...asked].filter(isFirst), ...asked]) {
-      const stack = [{ record: first, depth: 0 }];
-      for (let next = stack.pop(); next; next = stack.pop()) {
-        const { record, depth } = next;
-        if (found.has(record)) continue;
-        found.set(record, journey(record, causes.get(record), depth));
-        for (const effect of effects.get(record)?.toReversed() ?? [])
-          stack.push({ record: effect, depth: depth + 1 });
-      }
-    }
-    return [...found.values()];
+    const asked = all.filter(({ id, correlationId, causationId }) =>
+      [id, correlationId, causationId].some((each) => wanted.has(each)),
+    );
+    return trees(all, asked, ({ causationId, correlationId }) =>
+      this.records.get(causationId ?? correlationId ?? ''),
+    );
   }
 
   private grew(record: JourneyRecord, bytes: number): void {
@@ -211,8 +192,52 @@ export class JourneyStore {
   }
 }
 
+/** A message in a list of trees. */
+export interface Found<T> {
+  readonly found: T;
+  readonly cause: T | undefined;
+  /** How many of those before it led to it. */
+  readonly depth: number;
+}
+
+/** Those that are asked for, and what they caused: each behind the one that caused it. */
+export function trees<T>(
+  all: readonly T[],
+  asked: readonly T[],
+  causeOf: (one: T) => T | undefined,
+): Found<T>[] {
+  const causes = new Map<T, T>();
+  const effects = new Map<T, T[]>();
+  for (const one of all) {
+    const cause = causeOf(one);
+    if (cause === undefined || cause === one) continue;
+    causes.set(one, cause);
+    const others = effects.get(cause);
+    if (others) others.push(one);
+    else effects.set(cause, [one]);
+  }
+  const wanted = new Set(asked);
+  const isFirst = (one: T): boolean => {
+    const cause = causes.get(one);
+    return cause === undefined || !wanted.has(cause);
+  };
+  const found = new Map<T, Found<T>>();
+  // Ids come from others, who may say of two messages that each caused the other: then neither is the first one.
+  for (const first of [...asked.filter(isFirst), ...asked]) {
+    const stack = [{ one: first, depth: 0 }];
+    for (let next = stack.pop(); next; next = stack.pop()) {
+      const { one, depth } = next;
+      if (found.has(one)) continue;
+      found.set(one, { found: one, cause: causes.get(one), depth });
+      for (const effect of effects.get(one)?.toReversed() ?? [])
+        stack.push({ one: effect, depth: depth + 1 });
+    }
+  }
+  return [...found.values()];
+}
+
 /** A copy of what is remembered, without what is not known. */
-function journey(record: JourneyRecord, cause: JourneyRecord | undefined, depth: number): MessageJourney {
+export function journey({ found: record, cause, depth }: Found<JourneyRecord>): MessageJourney {
   const { id, hidden, correlationId, causationId, by, exchange, routingKey, body, steps, leftOut } = record;
   const causedBy = cause ? shownId(cause) : causationId;
   return {
@@ -229,7 +254,8 @@ function journey(record: JourneyRecord, cause: JourneyRecord | undefined, depth:
   };
 }
 
-function shownId({ id, hidden }: JourneyRecord): string {
+/** The id that others may see. */
+export function shownId({ id, hidden }: Pick<JourneyRecord, 'id' | 'hidden'>): string {
   return hidden ? '(id of an idempotent call)' : id;
 }
 

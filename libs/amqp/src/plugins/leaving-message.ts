@@ -1,7 +1,7 @@
 import { EncodeError } from '../errors/errors.js';
 import { tableBytes } from '../message/headers.js';
 import type { Delivery } from '../message/delivery.js';
-import type { Deadline } from '../runtime/deadlines.js';
+import type { Deadline } from '../runtime/clock.js';
 import type { Headers, MessageProperties, OutgoingMessage } from '../message/message.js';
 import { checkName, outgoingHeaders } from '../message/outgoing.js';
 import type { MessageChanges, PublishContext, PublishKind, PublishResult } from './plugin.js';
@@ -36,6 +36,7 @@ export interface Leaving {
   readonly template?: string | undefined;
   readonly delivery?: Delivery;
   readonly part?: number | undefined;
+  readonly idempotent?: boolean;
   /** How long plugins may keep it before they send it on, in ms. */
   readonly timeout: number;
 }
@@ -102,29 +103,46 @@ export class LeavingMessage implements PublishContext {
     return this.#run.leaving.part;
   }
 
+  get idempotent(): boolean {
+    return this.#run.leaving.idempotent === true;
+  }
+
   with(changes: MessageChanges): PublishContext {
     const { content, headers, contentType, contentEncoding, type } = changes;
     if (contentType !== undefined) checkName('contentType', contentType);
     if (contentEncoding !== undefined) checkName('contentEncoding', contentEncoding);
     if (type !== undefined) checkName('type', type);
     const before = this.#message;
+    const { properties: own } = before;
+    // Written in one piece: a copy that changes is read more slowly by all who come after.
     const properties: MessageProperties = {
-      ...before.properties,
-      headers: headers === undefined ? before.properties.headers : merged(before.properties.headers, headers),
-      contentType: contentType ?? before.properties.contentType,
-      contentEncoding: contentEncoding ?? before.properties.contentEncoding,
-      type: type ?? before.properties.type,
+      contentType: contentType ?? own.contentType,
+      contentEncoding: contentEncoding ?? own.contentEncoding,
+      headers: headers === undefined ? own.headers : merged(own.headers, headers),
+      deliveryMode: own.deliveryMode,
+      priority: own.priority,
+      correlationId: own.correlationId,
+      replyTo: own.replyTo,
+      expiration: own.expiration,
+      messageId: own.messageId,
+      timestamp: own.timestamp,
+      type: type ?? own.type,
+      userId: own.userId,
+      appId: own.appId,
     };
-    const message = { ...before, content: content ?? before.content, properties };
+    const { exchange, routingKey, mandatory } = before;
+    const message = { exchange, routingKey, content: content ?? before.content, properties, mandatory };
     check(message, this.#run.limits());
     return new LeavingMessage(this.#run, message);
   }
 }
 
 function merged(before: Headers | undefined, added: Headers): Headers {
+  const checked = outgoingHeaders(added);
+  if (before === undefined) return checked;
   const all: Record<string, unknown> = { ...before };
   for (const name in added) if (added[name] === undefined) delete all[name];
-  return Object.assign(all, outgoingHeaders(added));
+  return Object.assign(all, checked);
 }
 
 function check(

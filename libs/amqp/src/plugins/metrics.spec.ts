@@ -75,6 +75,16 @@ class Kept implements MetricsSink {
   }
 }
 
+const unchanged = {
+  paused: undefined,
+  breaker: undefined,
+  prefetch: 32,
+  concurrency: 32,
+  rate: undefined,
+  running: 8,
+  lag: 1_500,
+};
+
 const status: BrokerStatus = {
   at: 0,
   connections: [
@@ -95,8 +105,17 @@ const status: BrokerStatus = {
       notReadySince: undefined,
       lastError: undefined,
       inFlight: 3,
+      ...unchanged,
     },
-    { queue: 'shop.x1', handlers: [], ready: false, notReadySince: 1, lastError: 'x', inFlight: 0 },
+    {
+      queue: 'shop.x1',
+      handlers: [],
+      ready: false,
+      notReadySince: 1,
+      lastError: 'x',
+      inFlight: 0,
+      ...unchanged,
+    },
   ],
   publishing: { unconfirmed: 2, waiting: 0 },
   publishBuffer: { messages: 5, bytes: 70, limit: { messages: 10, bytes: 100 } },
@@ -118,6 +137,7 @@ function started(changes: Partial<BrokerStatus> = {}): { sink: Kept; plugin: Plu
     logger: { log: () => undefined, warn: () => undefined, error: () => undefined },
     on: () => () => undefined,
     status: () => ({ ...status, ...changes }),
+    fleet: { answer: () => () => undefined },
     topology: { exchanges: ['shop.events'], queues: ['orders', 'orders.dead'] },
   };
   void plugin.start?.(host);
@@ -126,6 +146,7 @@ function started(changes: Partial<BrokerStatus> = {}): { sink: Kept; plugin: Plu
 
 const handler: HandlerInfo = {
   id: 'Orders.place',
+  service: 'shop',
   kind: 'consume',
   queue: 'orders',
   temporary: false,
@@ -291,6 +312,8 @@ describe('gauges and counters of the broker object', () => {
       'warren.connection.blocked{role=publish}': 1,
       'warren.consumer.ready{queue=orders}': 1,
       'warren.in_flight{queue=orders}': 3,
+      'warren.consumer.utilization{queue=orders}': 0.25,
+      'warren.consumer.lag{queue=orders}': 1.5,
       'warren.publish.buffer.messages{}': 5,
       'warren.publish.buffer.size{}': 70,
       'warren.publish.buffer.usage{}': 0.7,

@@ -3,9 +3,11 @@
 
 import { RabbitError } from '../errors/errors.js';
 import { thrownName } from '../errors/error-facts.js';
+import type { ConsumerStatus } from '../events/broker-status.js';
 import type { BrokerCounters } from '../events/events.js';
 import type { DeadLetterReason, Delivery, Verdict } from '../message/delivery.js';
 import { HEADER } from '../message/headers.js';
+import { lagOf } from '../message/lag.js';
 import type { Clock } from '../runtime/clock.js';
 import { chain } from '../runtime/maybe-promise.js';
 import { type Instrument, METRICS, STATUS_COUNTERS } from './instruments.js';
@@ -137,12 +139,7 @@ class Recorder {
     this.told = counters;
     store.flush();
     const { messages, bytes, limit } = publishBuffer;
-    const queues = new Map<string, { ready: boolean; inFlight: number }>();
-    for (const { queue, ready, inFlight } of consumers) {
-      const label = this.queues.of(queue);
-      const same = queues.get(label) ?? { ready: true, inFlight: 0 };
-      queues.set(label, { ready: same.ready && ready, inFlight: same.inFlight + inFlight });
-    }
+    const queues = this.byQueue(consumers);
     return [
       ...connections.flatMap(({ name, state, blocked }) => {
         const labels = { role: name.slice(name.lastIndexOf(':') + 1) };
@@ -151,8 +148,11 @@ class Recorder {
           store.sample(METRICS.connectionBlocked, blocked ? 1 : 0, labels),
         ];
       }),
-      ...[...queues].flatMap(([queue, { ready, inFlight }]) => [
+      ...[...queues].flatMap(([queue, { ready, paused, inFlight, running, concurrency, lag }]) => [
         store.sample(METRICS.consumerReady, ready ? 1 : 0, { queue }),
+        store.sample(METRICS.consumerPaused, paused ? 1 : 0, { queue }),
+        store.sample(METRICS.utilization, share(running, concurrency), { queue }),
+        store.sample(METRICS.consumerLag, lag / 1_000, { queue }),
         store.sample(METRICS.inFlight, inFlight, { queue }),
       ]),
       store.sample(METRICS.bufferMessages, messages),
@@ -163,6 +163,24 @@ class Recorder {
       store.sample(METRICS.waiting, waiting.messages),
     ];
   };
+
+  /** Consumers of queues that have one label count together. */
+  private byQueue(consumers: readonly ConsumerStatus[]): Map<string, QueueGauges> {
+    const queues = new Map<string, QueueGauges>();
+    for (const { queue, ready, paused, inFlight, running, concurrency, lag = 0 } of consumers) {
+      const label = this.queues.of(queue);
+      const same = queues.get(label) ?? NO_CONSUMER;
+      queues.set(label, {
+        ready: same.ready && ready,
+        paused: same.paused || paused !== undefined,
+        inFlight: same.inFlight + inFlight,
+        running: same.running + running,
+        concurrency: same.concurrency + concurrency,
+        lag: Math.max(same.lag, lag),
+      });
+    }
+    return queues;
+  }
 
   private publishSeries({ kind, exchange, routingKey }: PublishContext): PublishSeries {
     const destination =
@@ -184,6 +202,21 @@ class Recorder {
       .value++;
   }
 }
+
+/** What the gauges of a queue are made from. */
+interface QueueGauges extends Pick<ConsumerStatus, 'ready' | 'inFlight' | 'running' | 'concurrency'> {
+  readonly paused: boolean;
+  readonly lag: number;
+}
+
+const NO_CONSUMER: QueueGauges = {
+  ready: true,
+  paused: false,
+  inFlight: 0,
+  running: 0,
+  concurrency: 0,
+  lag: 0,
+};
 
 /** The handler of messages that none of a queue's handlers is for. */
 const NOBODY = 'none';
@@ -361,15 +394,4 @@ class HandlerSeries {
     const labels = { ...this.labels, 'error.type': this.errors.of(thrownName(failure.error)) };
     this.store.histogram(METRICS.processDuration, labels)(duration);
   }
-}
-
-/** Seconds since a message was published; undefined when that cannot be told, or says nothing of the queue. */
-function lagOf({ message, headers, exchange }: Delivery, clock: Clock): number | undefined {
-  const { timestamp } = message.properties;
-  if (timestamp === undefined || exchange !== message.exchange) return undefined;
-  // It waited since somebody wanted it to.
-  if (headers[HEADER.move] !== undefined || headers[HEADER.replayed] !== undefined) return undefined;
-  // AMQP counts seconds; some programs write milliseconds.
-  const published = timestamp > 1e11 ? timestamp / 1_000 : timestamp;
-  return Math.max(0, clock.wall() / 1_000 - published);
 }

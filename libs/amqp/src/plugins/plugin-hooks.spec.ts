@@ -1,8 +1,7 @@
 // What plugins are asked beside messages: for log lines, for channels, and whether one of them traces.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Delivery } from '../message/delivery.js';
-import { Deadlines } from '../runtime/deadlines.js';
-import { systemClock } from '../runtime/clock.js';
+import { Deadlines, systemClock } from '../runtime/clock.js';
 import { Plugins } from './plugins.js';
 import type { Plugin } from './plugin.js';
 

@@ -77,6 +77,7 @@ export type PublishKind =
  * goes, and what the library itself needs of its properties, cannot be changed.
  */
 export interface PublishContext {
+  /** What it is sent for. */
   readonly kind: PublishKind;
   /** '' is the default exchange. */
   readonly exchange: string;
@@ -88,12 +89,15 @@ export interface PublishContext {
   readonly payload: unknown;
   /** The body. Of a retry, a dead letter or a replay it is the one that was received, as it was received. */
   readonly content: Buffer;
+  /** Its AMQP properties, `headers` and `messageId` among them. */
   readonly properties: MessageProperties;
   /** The delivery that is answered, retried or dead-lettered. */
   readonly delivery: Delivery | undefined;
   /** Of a streamed reply: the number of the item, from 1. */
   readonly part: number | undefined;
-  /** The same message with changes. @throws EncodeError naming what cannot go over the wire, or is too large */
+  /** `request` with the option `idempotent`: whoever knows its message id may get the stored reply, so do not show it. */
+  readonly idempotent: boolean;
+  /** The same message with changes. Throws `EncodeError` for what cannot go over the wire, or is too large. */
   with(changes: MessageChanges): PublishContext;
 }
 
@@ -109,6 +113,7 @@ export interface MessageChanges {
 
 /** How a publish ended well. */
 export interface PublishResult {
+  /** The id that it was sent with. */
   readonly messageId: string;
   /** Whether a queue got it; true for calls, which were answered. */
   readonly routed: boolean;
@@ -126,7 +131,11 @@ export interface PublishResult {
 export interface HandlerInfo {
   /** As in logs and events: `OrderHandlers.place`. */
   readonly id: string;
+  /** The option `service`. */
+  readonly service: string;
+  /** Which decorator it has. */
   readonly kind: 'consume' | 'subscribe' | 'rpc';
+  /** The queue that it consumes. */
   readonly queue: string;
   /** The queue ends with its connection: `broadcast`. */
   readonly temporary: boolean;
@@ -148,7 +157,7 @@ export interface PluginHost {
   readonly service: string;
   /** Of the broker object: `default`, or the name of the connection. */
   readonly connection: string;
-  /** The time of the broker object: the machine's, except in tests. */
+  /** `wall()`, `monotonic()` and `after(ms, callback)`: the machine's time, in tests that move it the time of the test. */
   readonly clock: Clock;
   /** The application's logger. Never throws. */
   readonly logger: BrokerLogger;
@@ -159,9 +168,32 @@ export interface PluginHost {
   ): () => void;
   /** As `broker.status()`. */
   status(): BrokerStatus;
+  /** Answers questions of other processes, as `broker.fleet.answer` does. Without the option `fleet` none arrives. */
+  readonly fleet: {
+    answer(kind: string, handler: FleetHandler): () => void;
+  };
   /** What the broker object declares: its own exchanges and queues, those of its handlers included. */
   readonly topology: { readonly exchanges: readonly string[]; readonly queues: readonly string[] };
 }
+
+/** A question, as its handler sees it. */
+export interface FleetQuestion {
+  readonly kind: string;
+  /** The service that asks, as its property `appId` says. */
+  readonly from: string | undefined;
+  /** The user that asks, if the question names it: verified by the broker. */
+  readonly userId: string | undefined;
+  /** How long the asker waits for the answer, in ms. */
+  readonly timeout: number;
+  /** Aborts when that time is over. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Answers a question of another process. The payload may be anything that is JSON. The value that it returns is sent as
+ * JSON; when it throws, the asker learns only that it failed.
+ */
+export type FleetHandler = (payload: unknown, question: FleetQuestion) => unknown;
 
 /**
  * Options of handlers for plugins, by the name of the plugin. A plugin's package adds its own by declaration merging:

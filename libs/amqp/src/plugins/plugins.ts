@@ -2,9 +2,8 @@ import { ConfigError, PluginError } from '../errors/errors.js';
 import type { Codec } from '../message/codecs/codec.js';
 import type { Delivery } from '../message/delivery.js';
 import type { OutgoingMessage } from '../message/message.js';
-import type { Deadlines } from '../runtime/deadlines.js';
-import type { Clock } from '../runtime/clock.js';
-import { describeError, LogLimiter, printable, type BrokerLogger } from '../runtime/logger.js';
+import type { Clock, Deadlines } from '../runtime/clock.js';
+import { describeError, LogLimiter, printable, type Log } from '../runtime/logger.js';
 import { batchChain, deliveryChain, publishChain, type PluginFailed } from './interceptors.js';
 import type {
   BatchNext,
@@ -17,6 +16,7 @@ import type {
   PublishResult,
 } from './plugin.js';
 import { LeavingMessage, PublishRun, type Leaving, type MessageLimits } from './leaving-message.js';
+import { errorFields } from '../errors/error-facts.js';
 
 /** What plugins are made from. */
 export interface PluginsOptions {
@@ -26,7 +26,7 @@ export interface PluginsOptions {
   readonly resolve?: (entry: unknown) => unknown;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  readonly logger: BrokerLogger;
+  readonly logger: Log;
   /** Of what plugins make of a message. */
   readonly limits: () => MessageLimits;
 }
@@ -182,7 +182,7 @@ export class Plugins {
     if (run.sending === undefined) {
       if (!KEPT.has(kind)) throw error;
       this.lines.say(
-        (line) => this.options.logger.error(line),
+        (line) => this.options.logger.error(line, { event: 'plugin-bypassed', ...errorFields(error) }),
         `${printable(describeError(error))}; the ${kind} was sent without plugins`,
       );
       return run.send(message);
@@ -190,14 +190,18 @@ export class Plugins {
     const result = await run.sending;
     if (ANSWERED.has(kind)) throw error;
     this.lines.say(
-      (line) => this.options.logger.warn(line),
+      (line) => this.options.logger.warn(line, { event: 'plugin-failed', ...errorFields(error) }),
       `${printable(describeError(error))}; the message was sent before that`,
     );
     return result;
   }
 
   private warn(name: string, where: string, error: unknown): void {
-    this.options.logger.warn(`the plugin '${name}' failed in ${where}: ${printable(describeError(error))}`);
+    this.options.logger.warn(`the plugin '${name}' failed in ${where}: ${printable(describeError(error))}`, {
+      event: 'plugin-failed',
+      plugin: name,
+      ...errorFields(error),
+    });
   }
 }
 
@@ -205,13 +209,14 @@ export class Plugins {
 const told = new WeakSet<object>();
 
 /** One line when somebody set up OpenTelemetry, and would look for messages in the traces in vain. */
-function sayUntraced(plugins: readonly Plugin[], logger: BrokerLogger): void {
+function sayUntraced(plugins: readonly Plugin[], logger: Log): void {
   const api = (globalThis as Record<symbol, unknown>)[Symbol.for('opentelemetry.js.api.1')];
   if (typeof api !== 'object' || api === null || !('trace' in api) || told.has(api)) return;
   if (plugins.some(({ name }) => name === 'opentelemetry')) return;
   told.add(api);
   logger.log(
     'OpenTelemetry is set up, but messages are not traced: add openTelemetry() of @warren/opentelemetry to the plugins',
+    { event: 'untraced' },
   );
 }
 
