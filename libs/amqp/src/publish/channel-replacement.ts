@@ -19,7 +19,7 @@ const FULL_AFTER = 5_000;
 const LONG_REST = 10_000;
 
 /** What is unconfirmed must be answered first, in this time. */
-const PATIENCE = 2_000;
+const GRACE_PERIOD = 2_000;
 
 /** What a renewal is made from. */
 export interface ChannelReplacementOptions {
@@ -55,7 +55,7 @@ export class ChannelReplacement {
     if (this.pending || now - this.last < rest) return;
     this.last = now;
     this.pending = true;
-    this.cancel = clock.after(PATIENCE, () => {
+    this.cancel = clock.after(GRACE_PERIOD, () => {
       if (forced && !this.closing) return this.replace();
       this.end();
       this.options.onGivenUp();

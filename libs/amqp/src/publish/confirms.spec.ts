@@ -14,7 +14,7 @@ function channel() {
   const live = {
     closed,
     listen: (given: ChannelListener) => (listener = given as Required<ChannelListener>),
-    publishConfirmed: () => ++sent,
+    publish: () => ++sent,
     close: () => Promise.resolve(),
     end: (reason: string) => close(reason),
   };

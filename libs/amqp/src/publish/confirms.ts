@@ -8,7 +8,7 @@ import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
 /** How a publish ended, as far as the channel knows. */
 export type SendOutcome = 'confirmed' | 'returned' | 'nacked' | 'lost';
 
-/** A publish that waits for its outcome, which it hears once. */
+/** A publish that waits for its outcome, which it is told once. */
 export interface Unconfirmed {
   readonly message: OutgoingMessage;
   returned: boolean;
@@ -20,7 +20,7 @@ export interface Unconfirmed {
 interface SameId {
   readonly numbers: number[];
   next: number;
-  /** Headers of this message come back in another form than they left: comparing them is of no use. */
+  /** Its headers are returned in a different form, so they cannot be compared. */
   reshaped: boolean;
 }
 
@@ -31,12 +31,12 @@ export class Confirms {
   private first = 1;
   private head = 0;
   private count = 0;
-  /** The number of the last one that came back. */
+  /** The number of the last one that was returned. */
   private lastReturned = 0;
   /** For returns that are not in order; they carry no number of the publish. Most channels see none. */
   private byId: Map<string | undefined, SameId> | undefined;
 
-  /** `returned` hears of each message that came back. */
+  /** `returned` is called for each returned message. */
   constructor(
     private readonly channel: LiveChannel,
     returned: (message: ReceivedMessage) => void = () => undefined,
@@ -64,7 +64,7 @@ export class Confirms {
   /** Sends. Throws, having sent nothing, when the message cannot be encoded. */
   send(publish: Unconfirmed): void {
     publish.returned = false;
-    const number = this.channel.publishConfirmed(publish.message);
+    const number = this.channel.publish(publish.message);
     this.waiting[number - this.first] = publish;
     this.count++;
     if (this.byId) this.enterId(number, publish);
@@ -129,7 +129,7 @@ export class Confirms {
     if (found) found.returned = true;
   }
 
-  /** Marks the first one like it behind the last that came back, without the directory, which is dear for many in one turn. */
+  /** Marks the first equal message behind the last returned one. Does not use the index, which is expensive for many in one turn. */
   private isNext(returned: ReceivedMessage): boolean {
     const { messageId } = returned.properties;
     for (let at = Math.max(this.head, this.lastReturned + 1 - this.first); at < this.waiting.length; at++) {

@@ -20,11 +20,11 @@ import {
   waitTopology,
 } from '../topology/retry-topology.js';
 
-/** What destinations are made from. */
+/** Dependencies. */
 export interface ExchangeCacheOptions {
   readonly connection: Connection;
   readonly clock: Clock;
-  /** How an exchange is declared, if anybody said. */
+  /** The declaration of an exchange, if there is one. */
   readonly describe: (exchange: string) => ExchangeSpec | undefined;
   readonly topology: WantedTopology;
   /** Whose wait queues these are. */
@@ -36,7 +36,7 @@ export interface ExchangeCacheOptions {
   readonly closeReasons: ChannelCloseReasons;
 }
 
-/** What this process wants the broker to look like, beside what it publishes to. */
+/** The topology of this process, beside what it publishes to. */
 export interface WantedTopology {
   /** Declares again what this process binds to an exchange. */
   bind(connection: DeclaringConnection, exchange: string): Promise<void>;
@@ -97,7 +97,7 @@ export class ExchangeCache {
     return this.isKnown(exchange) ? undefined : this.ensure(exchange);
   }
 
-  /** A publish cost the channel, since its exchange is gone: the next one asks first. */
+  /** A publish closed the channel because its exchange is gone: the next publish checks first. */
   refused({ exchange, error }: ChannelCloseReason): void {
     if (exchange === undefined || error) return;
     this.known.delete(exchange);
@@ -111,7 +111,7 @@ export class ExchangeCache {
         await connection.withChannel((channel) => channel.checkQueue(queue));
       } catch (error) {
         const why = declareError(error, { what: 'queue', name: queue, declaredBy: 'a publish' });
-        // Who may not look can publish all the same.
+        // Without the permission to check it can still publish.
         if (!(why instanceof AccessRefusedError)) throw why;
       }
     });
@@ -143,7 +143,7 @@ export class ExchangeCache {
     if (this.fresh.delete(name)) this.missing.add(name);
   }
 
-  /** Declares the queue for what finds its own no more. */
+  /** Declares the queue for messages whose own queue is gone. */
   ensureOrphans(): Promise<void> {
     const orphans = returnTopology('a message whose queue is gone');
     return this.once('orphans', (connection) => declarePermitted(connection, orphans));
@@ -203,7 +203,7 @@ export class ExchangeCache {
     const refused = refusals.of(question);
     if (refused) return Promise.reject(refused);
     const asking = this.ask(ask).finally(() => this.underWay.delete(id));
-    // All who asked may have left.
+    // All callers may have stopped waiting.
     asking.catch((error: unknown) => {
       if (!(error instanceof AccessRefusedError)) return;
       refusals.remember({ exchange: question.exchange, topic: undefined, error });
@@ -212,7 +212,7 @@ export class ExchangeCache {
     return asking;
   }
 
-  /** On channels that are thrown away, since a no closes them. A connection lost meanwhile is no answer. */
+  /** On throw-away channels, since a negative answer closes them. A connection lost meanwhile is not an answer. */
   private async ask(ask: Ask): Promise<void> {
     const { connection, clock } = this.options;
     for (let pending = 1; ; pending++) {

@@ -6,7 +6,7 @@ import {
   UnroutableError,
 } from '../errors/publish-errors.js';
 import { offAbort, onAbort } from '../runtime/abort-signals.js';
-import type { Deadline, Deadlines } from '../runtime/deadlines.js';
+import type { Deadline, Deadlines } from '../runtime/clock.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { Settings } from '../options/settings.js';
 import { printable } from '../runtime/logger.js';
@@ -33,11 +33,11 @@ export interface SendLimits {
 }
 
 /** A confirm that takes longer does not come, whatever `publish.timeout` allows: for what Warren sends by itself, in ms. */
-const OWN_PATIENCE = 30_000;
+const OWN_TIMEOUT = 30_000;
 
 /** How long a retry, a dead letter or a reply may take before it is sent once more. */
 export function ownTimeout({ publish }: Settings): number {
-  return Math.min(publish.timeout, OWN_PATIENCE);
+  return Math.min(publish.timeout, OWN_TIMEOUT);
 }
 
 /** For the log: what the broker did not confirm. */
@@ -47,7 +47,7 @@ export function unconfirmed({ exchange, routingKey, properties: { messageId } }:
   return printable(`the broker did not confirm ${which} to ${to} in time; replacing the channel`);
 }
 
-/** Who waits for a send, and hears of one of the two, once. */
+/** Waits for a send; one of the two is called, once. */
 export interface SendResult {
   /** The broker has the message: whether a queue wanted it, how often it was sent again, how often refused before. */
   onSent(routed: boolean, resent: number, nacks: number): void;
@@ -61,12 +61,12 @@ export interface Nacks {
   last: number;
 }
 
-/** Who sends it, and hears how it goes on. */
+/** Sends it, and is told how it proceeds. */
 export interface Forwarder {
   readonly deadlines: Deadlines;
   /** Why it was not sent yet, for the error of its deadline. */
   whyWaiting(): string;
-  /** Sends it once more, as soon as there is a way; among few others when it may be what the broker minds. */
+  /** Resends it as soon as possible; among few others when it may be the one that the broker refuses. */
   again(pending: PendingSend, suspectAmong?: number): void;
   /** Sends it once more after a pause; false when `within` ms since the first refusal are over. */
   retryNacked(pending: PendingSend, nacks: Nacks, within: number): boolean;
@@ -76,7 +76,7 @@ export interface Forwarder {
   ended(pending: PendingSend): void;
 }
 
-/** For one that is sent at once and never again. */
+/** For a message that is sent at once and never resent. */
 export function single(deadlines: Deadlines): Forwarder {
   const nothing = (): void => undefined;
   return {
@@ -89,13 +89,13 @@ export function single(deadlines: Deadlines): Forwarder {
   };
 }
 
-/** What the broker says when it is a client's own frames that made it close the connection. */
+/** Reply codes with which the broker closes a connection because of the client's own frames. */
 const OWN_FAULT: ReadonlySet<number | undefined> = new Set([501, 502, 503, 504, 505, 530, 540, 541]);
 
 /**
- * One send under way: its deadline, its signal, and its one result. Whatever happens twice or too late (a
- * confirm after the deadline, an abort after the confirm) changes nothing any more. It is its own deadline,
- * place in the publish buffer and entry among the unconfirmed.
+ * A message being sent: its deadline, its signal, and its one result. Whatever happens later (a confirm after the
+ * deadline, an abort after the confirm) is ignored. It is its own deadline, buffer entry and unconfirmed entry, to save
+ * objects.
  */
 export class PendingSend implements Deadline, Waiting, Unconfirmed {
   tick = 0;
@@ -122,7 +122,7 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
     return this.message.content.length;
   }
 
-  /** Its time is over. */
+  /** Its timeout expired. */
   onExpired(): void {
     if (this.channel) this.by.failing('unanswered', this.message);
     this.fail(this.tooLate());
@@ -252,16 +252,16 @@ export function outcomeOf(error: unknown): PublishOutcome {
   return error instanceof PublishTimeoutError ? 'timeout' : 'refused';
 }
 
-/** For a publish whose end is told by the one around it. */
+/** For a publish whose event is emitted by the one around it. */
 export const UNHEARD: Pick<Events, 'hasListeners' | 'emit'> = { hasListeners: () => false, emit() {} };
 
-/** What an application published, on its way: what its promise and those who listen are told of its end. */
+/** A publish of an application: settles its promise and emits its event. */
 export class PendingPublish implements SendResult {
   constructor(
     private readonly events: Pick<Events, 'hasListeners' | 'emit'>,
     private readonly message: OutgoingMessage,
     private readonly payload: unknown,
-    /** Nobody who wants it is an error. */
+    /** Whether a message that no queue receives is an error. */
     private readonly mustRoute: boolean,
     private readonly resolve: (receipt: PublishReceipt) => void,
     private readonly reject: (error: Error) => void,
@@ -291,7 +291,7 @@ export class PendingPublish implements SendResult {
   }
 }
 
-/** Nobody wanted it. */
+/** No queue received it. */
 export function unroutable({ exchange, routingKey, properties }: OutgoingMessage): Error {
   return withoutFrames(() => new UnroutableError(exchange, routingKey, properties.messageId ?? ''));
 }

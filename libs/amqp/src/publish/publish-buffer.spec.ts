@@ -20,6 +20,15 @@ describe('PublishBuffer', () => {
     expect([went, buffer.size]).toEqual([[1, 3, 4], 0]);
   });
 
+  it('says beforehand whether more would fit, except for one that never does', () => {
+    const buffer = new PublishBuffer<One>({ messages: 2, bytes: 10 });
+    expect([buffer.fits(2, 10), buffer.fits(3, 10), buffer.fits(2, 11), buffer.fits(1, 11)]).toEqual([
+      ...[true, false, false, true],
+    ]);
+    buffer.take(waiting(0, 4));
+    expect([buffer.fits(1, 6), buffer.fits(2, 6), buffer.fits(1, 7)]).toEqual([true, false, false]);
+  });
+
   it('is bounded in messages and bytes, places without a turn included', () => {
     const buffer = new PublishBuffer<One>({ messages: 2, bytes: 10 });
     const place = waiting(0, 4);

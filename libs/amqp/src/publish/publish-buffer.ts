@@ -41,6 +41,13 @@ export class PublishBuffer<One extends Waiting> {
     return this.heldBytes;
   }
 
+  /** Whether so many more find a place. True for one that never does: it is refused when it comes. */
+  fits(messages: number, bytes: number): boolean {
+    const { limit } = this;
+    if (this.held === 0 && messages === 1) return true;
+    return this.held + messages <= limit.messages && this.heldBytes + bytes <= limit.bytes;
+  }
+
   /** Waits for its turn, before all who never had one if `again`. @throws the error of `full` */
   enter(waiting: One, again = false): void {
     this.take(waiting);

@@ -1,5 +1,5 @@
-// What an application publishes becomes a message here: defaults, codec, checks, where it goes. Missing
-// exchanges are found out before the wire, since publishing to one costs the channel and its neighbours.
+// Turns what an application publishes into a message: defaults, codec, checks, destination. A missing exchange is
+// found before anything is sent, since publishing to it closes the channel and loses other messages.
 
 import { milliseconds, type Duration } from '../options/duration.js';
 import { PublishOutcomeUnknownError, UnroutableError } from '../errors/publish-errors.js';
@@ -8,7 +8,7 @@ import { outgoing, type KeptQueue, type MessageForwarder } from '../message/outg
 import type { Clock } from '../runtime/clock.js';
 import type { CodecLookup } from '../message/codecs/codec.js';
 import type { Delivery } from '../message/delivery.js';
-import { inheritance, inheritedHeaders } from '../message/current-delivery.js';
+import { currentDelivery, inheritance, inheritedHeaders } from '../message/current-delivery.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { PublishOptions, PublishReceipt } from '../options/publish-options.js';
 import { type ReturnRoute, HEADER } from '../message/headers.js';
@@ -30,7 +30,7 @@ import type { ExchangeCache } from './exchange-cache.js';
 import type { Server } from '../message/direct-reply.js';
 import type { Sender } from './sender.js';
 
-/** What a publisher is made from. */
+/** Dependencies. */
 export interface PublisherOptions {
   readonly settings: Settings;
   readonly clock: Clock;
@@ -39,11 +39,11 @@ export interface PublisherOptions {
   readonly exchangeCache: ExchangeCache;
   readonly events: Events;
   readonly plugins: Plugins;
-  /** Tests wait shorter. */
+  /** Shortens waits in tests. */
   readonly shortenWait: (ms: number) => number;
 }
 
-/** How a publish is to go. */
+/** The options of one publish. */
 interface PublishWay {
   readonly limits: SendLimits;
   readonly delay: Duration | undefined;
@@ -54,11 +54,11 @@ interface PublishWay {
 /** What a frame with properties holds besides them: its own head and end, class, size of the body, flags. */
 const HEADER_FRAME = 22;
 
-/** Publishing, for applications and (as Outlet) for the consuming side. */
+/** Publishing, for applications and (as MessageForwarder) for the consuming side. */
 export class Publisher implements MessageForwarder {
   readonly codecs: CodecLookup;
 
-  constructor(private readonly options: PublisherOptions) {
+  constructor(readonly options: PublisherOptions) {
     this.codecs = options.codecs;
   }
 
@@ -120,14 +120,10 @@ export class Publisher implements MessageForwarder {
     await this.again(send, () => destinations.forgetWait(this.stepOf(wait), back));
   }
 
-  private build(
-    exchange: string,
-    routingKey: string,
-    payload: unknown,
-    options: PublishOptions,
-  ): OutgoingMessage {
+  build(exchange: string, routingKey: string, payload: unknown, options: PublishOptions): OutgoingMessage {
     const { settings, codecs, clock } = this.options;
-    const inherited = inheritance(settings);
+    const handled = currentDelivery.getStore();
+    const inherited = handled && inheritance(handled, settings);
     const about = { exchange, routingKey, correlationId: options.correlationId };
     return outgoing(
       {
@@ -146,7 +142,7 @@ export class Publisher implements MessageForwarder {
     );
   }
 
-  // One promise for the whole way, whatever is done on it: promises cost more than all the rest of a publish.
+  // A single promise for all of it: promises cost more than the rest of a publish.
   private dispatch(
     exchange: string,
     routingKey: string,
@@ -171,11 +167,7 @@ export class Publisher implements MessageForwarder {
     });
   }
 
-  private begin(
-    message: OutgoingMessage,
-    { limits, delay, mustRoute }: PublishWay,
-    result: SendResult,
-  ): void {
+  begin(message: OutgoingMessage, { limits, delay, mustRoute }: PublishWay, result: SendResult): void {
     const { senders, exchangeCache: destinations } = this.options;
     const { exchange } = message;
     if (delay === undefined && (exchange === '' || destinations.isKnown(exchange))) {
@@ -188,7 +180,7 @@ export class Publisher implements MessageForwarder {
     );
   }
 
-  private plugged(
+  plugged(
     kind: 'publish' | 'send',
     message: OutgoingMessage,
     payload: unknown,
@@ -208,7 +200,7 @@ export class Publisher implements MessageForwarder {
     );
   }
 
-  /** The message, when everything is there that it needs on its way. */
+  /** The message, once the exchange and the wait queue that it needs exist. */
   private async prepared(
     message: OutgoingMessage,
     limits: SendLimits,
@@ -232,7 +224,7 @@ export class Publisher implements MessageForwarder {
     return this.delayed(message, delay, { kind: 'delay', exchange }, limits);
   }
 
-  private limits({ timeout, signal, retryUnknown, retryNacked }: PublishOptions = {}): SendLimits {
+  limits({ timeout, signal, retryUnknown, retryNacked }: PublishOptions = {}): SendLimits {
     const { clock, settings } = this.options;
     const { publish } = settings;
     const given = timeout === undefined ? publish.timeout : milliseconds(timeout, 'timeout');
@@ -246,7 +238,7 @@ export class Publisher implements MessageForwarder {
     };
   }
 
-  /** The same message by way of a wait queue. */
+  /** The same message, addressed to a wait queue. */
   private async delayed(
     message: OutgoingMessage,
     wait: number,
@@ -323,7 +315,7 @@ export class Publisher implements MessageForwarder {
   }
 }
 
-/** What the senders of a connection are made from. */
+/** Dependencies. */
 export interface SendersOptions {
   readonly make: () => Sender;
   /** Queues of this process that are streams, as far as they are known by then. */
@@ -339,7 +331,7 @@ export interface SendersOptions {
  * publishes to this stream alone, the numbers are the same.
  */
 export class Senders {
-  /** For everything that is no stream. */
+  /** For everything but streams. */
   readonly main: Sender;
   private readonly streams = new Map<string, Sender>();
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { ChannelListener, LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
 import { counters } from '../events/events.js';
-import { Deadlines } from '../runtime/deadlines.js';
+import { Deadlines } from '../runtime/clock.js';
 import { SILENT } from '../runtime/logger.js';
 import type { OutgoingMessage } from '../message/message.js';
 import { settings } from '../options/settings.js';
@@ -55,7 +55,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 /** A channel that notes what is published, and whose end the test decides. */
 class FakeChannel {
   alive = true;
-  writable = true;
+  readonly socket = { writable: true };
   readonly published: OutgoingMessage[] = [];
   readonly closed: Promise<string>;
   end: (reason: string) => void = () => undefined;
@@ -74,7 +74,7 @@ class FakeChannel {
     this.listeners.push(listener);
   }
 
-  publishConfirmed(message: OutgoingMessage): number {
+  publish(message: OutgoingMessage): number {
     if (!this.alive) throw new Error('closed');
     return this.published.push(message);
   }
@@ -151,7 +151,7 @@ describe('a sender', () => {
     sender.start();
     const first = await channel();
     for (const id of ['a', 'b', 'c']) send(id, { retryUnknown: true });
-    first.writable = false;
+    first.socket.writable = false;
     for (const id of ['d', 'e']) send(id);
     connection.life++;
     first.end('Error: the connection was lost');
@@ -207,7 +207,7 @@ describe('a sender', () => {
     const controller = new AbortController();
     const { signal } = controller;
     send('sent', { signal });
-    open.writable = false;
+    open.socket.writable = false;
     send('waits', { signal });
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
     controller.abort(new Error('enough'));
@@ -237,9 +237,9 @@ describe('a sender', () => {
     const { send, channel, ids, sender } = sending();
     sender.start();
     const open = await channel();
-    open.writable = false;
+    open.socket.writable = false;
     for (let n = 0; n < 5_000; n++) send(String(n));
-    open.writable = true;
+    open.socket.writable = true;
     const turns: number[] = [];
     sender.flush();
     // One that comes meanwhile is the last one.
@@ -461,7 +461,7 @@ describe('a publish that the broker nacks', () => {
     send('short', { retryNacked: 60_000, timeout: 1_000 });
     const open = await channel();
     open.answer(open.published.length, 'nacked');
-    open.writable = false;
+    open.socket.writable = false;
     await clock.pass(1_100);
     expect(outcomes.get('short')).toBe('WARREN_PUBLISH_NACKED');
   });

@@ -2,9 +2,8 @@
 // the confirm channel, and settles exactly once with its outcome.
 
 import { ConnectionLostError } from '../errors/errors.js';
-import type { Clock } from '../runtime/clock.js';
+import type { Clock, Deadlines } from '../runtime/clock.js';
 import type { Counters } from '../events/events.js';
-import type { Deadlines } from '../runtime/deadlines.js';
 import { describeError, printable, LogLimiter } from '../runtime/logger.js';
 import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
 import type { Settings } from '../options/settings.js';
@@ -29,8 +28,10 @@ import {
 } from './channel-replacement.js';
 import { Confirms } from './confirms.js';
 import { PublishBuffer } from './publish-buffer.js';
+import { errorFields } from '../errors/error-facts.js';
+import { aboutOutgoing } from '../message/outgoing.js';
 
-/** What a sender is made from. */
+/** Dependencies. */
 export interface SenderOptions {
   readonly connection: Connection;
   readonly settings: Settings;
@@ -57,7 +58,7 @@ const REPEAT_UNANSWERED = 60_000;
 const FIRST_PAUSE = 50;
 const LAST_PAUSE = 1_000;
 
-/** This part of what was lost together is sent together again when one of them is the reason. */
+/** The part of the messages lost together that is resent together when one of them is the cause. */
 const SUSPECTS_AT_ONCE = 1 / 8;
 
 /** What RabbitMQ and the client library agree upon unless told otherwise. */
@@ -135,7 +136,7 @@ export class Sender implements Forwarder {
     this.recovering.start();
   }
 
-  /** Lets waiting messages go: the broker is not blocked any more. */
+  /** Sends waiting messages: the broker is not blocked any more. */
   flush(): void {
     let left = RELEASED_PER_TURN;
     this.buffer.release(
@@ -153,7 +154,12 @@ export class Sender implements Forwarder {
     });
   }
 
-  /** Sends; what comes of it is told to `result`: no promise, since who sends thousands has one for each already. */
+  /** Whether this many more would be sent at once or fit into the buffer. True for one that never fits. */
+  hasSpace(messages: number, bytes: number): boolean {
+    return (this.buffer.queued === 0 && this.isOpen()) || this.buffer.fits(messages, bytes);
+  }
+
+  /** Sends; the outcome is told to `result`. No promise is created here: callers have one for each message already. */
   send(message: OutgoingMessage, limits: SendLimits, result: SendResult): void {
     if (this.closed || limits.signal?.aborted || this.closeReasons.forbidden.size > 0) {
       const closeReason = this.closeReason(limits) ?? this.closeReasons.of(message);
@@ -169,7 +175,7 @@ export class Sender implements Forwarder {
     else this.wait(pending);
   }
 
-  /** Waits for `work` that a message needs, as if it waited to be sent: it takes a place in the buffer, with its limits. */
+  /** Waits for `work` that a message needs. Meanwhile the message has a place in the buffer, with its limits. */
   hold(message: OutgoingMessage, limits: SendLimits, work: () => Promise<void>): Promise<void> {
     const closeReason = this.closeReason(limits);
     if (closeReason) return Promise.reject(closeReason);
@@ -202,7 +208,7 @@ export class Sender implements Forwarder {
     await Promise.race([settled, expired]);
     this.endWaiting();
     await this.recovering.close();
-    // What was on its way and may be sent again has come back to wait, for a channel that never comes.
+    // Messages in transit that may be resent have returned to the buffer, for a channel that never opens.
     this.endWaiting();
   }
 
@@ -233,8 +239,8 @@ export class Sender implements Forwarder {
     else this.wait(pending, true);
   }
 
-  // Sent together, all would be lost together once more for the one that the broker minds; sent in smaller and smaller
-  // groups, that one is soon alone.
+  // Sent together, all would be lost again because of the one that the broker refuses. Smaller and smaller groups isolate
+  // that one.
   private suspect(pending: PendingSend, among: number): void {
     this.suspects.add(pending);
     this.window = Math.min(this.window, Math.max(1, Math.floor(among * SUSPECTS_AT_ONCE)));
@@ -279,7 +285,7 @@ export class Sender implements Forwarder {
     this.flush();
   }
 
-  /** The channel ended: why, when the broker said so. */
+  /** The channel was closed; the reason is remembered when the broker gave one. */
   private refused(reason: string): void {
     const closeReason = channelCloseReason(reason);
     if (closeReason) {
@@ -288,7 +294,7 @@ export class Sender implements Forwarder {
     } else if (/protocol error/.test(reason)) {
       const { logger } = this.options.settings;
       this.lines.say(
-        (line) => logger.error(line),
+        (line) => logger.error(line, { event: 'publish-channel-closed' }),
         `the channel for publishing was closed: ${printable(reason)}`,
       );
     }
@@ -300,7 +306,7 @@ export class Sender implements Forwarder {
 
   private isOpen(): boolean {
     const channel = this.recovering.current;
-    if (channel === undefined || !channel.alive || !channel.writable) return false;
+    if (channel === undefined || !channel.alive || !channel.socket.writable) return false;
     if (this.options.connection.blocked || this.replacement.pending) return false;
     return this.window === Infinity || (this.confirms?.size ?? 0) < this.window;
   }
@@ -312,7 +318,10 @@ export class Sender implements Forwarder {
     const now = this.options.clock.monotonic();
     if (how === 'nacked' || now - this.unansweredToldAt < REPEAT_UNANSWERED) return;
     this.unansweredToldAt = now;
-    this.options.settings.logger.warn(unconfirmed(message));
+    this.options.settings.logger.warn(unconfirmed(message), {
+      event: 'unconfirmed',
+      ...aboutOutgoing(message),
+    });
   }
 
   whyWaiting(): string {
@@ -345,17 +354,21 @@ export class Sender implements Forwarder {
   }
 }
 
-/** The memory of what may not be published, which says each thing once in the log. */
+/** Remembers what may not be published, and logs each refusal once. */
 export function closeReasons({
   connection,
   clock,
   settings,
 }: Pick<SenderOptions, 'connection' | 'clock' | 'settings'>): ChannelCloseReasons {
-  const onForbidden = (error: Error): void => settings.logger.error(printable(describeError(error)));
+  const onForbidden = (error: Error): void =>
+    settings.logger.error(printable(describeError(error)), {
+      event: 'publish-refused',
+      ...errorFields(error),
+    });
   return new ChannelCloseReasons({ connection, clock, onForbidden });
 }
 
-/** For what could not even be sent. */
+/** Why a message could not be sent without a connection. */
 export function noConnection({ trouble }: Connection): string {
   return trouble === undefined ? 'there is no connection' : `there is no connection: ${trouble}`;
 }
