@@ -1,7 +1,8 @@
 // Where log lines go. The Nest module passes Nest's Logger; without Nest they go to the console.
 
 import type { Clock } from './clock.js';
-import { isError } from '../errors/errors.js';
+import { className, isError } from '../errors/errors.js';
+import type { LogFields } from './log-events.js';
 
 // Limits repeated log lines: a failure that could write thousands of lines writes the first ones, and later the
 // number of omitted ones.
@@ -56,36 +57,51 @@ export function hiding<T extends object>(object: T, names: readonly (keyof T)[])
   return object;
 }
 
-/** Four methods; Nest's LoggerService fits. */
+/** Where lines go. Each has its text, and the same as fields; with Nest, `nestLogger` makes one of a LoggerService. */
 export interface BrokerLogger {
   /** What happens as it should: connected, consuming, closed. */
-  log(message: string): void;
+  log(message: string, fields?: LogFields): void;
   /** What somebody should look at, while work goes on. */
-  warn(message: string): void;
+  warn(message: string, fields?: LogFields): void;
   /** What has failed. */
-  error(message: string): void;
+  error(message: string, fields?: LogFields): void;
   /** Details; left out when there is no such function. */
-  debug?(message: string): void;
+  debug?(message: string, fields?: LogFields): void;
+}
+
+/** The same inside the library, where every line has a name. */
+export interface Log {
+  log(message: string, fields: LogFields): void;
+  warn(message: string, fields: LogFields): void;
+  error(message: string, fields: LogFields): void;
+  debug?(message: string, fields: LogFields): void;
 }
 
 /** Writes nothing: for tests, and for applications that use events instead. */
 export const SILENT: BrokerLogger = { log() {}, warn() {}, error() {} };
 
-/** Standard output and standard error, one line each. */
+const onConsole =
+  (stream: () => NodeJS.WriteStream, mark: string) =>
+  (message: string, fields?: LogFields): void => {
+    const stack = fields?.stack === undefined ? '' : `${fields.stack}\n`;
+    stream().write(`[warren] ${mark}${message}\n${stack}`);
+  };
+
+/** Standard output and standard error, one line each; a stack follows its line. */
 export const CONSOLE: BrokerLogger = {
-  log: (message) => void process.stdout.write(`[warren] ${message}\n`),
-  warn: (message) => void process.stderr.write(`[warren] WARN ${message}\n`),
-  error: (message) => void process.stderr.write(`[warren] ERROR ${message}\n`),
+  log: onConsole(() => process.stdout, ''),
+  warn: onConsole(() => process.stderr, 'WARN '),
+  error: onConsole(() => process.stderr, 'ERROR '),
 };
 
 /** A logger whose errors are ignored: a failed log line must not end a connection or miss a deadline. */
 export function guarded(logger: BrokerLogger): BrokerLogger {
   const write =
     (level: keyof BrokerLogger) =>
-    (message: string): void => {
+    (message: string, fields?: LogFields): void => {
       try {
         // The method may be asynchronous, and an unhandled rejection would end the process.
-        const result: unknown = logger[level]?.(message);
+        const result: unknown = logger[level]?.(message, fields);
         if (result instanceof Promise) result.catch(() => undefined);
       } catch {
         // There is no other place to report it.
@@ -116,10 +132,10 @@ export function printable(text: unknown, most = 1_000): string {
   return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;
 }
 
-/** Name and message of a thrown value, even if it is not an Error or throws when it is read. */
+/** Class and message of a thrown value, even if it is not an Error or throws when it is read. */
 export function describeError(error: unknown): string {
   try {
-    if (isError(error)) return `${error.name}: ${withHint(error)}`;
+    if (isError(error)) return `${className(error)}: ${withHint(error)}`;
     // A string even when toJSON returns undefined.
     return String(typeof error === 'object' && error !== null ? JSON.stringify(error) : error);
   } catch {

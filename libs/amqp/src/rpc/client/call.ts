@@ -1,23 +1,27 @@
-import type { Clock } from '../../runtime/clock.js';
-import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
-import { HEADER, safeHeaders, textHeader } from '../../message/headers.js';
-import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
-import { isError, withoutFrames } from '../../errors/errors.js';
+// Pending calls: what all kinds have in common, the call with one reply, and how a reply is read.
+
+import { DecodeError, isError, withoutFrames } from '../../errors/errors.js';
+import { rebuiltError } from '../../errors/known-errors.js';
 import {
-  RpcProtocolError,
   RpcConnectionLostError,
   RpcNoServerError,
   RpcNotSentError,
+  RpcRemoteError,
   RpcTimeoutError,
 } from '../../errors/rpc-errors.js';
+import type { Codec, CodecLookup, DecodedReply, RemoteErrorFacts } from '../../message/codecs/codec.js';
+import { HEADER, refuseUnreadable, safeHeaders } from '../../message/headers.js';
+import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { type StandardSchema, validate } from '../../message/schema.js';
-import type { Cancellation } from './cancellation.js';
-import { readPart, readReply, type ReplyReading } from './decode-reply.js';
-import { IdMap, type Listed } from '../../runtime/id-map.js';
+import type { ErrorClass } from '../../options/options.js';
 import type { Waiting } from '../../publish/publish-buffer.js';
+import type { Clock, Deadline, Deadlines } from '../../runtime/clock.js';
+import { IdMap, type Listed } from '../../runtime/id-map.js';
+import { describeError, printable, visible } from '../../runtime/logger.js';
+import type { Cancellation } from './cancellation.js';
 
 /**
- * A call under way, with its place in the publish buffer and among all calls. It ends by its reply, deadline, signal,
+ * A pending call, with its place in the publish buffer and among all calls. It ends by its reply, deadline, signal,
  * return, or the loss of the channel.
  */
 export abstract class PendingCall implements Waiting, Listed {
@@ -25,10 +29,10 @@ export abstract class PendingCall implements Waiting, Listed {
   after: this | undefined = undefined;
   gone = true;
   queued = false;
-  /** Its request has left, on the channel that is open. */
+  /** Its request was sent on the current channel. */
   sent = false;
   ended = false;
-  /** Where the server of a stream listens, once that is known. */
+  /** The control queue of a stream's server, once it is known. */
   controlQueue: string | undefined = undefined;
 
   constructor(readonly message: OutgoingMessage) {
@@ -39,6 +43,11 @@ export abstract class PendingCall implements Waiting, Listed {
     return this.message.content.length;
   }
 
+  /** Whether its message id finds a stored reply, so that nobody else may see it. */
+  get idempotent(): boolean {
+    return false;
+  }
+
   /** One of possibly many replies. */
   abstract onReply(message: ReceivedMessage): void;
   /** The reply cannot come any more. */
@@ -46,7 +55,7 @@ export abstract class PendingCall implements Waiting, Listed {
   /** It could not even be sent. */
   abstract fail(error: Error): void;
 
-  /** Nobody listens. */
+  /** No server has the queue. */
   onReturned(): void {
     this.fail(new RpcNoServerError(this.message.exchange, this.message.routingKey));
   }
@@ -57,10 +66,10 @@ export abstract class PendingCall implements Waiting, Listed {
   }
 }
 
-/** Why the request of a call has not left; undefined when it has. */
+/** Why the request of a call was not sent; undefined when it was. */
 export type WhyUnsent = (call: PendingCall) => string | undefined;
 
-/** How a call ends whose time is over. */
+/** The error of a call whose timeout expired. */
 export function timedOut(
   { exchange, routingKey }: OutgoingMessage,
   timeout: number,
@@ -82,98 +91,12 @@ export class PendingCalls extends IdMap<PendingCall> {
     return call?.sent ? call : undefined;
   }
 
-  /** The channel died: every call that was sent on it hears so. */
+  /** The channel was lost: so are the calls that were sent on it. */
   lost(reason: string): void {
     for (const call of this.values().filter(({ sent }) => sent)) {
       call.sent = false;
       call.onLost(reason);
     }
-  }
-}
-
-/** What it is made from. */
-export interface GatherCallOptions {
-  readonly message: OutgoingMessage;
-  readonly timeout: number;
-  /** Enough answers. */
-  readonly expect: number;
-  /** What all answers together may have. */
-  readonly maxBytes: number;
-  readonly cancellation: Cancellation | undefined;
-  readonly deadlines: Deadlines;
-  /** Why the request has not left; undefined when it has. */
-  readonly whyUnsent: WhyUnsent;
-  readonly onEnd: (result: GatherResult) => void;
-}
-
-/** How it ended. `left`: servers may still be running it in vain. */
-export type GatherResult = { readonly left: boolean } & (
-  { readonly replies: readonly ReceivedMessage[] } | { readonly error: Error }
-);
-
-/** More instances than any service has: a server that replies so often is faulty. */
-const REPLIES_LIMIT = 10_000;
-
-/**
- * One call to many: collects the answers of all instances until as many came as were expected, or the time
- * is over.
- */
-export class GatherCall extends PendingCall {
-  private readonly deadline: Deadline;
-  private readonly replies = new Map<string, ReceivedMessage>();
-  private size = 0;
-
-  constructor(private readonly options: GatherCallOptions) {
-    const { message, timeout, cancellation: leaving, deadlines } = options;
-    super(message);
-    // Instances that did not reply by now are not counted; that is not an error.
-    this.deadline = deadlines.set(timeout, () => {
-      const unsent = options.whyUnsent(this);
-      if (unsent === undefined) this.answered(false);
-      else this.fail(timedOut(message, timeout, this.id, unsent));
-    });
-    leaving?.listen(this.onLeft);
-  }
-
-  onReply(reply: ReceivedMessage): void {
-    const instance = textHeader(safeHeaders(reply.properties.headers), HEADER.run);
-    // An instance that got the request twice answers twice.
-    const from = instance ?? `?${this.replies.size}`;
-    if (!this.replies.has(from)) {
-      this.replies.set(from, reply);
-      this.size += reply.content.length;
-    }
-    const { maxBytes } = this.options;
-    if (this.size > maxBytes) {
-      const error = new RpcProtocolError(`the gathered replies have more than ${maxBytes} bytes`);
-      return this.end({ error, left: true });
-    }
-    if (this.replies.size >= Math.min(this.options.expect, REPLIES_LIMIT)) this.answered(true);
-  }
-
-  onLost(reason: string): void {
-    this.fail(this.lostError(reason));
-  }
-
-  fail(error: Error): void {
-    this.end({ error, left: false });
-  }
-
-  private answered(left: boolean): void {
-    this.end({ replies: [...this.replies.values()], left });
-  }
-
-  private readonly onLeft = (): void => {
-    const error = this.options.cancellation?.error({ ...this.message, correlationId: this.id });
-    if (error) this.end({ error, left: true });
-  };
-
-  private end(result: GatherResult): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.options.deadlines.clear(this.deadline);
-    this.options.cancellation?.forget(this.onLeft);
-    this.options.onEnd(result);
   }
 }
 
@@ -190,28 +113,28 @@ export interface CallOptions {
   readonly resends: number;
 }
 
-/** Who sends calls and hears how they end. */
+/** Sends calls, and is told how they end. */
 export interface Caller {
   readonly deadlines: Deadlines;
   readonly clock: Clock;
   whyUnsent(call: PendingCall): string | undefined;
   /** Sends it once more. */
   again(call: PendingCall): void;
-  /** It is over. `left`: its server may still be running it in vain. */
+  /** It ended. `left`: without a reply, so its server may still be running it. */
   ended(call: PendingCall, left: boolean): void;
 }
 
 /**
- * One call under way: its deadline, its signal, and its one end. A reply, a return, a time-out, an abort and
- * a lost channel may all come; the first counts. It is its own deadline.
+ * A call with one reply: its deadline, its signal, and its one outcome. A reply, a return, a timeout, an abort and
+ * a lost channel may all occur; the first counts. It is its own deadline, to save an object for each call.
  */
 export class Call extends PendingCall implements Deadline {
   tick = 0;
   place = 0;
   private resends: number;
-  /** And lost: what waits now is a second one. */
+  /** It was sent and lost; now it waits to be sent again. */
   private wasSent = false;
-  /** Of an answer in several parts: the last one with a value. */
+  /** Of a reply in several parts: the last part with a value. */
   private last: ReceivedMessage | undefined = undefined;
 
   constructor(
@@ -226,13 +149,18 @@ export class Call extends PendingCall implements Deadline {
     options.cancellation?.listen(this);
   }
 
+  override get idempotent(): boolean {
+    return this.options.resends > 0;
+  }
+
   onReply(reply: ReceivedMessage): void {
     const { reading, schema } = this.options;
     const part = reading.codec?.encodeEnd ? partOf(reply, reading) : 'last';
     if (part === 'more') this.last = reply;
     else if (this.end(false)) {
       try {
-        const value = readReply(part === 'end' && this.last ? this.last : reply, reading);
+        const read = readPart(part === 'end' && this.last ? this.last : reply, reading);
+        const value = read.kind === 'end' ? undefined : read.value;
         this.resolve(schema ? validate(schema, value) : value);
       } catch (error) {
         this.reject(isError(error) ? error : new Error(String(error)));
@@ -250,7 +178,7 @@ export class Call extends PendingCall implements Deadline {
     if (this.end(false)) this.reject(error);
   }
 
-  /** Its time is over. */
+  /** Its timeout expired. */
   onExpired(): void {
     const unsent = this.wasSent ? undefined : this.by.whyUnsent(this);
     this.leave(timedOut(this.message, this.options.timeout, this.id, unsent));
@@ -286,4 +214,89 @@ function partOf(reply: ReceivedMessage, reading: ReplyReading): 'more' | 'last' 
     // An error, which ends every reply; the caller reads it again.
     return 'last';
   }
+}
+
+// Reading a reply: a value, or the error of the remote handler. Whatever a foreign service sends, the caller gets one of
+// the two, and only text that is safe to print.
+
+/** Another program chooses these texts, which appear in errors and logs of this one. */
+const TEXT_LIMIT = 8_000;
+
+/** One part of a reply. */
+export type ReplyPart = Exclude<DecodedReply, { readonly kind: 'error' }>;
+
+/** How replies of one call are read. */
+export interface ReplyReading {
+  readonly codecs: CodecLookup;
+  readonly codec: Codec | undefined;
+  /** Error classes that are rebuilt here. */
+  readonly known: ReadonlyMap<string, ErrorClass>;
+  /** The size limit of one reply. */
+  readonly maxBytes: number;
+}
+
+/** The value of a reply. @throws RpcRemoteError or the error it stands for, DecodeError */
+export function readReply(message: ReceivedMessage, reading: ReplyReading): unknown {
+  const part = readPart(message, reading);
+  return part.kind === 'end' ? undefined : part.value;
+}
+
+/** What one part of a reply says. @throws RpcRemoteError or the error it stands for, DecodeError */
+export function readPart(message: ReceivedMessage, reading: ReplyReading): ReplyPart {
+  const { codecs, codec, known, maxBytes } = reading;
+  const { content, properties } = message;
+  if (content.length > maxBytes) {
+    throw new DecodeError(
+      `the reply has ${content.length} bytes, but maxMessageBytes is ${maxBytes}`,
+      'raise the limit on both sides, or reply with a reference',
+    );
+  }
+  const headers = safeHeaders(properties.headers);
+  refuseUnreadable(headers);
+  if (codec?.decodeReply) {
+    const reply = decoded(() =>
+      codec.decodeReply?.(codecs.decompress(content, properties, codec), properties),
+    );
+    if (reply?.kind === 'error') throw remoteError(reply.error, known);
+    return reply ?? { kind: 'end' };
+  }
+  const marked = headers[HEADER.rpcError];
+  if (marked === undefined || marked === null || marked === 0 || marked === false) {
+    return { kind: 'value', value: codecs.decode(content, properties, codec) };
+  }
+  throw remoteError(errorFacts(decoded(() => codecs.decode(content, properties))), known);
+}
+
+function decoded<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DecodeError) throw error;
+    throw new DecodeError(
+      `the reply cannot be read: ${printable(describeError(error))}`,
+      "check that the other side's content type matches the body",
+      [],
+      error,
+    );
+  }
+}
+
+function remoteError(facts: RemoteErrorFacts, known: ReadonlyMap<string, ErrorClass>): Error {
+  const { data } = facts;
+  // Errors are logged: line ends and escape sequences must not take effect where the log is shown.
+  const message = visible(facts.message.slice(0, TEXT_LIMIT));
+  const code = typeof facts.code === 'string' ? visible(facts.code.slice(0, TEXT_LIMIT)) : facts.code;
+  const error = new RpcRemoteError(visible(facts.name.slice(0, TEXT_LIMIT)), message, code, data);
+  return rebuiltError(known, { ...facts, message }, error) ?? error;
+}
+
+function errorFacts(body: unknown): RemoteErrorFacts {
+  if (typeof body !== 'object' || body === null) return { name: 'Error', message: String(body) };
+  const { name, message, code, data } = body as Record<string, unknown>;
+  return {
+    name: typeof name === 'string' ? name : 'Error',
+    message: typeof message === 'string' ? message : 'the remote handler failed',
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(data === undefined ? {} : { data }),
+  };
 }

@@ -1,10 +1,10 @@
 // Calls under way: what ends them, what they hold, and what they leave behind.
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
-import { systemClock } from '../../runtime/clock.js';
-import { Deadlines } from '../../runtime/deadlines.js';
+import { Deadlines, systemClock } from '../../runtime/clock.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
-import { Call, GatherCall, type GatherResult, PendingCalls } from './call.js';
+import { Call, PendingCalls } from './call.js';
+import { GatherCall, type GatherResult } from './gather.js';
 import { Cancellation } from './cancellation.js';
 
 const message = {

@@ -1,4 +1,4 @@
-import { currentDelivery } from '../../message/current-delivery.js';
+import { type Handled, isBatch } from '../../message/current-delivery.js';
 import type { CallScope } from '../../message/delivery.js';
 import { offAbort, onAbort, type AbortListener } from '../../runtime/abort-signals.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -7,9 +7,9 @@ import { RpcCancelledError, RpcTimeoutError } from '../../errors/rpc-errors.js';
 // A call made inside a handler inherits the remaining time and the cancellation of the call that the handler serves. That
 // ends with the handler: work that continues afterwards has no caller any more.
 
-/** The call that the current handler serves. */
-export function currentCall(): CallScope | undefined {
-  const call = currentDelivery()?.call;
+/** The call that a handler serves while it runs. */
+export function callServedBy(handled: Handled): CallScope | undefined {
+  const call = isBatch(handled) ? undefined : handled.call;
   return call?.over ? undefined : call;
 }
 

@@ -12,7 +12,7 @@ import { ControlPublisher } from './control-publisher.js';
 it('words that cannot be sent are kept, the last one of each call, of the last 10 000 calls', async () => {
   const said: { id: string; count: number }[] = [];
   const channel = {
-    ...{ alive: true, writable: true, closed: new Promise<string>(() => undefined) },
+    ...{ alive: true, socket: { writable: true }, closed: new Promise<string>(() => undefined) },
     listen: () => undefined,
     publish: ({ content }: OutgoingMessage) => said.push(JSON.parse(content.toString()) as (typeof said)[0]),
     ...{ close: () => Promise.resolve(), end: () => undefined },

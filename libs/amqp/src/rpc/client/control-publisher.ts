@@ -122,11 +122,14 @@ export class ControlPublisher {
     this.allowed = false;
     this.options.settings.logger.warn(
       `cancellations cannot be sent, so cancelled calls keep running on their servers: ${printable(reason)}`,
+      { event: 'cancellations-not-sent' },
     );
   }
 
   private isOpen(): boolean {
     const channel = this.recovering.current;
-    return channel !== undefined && channel.alive && channel.writable && !this.options.connection.blocked;
+    return (
+      channel !== undefined && channel.alive && channel.socket.writable && !this.options.connection.blocked
+    );
   }
 }

@@ -2,14 +2,13 @@
 
 import { describe, expect, it } from '@jest/globals';
 import type { Connection } from '../../connection/connection.js';
-import { systemClock } from '../../runtime/clock.js';
-import { Deadlines } from '../../runtime/deadlines.js';
+import { Deadlines, systemClock } from '../../runtime/clock.js';
 import { SILENT } from '../../runtime/logger.js';
 import { settings } from '../../options/settings.js';
 import { Events } from '../../events/emitter.js';
 import { ChannelCloseReasons } from '../../publish/channel-replacement.js';
 import { ExchangeCache } from '../../publish/exchange-cache.js';
-import { PendingCall, PendingCalls } from './call.js';
+import { PendingCall, PendingCalls, timedOut } from './call.js';
 import { ReplyChannel } from './reply-channel.js';
 
 class Heard extends PendingCall {
@@ -25,10 +24,11 @@ function call(correlationId: string): Heard {
   return new Heard({ exchange: '', routingKey: 'q', content: Buffer.from('x'), properties, mandatory: true });
 }
 
-/** A line without a connection. */
-function line(): ReplyChannel {
+/** A line without a connection, or with one in that state. */
+function line(state: Partial<Connection> = {}): ReplyChannel {
   const connection = {
     ...{ life: 0, blocked: false, opened: () => new Promise(() => undefined) },
+    ...state,
   } as unknown as Connection;
   const closeReasons = new ChannelCloseReasons({
     connection,
@@ -63,6 +63,51 @@ describe('calls under way', () => {
     expect(made.closeReason('2')).toBeUndefined();
     made.ended(first, false);
     expect(made.closeReason('1')).toBeUndefined();
+  });
+});
+
+describe('a call that was never sent', () => {
+  const SAFE = /nothing was sent, so it is safe to call again/;
+  const unsent = (made: ReplyChannel, one: Heard): Error => {
+    made.begin(one);
+    return timedOut(one.message, 1_000, one.id, made.whyUnsent(one));
+  };
+
+  it.each<[string, Partial<Connection>, RegExp]>([
+    ['no connection', { state: 'connecting' }, /was not sent within 1000 ms: there is no connection/],
+    ['a broker that blocks', { state: 'open', blocked: true }, /the broker blocks publishing/],
+    ['a full socket', { state: 'open' }, /the broker accepts messages too slowly/],
+  ])('with %s says so, and that repeating it is safe', (_case, state, why) => {
+    const error = unsent(line(state), call('1'));
+    expect(error).toMatchObject({ code: 'WARREN_RPC_NOT_SENT', sent: false });
+    expect(error.message).toMatch(why);
+    expect(error.message).toMatch(SAFE);
+  });
+
+  it('is not every call that timed out', () => {
+    const one = call('1');
+    one.sent = true;
+    const error = unsent(line(), one);
+    expect(error).not.toHaveProperty('sent');
+    expect(error.message).not.toMatch(SAFE);
+  });
+
+  it('with a full buffer says so, and that repeating it is safe', () => {
+    const made = line();
+    for (const id of ['1', '2', '3', '4', '5']) made.begin(call(id));
+    const error = made.closeReason(undefined);
+    expect(error).toMatchObject({ sent: false });
+    expect(error?.message).toMatch(SAFE);
+  });
+
+  it('after the close, or when the close came first, says so too', async () => {
+    const made = line();
+    const waiting = call('1');
+    made.begin(waiting);
+    await made.close();
+    expect(waiting.heard).toEqual([expect.stringMatching(/closed before the call could be sent/)]);
+    expect(waiting.heard[0]).toMatch(SAFE);
+    expect(made.closeReason(undefined)?.message).toMatch(SAFE);
   });
 });
 

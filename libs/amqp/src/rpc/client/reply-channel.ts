@@ -3,11 +3,10 @@ import type { LiveChannel } from '../../connection/channel.js';
 import type { Connection } from '../../connection/connection.js';
 import { RecoveringChannel } from '../../connection/recovering-channel.js';
 import { isControlQueue, type CallControl } from '../../message/call-control.js';
-import type { Clock } from '../../runtime/clock.js';
-import type { Deadlines } from '../../runtime/deadlines.js';
+import type { Clock, Deadlines } from '../../runtime/clock.js';
 import { ConnectionLostError, EncodeError } from '../../errors/errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
-import { TooManyPendingCallsError } from '../../errors/rpc-errors.js';
+import { REPEAT, TooManyPendingCallsError } from '../../errors/rpc-errors.js';
 import { countHeader, HEADER, safeHeaders, textHeader } from '../../message/headers.js';
 import type { ReceivedMessage } from '../../message/message.js';
 import type { Settings } from '../../options/settings.js';
@@ -22,14 +21,15 @@ import type { ExchangeCache } from '../../publish/exchange-cache.js';
 import { type Caller, PendingCalls, type PendingCall } from './call.js';
 import { noConnection } from '../../publish/sender.js';
 import { PublishBuffer } from '../../publish/publish-buffer.js';
+import { errorFields } from '../../errors/error-facts.js';
 
-/** What a reply line is made from. */
+/** Dependencies. */
 export interface ReplyChannelOptions {
   readonly connection: Connection;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  readonly events: Events;
+  readonly events: Pick<Events, 'emit'>;
   readonly exchangeCache: ExchangeCache;
   readonly closeReasons: ChannelCloseReasons;
 }
@@ -37,8 +37,8 @@ export interface ReplyChannelOptions {
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
 
 /**
- * The channel on which requests leave and replies arrive, as direct reply-to demands that both are one. It
- * comes back when it was lost; calls that were under way then hear of it at once.
+ * The channel that sends requests and receives replies: direct reply-to requires that both use one channel. It is reopened
+ * after a loss; calls that were pending on it are told at once.
  */
 export class ReplyChannel implements Caller {
   readonly clock: Clock;
@@ -68,16 +68,22 @@ export class ReplyChannel implements Caller {
       onFailed: (error) =>
         settings.logger.warn(
           `cannot listen for replies yet: ${printable(describeError(error))}; trying again`,
+          { event: 'replies-not-ready', ...errorFields(error) },
         ),
     });
   }
 
-  /** Calls that wait for their answer, or to be sent. */
+  /** Number of calls that wait for a reply, or to be sent. */
   get pending(): number {
     return this.pendingCalls.size;
   }
 
-  /** Lets waiting calls go. */
+  /** They themselves. */
+  get calls(): readonly PendingCall[] {
+    return this.pendingCalls.values();
+  }
+
+  /** Sends waiting calls. */
   flush(): void {
     this.buffer.release(
       () => this.isOpen(),
@@ -86,32 +92,32 @@ export class ReplyChannel implements Caller {
     this.control.flush();
   }
 
-  /** Why a call with this id cannot even begin, if so. */
+  /** Why a call with this id cannot begin; undefined when it can. */
   closeReason(id: string | undefined): Error | undefined {
     const { maxPending } = this.options.settings.rpc;
-    if (this.closed) return new ConnectionLostError('cannot call: the broker object was closed');
+    if (this.closed) return closed('cannot call: the broker object was closed');
     if (this.pendingCalls.size >= maxPending) return new TooManyPendingCallsError(`${maxPending} calls`);
     if (id === undefined || !this.pendingCalls.get(id)) return undefined;
     const text = `a call with the correlation id '${printable(id)}' is already pending`;
     return new EncodeError(text, 'omit correlationId, or make it unique');
   }
 
-  /** Sends a call, now or when the way is open. It fails by itself if that cannot be. */
+  /** Sends a call, now or when the channel is open. Failures are told to the call. */
   begin(call: PendingCall): void {
-    const { exchangeCache: destinations } = this.options;
+    const { exchangeCache } = this.options;
     const { exchange } = call.message;
     if (this.recovering.current === undefined) this.recovering.start();
     this.pendingCalls.add(call);
-    // A missing exchange would cost the channel, and with it the answers of all other calls.
-    if (exchange === '' || destinations.isKnown(exchange)) this.launch(call);
+    // A missing exchange would close the channel, and lose the replies of all other calls.
+    if (exchange === '' || exchangeCache.isKnown(exchange)) this.launch(call);
     else
-      destinations.ensure(exchange).then(
+      exchangeCache.ensure(exchange).then(
         () => this.launch(call),
         (error: Error) => call.fail(error),
       );
   }
 
-  /** The call ended: nothing of it remains here. `left`: its servers should be told. */
+  /** The call ended and is forgotten. `left`: its servers are told. */
   ended(call: PendingCall, left: boolean): void {
     if (!call.gone) this.buffer.leave(call);
     this.pendingCalls.remove(call);
@@ -130,7 +136,7 @@ export class ReplyChannel implements Caller {
     if (!this.closed) this.control.tell(control, target);
   }
 
-  /** Why the request of a call has not left; undefined when it has. */
+  /** Why the request of a call was not sent; undefined when it was. */
   whyUnsent({ sent }: PendingCall): string | undefined {
     if (sent) return undefined;
     const { connection } = this.options;
@@ -149,18 +155,18 @@ export class ReplyChannel implements Caller {
     this.closed = true;
     this.pendingCalls.lost('closed');
     for (const call of this.pendingCalls.values()) {
-      call.fail(new ConnectionLostError('the broker object was closed before the call could be sent'));
+      call.fail(closed('the broker object was closed before the call could be sent'));
     }
     await Promise.all([this.recovering.close(), this.control.close()]);
   }
 
-  /** The channel ended. When the broker refused a request, those to blame hear why. */
+  /** The channel was lost. If the broker refused a request, the calls that may have caused it get that error. */
   private lost(reason: string): void {
     const closeReason = channelCloseReason(reason);
     if (closeReason?.exchange === undefined) return this.pendingCalls.lost(reason);
-    const { exchangeCache: destinations, closeReasons: refusals } = this.options;
-    refusals.remember(closeReason);
-    destinations.refused(closeReason);
+    const { exchangeCache, closeReasons } = this.options;
+    closeReasons.remember(closeReason);
+    exchangeCache.refused(closeReason);
     const { error } = closeReason;
     if (error) {
       for (const call of this.pendingCalls.values())
@@ -184,7 +190,7 @@ export class ReplyChannel implements Caller {
 
   private send(call: PendingCall): void {
     const channel = this.recovering.current;
-    // It waits before its frame leaves.
+    // Before the frame is written: a reply may come at once.
     call.sent = true;
     try {
       channel?.publish(call.message, this.replyTo);
@@ -216,7 +222,7 @@ export class ReplyChannel implements Caller {
     });
   }
 
-  /** A stream without a reader: it was restarted after its call had ended, or its server was not reached. */
+  /** Stops a stream without a reader: it was restarted after its call had ended, or its server missed the cancel. */
   private stop(id: string, { properties }: ReceivedMessage): void {
     const headers = safeHeaders(properties.headers);
     const queue = textHeader(headers, HEADER.control);
@@ -226,6 +232,12 @@ export class ReplyChannel implements Caller {
 
   private isOpen(): boolean {
     const channel = this.recovering.current;
-    return channel !== undefined && channel.alive && channel.writable && !this.options.connection.blocked;
+    return (
+      channel !== undefined && channel.alive && channel.socket.writable && !this.options.connection.blocked
+    );
   }
+}
+
+function closed(message: string): ConnectionLostError {
+  return new ConnectionLostError(message, undefined, REPEAT);
 }

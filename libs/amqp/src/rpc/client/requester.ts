@@ -1,9 +1,9 @@
 import { EncodeError } from '../../errors/errors.js';
-import { currentCall, Cancellation } from './cancellation.js';
+import type { PendingCallDetails } from '../../events/broker-details.js';
+import { Cancellation, callServedBy } from './cancellation.js';
 import { GATHER_EXCHANGE } from '../../message/call-control.js';
-import type { Clock } from '../../runtime/clock.js';
+import type { Clock, Deadlines } from '../../runtime/clock.js';
 import type { CodecLookup } from '../../message/codecs/codec.js';
-import type { Deadlines } from '../../runtime/deadlines.js';
 import { milliseconds } from '../../options/duration.js';
 import { HEADER } from '../../message/headers.js';
 import { errorClasses, NO_CLASSES } from '../../errors/known-errors.js';
@@ -17,17 +17,30 @@ import type {
   StreamOptions,
 } from '../../options/publish-options.js';
 import { validate } from '../../message/schema.js';
-import { inheritance, inheritedHeaders } from '../../message/current-delivery.js';
+import {
+  currentDelivery,
+  type Handled,
+  inheritance,
+  inheritedHeaders,
+} from '../../message/current-delivery.js';
 import type { Settings } from '../../options/settings.js';
 import type { Plugins } from '../../plugins/plugins.js';
 import type { PublishResult } from '../../plugins/plugin.js';
 import type { ContractPublish } from '../../publish/contract-publish.js';
-import { Call, type CallOptions, GatherCall, type WhyUnsent } from './call.js';
-import { readPart, readReply, type ReplyReading } from './decode-reply.js';
+import {
+  Call,
+  type CallOptions,
+  type PendingCall,
+  readPart,
+  readReply,
+  type ReplyReading,
+  type WhyUnsent,
+} from './call.js';
+import { GatherCall } from './gather.js';
 import { ReplyChannel, type ReplyChannelOptions } from './reply-channel.js';
 import { StreamCall, StreamReader } from './stream.js';
 
-/** What a requester is made from. */
+/** Dependencies. */
 export interface RequesterOptions extends ReplyChannelOptions {
   readonly settings: Settings;
   readonly clock: Clock;
@@ -44,12 +57,12 @@ type CallResult = Pick<PublishResult, 'value' | 'replies'>;
 
 const CREDIT = 64;
 
-/** Replies of the largest size that one call may hold at once: unread items of a stream, answers that are gathered. */
+/** Replies of the largest size that one call may hold at once: unread items of a stream, gathered replies. */
 const HELD = 4;
 
 /**
- * The calling side of RPC: one answer, a stream of them, or one from each instance. Makes the request and
- * the call that waits for its end; the line takes both to the broker.
+ * The calling side of RPC: one reply, a stream of items, or one reply from each instance. Creates the request and the
+ * pending call; `ReplyChannel` sends them.
  */
 export class Requester {
   private readonly replyChannel: ReplyChannel;
@@ -62,12 +75,17 @@ export class Requester {
     this.usual = { codecs, codec: undefined, known: NO_CLASSES, maxBytes: settings.maxMessageBytes };
   }
 
-  /** Calls that wait for their answer, or to be sent. */
+  /** Number of calls that wait for a reply, or to be sent. */
   get pending(): number {
     return this.replyChannel.pending;
   }
 
-  /** Lets waiting calls go. */
+  /** The oldest first. */
+  details(): PendingCallDetails[] {
+    return this.replyChannel.calls.map(callDetails).sort((one, other) => one.since - other.since);
+  }
+
+  /** Sends waiting calls. */
   flush(): void {
     this.replyChannel.flush();
   }
@@ -94,7 +112,7 @@ export class Requester {
     });
   }
 
-  /** Calls a handler whose answer is many items. Begins when it is first read, ends when the loop is left. */
+  /** Calls a handler that replies with a stream of items. Begins when it is first read, ends when the loop is left. */
   stream(agree: () => Promise<ContractPublish<StreamOptions>>, payload: unknown): StreamReader {
     return new StreamReader(async () => {
       const { name, options } = await agree();
@@ -169,10 +187,10 @@ export class Requester {
     begin: (call: Prepared, done: (result: CallResult) => void, failed: (error: Error) => void) => void,
   ): Promise<PublishResult> {
     const { plugins, clock } = this.options;
-    const { message, timeout, cancellation } = call;
+    const { message, timeout, cancellation, resends } = call;
     const { messageId = '', correlationId = '' } = message.properties;
     const began = clock.monotonic();
-    return plugins.publish({ kind, message, payload, timeout }, (changed) => {
+    return plugins.publish({ kind, message, payload, timeout, idempotent: resends > 0 }, (changed) => {
       return new Promise((resolve, reject) => {
         const over = cancellation?.error({ ...changed, correlationId });
         if (over) return reject(over);
@@ -219,7 +237,8 @@ export class Requester {
     const { settings, clock, codecs } = this.options;
     // Who knows it can answer the call, and end it.
     const correlationId = options.correlationId ?? newCorrelationId();
-    const scope = currentCall();
+    const handled = currentDelivery.getStore();
+    const scope = handled && callServedBy(handled);
     const given =
       options.timeout === undefined ? settings.rpc.timeout : milliseconds(options.timeout, 'timeout');
     const left = scope?.deadline === undefined ? undefined : Math.ceil(scope.deadline - clock.monotonic());
@@ -231,12 +250,10 @@ export class Requester {
     if (closeReason) throw closeReason;
     const now = clock.wall();
     const worthIt = credit === undefined ? timeout : left;
-    const headers = requestHeaders(settings, options);
+    const headers = requestHeaders(handled, settings, options);
     if (worthIt !== undefined) headers[HEADER.deadline] = Math.floor(now + worthIt);
-    if (credit !== undefined) {
-      headers[HEADER.stream] = credit;
-      if (left !== undefined) headers[HEADER.timeLeft] = left;
-    }
+    if (credit !== undefined) headers[HEADER.stream] = credit;
+    if (credit !== undefined && left !== undefined) headers[HEADER.timeLeft] = left;
     const message = outgoing(
       {
         exchange,
@@ -248,7 +265,7 @@ export class Requester {
         correlationId,
         headers,
         // A request without a waiting caller is not worth running.
-        expiration: timeout,
+        expiration: String(Math.max(0, Math.round(timeout))),
         maxBytes: settings.maxMessageBytes,
       },
       codecs.encode(payload, options.contentType, options.codec, { exchange, routingKey, correlationId }),
@@ -263,9 +280,30 @@ export class Requester {
   private readonly whyUnsent: WhyUnsent = (call) => this.replyChannel.whyUnsent(call);
 }
 
+function callDetails(call: PendingCall): PendingCallDetails {
+  const { exchange, routingKey, properties } = call.message;
+  const { messageId, timestamp = 0, expiration, headers } = properties;
+  const kind = call instanceof GatherCall ? 'gather' : call instanceof StreamCall ? 'stream' : 'request';
+  const said = headers?.[HEADER.deadline];
+  const deadline = typeof said === 'number' ? said : undefined;
+  const isTimed = kind !== 'stream' && deadline !== undefined;
+  return {
+    kind,
+    messageId: call.idempotent ? undefined : messageId,
+    exchange,
+    routingKey,
+    sent: call.sent,
+    since: isTimed ? deadline - Number(expiration) : timestamp * 1_000,
+    deadline,
+  };
+}
+
 /** Those of the caller, and what a request takes over from the message that is being handled. */
-function requestHeaders(settings: Settings, { headers }: RequestOptions): Record<string, unknown> {
-  const inherited = inheritance(settings);
-  if (inherited) return inheritedHeaders(inherited, headers, true);
+function requestHeaders(
+  handled: Handled | undefined,
+  settings: Settings,
+  { headers }: RequestOptions,
+): Record<string, unknown> {
+  if (handled) return inheritedHeaders(inheritance(handled, settings), headers, true);
   return headers === undefined ? {} : outgoingHeaders(headers);
 }

@@ -1,12 +1,11 @@
 import { isControlQueue, type CallControl } from '../../message/call-control.js';
-import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
+import type { Deadline, Deadlines } from '../../runtime/clock.js';
 import { countHeader, HEADER, safeHeaders, textHeader } from '../../message/headers.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { DecodeError } from '../../errors/errors.js';
 import { RpcProtocolError } from '../../errors/rpc-errors.js';
-import { PendingCall, timedOut, type WhyUnsent } from './call.js';
+import { PendingCall, type ReplyPart, timedOut, type WhyUnsent } from './call.js';
 import type { Cancellation } from './cancellation.js';
-import type { ReplyPart } from './decode-reply.js';
 import { type StandardSchema, validate } from '../../message/schema.js';
 
 /** What a streamed call is made from. */

@@ -1,8 +1,9 @@
 // A call that is being answered is known to its caller, has a deadline, and leaves nothing behind when it is over.
 import { expect, it } from '@jest/globals';
-import { Deadlines } from '../../runtime/deadlines.js';
+import { Deadlines } from '../../runtime/clock.js';
 import { Delivery } from '../../message/delivery.js';
-import { ActiveCall, ActiveCalls } from './active-calls.js';
+import { ActiveCalls, type RpcContext } from './active-calls.js';
+import { ActiveCall } from './rpc-step.js';
 
 it('a call is found while it is answered, stopped when the time of its caller is over, and forgotten at its end', () => {
   let now = 0;
@@ -18,7 +19,7 @@ it('a call is found while it is answered, stopped when the time of its caller is
   const begin = (): ActiveCall => {
     const delivery = new Delivery(message as never, 'q', { settle: () => undefined, warn: () => undefined });
     delivery.run.callerDeadline = now + 1_000;
-    const call = new ActiveCall({ calls, deadlines }, delivery, undefined);
+    const call = new ActiveCall({ calls, deadlines } as RpcContext, delivery);
     call.begin();
     return call;
   };

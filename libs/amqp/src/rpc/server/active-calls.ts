@@ -2,12 +2,11 @@ import type { HandlerContext } from '../../consume/step.js';
 import type { RemoteErrorFacts } from '../../message/codecs/codec.js';
 import type { ReplySender } from '../../message/outgoing.js';
 import type { CallerLiveness } from './caller-liveness.js';
-import type { Deadline, Deadlines } from '../../runtime/deadlines.js';
-import type { CallScope, Delivery } from '../../message/delivery.js';
+import { type Clock, systemClock } from '../../runtime/clock.js';
+import type { Delivery } from '../../message/delivery.js';
 import type { Credit } from './reply-stream.js';
 import { randomUUID } from 'node:crypto';
 import type { CallControl } from '../../message/call-control.js';
-import { systemClock, type Clock } from '../../runtime/clock.js';
 import { IdMap, type Listed } from '../../runtime/id-map.js';
 import { LogLimiter } from '../../runtime/logger.js';
 import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
@@ -27,61 +26,6 @@ export interface CallContext {
   readonly callers: CallerLiveness;
   /** What may be told to a remote caller about an error, when the application knows better. */
   readonly remoteError: ((error: unknown) => RemoteErrorFacts | undefined) | undefined;
-}
-
-/**
- * One call while it is answered: it is found by its id when its caller has something to say, it is what
- * calls made inside its handler inherit, and the deadline at which its handler is told to stop. One object
- * for all of that, since there is one for each call, and as long as it lives all that it holds is copied by
- * the garbage collector.
- */
-export class ActiveCall implements RunningCall, CallScope, Deadline {
-  readonly id: string;
-  after: this | undefined = undefined;
-  tick = 0;
-  place = 0;
-  over = false;
-
-  constructor(
-    private readonly context: { readonly calls: ActiveCalls; readonly deadlines: Deadlines },
-    readonly delivery: Delivery,
-    /** Of a streamed answer. */
-    readonly credit: Credit | undefined,
-    readonly idempotent = false,
-  ) {
-    this.id = delivery.message.properties.correlationId ?? '';
-  }
-
-  get deadline(): number | undefined {
-    return this.delivery.run.callerDeadline;
-  }
-
-  /** Created on demand: most handlers make no calls. */
-  get signal(): AbortSignal {
-    return this.delivery.signal;
-  }
-
-  /** From now on its caller finds it, and its handler is stopped when the caller's time is over. */
-  begin(): void {
-    const { context } = this;
-    const { run } = this.delivery;
-    context.calls.add(this);
-    if (run.callerDeadline === undefined) return;
-    run.deadline = run.callerDeadline;
-    context.deadlines.addAt(run.callerDeadline, this);
-  }
-
-  end(): void {
-    const { context } = this;
-    this.over = true;
-    if (this.delivery.run.callerDeadline !== undefined) context.deadlines.clear(this);
-    context.calls.remove(this);
-  }
-
-  /** Its caller's time is over. */
-  onExpired(): void {
-    this.delivery.abort(new CallerLeftError());
-  }
 }
 
 /** One call that is being answered. */
@@ -110,8 +54,8 @@ export class ActiveCalls extends IdMap<RunningCall> {
   private queue = '';
   /** Tells the answers of one instance from those of another. */
   readonly instance = randomUUID();
-  /** When they were told, the oldest first. */
-  private readonly left = new Map<string, number>();
+  /** Callers that left before their request was looked at, and when, the oldest first. */
+  readonly left: Map<string, number> = new Map();
 
   constructor(private readonly clock: Clock = systemClock) {
     super();

@@ -3,7 +3,7 @@ import type { Connection } from '../../connection/connection.js';
 import type { Clock } from '../../runtime/clock.js';
 import { isDirectReply } from '../../message/direct-reply.js';
 
-/** What it is made from. */
+/** Dependencies. */
 export interface CallerLivenessOptions {
   /** Over which the broker may be asked about an address. */
   readonly connection: (replyTo: string) => Connection;
@@ -24,8 +24,8 @@ const CONNECT = 1_000;
 const REMEMBERED = 1_000;
 
 /**
- * Whether a caller still waits: its reply address is there as long as it is. Asked before work that waited
- * is begun, on a channel of its own, since a "no" closes the channel.
+ * Whether a caller still waits: its reply address exists as long as it does. Checked before a request that waited is run,
+ * on a separate channel, since a negative answer closes the channel.
  */
 export class CallerLiveness {
   private readonly gone = new Set<string>();

@@ -9,6 +9,7 @@ import { declareError } from '../../topology/declare-error.js';
 import type { HandlerPlan } from '../../topology/handler-plan.js';
 import type { BindingSpec } from '../../topology/specs.js';
 import type { ActiveCalls } from './active-calls.js';
+import { errorFields } from '../../errors/error-facts.js';
 
 /** What it is made from. */
 export interface ControlConsumerOptions {
@@ -74,6 +75,16 @@ export class ControlConsumer {
     }));
   }
 
+  /** Binds the keys of handlers that were added. Never rejects: without them no cancel comes, and the check binds them. */
+  async bind(): Promise<void> {
+    const { connection, calls, handlers } = this.options;
+    if (!this.isDeclaring) return;
+    const bindAll = async (channel: LiveChannel['declaring']): Promise<void> => {
+      for (const key of keysOf(handlers)) await channel.bindQueue(calls.controlQueue, CALLS_EXCHANGE, key);
+    };
+    await connection.withChannel(bindAll).catch(() => undefined);
+  }
+
   /** Always settles. */
   close(): Promise<void> {
     this.begin();
@@ -119,6 +130,7 @@ export class ControlConsumer {
     const asked = { what: 'exchange' as const, name: CALLS_EXCHANGE, declaredBy: 'calls' };
     this.options.settings.logger.warn(
       `this process does not receive cancellations from callers: ${printable(describeError(declareError(error, asked)))}`,
+      { event: 'cancellations-not-received', ...errorFields(error) },
     );
   }
 }

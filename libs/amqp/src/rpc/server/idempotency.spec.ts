@@ -26,7 +26,10 @@ function call() {
   };
   const context = {
     ...{ plan: { id: 'h', codec: undefined }, logger: SILENT, settings: settings({ logger: SILENT }) },
-    source: { service: 's', name: 'default', vhost: '/', server: { product: '', version: [0, 0] } },
+    source: {
+      ...{ service: 's', name: 'default' },
+      connection: { vhost: '/', server: { product: '', version: [0, 0] } },
+    },
     clock: { wall: () => 0, monotonic: () => 0, after: () => () => undefined },
   };
   const repeated = idempotency(context as never, { ttl: 1_000, store });

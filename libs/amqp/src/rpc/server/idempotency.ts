@@ -10,6 +10,7 @@ import { RabbitError } from '../../errors/errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { errorReply, type Reply } from './reply.js';
 import type { RpcContext } from './active-calls.js';
+import { errorFields } from '../../errors/error-facts.js';
 
 interface Kept {
   readonly reply: StoredReply;
@@ -58,7 +59,7 @@ export class MemoryReplyStore implements ReplyStore {
   }
 }
 
-/** What came of a request: its verdict, and its reply unless it is tried again. */
+/** The outcome of a request: its verdict, and its reply unless it is retried. */
 export interface Outcome {
   readonly verdict: Verdict;
   readonly reply: Reply | undefined;
@@ -74,26 +75,44 @@ interface Running {
   readonly outcome: Promise<Outcome>;
 }
 
+/** Uses the store; a failure of it is logged, and the request goes on without. */
+function storing({ plan, logger }: RpcContext) {
+  return async <T>(what: string, work: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      const text = printable(describeError(error));
+      logger.error(`${plan.id}: the reply store could not ${what}: ${text}; continuing without it`, {
+        event: 'reply-store-failed',
+        handler: plan.id,
+        ...errorFields(error),
+      });
+      return undefined;
+    }
+  };
+}
+
+/** A request, and what tells it from others. */
+interface Repeatable {
+  readonly key: string;
+  readonly request: string;
+  readonly delivery: Delivery;
+}
+
 /** For one handler. */
 export function idempotency(
   context: RpcContext,
   { ttl, store = new MemoryReplyStore(context.clock) }: { readonly ttl: number; readonly store?: ReplyStore },
 ): Idempotency {
   const running = new Map<string, Running>();
-  const logged = async <T>(what: string, work: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      return await work();
-    } catch (error) {
-      const text = printable(describeError(error));
-      context.logger.error(
-        `${context.plan.id}: the reply store could not ${what}: ${text}; continuing without it`,
-      );
-      return undefined;
-    }
-  };
-  const first = async (key: string, request: string, run: () => Promise<Outcome>): Promise<Outcome> => {
+  const logged = storing(context);
+  const first = async (
+    { key, request, delivery }: Repeatable,
+    run: () => Promise<Outcome>,
+  ): Promise<Outcome> => {
     const kept = await logged('be read', async () => readable(await store.get(key)));
-    if (kept) return kept.request === request ? { verdict: ACK, reply: fromStore(kept) } : reused(context);
+    if (kept?.request === request) return { verdict: ACK, reply: fromStore(kept) };
+    if (kept) return reused(context, delivery);
     const result = await run();
     const { reply } = result;
     // An error is not kept: asking again is how a caller gets over it.
@@ -111,13 +130,14 @@ export function idempotency(
     for (;;) {
       const other = running.get(key);
       if (!other) break;
-      if (other.request !== request) return reused(context);
+      if (other.request !== request) return reused(context, delivery);
       const outcome = await other.outcome;
+      delivery.run.errorId = other.delivery.run.errorId;
       // It was told to stop for reasons that are not those of this request.
       if (other.delivery.run.abortedBy === undefined || delivery.run.abortedBy !== undefined) return outcome;
     }
     // Entered before the store is read: a repeat that comes meanwhile waits, however slow the store is.
-    const outcome = first(key, request, run).finally(() => running.delete(key));
+    const outcome = first({ key, request, delivery }, run).finally(() => running.delete(key));
     running.set(key, { delivery, request, outcome });
     return outcome;
   };
@@ -126,7 +146,9 @@ export function idempotency(
 /** Under which a reply is kept. A store may be shared by services, and the texts are chosen by others: no two lists have one hash. */
 function keyOf({ plan, source }: RpcContext, { queue, message }: Delivery): string {
   const { messageId, userId = '' } = message.properties;
-  return hash(JSON.stringify([source.service, source.name, source.vhost, queue, plan.id, userId, messageId]));
+  return hash(
+    JSON.stringify([source.service, source.name, source.connection.vhost, queue, plan.id, userId, messageId]),
+  );
 }
 
 /** Tells one request from another with the same id. */
@@ -148,7 +170,8 @@ function readable(kept: StoredReply | undefined): StoredReply | undefined {
   throw new TypeError('the field request of a reply is missing');
 }
 
-function reused(context: RpcContext): Outcome {
+function reused(context: RpcContext, delivery: Delivery): Outcome {
+  delivery.run.refused = true;
   const error = new RabbitError(
     'WARREN_MESSAGE_ID_REUSED',
     'a different request with this message id was handled before',
@@ -156,7 +179,7 @@ function reused(context: RpcContext): Outcome {
   );
   return {
     verdict: { kind: 'dead-letter', reason: 'not-retryable', error },
-    reply: errorReply(context, error),
+    reply: errorReply(context, error, delivery),
   };
 }
 

@@ -74,7 +74,7 @@ describe('outcomes', () => {
     const one = delivery();
     unsettled.add(one, live);
     let arrived: () => void = () => undefined;
-    one.run.answer = { after: (next) => (arrived = next) };
+    one.run.answer = { whenOver: (next) => (arrived = next) };
     outcomes(unsettled, {}).finish(one, ACK);
     expect([acked, unsettled.size]).toEqual([[], 1]);
     arrived();

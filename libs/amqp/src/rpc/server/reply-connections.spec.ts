@@ -3,7 +3,7 @@ import { expect, it } from '@jest/globals';
 import type { LiveChannel } from '../../connection/channel.js';
 import type { Connection } from '../../connection/connection.js';
 import { counters } from '../../events/events.js';
-import { Deadlines } from '../../runtime/deadlines.js';
+import { Deadlines } from '../../runtime/clock.js';
 import { SILENT } from '../../runtime/logger.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import { settings } from '../../options/settings.js';
@@ -23,10 +23,10 @@ function dangerous(published: string[]): Connection {
     let confirm = (_number: number, _multiple: boolean, _outcome: 'confirmed'): void => undefined;
     let sent = 0;
     const channel = {
-      ...{ alive: true, writable: true, closed, close: () => Promise.resolve() },
+      ...{ alive: true, socket: { writable: true }, closed, close: () => Promise.resolve() },
       end: (reason: string) => ((channel.alive = false), end(reason)),
       listen: ({ onConfirm = confirm }) => (confirm = onConfirm),
-      publishConfirmed: ({ routingKey }: OutgoingMessage) => {
+      publish: ({ routingKey }: OutgoingMessage) => {
         published.push(routingKey);
         const number = ++sent;
         setImmediate(() => {

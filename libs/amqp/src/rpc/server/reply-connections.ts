@@ -8,10 +8,9 @@ import { isDirectReply, mayBeHurt, type Server } from '../../message/direct-repl
 import { RabbitError } from '../../errors/errors.js';
 
 /**
- * Answers to remote callers, on a connection of their own. Who asks says where the answer goes, and RabbitMQ
- * closes the connection that publishes to some addresses, however well they are made. So the loss of this
- * connection costs nothing but time: answers that were on their way are sent again, and what killed it is
- * found out and given up.
+ * Replies to remote callers, on a separate connection. The caller chooses the reply address, and RabbitMQ closes the
+ * connection that publishes to some addresses, even well-formed ones. So losing this connection costs only time: replies
+ * in transit are sent again, and the one that closed it is found and given up.
  */
 export class ReplyPublisher implements ReplySender {
   private readonly sender: Sender;
@@ -33,15 +32,17 @@ export class ReplyPublisher implements ReplySender {
   begin(message: OutgoingMessage, waiter: ReplyWaiter): void {
     const { clock, settings } = this.options;
     const { given } = this;
-    const limits = {
-      end: clock.monotonic() + given,
+    const attempt = new FirstAttempt(
+      this,
+      message,
+      waiter,
+      clock.monotonic() + given,
       given,
-      retryNacked: settings.publish.retryNacked,
-    };
-    const result = new FirstAttempt(this, message, limits, waiter);
-    // Beside a suspect, an innocent answer would be lost a second time.
-    if (this.suspects === 0) this.sender.send(message, limits, result);
-    else void this.afterSuspects().then(() => this.sender.send(message, limits, result));
+      settings.publish.retryNacked,
+    );
+    // Sent beside a suspect, it would be lost a second time.
+    if (this.suspects === 0) this.sender.send(message, attempt, attempt);
+    else void this.afterSuspects().then(() => this.sender.send(message, attempt, attempt));
   }
 
   /** The broker takes messages again. */
@@ -58,7 +59,7 @@ export class ReplyPublisher implements ReplySender {
     while (this.suspects > 0) await this.line;
   }
 
-  // One after the other: the one whose address is the reason takes only itself along the next time.
+  // One after the other, so that the reply whose address is the cause is the only one that is lost with it.
   alone(message: OutgoingMessage, limits: SendLimits): Promise<void> {
     this.options.counters.resent++;
     this.suspects++;
@@ -75,12 +76,15 @@ export class ReplyPublisher implements ReplySender {
   }
 }
 
-class FirstAttempt implements SendResult {
+/** A reply that is sent for the first time: its limits, and what comes of it. */
+class FirstAttempt implements SendLimits, SendResult {
   constructor(
     private readonly by: ReplyPublisher,
     private readonly message: OutgoingMessage,
-    private readonly limits: SendLimits,
     private readonly waiter: ReplyWaiter,
+    readonly end: number,
+    readonly given: number,
+    readonly retryNacked: number | undefined,
   ) {}
 
   onSent(routed: boolean): void {
@@ -90,9 +94,9 @@ class FirstAttempt implements SendResult {
 
   onFailed(error: Error): void {
     const { waiter } = this;
-    // A second answer is ignored by its caller, so one that may have been lost is sent again.
+    // The caller ignores a second reply, so one that may have been lost is sent again.
     if (error instanceof PublishOutcomeUnknownError) {
-      this.by.alone(this.message, this.limits).then(
+      this.by.alone(this.message, this).then(
         () => waiter.onArrived(),
         (lost: Error) => waiter.onLost(lost),
       );
@@ -104,7 +108,7 @@ class FirstAttempt implements SendResult {
 
 /** Dependencies. `connection` is for replies to trusted addresses. */
 export interface ReplyConnectionsOptions extends SenderOptions {
-  /** For first answers. */
+  /** For first replies. */
   readonly first: Connection;
   readonly server: () => Server;
 }
@@ -118,15 +122,14 @@ const REMEMBERED = 10_000;
  */
 const [TRIED_AT_ONCE, SUSPICIOUS_FOR] = [8, 60_000];
 
-/** An answer that takes longer than this over an open connection was held up, by itself or by another one, in ms. */
+/** A reply that takes longer than this over an open connection was held up, by its address or another one, in ms. */
 const SLOW = 3_000;
 
 /**
- * Which connection an answer takes. RabbitMQ before 4.3 closes the connection that publishes to some
- * addresses of direct reply-to, or stops reading from it for seconds, and no look at an address tells which
- * (message/direct-reply.ts). So the first answer to an address goes over a connection of its own, which is
- * opened when there is one, and only what arrived there makes the address good enough for the connection
- * that all other answers share.
+ * Chooses the connection of a reply. RabbitMQ before 4.3 closes the connection that publishes to some direct reply-to
+ * addresses, or stops reading from it for seconds, and nothing in an address tells which (message/direct-reply.ts). So the
+ * first reply to an address uses a separate connection, opened on demand, and only after it has arrived may the
+ * address be used on the connection that all other replies share.
  */
 export class ReplyConnections implements ReplySender {
   private readonly main: ReplyPublisher;
@@ -152,7 +155,8 @@ export class ReplyConnections implements ReplySender {
 
   begin(message: OutgoingMessage, waiter: ReplyWaiter): void {
     const address = message.routingKey;
-    if (!this.isRisky(address)) return this.main.begin(message, waiter);
+    const isSafe = this.life > 0 && this.life === this.options.connection.life && !this.vulnerable;
+    if (isSafe || !this.isRisky(address)) return this.main.begin(message, waiter);
     const closeReason = this.closeReason(address);
     if (closeReason) return waiter.onLost(closeReason);
     const { clock, first } = this.options;

@@ -1,5 +1,5 @@
-// The sending end of a streamed answer: takes items from a handler's generator no faster than its caller grants,
-// and stops the generator, its `finally` included, when nobody wants more.
+// The sending end of a reply stream: takes items from a handler's generator no faster than its caller grants credit,
+// and ends the generator, its `finally` included, when the caller leaves.
 
 import type { Clock } from '../../runtime/clock.js';
 import { RabbitError } from '../../errors/errors.js';
@@ -43,7 +43,7 @@ export class UnconfirmedItems {
 
 const noop = (): void => undefined;
 
-/** How many items may be sent that the caller has not read. */
+/** The number of items that may be sent ahead of what the caller has read. */
 export class Credit {
   /** Sends a keep-alive with the address for control messages of the caller. */
   signOfLife: () => void = noop;
@@ -91,9 +91,9 @@ export interface SentItem {
 
 /** Where items go. Each arrives when the caller's queue has it and rejects when the caller is gone. */
 export interface ItemSender {
-  /** Throws at once when the value cannot travel. */
+  /** Throws at once when the value cannot be encoded. */
   item(value: unknown, sequence: number): SentItem;
-  /** Nothing to say yet, but alive. */
+  /** A keep-alive. */
   alive(): Promise<void>;
   /** The end of the stream, with its number of items. */
   end(count: number): Promise<void>;
@@ -153,7 +153,7 @@ export async function streamOut(items: AsyncIterable<unknown>, context: StreamDe
   }
 }
 
-/** Resolves when the reader has got on; rejects when it has not in all that time. A stream holds one of few places. */
+/** Resolves when the reader has made progress; rejects when it has not within the limit, since a stream occupies one place of the concurrency. */
 async function granted(credit: Credit, clock: Clock): Promise<void> {
   let cancel = noop;
   const idle = new Promise<never>((_resolve, reject) => {

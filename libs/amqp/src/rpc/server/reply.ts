@@ -1,42 +1,46 @@
-// Answers a caller: makes the reply and sends it where the request says. An answer that cannot be delivered is logged
-// and never brings the request back.
+// The reply to a caller: what it says, where it may go, and the message that is sent there.
 
-import { isError, PluginError, RabbitError } from '../../errors/errors.js';
+import { DecodeError, isError, PluginError, RabbitError } from '../../errors/errors.js';
 import type { PublishResult } from '../../plugins/plugin.js';
 import { ownTimeout } from '../../publish/pending-send.js';
 import { randomUUID } from 'node:crypto';
 import type { RemoteErrorFacts, Encoded } from '../../message/codecs/codec.js';
 import { knownErrorFacts } from '../../errors/known-errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
+import { errorAtCaller } from '../../consume/failure-log.js';
 import { OutcomeSignal } from '../../errors/signals.js';
-import { thrownFacts, thrownValue, type ThrownFacts } from '../../errors/error-facts.js';
+import { codeOf, errorFields, thrownFacts, thrownValue, type ThrownFacts } from '../../errors/error-facts.js';
 import type { RpcContext } from './active-calls.js';
 import { isDirectReply, isWellFormed, type Server } from '../../message/direct-reply.js';
 import type { Settings } from '../../options/settings.js';
-import { type Delivery, type Ending, named } from '../../message/delivery.js';
+import { aboutMessage, type Delivery, named } from '../../message/delivery.js';
 import { HEADER } from '../../message/headers.js';
 import type { Headers, OutgoingMessage } from '../../message/message.js';
-import { AccessRefusedError } from '../../errors/topology-errors.js';
 import { type ReplyWaiter, newMessageId } from '../../message/outgoing.js';
 
 // What a remote caller may know about an error: what was meant for it, what both sides registered, else the class of
 // the error and an id that is in our log. Never a stack.
 
-/** The facts that travel. */
-export function callerErrorFacts(context: RpcContext, error: unknown): RemoteErrorFacts {
+/** The facts that are sent. */
+export function callerErrorFacts(
+  context: RpcContext,
+  error: unknown,
+  { run }: Pick<Delivery, 'run'>,
+): RemoteErrorFacts {
   const shared = context.plan.rpc && knownErrorFacts(context.plan.rpc.known, error);
   if (shared) return shared;
   const known = context.remoteError?.(error);
   if (known) return known;
   const facts = isError(error) ? told(thrownFacts(error)) : thrownValue(error);
+  // What the caller must correct, field by field.
+  const refusal =
+    error instanceof DecodeError && run.refused === true ? { data: { issues: error.issues } } : {};
   const code = codeOf(error);
   if (context.settings.rpc.exposeErrors || isForCaller(error)) {
-    return { ...facts, ...(code === undefined ? {} : { code }) };
+    return { ...facts, ...(code === undefined ? {} : { code }), ...refusal };
   }
-  const id = randomUUID();
-  context.logger.error(
-    `${context.plan.id}: error ${id} for a remote caller: ${printable(describeError(error))}`,
-  );
+  // The line about the failure tells which error that was.
+  const id = (run.errorId ??= randomUUID());
   return {
     name: facts.name,
     message: `internal error ${id}`,
@@ -44,12 +48,12 @@ export function callerErrorFacts(context: RpcContext, error: unknown): RemoteErr
   };
 }
 
-// A stack never travels.
+// A stack is never sent.
 function told({ name, message }: ThrownFacts): Pick<RemoteErrorFacts, 'name' | 'message'> {
   return { name, message };
 }
 
-// Other errors of this library that a handler runs into (a publish of its own that failed) are its own affair.
+// Other errors of this library in a handler (a publish that failed, for example) are not for the caller.
 function isForCaller(error: unknown): boolean {
   if (error instanceof OutcomeSignal) return true;
   return error instanceof RabbitError && ABOUT_THE_CALL.has(error.code);
@@ -69,45 +73,44 @@ const ABOUT_THE_CALL = new Set([
   'WARREN_SHUTTING_DOWN',
 ]);
 
-function codeOf(error: unknown): string | number | undefined {
-  try {
-    const { code } = (error ?? {}) as { code?: unknown };
-    return typeof code === 'string' || typeof code === 'number' ? code : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 // Where a reply may go. A request names the address itself, so it can be anything: a queue of another
 // service, which would take the reply for a message; the queue of the request, so that the handler replies to
 // itself for ever; or a direct reply-to address that this broker does not survive (message/direct-reply.ts).
 
-/** Addresses that were found well formed: limited, since any client can create some. */
-const REMEMBERED = 1_000;
-const wellFormed = new Set<string>();
+/** Where a reply goes. */
+export interface ReplyAddress {
+  readonly name: string;
+  /** The caller consumes it on the channel on which it called: it is no queue. */
+  readonly direct: boolean;
+}
 
 /** Queues that only their owner reads: ours, and those that RabbitMQ named, which clients make exclusive. */
 const OWN = /^amq\.gen-|\.replies\.[0-9a-f]{8}$/;
 
-/** Whether an answer may be sent to `replyTo`. `allowed`: `any` queue, or the beginnings of names beside the usual ones. */
+/** Whether a reply may be sent to `replyTo`. `allowed`: `any` queue, or prefixes of names beside the usual ones. */
 export function mayReplyTo(
   replyTo: string,
   requestQueue: string,
   allowed: Settings['rpc']['replyTo'],
   server: Server,
 ): boolean {
-  // A caller has one address for all its calls, and what RabbitMQ could have made no other broker minds.
-  if (wellFormed.has(replyTo)) return true;
-  if (!isDirectReply(replyTo)) {
-    if (replyTo === requestQueue) return false;
-    if (allowed === 'any' || OWN.test(replyTo)) return true;
-    return allowed.some((prefix) => replyTo.startsWith(prefix));
-  }
-  if (!isWellFormed(replyTo, server)) return false;
-  if (server.product !== 'RabbitMQ') return true;
-  if (wellFormed.size >= REMEMBERED) wellFormed.clear();
-  wellFormed.add(replyTo);
-  return true;
+  if (isDirectReply(replyTo)) return isWellFormed(replyTo, server);
+  if (replyTo === requestQueue) return false;
+  if (allowed === 'any' || OWN.test(replyTo)) return true;
+  return allowed.some((prefix) => replyTo.startsWith(prefix));
+}
+
+/** Addresses that are remembered of each broker: limited, since any client can create some. */
+const REMEMBERED = 1_000;
+
+/** Direct addresses that a broker could have made. A caller has one for all its calls. */
+const wellFormed = new WeakMap<Server, Map<string, ReplyAddress>>();
+
+function remember(server: Server, address: ReplyAddress): ReplyAddress {
+  const known = wellFormed.get(server) ?? new Map<string, ReplyAddress>();
+  if (known.size >= REMEMBERED) known.clear();
+  wellFormed.set(server, known.set(address.name, address));
+  return address;
 }
 
 /** A reply's body, and whether it is an error. */
@@ -115,7 +118,7 @@ export interface Reply extends Encoded {
   readonly isError?: boolean;
 }
 
-/** A value as a reply. @throws when it cannot travel */
+/** A value as a reply. @throws when it cannot be encoded or is too large */
 export function valueReply({ forwarder, plan, settings }: RpcContext, value: unknown, more = false): Reply {
   const { codec } = plan;
   const encoded =
@@ -130,10 +133,10 @@ export function valueReply({ forwarder, plan, settings }: RpcContext, value: unk
   );
 }
 
-/** An error as a reply. Never throws: facts that cannot travel lose their data. */
-export function errorReply(context: RpcContext, error: unknown): Reply {
+/** An error as a reply. Never throws: without its data when that cannot be encoded or is too large. */
+export function errorReply(context: RpcContext, error: unknown, delivery: Delivery): Reply {
   const { codec } = context.plan;
-  const facts = callerErrorFacts(context, error);
+  const facts = callerErrorFacts(context, error, delivery);
   try {
     const encoded = codec?.encodeError?.(facts) ?? jsonFacts(facts);
     if (encoded.content.length > context.settings.maxMessageBytes) throw new RangeError('too large');
@@ -148,23 +151,31 @@ function jsonFacts(facts: object): Encoded {
   return { content: Buffer.from(JSON.stringify(facts)), contentType: 'application/json' };
 }
 
-/** Where a request wants its answer; undefined (and a line in the log) when it must not have one there, or wants none. */
-export function replyAddress(
-  { plan, settings, logger, calls, source }: RpcContext,
-  delivery: Delivery,
-): string | undefined {
+/** Where a request wants its reply; undefined (and a line in the log) when it must not have one there, or wants none. */
+export function replyAddress(context: RpcContext, delivery: Delivery): ReplyAddress | undefined {
+  const { plan, settings, logger, calls, source } = context;
   const { replyTo } = delivery.message.properties;
-  const warn = (line: string): void => logger.warn(line);
   if (!replyTo) {
+    const none = `${plan.id} replied to ${named(delivery)}, which has no reply-to; the reply was dropped`;
     calls.lines.say(
-      warn,
-      `${plan.id} replied to ${named(delivery)}, which has no reply-to; the reply was dropped`,
+      (text) => logger.warn(text, { event: 'reply-not-asked', ...aboutMessage(delivery) }),
+      none,
     );
     return undefined;
   }
-  if (mayReplyTo(replyTo, delivery.queue, settings.rpc.replyTo, source.server)) return replyTo;
+  const { server } = source.connection;
+  const known = wellFormed.get(server)?.get(replyTo);
+  if (known) return known;
+  if (mayReplyTo(replyTo, delivery.queue, settings.rpc.replyTo, server)) {
+    return isDirectReply(replyTo)
+      ? remember(server, { name: replyTo, direct: true })
+      : { name: replyTo, direct: false };
+  }
   const line = `${plan.id}: no reply to ${named(delivery)}: its reply-to '${printable(replyTo)}' is not allowed; allow it with rpc.replyTo if it is a queue of the caller`;
-  calls.lines.say((text) => logger.error(text), line);
+  calls.lines.say(
+    (text) => logger.error(text, { event: 'reply-not-allowed', ...aboutMessage(delivery) }),
+    line,
+  );
   return undefined;
 }
 
@@ -174,7 +185,7 @@ const NO_HEADERS: Headers = Object.freeze({});
 export function replyMessage(
   context: RpcContext,
   delivery: Delivery,
-  replyTo: string,
+  { name, direct }: ReplyAddress,
   reply: Reply,
   headers: Headers = NO_HEADERS,
 ): OutgoingMessage {
@@ -186,10 +197,10 @@ export function replyMessage(
   if (context.plan.rpc?.broadcast) all = { ...all, [HEADER.run]: instanceOf(context) };
   return {
     exchange: '',
-    routingKey: replyTo,
+    routingKey: name,
     content: reply.content,
     // RabbitMQ returns messages to a direct reply-to address although it delivers them.
-    mandatory: !isDirectReply(replyTo),
+    mandatory: !direct,
     properties: {
       contentType: reply.contentType,
       headers: all,
@@ -206,69 +217,50 @@ function instanceOf({ calls, plan }: RpcContext): string {
   return `${calls.instance}/${plan.id}`.slice(0, 100);
 }
 
-/** Sends the one reply of a call; the delivery knows how it goes on. */
-export function sendReply(context: RpcContext, delivery: Delivery, reply: Reply): void {
-  const replyTo = replyAddress(context, delivery);
-  if (replyTo === undefined) return;
-  const sent = new SentAnswer(context, replyTo);
-  delivery.run.answer = sent;
-  beginReply(context, delivery, replyMessage(context, delivery, replyTo, reply), sent);
+/** An item of a streamed reply: the plugins may take their time over it, but it is sent after the one before. */
+export interface StreamedPart {
+  /** From 1. */
+  readonly number: number;
+  /** Resolves when the item before was sent, rejects when it never will be. */
+  readonly before: Promise<unknown>;
+  /** This one was sent. */
+  readonly onSent: () => void;
 }
 
 /** Sends a reply, or an item of a streamed one, through the plugins. A caller whose reply a plugin refuses is told so. */
-export function beginReply(
+export function replyWithPlugins(
   context: RpcContext,
   delivery: Delivery,
   message: OutgoingMessage,
   waiter: ReplyWaiter,
-  part?: number,
+  part?: StreamedPart,
 ): void {
   const { plugins, replies, settings } = context;
-  if (plugins.none) return replies.begin(message, waiter);
-  const { messageId = '' } = message.properties;
-  const send = (changed: OutgoingMessage): Promise<PublishResult> =>
-    replies.send(changed).then(() => ({ messageId, routed: true }));
+  const { mandatory, routingKey, properties } = message;
+  const { messageId = '' } = properties;
+  const send = async (changed: OutgoingMessage): Promise<PublishResult> => {
+    await part?.before;
+    const sent = replies.send(changed);
+    part?.onSent();
+    await sent;
+    return { messageId, routed: true };
+  };
   const lost = (error: Error): void => {
     if (!(error instanceof PluginError) || part !== undefined) return waiter.onLost(error);
-    const refused = replyMessage(context, delivery, message.routingKey, errorReply(context, error));
-    replies.begin(refused, waiter);
+    const instead = errorReply(context, error, delivery);
+    context.logger.error(
+      `${context.plan.id}: the reply to ${named(delivery)} was refused: ${printable(describeError(error))}; the caller got ${errorAtCaller(delivery)}`,
+      {
+        event: 'reply-refused',
+        ...aboutMessage(delivery),
+        ...errorFields(error),
+        errorId: delivery.run.errorId,
+      },
+    );
+    const address = { name: routingKey, direct: !mandatory };
+    replies.begin(replyMessage(context, delivery, address, instead), waiter);
   };
   plugins
-    .publish({ kind: 'reply', message, delivery, part, timeout: ownTimeout(settings) }, send)
+    .publish({ kind: 'reply', message, delivery, part: part?.number, timeout: ownTimeout(settings) }, send)
     .then(() => waiter.onArrived(), lost);
-}
-
-/** The one reply of a call on its way. What is lost is said in the log. */
-class SentAnswer implements ReplyWaiter, Ending {
-  private over = false;
-  private next: (() => void) | undefined = undefined;
-  // Hard private, as in the delivery that has it: whoever prints that must not print our options too.
-  readonly #context: RpcContext;
-
-  constructor(
-    context: RpcContext,
-    private readonly replyTo: string,
-  ) {
-    this.#context = context;
-  }
-
-  after(next: () => void): void {
-    if (this.over) next();
-    else this.next = next;
-  }
-
-  onArrived(): void {
-    this.over = true;
-    this.next?.();
-  }
-
-  onLost(error: Error): void {
-    const { plan, logger, counters, calls } = this.#context;
-    counters.repliesLost++;
-    // A missing permission was told when it was found.
-    if (error instanceof AccessRefusedError) return this.onArrived();
-    const line = `${plan.id}: the reply to '${printable(this.replyTo)}' was not delivered: ${printable(describeError(error))}`;
-    calls.lines.say((text) => logger.warn(text), line);
-    this.onArrived();
-  }
 }

@@ -11,10 +11,10 @@ import type { TopologyPlan } from '../../topology/plan.js';
 import { ActiveCalls, type CallContext, type RpcContext } from './active-calls.js';
 import { CallerLiveness } from './caller-liveness.js';
 import { ControlConsumer } from './control-consumer.js';
-import { sendReply, errorReply } from './reply.js';
-import { reply } from './rpc-step.js';
+import { errorReply } from './reply.js';
+import { ActiveCall, reply } from './rpc-step.js';
 
-/** What it is made from. */
+/** Dependencies. */
 export interface RpcServerOptions extends Pick<CallContext, 'replies' | 'remoteError'> {
   readonly connection: Connection;
   /** Where a reply to an address leaves: to ask about some costs the connection, as to publish to them does. */
@@ -52,11 +52,15 @@ export class RpcServer implements CallServer {
 
   reject(handler: HandlerContext, request: Delivery, error: Error): void {
     const context = this.contextOf(handler);
-    sendReply(context, request, errorReply(context, error));
+    new ActiveCall(context, request).reply(errorReply(context, error, request));
   }
 
   start(): Promise<void> {
     return this.control.start();
+  }
+
+  added(): Promise<void> {
+    return this.control.bind();
   }
 
   temporary(): TopologyPlan {

@@ -1,54 +1,207 @@
-// Answers the caller of an RPC handler, whatever comes of it. The answer goes out before the request is settled.
-// A request that nobody waits for is not run, and its handler is told to stop as soon as nobody waits any more.
+// Replies to the caller of an RPC handler, with a value or an error. The reply arrives before the request is settled.
+// A request whose caller has left is not run, and a running handler is told to stop when its caller leaves.
 
-import { type Delivery, ACK, DROP, REQUEUE, type Verdict } from '../../message/delivery.js';
-import type { MaybePromise } from '../../runtime/maybe-promise.js';
+import type { Run } from '../../consume/step.js';
 import { RabbitError } from '../../errors/errors.js';
+import { CallerLeftError, RpcProtocolError, ShuttingDownError } from '../../errors/rpc-errors.js';
+import { AccessRefusedError } from '../../errors/topology-errors.js';
+import {
+  ACK,
+  aboutMessage,
+  type CallScope,
+  type Delivery,
+  DROP,
+  type Ending,
+  named,
+  REQUEUE,
+  type Verdict,
+} from '../../message/delivery.js';
 import { countHeader, HEADER } from '../../message/headers.js';
 import { itemsIn } from '../../message/items.js';
-import { describeError, printable } from '../../runtime/logger.js';
-import { RpcProtocolError } from '../../errors/rpc-errors.js';
+import type { ReplyWaiter } from '../../message/outgoing.js';
+import { errorFields } from '../../errors/error-facts.js';
 import { assertFits } from '../../message/schema.js';
-import { sendReply, errorReply, valueReply } from './reply.js';
-import { Credit } from './reply-stream.js';
-import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
-import { ActiveCall, type RpcContext } from './active-calls.js';
-import { streamReply } from './streamed-reply.js';
-import { idempotency, type Outcome } from './idempotency.js';
 import { returnIterator } from '../../runtime/abort-signals.js';
-import type { Run } from '../../consume/step.js';
+import type { Deadline } from '../../runtime/clock.js';
+import { describeError, printable } from '../../runtime/logger.js';
+import type { MaybePromise } from '../../runtime/maybe-promise.js';
+import type { RpcContext, RunningCall } from './active-calls.js';
+import { idempotency, type Outcome } from './idempotency.js';
+import { errorReply, type Reply, replyAddress, replyMessage, replyWithPlugins, valueReply } from './reply.js';
+import { Credit } from './reply-stream.js';
+import { streamReply } from './streamed-reply.js';
+
+/**
+ * One call from the start of its handler until its reply has arrived. Its caller finds it by its id, calls that are made
+ * inside its handler inherit its deadline and its signal, and it is itself the deadline at which the handler is told to
+ * stop. One object for all of that: what a call holds, the garbage collector copies as long as the call lives.
+ */
+export class ActiveCall implements RunningCall, CallScope, Deadline, Ending, ReplyWaiter {
+  readonly id: string;
+  after: this | undefined = undefined;
+  tick = 0;
+  place = 0;
+  over = false;
+  /** Its reply has arrived, or is lost. */
+  private replied = false;
+  private onReplied: (() => void) | undefined = undefined;
+  // Hard private: whoever prints or writes the delivery must not find our options in it, nor the delivery itself.
+  readonly #context: RpcContext;
+  readonly #delivery: Delivery;
+
+  constructor(
+    context: RpcContext,
+    delivery: Delivery,
+    readonly credit: Credit | undefined = undefined,
+    readonly idempotent = false,
+  ) {
+    this.#context = context;
+    this.#delivery = delivery;
+    this.id = delivery.message.properties.correlationId ?? '';
+  }
+
+  get delivery(): Delivery {
+    return this.#delivery;
+  }
+
+  get deadline(): number | undefined {
+    return this.#delivery.run.callerDeadline;
+  }
+
+  /** Created on demand: most handlers make no calls. */
+  get signal(): AbortSignal {
+    return this.#delivery.signal;
+  }
+
+  /** From now on its caller finds it, and its handler is stopped when the caller's time is over. */
+  begin(): void {
+    const { calls, deadlines } = this.#context;
+    const { run } = this.#delivery;
+    calls.add(this);
+    if (run.callerDeadline === undefined) return;
+    run.deadline = run.callerDeadline;
+    deadlines.addAt(run.callerDeadline, this);
+  }
+
+  /** Its handler is done. */
+  end(): void {
+    const { calls, deadlines } = this.#context;
+    this.over = true;
+    if (this.#delivery.run.callerDeadline !== undefined) deadlines.clear(this);
+    calls.remove(this);
+  }
+
+  /** Its caller's time is over. */
+  onExpired(): void {
+    this.#delivery.abort(new CallerLeftError());
+  }
+
+  /** Replies with the outcome of the handler. */
+  conclude(verdict: Verdict): MaybePromise<Verdict> {
+    const delivery = this.#delivery;
+    const items = delivery.run.streamed && verdict.kind === 'ack' ? itemsIn(verdict.value) : undefined;
+    if (items) return this.stream(items);
+    const outcome = settled(this.#context, delivery, verdict);
+    if (!(outcome instanceof Promise)) return this.finish(outcome);
+    return outcome.then((known) => this.finish(known));
+  }
+
+  /** Replies; the verdict is that of its request. */
+  finish({ verdict: given, reply }: Outcome): Verdict {
+    const delivery = this.#delivery;
+    const failed = given.kind === 'dead-letter' || given.kind === 'retry';
+    const verdict = failed ? left(this.#context, delivery, given) : given;
+    // Late, the reply would only be ignored; and another instance replies to what goes back to its queue.
+    const wanted = verdict.kind !== 'requeue' && !(delivery.run.abortedBy instanceof CallerLeftError);
+    if (reply && wanted) this.reply(reply);
+    return verdict;
+  }
+
+  /** Sends its one reply, if its address is allowed. */
+  reply(reply: Reply): void {
+    const context = this.#context;
+    const delivery = this.#delivery;
+    const address = replyAddress(context, delivery);
+    if (address === undefined) return;
+    delivery.run.answer = this;
+    const message = replyMessage(context, delivery, address, reply);
+    if (context.plugins.none) context.replies.begin(message, this);
+    else replyWithPlugins(context, delivery, message, this);
+  }
+
+  whenOver(next: () => void): void {
+    if (this.replied) next();
+    else this.onReplied = next;
+  }
+
+  onArrived(): void {
+    this.replied = true;
+    this.onReplied?.();
+  }
+
+  /** Its reply cannot be delivered: that is logged, and never brings the request back. */
+  onLost(error: Error): void {
+    const { plan, logger, counters, calls } = this.#context;
+    counters.repliesLost++;
+    // A missing permission was logged when it was found.
+    if (!(error instanceof AccessRefusedError)) {
+      const { replyTo } = this.#delivery.message.properties;
+      const line = `${plan.id}: the reply to '${printable(replyTo)}' was not delivered: ${printable(describeError(error))}`;
+      const about = aboutMessage(this.#delivery);
+      calls.lines.say(
+        (text) => logger.warn(text, { event: 'reply-lost', ...about, ...errorFields(error) }),
+        line,
+      );
+    }
+    this.onArrived();
+  }
+
+  private async stream(items: AsyncIterable<unknown>): Promise<Verdict> {
+    const context = this.#context;
+    if (this.credit && context.calls.unreachable) {
+      returnIterator(items[Symbol.asyncIterator]());
+      const error = new RpcProtocolError(
+        `${context.plan.id} cannot stream: the broker refuses the queue through which callers ask for more items (see the log of the service)`,
+      );
+      return this.finish({ verdict: DROP, reply: errorReply(context, error, this.#delivery) });
+    }
+    const broken = await streamReply(context, this.#delivery, items, this.credit);
+    if (!broken) return ACK;
+    const { error, begun } = broken;
+    return left(context, this.#delivery, { kind: 'dead-letter', reason: 'not-retryable', error }, begun);
+  }
+}
 
 /** The step around a handler that serves calls; none for others. */
 export const reply =
   (context: RpcContext) =>
   (next: Run): Run => {
-    const { rpc } = context.plan;
+    const { rpc, codec } = context.plan;
     if (!rpc) return next;
     const stored = rpc.idempotent && idempotency(context, rpc.idempotent);
-    const answer = (call: ActiveCall): MaybePromise<Verdict> => {
-      const { delivery, credit } = call;
-      if (stored && !credit) {
-        const work = async (): Promise<Outcome> => settled(context, delivery, await next(delivery));
-        return stored(delivery, work).then((outcome) => finish(context, delivery, outcome));
-      }
-      const verdict = next(delivery);
-      if (!(verdict instanceof Promise)) return conclude(context, call, verdict);
-      return verdict.then((known) => conclude(context, call, known));
-    };
     const begin = (delivery: Delivery): MaybePromise<Verdict> => {
-      // Its channel was lost, its stream goes on: another one would only break it off.
+      // Its channel was lost but its stream goes on: a second stream would end the first.
       if (delivery.message.redelivered && context.calls.isStreaming(delivery)) return DROP;
-      const granted = countHeader(delivery.headers, HEADER.stream);
+      const granted = HEADER.stream in delivery.headers ? countHeader(delivery.headers, HEADER.stream) : 0;
       // Other formats that stream have no header for it: their callers read what arrives. A stored reply is one
       // message.
-      delivery.run.streamed = granted > 0 || (!stored && context.plan.codec?.encodeEnd !== undefined);
+      delivery.run.streamed = granted > 0 || (!stored && codec?.encodeEnd !== undefined);
       const credit = granted > 0 ? new Credit(granted) : undefined;
       const call = new ActiveCall(context, delivery, credit, stored !== undefined);
       delivery.call = call;
       call.begin();
       let verdict: MaybePromise<Verdict>;
       try {
-        verdict = answer(call);
+        if (stored && !credit) {
+          const work = async (): Promise<Outcome> => settled(context, delivery, await next(delivery));
+          verdict = stored(delivery, work).then((outcome) => call.finish(outcome));
+        } else {
+          verdict = next(delivery);
+          verdict =
+            verdict instanceof Promise
+              ? verdict.then((known) => call.conclude(known))
+              : call.conclude(verdict);
+        }
       } catch (error) {
         call.end();
         throw error;
@@ -67,76 +220,39 @@ export const reply =
     };
   };
 
-/** Answers with what the handler came to. */
-function conclude(
-  context: RpcContext,
-  { delivery, credit }: ActiveCall,
-  verdict: Verdict,
-): MaybePromise<Verdict> {
-  const items = delivery.run.streamed && verdict.kind === 'ack' ? itemsIn(verdict.value) : undefined;
-  if (items) return streamed(context, delivery, items, credit);
-  const outcome = settled(context, delivery, verdict);
-  if (!(outcome instanceof Promise)) return finish(context, delivery, outcome);
-  return outcome.then((known) => finish(context, delivery, known));
-}
-
-async function streamed(
+/** What becomes of a request, and its reply. `fits`: the value has been checked. */
+function settled(
   context: RpcContext,
   delivery: Delivery,
-  items: AsyncIterable<unknown>,
-  credit: Credit | undefined,
-): Promise<Verdict> {
-  if (credit && context.calls.unreachable) {
-    returnIterator(items[Symbol.asyncIterator]());
-    const error = new RpcProtocolError(
-      `${context.plan.id} cannot stream: the broker refuses the queue through which callers ask for more items (see the log of the service)`,
-    );
-    return finish(context, delivery, { verdict: DROP, reply: errorReply(context, error) });
-  }
-  const broken = await streamReply(context, delivery, items, credit);
-  if (!broken) return ACK;
-  const { error, begun } = broken;
-  return left(context, delivery, { kind: 'dead-letter', reason: 'not-retryable', error }, begun);
-}
-
-function settled(context: RpcContext, delivery: Delivery, given: Verdict): MaybePromise<Outcome> {
+  given: Verdict,
+  fits = false,
+): MaybePromise<Outcome> {
   const verdict = given.kind === 'retry' ? hopeless(context, delivery, given) : given;
   if (verdict.kind === 'requeue' || verdict.kind === 'retry') return { verdict, reply: undefined };
-  if (verdict.kind === 'dead-letter') return { verdict, reply: errorReply(context, verdict.error) };
+  if (verdict.kind === 'dead-letter') return { verdict, reply: errorReply(context, verdict.error, delivery) };
   const value = verdict.kind === 'ack' ? verdict.value : undefined;
   const response = context.plan.rpc?.response;
-  if (!response) return replied(context, verdict, value);
-  // The schema only checks: what it would change, it changes at the caller.
-  return assertFits(response, value, `the reply of ${context.plan.id}`).then(
-    () => replied(context, verdict, value),
-    (error: unknown) => unfit(context, verdict, error),
-  );
-}
-
-function replied(context: RpcContext, verdict: Verdict, value: unknown): Outcome {
+  if (response && !fits) {
+    // The schema only checks: its transforms are applied by the caller.
+    return assertFits(response, value, `the reply of ${context.plan.id}`).then(
+      () => settled(context, delivery, verdict, true),
+      (error: unknown) => unfit(context, delivery, verdict, error),
+    );
+  }
   try {
     return { verdict, reply: valueReply(context, value) };
   } catch (error) {
-    return unfit(context, verdict, error);
+    return unfit(context, delivery, verdict, error);
   }
 }
 
-/** The handler returned what cannot travel: the caller must not wait for its time-out to learn it. */
-function unfit(context: RpcContext, verdict: Verdict, error: unknown): Outcome {
+/** The handler returned a value that cannot be encoded: the caller gets that error instead of a timeout. */
+function unfit(context: RpcContext, delivery: Delivery, verdict: Verdict, error: unknown): Outcome {
   context.logger.error(
-    `${context.plan.id} returned a value that cannot be sent as a reply: ${printable(describeError(error))}`,
+    `${context.plan.id} returned a value for ${named(delivery)} that cannot be sent as a reply: ${printable(describeError(error))}; the caller got the error`,
+    { event: 'reply-not-encoded', ...aboutMessage(delivery), ...errorFields(error), next: 'reply' },
   );
-  return { verdict, reply: errorReply(context, error) };
-}
-
-function finish(context: RpcContext, delivery: Delivery, result: Outcome): Verdict {
-  const { kind } = result.verdict;
-  const failed = kind === 'dead-letter' || kind === 'retry';
-  const verdict = failed ? left(context, delivery, result.verdict) : result.verdict;
-  // Late, the answer would only be ignored; and what goes back to its queue is answered by another instance.
-  const wanted = verdict.kind !== 'requeue' && !(delivery.run.abortedBy instanceof CallerLeftError);
-  if (result.reply && wanted) sendReply(context, delivery, result.reply);
-  return verdict;
+  return { verdict, reply: errorReply(context, error, delivery) };
 }
 
 /** A next attempt after the caller's timeout is useless: the caller gets the error now. */
@@ -151,8 +267,8 @@ function hopeless(
 }
 
 /**
- * What a handler throws because it was told to stop is no failure: nobody waits for it, unless its failures are kept;
- * or another instance does it again, unless its caller has got items of this one.
+ * An error that a handler throws after it was told to stop is not a failure. When the caller left, the request is dropped,
+ * or dead-lettered where the handler keeps dead letters. At a shutdown it is requeued, unless the caller has received items.
  */
 function left({ plan }: RpcContext, delivery: Delivery, verdict: Verdict, begun = false): Verdict {
   const { abortedBy } = delivery.run;
@@ -162,9 +278,9 @@ function left({ plan }: RpcContext, delivery: Delivery, verdict: Verdict, begun 
 }
 
 /**
- * When the caller stops waiting. The time that it gives is counted from the arrival, since its clock may say anything:
- * what waited in the queue for longer has expired there, and a caller that leaves earlier says so. Only where no such
- * time is given a time of day counts, of a program that knows no better.
+ * When the caller stops waiting. The time that it allows is counted from the arrival, since clocks differ: a request that
+ * waited longer has expired in its queue, and a caller that leaves earlier sends a cancel. A deadline as a time of day, from
+ * older senders, is used only when no such time is given.
  */
 function deadlineOf({ clock }: RpcContext, { headers, message, run }: Delivery): number | undefined {
   const expiration = Number(message.properties.expiration);
@@ -189,7 +305,8 @@ const WORTH_ASKING = 50;
 function notWorthIt(context: RpcContext, delivery: Delivery): MaybePromise<SkipReason | undefined> {
   const { correlationId, replyTo } = delivery.message.properties;
   const now = delivery.run.beganAt;
-  if (correlationId !== undefined && context.calls.hasLeft(correlationId)) return 'left';
+  const { calls } = context;
+  if (correlationId !== undefined && calls.left.size > 0 && calls.hasLeft(correlationId)) return 'left';
   if (delivery.run.callerDeadline !== undefined && delivery.run.callerDeadline <= now) return 'late';
   if (!context.plan.rpc?.skipsGone || !replyTo) return undefined;
   if (!mayHaveWaited(context, delivery)) return undefined;
@@ -200,7 +317,7 @@ function notWorthIt(context: RpcContext, delivery: Delivery): MaybePromise<SkipR
 function mayHaveWaited({ clock }: RpcContext, { headers, message, run }: Delivery): boolean {
   if (message.redelivered || run.beganAt - run.arrivedAt >= WORTH_ASKING) return true;
   const sent = Number(headers[HEADER.deadline]) - Number(message.properties.expiration);
-  // Where it was sent in the future the clocks differ, and nothing is known.
+  // Sent in the future: the clocks differ, and nothing is known.
   return Math.abs(clock.wall() - sent) >= WORTH_ASKING;
 }
 
@@ -209,8 +326,10 @@ function skip(context: RpcContext, delivery: Delivery, reason: SkipReason): Verd
   if (events.hasListeners('call-skipped')) {
     events.emit({ kind: 'call-skipped', handler: plan.id, queue: delivery.queue, delivery, reason });
   }
-  // By another clock it may not be too late.
-  if (reason === 'late') sendReply(context, delivery, errorReply(context, new LateRequestError()));
+  // By the caller's clock it may not be too late.
+  if (reason === 'late') {
+    new ActiveCall(context, delivery).reply(errorReply(context, new LateRequestError(), delivery));
+  }
   return DROP;
 }
 

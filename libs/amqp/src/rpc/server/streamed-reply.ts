@@ -1,15 +1,22 @@
 // A handler that returned a generator: its items as replies, for callers who read a stream, or the last of them for
-// callers who asked for one answer.
+// callers who asked for one reply.
 
 import { randomUUID } from 'node:crypto';
-import type { Deadline } from '../../runtime/deadlines.js';
+import type { Deadline } from '../../runtime/clock.js';
 import type { Delivery } from '../../message/delivery.js';
-import { isDirectReply } from '../../message/direct-reply.js';
-import { HandlerTimeoutError } from '../../errors/errors.js';
+import { HandlerTimeoutError, PluginError } from '../../errors/errors.js';
 import { HEADER } from '../../message/headers.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import { assertFits } from '../../message/schema.js';
-import { beginReply, errorReply, replyAddress, replyMessage, valueReply, type Reply } from './reply.js';
+import {
+  errorReply,
+  replyAddress,
+  replyMessage,
+  replyWithPlugins,
+  valueReply,
+  type Reply,
+  type ReplyAddress,
+} from './reply.js';
 import { KEEP_ALIVE, streamOut, type Credit, type SentItem, type ItemSender } from './reply-stream.js';
 import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
 import { returnIterator } from '../../runtime/abort-signals.js';
@@ -23,7 +30,7 @@ export interface BrokenStream {
 
 /**
  * Sends all items, then the end; an error in the middle as the last reply. The handler's `timeout` is for all of it.
- * Never rejects: comes to that error, or to why nobody reads any more.
+ * Never rejects: resolves to that error, or to the reason why the caller is gone.
  */
 export async function streamReply(
   context: RpcContext,
@@ -36,7 +43,7 @@ export async function streamReply(
     returnIterator(items[Symbol.asyncIterator]());
     return undefined;
   }
-  const to = { context, delivery, replyTo };
+  const to: Target = { context, delivery, replyTo, before: Promise.resolve() };
   const forwarder = credit ? ownOutlet(to) : codecOutlet(to);
   const stopWatch = watch(context, delivery);
   const stopAsking = credit ? () => undefined : askForCaller(to);
@@ -50,9 +57,10 @@ export async function streamReply(
       credit,
       clock: context.clock,
       signal: delivery.signal,
-      gone: () => {
+      gone: (reason) => {
         if (delivery.run.abortedBy === undefined) context.counters.repliesLost++;
-        delivery.abort(new CallerLeftError());
+        // What a plugin refused to send is missing for a caller who is still there.
+        delivery.abort(reason instanceof PluginError ? reason : new CallerLeftError());
       },
       keepAlive: credit ? lifeEvery(delivery) : undefined,
     });
@@ -74,7 +82,8 @@ function isWorthTelling({ run: { abortedBy } }: Delivery, begun: boolean): boole
 
 async function tell(to: Target, error: unknown): Promise<void> {
   const { counters } = to.context;
-  await send(to, errorReply(to.context, error)).catch(() => counters.repliesLost++);
+  await to.before.catch(() => undefined);
+  await send(to, errorReply(to.context, error, to.delivery)).catch(() => counters.repliesLost++);
 }
 
 /** Ends a stream that runs too long, and gives its request back to the broker before the broker would take it. */
@@ -100,12 +109,14 @@ const ASK_EVERY = 2_000;
 
 /** Nothing comes back from a direct address, so whether its caller left must be asked. */
 function askForCaller({ context, delivery, replyTo }: Target): () => void {
-  if (!isDirectReply(replyTo)) return () => undefined;
+  if (!replyTo.direct) return () => undefined;
   let cancel: () => void;
   const wait = (): void => {
     cancel = context.clock.after(ASK_EVERY, () => {
       wait();
-      void context.callers.isGone(replyTo).then((isGone) => isGone && delivery.abort(new CallerLeftError()));
+      void context.callers
+        .isGone(replyTo.name)
+        .then((isGone) => isGone && delivery.abort(new CallerLeftError()));
     });
   };
   wait();
@@ -115,7 +126,9 @@ function askForCaller({ context, delivery, replyTo }: Target): () => void {
 interface Target {
   readonly context: RpcContext;
   readonly delivery: Delivery;
-  readonly replyTo: string;
+  readonly replyTo: ReplyAddress;
+  /** Resolves when the plugins are done with all items so far and these were sent; rejects when one of them never will be. */
+  before: Promise<void>;
 }
 
 function send({ context, delivery, replyTo }: Target, reply: Reply, headers = {}): Promise<void> {
@@ -123,18 +136,27 @@ function send({ context, delivery, replyTo }: Target, reply: Reply, headers = {}
   return context.replies.send(message);
 }
 
-function sentItem(
-  { context, delivery, replyTo }: Target,
-  value: unknown,
-  part: number,
-  headers = {},
-): SentItem {
+function sentItem(to: Target, value: unknown, part: number, headers = {}): SentItem {
+  const { context, delivery, replyTo } = to;
   const reply = valueReply(context, value, true);
   const message = replyMessage(context, delivery, replyTo, reply, headers);
   const arrived = new Promise<void>((resolve, reject) => {
-    beginReply(context, delivery, message, { onArrived: resolve, onLost: reject }, part);
+    if (context.plugins.none) context.replies.begin(message, { onArrived: resolve, onLost: reject });
+    else throughPlugins(to, message, part).then(resolve, reject);
   });
   return { bytes: reply.content.length, arrived };
+}
+
+function throughPlugins(to: Target, message: OutgoingMessage, number: number): Promise<void> {
+  const { context, delivery, before } = to;
+  return new Promise((onArrived, onLost) => {
+    to.before = new Promise((onSent, onRefused) => {
+      const lost = (error: Error): void => (onRefused(error), onLost(error));
+      replyWithPlugins(context, delivery, message, { onArrived, onLost: lost }, { number, before, onSent });
+    });
+    // Whoever sends what comes next asks for it, which may be nobody.
+    to.before.catch(() => undefined);
+  });
 }
 
 /** A request that was sent on for another attempt has lost what it was given to live. */
@@ -155,10 +177,9 @@ function ownOutlet(to: Target): ItemSender {
     alive: async () => {
       await send(to, EMPTY, { ...about(), [HEADER.alive]: 1 });
       // A direct reply-to address returns nothing, whether it has a consumer or not.
-      if (isDirectReply(to.replyTo) && (await context.callers.isGone(to.replyTo)))
-        throw new CallerLeftError();
+      if (to.replyTo.direct && (await context.callers.isGone(to.replyTo.name))) throw new CallerLeftError();
     },
-    end: (count) => send(to, EMPTY, { ...about(), [HEADER.end]: count }),
+    end: (count) => to.before.then(() => send(to, EMPTY, { ...about(), [HEADER.end]: count })),
   };
 }
 
@@ -168,7 +189,8 @@ function codecOutlet(to: Target): ItemSender {
   return {
     item: (value, sequence) => sentItem(to, value, sequence),
     alive: () => Promise.resolve(),
-    end: () => send(to, { ...(context.plan.codec?.encodeEnd?.() ?? EMPTY), isError: false }),
+    end: () =>
+      to.before.then(() => send(to, { ...(context.plan.codec?.encodeEnd?.() ?? EMPTY), isError: false })),
   };
 }
 

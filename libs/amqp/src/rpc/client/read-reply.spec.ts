@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { CodecRegistry } from '../../message/codecs/codecs.js';
 import { errorClasses } from '../../errors/known-errors.js';
 import { settings } from '../../options/settings.js';
-import { readReply } from './decode-reply.js';
+import { readReply } from './call.js';
 
 class OrderError extends Error {}
 const known = errorClasses([OrderError], 'a test');
