@@ -1,22 +1,26 @@
-// A channel of one life. Settling on it after it died does nothing and says so, instead of throwing or,
-// worse, hitting another message on a younger channel that has the same delivery tag.
+// One open channel, with the batching of its acks. Settling on it after it was closed does nothing and returns false,
+// instead of throwing or acking another message with the same delivery tag on the channel that replaced it.
 
 import type { Channel, ConfirmChannel, Message } from 'amqplib';
 import { describeError, printable } from '../runtime/logger.js';
 import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
-import { AckBatcher } from './ack-batcher.js';
 import { PublicPath, received } from './fast-path/public-path.js';
 import { channelNumber, frameMaxOf } from './fast-path/amqplib-internals.js';
 import { type FastPath, FastChannel } from './fast-path/fast-path.js';
-import type { ConfirmOutcome, ConsumeOptions, ChannelTraffic } from './fast-path/channel-traffic.js';
+import type {
+  ChannelTraffic,
+  Collected,
+  ConfirmOutcome,
+  ConsumeOptions,
+} from './fast-path/channel-traffic.js';
 
 /** How many acks a quorum queue surely takes from a channel that closes. */
 const ACKS_AHEAD = 16;
 
-/** What a consumer hears: a message, or that the broker cancelled it (queue deleted, node gone). */
+/** What a consumer receives: a message, or that the broker cancelled it (queue deleted, node gone). */
 export type OnDelivery = (message: ReceivedMessage | 'cancelled', channel: LiveChannel) => void;
 
-/** What the owner of a channel may want to hear. */
+/** What the owner of a channel may be told. */
 export interface ChannelListener {
   /** The broker returned a message as unroutable. */
   readonly onReturn?: (message: ReceivedMessage) => void;
@@ -30,10 +34,14 @@ export interface ChannelListener {
 export class LiveChannel {
   /** Settles once with the reason when the channel is gone; never rejects. */
   readonly closed: Promise<string>;
-  /** Whether it can be used: its end has not begun. */
+  /** Whether it can be used; false as soon as it begins to close. */
   alive = true;
-  /** The channel is dead, whatever events of the client library were missed. Calling it again does nothing. */
+  /** Its owner is about to close it: what still arrives returns to the queue with it. */
+  leaving = false;
+  /** Marks the channel as closed, whatever events of the client library were missed. Calling it again does nothing. */
   readonly end: (reason: string) => void;
+  /** `writable` is false while its buffer is full. */
+  readonly socket: { readonly writable: boolean };
   private readonly traffic: ChannelTraffic;
   private readonly acks: AckBatcher;
   private readonly listeners: ChannelListener[] = [];
@@ -41,13 +49,13 @@ export class LiveChannel {
   private acked = false;
   private published = 0;
   private last = 0;
-  /** What came before its consumer knows that it consumes. */
+  /** Messages that arrived before the consumer was told that it consumes. */
   private early: (ReceivedMessage | 'cancelled')[] | undefined;
   private closing: Promise<void> | undefined;
   private reason = 'closed';
   private fetched = 1;
 
-  /** `plane` if there is one on its connection, `user` if it is known. */
+  /** `fastPath` if its connection has one, `user` if it is known. */
   constructor(
     private readonly channel: Channel | ConfirmChannel,
     fastPath?: FastPath,
@@ -62,12 +70,13 @@ export class LiveChannel {
       resolve(why);
     };
     this.traffic = this.trafficOn(fastPath);
+    this.socket = this.traffic.socket;
     this.acks = new AckBatcher(this.traffic);
     const note = (error: Error): void => void (this.reason = describeError(error));
     // A channel error without a listener would tear down the whole connection.
     channel.on('error', note);
-    // First of all listeners: the client library's own one ends every unconfirmed publish, and those must
-    // see that the channel is dead rather than take it for a refusal.
+    // Before all other listeners: the client library's own nacks every unconfirmed publish, which must see that the
+    // channel is closed rather than take that for a nack of the broker.
     channel.prependListener('close', () => this.end(this.reason));
     channel.on('handler-error', note);
     channel.on('return', (message: Message) => {
@@ -75,7 +84,7 @@ export class LiveChannel {
     });
   }
 
-  /** What declares on this channel; errors are the client library's. */
+  /** For declarations on this channel; errors are the client library's. */
   get declaring(): Channel {
     return this.channel;
   }
@@ -83,11 +92,6 @@ export class LiveChannel {
   /** The largest frame that both sides agreed upon, if it is known. */
   get frameMax(): number | undefined {
     return frameMaxOf(this.channel);
-  }
-
-  /** False while the socket's buffer is full. */
-  get writable(): boolean {
-    return this.traffic.writable;
   }
 
   listen(listener: ChannelListener): void {
@@ -115,33 +119,33 @@ export class LiveChannel {
     return consumerTag;
   }
 
-  /** No delivery comes after it resolved. */
+  /** No delivery arrives after it has resolved. */
   async cancel(consumerTag: string): Promise<void> {
     if (this.alive) await this.channel.cancel(consumerTag);
   }
 
   /**
-   * Resolves when a quorum queue has taken the acks so far. Of more than 32 in a row those that are still on their way
-   * are forgotten when the channel closes, and their messages delivered again. A new consumer is answered after them; one
-   * of the lowest priority, with a tag that sorts after the first one's, is given what goes back after what that one holds.
+   * Resolves when a quorum queue has applied the acks so far. It takes 32 in a row; later ones that are still in transit
+   * when the channel closes are lost, and their messages delivered again. The answer to a new consumer comes after them. That
+   * consumer has the lowest priority and a tag that sorts last, so it is not given messages before the first one.
    */
   async acksTaken(queue: string): Promise<void> {
     this.acks.flush();
     if (this.acks.frames < ACKS_AHEAD || !this.alive) return;
-    // Time for what waits behind the first 32: the fewer are on their way, the less the first consumer is given meanwhile.
+    // Round trips for the acks behind the first 32: the fewer are left, the fewer messages the first consumer gets meanwhile.
     for (let times = 0; times < 3; times++) await this.channel.checkQueue(queue);
     await this.channel.prefetch(1, false);
     const options = { consumerTag: `warren-last-${++this.last}`, arguments: { 'x-priority': -1_000 } };
     await this.channel.consume(queue, () => undefined, options);
   }
 
-  /** Resolves when a classic queue has the acks so far: what is asked of a queue goes the way that they go. */
+  /** Resolves when a classic queue has the acks so far: a question to the queue takes the same path behind them. */
   async acksForwarded(queue: string): Promise<void> {
     this.acks.flush();
     if (this.alive) await this.channel.checkQueue(queue);
   }
 
-  /** Resolves when the broker has read all acks up to now: it answers what is asked behind them. Rejects when it dies. */
+  /** Resolves when the broker has read all acks so far: it answers requests in order. Rejects when the channel closes. */
   async acksAnswered(): Promise<void> {
     if (!this.alive) return;
     this.acks.flush();
@@ -171,23 +175,22 @@ export class LiveChannel {
     }
   }
 
-  /** Publishes without a confirm. Throws when the channel is dead or the message cannot be encoded. */
-  publish(message: OutgoingMessage, replyTo?: string): void {
-    this.check(message);
-    this.traffic.publish(message, replyTo);
-  }
-
   /**
-   * Publishes on a confirm channel; returns the number of its confirm. Throws when the channel is closed or the
-   * message cannot be encoded.
+   * Publishes; returns how many it has published, which on a confirm channel is the number of the confirm. Throws when
+   * the channel is closed or the message cannot be encoded.
    */
-  publishConfirmed(message: OutgoingMessage): number {
-    this.check(message);
-    this.traffic.publish(message, undefined, this.published + 1);
+  publish(message: OutgoingMessage, replyTo?: string): number {
+    if (!this.alive) throw new Error(`the channel is closed (${this.reason})`);
+    const { userId } = message.properties;
+    if (userId !== undefined && this.user !== undefined && userId !== this.user) {
+      // The broker closes the channel for it, which would leave every unconfirmed publish in doubt.
+      throw new Error(`userId is '${printable(userId)}', but the connection has a different user`);
+    }
+    this.traffic.publish(message, replyTo, this.published + 1);
     return ++this.published;
   }
 
-  /** Closes it; `reason` is what `closed` says. May never settle on a frozen peer: bound the wait. */
+  /** Closes it; `closed` resolves to `reason`. May never settle when the peer is frozen: bound the wait. */
   close(reason?: string): Promise<void> {
     if (this.alive) {
       if (reason !== undefined) this.reason = reason;
@@ -204,7 +207,7 @@ export class LiveChannel {
     const listener = {
       onDelivery: this.deliver,
       onConfirm: (number: number, multiple: boolean, outcome: ConfirmOutcome) => {
-        // What the client library says of publishes when the channel ends is not the broker's word.
+        // When the channel ends, the client library nacks by itself; that is not an answer of the broker.
         if (!this.alive) return;
         for (const { onConfirm } of this.listeners) onConfirm?.(number, multiple, outcome);
       },
@@ -224,17 +227,163 @@ export class LiveChannel {
     try {
       this.onDelivery(message, this);
     } catch (error) {
-      // What cannot even be taken costs its channel, not the connection.
+      // A delivery that cannot be accepted closes its channel, not the connection.
       this.reason = describeError(error);
       void this.close();
     }
   };
+}
 
-  private check({ properties: { userId } }: OutgoingMessage): void {
-    if (!this.alive) throw new Error(`the channel is closed (${this.reason})`);
-    const { user } = this;
-    if (userId === undefined || user === undefined || user === userId) return;
-    // The broker closes the channel for it, and every publish that is not confirmed yet would be in doubt.
-    throw new Error(`userId is '${printable(userId)}', but the connection has a different user`);
+// Acks. One for many messages costs as much as for one, here and at the broker.
+
+type Mark = 'open' | 'done' | 'gone';
+
+/** The maximum number of marks behind a delivery that stays open. */
+const MARKS_LIMIT = 10_000;
+
+/** How long an ack waits for others, in ms. */
+const ACK_DELAY = 2;
+
+/** Time after which a quorum queue has applied all acks, in ms. */
+const APPLIED = 2_000;
+
+/**
+ * Acks of one channel, collected during a turn of the event loop. Finished deliveries from the oldest on are acked with
+ * one frame, those behind a handler that still runs with one frame each. Bounded: MARKS_LIMIT marks, and the open
+ * deliveries before them, which are at most the prefetch.
+ *
+ * The first ack after a pause is sent at once. Those that follow shortly after wait for each other, but not for more than
+ * ACK_DELAY and half of the prefetch, so that the broker need not wait for them.
+ */
+export class AckBatcher implements Collected {
+  /** Number of frames sent without a pause of APPLIED between them. */
+  frames = 0;
+  private marks: Mark[] = [];
+  /** The delivery tag of the first mark. */
+  private first = 1;
+  private head = 0;
+  /** Open deliveries that are older than all marks: until they are settled, every ack leaves on its own. */
+  private readonly stragglers = new Set<number>();
+  private done: number[] = [];
+  /** `atTurnsEnd` will be called. */
+  private turn = false;
+  /** This many are sent without waiting for more. */
+  private enough = 1;
+  /** Sends the rest after ACK_DELAY. */
+  private timer: NodeJS.Timeout | undefined;
+  private flushedAt = -Infinity;
+  private ended = false;
+
+  /** `channel` sends acks and tells when a turn ends; `most` is the maximum number of marks. */
+  constructor(
+    private readonly channel: Pick<ChannelTraffic, 'ack' | 'settling'>,
+    private readonly most = MARKS_LIMIT,
+  ) {}
+
+  /** The prefetch. With a small one the broker would wait for each ack. */
+  prefetch(count: number): void {
+    this.enough = count < 20 ? 1 : Math.floor(count / 2);
+  }
+
+  /** A delivery that must be acked. Tags count up by one. */
+  delivered(deliveryTag: number): void {
+    if (this.head === this.marks.length) {
+      this.marks.length = this.head = 0;
+      this.first = deliveryTag;
+    } else if (this.marks.length - this.head >= this.most) {
+      this.advance();
+      if (this.marks.length - this.head >= this.most) this.passOver();
+    }
+    this.marks.push('open');
+  }
+
+  /** Acks it soon, together with others. */
+  add(deliveryTag: number): void {
+    const place = deliveryTag - this.first;
+    if (place < this.head) this.stragglers.delete(deliveryTag);
+    else this.marks[place] = 'done';
+    const count = this.done.push(deliveryTag);
+    // With the timer set, the end of this turn would change nothing.
+    if (this.turn || (this.timer && count < this.enough)) return;
+    this.turn = true;
+    this.channel.settling(this);
+  }
+
+  /** Number of deliveries that are remembered. */
+  get remembered(): number {
+    return this.marks.length + this.stragglers.size;
+  }
+
+  /** Settled by another frame. */
+  gone(deliveryTag: number): void {
+    this.mark(deliveryTag);
+    this.advance();
+  }
+
+  atTurnsEnd(): void {
+    this.turn = false;
+    const rested = performance.now() - this.flushedAt >= ACK_DELAY;
+    if (rested || this.done.length >= this.enough) this.flush();
+    else if (!this.ended) this.timer ??= setTimeout(() => this.flush(), ACK_DELAY);
+  }
+
+  /** Sends what was collected. */
+  flush(): void {
+    const { done } = this;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const now = performance.now();
+    if (now - this.flushedAt > APPLIED) this.frames = 0;
+    this.flushedAt = now;
+    if (done.length === 0 || this.ended) return;
+    this.done = [];
+    const advanced = this.advance();
+    // An ack of all up to one would name them, too.
+    const upTo = this.stragglers.size === 0 ? advanced : 0;
+    if (upTo > 0) {
+      this.frames++;
+      this.channel.ack(upTo, true);
+    }
+    for (const tag of done) {
+      if (tag <= upTo) continue;
+      this.mark(tag);
+      this.frames++;
+      this.channel.ack(tag, false);
+    }
+  }
+
+  /** The channel is closed or closing: nothing is sent any more. */
+  end(): void {
+    this.ended = true;
+    clearTimeout(this.timer);
+  }
+
+  /** Drops settled marks from the oldest on. Returns the last tag of them that is to be acked, or 0. */
+  private advance(): number {
+    const { marks } = this;
+    let last = 0;
+    while (this.head < marks.length && marks[this.head] !== 'open') {
+      if (marks[this.head] === 'done') last = this.first + this.head;
+      this.head++;
+    }
+    if (this.head > 1_000 && this.head * 2 > marks.length) {
+      marks.splice(0, this.head);
+      this.first += this.head;
+      this.head = 0;
+    }
+    return last;
+  }
+
+  /** The oldest delivery takes long: it is kept apart, so that the marks behind it need not be kept. */
+  private passOver(): void {
+    this.stragglers.add(this.first + this.head);
+    this.head++;
+    this.advance();
+  }
+
+  private mark(deliveryTag: number): void {
+    const place = deliveryTag - this.first;
+    if (place < this.head) this.stragglers.delete(deliveryTag);
+    else this.marks[place] = 'gone';
   }
 }

@@ -155,7 +155,7 @@ function fromSocket(code: string, text: string, label: string): ConnectionRefuse
     return refused(
       'host',
       `cannot reach ${label} (${code})`,
-      `${HOST_HINTS[code]}${embedded ? '; to develop without it: npx warren-broker (@warren/embedded)' : ''}`,
+      `${HOST_HINTS[code]}${embedded ? "; to develop without RabbitMQ: npx warren-broker, or development: 'embedded' in forRoot (@warren/embedded)" : ''}`,
     );
   }
   return undefined;

@@ -1,10 +1,13 @@
 // One attempt to open a connection, bounded in time: a peer that accepts and then stays silent would
 // otherwise keep it waiting for ever.
 
+import { AsyncResource } from 'node:async_hooks';
 import { type ChannelModel, connect } from 'amqplib';
 import { humanDuration } from '../options/duration.js';
 import { pulse, readAnyHeaders } from './fast-path/amqplib-internals.js';
+import { readers, socketReader } from './fast-path/fast-path.js';
 import type { Clock } from '../runtime/clock.js';
+import { programContext } from '../runtime/program-context.js';
 import type { Endpoint } from './endpoints.js';
 import { openError } from './connect-error.js';
 
@@ -72,6 +75,7 @@ export async function openConnection(
   kill: AbortController,
 ): Promise<ChannelModel> {
   let late = false;
+  const reader = socketReader();
   const cancel = clock.after(connectTimeout, () => {
     late = true;
     kill.abort();
@@ -82,14 +86,19 @@ export async function openConnection(
       // Without it a request costs 40 ms instead of 0.4: Nagle meets delayed acknowledgement.
       noDelay: true,
       timeout: connectTimeout,
+      onread: reader,
       // An option of Node's sockets: aborting destroys it, the one way out when the peer is frozen.
       signal: kill.signal,
       clientProperties: { connection_name: name },
     };
-    const model = await connect(endpoint.connect, socket);
+    // A socket keeps the async context that it was opened in, for as long as it lives.
+    const model = await programContext.runInAsyncScope(() =>
+      new AsyncResource('WARREN').runInAsyncScope(() => connect(endpoint.connect, socket)),
+    );
     // At once: closing meanwhile destroys the socket, and that error without a listener would end the process.
     model.on('error', () => undefined);
     readAnyHeaders(model);
+    readers.set(model, reader);
     return model;
   } catch (error) {
     // The virtual host was not opened. The same time is for finding out why.

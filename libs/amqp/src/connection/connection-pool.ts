@@ -2,12 +2,14 @@ import { type ConnectionEvent, Connection } from './connection.js';
 import type { ConnectionStatus } from '../events/broker-status.js';
 import { type Clock, onWall } from '../runtime/clock.js';
 import { humanDuration } from '../options/duration.js';
-import { printable, type BrokerLogger, describeError } from '../runtime/logger.js';
+import type { LogFields } from '../runtime/log-events.js';
+import { printable, type Log, describeError } from '../runtime/logger.js';
 import type { Events } from '../events/emitter.js';
 import { ConnectAttempts } from './connect-attempts.js';
 import type { Counters } from '../events/events.js';
 import { NO_SERVER, type Server } from '../message/direct-reply.js';
 import type { Settings } from '../options/settings.js';
+import { errorFields } from '../errors/error-facts.js';
 
 // What a connection goes through, as log lines and events. One line per change of state; while a broker
 // stays away, a line every half minute is enough.
@@ -20,7 +22,7 @@ const SLOW = " (slow path: every frame goes through amqplib's public functions)"
 /** A listener for one connection. */
 export function connectionLog(
   connection: string,
-  logger: BrokerLogger,
+  logger: Log,
   events: Events,
   clock: Clock,
 ): (event: ConnectionEvent) => void {
@@ -29,31 +31,51 @@ export function connectionLog(
     switch (event.kind) {
       case 'open':
         refusedAt = -Infinity;
-        logger.log(`${connection} connected to ${event.endpoint}${event.direct ? '' : SLOW}`);
-        events.emit({ kind: 'connected', connection, endpoint: event.endpoint });
+        logger.log(`${connection} connected to ${event.endpoint}${event.direct ? '' : SLOW}`, {
+          event: 'connected',
+          connection,
+          endpoint: event.endpoint,
+        });
+        events.emit({ kind: 'connected', connection, endpoint: event.endpoint, peer: event.peer });
         return;
       case 'lost':
-        logger.warn(`${connection} lost its connection (${printable(event.reason)}); reconnecting`);
+        logger.warn(`${connection} lost its connection (${printable(event.reason)}); reconnecting`, {
+          event: 'disconnected',
+          connection,
+        });
         events.emit({ kind: 'disconnected', connection, reason: event.reason });
         return;
       case 'refused':
         if (clock.monotonic() - refusedAt >= REPEAT_AFTER) {
           refusedAt = clock.monotonic();
-          // The application may end the process when the first attempt fails: then there is no next one.
-          const next = event.told ? '' : `; next attempt in ${humanDuration(event.retryIn)}`;
-          logger.warn(`${connection}: ${printable(event.error.message)}${next}`);
+          logger.warn(...refusedLine(connection, event));
         }
         events.emit({ kind: 'connect-failed', connection, error: event.error, retryIn: event.retryIn });
         return;
       case 'blocked':
-        logger.warn(`${connection} is blocked by the broker (${printable(event.reason)}); publishes wait`);
+        logger.warn(`${connection} is blocked by the broker (${printable(event.reason)}); publishes wait`, {
+          event: 'blocked',
+          connection,
+        });
         events.emit({ kind: 'blocked', connection, reason: event.reason });
         return;
       case 'unblocked':
-        logger.log(`${connection} is unblocked; publishing again`);
+        logger.log(`${connection} is unblocked; publishing again`, { event: 'unblocked', connection });
         events.emit({ kind: 'unblocked', connection });
     }
   };
+}
+
+function refusedLine(
+  connection: string,
+  { error, told, retryIn }: Extract<ConnectionEvent, { readonly kind: 'refused' }>,
+): [string, LogFields] {
+  // The application may end the process when the first attempt fails: then there is no next one.
+  const next = told ? '' : `; next attempt in ${humanDuration(retryIn)}`;
+  return [
+    `${connection}: ${printable(error.message)}${next}`,
+    { event: 'connect-failed', connection, ...errorFields(error), retryIn: told ? undefined : retryIn },
+  ];
 }
 
 /** What a connection is for; the second half of its name. */
@@ -96,7 +118,8 @@ export class ConnectionPool {
   /** Connects when it is first used. Other clients can cause its losses, so its state does not count for health. */
   readonly firstReply: Connection;
   private readonly attempts = new ConnectAttempts();
-  private replies = false;
+  /** Whether handlers reply, so that the connection for it counts. */
+  replies = false;
   private readonly past = new Map<Connection, Past>();
 
   constructor(private readonly options: ConnectionPoolOptions) {
@@ -114,16 +137,15 @@ export class ConnectionPool {
     return reply.server === NO_SERVER ? publish.server : reply.server;
   }
 
-  /** From now on there is one for consuming, and when `answers`, one for answers. */
-  forConsuming(replies: boolean): Connection {
-    this.replies = replies;
+  /** From now on there is one for consuming. */
+  forConsuming(): Connection {
     this.consume = this.make('consume', this.options.prepare);
     return this.consume;
   }
 
   /** Resolves when all that are needed are open; see Connection.opened. */
-  async opened(patience: number | undefined): Promise<void> {
-    await Promise.all(this.needed().map((one) => one.opened(patience)));
+  async opened(timeout: number | undefined): Promise<void> {
+    await Promise.all(this.needed().map((one) => one.opened(timeout)));
   }
 
   status(): ConnectionStatus[] {

@@ -3,6 +3,7 @@
 
 import { humanDuration } from '../options/duration.js';
 import type { ConnectionState } from '../events/broker-status.js';
+import type { Peer } from '../events/events.js';
 import type { Channel, ChannelModel } from 'amqplib';
 import { backoff, ConnectAttempts } from './connect-attempts.js';
 import { NO_SERVER, serverOf, type Server } from '../message/direct-reply.js';
@@ -12,7 +13,7 @@ import { CHANNEL_LOST, hintFor } from '../errors/error-facts.js';
 import { inTime, type Clock } from '../runtime/clock.js';
 import { LiveChannel } from './channel.js';
 import { openConnection, verify, onIdle } from './connect.js';
-import { serverProperties } from './fast-path/amqplib-internals.js';
+import { peerOf, serverProperties } from './fast-path/amqplib-internals.js';
 import { FastPath } from './fast-path/fast-path.js';
 import { endpoints, notAsked, type Endpoint, type EndpointOptions } from './endpoints.js';
 import { isPermanent, connectError } from './connect-error.js';
@@ -20,7 +21,13 @@ import { isPermanent, connectError } from './connect-error.js';
 /** What a connection tells its owner. */
 export type ConnectionEvent =
   /** `direct`: hot frames go past the client library. */
-  | { readonly kind: 'open'; readonly endpoint: string; readonly life: number; readonly direct: boolean }
+  | {
+      readonly kind: 'open';
+      readonly endpoint: string;
+      readonly peer: Peer | undefined;
+      readonly life: number;
+      readonly direct: boolean;
+    }
   | { readonly kind: 'lost'; readonly reason: string }
   /** `told`: pending callers get the error at once, and may end the process. */
   | {
@@ -53,10 +60,11 @@ export interface ConnectionOptions extends EndpointOptions {
 interface Waiter {
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
-  readonly impatient: boolean;
+  /** It gave a time limit. */
+  readonly limited: boolean;
 }
 
-const CLOSE_PATIENCE = 1_000;
+const CLOSE_TIMEOUT = 1_000;
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -106,18 +114,18 @@ export class Connection {
   }
 
   /**
-   * Resolves when it is open. With `patience` it rejects after that many ms, and at once when trying again is no use
+   * Resolves when it is open. With `timeout` it rejects after that many ms, and at once when trying again is no use
    * (credentials, virtual host); without, only when it is closed for good.
    */
-  opened(patience?: number): Promise<void> {
+  opened(timeout?: number): Promise<void> {
     this.start();
     if (this.state === 'open') return Promise.resolve();
     if (this.state === 'closed') return Promise.reject(this.closedError());
     const waiting = new Promise<void>((resolve, reject) => {
-      this.waiters.push({ resolve, reject, impatient: patience !== undefined });
+      this.waiters.push({ resolve, reject, limited: timeout !== undefined });
     });
-    if (patience === undefined) return waiting;
-    return inTime(this.options.clock, patience, waiting, () => this.notOpened(patience));
+    if (timeout === undefined) return waiting;
+    return inTime(this.options.clock, timeout, waiting, () => this.notOpened(timeout));
   }
 
   /** Why it is not open, as far as that is known. */
@@ -164,7 +172,7 @@ export class Connection {
     this.fastPath?.end();
     if (model) {
       // A socket that was destroyed while it closed politely leaves the client library waiting.
-      await inTime(this.options.clock, CLOSE_PATIENCE, model.close(), () => this.closedError()).catch(
+      await inTime(this.options.clock, CLOSE_TIMEOUT, model.close(), () => this.closedError()).catch(
         () => {},
       );
     }
@@ -248,7 +256,7 @@ export class Connection {
     if (!this.isClosed()) {
       this.state = 'open';
       const direct = this.fastPath !== undefined;
-      this.options.onEvent({ kind: 'open', endpoint: label, life: this.life, direct });
+      this.options.onEvent({ kind: 'open', endpoint: label, peer: peerOf(model), life: this.life, direct });
       for (const waiter of this.waiters.splice(0)) waiter.resolve();
     }
     const why = blocked(await ended);
@@ -300,8 +308,8 @@ export class Connection {
   }
 
   /** Whether there were some. */
-  private rejectWaiters(error: Error, onlyImpatient = false): boolean {
-    const leaving = this.waiters.filter((waiter) => !onlyImpatient || waiter.impatient);
+  private rejectWaiters(error: Error, onlyLimited = false): boolean {
+    const leaving = this.waiters.filter((waiter) => !onlyLimited || waiter.limited);
     this.waiters = this.waiters.filter((waiter) => !leaving.includes(waiter));
     for (const waiter of leaving) waiter.reject(error);
     return leaving.length > 0;
@@ -312,10 +320,10 @@ export class Connection {
     return this.state === 'closed';
   }
 
-  private notOpened(patience: number): Error {
+  private notOpened(timeout: number): Error {
     return (
       this.lastError ??
-      new ConnectionLostError(`${this.name} did not connect within ${humanDuration(Math.ceil(patience))}`)
+      new ConnectionLostError(`${this.name} did not connect within ${humanDuration(Math.ceil(timeout))}`)
     );
   }
 

@@ -15,8 +15,8 @@ const TAG = 'warren-window-';
 const MOST = 20_000;
 /** Silence after which the broker is asked whether the queue is empty. */
 const SILENCE = 250;
-const PATIENCE = 15_000;
-const CLOSE_PATIENCE = 5_000;
+const DELIVERY_TIMEOUT = 15_000;
+const CLOSE_TIMEOUT = 5_000;
 
 /** Messages of one queue, in order, held on one channel. Errors of consume and declare are the client library's. */
 export class PeekCursor {
@@ -55,7 +55,7 @@ export class PeekCursor {
 
   /** The next message; undefined when all were given, or the queue has no more. Rejects when the channel is lost. */
   async next(held: number): Promise<ReceivedMessage | undefined> {
-    const until = this.clock.monotonic() + PATIENCE;
+    const until = this.clock.monotonic() + DELIVERY_TIMEOUT;
     for (let empty = 0; this.taken < this.total && (this.arrived.length > 0 || held < this.size);) {
       if (this.end) throw this.end;
       const message = this.arrived.shift();
@@ -91,10 +91,10 @@ export class PeekCursor {
   async close(): Promise<void> {
     if (!this.live.alive) return;
     this.closing = true;
-    const orderly = inTime(this.clock, CLOSE_PATIENCE, this.hand(), () => new Error('late'));
+    const orderly = inTime(this.clock, CLOSE_TIMEOUT, this.hand(), () => new Error('late'));
     await orderly.catch(() => undefined);
     // Keeping the order is worth a wait, but not for a frozen broker.
-    await inTime(this.clock, CLOSE_PATIENCE, this.live.close(), () => new Error('late')).catch(
+    await inTime(this.clock, CLOSE_TIMEOUT, this.live.close(), () => new Error('late')).catch(
       () => undefined,
     );
   }

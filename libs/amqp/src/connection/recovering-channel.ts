@@ -1,20 +1,24 @@
-// A channel that comes back. The lease opens it, sets it up (consume, confirm mode, reply queue), and
-// does so again whenever channel or connection were lost, for as long as it is held.
-
 import { backoff } from './connect-attempts.js';
 import { ConnectionLostError } from '../errors/errors.js';
 import type { Clock } from '../runtime/clock.js';
 import type { LiveChannel } from './channel.js';
 import type { Connection } from './connection.js';
 
-/** What a lease is made from. */
+/** What a recovering channel is made from. */
 export interface RecoveringChannelOptions {
   readonly connection: Connection;
   readonly kind: 'plain' | 'confirm';
   readonly clock: Clock;
   readonly reconnect: { readonly min: number; readonly max: number };
+  /** Resolves when a channel is wanted. Must not reject. Default: always. */
+  readonly wanted?: () => Promise<void>;
   /** Makes a fresh channel ready for use. A throw closes it and it is tried again, with growing waits. */
   readonly setup?: (channel: LiveChannel) => Promise<void>;
+  /**
+   * Runs before a channel that is ready is closed on purpose: a channel that closes may overtake its last acks. Must
+   * settle in a bounded time. What arrives meanwhile returns with the channel: see `LiveChannel.leaving`.
+   */
+  readonly beforeClose?: (channel: LiveChannel) => Promise<void>;
   /** The channel is ready. */
   readonly onReady?: (channel: LiveChannel) => void;
   /** It was ready and is gone. */
@@ -23,9 +27,12 @@ export interface RecoveringChannelOptions {
   readonly onFailed?: (error: unknown) => void;
 }
 
-const CLOSE_PATIENCE = 500;
+const CLOSE_TIMEOUT = 500;
 
-/** Holds one channel at a time. */
+/**
+ * A channel that comes back: it is opened and set up (consume, confirm mode, reply queue), and again whenever channel
+ * or connection were lost, until it is closed. There is one at a time.
+ */
 export class RecoveringChannel {
   /** The channel while it is ready. */
   current: LiveChannel | undefined;
@@ -33,6 +40,7 @@ export class RecoveringChannel {
   private loop: Promise<void> | undefined;
   private opening: LiveChannel | undefined;
   private wake: (() => void) | undefined;
+  private ending: { channel: LiveChannel; ready: Promise<void>; reason: string | undefined } | undefined;
 
   constructor(private readonly options: RecoveringChannelOptions) {}
 
@@ -45,19 +53,25 @@ export class RecoveringChannel {
 
   /** Gives up the current channel, for that reason, so that a new one is made: for a consumer that was cancelled. */
   renew(reason?: string): void {
-    // A cancel may come in one packet with the consume-ok, before the channel counts as ready.
-    void this.closeBounded(this.current ?? this.opening, reason);
+    void this.end(reason);
   }
 
-  /** Ends the lease. Always settles. */
+  /** The channel that is ready, or is made ready. */
+  get underWay(): LiveChannel | undefined {
+    return this.current ?? this.opening;
+  }
+
+  /** Closes the channel for good. Always settles. */
   async close(): Promise<void> {
     this.held = false;
     this.wake?.();
-    await this.closeBounded(this.current ?? this.opening);
+    await this.end();
   }
 
   private async run(): Promise<void> {
     for (let failures = 0; this.held;) {
+      await this.options.wanted?.();
+      if (!this.isHeld()) return;
       try {
         await this.options.connection.opened();
       } catch {
@@ -95,10 +109,27 @@ export class RecoveringChannel {
     if (!channel.alive) return 'failed';
     this.current = channel;
     this.options.onReady?.(channel);
-    const reason = await channel.closed;
+    const closed = await channel.closed;
     this.current = undefined;
+    // Why it was given up says more than what became of it.
+    const reason = (this.ending?.channel === channel ? this.ending.reason : undefined) ?? closed;
+    this.ending = undefined;
     this.options.onLost?.(channel, reason);
     return 'lost';
+  }
+
+  private async end(reason?: string): Promise<void> {
+    // A cancel may come in one packet with the consume-ok, before the channel counts as ready.
+    const channel = this.current ?? this.opening;
+    const { beforeClose } = this.options;
+    if (channel !== undefined && channel === this.current && beforeClose !== undefined) {
+      if (this.ending?.channel !== channel) {
+        channel.leaving = true;
+        this.ending = { channel, ready: beforeClose(channel), reason };
+      }
+      await this.ending?.ready;
+    }
+    await this.closeBounded(channel, reason);
   }
 
   // channel.close() never answers on a frozen peer; the connection's own end comes to the rescue then.
@@ -106,7 +137,7 @@ export class RecoveringChannel {
     if (!channel?.alive) return;
     let cancel = (): void => undefined;
     const timeout = new Promise<void>((resolve) => {
-      cancel = this.options.clock.after(CLOSE_PATIENCE, resolve, true);
+      cancel = this.options.clock.after(CLOSE_TIMEOUT, resolve, true);
     });
     await Promise.race([channel.close(reason), timeout]);
     cancel();

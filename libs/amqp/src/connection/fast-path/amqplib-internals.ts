@@ -1,8 +1,9 @@
-// The one place that knows what the client library's documentation does not promise: fields of its connection and its
-// channels. Each may be gone in its next version. Then what needs it is done without, and when the fast path cannot be
-// had everything goes over the library's public functions. A trial shows whether it can.
+// The only file that uses undocumented fields of the client library's connection and channels. Each may be gone in its
+// next version; whatever needs it is then skipped, and if the fast path is not possible, everything uses the library's
+// public functions. A trial on each connection decides.
 
 import type { ChannelModel, Channel } from 'amqplib';
+import type { Peer } from '../../events/events.js';
 import { HEADER } from '../../message/headers.js';
 import { describeError } from '../../runtime/logger.js';
 import { Duplex } from 'node:stream';
@@ -21,7 +22,7 @@ const CONTENT_TYPE = 0x8000;
 const CONTENT_ENCODING = 0x4000;
 const HEADERS = 0x2000;
 
-/** From now on a connection outlives header tables that cannot be read. */
+/** Makes a connection survive header tables that cannot be read. */
 export function readAnyHeaders(model: ChannelModel): void {
   const connection = receiverOf(model);
   if (!connection) return;
@@ -68,7 +69,7 @@ function table(why: string): Buffer {
   return buffer;
 }
 
-/** The client library's connection, as far as the hot frames need it. */
+/** The client library's connection, as far as the fast path needs it. */
 export interface ClientConnection {
   /** The socket, plain or TLS. */
   readonly stream: Duplex & { readonly writableLength: number };
@@ -90,7 +91,11 @@ interface Inside extends ClientConnection {
   readonly serverProperties: { readonly product?: unknown; readonly version?: unknown };
   /** As it was agreed upon, in seconds; 0: none. */
   readonly heartbeat: number;
-  readonly stream: ClientConnection['stream'] & { readonly bytesRead: number };
+  readonly stream: ClientConnection['stream'] & {
+    readonly bytesRead: number;
+    readonly remoteAddress?: string;
+    readonly remotePort?: number;
+  };
 }
 
 /** What receives frames. */
@@ -99,6 +104,12 @@ export type Receiving = Pick<ClientConnection, 'rest' | 'recvFrame'>;
 function inside(owner: ChannelModel | Channel): Partial<Inside> {
   const { connection } = owner as unknown as { readonly connection?: unknown };
   return typeof connection === 'object' && connection !== null ? connection : {};
+}
+
+/** The other end of the socket: the node of the broker, or a proxy. */
+export function peerOf(model: ChannelModel): Peer | undefined {
+  const { remoteAddress: address, remotePort: port } = inside(model).stream ?? {};
+  return address === undefined || port === undefined ? undefined : { address, port };
 }
 
 /** With which the broker greeted. */
@@ -131,7 +142,7 @@ export function receiverOf(model: ChannelModel): Receiving | undefined {
 
 const HEARTBEAT = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 
-/** The connection behind a model, if hot frames can go past the client library, and may. */
+/** The connection behind a model, if the fast path is possible and allowed. */
 export function clientConnection(model: ChannelModel): ClientConnection | undefined {
   if (process.env.WARREN_DATA_PLANE === 'amqplib') return undefined;
   const connection = inside(model);

@@ -1,19 +1,19 @@
-// What goes over a channel for every message, and the two ways it can go: past the client library (hot/), or through
-// its public functions when it is not as we know it.
+// What goes over a channel for every message. There are two implementations: the fast path bypasses the client library
+// (fast-path.ts), the public path uses its public functions when its internals are not as expected.
 
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 
 /** How the broker answered a publish. */
 export type ConfirmOutcome = 'confirmed' | 'nacked';
 
-/** How a consumer is asked for. */
+/** Options of a consumer. */
 export interface ConsumeOptions {
   readonly noAck: boolean;
   readonly exclusive?: boolean;
   readonly arguments?: object;
 }
 
-/** Who hears what comes. */
+/** Receives what arrives. */
 export interface TrafficListener {
   /** A message, or that the broker cancelled the consumer. */
   onDelivery(message: ReceivedMessage | 'cancelled'): void;
@@ -23,24 +23,24 @@ export interface TrafficListener {
   onDrain(): void;
 }
 
-/** What waits for the end of a turn of the event loop, to be written with all else of it. */
+/** Writes that are collected until the end of a turn of the event loop. */
 export interface Collected {
-  /** The turn ends: what is to leave with it is written now. */
+  /** The turn ends: writes what is due. */
   atTurnsEnd(): void;
 }
 
 /** The traffic of one channel. What cannot be encoded throws, with nothing sent. */
 export interface ChannelTraffic {
-  /** False while the socket's buffer is full. */
-  readonly writable: boolean;
+  /** `writable` is false while the socket's buffer is full. */
+  readonly socket: { readonly writable: boolean };
   consume(queue: string, options: ConsumeOptions): Promise<string>;
-  /** On a confirm channel `number` counts its publishes from 1. */
-  publish(message: OutgoingMessage, replyTo: string | undefined, number?: number): void;
+  /** `number` counts the publishes of a channel from 1. */
+  publish(message: OutgoingMessage, replyTo: string | undefined, number: number): void;
   /** Does nothing once the channel is closing. */
   ack(deliveryTag: number, multiple: boolean): void;
   requeue(deliveryTag: number): void;
   /** Asks for one `atTurnsEnd`. */
   settling(acks: Collected): void;
-  /** Everything that was written leaves, and nothing comes any more. */
+  /** Sends everything that was written; nothing is delivered any more. */
   end(): void;
 }

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { ChannelModel } from 'amqplib';
 import type { ReceivedMessage } from '../../message/message.js';
 import type { TrafficListener } from './channel-traffic.js';
-import { FastChannel, FastPath } from './fast-path.js';
+import { FastChannel, FastPath, readers, socketReader } from './fast-path.js';
 
 const require = createRequire(import.meta.url);
 const library = dirname(require.resolve('amqplib'));
@@ -267,5 +267,83 @@ describe('a burst of frames', () => {
     }
     expect(Math.max(...turns)).toBeLessThanOrEqual(1_100);
     expect(heard).toEqual(Array.from({ length: 10_000 }, (_, n) => [n + 1, false, 'confirmed']));
+  });
+});
+
+/** A connection whose socket is read into one buffer, as far as it is open: `read` is what the socket does. */
+function readDirectly(): { fastPath: FastPath; read: (bytes: Buffer) => boolean; cold: unknown[] } {
+  const { model, connection } = peer();
+  const stream = connection.stream as Duplex;
+  const reader = socketReader();
+  readers.set(model, reader);
+  const fastPath = FastPath.on(model) as FastPath;
+  const cold: unknown[] = [];
+  stream.on('readable', () => cold.push(...readAll(connection)));
+  const read = (bytes: Buffer): boolean => {
+    bytes.copy(reader.buffer);
+    const more = reader.callback.call(stream, bytes.length);
+    reader.buffer.fill(0xff);
+    return more;
+  };
+  return { fastPath, read, cold };
+}
+
+describe('a socket that is read into one buffer', () => {
+  const heartbeat = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
+
+  it('loses nothing when the next read overwrites it, wherever the bytes are cut', async () => {
+    const bytes = Buffer.concat([
+      ack(1, true),
+      deliver(1, 'one'),
+      heartbeat,
+      deliver(2, ''),
+      ack(2, false),
+      content(RETURN, 1, { replyCode: 312, replyText: 'x', exchange: 'e', routingKey: 'k' }, 'back'),
+      deliver(3, 'x'.repeat(2_500)),
+      ack(3, false),
+    ]);
+    for (let size = 1; size <= bytes.length; size += size < 40 ? 1 : 97) {
+      const { fastPath, read, cold } = readDirectly();
+      const { listener } = listening();
+      const heard: unknown[] = [];
+      attach(fastPath, { ...listener, onDelivery: (message) => heard.push(message) }, true);
+      // The first read is before the connection is ours.
+      read(heartbeat);
+      await new Promise((resolve) => setImmediate(resolve));
+      for (let at = 0; at < bytes.length; at += size) expect(read(bytes.subarray(at, at + size))).toBe(true);
+      expect(heard.map((message) => (message as ReceivedMessage).content.toString('latin1'))).toEqual([
+        ...['one', '', 'x'.repeat(2_500)],
+      ]);
+      expect((heard[0] as ReceivedMessage).properties.headers).toEqual({ n: 1 });
+      const back = cold.find((frame) => (frame as { content?: Buffer }).content) as { content: Buffer };
+      expect(back.content.toString('latin1')).toBe('back');
+      expect(cold).toHaveLength(5);
+    }
+  });
+
+  it('is read no further in a turn of the event loop that took many frames', async () => {
+    const { fastPath, read } = readDirectly();
+    const { listener, heard } = listening();
+    attach(fastPath, listener, false);
+    read(heartbeat);
+    await new Promise((resolve) => setImmediate(resolve));
+    const many = Buffer.concat(Array.from({ length: 700 }, (_, n) => ack(n + 1, false)));
+    expect(read(many)).toBe(true);
+    expect(read(many)).toBe(false);
+    expect(heard).toHaveLength(1_400);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(read(many)).toBe(true);
+  });
+
+  it('is left to its stream when it does not know the option', () => {
+    const { model, feed, connection } = peer();
+    readers.set(model, socketReader());
+    const fastPath = FastPath.on(model) as FastPath;
+    const { listener, heard } = listening();
+    attach(fastPath, listener, true);
+    expect(readAll(connection)).toEqual([]);
+    feed(deliver(1, 'one'));
+    expect(readAll(connection)).toEqual([]);
+    expect(heard).toEqual(['one']);
   });
 });

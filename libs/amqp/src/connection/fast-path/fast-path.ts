@@ -9,6 +9,7 @@ import {
   readTag,
   type DeliverFields,
 } from './frame-reader.js';
+import type { Duplex } from 'node:stream';
 import type { Channel, ChannelModel } from 'amqplib';
 import { received } from './public-path.js';
 import { clientConnection, type ClientConnection } from './amqplib-internals.js';
@@ -24,8 +25,8 @@ const NOTHING: Buffer = Buffer.alloc(0);
 const REQUEUE = 2;
 
 /**
- * One channel's frames past the client library, which only asks for the consumer and hears of its cancel: puts each
- * delivery together, hears confirms, writes publishes and acks.
+ * The frames of one channel that bypass the client library: assembles deliveries, reads confirms, writes publishes and
+ * acks. Only consume and cancel use the library.
  */
 export class FastChannel implements ChannelTraffic {
   private attached = false;
@@ -36,16 +37,15 @@ export class FastChannel implements ChannelTraffic {
   private properties: MessageProperties | undefined;
   private missing = 0;
   private parts: Buffer[] | undefined;
+  readonly socket: WriteBuffer;
 
   constructor(
     private readonly fastPath: FastPath,
     private readonly number: number,
     private readonly channel: Channel,
     readonly listener: TrafficListener,
-  ) {}
-
-  get writable(): boolean {
-    return this.fastPath.writeBuffer.writable;
+  ) {
+    this.socket = fastPath.writeBuffer;
   }
 
   async consume(queue: string, options: ConsumeOptions): Promise<string> {
@@ -53,7 +53,7 @@ export class FastChannel implements ChannelTraffic {
     this.consuming = true;
     const { consumerTag } = await this.channel.consume(
       queue,
-      // Deliveries come past the client library. If one does not, it is one all the same.
+      // Deliveries bypass the client library. One that does not is delivered all the same.
       (message) => this.listener.onDelivery(message === null ? 'cancelled' : received(message)),
       options,
     );
@@ -85,7 +85,7 @@ export class FastChannel implements ChannelTraffic {
     this.fastPath.detach(this.number);
   }
 
-  /** Takes a frame, whose payload is between two places; false when it is not a hot one. */
+  /** Takes a frame, whose payload is between `from` and `end`; false when it is for the client library. */
   take(bytes: Buffer, type: number, from: number, end: number): boolean {
     let content = NOTHING;
     if (type === METHOD) {
@@ -129,8 +129,8 @@ export class FastChannel implements ChannelTraffic {
 }
 
 /**
- * So many frames in one turn of the event loop, with what follows from them, leave time for others: the rest of what has
- * arrived stays in the socket until the next turn. Some 250 returned messages, or 1 000 confirms.
+ * The maximum number of frames in one turn of the event loop, so that other work gets its time: the rest stays in the
+ * socket until the next turn. About 250 returned messages, or 1 000 confirms.
  */
 const FRAMES_PER_TURN = 1_000;
 
@@ -138,14 +138,59 @@ const FRAME_HEADER = 7;
 const FRAME_END = 0xce;
 const EMPTY = Buffer.alloc(0);
 
+/** As much as Node reads from a socket at a time. */
+const READ_AT_ONCE = 64 * 1024;
+
+/** The option `onread` of a socket, and what it has read. */
+export interface SocketReader {
+  readonly buffer: Buffer;
+  /** False ends reading until the stream is asked for more. */
+  readonly callback: (this: Duplex, size: number) => boolean;
+  /** It is called, so the socket knows the option. */
+  works: boolean;
+  /** Whether bytes stay here. Until then the stream gets them. */
+  direct: boolean;
+  /** What was read and is not taken yet; the next read writes over it. */
+  fresh: Buffer | undefined;
+  /** Enough for this turn of the event loop. */
+  held: boolean;
+}
+
 /**
- * The four frames that come and go for every message (publish, deliver, ack, confirm) read and written by
- * ourselves, beside the client library, on its connection: its own way of doing it is more than half of what
- * a message costs. Everything else, handshake, declarations, errors and heartbeats, stays with the library,
- * which never notices. One per life of a connection.
+ * Reads a socket into one buffer, over and over: a new buffer for each read, and a stream that keeps it until somebody asks,
+ * cost more than the frames of a message.
+ */
+export function socketReader(): SocketReader {
+  const buffer = Buffer.allocUnsafeSlow(READ_AT_ONCE);
+  const reader: SocketReader = {
+    buffer,
+    callback(size) {
+      const bytes = buffer.subarray(0, size);
+      reader.works = true;
+      if (!reader.direct) return this.push(Buffer.from(bytes));
+      reader.fresh = bytes;
+      // The client library takes frames when its stream says so.
+      this.emit('readable');
+      return !reader.held;
+    },
+    works: false,
+    direct: false,
+    fresh: undefined,
+    held: false,
+  };
+  return reader;
+}
+
+/** What reads the socket of a connection, if that is ours. */
+export const readers: WeakMap<ChannelModel, SocketReader> = new WeakMap();
+
+/**
+ * Reads and writes the four frames of every message (publish, deliver, ack, confirm) on the client library's connection,
+ * bypassing the library, whose own path is more than half of the cost of a message. Everything else (handshake,
+ * declarations, errors, heartbeats) stays with the library. One for each time a connection is opened.
  */
 export class FastPath {
-  /** What the channels write goes here. */
+  /** The channels write here. */
   readonly writeBuffer: WriteBuffer;
   /** What waits for the end of this turn: see `schedule`. */
   readonly collected: Collected[] = [];
@@ -154,56 +199,55 @@ export class FastPath {
   private readonly channels: (FastChannel | undefined)[] = [];
   private bytes: Buffer = EMPTY;
   private at = 0;
-  private readonly cold: () => unknown;
+  /** The next read writes over `bytes`. */
+  private borrowed = false;
+  private readonly libraryNext: () => unknown;
   private scheduled = false;
-  /** Frames of this turn. */
+  /** Frames since the last pause. */
   private frames = 0;
-  private held = false;
   private readonly giveBack: () => void;
 
-  /** On a connection of the client library; nothing when that is not as we know it. */
+  /** On a connection of the client library; undefined when its internals are not as expected. */
   static on(model: ChannelModel): FastPath | undefined {
     const connection = clientConnection(model);
-    return connection && new FastPath(connection);
+    return connection && new FastPath(connection, readers.get(model) ?? socketReader());
   }
 
-  private constructor(readonly connection: ClientConnection) {
+  private constructor(
+    readonly connection: ClientConnection,
+    private readonly reader: SocketReader,
+  ) {
     this.writeBuffer = new WriteBuffer(connection, this.schedule, () => this.drained());
     const own = connection.recvFrame;
-    this.cold = own.bind(connection);
+    this.libraryNext = own.bind(connection);
     connection.recvFrame = this.next;
     this.giveBack = () => (connection.recvFrame = own);
   }
 
-  /** Not used by the client library, which reads in another way than the one we know: it goes on without. */
+  /** Gives the connection back: the client library reads in another way than expected. */
   release(): undefined {
     this.giveBack();
     return undefined;
   }
 
-  /** Whether the socket takes more. */
-  get writable(): boolean {
-    return this.writeBuffer.writable;
-  }
-
-  /** From now on the hot frames of a channel come here. */
+  /** From now on the frames of a channel come here. */
   attach(number: number, channel: FastChannel): void {
     this.channels[number] = channel;
   }
 
-  /** The channel is gone, or going. What was written for it leaves at once: after its end nothing may. */
+  /** The channel is closed or closing. What was written for it is sent now: after its end nothing may be. */
   detach(number: number): void {
     this.flush();
     this.channels[number] = undefined;
   }
 
-  /** To the socket, now. */
+  /** Writes to the socket now. */
   flush(): void {
     for (const each of this.collected.splice(0)) each.atTurnsEnd();
     this.writeBuffer.flush();
   }
 
-  /** The connection ends: what was written leaves, the rest is the client library's. */
+  /** The connection ends: sends what was written, and leaves the rest to the client library. */
   end(): void {
     this.flush();
     this.writeBuffer.end();
@@ -218,13 +262,19 @@ export class FastPath {
   };
 
   private readonly turnEnds = (): void => {
-    this.scheduled = false;
+    const { reader, connection } = this;
+    try {
+      this.flush();
+    } finally {
+      // Now: what was written meanwhile has left.
+      this.scheduled = false;
+    }
+    if (!reader.held) return;
+    reader.held = false;
     this.frames = 0;
-    this.flush();
-    if (!this.held) return;
-    this.held = false;
+    if (reader.direct) connection.stream.read(0);
     // The client library takes frames when its stream says so.
-    this.connection.stream.emit('readable');
+    else connection.stream.emit('readable');
   };
 
   private drained(): void {
@@ -237,10 +287,10 @@ export class FastPath {
     this.connection.rest = EMPTY;
   }
 
-  /** Takes hot frames until there is one for the client library, or no whole one. */
+  /** Takes frames until one is for the client library, or none is complete. */
   private readonly next = (): unknown => {
     if (!this.isUsed) this.takeOver();
-    const { connection } = this;
+    const { connection, reader } = this;
     for (;;) {
       const { bytes, at } = this;
       const left = bytes.length - at;
@@ -252,6 +302,11 @@ export class FastPath {
         // What is wrong with a frame is for the client library to say.
         if (tooLarge || (end < bytes.length && bytes[end] !== FRAME_END)) return this.hand(bytes.length);
         if (end < bytes.length) {
+          // Bodies and values of headers are parts of the bytes.
+          if (this.borrowed && bytes[at] !== METHOD) {
+            this.keep();
+            continue;
+          }
           this.frames++;
           this.at = end + 1;
           if (channel?.take(bytes, bytes[at], at + FRAME_HEADER, end)) continue;
@@ -259,24 +314,40 @@ export class FastPath {
           return this.hand(end + 1);
         }
       }
-      // Here only: what was read is taken, since the stream may end.
-      if (this.frames >= FRAMES_PER_TURN) {
-        this.held = true;
+      let read: Buffer | null | undefined = reader.fresh;
+      if (read !== undefined) {
+        reader.fresh = undefined;
+      } else if (this.frames >= FRAMES_PER_TURN) {
+        reader.held = true;
+        this.schedule();
+      } else if (!reader.direct) {
+        read = connection.stream.read() as Buffer | null;
+        // Here only: the stream has nothing that came before.
+        reader.direct = read === null && reader.works;
+      }
+      if (!read) {
+        if (this.borrowed && left > 0) this.keep();
         return false;
       }
-      const read = connection.stream.read() as Buffer | null;
-      if (read === null) return false;
-      this.schedule();
       connection.recvSinceLastCheck = true;
+      this.borrowed = left === 0 && reader.direct;
       this.bytes = left === 0 ? read : Buffer.concat([bytes.subarray(at), read]);
       this.at = 0;
     }
   };
 
+  /** The bytes that are left, safe from the next read. */
+  private keep(): void {
+    this.bytes = Buffer.from(this.bytes.subarray(this.at));
+    this.at = 0;
+    this.borrowed = false;
+  }
+
   /** The bytes up to `end`, as the client library reads them. */
   private hand(end: number): unknown {
-    this.connection.rest = this.bytes.subarray(this.at, end);
+    const bytes = this.bytes.subarray(this.at, end);
+    this.connection.rest = this.borrowed ? Buffer.from(bytes) : bytes;
     this.at = end;
-    return this.cold();
+    return this.libraryNext();
   }
 }

@@ -1,12 +1,12 @@
-// The frames that come for every message: a delivery (method, header, body), and the broker's word on a publish. Tables
-// of headers are read as amqplib does it: the same values for the same bytes.
+// Reads the frames that arrive for every message: a delivery (method, header, body) and confirms. Header tables are read
+// as amqplib reads them: the same values for the same bytes.
 
 import { HEADER } from '../../message/headers.js';
 import { describeError } from '../../runtime/logger.js';
 import type { MessageProperties } from '../../message/message.js';
 
-// Short texts from the wire that come again and again: keys, content types, addresses, names of headers. Decoding bytes
-// calls into the runtime, which costs more than to see that they are the same as before.
+// A cache of short strings that repeat: keys, content types, addresses, names of headers. Decoding bytes calls into the
+// runtime, which costs more than comparing them with the last ones.
 
 /** A power of two. */
 const SLOTS = 256;
@@ -190,7 +190,7 @@ export function readTag(bytes: Buffer, at: number): number {
 export function readProperties(bytes: Buffer, at: number, end: number): MessageProperties {
   const flags = bytes.readUInt16BE(at);
   const reader = { bytes, at: at + 2 };
-  // All names in every object, in this order: what reads them meets one shape.
+  // All properties in every object, in this order, so that V8 sees one shape.
   const properties: MessageProperties = {
     contentType: flags & 0x8000 ? known(reader) : undefined,
     contentEncoding: flags & 0x4000 ? known(reader) : undefined,
@@ -216,14 +216,14 @@ interface PropertyReader {
   at: number;
 }
 
-/** One that is another in each message. */
+/** A property that differs in each message. */
 function text(reader: PropertyReader): string {
   const { bytes, at } = reader;
   reader.at += 1 + bytes[at];
   return bytes.toString('utf8', at + 1, reader.at);
 }
 
-/** One that is the same in many. */
+/** A property that is the same in many messages. */
 function known(reader: PropertyReader): string {
   const { bytes, at } = reader;
   reader.at += 1 + bytes[at];

@@ -1,4 +1,4 @@
-// The frames that leave for every message: a publish (method, header, body), and what settles a delivery.
+// Writes the frames that are sent for every message: a publish (method, header, body), an ack or a nack.
 
 import type { MessageProperties, OutgoingMessage } from '../../message/message.js';
 import type { ClientConnection } from './amqplib-internals.js';
@@ -17,7 +17,7 @@ const PUBLISH = 40;
 /** The frame of an ack or a nack. */
 const SETTLEMENT = 21;
 
-/** Everything of a publish but its table and body at its longest: eleven texts of 255 bytes, and what is fixed. */
+/** The maximum size of a publish without its table and body: eleven strings of 255 bytes and the fixed parts. */
 const MOST = 3_000;
 
 /** Larger bodies are not copied into their frames: a message is never changed after it was created. */
@@ -145,7 +145,9 @@ function text(to: WriteBuffer, value: string | undefined, flag: number): number 
 
 function writeTime(slab: Buffer, value: number, at: number): number {
   if (!(value >= 0) || !Number.isInteger(value)) throw new RangeError(`${value} cannot be a timestamp`);
-  return value < 2 ** 53 ? writeTag(slab, value, at) : slab.writeBigUInt64BE(BigInt(value), at);
+  if (value >= 2 ** 53) return slab.writeBigUInt64BE(BigInt(value), at);
+  at = slab.writeUInt32BE(Math.floor(value / 0x100000000), at);
+  return slab.writeUInt32BE(value % 0x100000000, at);
 }
 
 /** A body that is not copied, or takes several frames. */
@@ -172,26 +174,20 @@ function close(to: WriteBuffer, start: number): void {
   to.slab[to.at++] = END;
 }
 
-/** 64 bits of a number below 2^53. */
-function writeTag(slab: Buffer, value: number, at: number): number {
-  at = slab.writeUInt32BE(Math.floor(value / 0x100000000), at);
-  return slab.writeUInt32BE(value % 0x100000000, at);
-}
-
 const SLAB = 64 * 1024;
 
-/** What is collected before it goes to the socket without waiting for the end of the turn. */
+/** More than this is sent without waiting for the end of the turn. */
 const PIECE = 256 * 1024;
 
 /** More than this in the socket's own buffer, and publishers wait. */
 const HIGH_WATER = 1024 * 1024;
 
-/** So much moves to a new slab, since to write two pieces costs more than to copy one. */
+/** Up to this much is copied to a new slab, since writing two pieces costs more than copying. */
 const MOVED = 32 * 1024;
 
 /**
- * Frames of one connection on their way to its socket. What is written in one turn of the event loop leaves
- * in one piece: for small messages, each system call costs more than all the rest of the publish.
+ * Collects the frames of one connection. What is written in one turn of the event loop is sent in one piece: for small
+ * messages, a system call costs more than the rest of the publish.
  */
 export class WriteBuffer {
   /** The buffer for the next frame, written from `at` on; `reserve` makes it large enough. */
@@ -253,10 +249,11 @@ export class WriteBuffer {
   /** To the socket with everything. */
   flush(): void {
     this.waiting = false;
-    this.cut();
-    if (this.pieces.length === 0) return;
-    const { connection, pieces } = this;
+    const { connection, pieces, slab, from, at } = this;
+    if (at > from) pieces.push(slab.subarray(from, at));
+    if (pieces.length === 0) return;
     const { stream } = connection;
+    this.from = at;
     this.bytes = 0;
     if (this.ended || stream.destroyed || !stream.writable) {
       pieces.length = 0;

@@ -3,11 +3,10 @@ import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js'
 import type { ChannelTraffic, Collected, ConsumeOptions, TrafficListener } from './channel-traffic.js';
 
 /**
- * The traffic of a channel through the client library's public functions: slower, and right whatever its
- * version.
+ * The traffic of a channel through the client library's public functions: slower, but independent of its version.
  */
 export class PublicPath implements ChannelTraffic {
-  writable = true;
+  readonly socket = { writable: true };
   private turn: NodeJS.Immediate | undefined;
   private acks: Collected | undefined;
 
@@ -16,7 +15,7 @@ export class PublicPath implements ChannelTraffic {
     private readonly listener: TrafficListener,
   ) {
     channel.on('drain', () => {
-      this.writable = true;
+      this.socket.writable = true;
       listener.onDrain();
     });
   }
@@ -30,17 +29,14 @@ export class PublicPath implements ChannelTraffic {
     return consumerTag;
   }
 
-  publish(message: OutgoingMessage, replyTo: string | undefined, number?: number): void {
+  publish(message: OutgoingMessage, replyTo: string | undefined, number: number): void {
     const { exchange, routingKey, content } = message;
     const options = publishOptions(message, replyTo);
-    if (number === undefined) {
-      this.writable = this.channel.publish(exchange, routingKey, content, options);
-      return;
-    }
-    const channel = this.channel as ConfirmChannel;
+    // Never called on a channel without confirms.
     const onAnswer = (error: unknown): void =>
       this.listener.onConfirm(number, false, error ? 'nacked' : 'confirmed');
-    this.writable = channel.publish(exchange, routingKey, content, options, onAnswer);
+    const channel = this.channel as ConfirmChannel;
+    this.socket.writable = channel.publish(exchange, routingKey, content, options, onAnswer);
   }
 
   ack(deliveryTag: number, multiple: boolean): void {
