@@ -1,20 +1,24 @@
 // Joins consuming and publishing: opens the connections, declares the topology, starts the consumers, and
 // closes everything in the right order.
 
-import { CodecRegistry } from './message/codecs/codecs.js';
 import { begin, consumersOf } from './lifecycle.js';
+import { logStartFailure } from './errors/error-facts.js';
+import { controlOf, type BrokerControl } from './control/broker-control.js';
+import type { Control } from './control/control.js';
 import { TopologyBuilder } from './topology/topology-builder.js';
 import { ConnectionPool } from './connection/connection-pool.js';
-import { backlogOf, brokerStatus } from './status.js';
+import { brokerDetails } from './details.js';
+import type { BrokerDetails } from './events/broker-details.js';
+import { brokerStatus, totalBacklog } from './status.js';
 import type { BrokerStatus } from './events/broker-status.js';
 import type { Consumers } from './consume/consumers.js';
-import { SharedTime, systemClock, type Clock } from './runtime/clock.js';
+import { reportWaiting } from './consume/shutdown-report.js';
+import { type Clock, Deadlines, SharedTime, systemClock } from './runtime/clock.js';
 import { counters, type BrokerEvent, type BrokerEventKind, type BrokerEventOf } from './events/events.js';
-import { Deadlines } from './runtime/deadlines.js';
 import { ConfigError, ConnectionLostError } from './errors/errors.js';
 import { isContract } from './message/contract.js';
 import { type BrokerHooks, settings, type Settings } from './options/settings.js';
-import { describeError, printable, printsAs } from './runtime/logger.js';
+import { printsAs } from './runtime/logger.js';
 import type { BrokerOptions } from './options/options.js';
 import type {
   EventContract,
@@ -36,16 +40,15 @@ import { contractCall, publishContract, sendContract } from './publish/contract-
 import { LateRetries } from './events/late-retries.js';
 import { Events } from './events/emitter.js';
 import { TopologyReconciler } from './topology/reconciler.js';
-import type { TopologyPlan } from './topology/plan.js';
+import { joinedPlans, type TopologyPlan } from './topology/plan.js';
+import type { Fleet } from './fleet/fleet.js';
+import { FleetMember } from './fleet/member.js';
 import { Plugins } from './plugins/plugins.js';
-import { Publishing } from './publishing.js';
+import { LEAST_FLUSH, type Publishing, publishingOf } from './publishing.js';
+import { publishMany } from './publish/publish-many.js';
+import type { MessageList, MessageOutcome } from './options/message-list.js';
 import type { HandlerRegistration } from './topology/handler-plan.js';
 import type { TopologyOptions } from './topology/declarations.js';
-
-/** A healthy broker confirms a publish within milliseconds, however long the handlers took before. */
-const LEAST_FLUSH = 1_000;
-
-const NOTHING: TopologyPlan = { exchanges: [], queues: [], bindings: [] };
 
 /**
  * The entry point: one application's connection to RabbitMQ, or to a compatible AMQP 0-9-1 broker. Call `declare` and
@@ -61,8 +64,14 @@ export class Broker {
   private readonly connections: ConnectionPool;
   private readonly publishing: Publishing;
   private readonly plugins: Plugins;
+  private readonly member: FleetMember;
   private readonly topologyBuilder: TopologyBuilder;
   private readonly topology: TopologyReconciler;
+  /** Questions to all running instances, and answers to theirs. */
+  readonly fleet: Fleet;
+  /** Pauses, resumes and limits handlers while they run, adds and removes them. */
+  readonly control: Control;
+  private readonly ownControl: BrokerControl;
   private begun = false;
   private readonly late: LateRetries;
   /** Time for running handlers, and then for pending publishes. */
@@ -83,25 +92,27 @@ export class Broker {
     this.deadlines = new Deadlines(this.clock, internals.exact ? 1 : undefined);
     this.ending = new SharedTime(this.clock, this.settings.shutdown, LEAST_FLUSH);
     this.events = new Events(this.settings.logger, this.settings.service, internals.name);
-    const { settings: all, clock, events, counters } = this;
+    const { settings: all, clock, events, counters: counts } = this;
     this.topology = new TopologyReconciler({
       clock,
-      counters,
+      counters: counts,
       events,
       logger: all.logger,
-      patience: all.connectTimeout,
+      timeout: all.connectTimeout,
       every: all.watchdog,
       plan: () => this.wanted(),
-      temporary: () => this.consumers?.temporary() ?? NOTHING,
+      temporary: () => joinedPlans(this.consumers?.temporary(), this.member.temporary()),
       connection: () => this.connections.consume ?? this.connections.publish,
     });
-    this.late = new LateRetries({ clock, counters, events, logger: all.logger });
+    this.late = new LateRetries({ clock, counters: counts, events, logger: all.logger });
     this.connections = new ConnectionPool({
       settings: all,
       clock,
       events,
-      counters,
-      prepare: (connection, lost) => this.topology.ready(connection, this.isStrict(), lost),
+      counters: counts,
+      // A refused declaration fails the start; later it is logged, and everything else continues.
+      prepare: (connection, lost) =>
+        this.topology.ready(connection, all.startup === 'require' && !!this.opening && !this.begun, lost),
       onUnblocked: () => this.publishing.flush(),
       onChannel: (channel) => this.plugins.onChannel(channel),
     });
@@ -117,6 +128,8 @@ export class Broker {
       }),
     });
     this.publishing = this.makePublishing();
+    this.fleet = this.member = this.makeMember();
+    this.control = this.ownControl = this.makeControl();
   }
 
   /** Adds exchanges, queues and bindings to declare. Call it before `open`. @throws ConfigError */
@@ -140,6 +153,7 @@ export class Broker {
   open(): Promise<void> {
     if (this.closing) return Promise.reject(new ConnectionLostError('the broker object was closed'));
     this.opening ??= this.run().catch(async (error: unknown) => {
+      if (!this.closing) logStartFailure(this.settings.logger, error);
       await this.close();
       throw error;
     });
@@ -168,6 +182,22 @@ export class Broker {
       return sendContract(this.publishing.publisher, target, payload, options);
     }
     return this.publishing.publisher.send(target, payload, options);
+  }
+
+  /** Publishes all messages of a list in their order; resolves with what became of each, in the same order. */
+  publishMany<Targets extends readonly (string | EventContract)[]>(
+    list: MessageList<Targets>,
+    options?: PublishOptions,
+  ): Promise<MessageOutcome[]> {
+    return publishMany(this.publishing.publisher, 'publish', list, options);
+  }
+
+  /** The same to queues: what `send` is to `publish`. */
+  sendMany<Targets extends readonly (string | QueueContract)[]>(
+    list: MessageList<Targets>,
+    options?: PublishOptions,
+  ): Promise<MessageOutcome[]> {
+    return publishMany(this.publishing.publisher, 'send', list, options);
   }
 
   /** Calls an RPC handler, by its pattern or contract. */
@@ -241,55 +271,57 @@ export class Broker {
 
   /** The current state of connections, consumers and publishing. */
   status(): BrokerStatus {
-    const { connections: links, consumers, publishing: outbound, deadlines, counters } = this;
-    const closing = this.draining !== undefined;
-    return brokerStatus({
-      connections: links,
-      consumers,
-      publishing: outbound,
-      deadlines,
-      counters,
-      plugins: this.plugins,
-      closing,
-      at: this.clock.wall(),
-    });
+    const { connections, consumers, publishing, deadlines, counters, plugins } = this;
+    const now = { closing: this.draining !== undefined, at: this.clock.wall() };
+    return brokerStatus({ connections, consumers, publishing, deadlines, counters, plugins, ...now });
   }
 
   /** Number of messages ready in the queues of its handlers, or waiting for a retry or a delay. Queries the broker. */
-  async backlog(): Promise<number> {
-    const { consumers, waiting } = this.status();
-    const ready = backlogOf(this.connections.publish, [
-      ...consumers.map(({ queue }) => queue),
-      ...waiting.queues,
-    ]);
-    return (await ready) + waiting.messages;
+  backlog(): Promise<number> {
+    return totalBacklog(this.status(), this.connections.publish);
+  }
+
+  /** Handlers, topology, calls and waiting messages in detail. For tools: it takes longer than `status`. */
+  details(): BrokerDetails {
+    const { topologyBuilder, publishing, settings, clock } = this;
+    return brokerDetails({ topologyBuilder, publishing, settings, clock });
   }
 
   private makePublishing(): Publishing {
-    const { settings: all, clock, connections, deadlines, counters, plugins, events, internals } = this;
-    return new Publishing({
-      connection: connections.publish,
-      replies: connections.reply,
-      firstReplies: connections.firstReply,
-      server: () => connections.server,
-      settings: all,
-      clock,
-      deadlines,
-      counters,
-      codecs: new CodecRegistry(() => [...all.codecs, ...plugins.codecs], all),
-      plugins,
-      events,
-      declared: this.topologyBuilder,
-      topology: this.topology,
-      shortenWait: internals.shortenWait ?? ((ms) => ms),
-      grace: internals.grace,
-      upkeep: internals.upkeep,
-      late: this.late,
+    const { settings, clock, connections, deadlines, counters, plugins, events, internals, late, topology } =
+      this;
+    const shared = { settings, clock, connections, deadlines, counters, plugins, events, internals, late };
+    return publishingOf({ ...shared, topology, declared: this.topologyBuilder });
+  }
+
+  private makeControl(): BrokerControl {
+    const { settings, clock, events, topologyBuilder, connections, publishing } = this;
+    const shared = { settings, clock, events, topologyBuilder, publishing };
+    return controlOf({
+      ...shared,
+      connection: () => connections.consume ?? connections.publish,
+      consumers: () => this.consumers,
+      opened: () => (this.draining ? undefined : this.opening),
+      make: () => this.consume(),
+      fleet: this.member,
+    });
+  }
+
+  private makeMember(): FleetMember {
+    return new FleetMember({
+      settings: this.settings,
+      clock: this.clock,
+      name: this.internals.name ?? 'default',
+      replies: this.publishing.replies,
+      server: () => this.connections.server,
+      asker: this.publishing.fleet,
+      status: () => this.status(),
+      planned: this.topologyBuilder,
     });
   }
 
   private async run(): Promise<void> {
-    const { settings, clock, connections, topologyBuilder } = this;
+    const { settings, clock, connections, topologyBuilder, ownControl: control, member: fleet } = this;
     const plan = topologyBuilder.build();
     await this.plugins.start({
       service: settings.service,
@@ -298,47 +330,42 @@ export class Broker {
       logger: settings.logger,
       on: (listener, kinds) => this.on(listener, kinds),
       status: () => this.status(),
+      fleet,
       topology: {
         exchanges: plan.exchanges.map(({ name }) => name),
         queues: plan.queues.map(({ name }) => name),
       },
     });
-    if (settings.consumers && topologyBuilder.handlers.length > 0) {
-      const { deadlines, events, counters, publishing, internals, topology, late, plugins } = this;
-      const parts = {
-        settings,
-        clock,
-        deadlines,
-        events,
-        counters,
-        publishing,
-        connections,
-        topologyBuilder,
-        plan,
-        late,
-        plugins,
-      };
-      const { name = 'default', remoteError } = internals;
-      this.consumers = consumersOf({ ...parts, topology, name, remoteError });
-    }
+    const consumers = settings.consumers && topologyBuilder.handlers.length > 0 ? this.consume() : undefined;
     this.publishing.senders.main.start();
-    if (this.consumers) this.publishing.moveRetries(topologyBuilder.handlers);
-    const begun = begin({ settings, clock, connections, plan, consumers: this.consumers }).then(() => {
-      this.begun = true;
-    });
+    if (consumers) this.publishing.moveRetries(topologyBuilder.handlers);
+    const begun = begin({ settings, clock, connections, plan, consumers, fleet, control }).then(
+      () => void (this.begun = true),
+    );
     this.topology.start();
     if (settings.startup === 'require') return begun;
     begun.catch((error: unknown) => {
       if (this.closing) return;
-      settings.logger.error(printable(describeError(error)));
+      logStartFailure(settings.logger, error);
       this.events.emit({ kind: 'start-failed', error });
     });
+  }
+
+  private consume(): Consumers {
+    const { name = 'default', remoteError } = this.internals;
+    const { settings, clock, deadlines, events, counters, late, plugins } = this;
+    const { publishing, connections, topologyBuilder, topology } = this;
+    const own = { settings, clock, deadlines, events, counters, late, plugins, name, remoteError };
+    return (this.consumers ??= consumersOf({ ...own, publishing, connections, topologyBuilder, topology }));
   }
 
   private async end(): Promise<void> {
     this.topology.stop();
     await this.drain();
+    await Promise.all([this.member.close(), this.ownControl.close()]);
+    const said = reportWaiting(this.clock, this.settings.logger, () => this.publishing.waitsFor());
     await this.ending.spend((expired) => this.publishing.close(expired));
+    said();
     await this.connections.close();
     await this.ending.spend((expired) => this.plugins.stop(expired));
     this.events.emit({ kind: 'closed' });
@@ -354,11 +381,6 @@ export class Broker {
       }
     }
     return this.topologyBuilder.wanted;
-  }
-
-  /** Whether a refused declaration fails the start; otherwise it is logged, and everything else continues. */
-  private isStrict(): boolean {
-    return this.settings.startup === 'require' && this.opening !== undefined && !this.begun;
   }
 
   private beforeOpen(what: string): void {

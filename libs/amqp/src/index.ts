@@ -8,6 +8,25 @@ export type {
   ConsumerStatus,
   WaitingStatus,
 } from './events/broker-status.js';
+export type {
+  BindingDetails,
+  BrokerDetails,
+  ExchangeDetails,
+  HandlerDetails,
+  PendingCallDetails,
+  QueueDetails,
+  WaitingDetails,
+} from './events/broker-details.js';
+export type {
+  Control,
+  ControlOptions,
+  EverywhereChange,
+  EverywhereResult,
+  HandlerControl,
+  HandlerState,
+  RunNowResult,
+} from './control/control.js';
+export type { BreakerOptions, ConsumerChange, FlowOptions, Rate } from './options/rate.js';
 export { bytes, json, text } from './message/codecs/codecs.js';
 export { nest, nestPattern } from './message/codecs/nest.js';
 export { CallerLeftError } from './errors/rpc-errors.js';
@@ -18,16 +37,38 @@ export {
   type PeekOptions,
   type ReplayOptions,
 } from './dead-letters/dead-letters.js';
-export type { DeadLetter, DeadLetterFilter } from './dead-letters/dead-letter.js';
+export type {
+  DeadLetter,
+  DeadLetterConnection,
+  DeadLetterFilter,
+  DeadLetterProgress,
+  DeadLetterResult,
+  DeadLetterWork,
+} from './dead-letters/dead-letter.js';
 export type { DeadQueue } from './dead-letters/management.js';
-export type { DeadLetterProgress, DeadLetterResult, DeadLetterWork } from './dead-letters/batches.js';
-export type { DeadLetterConnection } from './dead-letters/browse-session.js';
+export type {
+  Fleet,
+  FleetAnswer,
+  FleetAnswers,
+  FleetAskOptions,
+  FleetErrorCode,
+  FleetInfo,
+  FleetInstance,
+} from './fleet/fleet.js';
+export type { TracedMessage, TracedStep } from './fleet/journeys.js';
+export {
+  traceMessage,
+  type MessageTrace,
+  type TracedInstance,
+  type TraceOptions,
+} from './fleet/trace-message.js';
 export { systemClock, type Clock } from './runtime/clock.js';
 export type {
   BrokerCounters,
   BrokerEvent,
   BrokerEventKind,
   BrokerEventOf,
+  PausedBy,
   PublishOutcome,
 } from './events/events.js';
 export type {
@@ -78,10 +119,18 @@ export {
 } from './errors/errors.js';
 export { HEADER, type HeaderMatch } from './message/headers.js';
 export { type BrokerHooks, packageName, type Settings } from './options/settings.js';
-export { CONSOLE, SILENT, visible, type BrokerLogger } from './runtime/logger.js';
+export { CONSOLE, SILENT, visible, type BrokerLogger, type Log } from './runtime/logger.js';
+export { logStartFailure } from './errors/error-facts.js';
+export type { LogEvent, LogFields, LogLevel } from './runtime/log-events.js';
 export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './message/message.js';
 export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './options/option-table.js';
-export type { Credentials, CredentialsOption, TlsOptions, UrlOption } from './options/connection-options.js';
+export type {
+  Credentials,
+  CredentialsOption,
+  FleetOptions,
+  TlsOptions,
+  UrlOption,
+} from './options/connection-options.js';
 export type {
   BindingOptions,
   BrokerOptions,
@@ -93,6 +142,7 @@ export type {
   GrowingDelays,
   HandlerOptions,
   IdempotentOptions,
+  LogOptions,
   PublishDefaults,
   QueueOptions,
   QueueType,
@@ -110,6 +160,7 @@ export type {
   RequestOptions,
   StreamOptions,
 } from './options/publish-options.js';
+export type { ListedMessage, MessageList, MessageOutcome } from './options/message-list.js';
 export {
   PublishNackedError,
   PublishOutcomeUnknownError,
@@ -121,6 +172,8 @@ export {
 export type {
   BatchNext,
   DeliveryNext,
+  FleetHandler,
+  FleetQuestion,
   HandlerInfo,
   HandlerPluginOptions,
   MessageChanges,
@@ -132,6 +185,7 @@ export type {
   PublishResult,
 } from './plugins/plugin.js';
 export { journal, type Journal, type JournalOptions } from './plugins/journal.js';
+export { journeyText } from './plugins/journey-text.js';
 export type { AttemptStep, JourneyError, JourneyStep, MessageJourney, SentStep } from './plugins/journey.js';
 export { metrics } from './plugins/metrics.js';
 export { INSTRUMENTS, prometheusLabel, prometheusName, type Instrument } from './plugins/instruments.js';

@@ -18,10 +18,11 @@ function starting(startup: 'require' | 'background') {
   const consumers = { start: () => new Promise(() => undefined), status: () => [] };
   const connections = {
     publish: { state: 'idle' },
-    opened: (patience: number | undefined) => (asked.push(patience), Promise.resolve()),
+    opened: (timeout: number | undefined) => (asked.push(timeout), Promise.resolve()),
   };
   const ended = { how: 'not yet' };
-  const given = { clock, connections, consumers, plan: undefined };
+  const control = { start: () => Promise.resolve() };
+  const given = { clock, connections, consumers, control, plan: undefined };
   begin({
     ...(given as unknown as Beginning),
     settings: settings({ startup, startupTimeout: 1_000, logger: SILENT }),

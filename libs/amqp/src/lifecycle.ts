@@ -1,6 +1,8 @@
 // From closed to ready: connections, declarations, and a consume-ok for every consumer. The time is bounded, unless
 // the application starts in the background.
 
+import type { FleetMember } from './fleet/member.js';
+import type { BrokerControl } from './control/broker-control.js';
 import { Consumers } from './consume/consumers.js';
 import { pipelineSteps } from './consume/pipeline.js';
 import type { HandlerContext, Source } from './consume/step.js';
@@ -13,7 +15,7 @@ import { routingType } from './topology/specs.js';
 import type { TopologyBuilder } from './topology/topology-builder.js';
 import type { ConnectionPool } from './connection/connection-pool.js';
 import type { TopologyReconciler } from './topology/reconciler.js';
-import { inTime, type Clock } from './runtime/clock.js';
+import { inTime, type Clock, withTimeout } from './runtime/clock.js';
 import { MAX_DURATION } from './options/duration.js';
 import { ConnectionLostError } from './errors/errors.js';
 import type { Settings } from './options/settings.js';
@@ -27,7 +29,6 @@ export interface ConsumingParts extends Pick<
   /** See `Internals`. */
   readonly remoteError: RpcServerOptions['remoteError'];
   readonly topologyBuilder: TopologyBuilder;
-  readonly plan: TopologyPlan;
   readonly connections: ConnectionPool;
   readonly topology: TopologyReconciler;
   readonly publishing: Publishing;
@@ -38,7 +39,6 @@ export interface ConsumingParts extends Pick<
 /** @throws ConfigError when handlers of one queue conflict */
 export function consumersOf({
   topologyBuilder,
-  plan,
   connections,
   topology,
   publishing,
@@ -47,43 +47,36 @@ export function consumersOf({
   ...shared
 }: ConsumingParts): Consumers {
   const { handlers } = topologyBuilder;
-  const serves = handlers.some(({ rpc }) => rpc);
-  const connection = connections.forConsuming(serves);
+  const connection = connections.forConsuming();
   const { service } = shared.settings;
-  const source: Source = {
-    service,
-    name,
-    get vhost() {
-      return connection.vhost;
-    },
-    get server() {
-      return connection.server;
-    },
-  };
+  const source: Source = { service, name, connection };
   const { replies } = publishing;
   const { settings, clock } = shared;
   const replyConnection = (replyTo: string): Connection => replies.connectionFor(replyTo);
-  const rpc = serves
-    ? new RpcServer({ connection, replyConnection, settings, clock, handlers, replies, remoteError })
-    : undefined;
   const consumers = new Consumers({
     connection,
     handlers,
-    topology: plan,
+    topology: topologyBuilder.plan ?? topologyBuilder.build(),
     declared: () => topology.declared,
     typeOf: (exchange) => routingType(topologyBuilder.exchange(exchange)),
+    steps: (rpc) => pipelineSteps(rpc?.step),
+    callServer: () => {
+      connections.replies = true;
+      return new RpcServer({ connection, replyConnection, settings, clock, handlers, replies, remoteError });
+    },
     shared: {
       ...shared,
       source,
       logger: shared.settings.logger,
       forwarder: publishing.publisher,
-      steps: pipelineSteps(rpc?.step),
-      rpc,
     },
   });
   for (const handler of handlers) logHandler(handler, shared.settings);
   return consumers;
 }
+
+/** How long a start waits to learn what is wanted everywhere, in ms. */
+const LEARNING = 5_000;
 
 /** What to start. */
 export interface Beginning {
@@ -92,10 +85,20 @@ export interface Beginning {
   readonly connections: ConnectionPool;
   readonly plan: TopologyPlan;
   readonly consumers: Consumers | undefined;
+  readonly fleet: FleetMember;
+  readonly control: BrokerControl;
 }
 
 /** Resolves when everything is ready; with `startup: 'background'`, however long that takes. */
-export async function begin({ settings, clock, connections, plan, consumers }: Beginning): Promise<void> {
+export async function begin({
+  settings,
+  clock,
+  connections,
+  plan,
+  consumers,
+  fleet,
+  control,
+}: Beginning): Promise<void> {
   const patient = settings.startup === 'background';
   const end = clock.monotonic() + settings.startupTimeout;
   const left = (): number | undefined => (patient ? undefined : Math.max(1, end - clock.monotonic()));
@@ -103,7 +106,13 @@ export async function begin({ settings, clock, connections, plan, consumers }: B
   const early = connections.publish.state === 'open' && !consumers;
   await connections.opened(left());
   if (early) await declarePermitted(connections.publish, plan);
+  // What is paused everywhere begins paused. When that cannot be learned, it is in the log.
+  const known = control.start();
+  await withTimeout(clock, Math.min(left() ?? LEARNING, LEARNING), (over) => Promise.race([known, over]));
   if (consumers) await inTime(clock, left() ?? MAX_DURATION, consumers.start(), () => notReady(consumers));
+  const answers = fleet.start(connections.consume ?? connections.publish);
+  // That it cannot be asked is in the log, and no reason to fail.
+  await withTimeout(clock, left() ?? MAX_DURATION, (over) => Promise.race([answers, over]));
 }
 
 function notReady(consumers: Consumers): Error {

@@ -1,9 +1,10 @@
-import type { Clock } from './runtime/clock.js';
+import type { Clock, Deadlines } from './runtime/clock.js';
 import type { CodecLookup } from './message/codecs/codec.js';
+import { CodecRegistry } from './message/codecs/codecs.js';
 import type { Counters } from './events/events.js';
-import type { Deadlines } from './runtime/deadlines.js';
-import type { Settings } from './options/settings.js';
+import type { BrokerHooks, Settings } from './options/settings.js';
 import type { Connection } from './connection/connection.js';
+import type { ConnectionPool } from './connection/connection-pool.js';
 import type { LateRetries } from './events/late-retries.js';
 import type { Events } from './events/emitter.js';
 import type { Plugins } from './plugins/plugins.js';
@@ -17,8 +18,12 @@ import { waitName, waitStep } from './topology/retry-topology.js';
 import type { TopologyBuilder } from './topology/topology-builder.js';
 import { Publisher, Senders } from './publish/publisher.js';
 import { RetryMover, type Wait } from './delay/retry-mover.js';
+import { FleetAsker } from './fleet/asker.js';
 import { Requester } from './rpc/client/requester.js';
 import { closeReasons, Sender } from './publish/sender.js';
+
+/** A healthy broker confirms a publish within milliseconds, however long the handlers took before. */
+export const LEAST_FLUSH = 1_000;
 
 /** Dependencies of the publishing side. */
 export interface PublishingOptions {
@@ -52,6 +57,7 @@ export class Publishing {
   readonly senders: Senders;
   readonly publisher: Publisher;
   readonly requester: Requester;
+  readonly fleet: FleetAsker;
   readonly replies: ReplyConnections;
   readonly mover: RetryMover;
   private readonly exchangeCache: ExchangeCache;
@@ -83,6 +89,7 @@ export class Publishing {
     const { senders, exchangeCache: destinations } = this;
     this.mover = new RetryMover({ ...options, exchangeCache: destinations });
     this.requester = new Requester({ ...options, exchangeCache: destinations, closeReasons: forbidden });
+    this.fleet = new FleetAsker({ ...options, exchangeCache: destinations, closeReasons: forbidden });
     this.publisher = new Publisher({ ...options, senders, exchangeCache: destinations });
     this.replies = new ReplyConnections({
       ...options,
@@ -109,12 +116,42 @@ export class Publishing {
     this.senders.flush();
     this.mover.flush();
     this.requester.flush();
+    this.fleet.flush();
     this.replies.flush();
+  }
+
+  /** What closing waits for, in words; undefined for nothing. */
+  waitsFor(): string | undefined {
+    const { unconfirmed, waiting } = this.senders.pending;
+    const messages = unconfirmed + waiting;
+    return messages === 0 ? undefined : `the broker to confirm ${messages} published messages`;
   }
 
   /** Waits until `expired` for pending work, then ends it. Always settles. */
   async close(expired: Promise<void>): Promise<void> {
     await Promise.all([this.senders.close(expired), this.replies.close(expired), this.mover.close(expired)]);
-    await this.requester.close();
+    await Promise.all([this.requester.close(), this.fleet.close()]);
   }
+}
+
+/** What a broker object has of it already. */
+type Shared = Omit<
+  PublishingOptions,
+  'connection' | 'replies' | 'firstReplies' | 'server' | 'codecs' | 'shortenWait' | 'grace' | 'upkeep'
+> & { readonly connections: ConnectionPool; readonly internals: BrokerHooks };
+
+/** The publishing side of a broker object. */
+export function publishingOf({ connections, internals, ...shared }: Shared): Publishing {
+  const { settings, plugins } = shared;
+  return new Publishing({
+    ...shared,
+    connection: connections.publish,
+    replies: connections.reply,
+    firstReplies: connections.firstReply,
+    server: () => connections.server,
+    codecs: new CodecRegistry(() => [...settings.codecs, ...plugins.codecs], settings),
+    shortenWait: internals.shortenWait ?? ((ms) => ms),
+    grace: internals.grace,
+    upkeep: internals.upkeep,
+  });
 }

@@ -5,7 +5,7 @@ import type { Consumers } from './consume/consumers.js';
 import type { Connection } from './connection/connection.js';
 import type { BrokerStatus } from './events/broker-status.js';
 import type { Counters } from './events/events.js';
-import type { Deadlines } from './runtime/deadlines.js';
+import type { Deadlines } from './runtime/clock.js';
 import { declareError, replyCode } from './topology/declare-error.js';
 import type { Publishing } from './publishing.js';
 import type { ConnectionPool } from './connection/connection-pool.js';
@@ -42,8 +42,17 @@ export function brokerStatus(parts: StatusParts): BrokerStatus {
   };
 }
 
+/** Number of messages ready in the queues of its handlers, or waiting. Queries the broker. */
+export async function totalBacklog(
+  { consumers, waiting }: BrokerStatus,
+  connection: Connection,
+): Promise<number> {
+  const queues = [...consumers.map(({ queue }) => queue), ...waiting.queues];
+  return (await backlogOf(connection, queues)) + waiting.messages;
+}
+
 /** Number of ready messages in the queues; a missing queue counts as empty. Queries the broker. */
-export async function backlogOf(connection: Connection, queues: readonly string[]): Promise<number> {
+async function backlogOf(connection: Connection, queues: readonly string[]): Promise<number> {
   let sum = 0;
   // A missing queue closes the channel: the others are queried on a new one.
   for (let left = [...new Set(queues)]; left.length > 0;) {

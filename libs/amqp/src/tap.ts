@@ -1,7 +1,8 @@
 // Reads along what passes an exchange, for people: a queue of its own gets copies, so consumers notice nothing. What comes
 // faster than it is read is dropped by the broker, the oldest first.
 
-import { connected, type DeadLetterConnection } from './dead-letters/browse-session.js';
+import { connected } from './dead-letters/browse-session.js';
+import type { DeadLetterConnection } from './dead-letters/dead-letter.js';
 import type { LiveChannel } from './connection/channel.js';
 import type { Connection } from './connection/connection.js';
 import { ConfigError, ConnectionLostError } from './errors/errors.js';

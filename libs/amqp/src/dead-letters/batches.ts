@@ -3,10 +3,17 @@
 
 import { forwardable, forwardableProperties, HEADER } from '../message/headers.js';
 import type { OutgoingMessage } from '../message/message.js';
-import { type DeadLetter, matchesFilter, isSelective, type DeadLetterFilter } from './dead-letter.js';
+import {
+  type DeadLetter,
+  type DeadLetterConnection,
+  type DeadLetterResult,
+  type DeadLetterWork,
+  isSelective,
+  matchesFilter,
+} from './dead-letter.js';
 import { ConfigError } from '../errors/errors.js';
 import { systemClock } from '../runtime/clock.js';
-import { connected, MOST_HELD, BrowseSession, type DeadLetterConnection } from './browse-session.js';
+import { connected, MOST_HELD, BrowseSession } from './browse-session.js';
 
 // A dead letter as a new message for the queue where it failed: attempts start at 1, failure headers are removed, and
 // the handler sees the same exchange, key and headers as before.
@@ -52,36 +59,6 @@ export function replayedMessage(letter: DeadLetter, queue: string): OutgoingMess
     properties: { ...forwardableProperties(kept), headers: forwardable(Object.fromEntries(own), facts) },
     mandatory: true,
   };
-}
-
-/** Options of replay and drop. */
-export interface DeadLetterWork extends DeadLetterFilter {
-  /** Maximum number of messages. Default: all that are in the queue at the start. */
-  readonly limit?: number;
-  /** Messages per batch, 1 to 1 000. Default 100. After `kill -9`, at most one batch is duplicated. */
-  readonly batch?: number;
-  /** Aborting it ends the work after the current batch. */
-  readonly signal?: AbortSignal;
-  /** Called after each batch. */
-  readonly onProgress?: (progress: DeadLetterProgress) => void;
-}
-
-/** Progress of the work. */
-export interface DeadLetterProgress {
-  /** Replayed or dropped. */
-  readonly done: number;
-  /** Messages read. */
-  readonly seen: number;
-  /** Messages in the queue at the start. */
-  readonly total: number;
-}
-
-/** The result of the work. */
-export interface DeadLetterResult extends DeadLetterProgress {
-  /** Messages that were not read: the limit was reached, the signal aborted, or 10 000 messages did not match. */
-  readonly unseen: number;
-  /** Whether the signal ended the work. */
-  readonly interrupted: boolean;
 }
 
 /** Processes a batch. The returned messages are removed from the queue, even when `error` then ends the work. */

@@ -4,18 +4,11 @@ import { PeekCursor } from '../connection/peek-cursor.js';
 import type { LiveChannel } from '../connection/channel.js';
 import { systemClock, type Clock } from '../runtime/clock.js';
 import { ConnectionLostError } from '../errors/errors.js';
-import type { BrokerOptions } from '../options/options.js';
 import { SILENT } from '../runtime/logger.js';
 import { settings, type Settings } from '../options/settings.js';
 import { AccessRefusedError, QueueLockedError } from '../errors/topology-errors.js';
 import { declareError } from '../topology/declare-error.js';
-import { deadLetter, type DeadLetter } from './dead-letter.js';
-
-/** Where the broker is. */
-export type DeadLetterConnection = Pick<
-  BrokerOptions,
-  'url' | 'tls' | 'credentials' | 'connectTimeout' | 'heartbeat'
->;
+import { deadLetter, type DeadLetter, type DeadLetterConnection } from './dead-letter.js';
 
 /**
  * Maximum number of messages that were read, did not match and are unacked. Messages behind them are not read in this

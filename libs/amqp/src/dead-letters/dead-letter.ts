@@ -8,6 +8,7 @@ import {
   textHeader,
   RETURN_EXCHANGE,
 } from '../message/headers.js';
+import type { BrokerOptions } from '../options/options.js';
 import { milliseconds, type Duration } from '../options/duration.js';
 import type { Headers, MessageProperties, ReceivedMessage } from '../message/message.js';
 
@@ -60,6 +61,8 @@ export interface DeadLetterFilter {
   readonly olderThan?: Duration;
   /** Failed at most this long ago. Messages without a failure time do not match. */
   readonly newerThan?: Duration;
+  /** A further condition. */
+  readonly where?: (letter: DeadLetter) => boolean;
 }
 
 /** Parses a delivery of a dead-letter queue. Never throws. */
@@ -174,23 +177,60 @@ export function matchesFilter(filter: DeadLetterFilter, now: number): (letter: D
   const after =
     filter.newerThan === undefined ? -Infinity : now - milliseconds(filter.newerThan, 'newerThan');
   const byAge = filter.olderThan !== undefined || filter.newerThan !== undefined;
-  return ({ error, handler, id, failedAt }) => {
+  return (letter) => {
+    const { error, handler, id, failedAt } = letter;
     if (filter.error !== undefined && filter.error !== error) return false;
     if (filter.handler !== undefined && filter.handler !== handler) return false;
     if (ids !== undefined && (id === undefined || !ids.has(id))) return false;
-    if (!byAge) return true;
     const time = failedAt?.getTime();
-    return time !== undefined && time <= before && time >= after;
+    if (byAge && !(time !== undefined && time <= before && time >= after)) return false;
+    return filter.where?.(letter) ?? true;
   };
 }
 
 /** Whether a filter can exclude messages. */
 export function isSelective(filter: DeadLetterFilter): boolean {
-  const { error, handler, id, olderThan, newerThan } = filter;
-  return [error, handler, id, olderThan, newerThan].some((condition) => condition !== undefined);
+  const { error, handler, id, olderThan, newerThan, where } = filter;
+  return [error, handler, id, olderThan, newerThan, where].some((condition) => condition !== undefined);
 }
 
 function date(text: string | undefined): Date | undefined {
   const time = text === undefined ? NaN : Date.parse(text);
   return Number.isNaN(time) ? undefined : new Date(time);
+}
+
+/** Where the broker is. */
+export type DeadLetterConnection = Pick<
+  BrokerOptions,
+  'url' | 'tls' | 'credentials' | 'connectTimeout' | 'heartbeat'
+>;
+
+/** Options of replay and drop. */
+export interface DeadLetterWork extends DeadLetterFilter {
+  /** Maximum number of messages. Default: all that are in the queue at the start. */
+  readonly limit?: number;
+  /** Messages per batch, 1 to 1 000. Default 100. After `kill -9`, at most one batch is duplicated. */
+  readonly batch?: number;
+  /** Aborting it ends the work after the current batch. */
+  readonly signal?: AbortSignal;
+  /** Called after each batch. */
+  readonly onProgress?: (progress: DeadLetterProgress) => void;
+}
+
+/** Progress of the work. */
+export interface DeadLetterProgress {
+  /** Replayed or dropped. */
+  readonly done: number;
+  /** Messages read. */
+  readonly seen: number;
+  /** Messages in the queue at the start. */
+  readonly total: number;
+}
+
+/** The result of the work. */
+export interface DeadLetterResult extends DeadLetterProgress {
+  /** Messages that were not read: the limit was reached, the signal aborted, or 10 000 messages did not match. */
+  readonly unseen: number;
+  /** Whether the signal ended the work. */
+  readonly interrupted: boolean;
 }

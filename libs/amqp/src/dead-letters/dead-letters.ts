@@ -3,8 +3,7 @@
 
 import { PendingSend, single } from '../publish/pending-send.js';
 import { Confirms } from '../publish/confirms.js';
-import { systemClock } from '../runtime/clock.js';
-import { Deadlines } from '../runtime/deadlines.js';
+import { Deadlines, systemClock } from '../runtime/clock.js';
 import { ConfigError } from '../errors/errors.js';
 import { CONSOLE, printable } from '../runtime/logger.js';
 import type { Plugin, PublishResult } from '../plugins/plugin.js';
@@ -20,24 +19,14 @@ import {
   isSelective,
   ownQueue,
   type DeadLetter,
+  type DeadLetterConnection,
   type DeadLetterFilter,
-} from './dead-letter.js';
-import { deadQueues, type DeadQueue } from './management.js';
-import {
-  replayedMessage,
-  runInBatches,
-  whole,
   type DeadLetterResult,
   type DeadLetterWork,
-} from './batches.js';
-import {
-  connected,
-  deadLetterSettings,
-  MOST_HELD,
-  ready,
-  BrowseSession,
-  type DeadLetterConnection,
-} from './browse-session.js';
+} from './dead-letter.js';
+import { deadQueues, type DeadQueue } from './management.js';
+import { replayedMessage, runInBatches, whole } from './batches.js';
+import { connected, deadLetterSettings, MOST_HELD, ready, BrowseSession } from './browse-session.js';
 
 /** Where the broker is, as in BrokerOptions. */
 export interface DeadLettersOptions extends DeadLetterConnection {

@@ -2,7 +2,8 @@
 
 import { ConfigError, ConnectionRefusedError } from '../errors/errors.js';
 import { endpoints } from '../connection/endpoints.js';
-import { deadLetterSettings, type DeadLetterConnection } from './browse-session.js';
+import { deadLetterSettings } from './browse-session.js';
+import type { DeadLetterConnection } from './dead-letter.js';
 
 /** A dead-letter queue and its number of messages. */
 export interface DeadQueue {

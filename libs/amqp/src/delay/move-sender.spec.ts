@@ -42,7 +42,7 @@ class FakeChannel {
   listen(listener: ChannelListener): void {
     this.listener = listener;
   }
-  publishConfirmed({ routingKey }: OutgoingMessage): number {
+  publish({ routingKey }: OutgoingMessage): number {
     return this.sent.push(routingKey);
   }
   answer(number: number, outcome: 'confirmed' | 'nacked' = 'confirmed'): void {

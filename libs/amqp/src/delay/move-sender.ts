@@ -1,4 +1,4 @@
-import { describeError, type BrokerLogger } from '../runtime/logger.js';
+import { describeError, type Log } from '../runtime/logger.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
@@ -8,9 +8,10 @@ import { channelCloseReason, isToBlame, type ChannelCloseReason } from '../publi
 import { Confirms, type SendOutcome, type Unconfirmed } from '../publish/confirms.js';
 import { unconfirmed } from '../publish/pending-send.js';
 import type { MoveOutcome, MovingSender } from './moves.js';
+import { aboutOutgoing } from '../message/outgoing.js';
 
 /** A confirm that takes longer is considered lost, in ms. */
-const PATIENCE = 4_000;
+const CONFIRM_TIMEOUT = 4_000;
 
 /** How long recent publishes may still be confirmed before the channel is replaced, in ms. */
 const LAST_ANSWERS = 500;
@@ -27,7 +28,7 @@ const REPEAT = 60_000;
 export interface MoveSenderOptions {
   readonly connection: Connection;
   readonly clock: Clock;
-  readonly logger: BrokerLogger;
+  readonly logger: Log;
   readonly reconnect: { readonly min: number; readonly max: number };
   /** The broker closed the channel because of a publish to this exchange. */
   readonly onRefused: (closeReason: ChannelCloseReason) => void;
@@ -205,17 +206,20 @@ export class MoveSender implements MovingSender {
     const [oldest] = this.sent;
     if (!oldest || !this.isOverdue(oldest, now) || now - this.toldAt < REPEAT) return;
     this.toldAt = now;
-    this.options.logger.warn(unconfirmed(oldest.message));
+    this.options.logger.warn(unconfirmed(oldest.message), {
+      event: 'unconfirmed',
+      ...aboutOutgoing(oldest.message),
+    });
   }
 
   private isOverdue({ sentAt }: Move, now: number): boolean {
-    return now - Math.max(sentAt, this.unblockedAt) >= PATIENCE;
+    return now - Math.max(sentAt, this.unblockedAt) >= CONFIRM_TIMEOUT;
   }
 
   /** Recent publishes were confirmed, or had enough time for it. */
   private mayReplace(now: number, since: number): boolean {
     if (now - since >= LAST_ANSWERS) return true;
-    for (const { sentAt } of this.sent) if (now - sentAt < PATIENCE / 2) return false;
+    for (const { sentAt } of this.sent) if (now - sentAt < CONFIRM_TIMEOUT / 2) return false;
     return true;
   }
 }

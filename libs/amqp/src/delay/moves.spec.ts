@@ -68,7 +68,7 @@ function bench(answer?: (message: OutgoingMessage) => MoveOutcome | undefined) {
       ensureWait: (step, { kind }) => Promise.resolve(`${kind} ${step}`),
     },
   });
-  const made: (Held & { alive: boolean; moved: boolean })[] = [];
+  const made: (Held & { alive: boolean; moved: boolean; arrived: boolean })[] = [];
   const move = (name: string, back: ReturnRoute = { kind: 'retry' }, more: MessageProperties = {}) => {
     const held = {
       message: {
@@ -78,8 +78,8 @@ function bench(answer?: (message: OutgoingMessage) => MoveOutcome | undefined) {
           headers: { own: 1, 'x-warren-due': 5, 'x-delivery-count': 2, 'x-acquired-count': 3 },
         },
       },
-      ...{ due: clock.time, lateBy: 0, alive: true, moved: false },
-      done: () => void (held.moved = true),
+      ...{ due: clock.time, lateBy: 0, alive: true, moved: false, arrived: false },
+      done: (arrived = true) => void Object.assign(held, { moved: true, arrived }),
       taken: () => Promise.resolve(),
     };
     made.push(held);
@@ -107,7 +107,7 @@ describe('a message whose wait is over', () => {
     });
     expect(held.moved).toBe(false);
     sent[0].tell('confirmed');
-    expect(held.moved).toBe(true);
+    expect([held.moved, held.arrived]).toEqual([true, true]);
   });
 
   it('goes to its exchange, where it is no fault that nobody listens', () => {
@@ -130,6 +130,7 @@ describe('a message whose wait is over', () => {
       const third = move('q', { kind });
       await clock.pass(1);
       expect([...both, third].map(({ moved }) => moved)).toEqual([true, true, true]);
+      expect([...both, third].map(({ arrived }) => arrived)).toEqual([false, false, false]);
       expect(addresses(sent).filter((each) => each === 'warren.back/q')).toHaveLength(3);
       expect(sent).toHaveLength(8);
       expect(lines).toEqual([
@@ -157,7 +158,7 @@ describe('a message whose wait is over', () => {
     expect(first.moved).toBe(false);
     expect(move('well').moved).toBe(true);
     await clock.pass(2_000);
-    expect(first.moved).toBe(true);
+    expect([first.moved, first.arrived]).toEqual([true, false]);
     expect(addresses(sent).at(-1)).toBe('retry 10000/full');
     expect(sent.at(-1)?.message.properties.headers).toEqual({
       own: 1,

@@ -8,7 +8,7 @@ import {
   UNROUTABLE_RETRIES,
   type ReturnRoute,
 } from '../message/headers.js';
-import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
+import { describeError, printable, type Log } from '../runtime/logger.js';
 import type { OutgoingMessage } from '../message/message.js';
 import { LATE, type LateRetries } from '../events/late-retries.js';
 import type { Held } from './wait-holder.js';
@@ -42,7 +42,7 @@ export interface MovesOptions {
   readonly targets: MoveTargets;
   readonly late: LateRetries;
   readonly underWay: MovesInProgress;
-  readonly logger: BrokerLogger;
+  readonly logger: Log;
 }
 
 /** A target that accepts no message for this long is suspended, in ms. */
@@ -145,12 +145,12 @@ export class Moves {
     this.done(moving);
   }
 
-  private done(moving: Moving, more = 0): void {
+  private done(moving: Moving, more = 0, arrived = true): void {
     const ms = this.lateness(moving) + more;
     if (moving.late) this.options.late.longer(ms);
     else this.options.late.note(ms);
     this.underWay.delete(moving);
-    moving.held.done();
+    moving.held.done(arrived);
     this.options.underWay.acked(moving.id, moving.held.taken);
   }
 
@@ -193,7 +193,7 @@ export class Moves {
         message,
         () => held.alive,
         (outcome) => {
-          if (outcome === 'confirmed') this.done(moving, ASIDE);
+          if (outcome === 'confirmed') this.done(moving, ASIDE, false);
           else if (held.alive) again();
         },
       );
@@ -224,7 +224,7 @@ export class Moves {
             this.say(
               `queue '${printable(held.message.routingKey)}' does not exist: its retried and delayed messages go to '${UNROUTABLE_RETRIES}'; declare it and move them back`,
             );
-            this.done(moving);
+            this.done(moving, 0, false);
           } else if (held.alive) again();
         },
       );
@@ -263,7 +263,7 @@ export class Moves {
     const before = this.said.get(line);
     if (before !== undefined && now - before < SAID) return;
     this.note(this.said, line, now);
-    this.options.logger.warn(line);
+    this.options.logger.warn(line, { event: 'wait-queue-failed' });
   }
 
   private note(map: Map<string, number>, key: string, now: number): void {

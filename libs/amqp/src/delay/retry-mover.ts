@@ -2,7 +2,7 @@ import { HEADER, type ReturnRoute } from '../message/headers.js';
 import { onWall, type Clock } from '../runtime/clock.js';
 import type { WaitingStatus } from '../events/broker-status.js';
 import type { Settings } from '../options/settings.js';
-import type { OutgoingMessage } from '../message/message.js';
+import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
 import type { Connection } from '../connection/connection.js';
 import type { LateRetries } from '../events/late-retries.js';
 import { waitName } from '../topology/retry-topology.js';
@@ -75,6 +75,7 @@ export class RetryMover {
   private expected: readonly Wait[] = [];
   private timers: (() => void)[] = [];
   private checking = false;
+  private probing = false;
   private closed = false;
 
   constructor(private readonly options: RetryMoverOptions) {
@@ -107,6 +108,22 @@ export class RetryMover {
     }
     const nextDue = next === Infinity ? undefined : onWall(clock, next);
     return { messages, nextDue, queues: [...this.holders.keys()] };
+  }
+
+  /** The messages that it holds, with the names of their queues. */
+  held(): { name: string; back: ReturnRoute; message: ReceivedMessage; due: number; key: string }[] {
+    return [...this.holders].flatMap(([name, { holder, back }]) =>
+      holder.messages.map(({ message, due, key }) => ({ name, back, message, due, key })),
+    );
+  }
+
+  /** See WaitHolder.runNow. */
+  runNow(key: string): Promise<boolean> | undefined {
+    for (const { holder } of this.holders.values()) {
+      const left = holder.runNow(key);
+      if (left) return left;
+    }
+    return undefined;
   }
 
   /**
@@ -142,6 +159,8 @@ export class RetryMover {
     this.expected = waits.filter(({ back }) => back.kind !== 'broadcast').slice(0, HOLDERS_MOST);
     if (this.expected.length === 0) return;
     this.probe();
+    if (this.probing) return;
+    this.probing = true;
     this.every(PROBE_EVERY, () => this.probe());
   }
 

@@ -1,7 +1,7 @@
 // The consumer of one wait queue. It has its own channel, since closing the channel is the only way to return
 // messages that keeps their order.
 
-import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
+import { describeError, printable, type Log } from '../runtime/logger.js';
 import { HEADER } from '../message/headers.js';
 import { AccessRefusedError, TopologyMissingError } from '../errors/topology-errors.js';
 import { withTimeout, type Clock } from '../runtime/clock.js';
@@ -10,19 +10,20 @@ import type { LiveChannel } from '../connection/channel.js';
 import { RecoveringChannel } from '../connection/recovering-channel.js';
 import { declareError } from '../topology/declare-error.js';
 import { HELD_MOST, type WaitConsumer, type WaitConsumerEvents } from './wait-holder.js';
+import { errorFields } from '../errors/error-facts.js';
 
 /** Dependencies of a wait consumer. */
 export interface WaitConsumerOptions {
   readonly connection: Connection;
   readonly clock: Clock;
   readonly reconnect: { readonly min: number; readonly max: number };
-  readonly logger: BrokerLogger;
+  readonly logger: Log;
   /** The queue is missing, or cannot be read. */
   readonly onGone: (missing: boolean) => void;
 }
 
 /** How long the broker may take to say that it has the acks before the channel closes, in ms. */
-const ACKS_PATIENCE = 1_000;
+const ACKS_TIMEOUT = 1_000;
 
 /** Consumes `queue`. */
 export function waitConsumer(
@@ -36,7 +37,7 @@ export function waitConsumer(
     channel: LiveChannel,
   ) => {
     if (message === 'cancelled') recovering.renew();
-    else if (endings.begun(channel)) return;
+    else if (channel.leaving) return;
     else if (message.properties.headers?.[HEADER.probe] !== undefined) channel.ack(message.deliveryTag);
     else events.onMessage(message, channel);
   };
@@ -55,6 +56,11 @@ export function waitConsumer(
         throw declareError(error, asked);
       }
     },
+    // A quorum queue loses the last acks of a channel that closes, and forwarded messages would be forwarded again.
+    beforeClose: (channel) => {
+      const asked = channel.acksTaken(queue).catch(() => undefined);
+      return withTimeout(options.clock, ACKS_TIMEOUT, (over) => Promise.race([asked, over]));
+    },
     onLost: (channel) => events.onLost(channel),
     onFailed: (error) => {
       const refused = error instanceof AccessRefusedError;
@@ -62,54 +68,11 @@ export function waitConsumer(
         const text = printable(describeError(error));
         options.logger.warn(
           `messages in '${queue}' will be late, because only the broker forwards them: ${text}`,
+          { event: 'wait-queue-refused', queue, ...errorFields(error) },
         );
       }
       if (refused || error instanceof TopologyMissingError) options.onGone(!refused);
     },
   });
-  const endings = new OrderlyEndings(recovering, queue, options.clock);
-  return endings;
-}
-
-/** Closes a channel when the queue has its acks. Messages that arrive meanwhile are returned with it. */
-class OrderlyEndings implements WaitConsumer {
-  private leaving: { readonly channel: LiveChannel; readonly taken: Promise<void> } | undefined;
-
-  constructor(
-    private readonly recovering: RecoveringChannel,
-    private readonly queue: string,
-    private readonly clock: Clock,
-  ) {}
-
-  start(): void {
-    this.recovering.start();
-  }
-
-  renew(): void {
-    const { recovering } = this;
-    const { current } = recovering;
-    if (current === undefined) return recovering.renew();
-    void this.acksTaken(current).then(() => {
-      if (recovering.current === current) recovering.renew();
-    });
-  }
-
-  async close(): Promise<void> {
-    const { current } = this.recovering;
-    if (current !== undefined) await this.acksTaken(current);
-    await this.recovering.close();
-  }
-
-  begun(channel: LiveChannel): boolean {
-    return channel === this.leaving?.channel;
-  }
-
-  /** A quorum queue loses the last acks of a channel that closes, and forwarded messages would be forwarded again. */
-  private acksTaken(channel: LiveChannel): Promise<void> {
-    if (this.leaving?.channel === channel) return this.leaving.taken;
-    const asked = channel.acksTaken(this.queue).catch(() => undefined);
-    const taken = withTimeout(this.clock, ACKS_PATIENCE, (over) => Promise.race([asked, over]));
-    this.leaving = { channel, taken };
-    return taken;
-  }
+  return recovering;
 }

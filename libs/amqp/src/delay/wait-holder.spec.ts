@@ -288,6 +288,44 @@ describe('what waits', () => {
     expect([held.length, held[0].alive, held[1].alive]).toEqual([2, false, true]);
   });
 
+  it('is forwarded at once when it is to run now, once and alone, and whoever asked learns that it arrived', async () => {
+    const { clock, queue, moved, holder } = bench(60_000);
+    holder.start();
+    for (const name of ['a', 'b', 'c']) queue.publish(name, 60_000);
+    clock.pass(1_000);
+    const { key } = holder.messages[1];
+    const both = [holder.runNow(key), holder.runNow(key)];
+    expect(at(moved)).toEqual([['b', 1_000]]);
+    expect(await both[0]).toBe(true);
+    // It was gone by then.
+    expect(both[1]).toBeUndefined();
+    expect(holder.runNow('another')).toBeUndefined();
+    clock.pass(60_000);
+    expect(at(moved).slice(1)).toEqual([
+      ['a', 60_000],
+      ['c', 60_000],
+    ]);
+    expect([holder.size, queue.ready.length, clock.pending]).toEqual([0, 0, 0]);
+  });
+
+  it('and is to run now stays due when its channel is lost on the way, and its key is no other message', async () => {
+    const { clock, queue, held, holder } = bench(60_000, { moves: false });
+    holder.start();
+    queue.publish('a', 60_000);
+    queue.publish('b', 60_000);
+    const { key } = holder.messages[0];
+    const left = [holder.runNow(key)!, holder.runNow(key)!];
+    queue.lose();
+    expect(await Promise.all(left)).toEqual([false, false]);
+    clock.pass(1);
+    expect(held.map(({ message }) => String(message.content))).toEqual(['a', 'a']);
+    expect(holder.runNow(key)).toBeUndefined();
+    const again = holder.runNow(holder.messages[0].key);
+    held[1].done();
+    expect(await again).toBe(true);
+    expect(holder.messages.map(({ message }) => String(message.content))).toEqual(['b']);
+  });
+
   it('is given back at the end, and nothing comes after that', async () => {
     const { clock, queue, moved, holder } = bench(5_000);
     holder.start();

@@ -1,6 +1,7 @@
 import type { Clock } from '../runtime/clock.js';
 import { HEADER } from '../message/headers.js';
 import type { ReceivedMessage } from '../message/message.js';
+import { newMessageId } from '../message/outgoing.js';
 
 /** Messages that are held at once; the broker keeps the others. */
 export const HELD_MOST = 64;
@@ -54,8 +55,8 @@ export interface Held {
   readonly lateBy: number;
   /** Whether this process still holds it. */
   readonly alive: boolean;
-  /** It was forwarded. */
-  done(): void;
+  /** It was forwarded: to its target, unless `arrived` is false. */
+  done(arrived?: boolean): void;
   /** Resolves when the broker has taken the ack that `done` wrote. */
   readonly taken: () => Promise<void>;
 }
@@ -74,25 +75,43 @@ export interface WaitHolderOptions {
 
 class HeldMessage implements Held {
   moving = false;
+  /** Names it, once somebody has asked for its key. */
+  name: string | undefined;
   readonly taken: () => Promise<void>;
+  private gone: Promise<boolean> | undefined;
+  private tell: ((arrived: boolean) => void) | undefined;
 
   constructor(
     readonly message: ReceivedMessage,
-    readonly due: number,
+    public due: number,
     readonly lateBy: number,
     readonly takenAt: number,
     readonly channel: Acking,
-    private readonly onDone: (held: HeldMessage) => void,
+    private readonly onDone: (held: HeldMessage, arrived: boolean) => void,
   ) {
     this.taken = acksAnswered(channel);
+  }
+
+  /** Random, and another one when it is held again: it never names another message. */
+  get key(): string {
+    return (this.name ??= newMessageId());
+  }
+
+  /** Resolves when it is not held any more, with whether it arrived at its target. */
+  left(): Promise<boolean> {
+    return (this.gone ??= new Promise((resolve) => (this.tell = resolve)));
+  }
+
+  leave(arrived: boolean): void {
+    this.tell?.(arrived);
   }
 
   get alive(): boolean {
     return this.channel.alive;
   }
 
-  done(): void {
-    this.onDone(this);
+  done(arrived = true): void {
+    this.onDone(this, arrived);
   }
 }
 
@@ -138,6 +157,11 @@ export class WaitHolder implements WaitConsumerEvents {
     return this.held.length;
   }
 
+  /** Those that it holds. */
+  get messages(): readonly (Pick<Held, 'message' | 'due'> & { readonly key: string })[] {
+    return this.held;
+  }
+
   /** Whether the broker would send another message now, if there were one. */
   get hungry(): boolean {
     return this.consumer !== undefined && this.held.length < HELD_MOST;
@@ -147,6 +171,20 @@ export class WaitHolder implements WaitConsumerEvents {
   get nextDue(): number | undefined {
     if (this.held.length === 0) return this.awayUntil;
     return Math.min(...this.held.map(({ due }) => due));
+  }
+
+  /**
+   * Has a message forwarded now, as if it were due. Resolves when it is not held any more, with whether it arrived at its
+   * target; undefined when it is not held.
+   */
+  runNow(key: string): Promise<boolean> | undefined {
+    const held = this.held.find(({ name }) => name === key);
+    if (this.closed || !held?.alive) return undefined;
+    // It stays due when its channel is lost meanwhile.
+    held.due = Math.min(held.due, this.options.clock.monotonic());
+    const left = held.left();
+    this.tick();
+    return left;
   }
 
   /** Returns the held messages to the broker and fetches them again. */
@@ -159,7 +197,7 @@ export class WaitHolder implements WaitConsumerEvents {
     this.closed = true;
     this.cancel?.();
     await this.consumer?.close();
-    this.held = [];
+    for (const held of this.held.splice(0)) held.leave(false);
   }
 
   onOpen(backlog: number): void {
@@ -176,7 +214,9 @@ export class WaitHolder implements WaitConsumerEvents {
     // A small body must not keep the whole network buffer in memory.
     const own =
       message.content.length < 16_384 ? { ...message, content: Buffer.from(message.content) } : message;
-    this.held.push(new HeldMessage(own, due, lateBy, now, channel, (held) => this.done(held)));
+    this.held.push(
+      new HeldMessage(own, due, lateBy, now, channel, (one, arrived) => this.done(one, arrived)),
+    );
     this.arm();
   }
 
@@ -184,6 +224,7 @@ export class WaitHolder implements WaitConsumerEvents {
     const lost = this.held.filter((held) => held.channel === channel);
     this.held = this.held.filter((held) => held.channel !== channel);
     this.remember(lost);
+    for (const held of lost) held.leave(false);
     this.arm();
   }
 
@@ -201,12 +242,13 @@ export class WaitHolder implements WaitConsumerEvents {
     return { due: now + Math.min(Math.max(0, left), step), lateBy: Math.max(0, -left) };
   }
 
-  private done(held: HeldMessage): void {
+  private done(held: HeldMessage, arrived: boolean): void {
     const place = this.held.indexOf(held);
     if (place < 0) return;
     if (this.held.length >= HELD_MOST) this.fullAt = this.options.clock.monotonic();
     this.held.splice(place, 1);
     held.channel.ack(held.message.deliveryTag);
+    held.leave(arrived);
     this.arm();
   }
 

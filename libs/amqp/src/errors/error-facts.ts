@@ -1,8 +1,9 @@
 // JavaScript can throw anything: a string, undefined, an error with an object as its message, a Proxy that throws
 // when it is read. Each must become a counted failure with readable facts.
 
-import { isError } from './errors.js';
-import { describeError } from '../runtime/logger.js';
+import { className, isError } from './errors.js';
+import { describeError, type Log, printable } from '../runtime/logger.js';
+import type { LogFields } from '../runtime/log-events.js';
 
 // The AMQP reply code in the text with which the broker closes a channel or a connection, and hints for refusals that
 // a retry would not change.
@@ -66,19 +67,51 @@ export function thrownName(thrown: unknown): string {
   return isError(error) ? className(error) : typeof error;
 }
 
+/** What a thrown value is, as fields of a log line: class, message and code. Never throws. */
+export function errorFields(thrown: unknown): Pick<LogFields, 'error' | 'errorMessage' | 'errorCode'> {
+  const { name, message } = thrownFacts(approachable(thrown));
+  return { error: printable(name, 200), errorMessage: printable(message), errorCode: codeOf(thrown) };
+}
+
+/** The code of an error, if it has one. Never throws. */
+export function codeOf(thrown: unknown): string | number | undefined {
+  const code = read(() => ((thrown ?? {}) as { code?: unknown }).code);
+  return typeof code === 'string' || typeof code === 'number' ? code : undefined;
+}
+
+/** A stack must not fill the log. */
+const MOST_FRAMES = 60;
+
+/**
+ * The stack of an error and of its causes, for a log: the first lines are made safe, and only frames follow, so that no
+ * text of a message can look like another line of the log. Undefined when there are no frames. Never throws.
+ */
+export function stackText(thrown: unknown): string | undefined {
+  const error = approachable(thrown);
+  const lines = thrownFacts(error).stack.split('\n').slice(1);
+  const safe = lines.filter((line) => /^\s+at |^caused by /.test(line)).slice(0, MOST_FRAMES);
+  if (!safe.some((line) => /^\s+at /.test(line))) return undefined;
+  return [describeError(error), ...safe].map((line) => printable(line)).join('\n');
+}
+
 /** So many causes behind an error are told. */
 const CAUSES = 5;
 
 function stackOf(error: Error): string {
-  const stacks = [textOf(() => error.stack)];
+  const stacks = [ownStack(error)];
   let cause = read(() => error.cause);
   // A cause may refer to itself.
   while (read(() => isError(cause)) === true && stacks.length <= CAUSES) {
     const present = cause as Error;
-    stacks.push(textOf(() => present.stack));
+    stacks.push(ownStack(present));
     cause = read(() => present.cause);
   }
   return stacks.join('\ncaused by ');
+}
+
+/** V8 begins it with the `name`, which most classes leave at "Error". */
+function ownStack(error: Error): string {
+  return textOf(() => error.stack).replace(/^Error(?=:|\n|$)/, () => className(error));
 }
 
 /** Describes a thrown value that is not an error, for a reader without access to the log. Never throws. */
@@ -137,8 +170,16 @@ function textOf(get: () => unknown): string {
   return value === undefined ? '' : describeError(value);
 }
 
-// Most error classes never set `name`; the class name says more than "Error".
-function className(thrown: Error): string {
-  const name = textOf(() => thrown.name) || 'Error';
-  return name === 'Error' ? textOf(() => thrown.constructor.name) || name : name;
+const logged = new WeakSet<object>();
+
+/** One line before the process may end, once for each error: the application and its framework both may say it. */
+export function logStartFailure(logger: Log, error: unknown): void {
+  if (typeof error === 'object' && error !== null) {
+    if (logged.has(error)) return;
+    logged.add(error);
+  }
+  logger.error(`the start failed: ${printable(describeError(error))}`, {
+    event: 'start-failed',
+    ...errorFields(error),
+  });
 }

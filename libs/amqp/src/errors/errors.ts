@@ -13,6 +13,24 @@ export function isError(value: unknown): value is Error {
   return typeof value === 'object' && Object.prototype.toString.call(value) === '[object DOMException]';
 }
 
+/**
+ * The class of an error, in every place that names it: the log, dead letters, remote callers, metrics. Most classes never
+ * set `name`, and the name of the class says more than "Error". Never throws.
+ */
+export function className(error: Error): string {
+  return nameOf(() => error.name, 'Error') ?? nameOf(() => error.constructor.name) ?? 'Error';
+}
+
+function nameOf(read: () => unknown, other = ''): string | undefined {
+  try {
+    const name = read();
+    const text = typeof name === 'string' || typeof name === 'number' ? String(name) : '';
+    return text === other || text === '' ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
 // Errors created while frames are read or timers fire: their stacks would contain only this library, and capturing
 // them takes most of the time when thousands of messages fail together.
 
@@ -129,7 +147,9 @@ export class PluginError extends RabbitError {
     super(
       'WARREN_PLUGIN',
       `the plugin '${plugin}' ${what}`,
-      'mend the plugin, or leave it out of the option plugins',
+      cause === undefined
+        ? 'mend the plugin, or leave it out of the option plugins'
+        : 'the plugin refuses this, or has to be mended: see cause',
       cause,
     );
   }

@@ -18,14 +18,19 @@ export class RpcTimeoutError extends RabbitError {
   }
 }
 
+/** What a caller may do whose request never left. */
+export const REPEAT = 'nothing was sent, so it is safe to call again';
+
 /** A call that timed out before its request could be sent: nothing has run, and it is safe to call again. */
 export class RpcNotSentError extends RpcTimeoutError {
   override readonly code = 'WARREN_RPC_NOT_SENT';
+  /** It was never sent, so calling again cannot create a duplicate. */
+  readonly sent = false;
 
   constructor(exchange: string, routingKey: string, waitedMs: number, correlationId: string, reason: string) {
     super(exchange, routingKey, waitedMs, correlationId);
     const what = `the call to ${destination(exchange, routingKey)} was not sent within ${waitedMs} ms: ${reason}`;
-    this.message = `${what} (the handler did not run; call again when the broker is available)`;
+    this.message = `${what} (${REPEAT} when the broker is available)`;
   }
 }
 
@@ -39,8 +44,18 @@ export class RpcRemoteError extends RabbitError {
     /** Data of the remote error, if any. */
     readonly data: unknown,
   ) {
-    super('WARREN_RPC_REMOTE', `${remoteName}: ${remoteMessage}`, 'thrown by the remote handler');
+    super('WARREN_RPC_REMOTE', `${remoteName}: ${remoteMessage}`, remoteHint(remoteCode, data));
   }
+}
+
+const UNCALLED = new Set<unknown>(['WARREN_MESSAGE_ID_REUSED', 'WARREN_NO_HANDLER', 'WARREN_POISON']);
+
+/** Refused requests never reached the handler, so it did not throw the error. */
+function remoteHint(code: string | number | undefined, data: unknown): string {
+  const refused =
+    code === 'WARREN_DECODE' && Array.isArray((data as { issues?: unknown } | null | undefined)?.issues);
+  if (refused) return 'the service refused the request; its handler did not run';
+  return UNCALLED.has(code) ? 'its handler did not run' : 'thrown by the remote handler';
 }
 
 /** No queue accepts this request; the broker returned it at once. */
@@ -117,7 +132,7 @@ export class TooManyPendingCallsError extends RabbitError {
     super(
       'WARREN_TOO_MANY_PENDING_CALLS',
       `too many calls are pending (${limit})`,
-      'this process calls faster than the servers or the broker reply; slow down, or raise rpc.maxPending',
+      `${REPEAT}; this process calls faster than the servers or the broker reply: slow down, or raise rpc.maxPending`,
     );
   }
 }

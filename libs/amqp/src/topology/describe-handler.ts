@@ -10,8 +10,11 @@ import { queueTypeOf } from './specs.js';
 
 /** Logs the line, and warnings about the handler. */
 export function logHandler(plan: HandlerPlan, settings: Settings): void {
-  settings.logger.log(describeHandler(plan));
-  for (const suspicion of suspicions(plan, settings)) settings.logger.warn(suspicion);
+  const about = { handler: plan.id, queue: plan.queue.name };
+  settings.logger.log(describeHandler(plan), { event: 'handler-planned', ...about });
+  for (const suspicion of suspicions(plan, settings)) {
+    settings.logger.warn(suspicion, { event: 'handler-limits', ...about });
+  }
 }
 
 /** `Orders.place: queue orders (quorum)  prefetch 32  5 attempts in 2m36s (1s 5s 30s 2m, jitter) -> orders.dead` */
@@ -26,8 +29,11 @@ export function describeHandler(plan: HandlerPlan): string {
     describeOrder(plan),
     ack !== 'auto' ? `ack ${ack}` : undefined,
     batch ? `batch ${batch.size} or ${humanDuration(batch.wait)}` : undefined,
+    plan.rate === undefined ? undefined : `rate ${plan.rate}`,
+    plan.breaker ? `breaker ${plan.breaker.failures} of ${plan.breaker.of}` : undefined,
     timeout !== undefined ? `timeout ${humanDuration(timeout)}` : undefined,
     describeRetry(plan),
+    plan.paused ? 'PAUSED' : undefined,
   ]
     .filter((part) => part !== undefined)
     .join('  ');

@@ -29,6 +29,14 @@ describe('limits of a handler that contradict each other', () => {
     [{ batch: { size: 5, wait: '2m' } }, { consumerTimeout: '1m' }, /for 2m .* after 1m/],
     [{ timeout: '50s', arguments: { 'x-consumer-timeout': 40_000 } }, {}, /for 50s, .* after 40s/],
     [
+      { rate: '1/m', prefetch: 16 },
+      {},
+      /at rate 1\/m the 16 messages .* after 30m.*lower prefetch to at most 15/,
+    ],
+    [{ rate: '1/h' }, {}, /at rate 1\/h the 1 messages .* after 30m.*raise the rate/],
+    [{ breaker: { failures: 3, pause: '16m' } }, {}, /breaker.pause \(16m\) holds .* \(30m\).*lower pause/],
+    [{ breaker: { failures: 3, of: 2 } }, {}, /2 runs cannot have 3 failures/],
+    [
       { batch: { size: 5, wait: '50s' }, arguments: { 'x-consumer-timeout': 40_000 } },
       { consumerTimeout: 0 },
       /for 50s .* after 40s/,

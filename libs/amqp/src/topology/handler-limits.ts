@@ -3,6 +3,7 @@
 // suspicious combination is a warning.
 
 import { humanDuration } from '../options/duration.js';
+import { messagesPerSecond, type Rate } from '../options/rate.js';
 import { ConfigError } from '../errors/errors.js';
 import { waitsOf, type RetryPolicy } from '../options/retry-policy.js';
 import type { Settings } from '../options/settings.js';
@@ -53,6 +54,38 @@ export function checkLimits(plan: LimitedHandler, { consumerTimeout }: Settings,
       `remove x-delivery-limit, make it at least ${POISON_DELIVERIES}, or add x-dead-letter-exchange`,
     );
   }
+}
+
+/**
+ * The most messages that a rate may keep waiting in a process before the broker takes them back: what starts in half of
+ * that time. 0 when even one would wait too long; Infinity without a rate or a limit.
+ */
+export function heldByRate(
+  { rate, ack }: { readonly rate?: Rate | undefined; readonly ack?: LimitedHandler['ack'] | undefined },
+  consumerTimeout: number,
+): number {
+  if (rate === undefined || ack === 'none' || consumerTimeout === 0) return Infinity;
+  return Math.floor((messagesPerSecond(rate, 'rate') * consumerTimeout) / 2_000);
+}
+
+/** @throws ConfigError when a rate keeps messages longer than the broker lets them be held; `name` is the handler's */
+export function checkRate(
+  handler: {
+    readonly rate?: Rate | undefined;
+    readonly ack?: LimitedHandler['ack'] | undefined;
+    readonly prefetch: number;
+  },
+  consumerTimeout: number,
+  name: string,
+): void {
+  const most = heldByRate(handler, consumerTimeout);
+  if (handler.prefetch <= most) return;
+  throw new ConfigError(
+    `${name}: at rate ${handler.rate} the ${handler.prefetch} messages of its prefetch would be held for too long: the broker takes them back after ${humanDuration(consumerTimeout)}`,
+    most > 0
+      ? `lower prefetch to at most ${most}`
+      : 'raise the rate, or consumer_timeout on the broker and the connection option consumerTimeout to match',
+  );
 }
 
 /** Combinations that may be intended, but are suspicious. */

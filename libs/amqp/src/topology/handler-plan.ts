@@ -3,7 +3,8 @@
 
 import { CALLS_EXCHANGE, GATHER_EXCHANGE } from '../message/call-control.js';
 import { type ExchangeSpec, type QueueSpec, type Declarations, deadQueueName } from './specs.js';
-import { milliseconds, MAX_DURATION } from '../options/duration.js';
+import { humanDuration, milliseconds, MAX_DURATION } from '../options/duration.js';
+import type { Rate } from '../options/rate.js';
 import { ConfigError } from '../errors/errors.js';
 import { errorClasses } from '../errors/known-errors.js';
 import type { ErrorClass, HandlerOptions, ReplyStore, BindingOptions } from '../options/options.js';
@@ -15,7 +16,7 @@ import type { Codec } from '../message/codecs/codec.js';
 import type { Delivery } from '../message/delivery.js';
 import type { HeaderMatch, ReturnRoute } from '../message/headers.js';
 import { checkPrefetch, type Settings } from '../options/settings.js';
-import { checkLimits, decorated } from './handler-limits.js';
+import { checkLimits, checkRate, decorated, heldByRate } from './handler-limits.js';
 import {
   deadQueueSpec,
   withBrokerDeadLettering,
@@ -100,6 +101,13 @@ export interface Route {
   readonly match: HeaderMatch | undefined;
 }
 
+/** The option `breaker`, complete. `pause` is in ms. */
+export interface BreakerPlan {
+  readonly failures: number;
+  readonly of: number;
+  readonly pause: number;
+}
+
 /** A planned handler. */
 export interface HandlerPlan {
   readonly registration: HandlerRegistration;
@@ -122,6 +130,10 @@ export interface HandlerPlan {
   readonly codec: Codec | undefined;
   /** For RPC handlers only. */
   readonly rpc: RpcPlan | undefined;
+  readonly rate: Rate | undefined;
+  readonly breaker: BreakerPlan | undefined;
+  /** Whether it begins paused. */
+  readonly paused: boolean;
 }
 
 /** Plans a registration. @throws ConfigError */
@@ -283,7 +295,10 @@ function routesOf(binding: BindingOptions): Route[] {
   return (binding.keys ?? [binding.key ?? '']).map((key) => ({ exchange, type, key, match: binding.match }));
 }
 
-type Consuming = Pick<HandlerPlan, 'prefetch' | 'concurrency' | 'ack' | 'batch' | 'consumeArguments'>;
+type Consuming = Pick<
+  HandlerPlan,
+  'prefetch' | 'concurrency' | 'ack' | 'batch' | 'consumeArguments' | 'rate' | 'breaker' | 'paused'
+>;
 
 function consuming(options: HandlerOptions, settings: Settings, name: string): Consuming {
   const batch = options.batch && {
@@ -291,7 +306,9 @@ function consuming(options: HandlerOptions, settings: Settings, name: string): C
     wait: milliseconds(options.batch.wait ?? '1s', `${name} batch.wait`),
   };
   // A batch larger than the prefetch would never be full.
-  const prefetch = Math.max(options.prefetch ?? settings.prefetch, batch?.size ?? 0);
+  const usual = Math.min(settings.prefetch, Math.max(1, heldByRate(options, settings.consumerTimeout)));
+  const prefetch = Math.max(options.prefetch ?? usual, batch?.size ?? 0);
+  checkRate({ ...options, prefetch }, settings.consumerTimeout, name);
   const consumeArguments: Record<string, unknown> = {};
   if (options.priority !== undefined) consumeArguments['x-priority'] = options.priority;
   if (options.stream) consumeArguments['x-stream-offset'] = streamOffset(options.stream.offset);
@@ -301,7 +318,32 @@ function consuming(options: HandlerOptions, settings: Settings, name: string): C
     ack: options.ack ?? 'auto',
     batch,
     consumeArguments,
+    rate: options.rate,
+    breaker: options.breaker && breakerPlan(options.breaker, settings, name),
+    paused: options.paused ?? false,
   };
+}
+
+function breakerPlan(
+  { failures, of = failures, pause }: NonNullable<HandlerOptions['breaker']>,
+  { consumerTimeout }: Settings,
+  name: string,
+): BreakerPlan {
+  const refuse = (what: string, hint: string): never => {
+    throw new ConfigError(`${name}: ${what}`, hint);
+  };
+  if (failures === undefined) refuse('breaker needs failures', "write { failures: 5, of: 10, pause: '30s' }");
+  if (failures > of)
+    refuse(`breaker: ${of} runs cannot have ${failures} failures`, 'raise of, or lower failures');
+  const ms = milliseconds(pause ?? '30s', `${name} breaker.pause`);
+  if (ms === 0) refuse('breaker.pause is 0', 'set how long to wait before the next probe');
+  if (consumerTimeout > 0 && ms > consumerTimeout / 2) {
+    refuse(
+      `breaker.pause (${humanDuration(ms)}) holds messages for more than half of the time after which the broker takes them back (${humanDuration(consumerTimeout)})`,
+      'lower pause, or raise consumer_timeout on the broker and set the connection option consumerTimeout to match',
+    );
+  }
+  return { failures, of, pause: ms };
 }
 
 // Timestamps are marked as such for amqplib.

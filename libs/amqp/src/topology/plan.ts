@@ -1,7 +1,7 @@
 // Merges all declarations into one plan of the topology. A conflict between two is an error that names both, before
 // anything is sent.
 
-import type { BrokerLogger } from '../runtime/logger.js';
+import type { Log } from '../runtime/logger.js';
 import { AccessRefusedError, TopologyMismatchError } from '../errors/topology-errors.js';
 import {
   deadQueueName,
@@ -53,7 +53,7 @@ export function other(queue: QueueSpec): QueueSpec {
 export class ExistingQueues {
   private readonly names = new Set<string>();
 
-  constructor(private readonly logger?: BrokerLogger) {}
+  constructor(private readonly logger?: Log) {}
 
   /** A queue of the plan as it exists. */
   asFound(queue: QueueSpec): QueueSpec {
@@ -63,7 +63,8 @@ export class ExistingQueues {
   add({ queue, why }: FoundOtherwise): void {
     if (this.names.has(queue.name)) return;
     this.names.add(queue.name);
-    if (queue.deadLettering?.mode === 'wanted') this.logger?.warn(warning(queue, why));
+    if (queue.deadLettering?.mode !== 'wanted') return;
+    this.logger?.warn(warning(queue, why), { event: 'queue-differs', queue: queue.name });
   }
 }
 
@@ -119,6 +120,16 @@ export function planTopology(all: readonly Declarations[], accepted?: ExistingQu
     queues: [...queues.values()],
     bindings: [...bindings.values()],
     accepted,
+  };
+}
+
+/** Both as one, without merging what is in both. */
+export function joinedPlans(one: TopologyPlan | undefined, other: TopologyPlan): TopologyPlan {
+  if (!one) return other;
+  return {
+    exchanges: [...one.exchanges, ...other.exchanges],
+    queues: [...one.queues, ...other.queues],
+    bindings: [...one.bindings, ...other.bindings],
   };
 }
 

@@ -44,7 +44,7 @@ function keeping(answer: (asked: string) => Promise<unknown> = () => Promise.res
   const events = new Events(SILENT, 'test');
   const time = { now: 0 };
   const keeper = new TopologyReconciler({
-    ...{ counters: counters(), events, patience: 1_000, every: 0, plan: () => plan, connection: () => one },
+    ...{ counters: counters(), events, timeout: 1_000, every: 0, plan: () => plan, connection: () => one },
     clock: { wall: () => 0, monotonic: () => time.now, after: () => () => undefined },
     logger: { ...SILENT, error: (line: string) => void lines.push(line) },
     temporary: () => ({ exchanges: [], queues: [], bindings: [] }),

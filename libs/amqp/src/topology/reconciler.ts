@@ -8,7 +8,7 @@ import { declarePermitted, type DeclaringConnection } from './declare.js';
 import type { TopologyPlan } from './plan.js';
 import type { Connection } from '../connection/connection.js';
 import { inTime, type Clock } from '../runtime/clock.js';
-import { describeError, printable, type BrokerLogger } from '../runtime/logger.js';
+import { describeError, printable, type Log } from '../runtime/logger.js';
 import type { Events } from '../events/emitter.js';
 
 // Declares again what existed before. Another program may have declared one of the parts differently meanwhile; that
@@ -87,9 +87,9 @@ export interface TopologyReconcilerOptions {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly events: Events;
-  readonly logger: BrokerLogger;
+  readonly logger: Log;
   /** How long one connection waits for the declarations of another, and how long a check may take, in ms. */
-  readonly patience: number;
+  readonly timeout: number;
   /** Time between two checks, in ms; 0: check only when something is missed. */
   readonly every: number;
   /** The plan, once it is known. */
@@ -178,9 +178,9 @@ export class TopologyReconciler {
 
   /** True when another connection has declared the plan. @throws the broker's refusal of it */
   private async shared(declaring: Promise<void>): Promise<boolean> {
-    const { clock, patience } = this.options;
+    const { clock, timeout } = this.options;
     try {
-      await inTime(clock, patience, declaring, () => new ConnectionLostError('not declared in time'));
+      await inTime(clock, timeout, declaring, () => new ConnectionLostError('not declared in time'));
       return true;
     } catch (error) {
       if (!(error instanceof RabbitError) || error instanceof ConnectionLostError) {
@@ -192,14 +192,14 @@ export class TopologyReconciler {
   }
 
   private async once(): Promise<void> {
-    const { clock, patience } = this.options;
+    const { clock, timeout } = this.options;
     this.lookedAt = clock.monotonic();
     const connection = this.options.connection();
     const plan = this.options.plan();
     if (this.stopped || !plan || connection.state !== 'open' || connection.blocked) return;
     const late = (): Error => new ConnectionLostError('no answer in time');
     // A lost or frozen connection is detected elsewhere.
-    await inTime(clock, patience, this.compare(connection, plan), late).catch(() => undefined);
+    await inTime(clock, timeout, this.compare(connection, plan), late).catch(() => undefined);
   }
 
   private async compare(connection: Connection, plan: TopologyPlan): Promise<void> {
@@ -213,7 +213,9 @@ export class TopologyReconciler {
     await this.redeclare(connection, plan, { ...plan, exchanges, bindings }, true);
     const names = missing.map(({ what, name }) => `${what} '${name}'`);
     counters.topologyRestored += missing.length;
-    logger.warn(`${printable(names.join(', '))} had been deleted; declared again with all bindings`);
+    logger.warn(`${printable(names.join(', '))} had been deleted; declared again with all bindings`, {
+      event: 'topology-restored',
+    });
     events.emit({ kind: 'topology-restored', missing });
   }
 
@@ -233,7 +235,9 @@ export class TopologyReconciler {
     // A check of a part cannot clear a refusal of the whole plan.
     this.declared = refused.length === 0 && (whole || this.declared);
     const texts = refused.map((error) => printable(describeError(error)));
-    for (const text of texts) if (!this.refused.has(text)) this.options.logger.error(text);
+    for (const text of texts) {
+      if (!this.refused.has(text)) this.options.logger.error(text, { event: 'topology-refused' });
+    }
     this.refused = new Set(whole ? texts : [...this.refused, ...texts]);
   }
 

@@ -38,10 +38,30 @@ export class TopologyBuilder {
 
   /** Builds the plan. @throws ConfigError when two declarations conflict */
   build(): TopologyPlan {
-    this.plan = planTopology(this.declarations(), new ExistingQueues(this.settings.logger));
+    const accepted = this.plan?.accepted ?? new ExistingQueues(this.settings.logger);
+    this.plan = planTopology(this.declarations(), accepted);
     this.streams.clear();
     this.addStreams(this.plan.queues);
     return this.plan;
+  }
+
+  /** Adds a handler to a plan that is built. @throws ConfigError, and then all is as before */
+  add(registration: HandlerRegistration): HandlerPlan {
+    this.register(registration);
+    const added = this.handlers[this.handlers.length - 1];
+    try {
+      this.build();
+      return added;
+    } catch (error) {
+      this.remove(added);
+      throw error;
+    }
+  }
+
+  /** Removes a handler from a plan that is built. */
+  remove(handler: HandlerPlan): void {
+    this.handlers.splice(this.handlers.indexOf(handler), 1);
+    this.build();
   }
 
   /** The declarations known so far: before the plan is built, those that are registered by then. */
