@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `warren-broker`: the embedded broker as a process of its own. It ends with the first signal, and with what started it.
+// `warren-broker`: the embedded broker as a process. It ends at the first signal, and when its parent process ends.
 import { runCommand } from './command.js';
 import { whenParentEnds } from './parent.js';
 

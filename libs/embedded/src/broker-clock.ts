@@ -1,5 +1,5 @@
-// Time in the hand of a test: moves the clock of a broker from one due moment to the next, and lets clients react to
-// each before it goes on. Works the same with a broker in a worker: it is asked step by step.
+// Lets a test move the clock of a broker from one due moment to the next; clients can react to each before it goes on. A
+// broker in a worker is moved step by step in the same way.
 import { type Span, spanMs } from './duration.js';
 import type { TimeCommand, TimeState } from './server/time.js';
 

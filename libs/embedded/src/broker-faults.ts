@@ -1,4 +1,4 @@
-// Faults in the hand of a test: what networks, brokers and operators do to clients, when the test wants it.
+// Injects faults of networks, brokers and operators, for tests.
 import { type Span, spanMs } from './duration.js';
 import type {
   ChaosAction,
@@ -47,7 +47,7 @@ export class BrokerFaults {
     await this.#ask({ kind: 'fault', do: 'clear', fault: 'freeze' });
   }
 
-  /** Clients that connect are turned away; those that are connected stay. */
+  /** Refuses new connections; existing ones stay. */
   refuse(): Promise<Fault> {
     return this.#lasting({ fault: 'refuse' });
   }
@@ -77,7 +77,7 @@ export class BrokerFaults {
     return this.#lasting({ fault: 'delay', match, ms: spanMs(latency, 'delay(latency)') });
   }
 
-  /** Publishers are blocked from so many bytes of held messages on, instead of at the option `memoryLimit`. */
+  /** Blocks publishers at this number of bytes of held messages, instead of at the option `memoryLimit`. */
   async memoryLimit(bytes: number): Promise<Fault> {
     if (!(bytes >= 0)) throw new RangeError(`memoryLimit(bytes) must be 0 or more, but is ${bytes}`);
     return this.#lasting({ fault: 'memoryLimit', bytes });

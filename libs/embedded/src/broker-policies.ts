@@ -22,7 +22,7 @@ export interface BrokerPolicy {
 
 type Perform = (command: AdminCommand) => Promise<unknown>;
 
-/** The policies of an embedded broker. They apply at once, to what is there as well. */
+/** The policies of an embedded broker. They apply at once, also to existing queues and exchanges. */
 export class BrokerPolicies {
   readonly #perform: Perform;
 
@@ -51,7 +51,7 @@ export class BrokerPolicies {
     await this.#perform({ kind: 'admin', method: 'setPolicy', args });
   }
 
-  /** Removes a policy; what was under it goes by the next that matches. Rejects when there is none. */
+  /** Removes a policy; the next one that matches applies instead. Rejects when it does not exist. */
   async delete(name: string, { vhost = '/', operator = false } = {}): Promise<void> {
     const kind = operator ? 'operator_policy' : 'policy';
     await this.#perform({ kind: 'admin', method: 'deletePolicy', args: [vhost, kind, name] });

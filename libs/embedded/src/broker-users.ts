@@ -1,4 +1,4 @@
-// Users and what they may do, changed while the broker runs.
+// Users and their permissions, which can be changed while the broker runs.
 import type { Permissions, TopicPermissions } from './model/grants.js';
 import type { AdminCommand } from './server/administration.js';
 
@@ -50,7 +50,7 @@ export class BrokerUsers {
     await this.#perform({ kind: 'admin', method: 'setPermissions', args: [name, vhost, permissions] });
   }
 
-  /** Takes away all that a user may do in a virtual host. */
+  /** Removes all permissions of a user in a virtual host. */
   async clearPermissions(name: string, vhost: string): Promise<void> {
     await this.#perform({ kind: 'admin', method: 'setPermissions', args: [name, vhost, undefined] });
   }
@@ -66,7 +66,7 @@ export class BrokerUsers {
     await this.#perform({ kind: 'admin', method: 'setTopicPermissions', args });
   }
 
-  /** Takes the limits on routing keys away, of all exchanges when none is given. */
+  /** Removes topic permissions, those for all exchanges when none is given. */
   async clearTopicPermissions(name: string, vhost: string, exchange?: string): Promise<void> {
     const args: [string, string, string | undefined, undefined] = [name, vhost, exchange, undefined];
     await this.#perform({ kind: 'admin', method: 'setTopicPermissions', args });

@@ -1,4 +1,4 @@
-// The command line of `warren-broker`: reads arguments, starts the broker, says what it is and where.
+// The command line of `warren-broker`: reads arguments, starts the broker, prints what it is and its URLs.
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';

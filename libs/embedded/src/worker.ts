@@ -1,4 +1,4 @@
-// The broker in a worker thread: starts one with the options it was given and carries out what it is sent.
+// The broker in a worker thread: starts it with the given options and executes the commands that it receives.
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Answer, Request } from './host.js';
 import { type Command, RunningBroker, type RunningOptions } from './running.js';

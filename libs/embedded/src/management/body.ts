@@ -6,14 +6,14 @@ import type { Body } from './call.js';
 /** Largest body in bytes: a message of the largest size in base64 still fits. */
 export const MAX_BODY = 24 * 1024 * 1024;
 
-/** The client went away, or sent more than it may. */
+/** The client disconnected, or sent too much. */
 export class BodyError extends Error {
   constructor(readonly reason: 'too large' | 'gone') {
     super(reason);
   }
 }
 
-/** Rejects with a BodyError, or a Refusal for what is no JSON object. */
+/** Rejects with a BodyError, or with a Refusal when it is not a JSON object. */
 export async function readBody(request: IncomingMessage): Promise<Body> {
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY) throw new BodyError('too large');
   const bytes = await received(request);

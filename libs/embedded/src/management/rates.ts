@@ -1,4 +1,4 @@
-// How fast counters grow: over the last five to ten seconds, so that every look has an answer, also the first one.
+// Rates of counters over the last five to ten seconds; there is a value from the first request on.
 import type { Numbers } from './counted.js';
 
 /** Milliseconds between two notes of where counters stand. */

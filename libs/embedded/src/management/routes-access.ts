@@ -116,7 +116,7 @@ function oneVhost(call: Call): Reply {
   return vhost ? shown(call, vhostView(management, vhost)) : notFound;
 }
 
-/** Whoever makes a virtual host may do everything in it. */
+/** The creator of a virtual host gets all permissions in it. */
 function putVhost({ management, user, params: { vhost }, body }: Call): Reply {
   if (flagOf(body, 'tracing')) tracing();
   if (vhost === '') throw badRequest('a virtual host needs a name');

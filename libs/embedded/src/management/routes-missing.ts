@@ -1,5 +1,4 @@
-// What RabbitMQ's management API sets and this broker does not have. Clients are told so, rather than left to believe that
-// it is set.
+// Settings of RabbitMQ's management API that this broker does not have. Requests for them fail, rather than seem to work.
 import { badRequest } from '../model/refusal.js';
 import type { Route } from './router.js';
 

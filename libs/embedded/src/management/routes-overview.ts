@@ -1,5 +1,5 @@
-// The broker as a whole: overview, node, names, the small lists that clients ask for, and definitions: everything that is
-// declared, to take away and to bring along.
+// The broker as a whole: overview, node, names, the small lists that clients ask for, and the export and
+// import of definitions.
 import { EXCHANGE_TYPES } from '../model/exchange.js';
 import { Refusal } from '../model/refusal.js';
 import { exportDefinitions, exportVhost } from '../server/definitions-export.js';

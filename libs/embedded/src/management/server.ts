@@ -1,5 +1,5 @@
-// The management API: an HTTP server beside the broker. Whatever a client sends, it gets an answer of RabbitMQ's shape,
-// never the inside of an error, and a client that is slow or silent is cut off.
+// The management API: an HTTP server beside the broker. Clients always get a response of RabbitMQ's shape, never internals of
+// an error; a client that is slow or silent is disconnected.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import type { User } from '../model/access.js';
@@ -88,7 +88,7 @@ export class ManagementServer {
     return typeof address === 'object' && address ? address.port : 0;
   }
 
-  /** Cuts off who is still being answered. */
+  /** Closes the connections of requests in progress. */
   close(): Promise<void> {
     this.rates.stop();
     return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// Who there is: users with their passwords and tags, and what each may do in which virtual host.
+// Users with their passwords and tags, and their permissions in each virtual host.
 import { Grants, type Permissions } from './grants.js';
 import { hashPassword, NO_PASSWORD, type PasswordHash, passwordMatches } from './password.js';
 

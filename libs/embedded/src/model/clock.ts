@@ -1,5 +1,4 @@
-// Time for everything that expires. Heartbeats and the patience with a client's socket are none of it: they go by the
-// machine's clock, whatever a test does with this one.
+// The clock for everything that expires. Heartbeats and socket timeouts use the machine's clock, which tests do not move.
 import type { MovableClock } from './movable-clock.js';
 
 /** Of a timer that runs; hand it to `cancel`. */

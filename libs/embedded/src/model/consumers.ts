@@ -1,4 +1,4 @@
-// Who takes the messages of a queue, and in which turn: higher consumer priority first, round robin among equals,
+// The consumers of a queue and the order in which they get messages: higher consumer priority first, round robin among equals,
 // and only one of them when the queue has a single active consumer.
 import type { Held } from './message.js';
 import { RoundRobin } from './round-robin.js';
@@ -9,7 +9,7 @@ export interface Consumer {
   readonly noAck: boolean;
   readonly exclusive: boolean;
   readonly priority: number;
-  /** Unacked messages it may hold; 0 is no limit. */
+  /** Maximum number of unacked messages; 0: no limit. */
   readonly prefetch: number;
   /** Identifies its connection in inspect(). */
   readonly connection: number;

@@ -1,6 +1,6 @@
 // Dead letters as RabbitMQ writes them: a copy with x-death (one entry per queue and reason, newest first, with a count),
 // the x-first-death headers, since 4.0 x-last-death headers, no expiration, and no CC when the queue names another routing
-// key. Until 4.0 the history of a message is what its headers say, whoever wrote them; since then the broker keeps it.
+// key. Until 4.0 the history of a message is read from its headers, whoever wrote them; since then the broker keeps it.
 import { encodeTable, type Field, type Table } from '../wire/field-table.js';
 import { changeProperties, tableProperty } from '../wire/properties.js';
 import { type Death, type History, Message } from './message.js';

@@ -120,7 +120,7 @@ export class ExchangeGraph {
     assertSameArguments(thing, ['alternate-exchange'], received.arguments, current.arguments);
   }
 
-  /** Removing what is not there is fine; a predeclared exchange is refused with 403. */
+  /** Removes an exchange, if it exists; a predeclared one is refused with 403. */
   delete(name: string, ifUnused: boolean): void {
     if (name === '') throw refused('operation not permitted on the default exchange');
     if (name.startsWith('amq.')) {
@@ -140,7 +140,7 @@ export class ExchangeGraph {
     if (this.link(made)) this.noteBinding('binding', made);
   }
 
-  /** Unbinding what is not bound, or what is not even there, is fine. */
+  /** Removes a binding, if it exists. */
   unbind(from: string, destination: Destination | undefined, key: string, table: Table): void {
     if (from === '') throw refused('operation not permitted on the default exchange');
     const source = this.exchanges.get(from);

@@ -1,5 +1,4 @@
-// The two timers of a queue: the moment its next message expires, and the moment the queue itself goes because
-// nobody uses it. Timers never keep the process alive and fire again when they fired early.
+// The two timers of a queue: when its next message expires, and when the queue itself expires because it is unused. Timers never keep the process alive and fire again when they fired early.
 import { type Clock, type Timer } from './clock.js';
 
 /** A single alarm that can be moved earlier or switched off. */

@@ -1,4 +1,4 @@
-// What a client did wrong, as AMQP says it: a reply code and a text. The code decides whether the channel or the
+// An error of a client in AMQP's terms: a reply code and a text. The code decides whether the channel or the
 // whole connection ends. Texts have RabbitMQ's shape, because clients and people match on them.
 
 const REPLY_NAMES: Readonly<Record<number, string>> = {

@@ -1,5 +1,5 @@
-// What one user may do in one virtual host, as regular expressions for names. The object lives as long as the user, so
-// that a connection can hold it and a change counts at once.
+// The permissions of one user in one virtual host: regular expressions for names. The object lives as long as the user, so
+// connections can keep it and changes apply at once.
 import { NamePattern } from './name-pattern.js';
 
 export type AccessKind = 'configure' | 'write' | 'read';

@@ -1,6 +1,5 @@
-// What a broker that keeps its durable things on disk is told of: messages that come to a place and leave it; queues,
-// exchanges and bindings that are declared and deleted; users, permissions and policies. Without a folder for data there
-// is no journal.
+// The interface to durable storage: messages that are stored and removed; queues, exchanges and bindings that are declared
+// and deleted; users, permissions and policies. Without a data folder there is no journal.
 import type { Permissions, TopicPermissions } from './grants.js';
 import type { Message } from './message.js';
 import type { PasswordHash } from './password.js';

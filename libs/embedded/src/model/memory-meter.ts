@@ -1,11 +1,10 @@
-// Counts what clients make this broker hold. Messages in queues, each once however many queues it is in, and what was
-// declared: beyond the limit publishers are blocked, and of declarations alone no more are taken. What is on its way in
-// (bodies that are not complete, transactions that are not committed) has a bound of its own, since a client that is
-// blocked could not complete it.
+// Measures the memory that clients use: messages in queues (each counted once) and declarations. Beyond the limit
+// publishers are blocked and declarations are refused. Incomplete bodies and open transactions have a separate limit,
+// because a blocked client could not complete them.
 import { AmqpFailure, precondition } from './failure.js';
 import type { Message } from './message.js';
 
-/** Publishers may go on once this share of the limit is in use again. */
+/** Publishers are unblocked when usage falls below this share of the limit. */
 const CALM = 0.8;
 
 /** What a further queue that holds a message takes. */

@@ -1,4 +1,4 @@
-// A message as the broker holds it: the bytes that came, plus what routing needs. One object is shared by all queues
+// A message as the broker holds it: the received bytes, and what routing needs. One object is shared by all queues
 // that hold it, so a fan-out to a thousand queues keeps one body.
 import { Cursor } from '../wire/cursor.js';
 import { decodeTable, EMPTY_TABLE, type Table } from '../wire/field-table.js';

@@ -1,5 +1,5 @@
-// Time that a test can move. It runs with the machine's clock; it can be stopped, moved on from one due moment to the
-// next, and started again. Whoever measures or waits by it cannot tell.
+// Time that a test can move. It runs with the machine's clock; it can be stopped, moved from one due moment to the
+// next, and started again; users of the clock do not notice.
 import { performance } from 'node:perf_hooks';
 import { DueList } from './due-list.js';
 

@@ -1,4 +1,4 @@
-// Whether a policy is one that RabbitMQ would take; if not, its words for what is wrong.
+// Checks a policy as RabbitMQ does, with its error texts.
 import type { Plain } from '../wire/plain.js';
 import { patternError } from './name-pattern.js';
 import type { Policy, PolicyKind } from './policy.js';
@@ -6,7 +6,7 @@ import { POLICY_KEYS } from './policy-keys.js';
 import { badRequest } from './refusal.js';
 import type { VersionTraits } from './version.js';
 
-/** Throws a Refusal that says all that is wrong. Takes anything: it comes from a request or a file. */
+/** Throws a Refusal that lists all errors. Accepts any value: it comes from a request or a file. */
 export function checkPolicy(kind: PolicyKind, policy: Policy, traits: VersionTraits): void {
   const wrong = [
     priority(policy.priority),

@@ -1,4 +1,4 @@
-// What a policy is: settings for all queues and exchanges whose names match.
+// A policy: settings for all queues and exchanges whose names match.
 import type { Plain } from '../wire/plain.js';
 import type { QueueType } from './queue-settings.js';
 

@@ -1,4 +1,4 @@
-// What a queue goes by when a policy is laid over its declaration. Which of the two counts differs from setting to
+// The effective settings of a queue: its declaration combined with a policy. Which of the two wins differs from setting to
 // setting, and between classic and quorum queues.
 import type { Plain } from '../wire/plain.js';
 import type { PolicyDefinition } from './policy.js';

@@ -1,5 +1,5 @@
-// What a queue is declared with: the arguments checked as RabbitMQ checks them and turned into plain settings.
-// Refusals have RabbitMQ's texts, because people search for them.
+// The arguments of a queue, checked as RabbitMQ does and turned into plain settings. Refusals have RabbitMQ's texts,
+// because people search for them.
 import type { Field, Table } from '../wire/field-table.js';
 import { called, precondition } from './failure.js';
 import { ageInSeconds } from './stream-arguments.js';
@@ -49,7 +49,7 @@ export function isInteger(field: Field): boolean {
   return INTEGERS.includes(field.type);
 }
 
-/** A check answers with RabbitMQ's words for what is wrong, or nothing. */
+/** Returns RabbitMQ's error text, or undefined. */
 type Check = (field: Field) => string | undefined;
 
 const integer = (least: number, most: number, beyond = 'value_too_large'): Check => {

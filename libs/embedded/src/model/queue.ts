@@ -1,5 +1,5 @@
-// A queue: ready messages in order, consumers in turn, limits, expiry. It knows nothing of sockets; consumers are an
-// interface, and what leaves it for another place (dead letters) goes through its surroundings.
+// A queue: ready messages in order, consumers in turn, limits, expiry. It knows no sockets: consumers are an
+// interface, and dead letters leave through `QueueEnvironment`.
 import type { Clock } from './clock.js';
 import { type Consumer, Consumers } from './consumers.js';
 import { MessageCounters } from './counters.js';
@@ -27,7 +27,7 @@ export interface Surroundings {
   keep(queue: Queue, message: Message, at: number): number;
   forget(entry: number): void;
   deadLetter(queue: Queue, message: Message, reason: DeathReason): void;
-  /** Nobody needs the queue any more (auto-delete, unused for too long). */
+  /** The queue is to be deleted (auto-delete, or unused for too long). */
   remove(queue: Queue): void;
 }
 
@@ -98,7 +98,7 @@ export class Queue {
     this.expiry.touch(this.consumers.count > 0);
   }
 
-  /** Another policy applies: what is over its limits goes at once, its time to live is for what comes. */
+  /** Applies another policy: its limits at once, its message TTL to new messages only. */
   govern(policy: AppliedPolicy): void {
     this.policy = policy;
     this.settings = underPolicy(this.declared, policy.definition, this.around.traits);

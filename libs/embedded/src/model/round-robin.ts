@@ -5,7 +5,7 @@
 /** So few empty places are not worth moving the others. */
 const SPARE = 32;
 
-/** Who takes its turn. */
+/** A participant. */
 interface Taker {
   ready(): boolean;
 }

@@ -1,5 +1,5 @@
-// What every kind of exchange is: a way to find the bindings that want a message. A router knows of a binding no more
-// than what it decides by.
+// The interface of all exchange types: finds the bindings that match a message. A router sees only the parts of a binding
+// that it decides by.
 import type { Table } from '../wire/field-table.js';
 import type { Message } from './message.js';
 import type { QueueType } from './queue-settings.js';

@@ -1,5 +1,5 @@
-// What a stream holds: messages in segments, numbered from 0, never changed. Old ones go by whole segments, the last
-// segment never. Each message counts as a chunk of its own, which RabbitMQ makes of what is published together.
+// The log of a stream: messages in segments, numbered from 0, never changed. Old messages are removed by whole segments,
+// but never the last one. Each message is one chunk; RabbitMQ puts messages that are published together into one.
 import type { Message } from './message.js';
 
 export interface StreamLimits {

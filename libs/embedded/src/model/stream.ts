@@ -1,5 +1,5 @@
-// A stream (`x-queue-type: stream`): messages stay when they were read, every consumer reads all of them from where it
-// wants to begin, and an ack is its credit for another one.
+// A stream (`x-queue-type: stream`): messages stay after they were read, each consumer reads from the offset of its choice,
+// and an ack is credit for one more message.
 import type { Field } from '../wire/field-table.js';
 import { type Consumer, Consumers } from './consumers.js';
 import { AmqpFailure, called } from './failure.js';
@@ -17,7 +17,7 @@ interface Reader {
   next: number;
 }
 
-/** The consumers of a stream: no turns, no priorities, nobody is alone. */
+/** The consumers of a stream: no round robin, no priorities, no single active consumer. */
 class Readers extends Consumers {
   readonly byConsumer = new Map<Consumer, Reader>();
   /** Those that may be able to take a message. */

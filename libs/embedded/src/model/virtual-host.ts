@@ -1,5 +1,4 @@
-// A virtual host: its queues and its exchanges, and the way of a message from exchange to queues and, when it dies,
-// on to the dead letter exchange.
+// A virtual host: its queues and exchanges. Routes messages from exchanges to queues, and dead letters to their exchange.
 import { randomBytes } from 'node:crypto';
 import { encodeTable, type Table } from '../wire/field-table.js';
 import type { Clock } from './clock.js';
@@ -159,7 +158,7 @@ export class VirtualHost {
     }
   }
 
-  /** Everything is where it was: what has expired meanwhile goes. */
+  /** Call it after a restore: removes what has expired meanwhile. */
   restored(): void {
     for (const queue of [...this.queues.values()]) queue.pump();
   }

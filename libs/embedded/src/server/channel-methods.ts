@@ -1,4 +1,4 @@
-// Which file answers which method of a channel. Methods that a client must not send are refused here.
+// Dispatches the methods of a channel to their files. Methods that a client must not send are refused here.
 import { AmqpFailure } from '../model/failure.js';
 import type { Method } from '../wire/methods.js';
 import type { Answers, Channel } from './channel-context.js';
@@ -36,7 +36,7 @@ const answers: Answers = {
   ...settleMethods,
 };
 
-/** Answers a method. Throws an AmqpFailure for what is wrong with it. */
+/** Handles a method. Throws an AmqpFailure when it is wrong. */
 export function dispatch(channel: Channel, method: Method): void {
   // The table guarantees that the arguments belong to the name; TypeScript cannot follow that through the lookup.
   const answer = answers[method.name] as ((channel: Channel, args: Method['args']) => void) | undefined;

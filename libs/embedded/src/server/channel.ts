@@ -1,5 +1,5 @@
 // One channel: collects the frames of a publish, hands methods to their files, and turns a failure into channel.close.
-// After that it hears nothing but close-ok, as the protocol wants it.
+// After that it ignores everything but close-ok, as the protocol demands.
 import { MessageCounters } from '../model/counters.js';
 import { AmqpFailure } from '../model/failure.js';
 import { type Frame, FRAME_BODY, FRAME_HEADER } from '../wire/frames.js';
@@ -137,7 +137,7 @@ export class Channel implements ChannelContext {
     this.subscriptions.clear();
   }
 
-  /** Gives back what was not settled. */
+  /** Requeues unacked messages. */
   release(): void {
     this.rollback();
     requeue(this.unacked.takeAll(), 'closed');

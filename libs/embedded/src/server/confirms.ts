@@ -1,5 +1,5 @@
-// Publisher confirms of one channel. Messages are settled in order and at once, so what is saved up during one turn
-// of the loop leaves as few frames: neighbours with the same outcome become one `multiple`.
+// Publisher confirms of one channel. They are collected during one turn of the event loop; neighbours with
+// the same outcome are sent as one frame with `multiple`.
 import type { Outbox } from './outbox.js';
 
 interface Run {

@@ -1,5 +1,5 @@
 // One client: its socket, its handshake, its channels. Whatever the client sends or fails to send, the connection
-// ends in an orderly way, frees what it held, and takes nobody else with it.
+// ends in an orderly way, releases its resources, and affects no other client.
 import type { Socket } from 'node:net';
 import { AmqpFailure } from '../model/failure.js';
 import type { VirtualHost } from '../model/virtual-host.js';
@@ -151,7 +151,7 @@ export class Connection {
     this.line.stop(frozen);
   }
 
-  /** What is sent takes so many milliseconds. */
+  /** Delays everything that is sent by this time, in milliseconds. */
   delay(ms: number): void {
     this.line.delay(ms);
   }

@@ -1,5 +1,5 @@
-// From the first byte to an open connection: greeting, login (PLAIN, AMQPLAIN), tuning, virtual host. What was agreed
-// comes out as one value; whoever does not get through is refused with the codes that RabbitMQ uses.
+// From the first byte to an open connection: greeting, login (PLAIN, AMQPLAIN), tuning, virtual host. The
+// result is one value; a client that fails is refused with RabbitMQ's codes.
 import { AmqpFailure } from '../model/failure.js';
 import type { VirtualHost } from '../model/virtual-host.js';
 import { decodeTable, encodeTable, type Table } from '../wire/field-table.js';

@@ -1,11 +1,11 @@
-// When a client counts as dead. None of the timers keeps the process alive.
+// Detects dead clients. None of the timers keeps the process alive.
 const startInterval = setInterval;
 const stopInterval = clearInterval;
 const startTimer = setTimeout;
 const stopTimer = clearTimeout;
 
-/** How long a client may take for what it owes: its handshake, its answer to connection.close; in ms. */
-const PATIENCE = 10_000;
+/** How long a client may take for its handshake and for its reply to connection.close, in ms. */
+const CLIENT_TIMEOUT = 10_000;
 
 /**
  * Heartbeats of one connection: something is sent at least every half interval, and a client that was silent for two
@@ -47,7 +47,7 @@ export class Heartbeat {
   }
 }
 
-/** Ends a client that does not do in time what it owes. */
+/** Disconnects a client that does not answer in time. */
 export class ClientTimeout {
   private timer: NodeJS.Timeout | undefined;
 
@@ -56,7 +56,7 @@ export class ClientTimeout {
   /** Starts anew. */
   start(): void {
     this.stop();
-    this.timer = startTimer(this.onOver, PATIENCE).unref();
+    this.timer = startTimer(this.onOver, CLIENT_TIMEOUT).unref();
   }
 
   stop(): void {

@@ -1,4 +1,4 @@
-// What is in the broker right now, as plain data: for tests, for the curious, for a worker's messages.
+// A snapshot of the broker as plain data, which can be sent from a worker.
 import type { QueueType } from '../model/queue-settings.js';
 import { fromTable, type Plain } from '../wire/plain.js';
 import type { Connection } from './connection.js';

@@ -1,4 +1,4 @@
-// The way of what was written to one client. It is short; a test can make it longer, or stop it for a while.
+// The output path to one client. A test can delay it, or stop it for a while.
 import type { Socket } from 'node:net';
 import type { MovableClock } from '../model/movable-clock.js';
 

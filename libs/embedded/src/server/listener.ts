@@ -35,7 +35,7 @@ export interface ListenerOptions {
   readonly tls?: BrokerTls | undefined;
   readonly version: RabbitMQVersion;
   readonly logger: BrokerLogger;
-  /** Folder for what is durable; undefined keeps all in memory. */
+  /** Folder for durable state; undefined: everything stays in memory. */
   readonly data: string | undefined;
   /** Not in a worker, which has its own. */
   readonly clock?: MovableClock | undefined;

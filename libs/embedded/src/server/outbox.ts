@@ -1,5 +1,5 @@
-// What goes out to one client. Frames are written into one growing block and leave together once per turn of the
-// event loop, because a write per frame costs more than everything else the broker does.
+// The write buffer of one client. Frames are collected in one growing block and written once per turn of the event loop,
+// because a write per frame would cost more than everything else the broker does.
 import {
   FRAME_BODY,
   FRAME_END,

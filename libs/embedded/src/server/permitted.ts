@@ -1,5 +1,4 @@
-// Whether a user may do what a client asks for, with the refusals of RabbitMQ. What may be done is looked up at each
-// step, so that a change of permissions counts at once.
+// Checks permissions, with RabbitMQ's refusals. They are looked up for each operation, so changes apply at once.
 import type { Exchange } from '../model/exchange.js';
 import { called, refused, type ResourceKind } from '../model/failure.js';
 import type { AccessKind, Grants } from '../model/grants.js';

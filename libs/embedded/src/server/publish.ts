@@ -1,4 +1,4 @@
-// basic.publish: checks a message, sends it on its way, returns what nobody can receive, and confirms.
+// basic.publish: checks a message, routes it, returns it when it is unroutable, and confirms it.
 import { AmqpFailure, precondition, refused } from '../model/failure.js';
 import { copies } from '../model/dead-letter.js';
 import type { Exchange } from '../model/exchange.js';

@@ -1,4 +1,4 @@
-// basic.ack, nack, reject, recover, confirm.select and tx.*: what becomes of what was delivered or published.
+// basic.ack, nack, reject, recover, confirm.select and tx.*.
 import { AmqpFailure, precondition } from '../model/failure.js';
 import { Stream } from '../model/stream.js';
 import type { Answers, Channel } from './channel-context.js';

@@ -1,4 +1,4 @@
-// A consumer of a channel: counts what it holds, knows whether it may have more, and writes deliveries.
+// A consumer of a channel: counts its unacked messages, applies the prefetch limit, and writes deliveries.
 import type { Consumer } from '../model/consumers.js';
 import type { MessageCounters } from '../model/counters.js';
 import type { Held, Message } from '../model/message.js';

@@ -1,4 +1,4 @@
-// When a client is not listened to: because it does not read what we send, or because publishers are blocked.
+// When the broker stops reading from a client: it does not read what the broker sends, or publishers are blocked.
 import type { Socket } from 'node:net';
 
 export class Throttle {

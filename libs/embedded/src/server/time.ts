@@ -1,4 +1,4 @@
-// What the owner of a broker asks of its time. One moment at a time, so that who asks can let clients react in between.
+// Control of the broker's clock, one due moment at a time, so that clients can react in between.
 import type { MovableClock } from '../model/movable-clock.js';
 import type { Connection } from './connection.js';
 import type { ServerContext } from './server-context.js';

@@ -1,4 +1,4 @@
-// The listening socket, with TLS or without, and who a client is by its certificate.
+// The listening socket, with or without TLS, and the user that a client certificate stands for.
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 
@@ -16,7 +16,7 @@ export interface BrokerTls {
   readonly rejectUnauthorized?: boolean | undefined;
 }
 
-/** A client that does not finish its TLS handshake is dropped after so many milliseconds. */
+/** A client that does not finish its TLS handshake in this time is disconnected, in milliseconds. */
 const HANDSHAKE_MOST = 10_000;
 
 /** Whether clients may log in by their certificates. */

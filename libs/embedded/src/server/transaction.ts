@@ -1,6 +1,5 @@
-// What a transaction of a channel (tx.select) has gathered: what it published and settled happens at tx.commit, publishes
-// first, and is undone by tx.rollback. Messages are checked and routed when they come; what was settled keeps its place in
-// the prefetch until the commit.
+// The transaction of a channel (tx.select): its publishes and acks take effect at tx.commit, publishes first, and are undone
+// by tx.rollback. Messages are checked and routed on arrival; settled deliveries count against the prefetch until the commit.
 import type { MemoryMeter } from '../model/memory-meter.js';
 import type { Message } from '../model/message.js';
 import type { Queue, Return } from '../model/queue.js';

@@ -1,4 +1,4 @@
-// What a channel has delivered and not heard of again, by delivery tag, oldest first.
+// The unacked deliveries of a channel by delivery tag, oldest first.
 import { precondition } from '../model/failure.js';
 import type { Held } from '../model/message.js';
 import type { Queue, Return } from '../model/queue.js';

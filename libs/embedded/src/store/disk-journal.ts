@@ -1,6 +1,6 @@
-// Keeps what is durable in a folder, as a log that only grows at its end. What a turn of the loop brought is written in
-// one go; confirms wait until the disk has it, many for each time it is waited for. When a file is full the next one
-// begins, with the topology of that moment; the oldest goes as soon as nothing in it is wanted, or what is was moved.
+// Stores durable state in a folder, as an append-only log. Changes are written once per turn of the event loop; confirms
+// wait for the disk, many for each sync. When a file is full, the next one begins with a snapshot of the topology; the
+// oldest file is deleted when none of its messages is needed any more, or they were moved.
 import type { Change, Journal, Place } from '../model/journal.js';
 import type { Message } from '../model/message.js';
 import { LiveEntries, type Segment, type Stored } from './live-entries.js';

@@ -1,4 +1,4 @@
-// One broker for one folder. A file names the process that has it; what a process left that is gone does not count.
+// Only one broker may use a folder. A lock file names its process; the file of a process that has ended is ignored.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 

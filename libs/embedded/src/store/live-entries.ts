@@ -1,4 +1,4 @@
-// Which messages of the log are still wanted, and in which of its files they are.
+// The messages of the log that still exist, and the files that contain them.
 import type { Message } from '../model/message.js';
 import type { Entry } from './records.js';
 

@@ -1,4 +1,4 @@
-// Puts what was in the folder back where it was: virtual hosts first, then users and policies, then exchanges, queues and
+// Restores the state from the folder: virtual hosts first, then users and policies, then exchanges, queues and
 // bindings, then messages.
 import type { AccessChange, Change } from '../model/journal.js';
 import type { Policy, PolicyKind } from '../model/policy.js';

@@ -1,5 +1,5 @@
-// Reads AMQP's primitive types from a buffer, checking every length against what is really there: the bytes come
-// from whoever opened the socket, so a length field is a claim and not a fact.
+// Reads AMQP's primitive types from a buffer, checking every length: the bytes come from the network and
+// cannot be trusted.
 import { isUtf8 } from 'node:buffer';
 import { AmqpFailure } from '../model/failure.js';
 

@@ -1,4 +1,4 @@
-// One fault after the other, by chance, but the same ones for the same seed.
+// Random faults, one after the other; the same seed gives the same faults.
 import type { MovableClock } from '../../model/movable-clock.js';
 import type { ChaosAction, ChaosFault, ChaosOptions, FaultRequest, FaultResult } from './fault-command.js';
 

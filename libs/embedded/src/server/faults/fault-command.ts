@@ -1,4 +1,4 @@
-// What a test asks of a broker to go wrong, and for whom, as data that can go to a worker.
+// Faults that a test injects, and which clients they affect, as data that can be sent to a worker.
 import type { Table } from '../../wire/field-table.js';
 import type { PublishFault, PublishMatch } from './publish-faults.js';
 

@@ -32,7 +32,7 @@ export class Faults {
     private readonly alarms: Alarms,
   ) {}
 
-  /** Whether clients that connect are turned away. */
+  /** Whether new connections are refused. */
   get refuses(): boolean {
     return this.refusing > 0;
   }

@@ -1,4 +1,4 @@
-// Publishes that go wrong because a test said so: refused, or taken and never confirmed.
+// Injected faults of publishes: nacked, or accepted and never confirmed.
 import type { Message } from '../../model/message.js';
 import type { VirtualHost } from '../../model/virtual-host.js';
 
