@@ -12,8 +12,17 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
-import { Broker, type BrokerEvent, type BrokerEventKind, ConfigError, type Plugin } from '@warren/amqp';
+import {
+  Broker,
+  type BrokerLogger,
+  type BrokerEvent,
+  type BrokerEventKind,
+  ConfigError,
+  type Plugin,
+} from '@warren/amqp';
+import { serve } from './decorators/demand-module.js';
 import { connectionNames } from './discovery/connections.js';
+import { hosts } from './discovery/hosts.js';
 import { exploreListeners, type FoundListener } from './discovery/listener-explorer.js';
 import {
   getBrokerToken,
@@ -22,8 +31,15 @@ import {
   type RabbitModuleOptions,
   type RabbitOverride,
 } from './module-options.js';
+import {
+  DevelopmentBroker,
+  developmentBrokerClosed,
+  isForDevelopment,
+} from './runtime/development-broker.js';
 import { getPublisherToken, Publisher } from './runtime/publisher.js';
+import { getControlToken, RabbitControl } from './runtime/rabbit-control.js';
 import { registerEarly } from './runtime/starter.js';
+import { isNestLogger, nestLogger } from './runtime/nest-logger.js';
 import { remoteError } from './runtime/rpc-errors.js';
 
 /** See RabbitModule, which imports it. */
@@ -37,6 +53,7 @@ export class RabbitCoreModule {
   ): DynamicModule {
     const publisher = getPublisherToken(name);
     const broker = getBrokerToken(name);
+    const control = getControlToken(name);
     return {
       module: RabbitCoreModule,
       global: true,
@@ -49,16 +66,17 @@ export class RabbitCoreModule {
           provide: broker,
           inject: [getRabbitOptionsToken(name), RABBIT_OVERRIDE, ModuleRef],
           useFactory: (given: RabbitModuleOptions, override: RabbitOverride | null, ref: ModuleRef) =>
-            makeBroker(name, given, override, ref),
+            brokerFor(name, given, override, ref),
         },
         { provide: publisher, inject: [broker], useFactory: (object: Broker) => new Publisher(object) },
+        { provide: control, inject: [broker], useFactory: (object: Broker) => new RabbitControl(object) },
         {
           provide: `warren:listeners:${name}`,
           inject: [broker, ModulesContainer],
           useFactory: (object: Broker, modules: ModulesContainer) => new Listeners(name, object, modules),
         },
       ],
-      exports: [broker, publisher, getRabbitOptionsToken(name)],
+      exports: [broker, publisher, control, getRabbitOptionsToken(name)],
     };
   }
 }
@@ -74,6 +92,7 @@ class Listeners implements OnModuleInit, OnApplicationShutdown {
   ) {}
 
   onModuleInit(): void {
+    serve(hosts(this.modules).map(({ prototype }) => prototype));
     for (const found of exploreListeners(this.modules, connectionNames(this.modules))) {
       if (found.connection === this.name) this.leave.push(listen(this.broker, found));
     }
@@ -82,6 +101,7 @@ class Listeners implements OnModuleInit, OnApplicationShutdown {
   /** Closes the connections when HTTP servers and other modules have stopped using them; then nothing is left to hear. */
   async onApplicationShutdown(): Promise<void> {
     await this.broker.close();
+    await developmentBrokerClosed(this.broker);
     for (const leave of this.leave.splice(0)) leave();
   }
 }
@@ -109,13 +129,40 @@ function pluginOf(entry: unknown, moduleRef: ModuleRef): unknown {
   }
 }
 
-function makeBroker(
+function loggerOf(given: BrokerLogger = new Logger('Rabbit')): BrokerLogger {
+  return isNestLogger(given) ? nestLogger(given) : given;
+}
+
+/** The broker object; what `development` says is a promise, since its package is loaded only then. @throws ConfigError */
+function brokerFor(
   name: string,
   given: RabbitModuleOptions,
   override: RabbitOverride | null,
   moduleRef: ModuleRef,
+): Broker | Promise<Broker> {
+  const { development, ...options } = override ? override.options(name, given) : given;
+  const make = (url = options.url): Broker => makeBroker(name, { ...options, url }, override, moduleRef);
+  if (development === undefined) return make();
+  const logger = loggerOf(options.logger);
+  if (isForDevelopment(options.url)) {
+    return DevelopmentBroker.prepare(development, logger).then((own) => own.endWith(make(own.url)));
+  }
+  // A test has its own broker.
+  if (!override) {
+    const what = options.url === undefined ? 'RABBITMQ_URL is set' : 'url is given';
+    logger.debug?.(`${what}: no broker is started for development`, {
+      event: 'development-unused',
+    });
+  }
+  return make();
+}
+
+function makeBroker(
+  name: string,
+  wanted: RabbitModuleOptions,
+  override: RabbitOverride | null,
+  moduleRef: ModuleRef,
 ): Broker {
-  const wanted = override ? override.options(name, given) : given;
   const { inheritGlobals, plugins, ...rest } = wanted;
   void inheritGlobals;
   const made: Broker = new Broker(
@@ -123,7 +170,7 @@ function makeBroker(
     {
       ...rest,
       plugins: plugins as readonly Plugin[] | undefined,
-      logger: rest.logger ?? new Logger('Rabbit'),
+      logger: loggerOf(rest.logger),
     },
     {
       name,

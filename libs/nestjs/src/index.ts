@@ -6,7 +6,13 @@ import 'reflect-metadata';
 export * from '@warren/amqp';
 export { RabbitCoreModule } from './core.module.js';
 export { Consume } from './decorators/consume.js';
-export type { Get, HandlerMark, NestHandlerOptions, OptionsOrFactory } from './decorators/define-handler.js';
+export type {
+  Get,
+  HandlerMark,
+  NestHandlerOptions,
+  OptionsFactory,
+  OptionsOrFactory,
+} from './decorators/define-handler.js';
 export {
   OnRabbitEvent,
   type RabbitEventListener,
@@ -18,6 +24,8 @@ export { RpcHandler } from './decorators/rpc-handler.js';
 export { Subscribe } from './decorators/subscribe.js';
 export {
   DEFAULT_CONNECTION,
+  type DevelopmentOption,
+  type EmbeddedInDevelopment,
   getBrokerToken,
   getRabbitOptionsToken,
   type RabbitFeatureOptions,
@@ -26,4 +34,7 @@ export {
   type RabbitOptionsFactory,
 } from './module-options.js';
 export { RabbitModule } from './rabbit.module.js';
+export { rpcHttpException, RpcHttpFilter } from './runtime/rpc-http-filter.js';
+export { nestLogger, type LogForm } from './runtime/nest-logger.js';
+export { getControlToken, RabbitControl } from './runtime/rabbit-control.js';
 export { getPublisherToken, InjectPublisher, Publisher } from './runtime/publisher.js';

@@ -13,6 +13,29 @@ export interface RabbitModuleOptions extends Omit<BrokerOptions, 'plugins'> {
   readonly plugins?: readonly (Plugin | InjectionToken)[] | undefined;
   /** Whether the application's global guards, pipes, interceptors and filters also run on messages. Default false. */
   readonly inheritGlobals?: boolean | undefined;
+  /**
+   * The broker to use when there is no `url` and no RABBITMQ_URL: `'embedded'` starts `@warren/embedded` at port 5672, or
+   * uses the broker that listens there. An error when NODE_ENV is `production`. Default: none is started.
+   */
+  readonly development?: DevelopmentOption | undefined;
+}
+
+/** An embedded broker for development, with its defaults or with some options. */
+export type DevelopmentOption =
+  | 'embedded'
+  | {
+      /** Options of the embedded broker. Default: the default of each. */
+      readonly embedded: EmbeddedInDevelopment;
+    };
+
+/** Options of the embedded broker for development. */
+export interface EmbeddedInDevelopment {
+  /** Port to listen on. Default 5672. */
+  readonly port?: number | undefined;
+  /** Folder for durable queues and persistent messages, which then survive a restart. Default: none, all is in memory. */
+  readonly data?: string | undefined;
+  /** The management HTTP API: a port, or `true` for any free port. Default: off. */
+  readonly management?: boolean | number | undefined;
 }
 
 /** For `useClass` and `useExisting`. */

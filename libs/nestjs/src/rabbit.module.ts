@@ -33,8 +33,8 @@ class RabbitFeatureModule {
 @Module({})
 export class RabbitModule {
   /** A connection with options; with a name, a further one. Without options: RABBITMQ_URL, else localhost. */
-  static forRoot(options?: RabbitModuleOptions): DynamicModule;
-  static forRoot(name: string, options?: RabbitModuleOptions): DynamicModule;
+  static forRoot(options?: RabbitModuleOptions | string): DynamicModule;
+  static forRoot(name: string, options: RabbitModuleOptions | undefined): DynamicModule;
   static forRoot(first: string | RabbitModuleOptions = {}, second: RabbitModuleOptions = {}): DynamicModule {
     const [name, options] = typeof first === 'string' ? [first, second] : [DEFAULT_CONNECTION, first];
     const provider = { provide: getRabbitOptionsToken(name), useValue: options };

@@ -110,7 +110,8 @@ export function whole(name: string, value: string | undefined): number | undefin
   throw new UsageError(`${name} must be a positive integer`);
 }
 
-function duration(name: string, value: string): Duration {
+/** @throws UsageError */
+export function duration(name: string, value: string): Duration {
   if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(value)) return value as Duration;
   throw new UsageError(`${name} must be a duration, such as 90s, 30m, 2h or 7d`);
 }

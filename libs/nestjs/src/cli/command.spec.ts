@@ -33,16 +33,31 @@ describe('the exit code', () => {
 });
 
 it.each<[string, string[], RegExp]>([
-  ['a wrong command', ['dead', 'lst'], /^warren: unknown command 'dead lst' \(see warren --help\)$/],
-  ['a wrong option', ['dead', 'list', '--nonsense'], /^warren: [^\n]*nonsense[^\n]*\(see warren --help\)$/],
-  ['no command', [], /^warren: a command is required\n\nUsage: /],
-])(
-  '%s is reported on one line, with the help only when there is no command',
-  async (_what, args, expected) => {
-    const said: string[] = [];
-    const terminal = { out: () => undefined, err: (text: string) => void said.push(text), program: 'warren' };
-    const { signal } = new AbortController();
-    expect(await runWarren(args, { ...terminal, environment: {}, signal })).toBe(2);
-    expect(said.join()).toMatch(expected);
-  },
-);
+  [
+    'a wrong command',
+    ['dead', 'lst'],
+    /^Usage: warren dead list .*\n {7}warren dead show [^]*\n\nwarren: unknown command 'dead lst' \(see warren --help\)$/,
+  ],
+  [
+    'a wrong option',
+    ['dead', 'list', '--nonsense'],
+    /^Usage: warren dead list [^\n]*\n\nwarren: [^\n]*nonsense[^\n]*\(see warren --help\)$/,
+  ],
+  [
+    'no queue',
+    ['dead', 'list'],
+    /^Usage: warren dead list [^\n]*\n\nwarren: 'dead list' requires a queue[^\n]*$/,
+  ],
+  ['a wrong option of tap', ['tap', '--nonsense'], /^Usage: warren tap [^\n]*\n\nwarren: [^\n]*nonsense/],
+  [
+    'no command',
+    [],
+    /^Usage: warren dead list [^]*\n {7}warren tap [^]*\n\nwarren: a command is required \(see warren --help\)$/,
+  ],
+])('%s is said last, below the usage of that command only', async (_what, args, expected) => {
+  const said: string[] = [];
+  const terminal = { out: () => undefined, err: (text: string) => void said.push(text), program: 'warren' };
+  const { signal } = new AbortController();
+  expect(await runWarren(args, { ...terminal, environment: {}, signal })).toBe(2);
+  expect(said.join()).toMatch(expected);
+});

@@ -4,11 +4,20 @@
 import { ConfigError, ConnectionRefusedError, RabbitError } from '@warren/amqp';
 import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { runBoard } from './board.js';
 import { COMMANDS } from './dead.js';
 import { parse, UsageError } from './arguments.js';
 import { safe } from './print.js';
 import { runTap } from './tap.js';
 import { EXIT, type Terminal } from './terminal.js';
+import { runTrace } from './trace.js';
+
+/** Commands of one word. */
+const SINGLE = {
+  tap: runTap,
+  trace: runTrace,
+  board: (args: readonly string[], terminal: Terminal) => runBoard(args, terminal),
+};
 
 /** The help of all commands. */
 export const USAGE = `Usage: warren dead list [queue]...      count dead letters and list the first ones
@@ -16,6 +25,8 @@ export const USAGE = `Usage: warren dead list [queue]...      count dead letters
        warren dead replay <queue>       send them back to their queue (orders.dead to orders) and reset the attempts
        warren dead drop <queue> --yes   delete them; without --yes: list what would be deleted
        warren tap [key]...              print messages of an exchange as they pass, such as warren tap 'order.#'
+       warren trace <id>                what happened to a message, by message id or correlation id
+       warren board                     a web page that shows and does all this, on this machine (needs @warren/board)
        warren --help | --version
 
 A queue is orders.dead or, for short, orders. list and show change nothing; replay and drop can be interrupted at any time.
@@ -41,6 +52,20 @@ Options of tap (consumers notice nothing of it; it ends with Ctrl+C, --limit, or
   --limit <n>          end after so many messages
   --body <bytes>       print so many bytes of each body, 0 for none (default: 1000; with --json: all)
 
+Options of trace (asks the running applications that have the option fleet and the plugin journal(), and reads their
+dead-letter queues, which counts as a delivery there):
+  --service <name>     ask instances of this service only
+  --timeout <duration> how long instances may take to answer (default: 2s)
+  --queue <queue>      dead-letter queue to look into; may be repeated (default: those of the instances' handlers)
+  --no-dead-letters    look into none
+  --bodies             print the beginning of bodies, where journals keep them
+
+Options of board:
+  --port <n>           port on 127.0.0.1 (default: a free one)
+  --rights <list>      what its visitor may do: look, replay, edit, control (default: look)
+  --management <url>   management API (default: RABBITMQ_MANAGEMENT_URL)
+  --save <folder>      save messages there before they are dropped
+
 Options of all commands:
   --url <amqp url>         broker and virtual host (default: RABBITMQ_URL, else amqp://guest:guest@localhost:5672)
   --json                   print JSON, one object per line
@@ -56,12 +81,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 queue or exchange not found, 4 br
 export async function runWarren(args: readonly string[], terminal: Terminal): Promise<number> {
   try {
     const [command, verb = '', ...rest] = args;
-    if (command === undefined) throw new UsageError(`a command is required\n\n${USAGE}`);
+    if (command === undefined) throw new UsageError('a command is required');
     if (isHelp(command) || (command === 'dead' && isHelp(verb))) return said(terminal, USAGE);
     if (command === '--version' || command === '-v') return said(terminal, version(terminal.program));
-    if (command === 'tap') {
+    const run = Object.hasOwn(SINGLE, command) ? SINGLE[command as keyof typeof SINGLE] : undefined;
+    if (run) {
       const all = args.slice(1);
-      return all.some(isHelp) ? said(terminal, USAGE) : await runTap(all, terminal);
+      return all.some(isHelp) ? said(terminal, USAGE) : await run(all, terminal);
     }
     if (command !== 'dead') throw new UsageError(`unknown command '${command}'`);
     if (!Object.hasOwn(COMMANDS, verb)) {
@@ -76,7 +102,7 @@ export async function runWarren(args: readonly string[], terminal: Terminal): Pr
     if (parsed === 'help') return said(terminal, USAGE);
     return await COMMANDS[name](parsed, terminal);
   } catch (error) {
-    return failed(error, terminal);
+    return failed(error, args, terminal);
   }
 }
 
@@ -87,14 +113,23 @@ function said(terminal: Terminal, text: string): number {
   return EXIT.done;
 }
 
-function failed(error: unknown, terminal: Terminal): number {
+function failed(error: unknown, args: readonly string[], terminal: Terminal): number {
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof UsageError) {
-    terminal.err(`warren: ${text.endsWith(USAGE) ? text : `${safe(text)} (see warren --help)`}`);
+    terminal.err(`${usageOf(args)}\n\nwarren: ${safe(text)} (see warren --help)`);
     return EXIT.usage;
   }
   terminal.err(`warren: ${said404(error) ?? safe(text)}`);
   return exitCode(error);
+}
+
+/** The first lines of the help: that of the command, or all when there is no such command. */
+function usageOf([command, verb]: readonly string[]): string {
+  const lines = USAGE.slice('Usage: '.length, USAGE.indexOf('\n\n')).split(/\n\s*/);
+  const of = (...words: unknown[]): string[] =>
+    lines.filter((line) => line.startsWith(`warren ${words.join(' ')} `));
+  const [own = lines] = [of(command, verb), of(command)].filter(({ length }) => length > 0);
+  return `Usage: ${own.join('\n       ')}`;
 }
 
 // The hint of the error is about handlers that declare the queue; here a person typed its name.
@@ -113,6 +148,8 @@ function exitCode(error: unknown): number {
     case 'WARREN_TOPOLOGY_MISSING':
       return EXIT.missing;
     case 'WARREN_CONNECTION_LOST':
+    case 'WARREN_RPC_CONNECTION_LOST':
+    case 'WARREN_RPC_NOT_SENT':
       return EXIT.unreachable;
     case 'WARREN_ACCESS_REFUSED':
       return EXIT.forbidden;

@@ -1,16 +1,19 @@
 // @Consume: work from a queue.
 
-import type { QueueContract, SchemaOutput, StandardSchema } from '@warren/amqp';
+import type { QueueContract } from '@warren/amqp';
 import {
   defineHandler,
   HANDLER_KEY,
   readArguments,
-  type NestHandlerOptions,
+  type NotOptions,
   type OptionsOrFactory,
 } from './define-handler.js';
-import type { HandlerOf, NoContract } from './handler-of.js';
+import type { BatchOrNot, Handles, NoContract } from './handler-of.js';
 
-type Batch = { readonly batch: NonNullable<NestHandlerOptions['batch']> };
+/** With a contract, a decorator that checks its method. */
+export type ConsumeDecorator<Queue, HasBatch = undefined> = [Queue] extends [QueueContract<infer Payload>]
+  ? Handles<Payload, HasBatch>
+  : MethodDecorator;
 
 /**
  * The method handles messages of a queue; each message goes to one of the queue's consumers. Returning acks the message,
@@ -24,16 +27,13 @@ type Batch = { readonly batch: NonNullable<NestHandlerOptions['batch']> };
  * @Consume((get) => ({ queue: get(ConfigService).get('ORDERS_QUEUE') }))
  * ```
  */
-export function Consume(queue: string, options?: OptionsOrFactory): MethodDecorator;
-export function Consume(options: NoContract<OptionsOrFactory>): MethodDecorator;
-export function Consume<Payload extends StandardSchema | undefined>(
-  queue: QueueContract<Payload>,
-  options: NestHandlerOptions & Batch,
-): HandlerOf<SchemaOutput<Payload>[]>;
-export function Consume<Payload extends StandardSchema | undefined>(
-  queue: QueueContract<Payload>,
-  options?: OptionsOrFactory,
-): HandlerOf<SchemaOutput<Payload>>;
+export function Consume<Queue extends string | NotOptions<QueueContract>>(
+  queue: Queue | NoContract,
+): ConsumeDecorator<Queue>;
+export function Consume<Queue extends string | QueueContract, HasBatch extends null | undefined = undefined>(
+  queue: Queue,
+  options: BatchOrNot<HasBatch> | undefined,
+): ConsumeDecorator<Queue, HasBatch>;
 export function Consume(
   first: string | QueueContract | OptionsOrFactory,
   second?: OptionsOrFactory,

@@ -13,8 +13,16 @@ export interface NestHandlerOptions extends HandlerOptions {
 /** Finds a provider, for options that depend on configuration. */
 export type Get = <T = unknown>(token: InjectionToken<T>) => T;
 
+/** Creates options from providers when the application starts. */
+export type OptionsFactory = NotOptions<(get: Get) => NestHandlerOptions>;
+
 /** Options, or a function that creates them from providers when the application starts. */
-export type OptionsOrFactory = NestHandlerOptions | ((get: Get) => NestHandlerOptions);
+export type OptionsOrFactory = NestHandlerOptions | OptionsFactory;
+
+/** What may stand in the place of options, and has none: so the compiler suggests the nearest name for a wrong option. */
+export type NotOptions<Other> = Other & {
+  readonly [Name in Exclude<keyof NestHandlerOptions, keyof Other>]?: undefined;
+};
 
 /** One decorator on one method. */
 export interface HandlerMark {

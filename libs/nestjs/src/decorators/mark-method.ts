@@ -3,6 +3,7 @@
 // of this one, and on the function, for Reflector. discovery/ is the only reader.
 
 import { ConfigError } from '@warren/amqp';
+import { demandModule } from './demand-module.js';
 
 /** What decorators wrote about one method. */
 export interface MarkedMethod<Mark> {
@@ -41,6 +42,7 @@ export function markMethod<Mark>(
       'give the method a name',
     );
   }
+  demandModule(target);
   // Decorators run from the last to the first; the list reads as written.
   const known = Reflect.getOwnMetadata(key, target) as MarkedMethods<Mark> | undefined;
   const marks = [mark, ...(known?.get(name)?.marks ?? [])];

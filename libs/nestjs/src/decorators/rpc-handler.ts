@@ -1,8 +1,19 @@
 // @RpcHandler: requests that are answered.
 
-import type { RpcContract, SchemaInput, SchemaOutput, StandardSchema } from '@warren/amqp';
-import { defineHandler, HANDLER_KEY, readArguments, type OptionsOrFactory } from './define-handler.js';
+import type { RpcContract, SchemaInput, SchemaOutput } from '@warren/amqp';
+import {
+  defineHandler,
+  HANDLER_KEY,
+  readArguments,
+  type NotOptions,
+  type OptionsOrFactory,
+} from './define-handler.js';
 import type { HandlerOf, NoContract } from './handler-of.js';
+
+/** With a contract, a decorator that checks its method. */
+export type RpcDecorator<Call> = [Call] extends [RpcContract<infer Request, infer Response>]
+  ? HandlerOf<SchemaOutput<Request>, SchemaInput<Response>>
+  : MethodDecorator;
 
 /**
  * The method serves RPC requests; the queue is named after the pattern. Its return value (or that of its promise, or the
@@ -14,15 +25,13 @@ import type { HandlerOf, NoContract } from './handler-of.js';
  * @RpcHandler('price.quote', { timeout: '5s', concurrency: 4 })
  * ```
  */
-export function RpcHandler(pattern: string, options?: OptionsOrFactory): MethodDecorator;
-export function RpcHandler(options: NoContract<OptionsOrFactory>): MethodDecorator;
-export function RpcHandler<
-  Request extends StandardSchema | undefined,
-  Response extends StandardSchema | undefined,
->(
-  contract: RpcContract<Request, Response>,
-  options?: OptionsOrFactory,
-): HandlerOf<SchemaOutput<Request>, SchemaInput<Response>>;
+export function RpcHandler<Call extends string | NotOptions<RpcContract>>(
+  pattern: Call | NoContract,
+): RpcDecorator<Call>;
+export function RpcHandler<Call extends string | RpcContract>(
+  pattern: Call,
+  options: OptionsOrFactory | undefined,
+): RpcDecorator<Call>;
 export function RpcHandler(
   first: string | RpcContract | OptionsOrFactory,
   second?: OptionsOrFactory,

@@ -1,16 +1,21 @@
 // @Subscribe: events from an exchange.
 
-import type { EventContract, SchemaOutput, StandardSchema } from '@warren/amqp';
+import type { EventContract } from '@warren/amqp';
 import {
   defineHandler,
   HANDLER_KEY,
   readArguments,
-  type NestHandlerOptions,
+  type NotOptions,
   type OptionsOrFactory,
 } from './define-handler.js';
-import type { HandlerOf, NoContract } from './handler-of.js';
+import type { BatchOrNot, Handles, NoContract } from './handler-of.js';
 
-type Batch = { readonly batch: NonNullable<NestHandlerOptions['batch']> };
+/** With a contract, a decorator that checks its method. */
+export type SubscribeDecorator<Event, HasBatch = undefined> = [Event] extends [
+  EventContract<string, infer Payload>,
+]
+  ? Handles<Payload, HasBatch>
+  : MethodDecorator;
 
 /**
  * The method handles events whose routing key matches one of the patterns (`*` one word, `#` any number). Every service
@@ -23,16 +28,13 @@ type Batch = { readonly batch: NonNullable<NestHandlerOptions['batch']> };
  * @Subscribe({ bindings: [{ exchange: { name: 'reports', type: 'headers' }, match: { all: { format: 'pdf' } } }] })
  * ```
  */
-export function Subscribe(patterns: string | readonly string[], options?: OptionsOrFactory): MethodDecorator;
-export function Subscribe(options: NoContract<OptionsOrFactory>): MethodDecorator;
-export function Subscribe<Key extends string, Payload extends StandardSchema | undefined>(
-  event: EventContract<Key, Payload>,
-  options: NestHandlerOptions & Batch,
-): HandlerOf<SchemaOutput<Payload>[]>;
-export function Subscribe<Key extends string, Payload extends StandardSchema | undefined>(
-  event: EventContract<Key, Payload>,
-  options?: OptionsOrFactory,
-): HandlerOf<SchemaOutput<Payload>>;
+export function Subscribe<Event extends string | NotOptions<readonly string[]> | NotOptions<EventContract>>(
+  event: Event | NoContract,
+): SubscribeDecorator<Event>;
+export function Subscribe<
+  Event extends string | readonly string[] | EventContract,
+  HasBatch extends null | undefined = undefined,
+>(event: Event, options: BatchOrNot<HasBatch> | undefined): SubscribeDecorator<Event, HasBatch>;
 export function Subscribe(
   first: string | readonly string[] | EventContract | OptionsOrFactory,
   second?: OptionsOrFactory,

@@ -228,7 +228,16 @@ async function outcome(
   const value = await answered(() => filters(error, host), error, args[1]);
   if (value instanceof OutcomeSignal) throw value;
   if (kind === 'rpc' && value !== undefined) return value;
-  throw refused(error, refusals) ?? error;
+  const refusal = refused(error, refusals);
+  if (refusal) for (const { run } of deliveriesOf(args[1])) run.refused = true;
+  throw refusal ?? error;
+}
+
+function deliveriesOf(context: unknown): readonly Delivery[] {
+  const [given] = (context as RabbitContext | RabbitBatchContext).getArgs() as [
+    Delivery | readonly Delivery[],
+  ];
+  return Array.isArray(given) ? (given as readonly Delivery[]) : [given as Delivery];
 }
 
 /** What the filters say. One that throws replaces the error, as everywhere in Nest. */

@@ -2,6 +2,7 @@
 // filters), which has no public constructor. Every path exists in Nest 11 and 12; the table of cases in
 // test/e2e/pipeline.nest.spec.ts runs on both.
 
+import { type ConsoleLogger, Logger, type LoggerService } from '@nestjs/common';
 import { ApplicationConfig, type ModuleRef, type NestContainer } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { GuardsConsumer } from '@nestjs/core/guards/guards-consumer.js';
@@ -72,6 +73,24 @@ export type Refusals = WeakMap<object, Refusal>;
 /** The container behind a ModuleRef. */
 export function containerOf(moduleRef: ModuleRef): NestContainer {
   return (moduleRef as unknown as { container: NestContainer }).container;
+}
+
+/** The logger that gets the lines of a `Logger` now: the application's, or a console of its own. */
+export function loggerBehind(logger: LoggerService): unknown {
+  return logger instanceof Logger ? (logger as unknown as { localInstance: unknown }).localInstance : logger;
+}
+
+/** Whether Nest's console writes JSON. */
+export function writesJson(logger: ConsoleLogger): boolean {
+  return (logger as unknown as { options?: { json?: boolean } }).options?.json === true;
+}
+
+/** Whether Nest's console takes an object after the text as fields, as that of Nest 12 does unless told otherwise. */
+export function takesParams(logger: ConsoleLogger): boolean {
+  const split = logger as unknown as {
+    getContextAndMessagesToPrint?: (given: unknown[]) => { params?: unknown };
+  };
+  return split.getContextAndMessagesToPrint?.(['', { a: 1 }, ''])?.params !== undefined;
 }
 
 /** Nest runs hooks by distance from the root; zero comes last at start and first at shutdown. */

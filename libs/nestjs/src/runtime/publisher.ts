@@ -6,6 +6,8 @@ import type {
   EventContract,
   Gathered,
   GatherOptions,
+  MessageList,
+  MessageOutcome,
   PayloadOf,
   PublishArguments,
   QueueContract,
@@ -54,6 +56,30 @@ export class Publisher {
     options?: PublishOptions,
   ): Promise<PublishReceipt> {
     return this.broker.send(target, payload, options);
+  }
+
+  /**
+   * Publishes a list of `{ target, payload, options }` in its order, and resolves with the outcome of each message in the
+   * same order: `{ receipt }`, or `{ error }` with what `publish` would reject with. A bad message stops no other. The
+   * cheapest way to publish many: one promise for all of them, and at most 1000 under way, so that the list may be longer
+   * than `publish.buffer`. `options` are for all messages; each has its `timeout` from its turn on, and when the broker
+   * accepts none for as long, the rest ends with PublishTimeoutError. Payloads must not change until it resolves.
+   *
+   * @throws ConfigError when it is no list, or `options` are invalid
+   */
+  publishMany<Targets extends readonly (string | EventContract)[]>(
+    list: MessageList<Targets>,
+    options?: PublishOptions,
+  ): Promise<MessageOutcome[]> {
+    return this.broker.publishMany(list, options);
+  }
+
+  /** Sends a list to queues: as `publishMany`, each message like `send`. @throws ConfigError like `publishMany` */
+  sendMany<Targets extends readonly (string | QueueContract)[]>(
+    list: MessageList<Targets>,
+    options?: PublishOptions,
+  ): Promise<MessageOutcome[]> {
+    return this.broker.sendMany(list, options);
   }
 
   /**

@@ -3,7 +3,7 @@
 
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import { ApplicationConfig, LazyModuleLoader, type ModuleRef, type ModulesContainer } from '@nestjs/core';
-import { ConfigError, type Broker } from '@warren/amqp';
+import { ConfigError, logStartFailure, type Broker } from '@warren/amqp';
 import { handlersOf, lateError, refuseLazyHandlers } from '../discovery/application.js';
 import { connectionNames } from '../discovery/connections.js';
 import {
@@ -49,8 +49,15 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    this.register();
-    if (this.isNeeded()) await this.parts.broker.open();
+    const { broker } = this.parts;
+    try {
+      this.register();
+    } catch (error) {
+      // The application rejects with it, and may end as Node ends: without the logger.
+      logStartFailure(broker.settings.logger, error);
+      throw error;
+    }
+    if (this.isNeeded()) await broker.open();
   }
 
   /** Declares features and registers handlers, once. @throws ConfigError, the same each time */
@@ -78,6 +85,7 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
     if (consumes && options.consumers !== false) return true;
     broker.settings.logger.warn(
       `the publisher of '${name}' was replaced and nothing is consumed: the connection stays closed`,
+      { event: 'not-connected', connection: name },
     );
     return false;
   }

@@ -1,7 +1,7 @@
 // What the broker object of one connection says about itself, in the words of a health check: plain data that
 // can be sent as JSON, with nothing in it that is not worth looking at.
 
-import type { Broker, ConnectionState } from '@warren/amqp';
+import type { Broker, ConnectionState, ConsumerStatus, PausedBy } from '@warren/amqp';
 
 /** One of the AMQP connections of a connection: for publishing, for consuming, for answers. */
 export interface ConnectionHealth {
@@ -26,6 +26,12 @@ export interface ConsumerHealth {
   readonly notReadyFor?: number;
   /** Why it does not consume, as far as that is known. */
   readonly error?: string;
+  /** Who paused it: the option `paused`, a call in this process, or one for all instances; absent while it is not paused. */
+  readonly paused?: PausedBy;
+  /** For how many ms it has been paused; absent while it is not. */
+  readonly pausedFor?: number;
+  /** `open` or `half-open` while its breaker lets no message, or one, run; absent otherwise. */
+  readonly breaker?: 'open' | 'half-open';
 }
 
 /** One connection of `RabbitModule.forRoot`. */
@@ -53,12 +59,10 @@ export function connectionHealth(broker: Broker): RabbitConnectionHealth {
       known({ state, notOpenFor: since(notOpenSince), blockedFor: since(blockedSince), error: lastError }),
     ],
   );
-  const queues = consumers.map(
-    ({ queue, ready, handlers, inFlight, notReadySince, lastError }): [string, ConsumerHealth] => [
-      queue,
-      known({ ready, handlers, inFlight, notReadyFor: since(notReadySince), error: lastError }),
-    ],
-  );
+  const queues = consumers.map((consumer): [string, ConsumerHealth] => [
+    consumer.queue,
+    consumerHealth(consumer, since),
+  ]);
   const { messages, bytes, limit } = publishBuffer;
   return {
     closing,
@@ -71,6 +75,22 @@ export function connectionHealth(broker: Broker): RabbitConnectionHealth {
       taken: Math.max(share(messages, limit.messages), share(bytes, limit.bytes)),
     },
   };
+}
+
+function consumerHealth(
+  { ready, handlers, inFlight, notReadySince, lastError: error, paused, breaker }: ConsumerStatus,
+  since: (time: number | undefined) => number | undefined,
+): ConsumerHealth {
+  return known({
+    ready,
+    handlers,
+    inFlight,
+    notReadyFor: since(notReadySince),
+    error,
+    paused: paused?.by,
+    pausedFor: since(paused?.since),
+    breaker: breaker === 'closed' ? undefined : breaker,
+  });
 }
 
 function share(used: number, limit: number): number {

@@ -70,8 +70,8 @@ export class RabbitHealthIndicator implements OnModuleInit {
   }
 
   /**
-   * Up when every connection is open, every consumer has its consume-ok, the broker accepts messages and there is space for
-   * those that wait. Down while the application starts in the background, and as soon as it shuts down.
+   * Up when every connection is open, every consumer has its consume-ok or is paused, the broker accepts messages and there
+   * is space for those that wait. Down while the application starts in the background, and as soon as it shuts down.
    */
   ready<Key extends string = 'rabbit'>(
     key?: Key,
@@ -139,8 +139,9 @@ function problemsOf(
         ? [`${name} has been blocked by the broker for ${blockedFor} ms`]
         : [];
     }),
-    ...Object.entries(consumers).flatMap(([queue, { ready, error }]) => {
-      return ready || closing ? [] : [`'${queue}' is not consumed${because(error)}`];
+    // Whoever paused a handler wants it so: no work is missing elsewhere, and its state is in `consumers`.
+    ...Object.entries(consumers).flatMap(([queue, { ready, error, paused }]) => {
+      return ready || closing || paused ? [] : [`'${queue}' is not consumed${because(error)}`];
     }),
     ...(publishBuffer.taken > limits.publishBuffer
       ? [

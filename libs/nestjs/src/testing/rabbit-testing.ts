@@ -51,10 +51,10 @@ export interface RabbitTestingOptions extends Pick<ModuleMetadata, 'imports' | '
 }
 
 const POLL = 10;
-const PATIENCE = 10_000;
+const IDLE_TIMEOUT = 10_000;
 /** How often connections look after themselves, in ms: a test that moves time by a day has this done 144 times. */
 const UPKEEP = 600_000;
-const PATIENCE_FOR_ONE = 200;
+const SETTLED_AFTER = 200;
 
 /** An application under test. */
 export class RabbitTesting {
@@ -137,7 +137,7 @@ export class RabbitTesting {
    * Resolves when nothing is under way: no handler runs, nothing is unconfirmed or unanswered, no message is ready in
    * a queue of the application or waits for its next attempt. Rejects after `timeout` ms (10000) with what still is.
    */
-  async idle({ timeout = PATIENCE }: { readonly timeout?: number } = {}): Promise<void> {
+  async idle({ timeout = IDLE_TIMEOUT }: { readonly timeout?: number } = {}): Promise<void> {
     const end = performance.now() + timeout;
     for (let quiet = 0; quiet < 2;) {
       const busy = await this.busy();
@@ -155,13 +155,13 @@ export class RabbitTesting {
    */
   async advance(
     by: number | string,
-    { patience = PATIENCE_FOR_ONE }: { readonly patience?: number } = {},
+    { patience = SETTLED_AFTER }: { readonly patience?: number } = {},
   ): Promise<void> {
     const settling = new Settling(() => this.#probe.underWay(), patience);
     await this.embedded('time').clock.advance(by, { quiet: 1, settle: () => settling.settled() });
   }
 
-  /** Payloads that a handler finished, in order. */
+  /** Payloads that a handler finished, in order: one for each message, in a batch too. */
   handled<T extends object>(host: Type<T>, method: keyof T & string): unknown[] {
     return this.idsOf(host, method).flatMap((id) => this.#probe.handled(id));
   }
