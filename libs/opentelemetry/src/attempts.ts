@@ -1,6 +1,14 @@
 // Spans around attempts at messages: active in everything that handles them, and ended with the verdict.
 
-import { context, SpanKind, trace, type Attributes, type Span, type SpanContext } from '@opentelemetry/api';
+import {
+  context,
+  SpanKind,
+  trace,
+  type Context,
+  type Link,
+  type Span,
+  type SpanContext,
+} from '@opentelemetry/api';
 import type { BatchNext, Delivery, DeliveryNext, HandlerInfo, Verdict } from '@warren/amqp';
 import { placeOf, placeOfBatch } from './contexts.js';
 import { destinationName, SPANS, type SpanAttributes } from './conventions.js';
@@ -18,6 +26,9 @@ export interface Attempt {
 /** The attempts that are recorded, by their deliveries. */
 export type Attempts = WeakMap<Delivery, Attempt>;
 
+const CONSUMER = SpanKind[SPANS.process.kind];
+const SERVER = SpanKind[SPANS.server.kind];
+
 /** Around each attempt of one handler. */
 export function attemptSpans(
   next: DeliveryNext,
@@ -26,32 +37,34 @@ export function attemptSpans(
   attempts: Attempts,
   tracing: Tracing,
 ): DeliveryNext {
-  const { name, kind, attributes } = spanOf(handler);
+  const start = handler.kind === 'rpc' ? serverSpans(handler, tracing) : consumerSpans(handler, tracing);
+  const destinationOf = destinations(handler.queue);
   return (delivery) => {
     const { parent, links } = placeOf(delivery, rule, handler);
-    const { exchange, routingKey } = delivery;
-    const all = {
-      ...attributes,
-      'messaging.destination.name': destinationName(exchange, routingKey, handler.queue),
-      ...tracing.server,
-    };
-    const span = tracing.tracer.startSpan(name, { kind, attributes: all, links }, parent);
+    const span = start(destinationOf(delivery), parent, links);
     const inside = trace.setSpan(parent, span);
     if (!span.isRecording()) return context.with(inside, next, undefined, delivery);
     describe(delivery, handler, span);
     const attempt: Attempt = { context: span.spanContext(), span, items: 0 };
     attempts.set(delivery, attempt);
     const stop = handler.kind === 'rpc' ? callEvents(delivery, attempt) : undefined;
-    const end = (verdict: Verdict): Verdict => {
-      stop?.();
-      concluded(delivery.decided ?? verdict, handler, span);
-      if (attempt.items > 0) set(span, 'warren.rpc.items', attempt.items);
-      span.end();
-      return verdict;
-    };
     const verdict = context.with(inside, next, undefined, delivery);
+    const end = (ended: Verdict): Verdict => {
+      stop?.();
+      const decided = delivery.decided ?? ended;
+      // Nothing is sent on of it, and entries cost the garbage collector more than all of this.
+      if (decided.kind === 'ack' || decided.kind === 'drop') attempts.delete(delivery);
+      conclude(decided, handler, attempt);
+      return ended;
+    };
     return 'then' in verdict ? verdict.then(end) : end(verdict);
   };
+}
+
+function conclude(verdict: Verdict, handler: HandlerInfo, { span, items }: Attempt): void {
+  concluded(verdict, handler, span);
+  if (items > 0) set(span, 'warren.rpc.items', items);
+  span.end();
 }
 
 /** Around each run of a handler of batches. */
@@ -61,18 +74,13 @@ export function batchSpans(
   attempts: Attempts,
   tracing: Tracing,
 ): BatchNext {
-  const { name, kind, attributes } = spanOf(handler);
+  const start = consumerSpans(handler, tracing);
   return async (deliveries) => {
     const { parent, links } = placeOfBatch(deliveries);
-    const all = {
-      ...attributes,
-      'messaging.destination.name': handler.queue,
-      'messaging.batch.message_count': deliveries.length,
-      ...tracing.server,
-    };
-    const span = tracing.tracer.startSpan(name, { kind, attributes: all, links }, parent);
+    const span = start(handler.queue, parent, links, deliveries.length);
     const inside = trace.setSpan(parent, span);
     if (!span.isRecording()) return context.with(inside, next, undefined, deliveries);
+    set(span, 'code.function.name', handler.id);
     set(span, 'warren.attempts', handler.attempts);
     const attempt: Attempt = { context: span.spanContext(), span, items: 0 };
     for (const delivery of deliveries) attempts.set(delivery, attempt);
@@ -87,26 +95,66 @@ export function batchSpans(
   };
 }
 
-function spanOf(handler: HandlerInfo): { name: string; kind: SpanKind; attributes: Attributes } {
-  const { id, kind, patterns, queue, temporary } = handler;
+/** Names of where deliveries come from: mostly the one of the delivery before. */
+function destinations(queue: string): (delivery: Delivery) => string {
+  let exchange: string | undefined;
+  let routingKey: string | undefined;
+  let name = '';
+  return (delivery) => {
+    if (delivery.exchange !== exchange || delivery.routingKey !== routingKey) {
+      ({ exchange, routingKey } = delivery);
+      name = destinationName(exchange, routingKey, queue);
+    }
+    return name;
+  };
+}
+
+type StartSpan = (destination: string, parent: Context, links: Link[] | undefined, messages?: number) => Span;
+
+// Objects with attributes are written in one piece, as those of publishes.
+function serverSpans({ patterns, queue }: HandlerInfo, tracing: Tracing): StartSpan {
+  const method = patterns.length === 1 ? patterns[0] : queue;
+  const { tracer } = tracing;
+  return (destination, parent, links) => {
+    const { consumer } = tracing;
+    const attributes: SpanAttributes = {
+      'rpc.system.name': 'warren',
+      'rpc.method': method,
+      'messaging.destination.name': destination,
+      'messaging.client.id': consumer.client,
+      'server.address': consumer.address,
+      'server.port': consumer.port,
+      'network.peer.address': consumer.peer,
+      'network.peer.port': consumer.peerPort,
+    };
+    return tracer.startSpan(method, { kind: SERVER, attributes, links }, parent);
+  };
+}
+
+function consumerSpans({ patterns, queue, temporary }: HandlerInfo, tracing: Tracing): StartSpan {
   const pattern = patterns.length === 1 ? patterns[0] : undefined;
-  if (kind === 'rpc') {
-    const method = pattern ?? queue;
-    const attributes = { 'rpc.system.name': 'warren', 'rpc.method': method, 'code.function.name': id };
-    return { name: method, kind: SpanKind[SPANS.server.kind], attributes };
-  }
   // The queue of one process has a name of its own.
   const template = temporary ? pattern : queue;
-  const attributes: SpanAttributes = {
-    'messaging.system.name': 'rabbitmq',
-    'messaging.operation.name': 'process',
-    'messaging.operation.type': 'process',
-    'code.function.name': id,
-  };
-  if (template !== undefined) attributes['messaging.destination.template'] = template;
-  if (temporary) attributes['messaging.destination.temporary'] = true;
   const name = template === undefined ? 'process' : `process ${template}`;
-  return { name, kind: SpanKind[SPANS.process.kind], attributes };
+  const { tracer } = tracing;
+  return (destination, parent, links, messages) => {
+    const { consumer } = tracing;
+    const attributes: SpanAttributes = {
+      'messaging.system.name': 'rabbitmq',
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': destination,
+      'messaging.destination.template': template,
+      'messaging.destination.temporary': temporary || undefined,
+      'messaging.batch.message_count': messages,
+      'messaging.client.id': consumer.client,
+      'server.address': consumer.address,
+      'server.port': consumer.port,
+      'network.peer.address': consumer.peer,
+      'network.peer.port': consumer.peerPort,
+    };
+    return tracer.startSpan(name, { kind: CONSUMER, attributes, links }, parent);
+  };
 }
 
 function describe({ message, routingKey, attempt }: Delivery, handler: HandlerInfo, span: Span): void {
@@ -115,6 +163,7 @@ function describe({ message, routingKey, attempt }: Delivery, handler: HandlerIn
   if (correlationId !== undefined) set(span, 'messaging.message.conversation_id', correlationId);
   if (routingKey !== '') set(span, 'rabbitmq.destination.routing_key', routingKey);
   set(span, 'rabbitmq.message.delivery_tag', message.deliveryTag);
+  set(span, 'code.function.name', handler.id);
   set(span, 'warren.attempt', attempt);
   set(span, 'warren.attempts', handler.attempts);
 }

@@ -15,6 +15,7 @@ const traceId = '0af7651916cd43dd8448eb211c80319c';
 const spanId = 'b7ad6b7169203331';
 const traceparent = `00-${traceId}-${spanId}-01`;
 const handler: HandlerInfo = {
+  service: 'shop',
   id: 'Orders.place',
   kind: 'consume',
   queue: 'orders',
@@ -36,7 +37,10 @@ function delivery(headers: Headers): Delivery {
 function placed(headers: Headers, rule: ParentRule = 'auto', more: Partial<HandlerInfo> = {}): unknown {
   const { parent, links } = placeOf(delivery({ traceparent, ...headers }), rule, { ...handler, ...more });
   const above = trace.getSpanContext(parent)?.spanId;
-  return [above === spanId ? 'child' : above, ...links.map(({ attributes }) => attributes?.['warren.link'])];
+  return [
+    above === spanId ? 'child' : above,
+    ...(links ?? []).map(({ attributes }) => attributes?.['warren.link']),
+  ];
 }
 
 const again = { 'x-warren-attempt': 1, 'x-warren-queue': 'orders' };

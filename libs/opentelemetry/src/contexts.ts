@@ -48,8 +48,8 @@ export function extracted(headers: Headers, base = ROOT_CONTEXT): Context {
 export function injected(from: Context, present: Headers | undefined): Headers | undefined {
   const carrier: Record<string, string> = {};
   propagation.inject(from, carrier);
-  let any = false;
   const own = present !== undefined && hasContext(present);
+  let any = false;
   for (const name in carrier) {
     if (present?.[name] !== undefined || (own && name !== 'baggage')) delete carrier[name];
     else any = true;
@@ -59,7 +59,13 @@ export function injected(from: Context, present: Headers | undefined): Headers |
 
 /** Whether a message that is to be sent has a context already. */
 export function hasContext(headers: Headers): boolean {
-  return propagation.fields().some((name) => name !== 'baggage' && headers[name] !== undefined);
+  let fields: string[] | undefined;
+  for (const name in headers) {
+    // Most messages have no headers, or one of ours.
+    fields ??= propagation.fields();
+    if (name !== 'baggage' && headers[name] !== undefined && fields.includes(name)) return true;
+  }
+  return false;
 }
 
 // Known to the SDK by this text; its package is none of ours.
@@ -73,29 +79,33 @@ export function untraced<T>(work: () => T): T {
 /** Where a span belongs. */
 export interface Place {
   readonly parent: Context;
-  readonly links: Link[];
+  readonly links: Link[] | undefined;
 }
 
-/**
- * Where the span of an attempt belongs. The context that is active when a delivery comes is that of whoever connected, long
- * ago; only a span that still goes on is around this delivery, and keeps it.
- */
+/** Where the span of an attempt belongs. Nothing is active when a delivery comes, unless a plugin around this one made it. */
 export function placeOf(delivery: Delivery, rule: ParentRule, handler: HandlerInfo): Place {
   const { headers } = delivery;
   const ambient = ambientSpan();
-  const carried = extracted(headers, ambient ? context.active() : ROOT_CONTEXT);
-  const created = ambient ? trace.getSpanContext(extracted(headers)) : trace.getSpanContext(carried);
-  const links = attemptLink(delivery);
-  if (ambient) {
-    if (created) links.push(link(created, 'created'));
-    return { parent: trace.setSpan(carried, ambient), links };
-  }
+  if (ambient) return placeInside(ambient, delivery);
+  const carried = extracted(headers);
+  const created = trace.getSpanContext(carried);
+  const before = attemptLink(delivery);
   if (created === undefined || isChild(delivery, rule, handler) || !isSampled(created)) {
     // What nobody records at its publish is recorded nowhere.
-    return { parent: carried, links };
+    return { parent: carried, links: before && [before] };
   }
-  links.push(link(created, 'created'));
-  return { parent: trace.deleteSpan(carried), links };
+  const origin = link(created, 'created');
+  return { parent: trace.deleteSpan(carried), links: before ? [before, origin] : [origin] };
+}
+
+function placeInside(ambient: Span, delivery: Delivery): Place {
+  const { headers } = delivery;
+  const links: Link[] = [];
+  const before = attemptLink(delivery);
+  if (before) links.push(before);
+  const created = trace.getSpanContext(extracted(headers));
+  if (created) links.push(link(created, 'created'));
+  return { parent: trace.setSpan(extracted(headers, context.active()), ambient), links };
 }
 
 /** Where the span of a batch belongs: a link for each message, and the baggage that all of them have. */
@@ -106,7 +116,8 @@ export function placeOfBatch(deliveries: readonly Delivery[]): Place {
   for (const delivery of deliveries) {
     const carried = extracted(delivery.headers);
     const created = trace.getSpanContext(carried);
-    links.push(...attemptLink(delivery));
+    const before = attemptLink(delivery);
+    if (before) links.push(before);
     if (created && isSampled(created)) links.push(link(created, 'created'));
     const own = propagation.getBaggage(carried);
     shared = shared === undefined ? new Map(own?.getAllEntries()) : common(shared, own);
@@ -141,12 +152,12 @@ function isChild({ attempt, headers }: Delivery, rule: ParentRule, handler: Hand
 }
 
 /** A link to the attempt before this one, if this one comes after a failure. */
-function attemptLink({ attempt, headers }: Delivery): Link[] {
-  if (attempt === 1 && headers[HEADER.replayed] === undefined) return [];
+function attemptLink({ attempt, headers }: Delivery): Link | undefined {
+  if (attempt === 1 && headers[HEADER.replayed] === undefined) return undefined;
   const { [HEADER.traceId]: traceId, [HEADER.spanId]: spanId } = headers;
-  if (typeof traceId !== 'string' || typeof spanId !== 'string') return [];
+  if (typeof traceId !== 'string' || typeof spanId !== 'string') return undefined;
   const before: SpanContext = { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true };
-  return trace.isSpanContextValid(before) ? [link(before, 'attempt')] : [];
+  return trace.isSpanContextValid(before) ? link(before, 'attempt') : undefined;
 }
 
 const isSampled = ({ traceFlags }: SpanContext): boolean => (traceFlags & TraceFlags.SAMPLED) !== 0;

@@ -46,10 +46,12 @@ describe('names in traces', () => {
     expect(read('./open-telemetry.ts')).toContain(`VERSION = '${version}'`);
   });
 
-  it.each([
+  it.each<[[exchange: string, key: string, queue?: string], string]>([
     [['orders', 'order.created', 'invoices'], 'orders:order.created:invoices'],
     [['', 'orders', 'orders'], 'orders'],
     [['events', 'mails', 'mails'], 'events:mails'],
+    [['events', '', 'mails'], 'events:mails'],
+    [['', '', 'mails'], 'mails'],
     [['events', ''], 'events'],
     [['', 'orders'], 'orders'],
     [['', ''], 'amq.default'],

@@ -81,8 +81,11 @@ export const ATTRIBUTES = {
   'rpc.system.name': { on: CALLS, about: '`warren`' },
   'rpc.method': { on: CALLS, about: 'the pattern of the handler' },
   'code.function.name': { on: ATTEMPTS, about: 'the handler: `OrderHandlers.place`' },
+  'messaging.client.id': { on: ALL, about: 'the connection, as RabbitMQ lists it: `shop:publish`' },
   'server.address': { on: ALL, about: 'the broker, once connected' },
   'server.port': { on: ALL, about: 'the broker, once connected' },
+  'network.peer.address': { on: ALL, about: 'IP address of the node or proxy that the connection leads to' },
+  'network.peer.port': { on: ALL, about: 'its port' },
   'error.type': { on: ALL, about: 'class of the error, of failures only' },
   'warren.routed': { on: PUBLISHES, about: 'whether a queue got it' },
   'warren.resent': { on: PUBLISHES, about: 'how often it was sent again, unless never' },
@@ -103,8 +106,8 @@ export const ATTRIBUTES = {
 /** The name of an attribute of the table. */
 export type AttributeName = keyof typeof ATTRIBUTES;
 
-/** Attributes of one span. */
-export type SpanAttributes = { [Name in AttributeName]?: string | number | boolean };
+/** Attributes of one span; it has none that is undefined. */
+export type SpanAttributes = { [Name in AttributeName]?: string | number | boolean | undefined };
 
 /** All events of spans. */
 export const EVENTS = {
@@ -118,7 +121,8 @@ export const EVENTS = {
 export const LINK = 'warren.link';
 
 /** `exchange:key:queue` without what is empty or said before. */
-export function destinationName(...parts: readonly string[]): string {
-  const said = parts.filter((part, index) => part !== '' && (index < 2 || part !== parts[1]));
-  return said.length === 0 ? 'amq.default' : said.join(':');
+export function destinationName(exchange: string, key: string, queue = ''): string {
+  const name = exchange === '' || key === '' ? exchange + key : `${exchange}:${key}`;
+  if (queue === '' || queue === key) return name === '' ? 'amq.default' : name;
+  return name === '' ? queue : `${name}:${queue}`;
 }

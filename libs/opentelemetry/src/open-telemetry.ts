@@ -1,7 +1,7 @@
 // The plugin: where spans begin and end is in publishing.ts and attempts.ts, what they are called in conventions.ts.
 
 import { trace, type SpanContext } from '@opentelemetry/api';
-import type { Delivery, HandlerInfo, Plugin } from '@warren/amqp';
+import type { BrokerEventOf, Delivery, HandlerInfo, Plugin } from '@warren/amqp';
 import { attemptSpans, batchSpans, type Attempts } from './attempts.js';
 import { failureHeaders, untraced } from './contexts.js';
 import { SCHEMA_URL } from './conventions.js';
@@ -10,6 +10,14 @@ import { isTraced, publishSpan, type Server, type Tracing } from './publishing.j
 
 /** As in package.json. */
 export const VERSION = '0.2.0';
+
+const UNKNOWN: Server = {
+  address: undefined,
+  port: undefined,
+  peer: undefined,
+  peerPort: undefined,
+  client: undefined,
+};
 
 /**
  * Traces of everything that is published and handled, by OpenTelemetry's conventions: a span for each publish, call and
@@ -24,11 +32,11 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Plugin {
   const tracer = (options.tracerProvider ?? trace).getTracer('@warren/opentelemetry', VERSION, {
     schemaUrl: SCHEMA_URL,
   });
-  const tracing: Tracing = { tracer, template: options.template, server: {} };
+  const tracing: Tracing = { tracer, template: options.template, publisher: UNKNOWN, consumer: UNKNOWN };
   const attempts: Attempts = new WeakMap();
   const failedAttempt = (delivery: Delivery | undefined): SpanContext | undefined =>
     delivery && attempts.get(delivery)?.context;
-  let starts = 0;
+  let started = 0;
   return {
     name: 'opentelemetry',
     publish: (next) => (message) => {
@@ -45,10 +53,15 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Plugin {
     },
     start: (host) => {
       // One plugin of several broker objects cannot tell their servers apart.
-      const several = ++starts > 1;
-      if (several) tracing.server = {};
-      host.on(({ endpoint }) => (tracing.server = starts > 1 ? {} : serverOf(endpoint)), ['connected']);
+      if (++started > 1) tracing.publisher = tracing.consumer = UNKNOWN;
+      host.on(
+        (event) => {
+          if (started === 1) connected(event, tracing);
+        },
+        ['connected'],
+      );
     },
+    stop: () => void started--,
     logSuffix: (delivery) => {
       const failed = failedAttempt(delivery);
       return failed && `trace ${failed.traceId}, span ${failed.spanId}`;
@@ -67,10 +80,18 @@ function countItem(attempts: Attempts, delivery: Delivery): void {
   if (attempt) attempt.items++;
 }
 
-/** `amqp://host:5672/vhost` without its virtual host. */
-function serverOf(endpoint: string): Server {
+/** `endpoint` is `amqp://host:5672/vhost`. */
+function connected({ connection, endpoint, peer }: BrokerEventOf<'connected'>, tracing: Tracing): void {
   const { hostname, port } = new URL(endpoint);
-  return { 'server.address': hostname.replace(/^\[|\]$/g, ''), 'server.port': Number(port) };
+  const server: Server = {
+    address: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port),
+    peer: peer?.address,
+    peerPort: peer?.port,
+    client: connection,
+  };
+  if (connection.endsWith(':publish')) tracing.publisher = server;
+  else if (connection.endsWith(':consume')) tracing.consumer = server;
 }
 
 type Wrapped = ((...args: unknown[]) => unknown) & { readonly __original?: Wrapped };

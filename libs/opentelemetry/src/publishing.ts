@@ -15,20 +15,34 @@ import { extracted, hasContext, injected } from './contexts.js';
 import { destinationName, LINK, SPANS, type AttributeName, type SpanAttributes } from './conventions.js';
 import type { OpenTelemetryOptions } from './options.js';
 
-/** What the broker is called in spans. */
-export type Server = Pick<SpanAttributes, 'server.address' | 'server.port'>;
+/** The broker and the connection to it, once they are known. */
+export interface Server {
+  readonly address: string | undefined;
+  readonly port: number | undefined;
+  /** IP address and port of the socket's other end. */
+  readonly peer: string | undefined;
+  readonly peerPort: number | undefined;
+  /** The name of the connection. */
+  readonly client: string | undefined;
+}
 
 /** What spans are made with. */
 export interface Tracing {
   readonly tracer: Tracer;
   readonly template: OpenTelemetryOptions['template'];
-  server: Server;
+  /** Of the connection that publishes and calls. */
+  publisher: Server;
+  /** Of the connection that consumes. */
+  consumer: Server;
 }
 
 /** What is not a publish of the application, and has its context already. */
 export type InternalKind = Extract<PublishKind, 'reply' | 'retry' | 'dead-letter' | 'replay'>;
 
 type TracedKind = Exclude<PublishKind, InternalKind>;
+
+const PRODUCER = SpanKind[SPANS.publish.kind];
+const CLIENT = SpanKind[SPANS.client.kind];
 
 /** Whether the application sends it. */
 export function isTraced(message: PublishContext): message is PublishContext & { readonly kind: TracedKind } {
@@ -43,20 +57,16 @@ export function publishSpan(
   tracing: Tracing,
 ): Promise<PublishResult> {
   const active = context.active();
-  const { headers } = message.properties;
-  const own = headers !== undefined && hasContext(headers);
-  const isCall = message.kind !== 'publish' && message.kind !== 'send';
-  const span = isCall
-    ? clientSpan(message, tracing)
-    : producerSpan(message, tracing, own ? links(message) : []);
+  const { kind } = message;
+  const isCall = kind !== 'publish' && kind !== 'send';
+  const span = isCall ? clientSpan(message, tracing, active) : producerSpan(message, tracing, active);
   const inside = trace.setSpan(active, span);
-  const sent = carrying(message, inside);
-  const result = context.with(inside, next, undefined, sent);
+  const result = context.with(inside, next, undefined, carrying(message, inside));
   if (!span.isRecording()) return result;
   describe(message, span);
   return result.then(
     (outcome) => {
-      succeeded(message.kind, outcome, span);
+      succeeded(isCall, outcome, span);
       return outcome;
     },
     (error: unknown) => {
@@ -70,20 +80,23 @@ export function publishSpan(
 
 /** The message with a context. One whose headers are full goes without. */
 function carrying(message: PublishContext, from: Context): PublishContext {
-  const carrier = injected(from, message.properties.headers);
-  if (carrier === undefined) return message;
+  const headers = injected(from, message.properties.headers);
+  if (headers === undefined) return message;
   try {
-    return message.with({ headers: carrier });
+    return message.with({ headers });
   } catch {
     return message;
   }
 }
 
+// Objects with attributes are written in one piece: the SDK reads those that were put together from others, or that grow,
+// many times more slowly. It leaves out what is undefined.
 function producerSpan(
-  { kind, exchange, routingKey, template: given }: PublishContext & { readonly kind: TracedKind },
-  { tracer, template: named, server }: Tracing,
-  links: Link[],
+  message: PublishContext & { readonly kind: TracedKind },
+  { tracer, template: named, publisher }: Tracing,
+  active: Context,
 ): Span {
+  const { kind, exchange, routingKey, template: given } = message;
   const name = destinationName(exchange, routingKey);
   const template = given === undefined ? named?.({ exchange, routingKey }) : destinationName(exchange, given);
   const attributes: SpanAttributes = {
@@ -91,33 +104,43 @@ function producerSpan(
     'messaging.operation.name': kind,
     'messaging.operation.type': 'send',
     'messaging.destination.name': name,
-    ...server,
+    'messaging.destination.template': template,
+    'messaging.client.id': publisher.client,
+    'server.address': publisher.address,
+    'server.port': publisher.port,
+    'network.peer.address': publisher.peer,
+    'network.peer.port': publisher.peerPort,
   };
-  if (template !== undefined) attributes['messaging.destination.template'] = template;
-  const row = kind === 'send' ? SPANS.send : SPANS.publish;
-  return tracer.startSpan(`${kind} ${template ?? name}`, { kind: SpanKind[row.kind], attributes, links });
+  const options = { kind: PRODUCER, attributes, links: links(message) };
+  return tracer.startSpan(`${kind} ${template ?? name}`, options, active);
 }
 
 function clientSpan(
   { exchange, routingKey, properties }: PublishContext,
-  { tracer, template, server }: Tracing,
+  { tracer, template, publisher }: Tracing,
+  active: Context,
 ): Span {
   const method = template?.({ exchange, routingKey }) ?? routingKey;
+  const timeout = Number(properties.expiration);
   const attributes: SpanAttributes = {
     'rpc.system.name': 'warren',
     'rpc.method': method,
     'messaging.destination.name': destinationName(exchange, routingKey),
-    ...server,
+    'messaging.client.id': publisher.client,
+    'server.address': publisher.address,
+    'server.port': publisher.port,
+    'network.peer.address': publisher.peer,
+    'network.peer.port': publisher.peerPort,
+    'warren.rpc.timeout_ms': timeout > 0 ? timeout : undefined,
   };
-  const timeout = Number(properties.expiration);
-  if (timeout > 0) attributes['warren.rpc.timeout_ms'] = timeout;
-  return tracer.startSpan(method, { kind: SpanKind[SPANS.client.kind], attributes });
+  return tracer.startSpan(method, { kind: CLIENT, attributes }, active);
 }
 
 /** Of a message to which somebody gave a context: what it belongs to. */
-function links({ properties }: PublishContext): Link[] {
-  const created = trace.getSpanContext(extracted(properties.headers ?? {}));
-  return created ? [{ context: created, attributes: { [LINK]: 'created' } }] : [];
+function links({ properties: { headers } }: PublishContext): Link[] | undefined {
+  if (headers === undefined || !hasContext(headers)) return undefined;
+  const created = trace.getSpanContext(extracted(headers));
+  return created && [{ context: created, attributes: { [LINK]: 'created' } }];
 }
 
 function describe({ routingKey, properties }: PublishContext, span: Span): void {
@@ -127,8 +150,8 @@ function describe({ routingKey, properties }: PublishContext, span: Span): void 
   if (routingKey !== '') set(span, 'rabbitmq.destination.routing_key', routingKey);
 }
 
-function succeeded(kind: TracedKind, { routed, resent, nacked, replies }: PublishResult, span: Span): void {
-  if (kind === 'publish' || kind === 'send') set(span, 'warren.routed', routed);
+function succeeded(isCall: boolean, { routed, resent, nacked, replies }: PublishResult, span: Span): void {
+  if (!isCall) set(span, 'warren.routed', routed);
   if (resent) set(span, 'warren.resent', resent);
   if (nacked) set(span, 'warren.nacked', nacked);
   if (replies !== undefined) set(span, 'warren.rpc.items', replies);
