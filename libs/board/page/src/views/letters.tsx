@@ -1,0 +1,359 @@
+// The dead letters of one queue: groups as filters, a search, marks, and what can be done with what was chosen.
+import { type Signal, useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { LetterRow, LettersAnswer, Selection } from '../../../src/api.js';
+import { count, counted } from '../data/format.js';
+import { get, type RequestError } from '../data/client.js';
+import { onChange } from '../data/live.js';
+import { address, go, goQuery, place } from '../data/router.js';
+import { may } from '../data/session.js';
+import { Button, Search } from '../parts/controls.js';
+import { Failed, Ago, Empty, Name, Skeleton, Tag } from '../parts/words.js';
+import { View } from '../parts/page.js';
+import { type Column, Table } from '../parts/table.js';
+import { DropDialog, ReplayDialog } from './dead-dialogs.js';
+import { Jobs } from './dead-jobs.js';
+import { GroupName } from './dead-letters.js';
+import { LetterPane } from './letter-pane.js';
+
+/** A page of the list. */
+const PAGE = 200;
+
+interface Reading {
+  readonly answer: LettersAnswer | undefined;
+  readonly letters: readonly LetterRow[];
+  readonly error: RequestError | undefined;
+  readonly loading: boolean;
+}
+
+export function LetterList({ queue }: { readonly queue: string }) {
+  const { path, query } = place.value;
+  const search = useSignal(query.q ?? '');
+  const marked = useSignal<ReadonlySet<string>>(new Set());
+  const asking = useSignal<'replay' | 'drop' | undefined>(undefined);
+  const reading = useLetters(queue, query.group, query.q);
+  const { answer, letters, error } = reading.state.value;
+  const open = letters.find(({ key }) => key === path[1]);
+  const done = (): void => {
+    marked.value = new Set();
+    reading.reload();
+  };
+  return (
+    <View
+      title={queue}
+      summary={answer && <Summary answer={answer} onAll={() => reading.reload({ all: '1' })} />}
+      tools={
+        <>
+          <Search
+            label="Search ids, errors, keys, bodies"
+            value={search.value}
+            onInput={(text) => {
+              search.value = text;
+              goQuery({ q: text });
+            }}
+          />
+          <Button icon="replay" label="Read the queue again" onClick={() => reading.reload({ fresh: '1' })} />
+        </>
+      }
+      pane={
+        path[1] !== undefined && (
+          <LetterPane
+            key={path[1]}
+            queue={queue}
+            letterKey={path[1]}
+            row={open}
+            onClose={() => go(address('dead-letters', [queue], query))}
+            onDone={done}
+          />
+        )
+      }
+    >
+      <a class="crumb" href={address('dead-letters')}>
+        ← All dead-letter queues
+      </a>
+      <Jobs queue={queue} />
+      {error && <Failed error={error} retry={() => reading.reload()} />}
+      {!error && !answer && <Skeleton />}
+      {answer && !error && (
+        <>
+          <Groups answer={answer} group={query.group} />
+          <Chosen
+            answer={answer}
+            marked={marked}
+            group={query.group}
+            text={query.q}
+            ask={(what) => (asking.value = what)}
+          />
+          <Table
+            label={`Dead letters of ${queue}`}
+            rows={letters}
+            columns={columns}
+            keyOf={({ key }) => key}
+            open={path[1]}
+            onOpen={({ key }) => go(address('dead-letters', [queue, key], query))}
+            marked={may('dead.replay') || may('dead.drop') ? marked.value : undefined}
+            onMark={(next) => (marked.value = next)}
+            second={({ errorMessage, failedAt }) => (
+              <>
+                <Ago at={failedAt ?? undefined} />
+                <span>{errorMessage}</span>
+              </>
+            )}
+            onEnd={() => reading.more()}
+            empty={
+              query.q || query.group ? (
+                <Empty title="No dead letter matches">The search covers what was read of the queue.</Empty>
+              ) : (
+                <Empty title="No dead letters">
+                  Nothing has failed for good here, or all of it was replayed.
+                </Empty>
+              )
+            }
+          />
+        </>
+      )}
+      {asking.value && answer && (
+        <ActDialog
+          kind={asking.value}
+          queue={queue}
+          of={answer.of}
+          {...chosen(answer, marked.value, query.group, query.q)}
+          onClose={() => (asking.value = undefined)}
+          onDone={done}
+        />
+      )}
+    </View>
+  );
+}
+
+function ActDialog({
+  kind,
+  ...props
+}: { readonly kind: 'replay' | 'drop' } & Parameters<typeof ReplayDialog>[0]) {
+  return kind === 'replay' ? <ReplayDialog {...props} /> : <DropDialog {...props} />;
+}
+
+/** What acts are about: marked letters, else the group or search, else all. */
+function chosen(
+  answer: LettersAnswer,
+  marked: ReadonlySet<string>,
+  group: string | undefined,
+  text: string | undefined,
+): { readonly select: Selection; readonly what: string; readonly size: number } {
+  if (marked.size > 0) return { select: { keys: [...marked] }, what: 'marked', size: marked.size };
+  const search = text ? { text } : {};
+  if (group) return { select: { group, ...search }, what: 'of this group', size: answer.total };
+  return {
+    select: { all: true, ...search },
+    what: text ? 'that match' : 'of the queue',
+    size: text ? answer.total : answer.reading.messages,
+  };
+}
+
+interface ChosenProps {
+  readonly answer: LettersAnswer;
+  readonly marked: Signal<ReadonlySet<string>>;
+  readonly group: string | undefined;
+  readonly text: string | undefined;
+  readonly ask: (what: 'replay' | 'drop') => void;
+}
+
+function Chosen({ answer, marked, group, text, ask }: ChosenProps) {
+  const { what, size } = chosen(answer, marked.value, group, text);
+  if (answer.total === 0 || !(may('dead.replay') || may('dead.drop'))) return null;
+  const tooMany = marked.value.size > 500;
+  return (
+    <div class="chosen">
+      {may('dead.replay') && (
+        <Button
+          icon="replay"
+          kind={marked.value.size > 0 ? 'main' : 'plain'}
+          disabled={tooMany}
+          onClick={() => ask('replay')}
+        >
+          Replay {count(size)} {what}
+        </Button>
+      )}
+      {may('dead.drop') && (
+        <Button icon="drop" kind="danger" disabled={tooMany} onClick={() => ask('drop')}>
+          Drop
+        </Button>
+      )}
+      {tooMany && <span class="faint">At most 500 can be marked; choose a group for more.</span>}
+      {marked.value.size > 0 && (
+        <Button kind="quiet" onClick={() => void (marked.value = new Set())}>
+          Unmark
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function Summary({ answer, onAll }: { readonly answer: LettersAnswer; readonly onAll: () => void }) {
+  const { reading, total } = answer;
+  return (
+    <>
+      <span>{counted(total, 'letter')}</span>
+      <span>
+        read <Ago at={reading.at} />
+      </span>
+      {reading.read < reading.messages && (
+        <span class="warn-text">
+          the first {count(reading.read)} of {count(reading.messages)}{' '}
+          <Button kind="quiet" onClick={onAll}>
+            Read more
+          </Button>
+        </span>
+      )}
+      {reading.looks > 5 && (
+        <span class="warn-text">
+          read {reading.looks} times: the broker drops a letter that is read too often
+        </span>
+      )}
+    </>
+  );
+}
+
+function Groups({ answer, group }: { readonly answer: LettersAnswer; readonly group: string | undefined }) {
+  if (answer.groups.length < 2) return null;
+  return (
+    <div class="groups" role="group" aria-label="Groups">
+      <button type="button" aria-pressed={group === undefined} onClick={() => goQuery({ group: undefined })}>
+        All <b>{count(answer.reading.read)}</b>
+      </button>
+      {answer.groups.map((each) => (
+        <button
+          key={each.key}
+          type="button"
+          aria-pressed={group === each.key}
+          title={[each.handler, each.example, each.shape].filter(Boolean).join('\n')}
+          onClick={() => goQuery({ group: each.key })}
+        >
+          <GroupName group={each} /> {each.handler && <span class="faint">{each.handler}</span>}{' '}
+          <b>{count(each.count)}</b>
+        </button>
+      ))}
+    </div>
+  );
+}
+
+const columns: readonly Column<LetterRow>[] = [
+  {
+    key: 'error',
+    title: 'Error',
+    width: 'minmax(150px, 1fr)',
+    cell: (row) => <GroupName group={row} />,
+    sort: ({ error, reason }) => error ?? reason ?? '',
+  },
+  {
+    key: 'message',
+    title: 'Message',
+    width: 'minmax(160px, 2fr)',
+    from: 720,
+    cell: ({ errorMessage }) => (
+      <span class="faint" title={errorMessage ?? undefined}>
+        {errorMessage}
+      </span>
+    ),
+  },
+  {
+    key: 'handler',
+    title: 'Handler',
+    width: 'minmax(110px, 1fr)',
+    from: 980,
+    cell: ({ handler }) => handler ?? <span class="faint">–</span>,
+    sort: ({ handler }) => handler ?? '',
+  },
+  {
+    key: 'id',
+    title: 'Id',
+    width: 'minmax(120px, 0.9fr)',
+    from: 860,
+    cell: ({ id }) => <Name>{id ?? undefined}</Name>,
+    sort: ({ id }) => id ?? '',
+  },
+  {
+    key: 'key',
+    title: 'Routing key',
+    width: 'minmax(100px, 0.8fr)',
+    from: 1_160,
+    cell: ({ routingKey }) => <Name>{routingKey ?? undefined}</Name>,
+    sort: ({ routingKey }) => routingKey ?? '',
+  },
+  {
+    key: 'attempts',
+    title: 'Attempts',
+    width: '64px',
+    numeric: true,
+    cell: ({ attempts, replayed }) => (
+      <>
+        {replayed > 0 && <Tag title={`replayed ${replayed} times before`}>again</Tag>}
+        {attempts}
+      </>
+    ),
+    sort: ({ attempts }) => attempts,
+  },
+  {
+    key: 'failed',
+    title: 'Failed',
+    width: '96px',
+    from: 640,
+    numeric: true,
+    cell: ({ failedAt }) => <Ago at={failedAt ?? undefined} />,
+    sort: ({ failedAt }) => failedAt ?? 0,
+  },
+];
+
+interface Letters {
+  readonly state: Signal<Reading>;
+  readonly reload: (how?: Record<string, string>) => void;
+  readonly more: () => void;
+}
+
+/** Pages of the list as one goes down. Nothing is asked again by itself: reading a queue is not without effect on it. */
+function useLetters(queue: string, group: string | undefined, text: string | undefined): Letters {
+  const state = useSignal<Reading>({ answer: undefined, letters: [], error: undefined, loading: false });
+  const asked = useSignal(0);
+  const load = async (offset: number, how: Record<string, string> = {}): Promise<void> => {
+    const turn = ++asked.value;
+    const search = new URLSearchParams({
+      offset: String(offset),
+      limit: String(PAGE),
+      ...(group && { group }),
+      ...(text && { text }),
+      ...how,
+    });
+    state.value = { ...state.peek(), loading: true };
+    try {
+      const answer = await get<LettersAnswer>(`dead-letters/${encodeURIComponent(queue)}?${search}`);
+      if (turn !== asked.value) return;
+      const before = offset === 0 ? [] : state.peek().letters;
+      state.value = { answer, letters: [...before, ...answer.letters], error: undefined, loading: false };
+    } catch (error) {
+      if (turn === asked.value)
+        state.value = { ...state.peek(), error: error as RequestError, loading: false };
+    }
+  };
+  useEffect(() => {
+    const first = setTimeout(() => void load(0), state.peek().answer ? 200 : 0);
+    const leave = onChange((topic, job) => {
+      if (
+        topic === 'again' ||
+        (topic === 'job' &&
+          (job as { queue?: string; endedAt?: unknown }).queue === queue &&
+          (job as { endedAt?: unknown }).endedAt)
+      )
+        void load(0);
+    });
+    return () => {
+      clearTimeout(first);
+      leave();
+    };
+  }, [queue, group, text]);
+  const more = (): void => {
+    const { answer, letters, loading } = state.peek();
+    if (answer && !loading && letters.length < answer.total && answer.letters.length > 0)
+      void load(letters.length);
+  };
+  return { state, reload: (how) => void load(0, how), more };
+}

@@ -1,0 +1,105 @@
+// Server-sent events to one reader, and how many readers there may be. A reader that takes nothing gets nothing more: what is
+// for it is counted, not kept.
+
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '@warren/nestjs';
+import { BoardError } from '../errors.js';
+
+/** What a reader has not taken yet, in bytes. */
+const MOST_UNREAD = 1_000_000;
+
+/** So that proxies do not take it for idle, in ms. */
+const PING = 15_000;
+
+/** One reader. */
+export class EventStream {
+  private skipped = 0;
+  private cancelPing: () => void = () => undefined;
+  private over = false;
+
+  constructor(
+    private readonly raw: ServerResponse,
+    private readonly clock: Clock,
+    private readonly onEnd: () => void,
+  ) {
+    raw.on('close', () => this.end());
+    raw.on('error', () => this.end());
+    this.ping();
+  }
+
+  /** Sends an event, or counts it when the reader is too slow. */
+  send(name: string, data: unknown): void {
+    if (this.over) return;
+    if (this.raw.writableLength > MOST_UNREAD) {
+      this.skipped++;
+      return;
+    }
+    if (this.skipped > 0) {
+      const count = this.skipped;
+      this.skipped = 0;
+      this.send('skipped', { count });
+    }
+    // JSON has no line breaks, which would end the field.
+    this.raw.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  end(): void {
+    if (this.over) return;
+    this.over = true;
+    this.cancelPing();
+    this.raw.end();
+    this.onEnd();
+  }
+
+  private ping(): void {
+    this.cancelPing = this.clock.after(PING, () => {
+      if (this.raw.writableLength <= MOST_UNREAD) this.raw.write(': still here\n\n');
+      this.ping();
+    });
+  }
+}
+
+/** The readers of a kind of stream, at most so many at once. */
+export class Readers {
+  private readonly open = new Set<EventStream>();
+  private promised = 0;
+  private closed = false;
+
+  constructor(
+    private readonly most: number,
+    private readonly clock: Clock,
+  ) {}
+
+  get size(): number {
+    return this.open.size + this.promised;
+  }
+
+  /** A place for a reader: what it returns opens the stream. @throws BoardError when there are too many */
+  reserve(opened: (stream: EventStream) => (() => void) | void): (raw: ServerResponse) => void {
+    if (this.closed) throw new BoardError('BUSY', 'the application is closing');
+    if (this.size >= this.most)
+      throw new BoardError('BUSY', `${this.most} pages read along already`, 'close some of them');
+    this.promised++;
+    return (raw) => {
+      this.promised--;
+      let ended: (() => void) | void = undefined;
+      const stream = new EventStream(raw, this.clock, () => {
+        this.open.delete(stream);
+        ended?.();
+      });
+      this.open.add(stream);
+      ended = opened(stream);
+    };
+  }
+
+  /** To all readers. */
+  send(name: string, data: unknown): void {
+    for (const stream of this.open) stream.send(name, data);
+  }
+
+  /** No reader keeps an application from closing. */
+  close(): void {
+    this.closed = true;
+    for (const stream of [...this.open]) stream.end();
+  }
+}
