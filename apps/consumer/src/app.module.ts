@@ -16,8 +16,10 @@ export class AppModule {
           // Without a URL: the environment's RABBITMQ_URL, else amqp://guest:guest@localhost:5672.
           url: commandLine.url,
           service: commandLine.service,
-          // Somebody sits in front of this terminal. A service would rather go on trying (the default is 30 s).
-          startupTimeout: '10s',
+          // Somebody sits in front of this terminal. A service would rather go on trying (the default is 30 s), and the
+          // demo must pass on a busy machine.
+          startupTimeout: process.env.WARREN_DEMO ? '2m' : '10s',
+          connectTimeout: process.env.WARREN_DEMO ? '1m' : '5s',
           shutdown: commandLine.shutdown,
         }),
       ],

@@ -2,6 +2,7 @@
 // HTTP, and listens until Ctrl+C. What a handler looks like is in ./patterns, one file for each pattern.
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
+import { RabbitError } from '@warren/nestjs';
 import { AppModule } from './app.module.js';
 import { type CommandLine, readCommandLine } from './command-line.js';
 import { Terminal } from './terminal.js';
@@ -30,7 +31,8 @@ async function listen(commandLine: CommandLine): Promise<void> {
     if (!commandLine.verbose) app.useLogger(['warn', 'error']);
     app.get(Terminal).waiting();
   } catch (error) {
-    console.error((error as Error).message);
+    // The library has said its own errors in the log.
+    if (!(error instanceof RabbitError)) console.error((error as Error).message);
     process.exit(1);
   }
 }

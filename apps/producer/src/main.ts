@@ -2,6 +2,7 @@
 // command line says, and ends. How each pattern is sent is in ./patterns.
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
+import { RabbitError } from '@warren/nestjs';
 import { AppModule } from './app.module.js';
 import { type CommandLine, readCommandLine } from './command-line.js';
 import { producers } from './patterns.js';
@@ -36,11 +37,12 @@ async function produce(commandLine: CommandLine): Promise<void> {
     }
     await app.close();
   } catch (error) {
-    failed(error as Error);
+    // The library has said its own errors in the log.
+    failed(error as Error, error instanceof RabbitError);
   }
 
-  function failed(error: Error): void {
-    terminal.failed(error);
+  function failed(error: Error, logged = false): void {
+    terminal.failed(error, logged);
     process.exitCode = 1;
   }
 }

@@ -24,10 +24,11 @@ export class Terminal {
     this.say(`[.] Got ${String(answer)}`, 'answered', { text: what, answer });
   }
 
-  failed(error: Error): void {
+  /** With `logged` a person has read it already. */
+  failed(error: Error, logged = false): void {
     const { name, message, code } = error as Error & { code?: unknown };
     if (this.commandLine.json) this.say('', 'failed', { name, code, message });
-    console.error(message || name);
+    if (!logged) console.error(message || name);
   }
 
   private say(text: string, event: string, facts: Readonly<Record<string, unknown>>): void {
