@@ -9,6 +9,13 @@ import { startRabbitMQ } from '../tools/rabbitmq.mjs';
 await build({ ifNeeded: true });
 const { Broker } = await import('@warren/amqp');
 
+/**
+ * `shards`: the queue is sharded into so many; `wait`: what a message takes its handler, in ms. All else is an option of the
+ * handler.
+ *
+ * @typedef {{ queueType: import('@warren/amqp').QueueType | 'stream', shards: number, messages: number, prefetch: number, wait?: number, keys?: number, [option: string]: unknown }} Measured
+ */
+
 const ROUNDS = 3;
 const KEYS = 100;
 const TEXT = 'x'.repeat(254);
@@ -42,6 +49,7 @@ async function kinds() {
       found[index].push(await measure({ ...options, messages: 30_000, prefetch: 300 }));
   console.log('\n| | published/s | CPU | consumed/s | CPU |\n| --- | --- | --- | --- | --- |');
   for (const [index, [name]] of cases.entries()) {
+    /** @param {'published' | 'consumed'} what */
     const cell = (what) => {
       const rate = median(found[index].map((one) => one[what].rate));
       return `${Math.round(rate)} | ${median(found[index].map((one) => one[what].cpu)).toFixed(1)} µs`;
@@ -64,6 +72,7 @@ async function work() {
   ];
   console.log('\n| handler of 5 ms | consumed/s |\n| --- | --- |');
   for (const [name, options] of cases) {
+    /** @type {number[]} */
     const found = [];
     for (let round = 0; round < ROUNDS; round++)
       found.push(
@@ -84,7 +93,7 @@ async function work() {
 
 /** @typedef {{ published: { rate: number, cpu: number }, consumed: { rate: number, cpu: number } }} Figures */
 
-/** @returns {Promise<Figures>} */
+/** @param {Measured} what @returns {Promise<Figures>} */
 async function measure({ queueType, shards, messages, prefetch, wait = 0, keys = KEYS, ...handler }) {
   const name = `bench.${++runs}`;
   const options = {
@@ -106,8 +115,8 @@ async function measure({ queueType, shards, messages, prefetch, wait = 0, keys =
 
   const consumer = new Broker(options);
   let left = messages;
-  let finish;
-  const finished = new Promise((resolve) => (finish = resolve));
+  let finish = () => {};
+  const finished = new Promise((/** @type {(value?: unknown) => void} */ resolve) => (finish = resolve));
   for (const queue of queues) {
     consumer.register({
       kind: 'consume',
@@ -134,7 +143,14 @@ async function measure({ queueType, shards, messages, prefetch, wait = 0, keys =
   return { published, consumed };
 }
 
-/** With 500 unconfirmed at any time. */
+/**
+ * With 500 unconfirmed at any time.
+ *
+ * @param {import('@warren/amqp').Broker} publisher
+ * @param {string} exchange
+ * @param {number} messages
+ * @param {number} keys
+ */
 async function fill(publisher, exchange, messages, keys) {
   let sent = 0;
   const one = async () => {
@@ -143,7 +159,12 @@ async function fill(publisher, exchange, messages, keys) {
   await Promise.all(Array.from({ length: 500 }, one));
 }
 
-/** Messages a second, and microseconds that this process computed for each. */
+/**
+ * Messages a second, and microseconds that this process computed for each.
+ *
+ * @param {number} messages
+ * @param {() => Promise<unknown>} run
+ */
 async function timed(messages, run) {
   const [began, before] = [performance.now(), process.cpuUsage()];
   await run();
@@ -151,6 +172,7 @@ async function timed(messages, run) {
   return { rate: (messages / (performance.now() - began)) * 1_000, cpu: (user + system) / messages };
 }
 
+/** @param {readonly number[]} values */
 function median(values) {
   return [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)];
 }

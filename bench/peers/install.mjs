@@ -7,7 +7,11 @@ import { run } from '../../tools/run.mjs';
 
 const LIMIT = 300_000;
 
-/** The systems beside Warren: the folder here, and the package whose version is told. */
+/**
+ * The systems beside Warren: the folder here, and the package whose version is told.
+ *
+ * @type {Record<string, string>}
+ */
 export const peers = {
   golevelup: '@golevelup/nestjs-rabbitmq',
   'nest-transport': '@nestjs/microservices',
@@ -28,12 +32,19 @@ export async function installPeers(names = Object.keys(peers), say = console.log
   }
 }
 
-/** The version of a peer that is installed, or undefined. */
-export const versionOf = (name) => present(join(import.meta.dirname, name), peers[name]);
+/**
+ * The version of a peer that is installed; undefined when it is not, and for Warren.
+ *
+ * @param {string} name
+ */
+export const versionOf = (name) =>
+  name in peers ? present(join(import.meta.dirname, name), peers[name]) : undefined;
 
+/** @param {string} folder */
 const wanted = (folder) =>
   Object.entries(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).dependencies);
 
+/** @param {string} folder @param {string} name @returns {string | undefined} */
 function present(folder, name) {
   try {
     return JSON.parse(readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8')).version;

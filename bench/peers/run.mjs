@@ -13,7 +13,11 @@ import { installPeers, versionOf } from './install.mjs';
 /** Nothing here may take longer, in milliseconds; it takes half of it on a quiet machine. */
 const LIMIT = 25 * 60_000;
 
-/** Runs everything; resolves when the figures are written. `words` limits it to some faults. */
+/**
+ * Runs everything; resolves when the figures are written. `words` limits it to some faults.
+ *
+ * @param {{ words?: readonly string[], say?: (line: string) => void }} [how]
+ */
 export async function sideBySide({ words = [], say = console.log } = {}) {
   const began = performance.now();
   await build({ ifNeeded: true });
@@ -40,11 +44,17 @@ export async function sideBySide({ words = [], say = console.log } = {}) {
   say(`side by side: ${((performance.now() - began) / 60_000).toFixed(1)} min`);
 }
 
+/**
+ * @param {import('./harness/broker.mjs').Broker} broker
+ * @param {readonly string[]} words
+ * @param {(line: string) => void} say
+ */
 async function measure(broker, words, say) {
   const { runFaults } = await import('./faults/run.mjs');
   const { badInputs } = await import('./bad/run.mjs');
   const { systems } = await import('./harness/systems.mjs');
-  const only = (name) => words.length === 0 || words.some((word) => name.includes(word));
+  const only = (/** @type {string} */ name) =>
+    words.length === 0 || words.some((word) => name.includes(word));
   const measured = {
     date: new Date().toISOString().slice(0, 10),
     node: process.versions.node,
@@ -62,11 +72,13 @@ async function measure(broker, words, say) {
 
 const folder = join(root, 'docs', 'reliability');
 
+/** @param {string} name */
 function read(name) {
   const path = join(folder, `${name}.json`);
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).results : {};
 }
 
+/** @param {string} name @param {object} content */
 function write(name, content) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(content, null, 2)}\n`);

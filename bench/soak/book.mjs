@@ -4,6 +4,26 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEAD } from './plan.mjs';
 
+/**
+ * A line of a journal: when, in ms, in which file, and facts that differ from kind to kind.
+ *
+ * @typedef {{ at: number, from: string, [fact: string]: any }} Line
+ */
+
+/**
+ * What lies in the broker at the end, and a time in which something was lost.
+ *
+ * @typedef {{ n: number, queue: string, reason: string }} Left
+ * @typedef {{ from: number, to: number, what: string }} Loss
+ * @typedef {{ figures: Record<string, unknown>, broken: string[] }} Part
+ */
+
+/**
+ * A message: the line of its publish, and what came of it.
+ *
+ * @typedef {Line & { runs: Line[], handled: Line[], left: Omit<Left, 'n'>[] }} Message
+ */
+
 /** What was handled this long before a loss may come again: its ack was on its way. In milliseconds. */
 const UNDER_WAY = 2_000;
 /** Memory may grow by this much between the first and the last third of a process's life. */
@@ -11,9 +31,19 @@ const GROWTH = { factor: 1.3, bytes: 16 * 1024 * 1024 };
 /** A call may settle this much later than its time-out, and by what its process was kept from running. */
 const LATE_CALL = 2_000;
 const BACK = 10_000;
+const DELAYS = new Map([
+  ['500ms', 500],
+  ['2s', 2_000],
+  ['5s', 5_000],
+]);
 const CLOSED = 12_000;
 
-/** The lines of all journals in a folder, in the order of their time. */
+/**
+ * The lines of all journals in a folder, in the order of their time.
+ *
+ * @param {string} folder
+ * @returns {Line[]}
+ */
 export function journals(folder) {
   const lines = readdirSync(folder)
     .filter((file) => file.endsWith('.journal'))
@@ -21,7 +51,12 @@ export function journals(folder) {
   return lines.sort((one, other) => one.at - other.at);
 }
 
-/** The last line of a process that was killed may be cut. */
+/**
+ * The last line of a process that was killed may be cut.
+ *
+ * @param {string} file
+ * @returns {Line[]}
+ */
 function linesOf(file) {
   return readFileSync(file, 'utf8')
     .split('\n')
@@ -36,8 +71,9 @@ function linesOf(file) {
 
 /**
  * The account: `figures` to print and `broken`, a sentence for each promise that does not hold. `left` is what lies in the
- * broker: `[{ n, queue, reason }]`; `losses` are the times `{ from, to, what }` in which connections, processes or brokers
- * were lost; `secret` must be in no line.
+ * broker; `losses` are the times in which connections, processes or brokers were lost; `secret` must be in no line.
+ *
+ * @param {{ lines: readonly Line[], left: readonly Left[], losses: readonly Loss[], secret: string }} found
  */
 export function account({ lines, left, losses: faults, secret }) {
   // A connection is lost by a fault, or by itself on a machine that is too busy for its heartbeats: acks go with it.
@@ -46,7 +82,7 @@ export function account({ lines, left, losses: faults, secret }) {
   const messages = messagesOf(lines);
   for (const { n, queue, reason } of left) messages.get(n)?.left.push({ queue, reason });
   const all = [...messages.values()];
-  /** @type {{ figures: object, broken: string[] }[]} */
+  /** @type {Part[]} */
   const parts = [
     whereabouts(all),
     twice(all, losses),
@@ -62,24 +98,29 @@ export function account({ lines, left, losses: faults, secret }) {
   };
 }
 
+/** @param {readonly Line[]} lines */
 function messagesOf(lines) {
+  /** @type {Map<number, Message>} */
   const messages = new Map();
   for (const line of lines) {
     if (line.sent !== undefined) messages.set(line.sent, { ...line, runs: [], handled: [], left: [] });
     if (line.confirmed !== undefined)
-      Object.assign(messages.get(line.confirmed), { confirmed: true, routed: line.routed });
+      Object.assign(messages.get(line.confirmed) ?? {}, { confirmed: true, routed: line.routed });
     if (line.refused !== undefined)
-      Object.assign(messages.get(line.refused), { code: line.code, sentNot: line.sentNot });
+      Object.assign(messages.get(line.refused) ?? {}, { code: line.code, sentNot: line.sentNot });
     if (line.ran !== undefined) messages.get(line.ran)?.runs.push(line);
     if (line.handled !== undefined) messages.get(line.handled)?.handled.push(line);
   }
   return messages;
 }
 
+/** @param {readonly Message[]} all @returns {Part} */
 function whereabouts(all) {
+  /** @type {string[]} */
   const broken = [];
   const count = { sent: all.length, confirmed: 0, refused: 0, unknown: 0, unroutable: 0, pending: 0 };
   const end = { handled: 0, dead: 0, orphaned: 0, waiting: 0, lost: 0 };
+  /** @param {Message} message @param {string} what */
   const complain = (message, what) =>
     broken.push(`message ${message.sent} (${message.kind}, ${message.plan}): ${what}`);
   for (const message of all) {
@@ -112,7 +153,13 @@ function whereabouts(all) {
   return { figures: { publishes: count, messages: end }, broken };
 }
 
-/** Handled again only when something was lost since it was sent: a lost ack makes a second copy, which may wait for long. */
+/**
+ * Handled again only when something was lost since it was sent: a lost ack makes a second copy, which may wait for long.
+ *
+ * @param {readonly Message[]} all
+ * @param {readonly Loss[]} losses
+ * @returns {Part}
+ */
 function twice(all, losses) {
   const broken = [];
   let again = 0;
@@ -133,6 +180,10 @@ function twice(all, losses) {
 /**
  * Per key: what is handled for the first time comes after all before it, over deployments, crashes and losses; but a suspect,
  * which came back again and again without an outcome, is put at the end of its queue, and says so.
+ *
+ * @param {readonly Line[]} lines
+ * @param {ReadonlyMap<number, Message>} messages
+ * @returns {Part}
  */
 function order(lines, messages) {
   const broken = [];
@@ -154,9 +205,11 @@ function order(lines, messages) {
   return { figures: { 'handled in order': { messages: ordered, suspects } }, broken };
 }
 
+/** @param {readonly Line[]} lines @returns {Part} */
 function calls(lines) {
   const broken = [];
   const made = lines.filter(({ call }) => call !== undefined);
+  /** @type {Record<string, number>} */
   const codes = {};
   for (const { call, took, timeout, lag = 0, right, code } of made) {
     if (code) codes[code] = (codes[code] ?? 0) + 1;
@@ -173,12 +226,14 @@ function calls(lines) {
   };
 }
 
+/** @param {readonly Line[]} lines @param {readonly Loss[]} losses @returns {Part} */
 function delays(lines, losses) {
   const broken = [];
+  /** @type {number[]} */
   const late = [];
   for (const { handled, delayed, at } of lines) {
     if (!delayed) continue;
-    const wanted = { '500ms': 500, '2s': 2_000, '5s': 5_000 }[delayed.delay];
+    const wanted = DELAYS.get(delayed.delay) ?? NaN;
     const took = at - delayed.since;
     if (took < wanted - 20)
       broken.push(`message ${handled} came ${Math.round(wanted - took)} ms before its delay was over`);
@@ -186,6 +241,7 @@ function delays(lines, losses) {
     if (calm) late.push(took - wanted);
   }
   late.sort((one, other) => one - other);
+  /** @param {number} part */
   const at = (part) => Math.round(late[Math.min(late.length - 1, Math.floor(late.length * part))] ?? 0);
   return {
     figures: { 'delays, late by ms': { count: late.length, p50: at(0.5), p99: at(0.99), max: at(1) } },
@@ -193,9 +249,15 @@ function delays(lines, losses) {
   };
 }
 
-/** Of processes that lived long enough: the median of the last third against that of the first, without its start. */
+/**
+ * Of processes that lived long enough: the median of the last third against that of the first, without its start.
+ *
+ * @param {readonly Line[]} lines
+ * @returns {Part}
+ */
 function memory(lines) {
   const broken = [];
+  /** @type {Record<string, string>} */
   const figures = {};
   const of = groupBy(lines, ({ from }) => from);
   for (const [from, all] of of) {
@@ -213,7 +275,12 @@ function memory(lines) {
   return { figures: { memory: figures }, broken };
 }
 
-/** A broker object that is closed has ended within its five seconds, and what the end of a connection takes. */
+/**
+ * A broker object that is closed has ended within its five seconds, and what the end of a connection takes.
+ *
+ * @param {readonly Line[]} lines
+ * @returns {Part}
+ */
 function endings(lines) {
   const ends = lines.filter(({ ended }) => ended);
   const slow = ends.filter(({ took, lag = 0 }) => took > CLOSED + lag);
@@ -225,6 +292,7 @@ function endings(lines) {
   };
 }
 
+/** @param {readonly Line[]} lines @param {string} secret @returns {Part} */
 function secrets(lines, secret) {
   const told = lines.filter(({ log, text }) => log && text.includes(secret));
   return { figures: {}, broken: told.length > 0 ? [`the password is in ${told.length} log lines`] : [] };
@@ -233,20 +301,26 @@ function secrets(lines, secret) {
 /**
  * How long after the broker was there again the first publish was confirmed and the first message handled; not told when
  * the next fault came before that.
+ *
+ * @param {readonly Line[]} lines
+ * @param {readonly Loss[]} faults
+ * @returns {Part}
  */
 function returns(lines, faults) {
+  const signs = { publishes: 'confirmed', handlers: 'handled' };
+  /** @type {Record<keyof typeof signs, number[]>} */
   const back = { publishes: [], handlers: [] };
+  /** @param {string} name @param {number} after */
   const next = (name, after) => lines.find((line) => line.at > after && line[name] !== undefined)?.at;
   for (const { to } of faults.filter(({ what }) => /broker|node/.test(what))) {
-    for (const [of, name] of [
-      ['publishes', 'confirmed'],
-      ['handlers', 'handled'],
-    ]) {
-      const at = next(name, to);
+    for (const of of /** @type {(keyof typeof signs)[]} */ (Object.keys(signs))) {
+      const at = next(signs[of], to);
+      if (at === undefined) continue;
       const disturbed = faults.some(({ from }) => from > to && from < at);
-      if (at !== undefined && !disturbed) back[of].push(Math.round(at - to));
+      if (!disturbed) back[of].push(Math.round(at - to));
     }
   }
+  /** @param {readonly number[]} list */
   const max = (list) => Math.max(0, ...list);
   const broken = Object.entries(back)
     .filter(([, list]) => max(list) > BACK)
@@ -254,9 +328,18 @@ function returns(lines, faults) {
   return { figures: { 'back after ms': { publishes: back.publishes, handlers: back.handlers } }, broken };
 }
 
+/** @param {number[]} list */
 const median = (list) => list.toSorted((one, other) => one - other)[Math.floor(list.length / 2)] ?? 0;
+/** @param {number} bytes */
 const mebi = (bytes) => (bytes / 1024 / 1024).toFixed(1);
 
+/**
+ * @template Each
+ * @template Key
+ * @param {readonly Each[]} list
+ * @param {(each: Each) => Key} keyOf
+ * @returns {Map<Key, Each[]>}
+ */
 function groupBy(list, keyOf) {
   const groups = new Map();
   for (const each of list) {

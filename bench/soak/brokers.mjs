@@ -3,6 +3,12 @@ import { startCluster } from '../../tools/rabbitmq-cluster.mjs';
 import { startRabbitMQ } from '../../tools/rabbitmq.mjs';
 import { Proxy } from '../peers/harness/proxy.mjs';
 
+/**
+ * @typedef {import('../../tools/rabbitmq.mjs').RabbitMQNode} Node
+ * @typedef {import('../../tools/rabbitmq-cluster.mjs').RabbitMQCluster} Cluster
+ * @typedef {{ name: string, messages: number, arguments: unknown }} Queue
+ */
+
 const USER = 'soak';
 /** In no line that is logged. */
 export const PASSWORD = 'never-printed-4711';
@@ -11,11 +17,14 @@ export class Brokers {
   #cluster;
   #nodes;
 
-  /** `size` is 1 or 3. Which RabbitMQ it is, WARREN_RABBITMQ says, or the machine. */
+  /**
+   * `size` is 1 or 3. Which RabbitMQ it is, WARREN_RABBITMQ says, or the machine.
+   *
+   * @param {{ size: number }} options
+   */
   static async start({ size }) {
-    const brokers = new Brokers();
-    brokers.#cluster = size > 1 ? await startCluster({ size }) : undefined;
-    brokers.#nodes = brokers.#cluster?.nodes ?? [await startRabbitMQ()];
+    const cluster = size > 1 ? await startCluster({ size }) : undefined;
+    const brokers = new Brokers(cluster?.nodes ?? [await startRabbitMQ()], cluster);
     const [first] = brokers.#nodes;
     await first.rabbitmqctl('add_user', USER, PASSWORD);
     await first.rabbitmqctl('set_permissions', USER, '.*', '.*', '.*');
@@ -26,16 +35,26 @@ export class Brokers {
   async line() {
     const proxies = await Promise.all(this.urls.map((url) => Proxy.before(url)));
     const urls = this.urls.map((url, index) => proxies[index].through(url));
-    const all = (act) => () => proxies.forEach((proxy) => proxy[act]());
+    const all = (/** @type {'cut' | 'cutInside' | 'silence' | 'speak'} */ act) => () =>
+      proxies.forEach((proxy) => proxy[act]());
     return {
       urls,
       cut: all('cut'),
       cutInside: all('cutInside'),
       silence: all('silence'),
       speak: all('speak'),
-      refuse: (on) => proxies.forEach((proxy) => (proxy.refusing = on)),
+      refuse: (/** @type {boolean} */ on) => proxies.forEach((proxy) => (proxy.refusing = on)),
       close: () => Promise.all(proxies.map((proxy) => proxy.close())),
     };
+  }
+
+  /**
+   * @param {readonly Node[]} nodes
+   * @param {Cluster | undefined} cluster
+   */
+  constructor(nodes, cluster) {
+    this.#nodes = nodes;
+    this.#cluster = cluster;
   }
 
   get urls() {
@@ -51,7 +70,11 @@ export class Brokers {
     return this.#cluster !== undefined;
   }
 
-  /** All of it, or with a cluster one node, is taken away for a while. */
+  /**
+   * All of it, or with a cluster one node, is taken away for a while.
+   *
+   * @param {{ crash: boolean, which?: number, away?: number }} how
+   */
   async restart({ crash, which = 0, away = 0 }) {
     const node = this.#nodes[which % this.#nodes.length];
     if (away === 0) await node.restart({ crash });
@@ -63,6 +86,7 @@ export class Brokers {
     await this.#cluster?.whole();
   }
 
+  /** @param {number} ms @param {number} [which] */
   async freeze(ms, which = 0) {
     const node = this.#nodes[which % this.#nodes.length];
     node.pause();
@@ -70,9 +94,14 @@ export class Brokers {
     node.resume();
   }
 
-  /** Every connection that publishes is blocked for a while: an alarm is the whole cluster's. */
+  /**
+   * Every connection that publishes is blocked for a while: an alarm is the whole cluster's.
+   *
+   * @param {number} ms
+   */
   async alarm(ms) {
-    const watermark = (part) => `vm_memory_monitor:set_vm_memory_high_watermark(${part})`;
+    const watermark = (/** @type {number} */ part) =>
+      `vm_memory_monitor:set_vm_memory_high_watermark(${part})`;
     const code = `${watermark(0.00001)}, timer:sleep(${ms}), ${watermark(0.4)}.`;
     await this.#nodes[0].rabbitmqctl('eval', code);
   }
@@ -81,6 +110,7 @@ export class Brokers {
     await this.#nodes[0].rabbitmqctl('close_all_connections', '--vhost', '/', 'soak run').catch(() => {});
   }
 
+  /** @returns {Promise<Queue[]>} */
   async queues() {
     const text = await this.#nodes[0].rabbitmqctl(
       'list_queues',

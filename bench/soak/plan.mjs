@@ -1,6 +1,7 @@
 // What the producer of the soak run sends, and what must become of it: the same for the same seed.
 import { randomOf } from '../peers/faults/schedule.mjs';
 
+/** By the kind of their messages. */
 export const QUEUES = {
   work: 'soak.work',
   classic: 'soak.classic',
@@ -12,16 +13,26 @@ export const QUEUES = {
   stream: 'soak.stream',
 };
 
-/** Few attempts for what must end as a dead letter, many for what must outlive a dependency that is away for long. */
+/** @typedef {keyof typeof QUEUES} Kind */
+
+/**
+ * Few attempts for what must end as a dead letter, many for what must outlive a dependency that is away for long.
+ *
+ * @satisfies {Record<string, import('@warren/amqp').RetryOptions>}
+ */
 export const RETRIES = {
   few: { attempts: 3, delays: ['300ms', '1s'] },
   many: { attempts: 1_000, delays: ['300ms', '1s', '5s'] },
 };
 
-/** The reason that a dead letter of a plan must carry; the others must be handled. */
+/**
+ * The reason that a dead letter of a plan must carry; the others must be handled.
+ *
+ * @type {Record<string, string | undefined>}
+ */
 export const DEAD = { reject: 'rejected', exhaust: 'attempts-exhausted' };
 
-/** @type {[kind: string, weight: number][]} */
+/** @type {[kind: Kind, weight: number][]} */
 const WEIGHTS = [
   ['work', 22],
   ['classic', 12],
@@ -40,10 +51,11 @@ const DELAYS = ['500ms', '2s', '5s'];
  * `plan(n)` says kind, plan, key and delay of message n. Called with 0, 1, 2, ...
  *
  * @param {number} seed
- * @returns {(n: number) => { kind: string, plan: string, key?: string, delay?: import('@warren/amqp').Duration }}
+ * @returns {(n: number) => { kind: Kind, plan: string, key?: string, delay?: import('@warren/amqp').Duration }}
  */
 export function planOf(seed) {
   const random = randomOf(seed);
+  /** @template T @param {readonly T[]} list */
   const of = (list) => list[Math.floor(random() * list.length)];
   const sum = WEIGHTS.reduce((all, [, weight]) => all + weight, 0);
   return () => {

@@ -12,6 +12,20 @@ import { account, journals } from './book.mjs';
 import { Brokers, PASSWORD } from './brokers.mjs';
 import { QUEUES } from './plan.mjs';
 
+/**
+ * @typedef {'service' | 'producer'} Role
+ * @typedef {Awaited<ReturnType<Brokers['line']>>} Line
+ * @typedef {import('node:child_process').ChildProcess & { expected?: boolean }} Child
+ * @typedef {{ folder: string, seed: number, rate: number, outage: number, say: (line: string) => void, brokers: Brokers }} RunOptions
+ */
+
+/**
+ * A fault: `loss` when something may come again after it, `rare` ones are done less often; `cluster` are those of a cluster
+ * alone, or of a single node alone.
+ *
+ * @typedef {{ act: (run: Run) => unknown, loss?: boolean, rare?: boolean, cluster?: boolean }} Fault
+ */
+
 const now = () => Number(process.hrtime.bigint() / 1_000n) / 1_000;
 /** A producer waits for its publishes and calls before it closes. */
 const END_LIMIT = 40_000;
@@ -23,8 +37,9 @@ const MOST_LEFT = 1_000_000;
 /** Longer than the three minutes after which RabbitMQ's dead lettering tries again what a restart took from it. */
 const LIMIT_OF_REST = 260_000;
 
-/** Resolves with `{ figures, broken, folder }`. `say` gets a line for each thing that happens. */
 /**
+ * Resolves with `{ figures, broken, folder }`. `say` gets a line for each thing that happens.
+ *
  * @param {{ minutes: number, seed: number, rate: number, size: number, outage: number, keep?: boolean,
  *   say?: (line: string) => void }} options
  */
@@ -50,29 +65,33 @@ export async function soak({ minutes, seed, rate, size, outage, keep = false, sa
 }
 
 class Run {
-  folder;
-  seed;
-  rate;
-  outage;
-  say;
-  brokers;
+  /** @type {import('./book.mjs').Loss[]} */
   losses = [];
+  /** @type {string[]} */
   broken = [];
+  /** @type {Record<string, number>} */
   count = {};
   #began = now();
   #lives = 0;
+  /** @type {Map<string, Child>} */
   #children = new Map();
-  #lines = {};
+  #lines = /** @type {Record<Role, Line>} */ ({});
   #out = false;
 
+  /** @param {RunOptions} options */
   constructor({ folder, seed, rate, outage, say, brokers }) {
-    Object.assign(this, { folder, seed, rate, outage, say, brokers });
+    this.folder = folder;
+    this.seed = seed;
+    this.rate = rate;
+    this.outage = outage;
+    this.say = say;
+    this.brokers = brokers;
     this.random = randomOf(this.seed);
     this.dependency = join(this.folder, 'dependency-is-away');
   }
 
   async start() {
-    for (const role of ['service', 'producer']) this.#lines[role] = await this.brokers.line();
+    this.#lines = { service: await this.brokers.line(), producer: await this.brokers.line() };
     for (const name of ['service-1', 'service-2']) this.#begin(name, 'service');
     // The queues must be there before the first message, as a deployment would see to it.
     await this.#untilStarted('service-1');
@@ -84,7 +103,11 @@ class Run {
     );
   }
 
-  /** Faults until the time is over; the dependency is away for `outage` in the middle of it. */
+  /**
+   * Faults until the time is over; the dependency is away for `outage` in the middle of it.
+   *
+   * @param {number} length
+   */
   async play(length) {
     const end = now() + length;
     const away = this.#awayFor(length);
@@ -99,6 +122,7 @@ class Run {
     await away;
   }
 
+  /** @param {string} what @param {Fault} fault */
   async #strike(what, { act, loss = true }) {
     const from = now();
     this.count[what] = (this.count[what] ?? 0) + 1;
@@ -107,6 +131,7 @@ class Run {
     if (loss) this.losses.push({ from, to: now(), what });
   }
 
+  /** @param {number} length */
   async #awayFor(length) {
     if (this.outage === 0) return;
     await pause(Math.max(1_000, (length - this.outage) / 3));
@@ -122,6 +147,7 @@ class Run {
   /** Everything well again: waits until nothing moves any more, ends the processes, and reads what is left. */
   async rest() {
     await this.end('producer');
+    /** @param {readonly import('./brokers.mjs').Queue[]} queues */
     const busy = (queues) =>
       queues.filter(
         ({ name, messages }) =>
@@ -157,6 +183,7 @@ class Run {
     );
   }
 
+  /** @param {string} name @param {Role} role */
   #begin(name, role) {
     const life = ++this.#lives;
     const settings = {
@@ -170,7 +197,7 @@ class Run {
       },
       journal: join(this.folder, `${name}-${life}.journal`),
     };
-    /** @type {import('node:child_process').ChildProcess & { expected?: boolean }} */
+    /** @type {Child} */
     const child = fork(join(import.meta.dirname, 'worker.mjs'), [JSON.stringify(settings)], {
       execArgv: ['--expose-gc'],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -182,7 +209,11 @@ class Run {
     this.#children.set(name, child);
   }
 
-  /** Asks a process to end, and sees to it. */
+  /**
+   * Asks a process to end, and sees to it.
+   *
+   * @param {string} name
+   */
   async end(name) {
     const child = this.#children.get(name);
     this.#children.delete(name);
@@ -198,13 +229,17 @@ class Run {
     }
   }
 
-  /** A deployment, or with SIGKILL a crash: the instance ends, another takes its place. */
+  /**
+   * A deployment, or with SIGKILL a crash: the instance ends, another takes its place.
+   *
+   * @param {'SIGTERM' | 'SIGKILL'} signal
+   */
   async replace(signal) {
     const names = [...this.#children.keys()].filter((name) => name !== 'producer');
     const name = names[Math.floor(this.random() * names.length)];
     const child = this.#children.get(name);
     if (signal === 'SIGTERM') await this.end(name);
-    else {
+    else if (child) {
       child.expected = true;
       const over = once(child, 'exit');
       child.kill('SIGKILL');
@@ -213,16 +248,19 @@ class Run {
     this.#begin(name, 'service');
   }
 
+  /** @param {Role} [role] */
   line(role) {
     return this.#lines[role ?? (this.random() < 0.5 ? 'service' : 'producer')];
   }
 
+  /** @param {string} name */
   async #untilStarted(name) {
     const ready = () => journals(this.folder).some(({ started }) => started === name);
     await this.#until(ready, START_LIMIT, `${name} to start`);
     await pause(3_000);
   }
 
+  /** @param {() => boolean} condition @param {number} limit @param {string} what */
   async #until(condition, limit, what) {
     const end = now() + limit;
     while (!condition()) {
@@ -243,7 +281,9 @@ class Run {
   }
 }
 
+/** @param {'cut' | 'cutInside'} act @returns {Fault} */
 const line = (act) => ({ act: (run) => run.line()[act]() });
+/** @type {Record<string, Fault>} */
 const FAULTS = {
   'a line is cut': line('cut'),
   'a line is cut inside a frame': line('cutInside'),
@@ -288,10 +328,16 @@ const FAULTS = {
   },
 };
 
-/** What lies in queues at the end: `[{ n, queue, reason }]`. */
+/**
+ * What lies in queues at the end: `[{ n, queue, reason }]`.
+ *
+ * @param {string} url
+ * @param {readonly { name: string }[]} queues
+ */
 async function leftIn(url, queues) {
   const connection = await connect(url, { noDelay: true });
   connection.on('error', () => {});
+  /** @type {import('./book.mjs').Left[]} */
   const left = [];
   try {
     for (const { name } of queues) {

@@ -5,12 +5,20 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Broker, Reject, Retry } from '@warren/amqp';
 import { QUEUES, RETRIES, planOf } from './plan.mjs';
 
+/**
+ * @typedef {import('@warren/amqp').Delivery<any>} Delivery
+ * @typedef {import('./plan.mjs').Kind} Kind
+ * @typedef {import('@warren/amqp').HandlerRegistration} Registration
+ */
+
 const { role, name, url, journal, dependency, rate, seed } = JSON.parse(process.argv[2]);
 const fd = openSync(journal, 'a');
 // One monotonic clock for all processes of the machine.
 const now = () => Number(process.hrtime.bigint() / 1_000n) / 1_000;
+/** @param {object} line */
 const note = (line) => writeSync(fd, `${JSON.stringify({ at: now(), ...line })}\n`);
-const log = (level) => (text) => note({ log: level, text: String(text).slice(0, 500) });
+const log = (/** @type {string} */ level) => (/** @type {unknown} */ text) =>
+  note({ log: level, text: String(text).slice(0, 500) });
 
 // By how much this process got its turn too late, all in all: on a busy machine nobody in it could be on time.
 const BEAT = 20;
@@ -38,7 +46,7 @@ const broker = new Broker({
 broker.on(({ connection }) => note({ lost: connection }), ['disconnected']);
 
 const parts = { service, producer };
-const end = await parts[role]();
+const end = await parts[/** @type {keyof typeof parts} */ (role)]();
 const health = setInterval(measure, 2_000);
 measure();
 note({ started: name });
@@ -66,18 +74,25 @@ function measure() {
 }
 
 async function service() {
-  const handled = (kind) => (delivery) => handle(kind, delivery);
+  const handled = (/** @type {Kind} */ kind) => (/** @type {Delivery} */ delivery) => handle(kind, delivery);
+  /**
+   * @param {Registration['kind']} kind
+   * @param {string} id
+   * @param {string[]} patterns
+   * @param {(delivery: any) => unknown} handle
+   * @param {Registration['options']} options
+   */
   const register = (kind, id, patterns, handle, options) =>
     broker.register({ kind, id, patterns, options, handle });
-  for (const { kind, queueType } of [
+  for (const { kind, queueType } of /** @type {const} */ ([
     { kind: 'work', queueType: 'quorum' },
     { kind: 'classic', queueType: 'classic' },
-  ])
+  ]))
     register('consume', `Soak.${kind}`, [QUEUES[kind]], handled(kind), { queueType, retry: RETRIES.few });
-  for (const { kind, queueType } of [
+  for (const { kind, queueType } of /** @type {const} */ ([
     { kind: 'dependent', queueType: 'quorum' },
     { kind: 'dependentClassic', queueType: 'classic' },
-  ])
+  ]))
     register('consume', `Soak.${kind}`, [QUEUES[kind]], handled(kind), { queueType, retry: RETRIES.many });
   register('subscribe', 'Soak.event', ['soak.event.#'], handled('event'), {
     queue: QUEUES.event,
@@ -110,6 +125,7 @@ async function service() {
   await broker.open();
 }
 
+/** @param {number} count */
 async function* items(count) {
   for (let item = 0; item < count; item++) {
     yield item;
@@ -117,8 +133,9 @@ async function* items(count) {
   }
 }
 
-async function handle(kind, { payload: { n, plan, delayed }, attempt, headers, redelivered }) {
-  note({ ran: n, kind, attempt, redelivered: redelivered === true });
+/** @param {Kind} kind @param {Delivery} delivery */
+async function handle(kind, { payload: { n, plan, delayed }, attempt, headers, message }) {
+  note({ ran: n, kind, attempt, redelivered: message.redelivered });
   await pause(plan === 'slow' ? 200 : 2);
   if (plan === 'reject') throw Reject('as planned');
   if (plan === 'exhaust') throw new Error('always, as planned');
@@ -129,6 +146,7 @@ async function handle(kind, { payload: { n, plan, delayed }, attempt, headers, r
   note({ handled: n, kind, ...facts, ...(headers['x-warren-trial'] ? { suspect: true } : {}) });
 }
 
+/** @param {readonly Delivery[]} deliveries */
 async function batch(deliveries) {
   await pause(5);
   for (const { payload } of deliveries) note({ handled: payload.n, kind: 'batch' });
@@ -145,6 +163,7 @@ async function producer() {
   };
 }
 
+/** @param {() => boolean} going */
 async function publishes(going) {
   const plan = planOf(seed);
   const open = new Set();
@@ -167,7 +186,7 @@ async function publishes(going) {
 
 /**
  * @param {number} n
- * @param {{ kind: string, plan: string, key?: string, delay?: import('@warren/amqp').Duration }} message
+ * @param {{ kind: Kind, plan: string, key?: string, delay?: import('@warren/amqp').Duration }} message
  */
 function publish(n, { kind, plan, key, delay }) {
   const payload = { n, plan, ...(delay ? { delayed: { since: now(), delay } } : {}) };
@@ -177,11 +196,12 @@ function publish(n, { kind, plan, key, delay }) {
   return broker.send(QUEUES[kind], payload, options);
 }
 
+/** @param {() => boolean} going */
 async function calls(going) {
   for (let n = 0; going(); n++) {
     const timeout = 3_000;
     const wait = waiting();
-    const done = (outcome) => note({ call: n, timeout, ...wait.longest(), ...outcome });
+    const done = (/** @type {object} */ outcome) => note({ call: n, timeout, ...wait.longest(), ...outcome });
     const call =
       n % 10 === 9
         ? streamed(20, timeout, wait)
@@ -198,6 +218,7 @@ async function calls(going) {
   }
 }
 
+/** @param {number} count @param {number} timeout @param {ReturnType<typeof waiting>} wait */
 async function streamed(count, timeout, wait) {
   let next = 0;
   for await (const item of broker.stream('soak.items', { count }, { timeout })) {

@@ -1,59 +1,99 @@
-// One measurement of one contender in one case: prepares the queues, runs the processes, and checks that the work was
-// really done. Rejects when it was not, and then the cell of the table is an error.
-import { Contender } from './process.mjs';
+// Measurements of publishing, consuming and calls: each prepares the queues, runs the processes, and checks that the work was
+// really done. Rejects when it was not.
+
+/**
+ * @typedef {import('./cases.mjs').Case} Case
+ * @typedef {import('./packages.mjs').Player} Player
+ * @typedef {import('./stand.mjs').Stand} Stand
+ * @typedef {typeof import('./cases.mjs').sizes['full'] | typeof import('./cases.mjs').sizes['quick']} Sizes
+ * @typedef {import('./process.mjs').Contender} Contender
+ * @typedef {(job: { work: string, [setting: string]: unknown }) => Contender} Start
+ */
+
+/**
+ * What a measurement works with; queues and exchanges in `used` are removed after it.
+ *
+ * @typedef {object} Parts
+ * @property {Stand} stand
+ * @property {Sizes} sizes
+ * @property {Case} one
+ * @property {Player} contender
+ * @property {string} queue
+ * @property {{ queues: string[], exchanges: string[] }} used
+ * @property {Start} start
+ */
 
 /** No process may let one wait longer for its next word, in milliseconds. */
-const LIMIT = 60_000;
-/** Of calls; the ones that nobody answers outlast the measurement. */
-const DEADLINE = 120_000;
+export const LIMIT = 60_000;
 const AT_ONCE = 64;
 const PREFETCH = 1000;
+/** A quorum queue takes back what was acked just before its channel closed. In milliseconds, after the window. */
+const LINGERS = 500;
+/** Messages of so many bytes are counted in bytes. */
+const LARGE = 32 * 1024;
 
-/** Measures; `sizes` are those of cases.mjs. Resolves with what the contender's process found. */
-export async function measure(stand, sizes, one, contender) {
-  const queue = stand.name();
-  const used = { queues: [queue, `${queue}.dead`], exchanges: [] };
-  const children = [];
-  const start = (job) => {
-    const { key } = contender;
-    const child = new Contender({
-      contender: key,
-      url: stand.url,
-      queue,
-      size: one.size,
-      deadline: DEADLINE,
-      ...job,
-    });
-    children.push(child);
-    return child;
-  };
-  try {
-    return await cells[one.run]({ stand, sizes, one, contender, queue, used, start });
-  } finally {
-    await Promise.all(children.map((child) => child.kill()));
-    await stand.remove(used.queues, used.exchanges);
-  }
-}
+/** What each contender declares the queue with, if that is more than its name. @param {Case} one */
+const argumentsOf = ({ queueType }) => (queueType ? { queueArguments: { 'x-queue-type': queueType } } : {});
 
-const cells = { publish, consume, call, start: startUp, through, handlers, shared, pending };
-
-async function publish({ stand, sizes, one, contender, queue, start }) {
-  const { atOnce, persistent, size } = one;
-  await stand.declare(queue);
-  const result = await ended(start({ work: 'publish', atOnce, persistent, ...sizes.publish }));
+/** @param {Parts} parts */
+export async function publish({ stand, sizes, one, contender, queue, start }) {
+  const { atOnce, persistent, size, lists, queueType } = one;
+  await stand.declare(queue, queueType);
+  const spans = size < LARGE ? sizes.publish : inBytes(sizes, size);
+  const job = { work: 'publish', atOnce, persistent, lists, ...argumentsOf(one), ...spans };
+  const result = await ended(start(job));
   await stand.expect(queue, result.sent);
   await stand.checkOldest(queue, { size, persistent, wrap: contender.wrap });
   return result;
 }
 
-function consume(parts) {
-  const { sizes, one, queue } = parts;
-  const { count, warmUp } = one.size > 1000 ? sizes.consumeLarge : sizes.consume;
-  return consumed(parts, { count, warmUp, consumers: [{ queue, prefetch: one.prefetch }] });
+/** As many messages of that size as their bytes allow. @param {Sizes} sizes @param {number} size */
+function inBytes({ publish: { warmUp, window }, large }, size) {
+  return {
+    warmUp: { ...warmUp, count: Math.ceil(large.warmUp / size) },
+    window: { ...window, count: Math.ceil(large.window / size) },
+  };
 }
 
-/** Many handlers, each with its queue; messages come to one of them. */
-function handlers(parts) {
+/**
+ * A process that handles so many and ends: its start is part of what they cost, and hardly any of its code is compiled.
+ *
+ * @param {Parts} parts
+ */
+export async function short({ stand, sizes, one, contender, queue, start }) {
+  const { size, prefetch } = one;
+  const count = sizes.short;
+  await stand.declare(queue);
+  await stand.fill({ queues: [queue], count, size, wrap: contender.wrap });
+  const result = await ended(start({ work: 'short', count, prefetch }));
+  if (result.seen !== count) throw new Error(`${result.seen} messages handled, not ${count}`);
+  await stand.expect(queue, 0);
+  return result;
+}
+
+/** @param {Parts} parts */
+export function consume(parts) {
+  const { sizes, one, queue } = parts;
+  const { prefetch, enhanced, delays, queueType } = one;
+  const lingers = queueType === 'quorum' ? LINGERS : undefined;
+  const consumers = [{ queue, prefetch, enhanced, ...argumentsOf(one) }];
+  return consumed(parts, { ...sizesOf(sizes, one), consumers, delays, lingers });
+}
+
+/** @param {Sizes} sizes @param {Case} one */
+function sizesOf(sizes, { size, queueType, enhanced, delays }) {
+  if (size > 1000) return sizes.consumeLarge;
+  if (enhanced) return sizes.enhanced;
+  if (delays) return sizes.burst;
+  return queueType === 'quorum' ? sizes.quorum : sizes.consume;
+}
+
+/**
+ * Many handlers, each with its queue; messages come to one of them.
+ *
+ * @param {Parts} parts
+ */
+export function handlers(parts) {
   const { sizes, one, queue, used } = parts;
   const others = Array.from({ length: one.count - 1 }, (_, index) => `${queue}.${index}`);
   used.queues.push(...others, ...others.map((name) => `${name}.dead`));
@@ -61,8 +101,12 @@ function handlers(parts) {
   return consumed(parts, { ...sizes.consume, consumers });
 }
 
-/** Many handlers on one queue; the library finds the one that a message is for. */
-async function shared(parts) {
+/**
+ * Many handlers on one queue; the library finds the one that a message is for.
+ *
+ * @param {Parts} parts
+ */
+export async function shared(parts) {
   const { stand, sizes, one, queue, used } = parts;
   const exchange = `${queue}.topic`;
   const keys = Array.from({ length: one.count }, (_, index) => `kind.${index}`);
@@ -74,25 +118,31 @@ async function shared(parts) {
 }
 
 /**
- * @param {any} parts
- * @param {{ consumers: { queue: string, prefetch: number }[], count: number, warmUp: number, exchange?: string, keys?: string[] }} job
+ * With `spread` messages come to all handlers in turn.
+ *
+ * @param {Pick<Parts, 'stand' | 'one' | 'contender' | 'queue' | 'start'>} parts
+ * @param {{ consumers: { queue: string, prefetch: number, enhanced?: readonly string[] }[], count: number, warmUp: number,
+ *   exchange?: string, keys?: string[], spread?: boolean, delays?: boolean, lingers?: number }} job
  */
-async function consumed(
+export async function consumed(
   { stand, one, contender, queue, start },
-  { consumers, count, warmUp, exchange, keys },
+  { consumers, count, warmUp, exchange, keys, spread, delays, lingers },
 ) {
-  const child = start({ work: 'consume', consumers, count, warmUp });
-  await stand.declare(queue);
-  await stand.fill({ queue, exchange, keys, count, size: one.size, wrap: contender.wrap });
+  const child = start({ work: 'consume', consumers, count, warmUp, spread, delays, lingers });
+  const queues = spread ? consumers.map((each) => each.queue) : [queue];
+  for (const name of queues) await stand.declare(name, one.queueType);
+  const filled = { queues, exchange, keys: spread ? queues : keys };
+  await stand.fill({ ...filled, count, size: one.size, wrap: contender.wrap });
   await child.hear('loaded', LIMIT);
   child.tell('go');
   const result = await ended(child);
   if (result.seen !== count) throw new Error(`${result.seen} messages handled, not ${count}`);
-  await stand.expect(queue, 0);
+  for (const name of queues) await stand.expect(name, 0);
   return result;
 }
 
-async function call({ stand, sizes, one, queue, start }) {
+/** @param {Parts} parts */
+export async function call({ stand, sizes, one, queue, start }) {
   const job = { work: 'call', atOnce: one.atOnce, ...sizes.call };
   if (!one.here) return called(stand, queue, start, job);
   const client = start({ ...job, here: { prefetch: PREFETCH } });
@@ -103,8 +153,12 @@ async function call({ stand, sizes, one, queue, start }) {
   return result;
 }
 
-/** Calls that are answered, beside many that are not. */
-async function pending({ stand, sizes, one, queue, used, start }) {
+/**
+ * Calls that are answered, beside many that are not.
+ *
+ * @param {Parts} parts
+ */
+export async function pending({ stand, sizes, one, queue, used, start }) {
   const silent = `${queue}.silent`;
   used.queues.push(silent);
   await stand.declare(silent);
@@ -112,9 +166,17 @@ async function pending({ stand, sizes, one, queue, used, start }) {
   return called(stand, queue, start, job, () => stand.expect(silent, one.count));
 }
 
-/** Caller and server are two processes, and what a call costs is what it costs both of them. */
-async function called(stand, queue, start, job, opened) {
-  const server = start({ work: 'serve', prefetch: PREFETCH });
+/**
+ * Caller and server are two processes, and what a call costs is what it costs both of them.
+ *
+ * @param {Stand} stand
+ * @param {string} queue
+ * @param {Start} start
+ * @param {Parameters<Start>[0]} job
+ * @param {() => Promise<void>} [opened]
+ */
+export async function called(stand, queue, start, job, opened) {
+  const server = start({ work: 'serve', prefetch: PREFETCH, items: job.items });
   await server.hear('ready', LIMIT);
   const spent = async () => {
     server.tell('cpu');
@@ -139,14 +201,16 @@ async function called(stand, queue, start, job, opened) {
   return { ...result, cpu: result.cpu + servers, client: result.cpu, server: servers };
 }
 
-async function startUp({ stand, queue, used, start }) {
+/** @param {Parts} parts */
+export async function startUp({ stand, queue, used, start }) {
   const other = `${queue}.other`;
   used.queues.push(other);
   await stand.declare(other);
   return ended(start({ work: 'start', other }));
 }
 
-async function through({ stand, sizes, queue, start }) {
+/** @param {Parts} parts */
+export async function through({ stand, sizes, queue, start }) {
   await stand.declare(queue);
   const result = await ended(start({ work: 'through', count: sizes.through, atOnce: 100 }));
   if (result.seen !== sizes.through) throw new Error(`${result.seen} messages handled, not ${sizes.through}`);
@@ -154,7 +218,8 @@ async function through({ stand, sizes, queue, start }) {
   return result;
 }
 
-async function ended(child) {
+/** @param {Contender} child */
+export async function ended(child) {
   const { result } = await child.hear('done', LIMIT);
   if (result.problem) throw new Error(result.problem);
   await child.over;

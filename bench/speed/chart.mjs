@@ -1,25 +1,42 @@
 // The chart of docs/performance.md, written by hand as SVG: for each case a bar for each contender, as long as its CPU
 // per message compared with tuned amqplib. Its greys are readable on white and on black, and it needs no font or script.
 
+/**
+ * @typedef {import('../../tools/docs/performance.mjs').Result} Result
+ * @typedef {import('../../tools/docs/performance.mjs').Cell} Cell
+ */
+
 const LABEL = 280;
 const PLOT = 520;
 const BAR = 9;
 const GAP = 14;
 const MOST = 4;
+/** @type {Record<string, string>} */
 const colours = {
   warren: '#e8590c',
   'warren-amqp': '#f4a261',
+  bare: '#15aabf',
   'amqplib-naive': '#868e96',
   golevelup: '#4c78a8',
   'nest-transport': '#b279a2',
   'rabbitmq-client': '#54a24b',
 };
 
-/** The picture as text. */
+/**
+ * The picture as text.
+ *
+ * @param {Result} result
+ */
 export function chart({ cases, contenders, date, rabbitmq, node }) {
-  const rows = cases.filter(({ group }) => ['publish', 'consume', 'rpc'].includes(group));
+  // Without a ratio there is nothing to draw.
+  const rows = cases.filter(
+    ({ group, cells }) =>
+      ['publish', 'consume', 'rpc'].includes(group) &&
+      Object.values(cells).some(({ ratio }) => ratio !== undefined),
+  );
   const shown = contenders.filter(({ key }) => key in colours);
   const height = 62 + rows.length * (shown.length * BAR + GAP) + 30;
+  /** @param {number} ratio */
   const x = (ratio) => LABEL + (Math.min(ratio, MOST) / MOST) * PLOT;
   const top = 54;
   const bottom = height - 34;
@@ -49,6 +66,7 @@ ${bars.join('\n')}
 `;
 }
 
+/** @param {Cell | undefined} cell @param {string} key @param {number} y @param {(ratio: number) => number} x */
 function bar(cell, key, y, x) {
   if (cell?.ratio === undefined) return '';
   const { ratio } = cell;
@@ -58,6 +76,7 @@ function bar(cell, key, y, x) {
 <text x="${x(ratio) + 4}" y="${y + BAR - 2}" class="small${strong}">${ratio.toFixed(2)}${more}</text>`;
 }
 
+/** @param {Result['contenders']} shown */
 function legend(shown) {
   let at = 8;
   return shown
@@ -70,4 +89,5 @@ function legend(shown) {
     .join('\n');
 }
 
+/** @param {string} text */
 const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');

@@ -1,64 +1,160 @@
 // One process of one contender: `fork(child.mjs, [job as JSON])`. It opens the contender, warms up, measures its own
 // CPU time over a window, and tells the parent over the IPC channel. It ends when the parent is gone.
-import { once } from 'node:events';
 import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Numbered } from './bodies.mjs';
+import { ask, cpu, finish, flow, job, make, mark, open, report, since, warmedUp } from './work.mjs';
 
-const job = JSON.parse(process.argv[2]);
-process.once('disconnect', () => process.exit(1));
-const { bodies, Numbered } = await import('./bodies.mjs');
-const { open } = await import(`./contenders/${job.contender}.mjs`);
+/**
+ * @typedef {import('./work.mjs').Body} Body
+ * @typedef {import('./work.mjs').Done} Done
+ * @typedef {import('./work.mjs').Act} Act
+ */
+
 const { url, size, queue, deadline } = job;
-const make = size && bodies(size);
-/** A message that came to the wrong one of several handlers. */
+/**
+ * A message that came to the wrong one of several handlers.
+ *
+ * @type {string | undefined}
+ */
 let misrouted;
-/** Under way at least while it warms up: code that is slow because of waits is compiled as well. */
-const WARM = 64;
 
-const works = { publish, consume, call, serve, start, through };
-works[job.work]().catch(report);
+// What few cases need is loaded by them alone, so that it takes no part in the start-up of others.
+const handling = () => import('./handling.mjs');
+const loads = () => import('./loads.mjs');
+const works = {
+  publish,
+  consume,
+  short,
+  call,
+  serve,
+  start,
+  through,
+  failing: () => handling().then((module) => module.failing()),
+  batches: () => handling().then((module) => module.batches()),
+  ordered: () => handling().then((module) => module.ordered()),
+  half: () => loads().then((module) => module.half()),
+  held: () => loads().then((module) => module.held()),
+  items: () => loads().then((module) => module.items()),
+};
+works[/** @type {keyof typeof works} */ (job.work)]().catch(report);
 
 /** Publishes with `atOnce` unconfirmed. */
 async function publish() {
-  const { persistent, atOnce, warmUp, window } = job;
-  const client = await open({ url, publish: { queue, persistent } });
-  const act = (body, done) => client.publish(body, done);
+  const { persistent, atOnce, lists, warmUp, window, queueArguments } = job;
+  const client = await open({ url, publish: { queue, persistent, queueArguments } });
+  /** @type {Act} */
+  const act =
+    lists && client.publishMany
+      ? listed(client, atOnce)
+      : (/** @type {Body} */ body, /** @type {Done} */ done) => client.publish(body, done);
   const first = await warmedUp(act, atOnce, warmUp);
   const begun = mark();
   const last = await flow({ act, atOnce, first, ...window });
   await finish(client, { ...since(begun, last - first), sent: last });
 }
 
+/**
+ * Publishes lists of so many, and tells each message of it what became of it.
+ *
+ * @param {{ publishMany: (bodies: Body[], done: (error: unknown, outcomes?: { error?: Error }[]) => void) => void }} client
+ * @param {number} size
+ * @returns {Act}
+ */
+function listed(client, size) {
+  /** @type {Body[]} */
+  let list = [];
+  /** @type {Done[]} */
+  let waiting = [];
+  let planned = false;
+  const send = () => {
+    planned = false;
+    const told = waiting;
+    client.publishMany(list, (error, outcomes) =>
+      told.forEach((done, index) => done(error ?? outcomes?.[index].error)),
+    );
+    list = [];
+    waiting = [];
+  };
+  return (body, done) => {
+    waiting.push(done);
+    if (list.push(body) === size) return send();
+    // The last list of a window is shorter.
+    if (planned) return;
+    planned = true;
+    queueMicrotask(() => planned && list.length > 0 && send());
+  };
+}
+
+/** Handles what waits in the queue, in code that is as cold as it is after a start, which is part of it. */
+async function short() {
+  const { count, prefetch } = job;
+  const numbered = new Numbered(count, size);
+  const all = new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
+    /** @param {Body} body */
+    const handle = (body) => {
+      numbered.take(body);
+      if (numbered.seen === count) resolve();
+    };
+    open({ url, consume: [{ queue, prefetch, handle }] }).then(
+      async (/** @type {{ close: () => unknown }} */ client) => {
+        await all;
+        const result = { cpu: cpu() / count, rate: count / (performance.now() / 1000), count };
+        await finish(client, { ...result, seen: numbered.seen, problem: numbered.problem });
+      },
+      report,
+    );
+  });
+  await all;
+}
+
 /** Handles what waits in the queues; the window opens when the first messages are through. */
 async function consume() {
-  const { consumers, count, warmUp } = job;
+  const { consumers, count, warmUp, spread, delays, lingers } = job;
+  const { enhanced } = consumers[0];
+  const enhancers = enhanced && (await import('./enhancers.mjs'));
+  const loop = delays && (await import('./delays.mjs')).loopDelays();
   // The queue is filled while this process loads.
   await ask('loaded');
   const numbered = new Numbered(count, size);
-  let begun;
-  let result;
+  let begun = mark();
+  /** @type {object} */
+  let result = {};
   const all = new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
+    /** @param {Body} body */
     const take = (body) => {
       numbered.take(body);
-      if (numbered.seen === warmUp) begun = mark();
-      else if (numbered.seen === count) {
+      if (numbered.seen === warmUp) {
+        loop?.begin();
+        begun = mark();
+      } else if (numbered.seen === count) {
         result = since(begun, count - warmUp);
         resolve();
       }
     };
-    const handlers = consumers.map((consumer, index) => ({
+    const handle = enhancers ? enhancers.checked(enhanced, take) : take;
+    const handlers = consumers.map((/** @type {any} */ consumer, /** @type {number} */ index) => ({
       ...consumer,
-      handle: consumer.route === undefined ? take : (body) => at(index, body, take),
+      handle: consumer.route || spread ? (/** @type {Body} */ body) => at(index, body, take) : handle,
     }));
-    open({ url, consume: handlers }).then(async (client) => {
+    open({ url, consume: handlers }).then(async (/** @type {any} */ client) => {
       await all;
-      await finish(client, { ...result, seen: numbered.seen, problem: misrouted ?? numbered.problem });
+      const delay = await loop?.end();
+      if (lingers) await pause(lingers);
+      const problem = misrouted ?? numbered.problem ?? enhancers?.problemOf(enhanced, count);
+      await finish(client, { ...result, ...delay, seen: numbered.seen, problem });
     }, report);
   });
   await all;
 }
 
-/** Which of several handlers on one queue a message must come to is in its number. */
+/**
+ * Which of several handlers a message must come to is in its number.
+ *
+ * @param {number} index
+ * @param {Body} body
+ * @param {(body: Body) => void} take
+ */
 function at(index, body, take) {
   if (body.n % job.consumers.length !== index) misrouted ??= `message ${body.n} came to handler ${index}`;
   take(body);
@@ -67,21 +163,27 @@ function at(index, body, take) {
 /** Calls with `atOnce` unanswered, beside `pending` calls that nobody answers. The server is here or elsewhere. */
 async function call() {
   const { atOnce, warmUp, window, here, silent, pending = 0 } = job;
+  /** @type {string | undefined} */
   let problem;
-  const server = here && { ...here, queue, answer: (body) => body };
+  const server = here && { ...here, queue, answer: (/** @type {Body} */ body) => body };
   const client = await open({ url, serve: server, call: { queue }, deadline });
-  const beside = (error) => (problem ??= `a call that nobody answers came back: ${error?.message}`);
+  const beside = (/** @type {any} */ error) =>
+    (problem ??= `a call that nobody answers came back: ${error?.message}`);
   for (let n = 0; n < pending; n++) client.call(make(n), beside, silent);
   if (pending > 0) await ask('pending');
+  /** @type {number[]} */
   const times = [];
+  /** @type {Act} */
   const act = (body, done) => {
     const sent = atOnce === 1 ? performance.now() : 0;
-    client.call(body, (error, reply) => {
+    /** @type {Done} */
+    const settled = (error, reply) => {
       if (sent > 0) times.push(performance.now() - sent);
-      if (!error && (reply.n !== body.n || reply.note !== body.note))
+      if (!error && (reply?.n !== body.n || reply?.note !== body.note))
         problem ??= `call ${body.n}: wrong reply`;
       done(error);
-    });
+    };
+    client.call(body, settled);
   };
   const first = await warmedUp(act, atOnce, warmUp);
   await ask('window');
@@ -94,14 +196,19 @@ async function call() {
   await finish(pending > 0 ? { close: () => {} } : client, result);
 }
 
-/** Answers what it is asked with the same; tells its CPU time when the parent wants to know. */
+/** Answers what it is asked with the same, or with `items` numbered ones; tells its CPU time when the parent wants to know. */
 async function serve() {
+  const { prefetch, items } = job;
   let handled = 0;
-  const answer = (body) => {
+  const answer = (/** @type {Body} */ body) => {
     handled++;
     return body;
   };
-  const client = await open({ url, serve: { queue, prefetch: job.prefetch, answer } });
+  const many = async function* () {
+    handled++;
+    for (let n = 0; n < items; n++) yield make(n);
+  };
+  const client = await open({ url, serve: { queue, prefetch, answer: items ? many : answer } });
   process.on('message', (what) => {
     if (what === 'cpu') process.send?.({ kind: 'cpu', cpu: cpu(), handled });
     else void finish(client, {});
@@ -120,15 +227,17 @@ async function start() {
 async function through() {
   const { count, atOnce } = job;
   const numbered = new Numbered(count, size);
+  /** @type {any} */
   let client;
   await new Promise((/** @type {(value?: unknown) => void} */ resolve, reject) => {
-    const handle = (body) => {
+    const handle = (/** @type {Body} */ body) => {
       numbered.take(body);
       if (numbered.seen === count) resolve();
     };
     open({ url, consume: [{ queue, prefetch: 100, handle }], publish: { queue, persistent: false } })
-      .then((opened) => {
+      .then((/** @type {any} */ opened) => {
         client = opened;
+        /** @type {Act} */
         const act = (body, done) => client.publish(body, done);
         return flow({ act, atOnce, first: 0, count });
       })
@@ -137,73 +246,4 @@ async function through() {
   const rss = process.memoryUsage.rss();
   const { user, system } = process.cpuUsage();
   await finish(client, { rss, cpu: (user + system) / count, seen: numbered.seen, problem: numbered.problem });
-}
-
-/** Warms up, at last in the very way of the window: how a socket acknowledges depends on what it has just seen. */
-async function warmedUp(act, atOnce, warmUp) {
-  const first = await flow({ act, atOnce: Math.max(atOnce, WARM), first: 0, ...warmUp });
-  return atOnce < WARM ? flow({ act, atOnce, first, count: 500, ms: 500 }) : first;
-}
-
-/**
- * Keeps `atOnce` under way until `count` have begun, or `cpu` milliseconds of CPU time were spent, or `ms` are over;
- * resolves with the next number when all are in.
- */
-function flow({ act, atOnce, first, count, cpu: budget = Infinity, ms = Infinity }) {
-  const end = first + count;
-  const until = performance.now() + ms;
-  const spent = cpu() + budget * 1000;
-  let next = first;
-  let settled = first;
-  let over = false;
-  return new Promise((/** @type {(next: number) => void} */ resolve, reject) => {
-    const one = (error) => {
-      if (error) return reject(error);
-      settled++;
-      // The CPU time is not asked for each message, since that takes a part of it.
-      over ||= next >= end || performance.now() > until || ((settled & 63) === 0 && cpu() > spent);
-      if (!over) act(make(next++), one);
-      else if (settled === next) resolve(next);
-    };
-    for (let n = Math.min(atOnce, count); n > 0; n--) act(make(next++), one);
-  });
-}
-
-function cpu() {
-  const { user, system } = process.cpuUsage();
-  return user + system;
-}
-
-function mark() {
-  return { cpu: cpu(), at: performance.now() };
-}
-
-function since(begun, count) {
-  const now = mark();
-  return {
-    cpu: (now.cpu - begun.cpu) / count,
-    rate: (count / (now.at - begun.at)) * 1000,
-    count,
-  };
-}
-
-/** Tells the parent and waits for its word. */
-async function ask(kind) {
-  const told = once(process, 'message');
-  process.send?.({ kind });
-  await told;
-}
-
-function report(error) {
-  process.send?.({ kind: 'error', message: String(error?.stack ?? error) });
-}
-
-/** Ends properly, so that what was acked is acked, then says what was measured. */
-async function finish(client, result) {
-  const ended = Promise.resolve(client.close()).then(
-    () => undefined,
-    (error) => `close: ${error.message}`,
-  );
-  const late = await Promise.race([ended, pause(5_000, 'close() did not end within 5 s')]);
-  process.send?.({ kind: 'done', result: late ? { ...result, late } : result }, () => process.exit(0));
 }

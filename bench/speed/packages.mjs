@@ -9,42 +9,85 @@ import { installPeers } from '../peers/install.mjs';
 const peers = join(import.meta.dirname, '..', 'peers');
 const root = join(import.meta.dirname, '..', '..');
 
-/** Imports as a module in that folder of bench/peers would. */
+/**
+ * Imports as a module in that folder of bench/peers would.
+ *
+ * @param {string} folder
+ */
 export function from(folder) {
   const { resolve } = createRequire(join(peers, folder, 'package.json'));
-  return async (name) => {
+  return async (/** @type {string} */ name) => {
     const module = await import(pathToFileURL(resolve(name)).href);
     return module.default && !('then' in module) ? { ...module.default, ...module } : module;
   };
 }
 
-/** Brings what the contenders need and is not there. */
+/**
+ * Brings what the contenders need and is not there.
+ *
+ * @param {(line: string) => void} say
+ */
 export const install = (say) => installPeers(['golevelup', 'nest-transport', '../speed'], say);
 
-/** The contenders in the order of the table's columns. `wrap` is what goes over the wire for a body, if not the body. */
+/**
+ * `wrap` is what goes over the wire for a body, if not the body; `retries`: retries and dead letters are its own, not the
+ * broker's; `peer`: its figures need fewer rounds, since nothing is compared with them.
+ *
+ * @typedef {object} Player
+ * @property {string} key
+ * @property {string} title
+ * @property {string} in
+ * @property {(body: unknown, key?: string) => unknown} [wrap]
+ * @property {boolean} [retries]
+ * @property {boolean} [peer]
+ */
+
+/**
+ * The contenders in the order of the table's columns.
+ *
+ * @type {Player[]}
+ */
 export const contenders = [
-  { key: 'warren', title: 'Warren', in: 'libs/nestjs' },
-  { key: 'warren-amqp', title: '@warren/amqp', in: 'libs/amqp' },
+  { key: 'warren', title: 'Warren', in: 'libs/nestjs', retries: true },
+  { key: 'warren-amqp', title: '@warren/amqp', in: 'libs/amqp', retries: true },
   { key: 'amqplib-tuned', title: 'amqplib tuned', in: 'node_modules/amqplib' },
-  { key: 'amqplib-naive', title: 'amqplib naive', in: 'node_modules/amqplib' },
+  { key: 'bare', title: 'bare', in: 'bench/speed' },
+  { key: 'amqplib-naive', title: 'amqplib naive', in: 'node_modules/amqplib', peer: true },
   {
     key: 'golevelup',
     title: 'golevelup',
+    peer: true,
     in: 'bench/peers/golevelup/node_modules/@golevelup/nestjs-rabbitmq',
   },
   {
     key: 'nest-transport',
     title: "Nest's transport",
+    peer: true,
     in: 'bench/peers/nest-transport/node_modules/@nestjs/microservices',
-    wrap: (body, key = 'speed') => ({ pattern: key, data: body }),
+    wrap: (/** @type {unknown} */ body, key = 'speed') => ({ pattern: key, data: body }),
   },
   {
     key: 'rabbitmq-client',
     title: 'rabbitmq-client',
+    peer: true,
     in: 'bench/speed/node_modules/rabbitmq-client',
   },
 ];
 
-/** The version that is installed. */
+/**
+ * What the cases with `between` compare.
+ *
+ * @type {Player[]}
+ */
+export const brokers = [
+  { key: 'embedded', title: 'embedded broker', in: 'libs/embedded' },
+  { key: 'rabbitmq', title: 'RabbitMQ', in: '' },
+];
+
+/**
+ * The version that is installed.
+ *
+ * @param {{ in: string }} contender
+ */
 export const versionOf = (contender) =>
   JSON.parse(readFileSync(join(root, contender.in, 'package.json'), 'utf8')).version;

@@ -3,14 +3,18 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { stripVTControlCharacters } from 'node:util';
 import { root } from '../../tools/run.mjs';
 
+/** @type {Set<Contender>} */
 const running = new Set();
 process.on('exit', () => {
   for (const child of running) child.kill();
 });
 
 let over = false;
+
+/** @typedef {{ kind: string, message?: string, [fact: string]: any }} Message */
 
 /** Ends all that still run, at once; none starts after that. */
 export function endAll() {
@@ -21,15 +25,18 @@ export function endAll() {
 export class Contender {
   #child;
   #complaints = '';
+  /** @type {Message[]} */
   #heard = [];
   #wake = () => {};
   #over;
 
-  constructor(job) {
+  /** @param {object} job @param {Record<string, string>} [environment] more variables */
+  constructor(job, environment = {}) {
     if (over) throw new Error('The benchmark is over.');
     this.#child = fork(join(import.meta.dirname, 'child.mjs'), [JSON.stringify(job)], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       cwd: root,
+      env: { ...process.env, ...environment },
     });
     running.add(this);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -37,6 +44,7 @@ export class Contender {
         if (this.#complaints.length < 2_000) this.#complaints += text;
       });
     }
+    /** @param {Message} message */
     const hear = (message) => {
       this.#heard.push(message);
       this.#wake();
@@ -52,11 +60,17 @@ export class Contender {
     });
   }
 
+  /** @param {string} word */
   tell(word) {
     if (this.#child.connected) this.#child.send(word, () => {});
   }
 
-  /** The next message of that kind; rejects with what went wrong instead, or after `limit` milliseconds. */
+  /**
+   * The next message of that kind; rejects with what went wrong instead, or after `limit` milliseconds.
+   *
+   * @param {string} kind
+   * @param {number} limit
+   */
   async hear(kind, limit) {
     const end = performance.now() + limit;
     for (;;) {
@@ -87,8 +101,10 @@ export class Contender {
   }
 
   // What is written down must not depend on where the tree lies.
-  #why(message) {
+  /** @param {string} [message] */
+  #why(message = '') {
     const text = `${message.split('\n')[0]} ${this.#complaints.trim().split('\n')[0] ?? ''}`.trim();
-    return text.replaceAll(`file://${root}`, '.').replaceAll(root, '.').slice(0, 300);
+    const plain = stripVTControlCharacters(text);
+    return plain.replaceAll(`file://${root}`, '.').replaceAll(root, '.').slice(0, 300);
   }
 }

@@ -3,9 +3,32 @@
 import { gzipSync } from 'node:zlib';
 import { OUTCOME, PATIENCE } from './arena.mjs';
 
+/** @typedef {import('./arena.mjs').Arena} Arena */
+
+/**
+ * A message: `body(arena)` makes the bytes, JSON unless `properties` say otherwise. `garbled`: who reads it reads it wrong.
+ *
+ * @typedef {object} Delivery
+ * @property {string} name
+ * @property {(arena: Arena) => string | Buffer} body
+ * @property {boolean} [garbled]
+ * @property {import('amqplib').Options.Publish} [properties]
+ */
+
+/**
+ * What was seen of one: `loop` in KiB/s, `told` whether the process said anything to a person.
+ *
+ * @typedef {object} Seen
+ * @property {boolean} handled
+ * @property {boolean} dead
+ * @property {boolean} crashed
+ * @property {number} loop
+ * @property {boolean} told
+ */
+
 const json = 'application/json';
 
-/** `body(arena)` makes the bytes, JSON unless `properties` say otherwise. `garbled`: who reads it reads it wrong. */
+/** @type {Delivery[]} */
 export const deliveries = [
   { name: 'malformed JSON', body: () => '{"id": 1,' },
   { name: 'empty body', body: () => '' },
@@ -31,12 +54,18 @@ export const deliveries = [
   { name: 'handler throws', body: (arena) => arena.framed({ n: 0, please: 'throw' }) },
 ];
 
-/** Sends one to a consumer; resolves with `{ outcome, clear }`. */
+/**
+ * Sends one to a consumer.
+ *
+ * @param {Arena} arena
+ * @param {Delivery} input
+ * @returns {Promise<import('./arena.mjs').Judgement>}
+ */
 export async function delivery(arena, { body, garbled, properties }) {
   arena.child.forget();
   await arena.empty('numbered.dead');
   await arena.send(body(arena), { contentType: json, deliveryMode: 2, ...properties });
-  const handled = () => arena.child.events.find(({ event }) => event === 'handled');
+  const handled = () => arena.child.events.some(({ event }) => event === 'handled');
   const dead = async () => (await arena.count('numbered.dead')) > 0;
   // A handler that throws has been called as well: the dead letter may still be on its way.
   await arena.until(async () => arena.child.ended || (await dead()), handled() ? OUTCOME / 2 : OUTCOME);
@@ -46,11 +75,12 @@ export async function delivery(arena, { body, garbled, properties }) {
   const found = { handled: handled(), dead: await dead() };
   const good = !crashed && (await nextIsHandled(arena));
   return {
-    ...(await verdict(arena, { ...found, crashed, loop, told, garbled })),
+    ...(await verdict(arena, { ...found, crashed, loop, told }, garbled)),
     ...(good || crashed ? {} : { hung: true }),
   };
 }
 
+/** @param {Arena} arena */
 async function nextIsHandled(arena) {
   const n = 1_000 + arena.number;
   await arena.send(arena.framed({ n }), { contentType: json, deliveryMode: 2 });
@@ -59,7 +89,8 @@ async function nextIsHandled(arena) {
   );
 }
 
-async function verdict(arena, { handled, dead, crashed, loop, told, garbled }) {
+/** @param {Arena} arena @param {Seen} seen @param {boolean} [garbled] */
+async function verdict(arena, { handled, dead, crashed, loop, told }, garbled) {
   if (crashed) return { outcome: 'crashed', clear: false };
   if (loop > 0) return { outcome: `looped, ${loop} KiB/s`, clear: false };
   if (dead) return { outcome: 'dead-lettered', clear: true };

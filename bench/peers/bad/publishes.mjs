@@ -2,10 +2,23 @@
 // it, or the message arrives; and the good ones before and after it are not hurt.
 import { OUTCOME, PATIENCE } from './arena.mjs';
 
+/**
+ * @typedef {import('./arena.mjs').Arena} Arena
+ * @typedef {import('./arena.mjs').Judgement} Judgement
+ * @typedef {import('../harness/child.mjs').Settled<string>} Settled
+ */
+
+/**
+ * `options` are those of a publish, as wrong as may be; `queueOnly: false` where Nest's transport, which has one queue, cannot
+ * say it.
+ *
+ * @typedef {{ name: string, publish: object, options?: Record<string, unknown>, queueOnly?: boolean }} Publish
+ */
+
 const body = { n: 0 };
 const circular = { $: 'circular' };
 
-/** `options` are those of a publish; `queueOnly: false` where Nest's transport, which has one queue, cannot say it. */
+/** @type {Publish[]} */
 export const publishes = [
   { name: 'circular object', publish: circular },
   { name: 'BigInt', publish: { $: 'bigint' } },
@@ -20,16 +33,25 @@ export const publishes = [
   { name: 'headers of 200 KB', publish: body, options: { headers: { a: { $: 'huge text' } } } },
 ];
 
-/** Where good and bad messages arrive. */
+/**
+ * Where good and bad messages arrive.
+ *
+ * @param {Arena} arena
+ */
 export async function openPublishes(arena) {
-  arena.arrived = [];
   await arena.channel.assertQueue('numbered', arena.system.queue ?? { durable: true });
   await arena.channel.bindQueue('numbered', 'bad', 'numbered');
   await arena.listen('numbered', (message) => arena.arrived.push(message), { noAck: true });
   arena.warm = () => arena.ask({ publish: { n: 1 } });
 }
 
-/** Lets a producer publish it between four good ones; resolves with `{ outcome, clear }`. */
+/**
+ * Lets a producer publish it between four good ones.
+ *
+ * @param {Arena} arena
+ * @param {Publish} input
+ * @returns {Promise<Judgement>}
+ */
 export async function publish(arena, input) {
   if (arena.system.frame && input.queueOnly === false) {
     return { outcome: 'n/a: it has one queue and no keys', clear: undefined };
@@ -50,24 +72,26 @@ export async function publish(arena, input) {
 }
 
 // Whoever rejects while it connects again may do so: it counts when good ones go through again.
+/** @param {Arena} arena */
 async function goodAgain(arena) {
   const began = performance.now();
-  let next;
-  await arena.until(async () => {
-    next = arena.child.ended ? undefined : await arena.ask({ publish: { n: 2 } });
-    return next?.ok;
+  const good = await arena.until(async () => {
+    const next = arena.child.ended ? undefined : await arena.ask({ publish: { n: 2 } });
+    return next?.ok ?? false;
   }, PATIENCE);
-  if (!next?.ok) return { hung: true };
+  if (!good) return { hung: true };
   const late = Math.round(performance.now() - began);
   return late > 1_000 ? { late } : {};
 }
 
 // Sent once more without company, so that what arrives is this one.
+/** @param {Arena} arena @param {Publish} input */
 async function aloneAgain(arena, input) {
   await arena.ask({ publish: input.publish, options: input.options });
   return arena.until(() => arena.arrived.length > 0, OUTCOME / 2);
 }
 
+/** @param {Settled | undefined} outcome @param {boolean | undefined} arrived @param {boolean} crashed */
 function verdict(outcome, arrived, crashed) {
   if (crashed) return { outcome: 'crashed', clear: false };
   if (outcome === undefined) return { outcome: 'never settled', clear: false };

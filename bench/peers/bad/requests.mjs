@@ -2,10 +2,41 @@
 // has an error at once or, where nobody can be told, nothing happens to anybody else.
 import { OUTCOME, PATIENCE, within } from './arena.mjs';
 
+/**
+ * @typedef {import('./arena.mjs').Arena} Arena
+ * @typedef {import('./arena.mjs').Judgement} Judgement
+ * @typedef {import('amqplib').ConsumeMessage} ConsumeMessage
+ */
+
+/**
+ * `body` is the payload, `raw` bytes instead of it; `answer: false` where no caller waits.
+ *
+ * @typedef {object} Question
+ * @property {unknown} [body]
+ * @property {string} [raw]
+ * @property {import('amqplib').Options.Publish} [properties]
+ * @property {boolean} [answer]
+ */
+
+/**
+ * What was seen of one: `ms` until the reply, `loop` in KiB/s, how often its handler runs, whether the queue of somebody else
+ * got a message.
+ *
+ * @typedef {object} Seen
+ * @property {ConsumeMessage | undefined} reply
+ * @property {number} ms
+ * @property {number} loop
+ * @property {boolean} crashed
+ * @property {number} runs
+ * @property {boolean} foreign
+ * @property {boolean} dead
+ * @property {boolean} told
+ */
+
 const json = 'application/json';
 const good = { n: 0 };
 
-/** `body` is the payload, `raw` bytes instead of it; `answer: false` where no caller waits. */
+/** @type {(Question & { name: string })[]} */
 export const requests = [
   { name: 'malformed JSON', raw: '{"id": 1,' },
   { name: 'empty body', raw: '' },
@@ -19,18 +50,29 @@ export const requests = [
   { name: 'header CC names another queue', body: good, properties: { headers: { CC: ['victim'] } } },
 ];
 
+/** @param {string} name @param {string | undefined} replyTo */
 function unanswerable(name, replyTo) {
   return { name, body: good, properties: { replyTo }, answer: false };
 }
 
-/** The caller: direct reply-to on bare amqplib. */
+/**
+ * The caller: direct reply-to on bare amqplib.
+ *
+ * @param {Arena} arena
+ */
 export async function openRequests(arena) {
-  arena.replies = new Map();
-  const hear = (message) => arena.replies.get(message.properties.correlationId)?.(message);
+  const hear = (/** @type {ConsumeMessage} */ message) =>
+    arena.replies.get(message.properties.correlationId)?.(message);
   await arena.listen('amq.rabbitmq.reply-to', hear, { noAck: true });
 }
 
-/** Sends one to an RPC server; resolves with `{ outcome, clear }`. */
+/**
+ * Sends one to an RPC server.
+ *
+ * @param {Arena} arena
+ * @param {Question} input
+ * @returns {Promise<Judgement>}
+ */
 export async function request(arena, input) {
   arena.child.forget();
   await arena.empty('victim', 'numbered.dead');
@@ -55,9 +97,12 @@ export async function request(arena, input) {
   return { ...verdict(input, facts), ...(next || crashed ? {} : { hung: true }) };
 }
 
+/** @param {Arena} arena @param {Question} question @param {number} limit */
 async function ask(arena, { body, raw, properties }, limit) {
   const correlationId = String(arena.number);
-  const answered = new Promise((resolve) => arena.replies.set(correlationId, resolve));
+  const answered = new Promise((/** @type {(reply: ConsumeMessage) => void} */ resolve) =>
+    arena.replies.set(correlationId, resolve),
+  );
   const content = raw ?? arena.framed(body, correlationId);
   await arena.send(content, {
     contentType: json,
@@ -70,6 +115,7 @@ async function ask(arena, { body, raw, properties }, limit) {
   return reply;
 }
 
+/** @param {Question} input @param {Seen} seen */
 function verdict(input, { reply, ms, loop, crashed, runs, foreign, dead, told }) {
   if (crashed) return { outcome: 'crashed', clear: false };
   if (loop > 0) return { outcome: `looped, ${loop} KiB/s`, clear: false };
@@ -86,6 +132,7 @@ function verdict(input, { reply, ms, loop, crashed, runs, foreign, dead, told })
   };
 }
 
+/** @param {ConsumeMessage} reply @param {number} ms */
 function replied(reply, ms) {
   const text = reply.content.toString();
   if (text.includes('1234')) return { outcome: 'told the secret', clear: false };

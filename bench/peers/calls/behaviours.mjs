@@ -2,9 +2,40 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
+/**
+ * @typedef {import('../program.mjs').Print} Print
+ * @typedef {import('../program.mjs').Exceptions} Exceptions
+ */
+
+/**
+ * A request. `do` names a behaviour, `ms` is how long it takes; `n` is found again in what the server says.
+ *
+ * @typedef {{ do: string, ms?: number, n?: number | string }} Asked
+ */
+
+/**
+ * A request for a stream: so many items, one `every` ms, with an error instead of item `failAt`.
+ *
+ * @typedef {{ count: number, failAt?: number, every?: number }} Items
+ */
+
+/**
+ * What a handler has: a `signal` where the system gives it one, a way to `call` on, and the `exceptions` of Nest that are
+ * installed.
+ *
+ * @typedef {object} About
+ * @property {AbortSignal} [signal]
+ * @property {(body: Asked, timeout: number) => Promise<unknown>} call
+ * @property {Exceptions} exceptions
+ */
+
+/** @typedef {(body: Asked, about: About) => unknown} Behaviour */
+
 /** An error class that both sides register, where a system knows of such a thing. */
 export class OutOfStock extends Error {
+  /** @override */
   name = 'OutOfStock';
+  /** @param {number} left */
   constructor(left) {
     super('out of stock');
     this.left = left;
@@ -27,17 +58,23 @@ const values = {
   bigint: () => 1n,
 };
 
-/** `about` has the handler's `signal`, a way to `call` on, and the `exceptions` of Nest that are installed. */
+/**
+ * By their names.
+ *
+ * @param {Print} print
+ * @returns {Record<string, Behaviour>}
+ */
 export function behaviours(print) {
-  const thrower = (make) => (body, about) => {
-    throw make(body, about);
+  /** @param {(about: About) => unknown} make @returns {Behaviour} */
+  const thrower = (make) => (_, about) => {
+    throw make(about);
   };
   return {
     ...values,
     Error: thrower(() => new Error('the password is 1234')),
     OutOfStock: thrower(() => new OutOfStock(3)),
-    RpcException: thrower((body, { exceptions }) => new exceptions.RpcException('not today')),
-    HttpException: thrower((body, { exceptions }) => new exceptions.HttpException('no such order', 404)),
+    RpcException: thrower(({ exceptions }) => new exceptions.RpcException('not today')),
+    HttpException: thrower(({ exceptions }) => new exceptions.HttpException('no such order', 404)),
     text: thrower(() => 'just a text'),
     object: thrower(() => ({ reason: 'just an object' })),
     never: () => new Promise(() => {}),
@@ -46,9 +83,9 @@ export function behaviours(print) {
       await pause(ms);
       return 'waited';
     },
-    async nested(body, { call }) {
+    async nested(_, { call }) {
       const began = performance.now();
-      const ended = (outcome) =>
+      const ended = (/** @type {string} */ outcome) =>
         print({ event: 'nested', outcome, ms: Math.round(performance.now() - began) });
       try {
         return await call({ do: 'wait', ms: 2_500 }, 5_000).finally(() => {});
@@ -62,7 +99,12 @@ export function behaviours(print) {
   };
 }
 
-/** Numbers from 1 to `count`, as fast as they are asked for. */
+/**
+ * Numbers from 1 to `count`, as fast as they are asked for.
+ *
+ * @param {Items} items
+ * @param {Print} print
+ */
 export async function* numbers({ count, failAt, every = 0 }, print) {
   try {
     for (let n = 1; n <= count; n++) {
@@ -76,7 +118,11 @@ export async function* numbers({ count, failAt, every = 0 }, print) {
   }
 }
 
-/** A value as it stands in the table, whatever it is. */
+/**
+ * A value as it stands in the table, whatever it is.
+ *
+ * @param {unknown} value
+ */
 export function seen(value) {
   if (typeof value === 'string' && value.length > 100) return `a text of ${value.length} characters`;
   return inspect(value, { breakLength: Infinity, depth: 2 }).slice(0, 120);

@@ -6,9 +6,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Broker } from '../harness/broker.mjs';
 import { root } from '../../../tools/run.mjs';
 
+/**
+ * @typedef {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, null>} Program
+ * @typedef {Embedded | Rabbit} CallBroker
+ */
+
 /** For so long a killed broker stays away at least, in milliseconds. */
 const AWAY = 500;
 const program = join(root, 'libs/embedded/dist/esm/bin.js');
+/** @type {Set<Program>} */
 const running = new Set();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -19,16 +25,23 @@ class Embedded {
   key = 'embedded';
   title = 'embedded';
   #vhosts;
+  /** @type {Program | undefined} */
   #child;
-  #port;
+  #port = 0;
 
+  /** @param {readonly string[]} vhosts */
   static async start(vhosts) {
-    const broker = new Embedded();
-    broker.#vhosts = vhosts;
+    const broker = new Embedded(vhosts);
     await broker.#start(0);
     return broker;
   }
 
+  /** @param {readonly string[]} vhosts */
+  constructor(vhosts) {
+    this.#vhosts = vhosts;
+  }
+
+  /** @param {string} name */
   vhost(name) {
     return `amqp://guest:guest@127.0.0.1:${this.#port}/${name}`;
   }
@@ -40,33 +53,37 @@ class Embedded {
   }
 
   freeze() {
-    this.#child.kill('SIGSTOP');
+    this.#child?.kill('SIGSTOP');
   }
 
   thaw() {
-    this.#child.kill('SIGCONT');
+    this.#child?.kill('SIGCONT');
   }
 
   settled() {}
 
   async stop() {
-    const over = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
+    const child = this.#child;
+    if (!child) return;
+    const over = once(child, 'exit');
+    child.kill('SIGKILL');
     await over;
-    running.delete(this.#child);
+    running.delete(child);
   }
 
+  /** @param {number} port */
   async #start(port) {
     const args = ['--port', String(port), ...this.#vhosts.flatMap((name) => ['--vhost', name])];
-    this.#child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-    running.add(this.#child);
+    const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child = child;
+    running.add(child);
     let said = '';
-    for await (const text of this.#child.stdout.iterator({ destroyOnReturn: false })) {
+    for await (const text of child.stdout.iterator({ destroyOnReturn: false })) {
       said += text;
       const found = /127\.0\.0\.1:(\d+)/.exec(said);
       if (found) {
         this.#port = Number(found[1]);
-        this.#child.stdout.resume();
+        child.stdout.resume();
         return;
       }
     }
@@ -79,19 +96,26 @@ class Rabbit {
   key = 'rabbitmq';
   title = 'RabbitMQ';
   #node;
+  /** @type {Record<string, string>} */
   #urls = {};
 
+  /** @param {readonly string[]} vhosts */
   static async start(vhosts) {
-    const broker = new Rabbit();
-    broker.#node = await Broker.start();
+    const broker = new Rabbit(await Broker.start());
     for (const name of vhosts) broker.#urls[name] = await broker.#node.vhost(name);
     return broker;
+  }
+
+  /** @param {Broker} node */
+  constructor(node) {
+    this.#node = node;
   }
 
   version() {
     return this.#node.version();
   }
 
+  /** @param {string} name */
   vhost(name) {
     return this.#urls[name];
   }
@@ -117,5 +141,9 @@ class Rabbit {
   }
 }
 
-/** Both, with these virtual hosts. */
+/**
+ * Both, with these virtual hosts.
+ *
+ * @param {readonly string[]} vhosts
+ */
 export const startBrokers = (vhosts) => Promise.all([Embedded.start(vhosts), Rabbit.start(vhosts)]);

@@ -2,11 +2,25 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { outcome, outcomes, read, time } from './sentences.mjs';
 
+/**
+ * @typedef {import('./stand.mjs').Stand} Stand
+ * @typedef {import('./stand.mjs').Body} Body
+ * @typedef {import('./sides.mjs').CallOptions} CallOptions
+ * @typedef {import('./situations.mjs').Situation} Situation
+ */
+
 const MID = { do: 'wait', ms: 1_000 };
 const patient = { timeout: 6_000 };
 const lost = /^`RpcConnectionLostError.*` after \d+ ms/;
 
 // What goes while a call of a second runs.
+/**
+ * @param {string} name
+ * @param {(stand: Stand) => unknown} hit
+ * @param {RegExp} warren
+ * @param {Partial<Situation> & { options?: CallOptions }} [more]
+ * @returns {Situation}
+ */
 const midCall = (name, hit, warren, { options = patient, ...more } = {}) => ({
   name: `${name} in mid-call`,
   warren,
@@ -19,6 +33,7 @@ const midCall = (name, hit, warren, { options = patient, ...more } = {}) => ({
   },
 });
 
+/** @type {Situation[]} */
 const sides = [
   midCall(
     'server killed (kill -9) and started again',
@@ -74,34 +89,34 @@ const sides = [
   },
 ];
 
-/** `hit(broker)` is done once for all systems, between `begin(stand)` and the end of what it began. */
+/** @param {number} timeout @returns {Pick<Situation, 'begin' | 'run'>} */
+const underWay = (timeout) => ({
+  begin: async (stand) => ({ call: await stand.during(MID, { timeout }) }),
+  run: async (_, begun) => outcome(await begun?.call()),
+});
+
+/** @type {Situation[]} */
 export const brokers = [
   {
     name: 'broker killed and started again in mid-call',
     warren: lost,
     hit: (broker) => broker.crash(),
     shakes: true,
-    limit: 8_000,
+    ...underWay(6_000),
   },
   {
     name: 'broker frozen for 3 s, the call has 1.5 s',
     warren: /^`RpcTimeoutError.*` after 1\.[5-9] s/,
-    timeout: 1_500,
     hit: async (broker) => {
       broker.freeze();
       await pause(3_000);
       broker.thaw();
     },
+    ...underWay(1_500),
   },
-].map(({ timeout = 6_000, ...situation }) => ({
-  ...situation,
-  begin: async (stand) => {
-    const call = await stand.during(MID, { timeout });
-    return { call };
-  },
-  run: async (stand, { call }) => outcome(await call()),
-}));
+];
 
+/** @type {Situation[]} */
 export const loads = [
   {
     name: '5 000 calls in flight',
@@ -124,9 +139,11 @@ export const loads = [
 ];
 
 const noStreams = { golevelup: 'has no streams' };
+/** @param {Stand} stand @param {Body} body @param {CallOptions} [more] */
 const stream = (stand, body, more = {}) =>
   stand.call(body, { kind: 'read', limit: 15_000, timeout: 3_000, ...more });
 
+/** @type {Situation[]} */
 const streams = [
   {
     name: 'stream of 1 000 items, slow reader',
@@ -181,8 +198,9 @@ const streams = [
       return read(await call);
     },
   },
-].map((situation) => ({ lacks: noStreams, ...situation }));
+];
 
+/** @param {Stand} stand */
 async function ending(stand) {
   const began = performance.now();
   // All of the stream takes longer.
@@ -190,6 +208,7 @@ async function ending(stand) {
   return `the generator's finally ran after ${time(Math.round(performance.now() - began))}`;
 }
 
+/** @type {Situation} */
 const gather = {
   name: 'an answer of each of three instances',
   warren: /^`\[( \{ value: { price: 7 } },?| ?\{ value: \{ price: 7 \} \},?){3} \]` after \d+ ms/,
@@ -202,4 +221,4 @@ const gather = {
   },
 };
 
-export const losses = [...sides, ...streams, gather];
+export const losses = [...sides, ...streams.map((situation) => ({ lacks: noStreams, ...situation })), gather];

@@ -9,6 +9,11 @@ import { build } from '../../../tools/build.mjs';
 import { fail, onSignal, root } from '../../../tools/run.mjs';
 import { installPeers, versionOf } from '../install.mjs';
 
+/**
+ * @typedef {import('./situations.mjs').Situation} Situation
+ * @typedef {{ group: string, name: string, says: Record<string, string> }} Result
+ */
+
 /** Nothing here may take longer, in milliseconds. */
 const LIMIT = 8 * 60_000;
 
@@ -34,6 +39,7 @@ const groups = {
 };
 const brokers = await startBrokers(compared.map(({ key }) => key));
 const tooLong = setTimeout(() => fail(`The calls were not through after ${LIMIT / 60_000} minutes.`), LIMIT);
+/** @type {import('./stand.mjs').Stand[]} */
 let stands = [];
 const over = async () => {
   clearTimeout(tooLong);
@@ -43,7 +49,9 @@ const over = async () => {
 };
 onSignal(over);
 
+/** @type {Result[]} */
 const results = [];
+/** @type {string[]} */
 const wrong = [];
 try {
   stands = brokers.flatMap((broker) => compared.map((system) => new Stand(system, broker, system.key)));
@@ -67,6 +75,7 @@ console.log(
 );
 process.exitCode = wrong.length > 0 ? 1 : 0;
 
+/** @param {Situation} situation @param {Result['says']} says */
 function report({ name, warren }, says) {
   console.log(`${name}  (${((performance.now() - began) / 1_000).toFixed(0)} s)`);
   for (const [key, sentence] of Object.entries(says)) {
@@ -75,6 +84,7 @@ function report({ name, warren }, says) {
   }
 }
 
+/** @param {string} rabbitmq */
 function write(rabbitmq) {
   const folder = join(root, 'docs', 'reliability');
   mkdirSync(folder, { recursive: true });

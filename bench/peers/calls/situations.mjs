@@ -1,19 +1,53 @@
-// The situations of one call. `run(stand)` resolves with a sentence; `warren` is what the sentence of Warren must
-// match; `lacks` names who has no such thing. `spoils`: what comes next needs fresh processes.
+// The situations of one call.
 import { setTimeout as pause } from 'node:timers/promises';
 import { outcome } from './sentences.mjs';
 import { QUEUE } from './stand.mjs';
 
+/**
+ * @typedef {import('./stand.mjs').Stand} Stand
+ * @typedef {import('./stand.mjs').Replacement} Replacement
+ * @typedef {import('./brokers.mjs').CallBroker} CallBroker
+ */
+
+/**
+ * What calls meet. `run(stand)` resolves with a sentence; `warren` is what the sentence of Warren must match; `lacks` names who
+ * has no such thing. `hit(broker)` is done once for all systems, between `begin(stand)` and the end of what it began;
+ * `replaced` takes the server's place.
+ *
+ * @typedef {object} Situation
+ * @property {string} name
+ * @property {RegExp} warren
+ * @property {(stand: Stand, begun?: Begun) => Promise<string>} run
+ * @property {Record<string, string>} [lacks]
+ * @property {boolean} [spoils] what comes next needs fresh processes
+ * @property {boolean} [shakes] the same, also when all seems well
+ * @property {boolean} [alone] one system after the other, because it is a load
+ * @property {Replacement} [replaced]
+ * @property {(broker: CallBroker) => unknown} [hit]
+ * @property {(stand: Stand) => Promise<Begun>} [begin]
+ */
+
+/**
+ * A call under way; `call()` waits for its end.
+ *
+ * @typedef {{ call: () => Promise<import('./stand.mjs').Settled | undefined> }} Begun
+ */
+
+/** @param {string} name @param {RegExp} warren @param {string} [title] @returns {Situation} */
 const returns = (name, warren, title = `returns ${name}`) => ({
   name: title,
   warren,
   run: async (stand) => outcome(await stand.call({ do: name })),
 });
+/** @param {string} name @param {string} title @param {RegExp} warren @param {Partial<Situation>} [more] */
 const throws = (name, title, warren, more) => ({ ...returns(name, warren, title), ...more });
+/** @param {string} text */
 const quick = (text) => new RegExp(`^\`${text}.*\` after \\d+ ms`);
 const noSignal = { golevelup: 'a call has no signal' };
+/** @param {string} what */
 const onlyWarren = (what) => ({ golevelup: what, 'nest-transport': what });
 
+/** @type {Situation[]} */
 export const values = [
   returns('value', quick('{ price: 7 }'), 'returns an object'),
   returns('undefined', quick('undefined')),
@@ -22,14 +56,16 @@ export const values = [
   returns('false', quick('false')),
   returns('empty text', quick("''"), "returns ''"),
   returns('bytes', quick('<Buffer 00 01 fe ff>'), 'returns a Buffer'),
-  returns('10 MiB', /^`'a text of 10485760.* after/, 'returns 10 MiB'),
+  {
+    name: 'returns 10 MiB',
+    warren: /^`a text of 10485760 characters` after/,
+    run: async (stand) => outcome(await stand.call({ do: '10 MiB' }, { timeout: 10_000 })),
+  },
   returns('circular', quick('RpcRemoteError'), 'returns a circular object'),
   returns('bigint', quick('RpcRemoteError'), 'returns a BigInt'),
 ];
-values.find(({ name }) => name === 'returns 10 MiB').warren = /^`a text of 10485760 characters` after/;
-values.find(({ name }) => name === 'returns 10 MiB').run = async (stand) =>
-  outcome(await stand.call({ do: '10 MiB' }, { timeout: 10_000 }));
 
+/** @type {Situation[]} */
 export const errors = [
   throws('Error', 'throws an Error', /^`RpcRemoteError: (?!.*password).*` after \d+ ms/),
   throws('OutOfStock', 'throws an error that both sides know', quick('OutOfStock: out of stock, left 3')),
@@ -51,6 +87,7 @@ export const errors = [
   },
 ];
 
+/** @type {Situation[]} */
 export const absences = [
   {
     name: 'nobody ever served the name',
@@ -115,7 +152,7 @@ export const absences = [
     warren: /^`RpcTimeoutError.*` after 1\.\d s; the nested call ended after (\d+ ms|1\.[01] s)/,
     run: async (stand) => {
       const seen = outcome(await stand.call({ do: 'nested' }, { timeout: 1_000 }));
-      const { ms } = (await stand.heard('nested', 5_500)) ?? {};
+      const ms = (await stand.heard('nested', 5_500))?.ms;
       if (ms === undefined) return `${seen}; the nested call never ended`;
       return `${seen}; the nested call ended after ${ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`}`;
     },
@@ -134,25 +171,38 @@ export const absences = [
 ];
 
 // `value` is the good answer.
-const answered = (name, answer, warren, timeout = 1_500) => ({
+/**
+ * @param {string} name
+ * @param {Replacement} answer
+ * @param {RegExp} warren
+ * @returns {Situation}
+ */
+const answered = (name, answer, warren) => ({
   name: `the answer is ${name}`,
   warren,
   replaced: answer,
-  run: async (stand) => outcome(await stand.call({ do: 'value' }, { timeout })),
+  run: async (stand) => outcome(await stand.call({ do: 'value' })),
 });
+/** @type {(...args: [...Parameters<Replacement>, import('amqplib').Options.Publish]) => void} */
 const later = (send, value, properties) => {
   send(value, properties);
   void pause(200).then(() => send(value));
 };
 
+/** @type {Situation[]} */
 export const replies = [
   answered('no JSON', (send) => send('{"price": '), quick('DecodeError')),
-  answered(
-    'late, and another call is made then',
-    (send, value) => void pause(1_200).then(() => send(value)),
-    /^`RpcTimeoutError.*` after 1\.0 s; then `'good'` after 1\.\d s/,
-    1_000,
-  ),
+  {
+    ...answered(
+      'late, and another call is made then',
+      (send, value) => void pause(1_200).then(() => send(value)),
+      /^`RpcTimeoutError.*` after 1\.0 s; then `'good'` after 1\.\d s/,
+    ),
+    run: async (stand) => {
+      const first = outcome(await stand.call({ do: 'value' }, { timeout: 1_000 }));
+      return `${first}; then ${outcome(await stand.call({ do: 'value' }, { timeout: 2_000 }))}`;
+    },
+  },
   answered(
     'sent twice',
     (send, value) => {
@@ -167,7 +217,3 @@ export const replies = [
     quick("'good'"),
   ),
 ];
-replies[1].run = async (stand) => {
-  const first = outcome(await stand.call({ do: 'value' }, { timeout: 1_000 }));
-  return `${first}; then ${outcome(await stand.call({ do: 'value' }, { timeout: 2_000 }))}`;
-};

@@ -13,20 +13,45 @@ const GRACE = 3_000;
 const WELL = 12_000;
 export const QUEUE = 'numbered';
 
+/**
+ * @typedef {import('../harness/systems.mjs').System} System
+ * @typedef {import('./brokers.mjs').CallBroker} CallBroker
+ * @typedef {import('./sides.mjs').CallOptions} CallOptions
+ * @typedef {import('./behaviours.mjs').Asked | import('./behaviours.mjs').Items} Body
+ * @typedef {keyof typeof roles} Side
+ */
+
+/**
+ * What a situation may look at: `any`, since each kind of call has an outcome of its own.
+ *
+ * @typedef {import('../harness/child.mjs').Settled<any>} Settled
+ */
+
+/**
+ * Answers a request in the place of the server; `value` is as the system would write it.
+ *
+ * @typedef {(send: (body: string, properties?: import('amqplib').Options.Publish) => unknown, value: string) => unknown} Replacement
+ */
+
 const roles = { server: 'calls-server', client: 'calls-client' };
 const dead = { durable: true };
 
 export class Stand {
+  /** @type {System} */
   system;
+  /** @type {CallBroker} */
   broker;
-  server;
-  client;
+  /** @type {{ server?: Child, client?: Child }} */
+  #sides = {};
   #vhost;
-  #proxies = {};
+  #proxies = /** @type {Record<Side, Proxy>} */ ({});
+  /** @type {Child[]} */
   #others = [];
   #next = 1;
+  /** @type {import('amqplib').ChannelModel | undefined} */
   #connection;
 
+  /** @param {System} system @param {CallBroker} broker @param {string} vhost */
   constructor(system, broker, vhost) {
     this.system = system;
     this.broker = broker;
@@ -37,21 +62,30 @@ export class Stand {
     return this.broker.vhost(this.#vhost);
   }
 
+  get server() {
+    return this.#there('server');
+  }
+
+  get client() {
+    return this.#there('client');
+  }
+
   async open() {
-    for (const side of Object.keys(roles)) this.#proxies[side] = await Proxy.before(this.url);
+    for (const side of /** @type {Side[]} */ (Object.keys(roles)))
+      this.#proxies[side] = await Proxy.before(this.url);
     await this.fresh();
   }
 
   async close() {
-    await Promise.all([this.server, this.client, ...this.#others].map((child) => child?.kill()));
+    await Promise.all([...Object.values(this.#sides), ...this.#others].map((child) => child.kill()));
     await this.#connection?.close().catch(() => {});
     for (const proxy of Object.values(this.#proxies)) await proxy.close();
   }
 
   /** Both sides anew, and nothing in the queue. */
   async fresh() {
-    const before = [this.server, this.client, ...this.#others.splice(0)];
-    await Promise.all(before.map((child) => child?.kill()));
+    const before = [...Object.values(this.#sides), ...this.#others.splice(0)];
+    await Promise.all(before.map((child) => child.kill()));
     await this.#connection?.close().catch(() => {});
     this.#connection = undefined;
     await this.raw(async (channel) => {
@@ -63,8 +97,9 @@ export class Stand {
     await this.well();
   }
 
+  /** @param {Side} side */
   async start(side) {
-    this[side] = await this.#started(side);
+    this.#sides[side] = await this.#started(side);
   }
 
   /** One more instance of the server. */
@@ -77,21 +112,37 @@ export class Stand {
     this.client.forget();
   }
 
-  /** Resolves with what the caller saw, or with undefined when it saw nothing; `limit` where there is no time-out. */
+  /**
+   * Resolves with what the caller saw, or with undefined when it saw nothing; `limit` where there is no time-out.
+   *
+   * @param {Body} body
+   * @param {CallOptions & { limit?: number }} [options]
+   */
   call(body, { timeout = 1_500, limit = timeout + GRACE, ...more } = {}) {
     const id = this.#next++;
     this.client.tell({ id, body, timeout, ...more });
-    return this.client.wait((event) => event.event === 'settled' && event.id === id, limit);
+    const settled = this.client.wait((event) => event.event === 'settled' && event.id === id, limit);
+    return /** @type {Promise<Settled | undefined>} */ (settled);
   }
 
-  /** Begins a call that takes a while; resolves when its handler runs, with a function that waits for its end. */
+  /**
+   * Begins a call that takes a while; resolves when its handler runs, with a function that waits for its end.
+   *
+   * @param {Body} body
+   * @param {CallOptions} [options]
+   */
   async during(body, options) {
     const call = this.call(body, options);
     if (!(await this.heard('handled', 4_000))) throw new Error('the handler did not begin');
     return () => call;
   }
 
-  /** Whether the server said so within `limit`. */
+  /**
+   * What the server said of that within `limit`.
+   *
+   * @param {string} event
+   * @param {number} limit
+   */
   async heard(event, limit) {
     return this.server.wait((each) => each.event === event, limit);
   }
@@ -101,6 +152,7 @@ export class Stand {
     return this.server.events.filter(({ event }) => event === 'handled').length;
   }
 
+  /** @param {Side} side */
   cut(side) {
     this.#proxies[side].cut();
   }
@@ -116,16 +168,22 @@ export class Stand {
     return null;
   }
 
-  /** Takes the server's place: `answer(send, value)` for each request, `value` as the system would write it. */
+  /**
+   * Takes the server's place.
+   *
+   * @param {Replacement} answer
+   */
   async replace(answer) {
     await this.server.kill();
     this.#connection = await amqp.connect(this.url);
     this.#connection.on('error', () => {});
     const channel = await this.#connection.createChannel();
     channel.on('error', () => {});
+    /** @param {import('amqplib').ConsumeMessage | null} message */
     const hear = (message) => {
       if (message === null) return;
       const { replyTo, correlationId } = message.properties;
+      /** @param {string} body @param {import('amqplib').Options.Publish} [properties] */
       const send = (body, properties) =>
         channel.sendToQueue(replyTo, Buffer.from(body), {
           contentType: 'application/json',
@@ -140,13 +198,17 @@ export class Stand {
 
   /** The server in its place again. */
   async restore() {
-    await this.#connection.close().catch(() => {});
+    await this.#connection?.close().catch(() => {});
     this.#connection = undefined;
     await this.start('server');
     this.forget();
   }
 
-  /** Work with a bare channel. */
+  /**
+   * Work with a bare channel.
+   *
+   * @param {(channel: import('amqplib').Channel) => Promise<unknown>} work
+   */
   async raw(work) {
     const connection = await amqp.connect(this.url);
     connection.on('error', () => {});
@@ -159,6 +221,14 @@ export class Stand {
     }
   }
 
+  /** @param {Side} side */
+  #there(side) {
+    const child = this.#sides[side];
+    if (child === undefined) throw new Error(`the ${side} was not started`);
+    return child;
+  }
+
+  /** @param {Side} side */
   async #started(side) {
     const settings = {
       ...this.system.settings,

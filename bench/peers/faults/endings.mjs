@@ -2,28 +2,47 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { entries } from './calls.mjs';
 
+/**
+ * @typedef {import('./calls.mjs').World} World
+ * @typedef {import('./promises.mjs').Figures} Figures
+ */
+
+/**
+ * The end of a process: `run` brings it about for several systems at the same time and resolves with
+ * `{ [system]: figures }`.
+ *
+ * @typedef {object} Ending
+ * @property {string} name
+ * @property {import('./trial.mjs').Extra} [settings]
+ * @property {(ending: Ending, world: World) => Promise<Record<string, Figures>>} run
+ */
+
 const WORK = 1_500;
 const PREFETCH = 10;
 
+/** @type {Ending[]} */
 export const endings = [
   {
     name: 'consumer killed with ten handlers running',
-    signal: 'SIGKILL',
     settings: { work: WORK },
-    run: consumerEnds,
+    run: (_, world) => consumerEnds('SIGKILL', world),
   },
   {
     name: 'consumer asked to end with ten handlers running',
-    signal: 'SIGTERM',
     settings: { work: WORK },
-    run: consumerEnds,
+    run: (_, world) => consumerEnds('SIGTERM', world),
   },
   { name: 'producer asked to end with messages on their way', run: producerEnds },
   { name: 'both asked to end while the broker is away', run: bothEnd },
 ];
 
-/** 40 messages, ten of them in hand when the signal comes; then a second consumer does the rest. */
-function consumerEnds({ signal }, { trials }) {
+/**
+ * 40 messages, ten of them in hand when the signal comes; then a second consumer does the rest.
+ *
+ * @param {NodeJS.Signals} signal
+ * @param {World} world
+ */
+function consumerEnds(signal, { trials }) {
   return entries(trials, async (trial) => {
     const { ledger } = trial;
     await trial.start('consumer');
@@ -45,7 +64,12 @@ function consumerEnds({ signal }, { trials }) {
   });
 }
 
-/** A burst on a line with 300 ms of delay: everything is on its way when the signal comes. */
+/**
+ * A burst on a line with 300 ms of delay: everything is on its way when the signal comes.
+ *
+ * @param {Ending} _
+ * @param {World} world
+ */
 function producerEnds(_, { trials }) {
   return entries(trials, async (trial) => {
     const { ledger } = trial;
@@ -68,6 +92,7 @@ function producerEnds(_, { trials }) {
   });
 }
 
+/** @param {Ending} _ @param {World} world */
 function bothEnd(_, { trials }) {
   return entries(trials, async (trial) => {
     const { ledger } = trial;

@@ -3,6 +3,31 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { RATE } from './trial.mjs';
 
+/**
+ * @typedef {import('./trial.mjs').Trial} Trial
+ * @typedef {import('./calls.mjs').World} World
+ * @typedef {import('./promises.mjs').Figures} Figures
+ */
+
+/**
+ * A fault under a stream of messages. `hit` does it and resolves when the broker can be had again; times are in ms.
+ *
+ * @typedef {object} StreamFault
+ * @property {string} name
+ * @property {(world: World) => unknown} hit
+ * @property {import('./trial.mjs').Extra} [settings]
+ * @property {boolean} [harmless] nothing is broken, so nothing may run twice
+ * @property {boolean} [needsExchange]
+ * @property {import('./trial.mjs').Stream} [stream]
+ * @property {number} [watch] how long anybody may take to come back
+ * @property {number} [settle] how long the last promises may take
+ * @property {boolean} [memory] whether that of the producer is measured
+ * @property {boolean} [late] the broker comes after the programs
+ * @property {number} [waits] how long messages wait before they come back
+ * @property {RegExp} [said] what a log must say
+ * @property {(figures: Figures) => string[]} [holds] what is broken
+ */
+
 /** How long it goes well before the fault, in milliseconds. */
 const BEFORE = 2_000;
 /** How long anybody may take to come back before it counts as never. */
@@ -13,6 +38,8 @@ const SETTLE = 12_000;
 /**
  * `hit({ node, broker, trials })` does it and resolves when the broker can be had again. `alone` are done for one
  * system at a time.
+ *
+ * @type {StreamFault[]}
  */
 export const messaging = [
   { name: 'nothing at all', harmless: true, hit: () => pause(1_000) },
@@ -75,11 +102,18 @@ export const messaging = [
   },
 ];
 
-const each = (trials, work) => Promise.all(trials.map((trial) => work(trial)));
+/** @param {readonly Trial[]} trials @param {(trial: Trial) => unknown} work */
+export const each = (trials, work) => Promise.all(trials.map((trial) => work(trial)));
+/** @param {import('../harness/child.mjs').Child} producer @param {number} round */
 const wrong = (producer, round) =>
   producer.tell({ id: `wrong-${round}`, publish: { n: 0 }, options: { exchange: 'gone' } });
 
-/** Runs one for several systems at the same time; resolves with `{ [system]: figures }`. */
+/**
+ * Runs one for several systems at the same time; resolves with `{ [system]: figures }`.
+ *
+ * @param {StreamFault} fault
+ * @param {World} world
+ */
 export async function underStream(fault, world) {
   const { trials } = world;
   for (const trial of trials) await prepare(fault, trial);
@@ -95,6 +129,7 @@ export async function underStream(fault, world) {
   return Object.fromEntries(found);
 }
 
+/** @param {StreamFault} fault @param {Trial} trial */
 async function prepare(fault, trial) {
   if (fault.late) await runBefore(trial);
   await trial.start('consumer', !fault.late);
@@ -103,6 +138,7 @@ async function prepare(fault, trial) {
 }
 
 // Both have run before, so that the queue is there: whose program comes first is not what is compared.
+/** @param {Trial} trial */
 async function runBefore(trial) {
   await trial.start('consumer');
   trial.expectEnd('consumer');
@@ -110,9 +146,15 @@ async function runBefore(trial) {
   trial.proxy.refusing = true;
 }
 
+/**
+ * @param {StreamFault} fault
+ * @param {Trial} trial
+ * @param {{ began: number, over: number, memory: number | null | undefined }} seen
+ * @returns {Promise<[string, Figures]>}
+ */
 async function outcome(fault, trial, { began, over, memory }) {
   const { ledger } = trial;
-  const after = fault.memory && (await remember(trial));
+  const after = fault.memory ? await remember(trial) : undefined;
   // Seen to go on twice: what was on its way does not count.
   const backAt = async () => {
     const { sends, handles } = ledger.goesOnSince(performance.now() - 500);
@@ -123,15 +165,18 @@ async function outcome(fault, trial, { began, over, memory }) {
   await trial.until(() => ledger.pending === 0, fault.settle ?? SETTLE);
   await quiet(trial, fault.waits);
   await trial.finish();
+  /** @type {Figures} */
   const figures = { ...ledger.verdict(began, over), ...trial.more };
   if (fault.memory) figures.memory = [memory, after];
-  if (fault.said) figures.said = trial.logs.some((line) => fault.said.test(line));
+  const { said } = fault;
+  if (said) figures.said = trial.logs.some((line) => said.test(line));
   const broken = fault.holds?.(figures) ?? [];
   if (broken.length > 0) figures.broken = broken;
   return [trial.system.key, { ...figures, ...why(trial) }];
 }
 
 // The consumer is through when nothing was handled for a second, or for longer than messages wait before they come back.
+/** @param {Trial} trial @param {number} [waits] */
 export async function quiet({ ledger, until }, waits = 0) {
   let count = -1;
   let since = performance.now();
@@ -142,9 +187,14 @@ export async function quiet({ ledger, until }, waits = 0) {
   }, 60_000);
 }
 
+/** @param {Trial} trial */
 const why = ({ crash }) => (crash ? { crash } : {});
 
-/** MiB that the producer has in use. */
+/**
+ * MiB that the producer has in use.
+ *
+ * @param {Trial} trial
+ */
 async function remember({ children: { producer } }) {
   producer.forget();
   producer.tell({ memory: true });

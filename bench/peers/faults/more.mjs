@@ -1,10 +1,18 @@
 // Faults that only our own suite needs: rarer ways in which a network, a broker or a process goes wrong, and messages
 // whose handlers fail meanwhile. Of these some work the second time and some never: failing.mjs says which.
 import { setTimeout as pause } from 'node:timers/promises';
+import { each } from './messaging.mjs';
 
-const each = (trials, work) => Promise.all(trials.map((trial) => work(trial)));
+/**
+ * @typedef {import('./calls.mjs').World} World
+ * @typedef {import('./messaging.mjs').StreamFault} StreamFault
+ */
 
-/** Under a stream of messages, like those of messaging.mjs. */
+/**
+ * Under a stream of messages, like those of messaging.mjs.
+ *
+ * @type {StreamFault[]}
+ */
 export const moreMessaging = [
   {
     name: 'connections cut inside a frame',
@@ -43,7 +51,7 @@ export const moreMessaging = [
       trials.forEach((trial, at) => (trial.more = { meanwhile: trial.ledger.handledCount - before[at] }));
       await broker.alarm(false);
     },
-    holds: ({ meanwhile }) =>
+    holds: ({ meanwhile = 0 }) =>
       meanwhile < 50 ? [`handled only ${meanwhile} messages while publishing was blocked`] : [],
   },
   {
@@ -89,7 +97,7 @@ export const moreMessaging = [
     waits: 4_000,
     // RabbitMQ forgets what is in a quorum queue that was declared in the second before it is killed: the waiting
     // queue must be older than that.
-    hit: async ({ broker }) => {
+    hit: async (/** @type {World} */ { broker }) => {
       await pause(2_000);
       await broker.restart({ crash: true });
     },
@@ -114,10 +122,16 @@ export const moreMessaging = [
   },
 ];
 
+/**
+ * @param {import('../harness/broker.mjs').Broker} broker
+ * @param {import('./trial.mjs').Trial} trial
+ * @param {'consumer' | 'producer'} which
+ */
 async function closeChannels(broker, trial, which) {
   if (!(await broker.closeChannels(trial, which))) throw new Error(`no channel of a ${which} to close`);
 }
 
+/** @param {World} world */
 async function tenCuts({ trials }) {
   for (let cut = 0; cut < 10; cut++) {
     await each(trials, ({ proxy }) => proxy.cut());
@@ -125,6 +139,7 @@ async function tenCuts({ trials }) {
   }
 }
 
-function noneRejected({ rejected }) {
+/** @param {import('./promises.mjs').Figures} figures */
+function noneRejected({ rejected = 0 }) {
   return rejected > 0 ? [`${rejected} publishes rejected`] : [];
 }

@@ -2,6 +2,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { entries, TIMEOUT, underCalls } from './calls.mjs';
 
+/**
+ * @typedef {import('./calls.mjs').World} World
+ * @typedef {import('./calls.mjs').CallFault} CallFault
+ * @typedef {import('./endings.mjs').Ending} Ending
+ * @typedef {import('./promises.mjs').Figures} Figures
+ */
+
+/** The number of the message that kills its process; the others count from 0. */
+const DEADLY = -1;
+
+/** @type {Ending[]} */
 export const moreEndings = [
   { name: 'both asked to end while the broker is frozen', run: bothEndFrozen },
   {
@@ -11,6 +22,7 @@ export const moreEndings = [
   },
 ];
 
+/** @type {(CallFault & { run: (fault: CallFault, world: World) => Promise<Record<string, Figures>> })[]} */
 export const moreCalling = [
   {
     name: 'connections of callers reset while calls run',
@@ -26,7 +38,12 @@ export const moreCalling = [
   { name: 'server killed in the middle of a stream', run: streamBreaks },
 ];
 
-/** A handler that takes longer than the process may live on, publishes that wait, and nobody who answers. */
+/**
+ * A handler that takes longer than the process may live on, publishes that wait, and nobody who answers.
+ *
+ * @param {Ending} _
+ * @param {World} world
+ */
 function bothEndFrozen(_, { broker, trials }) {
   return entries(trials, async (trial) => {
     const { ledger } = trial;
@@ -50,7 +67,12 @@ function bothEndFrozen(_, { broker, trials }) {
   });
 }
 
-/** Runs and kills five times and no more, ends as a dead letter, and those beside it are handled. */
+/**
+ * Runs and kills five times and no more, ends as a dead letter, and those beside it are handled.
+ *
+ * @param {Ending} _
+ * @param {World} world
+ */
 function poison(_, { trials }) {
   return entries(trials, async (trial) => {
     const { ledger } = trial;
@@ -58,22 +80,22 @@ function poison(_, { trials }) {
     await trial.start('producer');
     await trial.goodPublish();
     trial.expectDeaths('consumer');
-    trial.children.producer.tell({ id: 'deadly', publish: { n: 'deadly', please: 'die' } });
+    trial.children.producer.tell({ id: 'deadly', publish: { n: DEADLY, please: 'die' } });
     const at = performance.now();
     trial.stream({ rate: 20, count: 100 });
-    await trial.until(() => ledger.runsOf('deadly') >= 5, 60_000);
+    await trial.until(() => ledger.runsOf(DEADLY) >= 5, 60_000);
     const beside = () => ledger.sentCount === 100 && ledger.pending === 0 && ledger.everythingHandled;
     const through = await trial.until(beside, 30_000);
     const over = performance.now();
     ledger.hit(at, over);
     // Time for a sixth run, if there is one.
     await pause(3_000);
-    const runs = ledger.runsOf('deadly');
+    const runs = ledger.runsOf(DEADLY);
     await trial.finish();
     const { sent, lost, dead, duplicates, handedBack, unexplained, stranded } = ledger.verdict(at, over);
     const broken = [
       ...(runs > 5 ? [`ran ${runs} times`] : []),
-      ...(ledger.isDead('deadly') ? [] : ['is no dead letter']),
+      ...(ledger.isDead(DEADLY) ? [] : ['is no dead letter']),
       ...(dead > 0 ? [`${dead} messages beside it became dead letters`] : []),
       ...(through ? [] : ['the messages beside it were not handled']),
     ];
@@ -82,12 +104,18 @@ function poison(_, { trials }) {
   });
 }
 
-/** A stream of a thousand items loses its server; its reader is told, and the next stream is whole. */
+/**
+ * A stream of a thousand items loses its server; its reader is told, and the next stream is whole.
+ *
+ * @param {CallFault} _
+ * @param {World} world
+ */
 function streamBreaks(_, { trials }) {
   return entries(trials, async (trial) => {
     await trial.start('calls-server');
     await trial.start('calls-client');
     const reader = trial.children['calls-client'];
+    /** @param {string} id @param {number} count */
     const read = (id, count) => {
       reader.tell({ id, kind: 'read', body: { count, every: 10 }, timeout: TIMEOUT });
       return reader.wait((event) => event.event === 'settled' && event.id === id, 20_000);

@@ -1,5 +1,36 @@
 // What Warren promises in every fault, held against the figures of a run. A line for each promise that was broken.
 
+/**
+ * How a process ended; `ms` is null when it had to be killed.
+ *
+ * @typedef {{ ms: number | null, code?: number | string | Error | null }} Exit
+ */
+
+/** @typedef {import('./ledger.mjs').Ledger} Ledger */
+
+/**
+ * What was counted in one run for one system; which of it, depends on the kind of fault.
+ *
+ * @typedef {Partial<ReturnType<Ledger['verdict']> & ReturnType<Ledger['calls']> & More>} Figures
+ */
+
+/**
+ * What the faults add to the ledger. `memory` is in MiB, before and after; `meanwhile` counts messages handled during the
+ * fault, `after` the calls answered afterwards, of ten; `broken` are sentences.
+ *
+ * @typedef {object} More
+ * @property {number} begunAfter
+ * @property {number} cut
+ * @property {Exit} exit
+ * @property {Exit} consumerExit
+ * @property {readonly (number | null | undefined)[]} memory
+ * @property {boolean} said
+ * @property {number} meanwhile
+ * @property {number} after
+ * @property {readonly string[]} broken
+ * @property {string} crash
+ */
+
 /** MiB that a producer may grow by while it has no broker: what its publish buffer may hold. */
 const ALLOWED_GROWTH = 64;
 /** Seconds until work goes on after the broker can be had again: the longest wait between two attempts, and a start. */
@@ -7,11 +38,18 @@ const BACK = 10;
 /** Calls here have 3 s; later than this, in milliseconds, nobody waits any more. */
 const LATEST_ANSWER = 4_000;
 
-/** Broken promises of one fault, as sentences; none is what is wanted. */
+/**
+ * Broken promises of one fault, as sentences; none is what is wanted. `figures` are undefined when it did not run.
+ *
+ * @param {string} name
+ * @param {Figures | undefined} figures
+ */
 export function broken(name, figures) {
+  /** @type {string[]} */
   const found = [];
+  /** @param {number | undefined} count @param {string} what */
   const never = (count, what) => {
-    if (count > 0) found.push(`${name}: ${what} ${count}`);
+    if (count !== undefined && count > 0) found.push(`${name}: ${what} ${count}`);
   };
   if (typeof figures !== 'object') return [`${name}: did not run (${String(figures)})`];
   never(figures.lost, 'confirmed and lost');
@@ -39,16 +77,20 @@ export function broken(name, figures) {
   return found;
 }
 
-/** What took longer, or more, than anybody may expect. */
-function bounds({ sends, handles, memory, slowestFailure }) {
+/**
+ * What took longer, or more, than anybody may expect.
+ *
+ * @param {Figures} figures
+ */
+function bounds({ sends, handles, memory, slowestFailure = 0 }) {
   const found = [];
   for (const [what, gap] of Object.entries({ sends, handles })) {
     if (gap?.silent === null) found.push(`${what} never came back`);
-    else if (gap?.back > BACK) found.push(`${what} came back after ${gap.back} s only`);
+    else if (gap && gap.back > BACK) found.push(`${what} came back after ${gap.back} s only`);
   }
+  const growth = Number(memory?.[1]) - Number(memory?.[0]);
   if (memory?.includes(null)) found.push('memory was not told');
-  else if (memory && memory[1] - memory[0] > ALLOWED_GROWTH)
-    found.push(`memory grew by ${memory[1] - memory[0]} MiB`);
+  else if (growth > ALLOWED_GROWTH) found.push(`memory grew by ${growth} MiB`);
   if (slowestFailure > LATEST_ANSWER) found.push(`a call failed after ${slowestFailure} ms only`);
   return found;
 }

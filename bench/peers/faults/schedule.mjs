@@ -6,7 +6,19 @@ import { TIMEOUT } from './calls.mjs';
 import { quiet } from './messaging.mjs';
 import { Trial } from './trial.mjs';
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+/**
+ * @typedef {import('../harness/broker.mjs').Broker} Broker
+ * @typedef {import('./trial.mjs').Role} Role
+ * @typedef {(trial: Trial, ms: number, broker: Broker) => unknown} OnLine
+ * @typedef {(broker: Broker, ms: number, trials: { messages: Trial }) => unknown} OnBroker
+ * @typedef {{ at: number, kind: string, ms: number }} Step
+ */
+
+/**
+ * Numbers from 0 to 1, the same for the same seed (mulberry32).
+ *
+ * @param {number} seed
+ */
 export function randomOf(seed) {
   let state = seed >>> 0;
   return () => {
@@ -17,12 +29,14 @@ export function randomOf(seed) {
   };
 }
 
+/** @param {Trial} trial @param {Role} role @param {NodeJS.Signals} signal */
 const ends = (trial, role, signal) => {
   trial.expectEnd(role, { startAgain: true });
   trial.children[role].signal(signal);
 };
 
 // On each of the two lines: messages, and calls.
+/** @type {Record<string, OnLine>} */
 const onLines = {
   cut: ({ proxy }) => proxy.cut(),
   'cut inside a frame': ({ proxy }) => proxy.cutInside(),
@@ -49,6 +63,7 @@ const onLines = {
   'consumer and server asked to end': (trial) => ends(trial, trial.worker, 'SIGTERM'),
 };
 
+/** @type {Record<string, OnBroker>} */
 const onTheBroker = {
   'broker killed': (broker) => broker.restart({ crash: true }),
   'broker restarted': (broker) => broker.restart({ crash: false }),
@@ -72,10 +87,16 @@ const onTheBroker = {
 const LONG = ['broker killed', 'broker restarted'];
 const SHORT_RUN = 60_000;
 
-/** What happens when: `[{ at, kind, ms }]`, for so many milliseconds. */
+/**
+ * What happens when: `[{ at, kind, ms }]`, for so many milliseconds.
+ *
+ * @param {number} seed
+ * @param {number} length
+ */
 export function scheduleOf(seed, length) {
   const random = randomOf(seed);
   const names = [...Object.keys(onLines), ...Object.keys(onTheBroker)];
+  /** @type {Step[]} */
   const steps = [];
   for (let at = 1_000 + random() * 1_000; at < length; at += 500 + random() * 3_000) {
     const kind = names[Math.floor(random() * names.length)];
@@ -89,7 +110,7 @@ export function scheduleOf(seed, length) {
 /**
  * Plays a schedule for Warren; resolves with `{ messages, calls }`, the figures of both.
  *
- * @param {{ broker: any, system: any, seed: number, length: number, say?: (line: string) => void }} what
+ * @param {{ broker: Broker, system: import('./trial.mjs').System, seed: number, length: number, say?: (line: string) => void }} what
  */
 export async function playSchedule({ broker, system, seed, length, say = () => {} }) {
   const messages = new Trial(system, await broker.vhost(`random-${seed}-messages`));
@@ -98,8 +119,10 @@ export async function playSchedule({ broker, system, seed, length, say = () => {
   await calls.open();
   messages.worker = 'consumer';
   calls.worker = 'rpc-server';
-  for (const role of ['consumer', 'producer']) await messages.start(role);
-  for (const role of ['rpc-server', 'rpc-client']) await calls.start(role);
+  await messages.start('consumer');
+  await messages.start('producer');
+  await calls.start('rpc-server');
+  await calls.start('rpc-client');
   await calls.goodCall(TIMEOUT);
   messages.stream();
   calls.stream({ calls: true, rate: 20, timeout: TIMEOUT });
@@ -112,7 +135,12 @@ export async function playSchedule({ broker, system, seed, length, say = () => {
   return figures;
 }
 
-/** Resolves with the time of the last fault's end. */
+/**
+ * Resolves with the time of the last fault's end.
+ *
+ * @param {readonly Step[]} steps
+ * @param {{ broker: Broker, messages: Trial, calls: Trial, began: number, length: number, say: (line: string) => void }} what
+ */
 async function play(steps, { broker, messages, calls, began, length, say }) {
   const lines = [messages, calls];
   let over = began;
@@ -130,6 +158,7 @@ async function play(steps, { broker, messages, calls, began, length, say }) {
   return over;
 }
 
+/** @param {Trial} trial @param {number} over */
 async function endOfMessages(trial, over) {
   const { ledger } = trial;
   await trial.until(() => {
@@ -144,6 +173,7 @@ async function endOfMessages(trial, over) {
   return { ...ledger.verdict(over, over), ...(trial.crash ? { crash: trial.crash } : {}) };
 }
 
+/** @param {Trial} trial */
 async function endOfCalls(trial) {
   const { ledger } = trial;
   trial.stopStream();

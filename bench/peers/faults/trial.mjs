@@ -6,8 +6,26 @@ import { Child } from '../harness/child.mjs';
 import { Proxy } from '../harness/proxy.mjs';
 import { Ledger } from './ledger.mjs';
 
+/**
+ * @typedef {import('../harness/systems.mjs').System} System
+ * @typedef {'consumer' | 'producer' | 'rpc-server' | 'rpc-client' | 'calls-server' | 'calls-client'} Role
+ * @typedef {import('amqplib').Channel} Channel
+ */
+
+/**
+ * What is sent: messages or calls, how many, how many a second.
+ *
+ * @typedef {{ calls?: boolean, rate?: number, count?: number, size?: number, timeout?: number }} Stream
+ */
+
+/**
+ * What a trial has beyond the others: handlers that fail, senders behind a proxy of their own, further settings.
+ *
+ * @typedef {{ failing?: boolean, apart?: boolean, retry?: { attempts: number, delays?: number }, [setting: string]: unknown }} Extra
+ */
+
 /** Nobody starts slower than this on a busy machine, in milliseconds. */
-const START = 20_000;
+const START = 60_000;
 /** Messages a second; the same for all. */
 export const RATE = 100;
 /** Of heartbeats in seconds: the same for all. */
@@ -16,30 +34,52 @@ const ENOUGH = 1_000_000;
 const LONGEST_END = 15_000;
 
 export class Trial {
+  /** @type {System} */
   system;
-  ledger;
-  proxy;
+  ledger = new Ledger();
+  proxy = new Proxy();
   /** Before the side that sends, when a fault is to hit that side alone; else the same as `proxy`. */
-  senders;
-  /** What the processes wrote to their logs as a warning or worse; the beginning is what matters. */
+  senders = this.proxy;
+  /**
+   * What the processes wrote to their logs as a warning or worse; the beginning is what matters.
+   *
+   * @type {string[]}
+   */
   logs = [];
-  /** Figures that a fault adds. */
+  /**
+   * Figures that a fault adds.
+   *
+   * @type {{ meanwhile?: number }}
+   */
   more = {};
-  /** The role of the process that handles, in trials of a schedule. */
-  worker;
-  /** What the first process that ended by itself had written. */
+  /**
+   * The role of the process that handles, in trials of a schedule.
+   *
+   * @type {Role}
+   */
+  worker = 'consumer';
+  /**
+   * What the first process that ended by itself had written.
+   *
+   * @type {string | undefined}
+   */
   crash;
   /** Processes by their role. */
-  children = {};
+  children = /** @type {Record<Role, Child>} */ ({});
+  /** @type {string} */
   #url;
-  #settings;
+  #settings = {};
   #ending = false;
+  /** @type {Role | undefined} */
   #mortal;
+  /** @type {Child[]} */
   #all = [];
+  /** @type {Stream | undefined} */
   #stream;
   #next = 1;
   #asked = 0;
 
+  /** @param {System} system @param {string} url */
   constructor(system, url) {
     this.system = system;
     this.#url = url;
@@ -49,11 +89,15 @@ export class Trial {
     return new URL(this.#url).pathname.slice(1);
   }
 
-  /** The proxy and what foreign programs have to declare; no process yet. */
+  /**
+   * The proxy and what foreign programs have to declare; no process yet.
+   *
+   * @param {Extra} [extra]
+   */
   async open(extra = {}) {
     this.proxy = await Proxy.before(this.#url);
     this.senders = extra.apart ? await Proxy.before(this.#url) : this.proxy;
-    this.ledger = new Ledger({ attempts: extra.failing ? extra.retry.attempts : undefined });
+    this.ledger = new Ledger({ attempts: extra.failing ? extra.retry?.attempts : undefined });
     this.#settings = {
       ...this.system.settings,
       exchange: 'faults',
@@ -70,9 +114,15 @@ export class Trial {
     });
   }
 
-  /** Starts a process for a role; `wait` until it says that it is ready. */
+  /**
+   * Starts a process for a role; `wait` until it says that it is ready.
+   *
+   * @param {Role} role
+   * @param {boolean} [wait]
+   */
   async start(role, wait = true) {
     const sends = role === 'producer' || role === 'rpc-client';
+    /** @param {any} line */
     const hear = (line) => {
       if (line.event === 'log' && this.logs.length < 2_000) this.logs.push(String(line.text));
       if (sends) this.ledger.sending(line);
@@ -90,7 +140,11 @@ export class Trial {
       throw new Error(`${this.system.title}: the ${role} did not start: ${child.complaints.slice(0, 800)}`);
   }
 
-  /** Numbered messages or calls from now on. */
+  /**
+   * Numbered messages or calls from now on.
+   *
+   * @param {Stream} [what]
+   */
   stream(what = {}) {
     this.#stream = { rate: RATE, count: ENOUGH, ...what };
     this.#streamOn();
@@ -101,7 +155,12 @@ export class Trial {
     for (const child of this.#senders) child.tell({ stream: { count: 0 } });
   }
 
-  /** Does something while no message is on its way; `strict` does nothing, when it does not come to that. */
+  /**
+   * Does something while no message is on its way; `strict` does nothing, when it does not come to that.
+   *
+   * @param {() => unknown} work
+   * @param {{ strict?: boolean }} [how]
+   */
   async inPause(work, { strict = false } = {}) {
     const stream = this.#stream;
     this.stopStream();
@@ -114,7 +173,12 @@ export class Trial {
     this.stream(stream);
   }
 
-  /** Looks until `condition()` holds; false when it does not within `limit` milliseconds. */
+  /**
+   * Looks until `condition()` holds; false when it does not within `limit` milliseconds.
+   *
+   * @param {() => boolean | Promise<boolean>} condition
+   * @param {number} limit
+   */
   async until(condition, limit) {
     const end = performance.now() + limit;
     while (performance.now() < end) {
@@ -135,12 +199,22 @@ export class Trial {
     if (this.senders !== this.proxy) await this.senders.close();
   }
 
-  /** An end that was asked for is no crash. */
+  /**
+   * An end that was asked for is no crash.
+   *
+   * @param {Role} role
+   * @param {{ startAgain?: boolean }} [how]
+   */
   expectEnd(role, { startAgain = false } = {}) {
     this.children[role].expected = startAgain ? 'and again' : 'for good';
   }
 
-  /** Sends a signal and waits for the end; kills what has not ended after 15 s. */
+  /**
+   * Sends a signal and waits for the end; kills what has not ended after 15 s.
+   *
+   * @param {Role} role
+   * @param {NodeJS.Signals} signal
+   */
   async end(role, signal) {
     const child = this.children[role];
     this.expectEnd(role);
@@ -153,13 +227,21 @@ export class Trial {
     return { ms: Math.round(performance.now() - began), code: child.exit.code ?? child.exit.signal };
   }
 
-  /** From now on each of its processes may end by itself, and is started again. */
+  /**
+   * From now on each of its processes may end by itself, and is started again.
+   *
+   * @param {Role} role
+   */
   expectDeaths(role) {
     this.#mortal = role;
     this.expectEnd(role, { startAgain: true });
   }
 
-  /** One call, or one publish, that should work; its outcome. */
+  /**
+   * One call, or one publish, that should work; its outcome.
+   *
+   * @param {number} timeout
+   */
   goodCall(timeout) {
     return this.#ask('rpc-client', { call: { n: 0 }, timeout }, timeout + 2_000);
   }
@@ -168,7 +250,11 @@ export class Trial {
     return this.#ask('producer', { publish: { n: 0 } }, 10_000);
   }
 
-  /** Another connection has the queue for itself, for so long; who wants it finds it locked. */
+  /**
+   * Another connection has the queue for itself, for so long; who wants it finds it locked.
+   *
+   * @param {number} ms
+   */
   async holdQueue(ms) {
     this.proxy.refusing = true;
     this.proxy.cut();
@@ -184,6 +270,7 @@ export class Trial {
     return this.#raw((channel) => channel.deleteQueue('numbered'));
   }
 
+  /** @param {Role} role @param {object} command @param {number} limit */
   #ask(role, command, limit) {
     const id = `good-${this.#asked++}`;
     this.children[role].tell({ id, ...command });
@@ -201,6 +288,7 @@ export class Trial {
     for (const child of this.#senders) child.tell({ stream: { ...this.#stream, from } });
   }
 
+  /** @param {Role} role @param {Child} child @param {boolean} sends */
   #ended(role, child, sends) {
     if (sends) this.ledger.gone();
     if (this.#ending || child.expected === 'for good') return;
@@ -214,15 +302,19 @@ export class Trial {
     });
   }
 
+  /** @param {string} queue @param {(n: number) => void} found */
   #empty(queue, found) {
     return this.#raw(async (channel) => {
-      for (let message; (message = await channel.get(queue, { noAck: true }));) {
+      for (;;) {
+        const message = await channel.get(queue, { noAck: true });
+        if (!message) return;
         found(numberOf(message.content));
       }
     });
   }
 
   // The queue may be gone, and its absence is an answer.
+  /** @param {(channel: Channel) => Promise<unknown>} work */
   async #raw(work) {
     const connection = await amqp.connect(this.#url);
     connection.on('error', () => {});
@@ -238,7 +330,11 @@ export class Trial {
   }
 }
 
-/** The number in a body, in the envelope of Nest's transport or without it. */
+/**
+ * The number in a body, in the envelope of Nest's transport or without it.
+ *
+ * @param {Buffer} content
+ */
 function numberOf(content) {
   const body = JSON.parse(content.toString());
   return body.n ?? body.data?.n;

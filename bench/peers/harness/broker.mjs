@@ -5,6 +5,8 @@ import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startRabbitMQ } from '../../../tools/rabbitmq.mjs';
 
+/** @typedef {{ vhost: string }} Place where a system works */
+
 const LIMIT = 60_000;
 const USER = 'tested';
 /** In no line that a system prints. */
@@ -12,12 +14,16 @@ export const PASSWORD = 'never-printed-4711';
 
 export class Broker {
   #node;
+  /** @type {Promise<unknown>} */
   #restarting = Promise.resolve();
 
   static async start() {
-    const broker = new Broker();
-    broker.#node = await startRabbitMQ();
-    return broker;
+    return new Broker(await startRabbitMQ());
+  }
+
+  /** @param {import('../../../tools/rabbitmq.mjs').RabbitMQNode} node */
+  constructor(node) {
+    this.#node = node;
   }
 
   async stop() {
@@ -25,7 +31,11 @@ export class Broker {
     await this.#node.stop();
   }
 
-  /** A fresh virtual host; resolves with its URL, whose user and password are nowhere else in the world. */
+  /**
+   * A fresh virtual host; resolves with its URL, whose user and password are nowhere else in the world.
+   *
+   * @param {string} name
+   */
   vhost = async (name) => {
     const rights = { configure: '.*', write: '.*', read: '.*' };
     await this.#api('PUT', `/users/${USER}`, { password: PASSWORD, tags: 'administrator' });
@@ -43,9 +53,14 @@ export class Broker {
     return (await this.#api('GET', '/overview')).rabbitmq_version;
   }
 
+  /** @param {string} name */
   removeVhost = (name) => this.#api('DELETE', `/vhosts/${name}`);
 
-  /** Resolves when its port answers again, which is before its management API does: see `settled`. */
+  /**
+   * Resolves when its port answers again, which is before its management API does: see `settled`.
+   *
+   * @param {{ crash: boolean }} how
+   */
   async restart({ crash }) {
     this.#restarting = this.#node.restart({ crash });
     this.#restarting.catch(() => {});
@@ -67,8 +82,13 @@ export class Broker {
     await this.#restarting;
   }
 
-  /** Closes the connections of a virtual host, as an operator would. */
+  /**
+   * Closes the connections of a virtual host, as an operator would.
+   *
+   * @param {Place} place
+   */
   closeConnections = async ({ vhost }) => {
+    /** @type {{ name: string }[]} */
     let open = [];
     // The list is some seconds behind, and an error while it is gathered.
     await this.#until(async () => {
@@ -80,21 +100,32 @@ export class Broker {
     );
   };
 
-  /** Deletes the queue and puts one like it in its place at once: nothing is lost, but its consumer is cancelled. */
+  /**
+   * Deletes the queue and puts one like it in its place at once: nothing is lost, but its consumer is cancelled.
+   *
+   * @param {Place} place
+   */
   replaceQueue = async ({ vhost }) => {
     const path = `/queues/${vhost}/numbered`;
-    const { durable, arguments: args } = await this.#api('GET', path);
+    const queue = await this.#api('GET', path);
     const bindings = await this.#api('GET', `${path}/bindings`);
     await this.#api('DELETE', path);
-    await this.#api('PUT', path, { durable, arguments: args });
-    for (const { source, routing_key } of bindings.filter((each) => each.source !== '')) {
+    await this.#api('PUT', path, { durable: queue.durable, arguments: queue.arguments });
+    for (const { source, routing_key } of bindings) {
+      if (source === '') continue;
       await this.#api('POST', `/bindings/${vhost}/e/${source}/q/numbered`, { routing_key });
     }
   };
 
+  /** @param {Place} place @param {string} [queue] */
   deleteQueue = ({ vhost }, queue = 'numbered') => this.#api('DELETE', `/queues/${vhost}/${queue}`);
 
-  /** Closes the channels that consume, or those that publish; resolves with whether there was one. */
+  /**
+   * Closes the channels that consume, or those that publish; resolves with whether there was one.
+   *
+   * @param {Place} place
+   * @param {'consumer' | 'producer'} which
+   */
   closeChannels = async ({ vhost }, which) => {
     const chosen = which === 'consumer' ? '> 0' : '=:= 0';
     // As if the client had acknowledged what it never got: 406, and the channel is closed.
@@ -107,13 +138,21 @@ export class Broker {
     return closed.includes('ok');
   };
 
-  /** Another password than the programs have, or theirs again. Who is connected stays so. */
+  /**
+   * Another password than the programs have, or theirs again. Who is connected stays so.
+   *
+   * @param {{ right: boolean }} which
+   */
   async password({ right }) {
     const password = right ? PASSWORD : 'another';
     await this.#api('PUT', `/users/${USER}`, { password, tags: 'administrator' });
   }
 
-  /** Every connection that publishes is blocked, or none any more. */
+  /**
+   * Every connection that publishes is blocked, or none any more.
+   *
+   * @param {boolean} on
+   */
   async alarm(on) {
     await this.#node.rabbitmqctl('set_vm_memory_high_watermark', on ? '0.00001' : '0.4');
   }
@@ -132,6 +171,7 @@ export class Broker {
     }
   }
 
+  /** @param {() => boolean | Promise<boolean>} condition */
   async #until(condition) {
     const end = performance.now() + LIMIT;
     while (!(await condition())) {
@@ -140,8 +180,9 @@ export class Broker {
     }
   }
 
+  /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} */
   async #api(method, path, body) {
-    const { origin, username, password } = new URL(this.#node.managementUrl);
+    const { origin, username, password } = new URL(String(this.#node.managementUrl));
     const response = await fetch(`${origin}/api${path}`, {
       method,
       headers: {

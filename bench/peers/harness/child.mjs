@@ -7,6 +7,20 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { root } from '../../../tools/run.mjs';
 import { PASSWORD } from './broker.mjs';
 
+/**
+ * A line that a process printed.
+ *
+ * @typedef {{ event: string, [fact: string]: any }} ChildEvent
+ */
+
+/**
+ * What came of a publish or a call that a process was asked for: `value` when it is `ok`, else `error`; after so many ms.
+ *
+ * @template Value
+ * @typedef {ChildEvent & { ok: boolean, value: Value, error: string, ms: number }} Settled
+ */
+
+/** @type {Set<Child>} */
 const running = new Set();
 process.on('exit', () => {
   for (const child of running) child.kill();
@@ -16,24 +30,44 @@ process.on('exit', () => {
 export const endAll = () => Promise.all([...running].map((child) => child.kill()));
 
 export class Child {
-  /** What it printed, in order: { event, ... }. Emptied by `forget`. */
+  /**
+   * What it printed, in order. Emptied by `forget`.
+   *
+   * @type {ChildEvent[]}
+   */
   events = [];
   /** What it wrote to standard error; the beginning is what matters. */
   complaints = '';
   /** Lines and pieces of standard error that held the password. */
   leaks = 0;
   ended = false;
-  /** Whether it is to end: undefined, 'and again' or 'for good'. */
+  /**
+   * Whether it is to end.
+   *
+   * @type {'and again' | 'for good' | undefined}
+   */
   expected;
-  /** With what it ended: { code, signal }. */
-  exit;
+  /**
+   * With what it ended.
+   *
+   * @type {{ code?: number | Error | null, signal?: NodeJS.Signals | null }}
+   */
+  exit = {};
   #process;
+  /** @type {Set<() => void>} */
   #look = new Set();
   #over;
-  /** @type {(event: any) => void} */
+  /** @type {(event: ChildEvent) => void} */
   #hear;
 
-  /** `hear(event)` is told of each line as it comes. */
+  /**
+   * `hear(event)` is told of each line as it comes.
+   *
+   * @param {string} system
+   * @param {string} role
+   * @param {object} settings
+   * @param {(event: ChildEvent) => void} [hear]
+   */
   constructor(system, role, settings, hear = () => {}) {
     const program = join(import.meta.dirname, '..', 'program.mjs');
     const args = [program, system, role, JSON.stringify(settings)];
@@ -42,12 +76,13 @@ export class Child {
     this.#hear = hear;
     this.#process.stdin.on('error', () => {});
     createInterface({ input: this.#process.stdout }).on('line', (line) => this.#line(line));
-    this.#process.stderr.setEncoding('utf8').on('data', (text) => {
+    this.#process.stderr.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
       if (text.includes(PASSWORD)) this.leaks++;
       // What is written down must not depend on where the tree lies.
       if (this.complaints.length < 10_000) this.complaints += text.replaceAll(root, '.');
     });
     this.#over = new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
+      /** @param {number | Error | null} code @param {NodeJS.Signals | null} [signal] */
       const over = (code, signal) => {
         running.delete(this);
         this.ended = true;
@@ -59,6 +94,7 @@ export class Child {
     });
   }
 
+  /** @param {object} command */
   tell(command) {
     if (!this.ended) this.#process.stdin.write(`${JSON.stringify(command)}\n`);
   }
@@ -68,9 +104,16 @@ export class Child {
     this.complaints = '';
   }
 
-  /** The first event that fits, or undefined when none came within `limit` milliseconds or the process ended. */
+  /**
+   * The first event that fits, or undefined when none came within `limit` milliseconds or the process ended.
+   *
+   * @param {(event: ChildEvent) => boolean} fits
+   * @param {number} limit
+   * @returns {Promise<ChildEvent | undefined>}
+   */
   wait(fits, limit) {
     return new Promise((resolve) => {
+      /** @param {ChildEvent | undefined} event */
       const done = (event) => {
         clearTimeout(timer);
         this.#look.delete(look);
@@ -100,6 +143,7 @@ export class Child {
     return this.#over;
   }
 
+  /** @param {NodeJS.Signals} name */
   signal(name) {
     if (!this.ended) this.#process.kill(name);
   }
@@ -109,6 +153,7 @@ export class Child {
     await this.#over;
   }
 
+  /** @param {string} line */
   #line(line) {
     if (line.includes(PASSWORD)) this.leaks++;
     let event;

@@ -6,7 +6,26 @@ const deadLettered = {
   arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'numbered.dead' },
 };
 
-/** In the order of the table's columns. `name` is a folder beside this one. */
+/**
+ * `name` is the folder of its `peer.mjs`; `frame` and `answer` make the body of a request and of a reply.
+ *
+ * @typedef {object} System
+ * @property {string} key
+ * @property {string} name
+ * @property {string} title
+ * @property {{ careful?: boolean, retry?: { attempts: number, delays: number } }} settings
+ * @property {boolean} [callsQueues]
+ * @property {boolean} [declaresDeadLetters]
+ * @property {(data: unknown, id?: string) => object} [frame]
+ * @property {(response: unknown) => object} [answer]
+ * @property {object} [queue] what a foreign program declares it with
+ */
+
+/**
+ * In the order of the table's columns.
+ *
+ * @type {System[]}
+ */
 export const systems = [
   {
     key: 'warren',

@@ -2,6 +2,9 @@
 // find it out, or its silence about the others means nothing.
 import amqp from 'amqplib';
 
+/** @typedef {import('../program.mjs').Settings} Settings */
+
+/** @param {string} url */
 const quietly = async (url) => {
   const connection = await amqp.connect(url);
   connection.on('error', () => {});
@@ -10,6 +13,7 @@ const quietly = async (url) => {
   return { connection, channel };
 };
 
+/** @param {Settings} settings */
 export async function producer({ url, exchange, key }) {
   let current = await quietly(url);
   const again = () => {
@@ -22,6 +26,7 @@ export async function producer({ url, exchange, key }) {
   };
   again();
   return {
+    /** @param {unknown} body */
     publish(body) {
       try {
         current.channel.publish(exchange, key, Buffer.from(JSON.stringify(body)), { persistent: true });
@@ -34,13 +39,16 @@ export async function producer({ url, exchange, key }) {
   };
 }
 
+/** @param {Settings} settings @param {(body: unknown) => unknown} handle */
 export async function consumer({ url, exchange, key, queue }, handle) {
   const { connection, channel } = await quietly(url);
   await channel.assertQueue(queue, { durable: true });
   await channel.assertExchange(exchange, 'topic', { durable: true });
   await channel.bindQueue(queue, exchange, key);
-  await channel.consume(queue, (message) => void handle(JSON.parse(message.content.toString())), {
-    noAck: true,
-  });
+  await channel.consume(
+    queue,
+    (message) => message !== null && void handle(JSON.parse(message.content.toString())),
+    { noAck: true },
+  );
   return { close: () => connection.close() };
 }

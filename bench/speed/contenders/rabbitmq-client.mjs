@@ -1,6 +1,6 @@
 // rabbitmq-client, which speaks AMQP by itself, with what its README shows: createConsumer, createPublisher with
 // confirms, createRPCClient.
-import { Connection } from 'rabbitmq-client';
+import { Connection, ConsumerStatus } from 'rabbitmq-client';
 import { done as told } from '../bodies.mjs';
 
 /** Consumers, an RPC server, a publisher and a caller on one connection; resolves when all of them are ready. */
@@ -9,11 +9,12 @@ export async function open({ url, consume = [], serve, publish, call, deadline }
   rabbit.on('error', (error) => console.error(error.message));
   await rabbit.onConnect(10_000);
   const queueOptions = { durable: true };
-  const consumers = consume.map(({ queue, prefetch, handle }) =>
-    rabbit.createConsumer({ queue, queueOptions, qos: { prefetchCount: prefetch } }, ({ body }) =>
-      handle(body),
-    ),
-  );
+  const consumers = consume.map((each) => {
+    const { queue, prefetch, queueArguments } = each;
+    const options = { ...queueOptions, arguments: queueArguments };
+    const settings = { queue, queueOptions: options, qos: { prefetchCount: prefetch } };
+    return rabbit.createConsumer(settings, handlerOf(each));
+  });
   if (serve) {
     const { queue, prefetch, answer } = serve;
     const settings = { queue, queueOptions, qos: { prefetchCount: prefetch } };
@@ -32,5 +33,17 @@ export async function open({ url, consume = [], serve, publish, call, deadline }
       await Promise.all([...consumers, publisher, caller].map((each) => each?.close()));
       await rabbit.close();
     },
+  };
+}
+
+function handlerOf({ handle, fails }) {
+  if (!fails) return ({ body }) => handle(body);
+  return ({ body }) => {
+    try {
+      handle(body);
+    } catch {
+      return ConsumerStatus.DROP;
+    }
+    return ConsumerStatus.ACK;
   };
 }
