@@ -1,9 +1,10 @@
 // What a user can import says what it is: every name that an entry point exports has a doc comment where it is declared,
 // and so has every option, which is what an editor shows to somebody who writes it.
 import { describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
-import { type Source, librarySources, sample } from './sources.js';
+import { type Source, librarySources, root, sample } from './sources.js';
 
 /** Sentences for the names of `entry` that are declared in `files` without a doc comment. */
 function documentedRule(entry: Source, files: ReadonlyMap<string, Source>): string[] {
@@ -96,6 +97,21 @@ function namesOf(statement: ts.Statement): string[] {
   return named.name === undefined ? [] : [named.name.getText()];
 }
 
+/** Members of an interface, or of a class what plugins may use of it. */
+function membersOf(file: Source, name: string): string[] {
+  const found = declaredIn(file, name)[0] as ts.InterfaceDeclaration | ts.ClassDeclaration;
+  const all: readonly (ts.TypeElement | ts.ClassElement)[] = found.members;
+  return all.flatMap((member) => {
+    const comments = ts.getJSDocCommentsAndTags(member).map((each) => ts.getTextOfJSDocComment(each.comment));
+    if (!member.name || ts.isPrivateIdentifier(member.name) || /^For the pipeline/.test(comments.join()))
+      return [];
+    const { modifiers } = member as ts.PropertySignature;
+    return modifiers?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword)
+      ? []
+      : [member.name.getText()];
+  });
+}
+
 const byPath = (files: readonly Source[]): ReadonlyMap<string, Source> =>
   new Map(files.map((source) => [source.path, source]));
 
@@ -109,6 +125,22 @@ describe('documented', () => {
 
   it.each(entries.map(({ path }) => path))('every option of %s has a doc comment', (path) => {
     expect(optionsRule(files.get(path)!, files)).toEqual([]);
+  });
+
+  it('docs/plugins.md names every member of what plugins are and of what they are given', () => {
+    const page = readFileSync(join(root, 'docs/plugins.md'), 'utf8').replace(/```.*?```/gs, '');
+    const words = new Set(page.match(/`[^`]+`/g)?.flatMap((code) => code.match(/\w+/g)));
+    const plugin = files.get('libs/amqp/src/plugins/plugin.ts')!;
+    const interfaces = plugin.ast.statements.filter(ts.isInterfaceDeclaration).map(({ name }) => name.text);
+    const members = interfaces.flatMap((name) => membersOf(plugin, name).map((each) => `${name}.${each}`));
+    // How a handler settles, and what the library itself notes about a delivery.
+    const others = new Set(['ack', 'reject', 'retry', 'run', 'call']);
+    const delivery = membersOf(files.get('libs/amqp/src/message/delivery.ts')!, 'Delivery')
+      .filter((each) => !others.has(each))
+      .map((each) => `Delivery.${each}`);
+    expect(members.length).toBeGreaterThan(45);
+    expect(delivery.length).toBeGreaterThan(12);
+    expect([...members, ...delivery].filter((each) => !words.has(each.split('.')[1]))).toEqual([]);
   });
 
   it('an option without a comment is found, in types that options name too', () => {

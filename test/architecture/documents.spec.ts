@@ -4,6 +4,8 @@ import { describe, expect, it } from '@jest/globals';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
+import { INSTRUMENTS, prometheusName } from '../../libs/amqp/src/plugins/instruments.js';
+import { LOG_EVENTS } from '../../libs/amqp/src/runtime/log-events.js';
 import { type Source, librarySources, nodes, root, sample } from './sources.js';
 
 const code = /\bWARREN_[A-Z0-9_]+\b/g;
@@ -41,6 +43,51 @@ function orderRule(steps: readonly string[], text: string): string[] {
     : [`docs/lifecycle.md does not say "${drawn} → the handler"`];
 }
 
+/** Names of metrics on a page that no instrument has. A histogram has three series. */
+function metricsRule(text: string): string[] {
+  const known = INSTRUMENTS.map(prometheusName);
+  const named = unique(text.match(/\bwarren_[a-z_]+\b/g) ?? []);
+  return named.filter((name) => !known.includes(name.replace(/_(bucket|count|sum)$/, '')));
+}
+
+/** Rows of the page about log lines: the name of each line with its level. */
+function linesOn(text: string): string[] {
+  return unique(
+    [...text.matchAll(/^\| `([a-z-]+)` +\| (log|warn|error|debug) /gm)].map(
+      ([, name, level]) => `${name}: ${level}`,
+    ),
+  );
+}
+
+/** Lines as the libraries write them: the literals named `event` in a call of a logger, with the level that is called. */
+function linesOf(files: readonly Source[]): string[] {
+  const found = files.flatMap(nodes).filter(ts.isPropertyAssignment);
+  return unique(
+    found.flatMap(({ name, initializer, parent }) => {
+      if (name.getText() !== 'event' || !ts.isStringLiteral(initializer)) return [];
+      let up: ts.Node = parent;
+      while (!ts.isSourceFile(up) && !ts.isStatement(up)) {
+        const level = ts.isCallExpression(up)
+          ? /\.(log|warn|error|debug)$/.exec(up.expression.getText().replace(/\?/g, ''))?.[1]
+          : undefined;
+        if (level !== undefined) return [`${initializer.text}: ${level}`];
+        up = up.parent;
+      }
+      return [];
+    }),
+  );
+}
+
+/** What the pieces of the lines on the page are, between the parts that vary. */
+function piecesOn(text: string): string[] {
+  const rows = [...text.matchAll(/^\| `[a-z-]+` +\| \w+ +\| (.*?) \|/gm)].map(([, line]) => line);
+  const quoted = rows.flatMap((row) => [...row.matchAll(/`([^`]+)`/g)].map(([, line]) => line));
+  return quoted
+    .flatMap((line) => line.split('…'))
+    .map((piece) => piece.trim())
+    .filter((piece) => /^[a-z ';,:]{14,}$/.test(piece));
+}
+
 const unique = (words: readonly string[]): string[] => [...new Set(words)].sort();
 
 const page = (path: string): string => {
@@ -53,6 +100,37 @@ describe('documents', () => {
   it('every error code is documented, and every documented code exists', () => {
     const documented = unique(page('docs/errors.md').match(code) ?? []);
     expect(sameRule(codesOf(librarySources()), documented, 'docs/errors.md')).toEqual([]);
+  });
+
+  it('every log line is documented with its level, and every documented one exists', () => {
+    const documented = linesOn(page('docs/logging.md'));
+    expect(
+      sameRule(
+        Object.entries(LOG_EVENTS).map(([name, level]) => `${name}: ${level}`),
+        documented,
+        'docs/logging.md',
+      ),
+    ).toEqual([]);
+    // Those whose fields are made elsewhere are only in the table.
+    expect(linesOf(librarySources()).filter((line) => !documented.includes(line))).toEqual([]);
+  });
+
+  it('log lines on the page are those of the code', () => {
+    const code = librarySources()
+      .map(({ text }) => text)
+      .join('\n');
+    const pieces = piecesOn(page('docs/logging.md'));
+    expect(pieces.length).toBeGreaterThan(20);
+    expect(pieces.filter((piece) => !code.includes(piece))).toEqual([]);
+  });
+
+  it('every metric that the pages about scaling and metrics name is measured', () => {
+    expect(page('docs/scaling.md')).toMatch('warren_consumer_utilization_ratio');
+    expect(metricsRule(page('docs/scaling.md'))).toEqual([]);
+    expect(metricsRule(page('docs/metrics.md'))).toEqual([]);
+    expect(metricsRule('`warren_delivery_lag_seconds_sum`, `warren_busy_ratio`')).toEqual([
+      'warren_busy_ratio',
+    ]);
   });
 
   it('the steps of a delivery are drawn in the order in which they run', () => {

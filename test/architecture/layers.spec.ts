@@ -32,8 +32,10 @@ const libraries: Readonly<Record<string, Layers>> = {
       delay: 4,
       rpc: 5,
       'dead-letters': 6,
-      broker: 7,
-      index: 8,
+      fleet: 6,
+      control: 7,
+      broker: 8,
+      index: 9,
     },
     friends: pairs(['message', 'options', 'errors', 'events', 'runtime', 'plugins']),
   },
@@ -48,6 +50,7 @@ const libraries: Readonly<Record<string, Layers>> = {
       cli: 4,
       terminus: 4,
       prometheus: 4,
+      schematics: 4,
       index: 4,
     },
     friends: ['decorators -> module-options'],
@@ -70,6 +73,21 @@ const libraries: Readonly<Record<string, Layers>> = {
     },
     friends: [],
   },
+  board: {
+    heights: {
+      api: 0,
+      errors: 1,
+      options: 1,
+      sources: 2,
+      requests: 3,
+      board: 4,
+      http: 5,
+      modules: 6,
+      'stand-alone': 7,
+      index: 8,
+    },
+    friends: [],
+  },
 };
 
 /** Packages that only some files may name, and those files. */
@@ -86,18 +104,23 @@ const outside: readonly { readonly name: RegExp; readonly allowed: RegExp; reado
   },
   {
     name: /^@nestjs\//,
-    allowed: /^(libs\/nestjs|apps)\//,
-    why: 'only libs/nestjs and the applications know Nest',
+    allowed: /^(libs\/nestjs|libs\/board|apps)\//,
+    why: 'only libs/nestjs, libs/board and the applications know Nest',
   },
   {
-    name: /^(@nestjs\/testing|@warren\/embedded)$/,
+    name: /^@nestjs\/testing$/,
     allowed: /^libs\/nestjs\/src\/testing\//,
     why: 'an optional peer: only libs/nestjs/src/testing needs it',
   },
   {
+    name: /^@warren\/embedded$/,
+    allowed: /^libs\/nestjs\/src\/(testing\/|runtime\/development-broker\.ts$)/,
+    why: 'an optional peer: only tests and the option `development` need it',
+  },
+  {
     name: /^prom-client$/,
-    allowed: /^libs\/nestjs\/src\/prometheus\//,
-    why: 'an optional peer: only libs/nestjs/src/prometheus needs it',
+    allowed: /^(libs\/nestjs\/src\/prometheus|apps\/board\/src)\//,
+    why: 'an optional peer: only libs/nestjs/src/prometheus, and an application that serves metrics, needs it',
   },
   {
     name: /^@warren\/amqp$/,
@@ -109,10 +132,19 @@ const outside: readonly { readonly name: RegExp; readonly allowed: RegExp; reado
     allowed: /^(?!libs\/opentelemetry\/)/,
     why: 'only the API of OpenTelemetry and what @warren/amqp exports',
   },
-  { name: /^@warren\/nestjs/, allowed: /^apps\//, why: 'the library does not import itself by name' },
+  {
+    name: /^(?!\.|node:|@nestjs\/(common|core|platform-express)$|@warren\/nestjs$)/,
+    allowed: /^(?!libs\/board\/src\/)/,
+    why: 'only Nest and what @warren/nestjs exports',
+  },
+  {
+    name: /^@warren\/nestjs/,
+    allowed: /^(apps|libs\/board)\//,
+    why: 'the library does not import itself by name',
+  },
   {
     name: /^(?!\.|node:)/,
-    allowed: /^(libs\/amqp\/src\/connection|libs\/nestjs|libs\/opentelemetry|apps)\//,
+    allowed: /^(libs\/amqp\/src\/connection|libs\/nestjs|libs\/opentelemetry|libs\/board|apps)\//,
     why: 'no packages here',
   },
 ];
@@ -152,7 +184,7 @@ function folderOf(library: string, path: string): string {
   const [first = '', second] = path.split('/');
   if (second !== undefined) return first;
   const name = first.replace(/\.ts$/, '');
-  if (library === 'nestjs' && name.endsWith('.module')) return 'modules';
+  if (/^(nestjs|board)$/.test(library) && name.endsWith('.module')) return 'modules';
   if (library === 'amqp' && name !== 'index') return 'broker';
   if (library === 'embedded' && name !== 'index') return 'program';
   return name;

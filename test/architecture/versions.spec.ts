@@ -13,7 +13,7 @@ interface Package {
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
-const packages = ['libs', 'apps']
+const packages = ['libs', 'apps', 'examples']
   .flatMap((folder) =>
     readdirSync(join(root, folder)).map((name) => join(root, folder, name, 'package.json')),
   )

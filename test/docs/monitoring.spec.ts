@@ -62,6 +62,12 @@ describe('the Grafana dashboard', () => {
     }
   });
 
+  it('shows every gauge: what an instance is like now is on no other page', () => {
+    const shown = targets.map(({ expr }) => expr).join('\n');
+    const gauges = INSTRUMENTS.filter(({ kind }) => kind === 'gauge').map(prometheusName);
+    expect(gauges.filter((name) => !shown.includes(`${name}{`))).toEqual([]);
+  });
+
   it('names in each legend only labels that its query keeps, and gives each panel its own id', () => {
     for (const { expr, legendFormat } of targets) {
       const kept = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list]) => list.split(/, ?/));

@@ -142,7 +142,7 @@ onEachBroker('bad calls', (broker) => {
         expect(error.code).toBe(bad.outcome.error);
         if (bad.outcome.text) expect(error.remoteMessage).toMatch(bad.outcome.text);
       } else expect(await call).toEqual(bad.outcome.value);
-      expect(performance.now() - began).toBeLessThan(5_000);
+      expect(performance.now() - began).toBeLessThan(15_000);
       expect(await rabbit.broker.request(SERVED, 'good')).toBe('good');
       unharmed();
     });

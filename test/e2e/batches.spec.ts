@@ -8,6 +8,13 @@ import { count, eventOf, logged, taken, warren } from '../support/warren.js';
 
 onEachBroker('batches', (broker) => {
   const payloads = (list: readonly Delivery[]): unknown[] => list.map(({ payload }) => payload);
+  /** Messages that are there when the handler comes, and so arrive together. */
+  const lyingThere = async (queue: string, ...messages: readonly unknown[]): Promise<void> => {
+    const other = await warren(broker.url, { consumers: false })
+      .consume(queue, () => 1)
+      .open();
+    for (const message of messages) await other.broker.send(queue, message);
+  };
 
   it('a list is handed over when it has its size', async () => {
     const lists = new Collector<unknown[]>();
@@ -27,12 +34,11 @@ onEachBroker('batches', (broker) => {
 
   it('or when its first message has waited long enough', async () => {
     const lists = new Collector<unknown[]>();
+    await lyingThere('timed', 1, 2);
+    const began = performance.now();
     const rabbit = await warren(broker.url)
       .batch('timed', (list) => lists.push(payloads(list)), { batch: { size: 100, wait: 150 } })
       .open();
-    const began = performance.now();
-    await rabbit.broker.send('timed', 1);
-    await rabbit.broker.send('timed', 2);
     expect(await lists.one()).toEqual([1, 2]);
     expect(performance.now() - began).toBeGreaterThan(140);
     await rabbit.broker.send('timed', 3);
@@ -50,6 +56,8 @@ onEachBroker('batches', (broker) => {
   });
 
   it('each message may be settled by itself; the rest is acked when the handler returns', async () => {
+    const seen = new Collector<string[]>();
+    await lyingThere('mixed', 'good', 'bad', 'again');
     const rabbit = await warren(broker.url)
       .batch(
         'mixed',
@@ -60,11 +68,9 @@ onEachBroker('batches', (broker) => {
           }
           seen.push(list.map(({ payload, attempt }) => `${String(payload)}${attempt}`));
         },
-        { batch: { size: 3, wait: 50 } },
+        { batch: { size: 3, wait: 500 } },
       )
       .open();
-    const seen = new Collector<string[]>();
-    await Promise.all(['good', 'bad', 'again'].map((text) => rabbit.broker.send('mixed', text)));
     expect(await seen.take(2)).toEqual([['good1', 'bad1', 'again1'], ['again2']]);
     expect((await taken(broker, 'mixed.dead')).content.toString()).toBe('bad');
     await until(() => rabbit.broker.status().consumers[0].inFlight === 0, 'all to be settled');
@@ -96,7 +102,8 @@ onEachBroker('batches', (broker) => {
 
   it('a throw sends each of the list that is not settled through its own retries', async () => {
     const attempts = new Collector<string>();
-    const rabbit = await warren(broker.url)
+    await lyingThere('throws', 'a', 'b', 'c');
+    await warren(broker.url)
       .batch(
         'throws',
         (list) => {
@@ -104,10 +111,9 @@ onEachBroker('batches', (broker) => {
           if (list.some(({ attempt }) => attempt === 1)) list[0].ack();
           throw list[0].attempt < 2 ? new Error('no') : Reject('enough');
         },
-        { batch: { size: 3, wait: 100 }, retry: { attempts: 3, delays: 10, jitter: false } },
+        { batch: { size: 3, wait: 500 }, retry: { attempts: 3, delays: 10, jitter: false } },
       )
       .open();
-    await Promise.all(['a', 'b', 'c'].map((text) => rabbit.broker.send('throws', text)));
     expect((await attempts.take(5)).sort()).toEqual(['a1', 'b1', 'b2', 'c1', 'c2']);
     await until(async () => (await count(broker, 'throws.dead')) === 2, 'b and c to be dead-lettered');
   });

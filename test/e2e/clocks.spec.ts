@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { systemClock, type Clock, type Delivery } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { rejection, warren } from '../support/warren.js';
+import { rejection, replying, warren } from '../support/warren.js';
 
 const HOUR = 3_600_000;
 
@@ -46,7 +46,7 @@ onEachBroker('clocks', (broker) => {
         .rpc('off.gone', ({ payload }) => payload, { ifCallerGone: 'skip' })
         .open();
       const { broker: caller } = warren(broker.url);
-      const timeout = '2s';
+      const timeout = '20s';
       expect(await caller.request('off.echo', 'x', { timeout })).toBe('x');
       expect(await caller.request('off.gone', 'x', { timeout })).toBe('x');
       expect(await caller.request('off.retried', 0, { timeout })).toBe(3);
@@ -98,6 +98,7 @@ onEachBroker('clocks', (broker) => {
       })
       .open();
     let answer: (value: string) => void = () => undefined;
+    await replying(rabbit);
     const began = performance.now();
     const calls = [
       rejection(rabbit.broker.request('off.slow', 1, { timeout: 1_500 })),

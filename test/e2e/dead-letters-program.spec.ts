@@ -1,5 +1,5 @@
-// `warren dead` and `warren tap` as processes: what they print, their exit codes, and that a replay which is interrupted or
-// killed in the middle has lost nothing.
+// `warren dead`, `warren tap` and `warren trace`: what they print, their exit codes, and that a replay which is interrupted or
+// killed in the middle has lost nothing. Where it is about signals and streams they are processes, each a second of CPU.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,9 +7,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { journal } from '@warren/amqp';
 import { onEachBroker, onRabbitMQ } from '../support/brokers.js';
 import { until } from '../support/events.js';
-import { count } from '../support/warren.js';
+import { count, warren as warrenObject } from '../support/warren.js';
+import { runWarren } from '../../libs/nestjs/src/cli/command.js';
 import { fill, idsOf, kinds, ready } from './dead-letters.js';
 
 const BUILD = 180_000;
@@ -41,12 +43,30 @@ function start(args: readonly string[], environment: Record<string, string> = {}
 const warren = (...args: readonly string[]): Run =>
   start([join(root, 'libs/nestjs/dist/esm/cli/warren.js'), ...args]);
 
-async function said(
-  ...args: readonly string[]
-): Promise<{ code: number | string; out: string; err: string }> {
+interface Said {
+  readonly code: number | string;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** What the program says as a process. */
+async function ran(...args: readonly string[]): Promise<Said> {
   const run = warren(...args);
   const code = await run.ended;
   return { code, out: run.out, err: run.err };
+}
+
+/** What its command says in this process. */
+async function said(...args: readonly string[]): Promise<Said> {
+  const [out, err]: [string[], string[]] = [[], []];
+  const code = await runWarren(args, {
+    out: (text) => void out.push(`${text}\n`),
+    err: (text) => void err.push(`${text}\n`),
+    program: join(root, 'libs/nestjs/dist/esm/cli/warren.js'),
+    environment: {},
+    signal: new AbortController().signal,
+  });
+  return { code, out: out.join(''), err: err.join('') };
 }
 
 jest.setTimeout(240_000);
@@ -60,11 +80,17 @@ afterEach(() => {
 
 describe('the program warren', () => {
   it('says how it is used and which version it is', async () => {
-    const help = await said('--help');
+    const help = await ran('--help');
     expect(help).toMatchObject({ code: 0, err: '' });
     expect(help.out).toContain('Usage: warren dead list');
     expect(await said('dead', 'replay', '--help')).toMatchObject({ code: 0, out: help.out });
-    expect((await said('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect((await ran('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('ends with a code that says that the usage was wrong, and why', async () => {
+    const { code, out, err } = await ran('dead', 'rise');
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain("unknown command 'dead rise'");
   });
 
   it.each([
@@ -83,13 +109,13 @@ describe('the program warren', () => {
     const { code, out, err } = await said(...args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toContain(complaint);
-    // Without a command the whole help is shown; for a typing error, one line is easier to read.
-    expect(err.includes('Usage:')).toBe(args.length === 0);
-    if (args.length > 0) expect(err).toContain('warren --help');
+    // The last line is what is read first.
+    expect(err.trimEnd().split('\n').at(-1)).toMatch(/^warren: .*\(see warren --help\)$/);
+    expect(err).toMatch(/^Usage: warren /);
   });
 
   it('tells a broker that is not there within seconds, without the password', async () => {
-    const { code, err } = await said('dead', 'list', 'q', '--url', 'amqp://me:secret@127.0.0.1:1');
+    const { code, err } = await ran('dead', 'list', 'q', '--url', 'amqp://me:secret@127.0.0.1:1');
     expect(code).toBe(4);
     expect(err).toContain('cannot reach amqp://127.0.0.1:1');
     expect(err).not.toContain('secret');
@@ -102,7 +128,7 @@ onEachBroker('the program warren', (broker) => {
     const scratch = await mkdtemp(join(tmpdir(), 'warren-dead-letters-'));
     try {
       const ids = await fill(broker, 'orders', 3, {});
-      const list = await said('dead', 'list', 'orders', ...url);
+      const list = await ran('dead', 'list', 'orders', ...url);
       expect(list).toMatchObject({ code: 0, err: '' });
       expect(list.out).toMatch(/^orders\.dead: 3 messages\n {2}# {2}failed at/);
       expect(list.out).toMatch(/orders-1 +attempts-exhausted +Orders\.place +TypeError: no luck with 1/);
@@ -188,6 +214,33 @@ onEachBroker('the program warren', (broker) => {
     expect(await said('tap', '--exchange', 'nowhere', '--url', broker.url)).toMatchObject({
       code: 3,
       err: "warren: exchange 'nowhere' does not exist (check the name and the virtual host of the URL)\n",
+    });
+  });
+
+  it('traces a message through the instances that run, to its dead letter', async () => {
+    const shop = warrenObject(broker.url, { service: 'p.shop', fleet: true, plugins: [journal()] });
+    await shop
+      .consume('p.parcels', () => Promise.reject(new TypeError('no address')), { retry: false })
+      .open();
+    const { messageId } = await shop.broker.send('p.parcels', { secret: 1 });
+    await until(async () => (await count(broker, 'p.parcels.dead')) > 0, 'the dead letter');
+    const trace = (...args: string[]): Promise<Said> => said('trace', ...args, '--url', broker.url);
+    // On a busy machine the answers may come after its time.
+    const { code, out, err } = await until(async () => {
+      const traced = await trace(messageId);
+      return traced.out.includes('dead letter') && traced;
+    }, 'the whole trace');
+    expect(out).toMatch(
+      new RegExp(
+        `^message ${messageId} to queue p\\.parcels, by p\\.shop\n.*sent.*\n.*attempt 1 of p\\.parcels in p\\.shop`,
+      ),
+    );
+    expect(out).toContain(`dead letter ${messageId} lies in p.parcels.dead at position 1`);
+    expect(err).toContain('Asked: p.shop');
+    expect(code).toBe(0);
+    expect(await trace('nobody', '--timeout', '500ms')).toMatchObject({
+      code: 7,
+      err: expect.stringContaining('Nothing is known of nobody.'),
     });
   });
 

@@ -1,9 +1,10 @@
 // The demo applications as processes, for the tests about them: built once, started with a URL, ended after the test.
 import { join } from 'node:path';
-import { afterEach, beforeAll, expect, jest } from '@jest/globals';
-import { Child, endAll, type ChildEvent } from '../../tools/demo/child.mjs';
+import { afterEach, beforeAll, jest } from '@jest/globals';
+import { bundleOf } from '../../tools/bundle.mjs';
+import { Child, endAll } from '../../tools/demo/child.mjs';
 
-export { Child, type ChildEvent };
+export { Child };
 
 /** How long building may take where nothing was built before, in milliseconds. */
 export const BUILD = 600_000;
@@ -18,9 +19,11 @@ export function withApplications(): void {
   // Each process takes half a second on a quiet machine, and many times that on a busy one.
   jest.setTimeout(240_000);
   beforeAll(async () => {
-    const build = new Child('the build', [path('tools/build.mjs'), '--if-needed']);
-    const { code } = await build.ended;
-    if (code !== 0) throw new Error(`The applications cannot be built: ${build.complaints}`);
+    for (const args of [[path('tools/build.mjs'), '--if-needed'], [path('tools/bundle.mjs')]]) {
+      const build = new Child('the build', args);
+      const { code } = await build.ended;
+      if (code !== 0) throw new Error(`The applications cannot be built: ${build.complaints}`);
+    }
   }, BUILD);
   afterEach(() => endAll());
 }
@@ -29,7 +32,7 @@ export function withApplications(): void {
 export function start(name: 'consumer' | 'producer', args: readonly string[], url?: string): Child {
   const env: NodeJS.ProcessEnv = { ...process.env, RABBITMQ_URL: url };
   if (url === undefined) delete env.RABBITMQ_URL;
-  return new Child(name, [path('dist/apps', name, 'main.js'), ...args], env);
+  return new Child(name, [bundleOf(name), ...args], env);
 }
 
 /** Starts a consumer and waits until it listens. */
@@ -37,14 +40,6 @@ export async function consumer(args: readonly string[], url: string): Promise<Ch
   const child = start('consumer', [...args, '--json'], url);
   await child.wait('ready');
   return child;
-}
-
-/** Runs a producer to its end; resolves with its events. */
-export async function produce(args: readonly string[], url: string): Promise<readonly ChildEvent[]> {
-  const child = start('producer', [...args, '--json'], url);
-  const { code } = await child.ended;
-  expect([code, child.complaints]).toEqual([0, '']);
-  return child.events;
 }
 
 /** What it wrote to standard output, line by line. */

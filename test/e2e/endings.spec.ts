@@ -7,8 +7,8 @@ import { Collector, until, within } from '../support/events.js';
 import { Tap } from '../support/tap.js';
 import { count, rejection, warren } from '../support/warren.js';
 
-/** What close() may take beyond `shutdown`: two seconds of politeness, and a busy machine. */
-const BESIDES = 4_000;
+/** What close() may take beyond `shutdown`: two seconds of politeness, and a very busy machine. */
+const BESIDES = 20_000;
 
 onEachBroker('close()', (broker) => {
   it('ends with the broker frozen while a handler runs, a publish waits and a call is under way', async () => {
@@ -35,7 +35,7 @@ onEachBroker('close()', (broker) => {
 
   it('ends at once while it waits for the next attempt to connect, and tells the publishes that wait', async () => {
     const tap = await Tap.open(broker.url);
-    const rabbit = await warren(tap.url, { reconnect: { min: '5s' } })
+    const rabbit = await warren(tap.url, { reconnect: { min: '5m', max: '5m' } })
       .consume('backoff.work', () => 1)
       .open();
     tap.cut();
@@ -45,7 +45,7 @@ onEachBroker('close()', (broker) => {
     );
     const waiting = rejection(rabbit.broker.send('backoff.work', 1));
     const [one, two] = [rabbit.broker.close(), rabbit.broker.close()];
-    await within(Promise.all([one, two]), 'close()', 1_500);
+    await within(Promise.all([one, two]), 'close()');
     expect(await waiting).toMatchObject({
       code: 'WARREN_CONNECTION_LOST',
       message: expect.stringContaining('closed before the message could be sent'),

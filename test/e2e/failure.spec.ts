@@ -76,7 +76,6 @@ onEachBroker('a handler that fails', (broker) => {
       await rabbit.broker.send('patient', 1);
       await done.one();
       expect(times[1] - times[0]).toBeGreaterThan(290);
-      expect(times[1] - times[0]).toBeLessThan(5_000);
     });
 
     it('does not let a long wait hold up a short one', async () => {

@@ -156,6 +156,22 @@ onEachBroker('health of an application that runs', (broker) => {
     }
   });
 
+  it('is ready with a handler that somebody paused, and says who and since when', async () => {
+    const { app, url } = await start(module({ url: broker.url }));
+    const { control } = app.get<Broker>(getBrokerToken());
+    await control.handler('Orders.place').pause();
+    const { code, body } = await ask(url, 'ready');
+    expect([code, body.details.queues.problems]).toEqual([200, []]);
+    expect(body.details.queues.connections).toMatchObject({
+      default: {
+        consumers: { 'health.orders': { ready: false, paused: 'control', pausedFor: expect.any(Number) } },
+      },
+    });
+    await control.handler('Orders.place').resume();
+    const [consumer] = Object.values(app.get(RabbitHealthIndicator).check().connections.default.consumers);
+    expect(consumer).toEqual({ ready: true, handlers: ['Orders.place'], inFlight: 0 });
+  });
+
   it('is ready again after the broker closed its connections', async () => {
     const { url } = await start(module({ url: broker.url }));
     await broker.closeConnections();

@@ -1,11 +1,6 @@
 // Metrics as Prometheus sees them: of two connections in one process, over restarts of the application, in the registry that
 // was given or the default one.
 
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable, Module, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -26,6 +21,7 @@ import { Registry, register } from 'prom-client';
 import { MetricsController, Printed } from '../../docs/examples/metrics.js';
 import { onEachBroker } from '../support/brokers.js';
 import { until } from '../support/events.js';
+import { withPrometheus } from '../support/prometheus.js';
 
 const SILENT = { log() {}, warn() {}, error() {} };
 
@@ -164,53 +160,20 @@ describe('metrics and registries', () => {
   });
 });
 
-const installed = spawnSync('prometheus', ['--version']).status === 0;
-if (!installed)
-  console.log(
-    'prometheus is not installed, so that it scrapes an application was not tested: apt-get install prometheus',
-  );
-
-(installed ? describe : describe.skip)('Prometheus itself', () => {
+withPrometheus('Prometheus itself', (prometheus) => {
   it('scrapes an application and answers queries by the documented names', async () => {
     const embedded = await EmbeddedBroker.start();
-    const folder = await mkdtemp(join(tmpdir(), 'warren-prometheus-'));
-    const app = await start(embedded.url);
-    await work(app);
-    const target = new URL(await app.getUrl()).host;
-    const configuration = {
-      global: { scrape_interval: '500ms', scrape_timeout: '500ms' },
-      scrape_configs: [{ job_name: 'warren', static_configs: [{ targets: [target] }] }],
-    };
-    await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(configuration));
-    const flags = [`--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/data`];
-    const process = spawn('prometheus', [...flags, '--web.listen-address=127.0.0.1:0'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let log = '';
-    process.stderr.on('data', (text: Buffer) => (log += text.toString()));
     try {
-      const address = await until(
-        () => /address=(127\.0\.0\.1:[1-9]\d*)/.exec(log)?.[1] ?? false,
-        'Prometheus to listen',
-      );
-      const ask = async (query: string): Promise<string | undefined> => {
-        const answer = await fetch(`http://${address}/api/v1/query?query=${encodeURIComponent(query)}`);
-        // Not before it has read its storage.
-        if (!answer.ok) return undefined;
-        const { data } = (await answer.json()) as { data?: { result: { value: [number, string] }[] } };
-        return data?.result[0]?.value[1];
-      };
+      const app = await start(embedded.url);
+      await work(app);
+      const server = await prometheus.scraping(`${await app.getUrl()}/metrics`);
       const total = 'sum(messaging_client_sent_messages_total{messaging_operation_name="send"})';
-      await until(async () => (await ask(total)) === '3', 'a scrape');
-      expect(await ask('min(warren_connection_up)')).toBe('1');
-      expect(await ask('sum(warren_call_duration_seconds_count{outcome="replied"})')).toBe('1');
-    } finally {
-      const ended = once(process, 'exit');
-      process.kill('SIGKILL');
-      await ended;
+      await until(async () => (await server.ask(total)) === 3, 'a scrape');
+      expect(await server.ask('min(warren_connection_up)')).toBe(1);
+      expect(await server.ask('sum(warren_call_duration_seconds_count{outcome="replied"})')).toBe(1);
       await app.close();
+    } finally {
       await embedded.close();
-      await rm(folder, { recursive: true, force: true });
     }
   });
 });

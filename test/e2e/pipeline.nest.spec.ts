@@ -1,7 +1,7 @@
 // Guards, pipes, interceptors, filters and scopes on messages: every case on a controller and on a
 // provider, on Nest 12 and (in the project nest11) on Nest 11.
 
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   BadRequestException,
   Controller,
@@ -316,7 +316,6 @@ async function start(
   })
   class AppModule {}
   const app = await NestFactory.createApplicationContext(AppModule, { logger: false, abortOnError: false });
-  apps.push(app);
   const publisher = app.get(Publisher);
   const events: BrokerEvent[] = [];
   publisher.on((event) => events.push(event));
@@ -325,10 +324,18 @@ async function start(
 
 onEachBroker('the pipeline', (broker) => {
   describe.each(hosts)('on %s', (_name, classes, areControllers) => {
-    const call = async (pattern: string, payload: unknown): Promise<unknown> => {
-      const { publisher } = await start(broker.url, classes, areControllers);
-      return publisher.request(pattern, payload, { headers: { tenant: 'acme' }, messageId: 'm-1' });
-    };
+    // One application for all of these tests: each uses handlers of its own.
+    let publisher: Publisher;
+    let app: INestApplicationContext;
+    let events: BrokerEvent[];
+
+    beforeAll(async () => {
+      ({ publisher, app, events } = await start(broker.url, classes, areControllers));
+    });
+    afterAll(() => app.close());
+
+    const call = (pattern: string, payload: unknown): Promise<unknown> =>
+      publisher.request(pattern, payload, { headers: { tenant: 'acme' }, messageId: 'm-1' });
 
     it.each<[string, string, unknown, unknown]>([
       ['a payload', 'echo', { a: 1 }, { a: 1 }],
@@ -389,7 +396,6 @@ onEachBroker('the pipeline', (broker) => {
     });
 
     it('makes a request-scoped instance per message', async () => {
-      const { publisher } = await start(broker.url, classes, areControllers);
       const answers = await Promise.all([1, 2].map((n) => publisher.request<string>('scoped', { n })));
       answers.push(await publisher.request<string>('scoped', { n: 3 }));
       const made = answers.map(
@@ -431,10 +437,10 @@ onEachBroker('the pipeline', (broker) => {
         { kind: 'dead-letter', reason: 'undecodable' },
       ],
     ])('for messages: %s', async (_case, queue, payload, verdict) => {
-      const { publisher, events } = await start(broker.url, classes, areControllers);
+      const before = events.length;
       await publisher.send(queue, payload);
       const handled = await until(
-        () => events.find((event) => event.kind === 'handled' && event.queue === queue),
+        () => events.slice(before).find((event) => event.kind === 'handled' && event.queue === queue),
         `queue '${queue}' to be handled`,
       );
       expect(handled).toMatchObject({ verdict });
@@ -442,17 +448,20 @@ onEachBroker('the pipeline', (broker) => {
 
     it('runs global guards only with inheritGlobals', async () => {
       const deny: Provider = { provide: APP_GUARD, useClass: Deny };
-      const without = await start(broker.url, classes, areControllers, { service: 'without' }, [deny]);
+      // Where the application of the other tests does not share the queues.
+      const url = await broker.addVhost();
+      const without = await start(url, classes, areControllers, {}, [deny]);
+      apps.push(without.app);
       await expect(without.publisher.request('echo', 1)).resolves.toBe(1);
       await without.app.close();
-      const inheriting = await start(broker.url, classes, areControllers, { inheritGlobals: true }, [deny]);
+      const inheriting = await start(url, classes, areControllers, { inheritGlobals: true }, [deny]);
+      apps.push(inheriting.app);
       await expect(inheriting.publisher.request('echo', 1)).rejects.toMatchObject({
         remoteMessage: 'Forbidden resource',
       });
     });
 
     it('stacked decorators share the queue of their method', async () => {
-      const { publisher, events } = await start(broker.url, classes, areControllers);
       await publisher.publish('stack.a', 1);
       await publisher.publish('stack.b', 2);
       await until(

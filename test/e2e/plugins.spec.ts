@@ -144,6 +144,40 @@ onEachBroker('plugins', (broker) => {
     expect(new Set(seen)).toEqual(new Set(['reply c.value', 'reply c.items']));
   });
 
+  it('may take their time over items of a stream, which arrive in order; one that they refuse ends it', async () => {
+    const late: (() => void)[] = [];
+    const plugin: Plugin = {
+      name: 'slow',
+      publish: (next) => async (message) => {
+        const { part, content } = message;
+        // The first is sent on when the others have come by.
+        if (part === 1) await new Promise<void>((resolve) => late.push(resolve));
+        if (part === 3) for (const go of late.splice(0)) go();
+        if (part === 3 && content.includes('refused')) throw new Error('not this one');
+        return next(message);
+      },
+    };
+    const rabbit = await warren(broker.url, { plugins: [plugin] })
+      .rpc('s.items', async function* (delivery) {
+        yield await Promise.resolve(1);
+        yield 2;
+        yield delivery.payload;
+      })
+      .open();
+
+    const items: unknown[] = [];
+    for await (const item of rabbit.broker.stream('s.items', 3)) items.push(item);
+    expect(items).toEqual([1, 2, 3]);
+
+    items.length = 0;
+    const refused = (async () => {
+      for await (const item of rabbit.broker.stream('s.items', ['refused'])) items.push(item);
+    })();
+    await expect(refused).rejects.toMatchObject({ name: 'RpcRemoteError', remoteName: 'PluginError' });
+    expect(items).toEqual([1, 2]);
+    await logged(rabbit, "the plugin 'slow' failed in publish: Error: not this one");
+  });
+
   it('that fail are named: to the publisher, in the dead letter, in the log, and to a caller without details', async () => {
     const on = (kind: string, message: PublishContext | Delivery): void => {
       const headers = 'attempt' in message ? message.headers : message.properties.headers;

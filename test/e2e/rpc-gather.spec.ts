@@ -3,7 +3,7 @@
 import { expect, it } from '@jest/globals';
 import type { Delivery } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
-import { Collector, until } from '../support/events.js';
+import { Collector, until, within } from '../support/events.js';
 import { rejection, warren, type Warren } from '../support/warren.js';
 
 onEachBroker('gathering', (broker) => {
@@ -26,9 +26,8 @@ onEachBroker('gathering', (broker) => {
   it('gets the answer of every instance, and ends as soon as so many as expected are there', async () => {
     await instances(3, 'all', (n, { payload }) => `${n} ${String(payload)}`);
     const { broker: client } = warren(broker.url);
-    const began = performance.now();
-    const answers = await client.gather('all', 'x', { expect: 3, timeout: '20s' });
-    expect(performance.now() - began).toBeLessThan(10_000);
+    const gathering = client.gather('all', 'x', { expect: 3, timeout: '5m' });
+    const answers = await within(gathering, 'the answers');
     expect(values(answers)).toEqual(['0 x', '1 x', '2 x']);
     expect(client.status()).toMatchObject({ pendingCalls: 0, timers: 0 });
   });

@@ -8,7 +8,7 @@ import type { ConsumeMessage } from 'amqplib';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until, within } from '../support/events.js';
 import { Tap } from '../support/tap.js';
-import { rejection, warren } from '../support/warren.js';
+import { rejection, replying, warren } from '../support/warren.js';
 
 onEachBroker('calls in trouble', (broker) => {
   it('5000 at once each get their own answer', async () => {
@@ -34,21 +34,14 @@ onEachBroker('calls in trouble', (broker) => {
     const { broker: client } = warren(tap.url);
     // One timer for all of them: when they fail to settle, that is one report and not thousands.
     const calls = Promise.allSettled(
-      Array.from({ length: CALLS }, () => client.request('swallowed', 1, { timeout: '25s' })),
+      Array.from({ length: CALLS }, () => client.request('swallowed', 1, { timeout: '5m' })),
     );
-    await until(
-      async () => (await channel.checkQueue('swallowed')).messageCount === CALLS,
-      'all to be sent',
-      20_000,
-    );
-    const began = performance.now();
+    await until(async () => (await channel.checkQueue('swallowed')).messageCount === CALLS, 'all to be sent');
     tap.reset();
+    // Far below their time-outs: they end with the connection.
     const ends = await within(calls, 'all to fail');
-    const took = performance.now() - began;
     const codes = ends.map((end) => end.status === 'rejected' && (end.reason as { code: string }).code);
     expect(new Set(codes)).toEqual(new Set(['WARREN_RPC_CONNECTION_LOST']));
-    // Far below their time-outs: they end with the connection.
-    expect(took).toBeLessThan(8_000);
     expect(client.status()).toMatchObject({ pendingCalls: 0, timers: 0 });
     tap.cut();
   });
@@ -108,7 +101,9 @@ onEachBroker('calls in trouble', (broker) => {
     await channel.assertQueue('chatty');
     const requests = new Collector<ConsumeMessage>();
     await channel.consume('chatty', (request) => request && requests.push(request), { noAck: true });
-    const { broker: client } = warren(broker.url);
+    const caller = warren(broker.url);
+    await replying(caller);
+    const { broker: client } = caller;
     const say = ({ properties }: ConsumeMessage, body: string, correlationId?: string): boolean =>
       channel.sendToQueue(properties.replyTo as string, Buffer.from(body), {
         ...{ contentType: 'application/json' },
@@ -147,6 +142,7 @@ onEachBroker('calls in trouble', (broker) => {
     const rabbit = await warren(broker.url, { shutdown: 50 })
       .rpc('stuck', ({ payload }) => (payload === 'stuck' ? new Promise(() => undefined) : payload))
       .open();
+    await replying(rabbit);
     const stuck = Array.from({ length: 20 }, () =>
       rejection(rabbit.broker.request('stuck', 'stuck', { timeout: 1_000 })),
     );

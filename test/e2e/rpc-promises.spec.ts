@@ -6,7 +6,7 @@ import { event, queue, rpc } from '@warren/amqp';
 import { z } from 'zod';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { rejection, warren } from '../support/warren.js';
+import { rejection, replying, warren } from '../support/warren.js';
 
 class OrderNotFound extends Error {
   readonly code = 'ORDER_NOT_FOUND';
@@ -27,6 +27,7 @@ onEachBroker('a call', (broker) => {
       });
     await server.open();
     const client = await warren(broker.url).open();
+    await replying(client);
     const error = await rejection(client.broker.request('outer', 1, { timeout: 1_500 }));
     expect(error.code).toBe('WARREN_RPC_TIMEOUT');
     const nested = (await ended.one()) as { code: string; ms: number };

@@ -5,7 +5,7 @@ import { nest, Reject, type BrokerOptions, type Delivery, type RpcRemoteError } 
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until, within } from '../support/events.js';
-import { count, eventOf, logged, rejection, warren } from '../support/warren.js';
+import { count, eventOf, logged, rejection, replying, warren } from '../support/warren.js';
 
 const JSON_TYPE = { contentType: 'application/json' };
 
@@ -58,22 +58,23 @@ onEachBroker('calling', (broker) => {
     });
 
     it('a call under way when the connection is lost fails at once, and the next one works', async () => {
+      // The request that is not answered goes back there, until its time is over.
+      const queue = `slow.${reply}`;
       const started = new Collector<Delivery>();
-      const rabbit = await warren(broker.url, options)
+      const rabbit = await warren(broker.url, { ...options, shutdown: 50 })
         .rpc(
-          'slow',
+          queue,
           (delivery) => (
             started.push(delivery),
             delivery.payload === 'wait' ? new Promise(() => undefined) : 'ok'
           ),
-          { timeout: '1s' },
         )
         .open();
-      const failing = rejection(rabbit.broker.request('slow', 'wait'));
+      const failing = rejection(rabbit.broker.request(queue, 'wait'));
       await started.one();
       await broker.closeConnections();
-      expect((await within(failing, 'the call to fail', 3_000)).code).toBe('WARREN_RPC_CONNECTION_LOST');
-      expect(await rabbit.broker.request('slow', 'go')).toBe('ok');
+      expect((await within(failing, 'the call to fail')).code).toBe('WARREN_RPC_CONNECTION_LOST');
+      expect(await rabbit.broker.request(queue, 'go')).toBe('ok');
       expect(rabbit.broker.status().pendingCalls).toBe(0);
     });
   });
@@ -96,7 +97,8 @@ onEachBroker('calling', (broker) => {
       });
       expect(JSON.stringify(error) + error.message + String(error.stack)).not.toContain('secret');
       const [id] = /[0-9a-f-]{36}/.exec(error.remoteMessage) ?? [];
-      await logged(rabbit, `error ${String(id)} for a remote caller: OutOfStock: SELECT secret`);
+      const line = await logged(rabbit, `the caller got 'internal error ${String(id)}'`);
+      expect(line).toContain('OutOfStock: SELECT secret');
     });
 
     it('are told with exposeErrors', async () => {
@@ -222,12 +224,11 @@ onEachBroker('calling', (broker) => {
   describe('when no answer comes', () => {
     it('nobody listening is known at once', async () => {
       const { broker: client } = warren(broker.url);
-      const began = performance.now();
-      expect(await rejection(client.request('nobody', 1, { timeout: '20s' }))).toMatchObject({
+      const calling = rejection(client.request('nobody', 1, { timeout: '5m' }));
+      expect(await within(calling, 'the refusal')).toMatchObject({
         code: 'WARREN_RPC_NO_SERVER',
         routingKey: 'nobody',
       });
-      expect(performance.now() - began).toBeLessThan(5_000);
       expect(client.status().pendingCalls).toBe(0);
     });
 
@@ -244,9 +245,11 @@ onEachBroker('calling', (broker) => {
     });
 
     it('the time-out names exchange, key, time and id, and the request does not stay in the queue', async () => {
-      const { broker: client } = warren(broker.url);
+      const caller = warren(broker.url);
+      const { broker: client } = caller;
       const channel = await (await broker.connect()).createChannel();
       await channel.assertQueue('unattended');
+      await replying(caller);
       const error = await rejection(
         client.request('unattended', 1, { timeout: 1_000, correlationId: 'mine' }),
       );
@@ -262,14 +265,13 @@ onEachBroker('calling', (broker) => {
 
     it('the caller can cancel: before, during and, without effect, after', async () => {
       const started = new Collector<Delivery>();
-      const rabbit = await warren(broker.url)
+      const rabbit = await warren(broker.url, { shutdown: 50 })
         .rpc(
           'cancelled',
           (delivery) => (
             started.push(delivery),
             delivery.payload === 'wait' ? new Promise(() => undefined) : 1
           ),
-          { timeout: '300ms' },
         )
         .open();
       const controller = new AbortController();

@@ -6,6 +6,7 @@ import { DeadLetters, Publisher, RabbitModule, type BrokerEvent } from '@warren/
 import { NestFactory } from '@nestjs/core';
 import { Module } from '@nestjs/common';
 import { EmbeddedBroker } from '@warren/embedded';
+import { Collector } from '../support/events.js';
 import { onEmbedded } from '../support/brokers.js';
 import { warren } from '../support/warren.js';
 
@@ -36,6 +37,19 @@ onEmbedded('what is printed', (broker) => {
     ])
       expect(printed(value)).not.toContain(SECRET);
     expect(inspect(rabbit.broker)).toMatch(/^Broker \{\s*service: 'test'/);
+  });
+
+  it('holds none with a delivery that was replied to, which an event brings', async () => {
+    const url = broker.url.replace('guest:guest', `u:${SECRET}`);
+    const printouts = new Collector<string>();
+    const options = { credentials: { username: 'guest', password: 'guest' }, tls: { key: SECRET } };
+    const rabbit = warren(url, options).rpc('echo', ({ payload }) => payload);
+    rabbit.broker.on(({ delivery }) => void printouts.push(printed(delivery)), ['settled']);
+    await rabbit.open();
+    expect(await rabbit.broker.request('echo', 'hello')).toBe('hello');
+    const printout = await printouts.one();
+    expect(printout).toContain('hello');
+    expect(printout).not.toContain(SECRET);
   });
 
   it('holds none of those that the embedded broker knows', async () => {

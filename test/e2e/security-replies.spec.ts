@@ -54,7 +54,13 @@ onEachBroker('hostile reply addresses', (broker) => {
       .rpc('served', ({ payload }) => payload)
       .open();
     const client = await warren(broker.url).open();
-    expect(await client.broker.request('served', 0)).toBe(0);
+    const call = async (n: number): Promise<number> => {
+      const began = performance.now();
+      expect(await client.broker.request('served', n, { timeout: '20s' })).toBe(n);
+      return performance.now() - began;
+    };
+    let quiet = 0;
+    for (let n = 0; n < 20; n++) quiet = Math.max(quiet, await call(n));
     const channel = await (await broker.connect()).createChannel();
     const addresses = hostile(await realAddress(broker));
     let [going, sent] = [true, 0];
@@ -69,9 +75,7 @@ onEachBroker('hostile reply addresses', (broker) => {
     const took: number[] = [];
     const caller = async (): Promise<void> => {
       for (let n = 1; going; n++) {
-        const began = performance.now();
-        expect(await client.broker.request('served', n, { timeout: '5s' })).toBe(n);
-        took.push(performance.now() - began);
+        took.push(await call(n));
         // waits: an honest caller is not in a hurry
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -84,7 +88,8 @@ onEachBroker('hostile reply addresses', (broker) => {
     took.sort((one, other) => one - other);
     const [p50, p99] = [0.5, 0.99].map((part) => took[Math.floor(took.length * part)]);
     if (process.env.WARREN_FIGURES) console.log({ calls: took.length, p50, p99 });
-    expect(p99).toBeLessThan(1_000);
+    // On a busy machine calls are slow without an attack, too.
+    expect(p99).toBeLessThan(1_000 + 10 * quiet);
     const lost = server.events.all.flatMap((event) =>
       event.kind === 'disconnected' ? [event.connection] : [],
     );

@@ -6,7 +6,7 @@ import type { Channel } from 'amqplib';
 import type { Delivery } from '@warren/amqp';
 import { onEachBroker, type TestBroker } from '../support/brokers.js';
 import { Collector, until, within } from '../support/events.js';
-import { kept, logged, rejection, warren } from '../support/warren.js';
+import { kept, logged, rejection, replying, warren } from '../support/warren.js';
 
 const json = 'application/json';
 
@@ -86,17 +86,15 @@ onEachBroker('a server of calls', (broker) => {
     const client = kept(warren(broker.url));
     const stream = client.broker.stream('left', 1, { timeout: '5m' });
     expect(await stream.next()).toEqual({ done: false, value: 1 });
-    const began = performance.now();
     await client.broker.close();
     await closed.one();
-    expect(performance.now() - began).toBeLessThan(4_000);
     await until(() => server.broker.status().consumers[0].inFlight === 0, 'the request to be settled');
   });
 
   it('that closes does not spend all of its time on a stream without an end, and says so', async () => {
     const closed = new Collector<string>();
     const server = kept(
-      await warren(broker.url, { shutdown: '4s' })
+      await warren(broker.url, { shutdown: '20s' })
         .rpc('endless', () => endless(closed))
         .open(),
     );
@@ -110,7 +108,8 @@ onEachBroker('a server of calls', (broker) => {
     const closing = server.broker.close();
     expect(await reading).toMatchObject({ remoteCode: 'WARREN_SHUTTING_DOWN' });
     await within(closing, 'the end');
-    expect(performance.now() - began).toBeLessThan(3_900);
+    // After half of it the stream is stopped.
+    expect(performance.now() - began).toBeLessThan(19_000);
   });
 });
 
@@ -144,10 +143,11 @@ onEachBroker('a call that never left', (broker) => {
       expect(error.message).toMatch(/was not sent within 200 ms: there is no connection/);
     }
     // One that left and was not answered does not.
-    const { broker: connected } = await warren(broker.url, { shutdown: 50 })
+    const connected = await warren(broker.url, { shutdown: 50 })
       .rpc('silent', (delivery) => (handled.push(delivery), new Promise(() => undefined)))
       .open();
-    expect(await rejection(connected.request('silent', 1, { timeout: '1s' }))).toMatchObject({
+    await replying(connected);
+    expect(await rejection(connected.broker.request('silent', 1, { timeout: '1s' }))).toMatchObject({
       code: 'WARREN_RPC_TIMEOUT',
     });
     (await handled.one()).abort(new Error('over'));
@@ -172,13 +172,12 @@ onEachBroker('a request that is tried again', (broker) => {
     };
     const { broker: client } = await warren(broker.url)
       .rpc('soon', fail, { retry: { attempts: 2, delays: ['50ms'] } })
-      .rpc('too.late', fail, { retry: { attempts: 2, delays: ['1m'] } })
+      .rpc('too.late', fail, { retry: { attempts: 2, delays: ['10m'] } })
       .open();
     expect(await client.request('soon', 1)).toBe('done');
-    const began = performance.now();
-    const error = await rejection(client.request('too.late', 1, { timeout: '8s' }));
+    const calling = rejection(client.request('too.late', 1, { timeout: '5m' }));
+    const error = await within(calling, 'the error');
     expect(error).toMatchObject({ code: 'WARREN_RPC_REMOTE' });
-    expect(performance.now() - began).toBeLessThan(7_000);
     expect(attempts.all).toEqual([1, 2, 1]);
   });
 });

@@ -47,6 +47,7 @@ function inOrder(url: () => string, first: 'publish' | 'consume') {
 /** A connection that waits for the topology cannot be waited for. */
 function soon(): Promise<void> {
   const since = performance.now();
+  // waits: one connection is to be held back for a while
   return until(() => performance.now() - since > 300, 'some time to pass').then(() => undefined);
 }
 

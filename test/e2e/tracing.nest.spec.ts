@@ -186,7 +186,13 @@ onEachBroker('traces', (broker) => {
         '\n',
       ),
     );
-    const server = { 'server.address': new URL(broker.url).hostname, 'server.port': portOf(broker) };
+    const server = (connection: string): object => ({
+      'messaging.client.id': `traced:${connection}`,
+      'server.address': new URL(broker.url).hostname,
+      'server.port': portOf(broker),
+      'network.peer.address': '127.0.0.1',
+      'network.peer.port': portOf(broker),
+    });
     expect(publish.kind).toBe(SpanKind.PRODUCER);
     expect(publish.attributes).toEqual({
       'messaging.system.name': 'rabbitmq',
@@ -197,7 +203,7 @@ onEachBroker('traces', (broker) => {
       'messaging.message.id': expect.any(String),
       'rabbitmq.destination.routing_key': 'order.7.created',
       'warren.routed': true,
-      ...server,
+      ...server('publish'),
     });
     expect(place.kind).toBe(SpanKind.CONSUMER);
     expect(place.attributes).toEqual({
@@ -213,7 +219,7 @@ onEachBroker('traces', (broker) => {
       'warren.attempt': 1,
       'warren.attempts': expect.any(Number),
       'warren.verdict': 'ack',
-      ...server,
+      ...server('consume'),
     });
     expect(send.attributes['messaging.destination.name']).toBe('mails');
     expect(mail.attributes['messaging.destination.name']).toBe('mails');
@@ -243,7 +249,7 @@ onEachBroker('traces', (broker) => {
     expect(new Set([first, second, third].map(traceOf)).size).toBe(3);
     expect(third.status.code).toBe(SpanStatusCode.UNSET);
     expect(lines.find((line) => line.includes('failed on'))).toContain(
-      `(attempt 1) [trace ${traceOf(first)}, span ${idOf(first)}]: RangeError: not yet`,
+      `(attempt 1 of 3) [trace ${traceOf(first)}, span ${idOf(first)}]: RangeError: not yet`,
     );
   });
 
@@ -335,9 +341,15 @@ onEachBroker('traces', (broker) => {
       'rpc.system.name': 'warren',
       'rpc.method': 'price',
       'messaging.message.conversation_id': expect.any(String),
+      'messaging.client.id': 'traced:publish',
+      'network.peer.port': portOf(broker),
       'warren.rpc.timeout_ms': 5_000,
     });
-    expect(server.attributes).toMatchObject({ 'rpc.method': 'price', 'code.function.name': 'Orders.price' });
+    expect(server.attributes).toMatchObject({
+      'messaging.client.id': 'traced:consume',
+      'rpc.method': 'price',
+      'code.function.name': 'Orders.price',
+    });
 
     exporter.reset();
     await publisher.request('price', 'air').catch(() => undefined);

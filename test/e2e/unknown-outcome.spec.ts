@@ -78,7 +78,7 @@ onEachBroker('a publish whose confirm was lost', (broker) => {
       code: 'WARREN_PUBLISH_TIMEOUT',
       message: expect.stringContaining('there is no connection'),
     });
-    await within(rabbit.broker.close(), 'close()', 3_000);
+    await within(rabbit.broker.close(), 'close()');
     expect((await long).code).toBe('WARREN_PUBLISH_UNKNOWN');
   });
 });

@@ -52,7 +52,7 @@ export default [
   {
     id: 'conn-close-unbounded',
     file: 'libs/amqp/src/connection/connection.ts',
-    from: 'await inTime(this.options.clock, CLOSE_PATIENCE, model.close(), () => this.closedError()).catch(',
+    from: 'await inTime(this.options.clock, CLOSE_TIMEOUT, model.close(), () => this.closedError()).catch(',
     to: 'await model.close().catch(',
     promise: 'closing a connection to a frozen broker ends after a second',
     tests: ['connection/connection.spec', 'e2e/shutdown.spec'],
@@ -84,14 +84,14 @@ export default [
   {
     id: 'lease-renew-misses-opening',
     file: 'libs/amqp/src/connection/recovering-channel.ts',
-    from: `void this.closeBounded(this.current ?? this.opening, reason);`,
-    to: `void this.closeBounded(this.current, reason);`,
+    from: `const channel = this.current ?? this.opening;`,
+    to: `const channel = this.current;`,
     promise: 'a consumer that is cancelled in the packet of its consume-ok comes back',
     tests: ['connection/recovering-channel.spec', 'e2e/recovery.spec'],
   },
   {
     id: 'acks-never-shortened',
-    file: 'libs/amqp/src/connection/ack-batcher.ts',
+    file: 'libs/amqp/src/connection/channel.ts',
     from: 'if (this.head > 1_000 && this.head * 2 > marks.length) {',
     to: 'if (this.head < 0) {',
     promise: 'what is remembered for acks is bounded',
@@ -99,7 +99,7 @@ export default [
   },
   {
     id: 'acks-name-a-gone-one',
-    file: 'libs/amqp/src/connection/ack-batcher.ts',
+    file: 'libs/amqp/src/connection/channel.ts',
     from: `if (marks[this.head] === 'done') last = this.first + this.head;`,
     to: `last = this.first + this.head;`,
     promise: 'an ack never names a message that was settled otherwise',
@@ -107,7 +107,7 @@ export default [
   },
   {
     id: 'acks-over-stragglers',
-    file: 'libs/amqp/src/connection/ack-batcher.ts',
+    file: 'libs/amqp/src/connection/channel.ts',
     from: 'const upTo = this.stragglers.size === 0 ? advanced : 0;',
     to: 'const upTo = advanced;',
     promise: 'a message whose handler still runs is never acked with others',
@@ -115,7 +115,7 @@ export default [
   },
   {
     id: 'acks-unbounded',
-    file: 'libs/amqp/src/connection/ack-batcher.ts',
+    file: 'libs/amqp/src/connection/channel.ts',
     from: 'if (this.marks.length - this.head >= this.most) this.passOver();',
     to: '',
     promise: 'acks behind one that runs for hours are bounded',
@@ -123,7 +123,7 @@ export default [
   },
   {
     id: 'acks-twice',
-    file: 'libs/amqp/src/connection/ack-batcher.ts',
+    file: 'libs/amqp/src/connection/channel.ts',
     from: 'if (tag <= upTo) continue;',
     to: '',
     promise: 'a delivery is acked once',
@@ -131,7 +131,7 @@ export default [
   },
   {
     id: 'acks-swallow-open',
-    file: 'libs/amqp/src/connection/ack-batcher.ts',
+    file: 'libs/amqp/src/connection/channel.ts',
     from: `marks[this.head] !== 'open'`,
     to: `marks[this.head] !== undefined`,
     promise: 'a message whose handler still runs is never acked with others',

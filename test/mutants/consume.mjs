@@ -46,10 +46,10 @@ export default [
   {
     id: 'outcomes-settle-before-answer',
     file: 'libs/amqp/src/consume/settlement.ts',
-    from: 'if (answer) answer.after(() => this.carryOut(delivery, verdict));',
+    from: 'if (answer) answer.whenOver(() => this.carryOut(delivery, verdict));',
     to: 'if (answer) this.carryOut(delivery, verdict);',
     promise: 'a request is settled when its answer has arrived',
-    tests: ['consume/outcomes.spec'],
+    tests: ['consume/settlement-outcomes.spec'],
   },
   {
     id: 'outcomes-late-not-counted',
@@ -57,7 +57,7 @@ export default [
     from: 'if (!onTime) counters.staleSettlements++;',
     to: '',
     promise: 'counters.staleSettlements counts what was settled when its channel was gone',
-    tests: ['consume/outcomes.spec'],
+    tests: ['consume/settlement-outcomes.spec'],
   },
   {
     id: 'outcomes-settled-twice',
@@ -65,7 +65,7 @@ export default [
     from: `if (verdict.kind === 'open' || !delivery.claim(verdict.kind)) return;`,
     to: `if (verdict.kind === 'open') return;`,
     promise: 'a delivery is settled at most once',
-    tests: ['consume/outcomes.spec'],
+    tests: ['consume/settlement-outcomes.spec'],
   },
   {
     id: 'republish-keeps-expiration',
@@ -365,9 +365,25 @@ export default [
     tests: ['e2e/recovery.spec'],
   },
   {
+    id: 'consumer-renewed-before-its-acks',
+    file: 'libs/amqp/src/consume/consumer.ts',
+    from: 'beforeClose: (channel) => this.beforeClose(channel),',
+    to: '',
+    promise: 'what was acked just before a consumer is renewed does not come again',
+    tests: ['consume/consumer.spec'],
+  },
+  {
+    id: 'consumer-takes-while-renewed',
+    file: 'libs/amqp/src/consume/consumer.ts',
+    from: '!channel.alive || channel.leaving',
+    to: '!channel.alive',
+    promise: 'what arrives while a consumer is renewed is not handled, since it comes again',
+    tests: ['consume/consumer.spec'],
+  },
+  {
     id: 'consumer-prefetch-unbounded',
     file: 'libs/amqp/src/consume/consumer.ts',
-    from: 'await channel.prefetch(prefetch);',
+    from: 'await channel.prefetch(this.control.takePrefetch());',
     to: 'await channel.prefetch(0);',
     promise: 'prefetch bounds what a process takes',
     tests: ['e2e/ack-modes.spec'],

@@ -7,7 +7,22 @@ const files = readdirSync(import.meta.dirname).filter(
   (file) => file.endsWith('.mjs') && file !== 'index.mjs',
 );
 
-/** All of them: `{ area, id, file, from, to, promise, tests }`. */
+/**
+ * @typedef {object} Mutant
+ * @property {string} area
+ * @property {string} id
+ * @property {string} file
+ * @property {string} from
+ * @property {string} to
+ * @property {string} promise the sentence of the documentation that it breaks
+ * @property {readonly string[]} tests
+ */
+
+/**
+ * All of them.
+ *
+ * @type {Mutant[]}
+ */
 export const mutants = [];
 for (const file of files) {
   const { default: list } = await import(join(import.meta.dirname, file));

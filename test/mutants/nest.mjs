@@ -11,15 +11,15 @@ export default [
   {
     id: 'nest-filter-undefined-swallows',
     file: 'libs/nestjs/src/runtime/handler-invoker.ts',
-    from: 'throw refused(error, refusals) ?? error;',
-    to: 'if (value !== undefined) throw refused(error, refusals) ?? error;\n  return undefined;',
+    from: 'throw refusal ?? error;',
+    to: 'if (value !== undefined) throw refusal ?? error;\n  return undefined;',
     promise: 'a filter that swallows an error makes no success of a failed message',
     tests: ['e2e/pipeline.nest.spec'],
   },
   {
     id: 'nest-guard-retried',
     file: 'libs/nestjs/src/runtime/handler-invoker.ts',
-    from: 'throw refused(error, refusals) ?? error;',
+    from: 'throw refusal ?? error;',
     to: 'throw error;',
     promise: 'what a guard or pipe turned away is not retried',
     tests: ['e2e/pipeline.nest.spec'],

@@ -376,7 +376,7 @@ export default [
   {
     id: 'forward-waits-for-ever',
     file: 'libs/amqp/src/publish/pending-send.ts',
-    from: 'return Math.min(publish.timeout, OWN_PATIENCE);',
+    from: 'return Math.min(publish.timeout, OWN_TIMEOUT);',
     to: 'return publish.timeout;',
     promise: 'a retry or dead letter that is never confirmed is sent once more',
     tests: ['publish/publisher.spec'],

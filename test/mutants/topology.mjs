@@ -173,8 +173,8 @@ export default [
   {
     id: 'handler-batch-never-fills',
     file: 'libs/amqp/src/topology/handler-plan.ts',
-    from: 'Math.max(options.prefetch ?? settings.prefetch, batch?.size ?? 0)',
-    to: '(options.prefetch ?? settings.prefetch)',
+    from: 'Math.max(options.prefetch ?? usual, batch?.size ?? 0)',
+    to: '(options.prefetch ?? usual)',
     promise: 'a batch larger than the prefetch fills',
     tests: ['topology/handler-plan.spec'],
   },
@@ -277,8 +277,8 @@ export default [
   {
     id: 'keeper-refusal-said-each-time',
     file: 'libs/amqp/src/topology/reconciler.ts',
-    from: 'for (const text of texts) if (!this.refused.has(text)) this',
-    to: 'for (const text of texts) this',
+    from: 'if (!this.refused.has(text)) this',
+    to: 'this',
     promise: 'what the broker refuses is said once, not at each look',
     tests: ['topology/reconciler.spec'],
   },

@@ -11,7 +11,13 @@ import { fileURLToPath } from 'node:url';
 import { create, installed, nest11, nest12, program } from './projects.js';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
-const libraries = ['@warren/amqp', '@warren/embedded', '@warren/nestjs', '@warren/opentelemetry'];
+const libraries = [
+  '@warren/amqp',
+  '@warren/board',
+  '@warren/embedded',
+  '@warren/nestjs',
+  '@warren/opentelemetry',
+];
 const doors = [
   ...libraries,
   '@warren/nestjs/terminus',
@@ -23,9 +29,10 @@ const MINUTES = 60_000;
 /** Bytes that a user downloads: more needs a reason, and a word in CONTRIBUTING.md. */
 const MOST: Readonly<Record<string, number>> = {
   '@warren/amqp': 250_000,
-  '@warren/embedded': 175_000,
-  '@warren/nestjs': 60_000,
-  '@warren/opentelemetry': 15_000,
+  '@warren/board': 130_000,
+  '@warren/embedded': 150_000,
+  '@warren/nestjs': 76_000,
+  '@warren/opentelemetry': 14_000,
 };
 
 interface Packed {
@@ -55,21 +62,35 @@ afterAll(() => rm(scratch, { recursive: true, force: true }));
 const packList = (listed: unknown): Packed[] => Object.values(listed as Record<string, Packed>);
 
 describe('the packed libraries', () => {
-  it('hold code for both module systems with its types, licence and page, dashboard and alerts, and nothing else', () => {
+  it('hold code for both module systems with its types, licence and page, dashboard, alerts, schematics, and nothing else', () => {
     expect(packed.map(({ name }) => name).sort()).toEqual(libraries);
     for (const { name, files } of packed) {
       const paths = files.map(({ path }) => path);
-      const code = paths.filter((path) => /^dist\/(esm|cjs)\/.*(\.js|\.d\.ts)$/.test(path));
-      const others = paths.filter((path) => !code.includes(path));
-      const monitoring = ['monitoring/alerts.yml', 'monitoring/dashboard.json'];
+      const code = paths.filter((path) =>
+        /^dist\/((esm|cjs)\/.*\.js|(esm|cjs|types)\/.*\.d\.ts)$/.test(path),
+      );
+      // The board's: its files have names of their contents.
+      const page = paths.filter((path) =>
+        /^dist\/page\/(index\.html|assets\/[\w.-]+\.(js|css|svg))$/.test(path),
+      );
+      expect(page.includes('dist/page/index.html')).toBe(name === '@warren/board');
+      const others = paths.filter((path) => !code.includes(path) && !page.includes(path));
+      const more = [
+        ...['monitoring/alerts.yml', 'monitoring/dashboard.json'],
+        ...['collection', 'generate', 'nest-add'].map((each) => `schematics/${each}.json`),
+      ];
+      const of = (format: string): string[] => code.flatMap((path) => path.split(`dist/${format}/`)[1] ?? []);
       expect(others.sort()).toEqual([
         ...['LICENSE', 'README.md', 'dist/cjs/package.json'],
-        ...(name === '@warren/nestjs' ? monitoring : []),
+        // Declarations that both formats share.
+        ...(of('types').length > 0 ? ['dist/types/package.json'] : []),
+        ...(name === '@warren/nestjs' ? more.slice(0, 2) : []),
         'package.json',
+        ...(name === '@warren/nestjs' ? more.slice(2) : []),
       ]);
       expect(code.filter((path) => path.includes('.spec.'))).toEqual([]);
-      const of = (format: string): string[] => code.flatMap((path) => path.split(`dist/${format}/`)[1] ?? []);
-      expect(of('cjs')).toEqual(of('esm'));
+      // The Nest CLI requires its schematics.
+      expect(of('cjs').filter((path) => !path.startsWith('schematics/'))).toEqual(of('esm'));
       expect(of('esm')).toEqual(expect.arrayContaining(['index.js', 'index.d.ts']));
     }
   });
@@ -88,8 +109,9 @@ describe('the packed libraries', () => {
       for (const path of [...paths].filter((each) => /\.(js|d\.ts)$/.test(each))) {
         const text = await readFile(join(inside, path), 'utf8');
         shown += path.endsWith('.d.ts') ? (text.match(/\/\*\*/g)?.length ?? 0) : 0;
-        if (/sourceMappingURL/.test(text) || (path.endsWith('.js') && /^\s*\/\*\*/m.test(text)))
-          missing.push(path);
+        // What the schematics write has doc comments of its own.
+        const isCode = path.endsWith('.js') && !path.endsWith('/schematics/templates.js');
+        if (/sourceMappingURL/.test(text) || (isCode && /^\s*\/\*\*/m.test(text))) missing.push(path);
         for (const [, from = ''] of text.matchAll(/(?:from |import\(|require\()['"](\.[^'"]+)['"]/g)) {
           const target = posix.join(posix.dirname(path), from);
           if (!paths.has(path.endsWith('.d.ts') ? target.replace(/\.js$/, '.d.ts') : target))
@@ -140,7 +162,7 @@ describe.each([
   it(
     'sends, receives and calls on a broker of its own, and ends by itself',
     async () => {
-      const printed = await program(process.execPath, ['out/application.js'], folder(project.name), 30_000);
+      const printed = await program(process.execPath, ['out/application.js'], folder(project.name));
       const lines = printed
         .trim()
         .split('\n')
@@ -154,7 +176,7 @@ describe.each([
         'OK',
       ]);
     },
-    MINUTES,
+    2 * MINUTES,
   );
 
   it.each(doors)('gets one and the same %s from require and from import', async (door) => {
@@ -206,6 +228,27 @@ describe.each([
   );
 });
 
+it('the two formats of each module export the same', async () => {
+  const text = `const { readdirSync } = require('node:fs'), { join } = require('node:path');
+    const kinds = (names, of) => names.sort().map((name) => name + ': ' + typeof of[name]).join();
+    (async () => {
+      for (const library of ['amqp', 'embedded']) {
+        const dist = join(__dirname, 'node_modules/@warren', library, 'dist');
+        for (const path of readdirSync(join(dist, 'esm'), { recursive: true })) {
+          // Programs: to load them is to run them.
+          if (!path.endsWith('.js') || /(bin|worker)\\.js$/.test(path)) continue;
+          const required = require(join(dist, 'cjs', path)), imported = await import(join(dist, 'esm', path));
+          const [ours, theirs] = [kinds(Object.keys(required), required), kinds(Object.keys(imported), imported)];
+          if (ours !== theirs) console.log(library, path, ours, theirs);
+        }
+      }
+      console.log('compared');
+    })();`;
+  const script = join(folder(nest12.name), 'formats.cjs');
+  await writeFile(script, text);
+  expect(await program(process.execPath, [script], folder(nest12.name))).toBe('compared\n');
+});
+
 describe('warren-broker of the packed library', () => {
   const line = ['warren-broker', '--port', '0'];
   const started: ChildProcess[] = [];
@@ -224,7 +267,13 @@ describe('warren-broker of the packed library', () => {
     const { hostname, port } = new URL(await printedUntil(child, /amqp:\/\/\S*127\.0\.0\.1:[1-9]\d*/));
     const socket = connect(Number(port), hostname);
     await once(socket, 'connect');
-    const closed = once(socket.on('error', () => undefined).resume(), 'close');
+    // A reset is an end, too.
+    const closed = new Promise((resolve) =>
+      socket
+        .on('error', () => undefined)
+        .resume()
+        .once('close', resolve),
+    );
     return { child, gone: async () => void (await closed) };
   }
 

@@ -93,8 +93,9 @@ export function program(
   cwd: string,
   limit = 100_000,
 ): Promise<string> {
-  // Not the broker that the other tests use: these applications bring their own.
-  const { RABBITMQ_URL: _broker, NODE_OPTIONS: _options, ...env } = process.env;
+  // Not the broker that the other tests use: these applications bring their own. With jest's NODE_ENV, the Nest CLI would
+  // move no files.
+  const { RABBITMQ_URL: _broker, NODE_OPTIONS: _options, NODE_ENV: _mode, ...env } = process.env;
   return new Promise((resolve, reject) => {
     execFile(
       name,

@@ -103,6 +103,11 @@ export function warren(url: string, options: BrokerOptions = {}, internals: Brok
   }
 }
 
+/** Opens the way of replies, as the first call does: a short timeout after that is about the answer alone. */
+export async function replying({ broker }: Pick<Warren, 'broker'>): Promise<void> {
+  await rejection(broker.request('nobody at all', 1));
+}
+
 /** Waits for a log line that contains `text`. */
 export function logged({ lines }: Warren, text: string): Promise<string> {
   return until(

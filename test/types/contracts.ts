@@ -1,4 +1,5 @@
 // Contracts used as they are meant to be: this file must compile. Its wrong counterpart is in wrong/.
+import assert from 'node:assert';
 import { Ctx, Payload } from '@nestjs/microservices';
 import {
   Consume,
@@ -76,6 +77,16 @@ export async function callers(publisher: Publisher): Promise<number> {
   await publisher.publish(OrderCreated, { at: '2026-01-01' }, { params: { id: 7 }, persistent: false });
   await publisher.publish(Started, {});
   await publisher.publish('any.key', 1);
+  await publisher.publishMany([
+    { target: OrderCreated, payload: { at: '2026-01-01' }, options: { params: { id: 7 } } },
+    { target: Started, payload: {} },
+    { target: 'any.key', payload: 1, options: { persistent: false } },
+  ]);
+  const orders = [1, 2].map((id) => ({ target: Orders, payload: { id } }));
+  for (const { receipt, error } of await publisher.sendMany(orders)) {
+    if (error) throw error;
+    assert(receipt.routed);
+  }
   const { cents }: { cents: number } = await publisher.request(Quote, { sku: 'a' });
   const text: string = await publisher.request<string>('any', {});
   for await (const item of publisher.stream(Quote, { sku: 'a' }, { credit: 8 })) return item.cents + cents;

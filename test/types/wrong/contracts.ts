@@ -63,6 +63,8 @@ export class Handlers {
 export async function callers(publisher: Publisher): Promise<void> {
   // error: Type 'string' is not assignable to type 'number'
   await publisher.send(Orders, { id: 'one' });
+  // error: Type 'string' is not assignable to type 'number'
+  await publisher.sendMany([{ target: Orders, payload: { id: 'one' } }]);
   // error: Property 'total' is missing
   await publisher.publish(OrderCreated, {}, { params: { id: 1 } });
   // error: Expected 3 arguments, but got 2

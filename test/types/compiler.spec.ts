@@ -1,14 +1,14 @@
-// Compiles right and wrong uses of contracts: the right ones without a word, each wrong one with the message that
-// tells its author what to change.
+// Compiles right and wrong uses of contracts and options: the right ones without a word, each wrong one with the message
+// that tells its author what to change.
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import ts from 'typescript';
 
 const root = join(import.meta.dirname, '..', '..');
-const RIGHT = join(import.meta.dirname, 'contracts.ts');
-const WRONG = join(import.meta.dirname, 'wrong', 'contracts.ts');
+const right = ['contracts', 'options'].map((name) => join(import.meta.dirname, `${name}.ts`));
+const wrong = ['contracts', 'options'].map((name) => join(import.meta.dirname, 'wrong', `${name}.ts`));
 
-/** Line numbers of the complaints about a file, with their texts. */
+/** Complaints about each file, with their lines. */
 function complaints(files: readonly string[]): Map<string, { line: number; text: string }[]> {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.spec.json'), (path) => ts.sys.readFile(path)) as {
     config: object;
@@ -30,26 +30,26 @@ function complaints(files: readonly string[]): Map<string, { line: number; text:
   );
 }
 
-describe('the types of contracts', () => {
-  const found = complaints([RIGHT, WRONG]);
-  const lines = (ts.sys.readFile(WRONG) as string).split('\n');
-  const expected = lines.flatMap((line, index) => {
+const found = complaints([...right, ...wrong]);
+
+it.each(right)('lets the right uses of %s compile', (file) => {
+  expect(found.get(file)).toEqual([]);
+});
+
+describe.each(wrong)('%s', (file) => {
+  const expected = (ts.sys.readFile(file) as string).split('\n').flatMap((line, index) => {
     const text = /^\s*\/\/ error: (.*)$/.exec(line)?.[1];
     return text === undefined ? [] : [{ line: index + 2, text }];
   });
 
-  it('let right uses compile', () => {
-    expect(found.get(RIGHT)).toEqual([]);
-  });
-
-  it.each(expected)('refuse line $line of the wrong uses, and say "$text"', ({ line, text }) => {
-    const here = found.get(WRONG)?.filter((complaint) => complaint.line === line) ?? [];
+  it.each(expected)('line $line is refused, with "$text"', ({ line, text }) => {
+    const here = found.get(file)?.filter((complaint) => complaint.line === line) ?? [];
     expect(here.map((complaint) => complaint.text)).toEqual([expect.stringContaining(text)]);
   });
 
-  it('refuse nothing else', () => {
+  it('has no other mistake', () => {
     const known = new Set(expected.map(({ line }) => line));
-    expect(found.get(WRONG)?.filter(({ line }) => !known.has(line))).toEqual([]);
+    expect(found.get(file)?.filter(({ line }) => !known.has(line))).toEqual([]);
     expect(known.size).toBeGreaterThan(6);
   });
 });
