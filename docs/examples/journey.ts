@@ -19,3 +19,12 @@ export async function firstOrder(url: string): Promise<string | undefined> {
   return undefined;
 }
 // #endregion
+
+// #region trace
+import { type Broker, journeyText, traceMessage } from '@warren/nestjs';
+
+export async function inAllServices(broker: Broker, id: string): Promise<string> {
+  const { messages } = await traceMessage(broker.fleet, id, { timeout: '1s' });
+  return journeyText(id, messages);
+}
+// #endregion

@@ -16,6 +16,18 @@ import { RabbitModule } from '@warren/nestjs';
 export class BillingModule {}
 // #endregion
 
+// #region development
+@Module({
+  imports: [
+    RabbitModule.forRoot({
+      service: 'billing',
+      development: { embedded: { data: '.rabbit', management: 15672 } }, // or 'embedded', to keep everything in memory
+    }),
+  ],
+})
+export class DevelopedModule {}
+// #endregion
+
 // #region named
 @Module({
   imports: [

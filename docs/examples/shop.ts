@@ -27,7 +27,7 @@ class Shop {
   }
 }
 
-@Module({ imports: [RabbitModule.forRoot({ service: 'shop' })], providers: [Shop] })
+@Module({ imports: [RabbitModule.forRoot({ service: 'shop', development: 'embedded' })], providers: [Shop] })
 class AppModule {}
 
 const app = await NestFactory.createApplicationContext(AppModule);
