@@ -28,7 +28,7 @@ export default tseslint.config(
   // Log lines and names are cleaned of control characters with such expressions, on purpose.
   { rules: { 'no-control-regex': 'off' } },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: {
       parserOptions: { project: './tsconfig.spec.json', tsconfigRootDir: import.meta.dirname },
@@ -49,6 +49,15 @@ export default tseslint.config(
     },
   },
   {
+    files: ['libs/board/page/test/*.ts'],
+    languageOptions: {
+      parserOptions: {
+        project: './libs/board/page/test/tsconfig.json',
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+  },
+  {
     // A test looks at what a broker or a mock gave it; jest's matchers are typed as any.
     files: ['test/**/*.ts', '**/*.spec.ts'],
     rules: {
@@ -59,6 +68,23 @@ export default tseslint.config(
       '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/only-throw-error': 'off',
       '@typescript-eslint/prefer-promise-reject-errors': 'off',
+    },
+  },
+  {
+    // The page of the board: it runs in browsers. What a message contains is shown as text nodes, never as markup.
+    files: ['libs/board/page/src/**/*.{ts,tsx}'],
+    languageOptions: {
+      parserOptions: { project: './libs/board/page/tsconfig.json', tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...[
+          'JSXAttribute[name.name="dangerouslySetInnerHTML"]',
+          'MemberExpression[property.name=/^(innerHTML|outerHTML|insertAdjacentHTML|srcdoc|write|writeln)$/]',
+          'Property[key.name="dangerouslySetInnerHTML"]',
+        ].map((selector) => ({ selector, message: 'Markup from text: use text nodes.' })),
+      ],
     },
   },
   {

@@ -8,7 +8,8 @@ const swc = {
     target: 'es2022',
     keepClassNames: true,
     parser: { syntax: 'typescript', decorators: true },
-    transform: { legacyDecorator: true, decoratorMetadata: true },
+    // As in tsconfig.json.
+    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
   },
   module: { type: 'es6' },
   sourceMaps: 'inline',
@@ -16,7 +17,7 @@ const swc = {
 
 const sources = {
   '^@warren/nestjs/(testing|terminus|prometheus)$': '<rootDir>/libs/nestjs/src/$1/index.ts',
-  '^@warren/(amqp|nestjs|embedded|opentelemetry)$': '<rootDir>/libs/$1/src/index.ts',
+  '^@warren/(amqp|nestjs|embedded|opentelemetry|board)$': '<rootDir>/libs/$1/src/index.ts',
   '^(\\.{1,2}/.*)\\.js$': '$1',
   // `npm run matrix` tries the newest one.
   ...(process.env.WARREN_AMQPLIB && { '^amqplib(/.*)?$': `${process.env.WARREN_AMQPLIB}$1` }),
@@ -31,17 +32,22 @@ const nest11 = {
 const project = (displayName, testMatch, { moduleNameMapper = sources, ...more } = {}) => ({
   displayName,
   rootDir: import.meta.dirname,
+  // Each project looks through these folders when it starts: not through all of node_modules.
+  roots: ['apps', 'examples', 'libs', 'test'].map((folder) => `<rootDir>/${folder}`),
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper,
-  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/libs/[^/]+/dist'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/(libs|examples)/[^/]+/dist'],
   testMatch: testMatch.map((pattern) => `<rootDir>/${pattern}`),
   ...more,
 });
 
 // For tests that talk to brokers and to other processes, all of them on two busy cores: see the file.
 const patient = { setupFilesAfterEnv: ['<rootDir>/test/support/second-try.ts'] };
+
+// The tests of the sample applications know nothing of the two brokers: they run once on each.
+const examples = ['examples/*/src/*.spec.ts'];
 
 // The same once more on each further RabbitMQ that `npm test` has started, without what the embedded broker does.
 const onOtherRabbitMQ = JSON.parse(process.env.WARREN_MORE_RABBITMQ ?? '[]').flatMap((node) =>
@@ -78,7 +84,16 @@ export default {
     project('unit', ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/types/**/*.spec.ts']),
     project('architecture', ['test/architecture/**/*.spec.ts']),
     project('contract', ['test/contract/**/*.spec.ts'], patient),
-    project('e2e', ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts', 'test/docs/**/*.spec.ts'], patient),
+    project(
+      'e2e',
+      [
+        'test/e2e/**/*.spec.ts',
+        'test/faults/**/*.spec.ts',
+        'test/docs/**/*.spec.ts',
+        'libs/*/page/test/*.spec.ts',
+      ],
+      patient,
+    ),
     project('nest11', ['test/e2e/**/*.nest.spec.ts', 'test/migration/**/*.spec.ts'], {
       moduleNameMapper: nest11,
       ...patient,
@@ -94,6 +109,14 @@ export default {
     ),
     project('interop', ['test/interop/**/*.spec.ts'], patient),
     project('package', ['test/package/**/*.spec.ts'], patient),
+    project('examples', examples, { setupFiles: ['<rootDir>/test/support/embedded-only.ts'] }),
+    ...(process.env.RABBITMQ_URL
+      ? [
+          project('examples on RabbitMQ', examples, {
+            setupFilesAfterEnv: ['<rootDir>/test/support/own-vhost.ts'],
+          }),
+        ]
+      : []),
     ...onOtherRabbitMQ,
   ],
 };

@@ -3,7 +3,7 @@
 // is ours, nothing stays behind.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from './build.mjs';
+import { buildToRun } from './build.mjs';
 import { fail, root } from './run.mjs';
 
 const programs = {
@@ -14,7 +14,7 @@ const programs = {
 
 const [name, ...rest] = process.argv.slice(2);
 if (!(name in programs)) fail(`Which program? node tools/app.mjs ${Object.keys(programs).join('|')} ...`);
-const main = join(root, programs[name]);
-await build({ ifNeeded: true });
+const main = join(root, programs[/** @type {keyof typeof programs} */ (name)]);
+await buildToRun();
 process.argv = [process.argv[0], main, ...rest];
 await import(pathToFileURL(main).href);

@@ -1,10 +1,13 @@
-// `npm run bench`: what messages cost with Warren and with others, in one run on one private RabbitMQ. A quarter of an
-// hour, with progress; ends with tables, docs/performance/bench.json and a chart, and with exit code 1 if any work was not done.
-//   -- --quick                     a minute: every contender, each kind of case, tiny counts; checks, no timings
+// `npm run bench`: what messages cost with Warren and with others, in one run on one private RabbitMQ. Half an hour, with
+// progress; ends with tables, docs/performance/bench.json and a chart, and with exit code 1 if any work was not done.
+//   -- --quick                     a minute: every contender, each kind of case, tiny counts; checks, no timings. With --only:
+//                                  every contender of these cases
 //   -- --only consume,rpc-64       cases with one of these words in their names
 //   -- --contenders warren,amqplib-tuned
 //   -- --rounds 5                  default 3
-import { mkdirSync, writeFileSync } from 'node:fs';
+//   -- --list                      the names of all cases
+//   -- --compare FILE              instead of writing: what moved since docs/performance/bench.json, or another such file
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
@@ -16,10 +19,20 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     contenders: { type: 'string', default: '' },
     rounds: { type: 'string' },
+    list: { type: 'boolean', default: false },
+    compare: { type: 'string' },
   },
 });
+/** @param {string} text */
 const words = (text) => text.toLowerCase().split(',').filter(Boolean);
 const { quick } = values;
+if (values.list) {
+  const { cases } = await import('../bench/speed/cases.mjs');
+  for (const { key, title } of cases) console.log(`${key.padEnd(28)} ${title}`);
+  process.exit();
+}
+// Read first: a name that is wrong must not cost half an hour.
+const earlier = values.compare === undefined ? undefined : JSON.parse(readFileSync(values.compare, 'utf8'));
 const rounds = Number(values.rounds ?? (quick ? 1 : 3));
 if (!(Number.isInteger(rounds) && rounds > 0)) fail(`--rounds ${values.rounds} is not a number of rounds.`);
 
@@ -36,28 +49,39 @@ const began = performance.now();
 const command = ['npm run bench', ...(process.argv.length > 2 ? ['--'] : []), ...process.argv.slice(2)].join(
   ' ',
 );
+/** @param {() => Promise<unknown>} end */
 const onStand = (end) => (stop = end);
 const result = await bench({ picked, players, rounds, quick, command, say: console.log, onStand });
 
 const { tablesOf } = await import('./docs/performance.mjs');
 console.log(`\n${tablesOf(result)}\n`);
 if (quick) console.log('So few messages say that the work is done, not what it costs.');
-const whole = !quick && values.only === '' && values.contenders === '';
-const errors = result.cases.flatMap(({ title, cells }) =>
+const whole = !quick && earlier === undefined && values.only === '' && values.contenders === '';
+/** @typedef {{ title: string, cells: Record<string, { error?: string, failed?: number, why?: string }> }} Case */
+
+const errors = result.cases.flatMap((/** @type {Case} */ { title, cells }) =>
   Object.entries(cells).flatMap(([key, { error }]) => (error ? [`${title}, ${key}: ${error}`] : [])),
 );
-const failures = result.cases.flatMap(({ title, cells }) =>
+const failures = result.cases.flatMap((/** @type {Case} */ { title, cells }) =>
   Object.entries(cells).flatMap(([key, { failed, why }]) =>
     failed ? [`${title}, ${key}: ${failed} of ${rounds} rounds: ${why}`] : [],
   ),
 );
 for (const failure of failures) console.error(`FAILED  ${failure}`);
 for (const error of errors) console.error(`ERROR  ${error}`);
-if (whole && errors.length === 0) await write();
+// What another library cannot do is shown in the table; an error of ours, or of what all are compared with, is no result.
+const counts = ['warren', 'warren-amqp', 'amqplib-tuned', 'bare', 'embedded', 'rabbitmq'];
+const broken = result.cases.some((/** @type {Case} */ { cells }) => counts.some((key) => cells[key]?.error));
+if (whole && !broken) await write();
 console.log(
   `${result.cases.length} cases, ${errors.length} errors, ${((performance.now() - began) / 60_000).toFixed(1)} min`,
 );
 process.exitCode = errors.length + failures.length > 0 ? 1 : 0;
+if (earlier !== undefined) {
+  const { compare, compared } = await import('../bench/speed/compare.mjs');
+  console.log(compared(earlier, result).join('\n'));
+  if (compare(earlier, result).worse.length > 0) process.exitCode = 1;
+}
 
 /** The figures of docs/performance.md, their chart, and its tables. */
 async function write() {

@@ -4,6 +4,20 @@ import { startRabbitMQ } from './rabbitmq.mjs';
 import { suites } from './rabbitmq-suite.mjs';
 import { fail } from './run.mjs';
 
+/**
+ * A node that runs, and how to end one that was started here.
+ *
+ * @typedef {object} Node
+ * @property {string} [line]
+ * @property {string} url
+ * @property {string} [managementUrl]
+ * @property {string} [home]
+ * @property {string} what
+ * @property {() => Promise<unknown>} [stop]
+ */
+
+/** @typedef {(Node & { reason?: undefined }) | { url?: undefined, reason: string }} Outcome */
+
 const lines = [...suites.keys()];
 const OLDEST = lines.at(-1);
 
@@ -16,7 +30,7 @@ const denied = ['global_qos', 'queue_master_locator', 'amqp_address_v1'].map(
  * The nodes for `wanted` lines, each `{ line, url, managementUrl, home, what, stop }`, and why others are missing, as
  * `{ nodes, missing }`. Without choices: the newest available 4, which comes first, and the oldest line.
  */
-export async function rabbitMQs(wanted = []) {
+export async function rabbitMQs(wanted = /** @type {readonly string[]} */ ([])) {
   if (process.env.RABBITMQ_URL) {
     if (wanted.length > 0) fail('--rabbitmq starts nodes of its own: unset RABBITMQ_URL.');
     return { nodes: [await given(process.env.RABBITMQ_URL)], missing: [] };
@@ -24,13 +38,20 @@ export async function rabbitMQs(wanted = []) {
   const choices = wanted.length > 0 ? wanted.map(choiceOf) : [choiceOf('4'), [OLDEST]];
   console.log('starting RabbitMQ ...');
   const outcomes = await Promise.all(choices.map(firstOf));
-  const nodes = outcomes.filter(({ url }) => url !== undefined);
-  if (nodes.length === 0 && wanted.length === 0) nodes.push(...[await start()].filter(({ url }) => url));
-  const missing = outcomes.filter(({ reason }) => reason !== undefined).map(({ reason }) => reason);
+  const nodes = outcomes.flatMap(started);
+  if (nodes.length === 0 && wanted.length === 0) nodes.push(...started(await start()));
+  const missing = outcomes.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
   return { nodes, missing };
 }
 
-/** `4` is the newest 4; anything else must be a line. */
+/** @param {Outcome} outcome */
+const started = (outcome) => (outcome.url === undefined ? [] : [outcome]);
+
+/**
+ * `4` is the newest 4; anything else must be a line.
+ *
+ * @param {string} version
+ */
 function choiceOf(version) {
   const found = lines.filter(
     (line) => line === version || (!version.includes('.') && line.startsWith(`${version}.`)),
@@ -39,7 +60,12 @@ function choiceOf(version) {
   return found;
 }
 
-/** The first that is to be had of some lines, or why none is. */
+/**
+ * The first that is to be had of some lines, or why none is.
+ *
+ * @param {readonly (string | undefined)[]} choice
+ * @returns {Promise<Outcome>}
+ */
 async function firstOf(choice) {
   const reasons = [];
   for (const line of choice) {
@@ -51,13 +77,18 @@ async function firstOf(choice) {
   return { reason: reasons.join('; ') };
 }
 
-/** Without a line it is whatever this machine has. */
+/**
+ * Without a line it is whatever this machine has.
+ *
+ * @param {string} [line]
+ * @returns {Promise<Outcome>}
+ */
 async function start(line) {
-  const started = performance.now();
+  const began = performance.now();
   try {
     const node = await startRabbitMQ({ line, settings: line?.startsWith('4.') ? denied : [] });
     const what = await version(node.url);
-    console.log(`${what} answers after ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    console.log(`${what} answers after ${((performance.now() - began) / 1000).toFixed(1)} s`);
     const { url, managementUrl, home } = node;
     return { line, url, managementUrl, home, what, stop: () => node.stop() };
   } catch (error) {
@@ -65,6 +96,7 @@ async function start(line) {
   }
 }
 
+/** @param {string} url @returns {Promise<Node>} */
 async function given(url) {
   try {
     const what = `${await version(url)} at RABBITMQ_URL`;
@@ -74,6 +106,7 @@ async function given(url) {
   }
 }
 
+/** @param {string} url */
 async function version(url) {
   const { connect } = await import('amqplib');
   const connection = await connect(url, { timeout: 10_000 });

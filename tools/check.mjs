@@ -20,56 +20,60 @@ const resultsFile = join(scratch, 'results.json');
 const brokers = inMemory();
 
 /**
- * @typedef {{ name: string, command: [string, ...string[]], limit: number, besideUntil?: string, figures?: RegExp, env?: NodeJS.ProcessEnv }} Step
+ * A step. Those that are `beside` the others run one after the other, until a step that is to run `alone`: the ones that
+ * are `idle` get the processor when nothing else wants it. One with `figures` gives these and cannot fail.
+ *
+ * @typedef {{ name: string, command: [string, ...string[]], limit: number, beside?: 'idle' | 'busy', alone?: boolean,
+ *   figures?: RegExp, env?: NodeJS.ProcessEnv }} Step
  */
 
-/**
- * The README's own commands first: they are what a stranger types.
- * @type {Step[]}
- */
+/** @type {Step[]} */
 const steps = [
+  // What only computes has the tests' pauses, in which they wait for brokers and processes.
+  { name: 'lint', command: ['npm', 'run', 'lint'], limit: 40 * minutes, beside: 'idle' },
+  { name: 'build', command: ['npm', 'run', 'build'], limit: 10 * minutes },
+  { name: 'types', command: ['npm', 'run', 'typecheck'], limit: 40 * minutes, beside: 'idle' },
+  { name: 'docs', command: ['npm', 'run', 'docs', '--', '--check'], limit: 40 * minutes, beside: 'idle' },
+  // The unit tests once more, counting what they reach; `npm test` judges them.
+  {
+    name: 'coverage',
+    command: ['npm', 'run', 'coverage', '--', '--unit'],
+    limit: 40 * minutes,
+    beside: 'idle',
+    figures: /^(Lines|Branches) .*$/gm,
+  },
+  // Three minutes of which it sleeps most.
+  {
+    name: 'soak',
+    command: ['npm', 'run', 'soak', '--', '--short'],
+    limit: 15 * minutes,
+    beside: 'busy',
+    env: brokers,
+  },
   {
     name: 'tests',
     command: ['npm', 'test'],
     limit: 60 * minutes,
     env: { ...brokers, TEST_RESULTS: resultsFile },
   },
-  // Three minutes of which it sleeps most: beside what does not touch the build.
-  {
-    name: 'soak',
-    command: ['npm', 'run', 'soak', '--', '--short'],
-    limit: 15 * minutes,
-    besideUntil: 'build',
-    env: brokers,
-  },
-  // The unit tests once more, counting what they reach, which takes more than twice the time. `npm test` has judged them
-  // already: this step gives figures, and cannot fail.
-  {
-    name: 'coverage',
-    command: ['npm', 'run', 'coverage', '--', '--unit'],
-    limit: 6 * minutes,
-    besideUntil: 'build',
-    figures: /^(Lines|Branches) .*$/gm,
-  },
-  { name: 'lint', command: ['npm', 'run', 'lint'], limit: 10 * minutes },
-  { name: 'types', command: ['npm', 'run', 'typecheck'], limit: 10 * minutes },
-  { name: 'docs', command: ['npm', 'run', 'docs', '--', '--check'], limit: 10 * minutes },
-  { name: 'build', command: ['npm', 'run', 'build'], limit: 10 * minutes },
   { name: 'packages', command: ['npm', 'run', 'packages'], limit: 10 * minutes },
-  { name: 'bench', command: ['npm', 'run', 'bench', '--', '--quick'], limit: 10 * minutes },
   { name: 'demo', command: ['npm', 'run', 'demo'], limit: 15 * minutes },
+  { name: 'bench', command: ['npm', 'run', 'bench', '--', '--quick'], limit: 10 * minutes, alone: true },
 ];
 
 onSignal(() => {});
 const began = performance.now();
+/** @type {Awaited<ReturnType<typeof take>>[]} */
 const done = [];
-const beside = [];
+/** @type {Map<string, Promise<unknown>>} */
+const beside = new Map();
 for (const step of steps) {
-  const over = beside.filter(({ besideUntil }) => besideUntil === step.name);
-  for (const { result } of over) done.push(await result);
-  if (step.besideUntil) beside.push({ ...step, result: take(step) });
-  else done.push(await take(step));
+  const ran = async () => void done.push(await take(step));
+  if (step.alone) await Promise.all(beside.values());
+  if (step.beside) beside.set(step.beside, (beside.get(step.beside) ?? Promise.resolve()).then(ran));
+  else await ran();
 }
+await Promise.all(beside.values());
 
 const results = counted();
 const tests = total(results);
@@ -87,9 +91,10 @@ console.log(`\n${tests.passed + done.length - failed.length} passed, ${tests.fai
 process.exitCode = tests.failed + failed.length > 0 ? 1 : 0;
 
 /** @param {Step} step */
-async function take({ name, command: [program, ...args], limit, env, besideUntil, figures }) {
-  const quiet = besideUntil !== undefined;
-  console.log(`\n== ${name}: ${[program, ...args].join(' ')}${quiet ? ' (beside the next steps)' : ''}`);
+async function take({ name, command, limit, env, beside, figures }) {
+  const quiet = beside !== undefined;
+  console.log(`\n== ${name}: ${command.join(' ')}${quiet ? ' (beside other steps)' : ''}`);
+  const [program, ...args] = beside === 'idle' ? idle(command) : command;
   const options = { env: { ...process.env, ...env }, limit, quiet };
   const { code, seconds, output } = await run(program, args, options).catch((error) => {
     console.error(error.message);
@@ -113,6 +118,18 @@ async function take({ name, command: [program, ...args], limit, env, besideUntil
     seconds,
     tail: output.trimEnd().split('\n').slice(-LAST_LINES).join('\n'),
   };
+}
+
+/**
+ * The command with the lowest priority. Where Linux shares the processor among sessions first, that of the session counts.
+ *
+ * @param {Step['command']} command
+ * @returns {Step['command']}
+ */
+function idle(command) {
+  if (process.platform === 'win32') return command;
+  const lower = '{ echo 19 >/proc/self/autogroup; } 2>/dev/null; exec nice -n 19 "$@"';
+  return ['sh', '-c', lower, 'sh', ...command];
 }
 
 function inMemory() {

@@ -12,17 +12,35 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
 import { install } from './install.mjs';
 import { sentenceOf } from './docs/reliability.mjs';
 import { obtainRabbitMQ } from './rabbitmq-program.mjs';
 import { fail, onSignal, root, runNode } from './run.mjs';
 
-const args = process.argv.slice(2);
-const given = (flag) => args.includes(flag);
-const value = (flag) => (given(flag) ? args[args.indexOf(flag) + 1] : undefined);
+/** @type {{ type: 'string' }} */
+const text = { type: 'string' };
+/** @type {{ type: 'boolean', default: boolean }} */
+const flag = { type: 'boolean', default: false };
+const { values } = parseArgs({
+  options: {
+    only: text,
+    rabbitmq: text,
+    seed: text,
+    minutes: text,
+    peers: flag,
+    calls: flag,
+    quick: flag,
+    liar: flag,
+    fuzz: flag,
+    random: flag,
+  },
+  // The words after --calls.
+  allowPositionals: true,
+});
 const peers = join(root, 'bench', 'peers');
-const only = value('--only') ?? '';
+const only = values.only ?? '';
 
 /** One of each kind: a broker that dies under messages and under calls, a process that ends. */
 const QUICK = [
@@ -34,22 +52,23 @@ const LIAR = { key: 'liar', name: 'liar', title: 'A liar', settings: {}, declare
 
 await install();
 await build({ ifNeeded: true });
-if (given('--rabbitmq')) {
-  const { home, reason } = await obtainRabbitMQ(value('--rabbitmq'));
-  if (reason !== undefined) fail(`RabbitMQ ${value('--rabbitmq')} is not to be had: ${reason}`);
+const line = values.rabbitmq;
+if (line !== undefined) {
+  const { home, reason } = await obtainRabbitMQ(line);
+  if (reason !== undefined) fail(`RabbitMQ ${line} is not to be had: ${reason}`);
   process.env.WARREN_RABBITMQ = home ?? '';
 }
-if (given('--peers')) {
+if (values.peers) {
   const { sideBySide } = await import(join(peers, 'run.mjs'));
   await sideBySide({});
   await tables();
-} else if (given('--calls')) {
+} else if (values.calls) {
   await import(join(peers, 'calls', 'run.mjs'));
   await tables();
-} else if (given('--fuzz')) {
+} else if (values.fuzz) {
   process.exitCode = (await strangers()) ? 0 : 1;
 } else {
-  const whole = !['--quick', '--liar', '--random', '--only'].some(given);
+  const whole = !values.quick && !values.liar && !values.random && values.only === undefined;
   const kept = await ours();
   process.exitCode = (!whole || (await strangers())) && kept ? 0 : 1;
 }
@@ -57,8 +76,8 @@ if (given('--peers')) {
 /** Random frames against the embedded broker, beside a client that must not notice. */
 async function strangers() {
   const { fuzz } = await import('./fuzz.mjs');
-  const seed = Number(value('--seed') ?? Math.floor(Math.random() * 1_000_000));
-  const minutes = Number(value('--minutes') ?? 5);
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
+  const minutes = Number(values.minutes ?? 5);
   console.log(
     `Random frames against the embedded broker for ${minutes} min; again with --fuzz --seed ${seed}`,
   );
@@ -80,8 +99,8 @@ async function ours() {
   try {
     const began = performance.now();
     const rows = {
-      ...(given('--random') ? {} : await all(broker)),
-      ...(given('--random') || given('--quick') ? await random(broker) : {}),
+      ...(values.random ? {} : await all(broker)),
+      ...(values.random || values.quick ? await random(broker) : {}),
     };
     const results = Object.entries(rows).map(([name, row]) => ({ name, row, figures: figuresOf(row) }));
     show(results);
@@ -95,12 +114,31 @@ async function ours() {
   }
 }
 
-/** Of the one system that a row has here. */
+/**
+ * @typedef {import('../bench/peers/harness/broker.mjs').Broker} Broker
+ * @typedef {{ name: string }} Fault
+ * @typedef {import('./docs/reliability.mjs').Trial} Row
+ * @typedef {object} Result
+ * @property {string} name
+ * @property {Row} row
+ * @property {Parameters<typeof sentenceOf>[1] | undefined} figures
+ */
+
+/**
+ * Of the one system that a row has here.
+ *
+ * @param {Row} row
+ */
 function figuresOf(row) {
-  return Object.entries(row).find(([key]) => key !== 'kind')?.[1];
+  const figures = Object.entries(row).find(([key]) => key !== 'kind')?.[1];
+  return /** @type {Result['figures']} */ (figures);
 }
 
-/** The table, as the page has it. */
+/**
+ * The table, as the page has it.
+ *
+ * @param {readonly Result[]} results
+ */
 function show(results) {
   const width = Math.max(...results.map(({ name }) => name.length));
   console.log();
@@ -110,34 +148,40 @@ function show(results) {
   }
 }
 
+/** @param {Broker} broker */
 async function all(broker) {
   const { runFaults } = await import(join(peers, 'faults', 'run.mjs'));
   const { underStream } = await import(join(peers, 'faults', 'messaging.mjs'));
   const { moreMessaging } = await import(join(peers, 'faults', 'more.mjs'));
   const { moreCalling, moreEndings } = await import(join(peers, 'faults', 'processes.mjs'));
   const { systems } = await import(join(peers, 'harness', 'systems.mjs'));
-  const exactly = given('--quick') ? QUICK : given('--liar') ? ['connections cut inside a frame'] : [];
-  const system = given('--liar') ? LIAR : systems[0];
+  const exactly = values.quick ? QUICK : values.liar ? ['connections cut inside a frame'] : [];
+  const system = values.liar ? LIAR : systems[0];
   const found = await runFaults({
     broker,
     say: console.log,
-    only: (name) => (exactly.length > 0 ? exactly.includes(name) : name.includes(only)),
+    only: (/** @type {string} */ name) => (exactly.length > 0 ? exactly.includes(name) : name.includes(only)),
     of: [system],
     more: [
-      ...moreMessaging.map((fault) => ({ ...fault, kind: 'messages', run: underStream })),
-      ...moreEndings.map((fault) => ({ ...fault, kind: 'endings' })),
-      ...moreCalling.map((fault) => ({ ...fault, kind: 'calls' })),
+      ...moreMessaging.map((/** @type {Fault} */ fault) => ({
+        ...fault,
+        kind: 'messages',
+        run: underStream,
+      })),
+      ...moreEndings.map((/** @type {Fault} */ fault) => ({ ...fault, kind: 'endings' })),
+      ...moreCalling.map((/** @type {Fault} */ fault) => ({ ...fault, kind: 'calls' })),
     ],
   });
   if (exactly.length === 0 && only === '') await write(broker, found);
   return found;
 }
 
+/** @param {Broker} broker */
 async function random(broker) {
   const { playSchedule } = await import(join(peers, 'faults', 'schedule.mjs'));
   const { systems } = await import(join(peers, 'harness', 'systems.mjs'));
-  const seed = Number(value('--seed') ?? Math.floor(Math.random() * 1_000_000));
-  const length = Number(value('--minutes') ?? (given('--quick') ? 0.3 : 2)) * 60_000;
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
+  const length = Number(values.minutes ?? (values.quick ? 0.3 : 2)) * 60_000;
   console.log(`Faults at random for ${length / 60_000} min; again with --seed ${seed}`);
   const { messages, calls } = await playSchedule({
     broker,
@@ -152,7 +196,12 @@ async function random(broker) {
   };
 }
 
-/** The figures of docs/reliability.md, and its tables. */
+/**
+ * The figures of docs/reliability.md, and its tables.
+ *
+ * @param {Broker} broker
+ * @param {Record<string, Row>} results
+ */
 async function write(broker, results) {
   const folder = join(root, 'docs', 'reliability');
   mkdirSync(folder, { recursive: true });

@@ -37,8 +37,12 @@ const works = (program, args) =>
     () => false,
   );
 
-/** @param {readonly string[]} packages */
-async function apt(packages) {
+/**
+ * Installs packages of Debian; resolves to why that failed, if it did.
+ *
+ * @param {readonly string[]} packages
+ */
+export async function apt(packages) {
   console.log(`installing ${packages.join(' and ')} with apt-get ...`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   for (const args of [['update'], ['install', '--yes', '--no-install-recommends', ...packages]]) {

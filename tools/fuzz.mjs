@@ -6,27 +6,32 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
+import { generator, mutated, PASSWORD } from './fuzz-frames.mjs';
 import { random } from './fuzz-random.mjs';
-import { root } from './run.mjs';
+
+/**
+ * @typedef {import('./fuzz-random.mjs').Dice} Dice
+ * @typedef {Awaited<ReturnType<typeof start>>} Stand
+ * @typedef {Awaited<ReturnType<typeof generator>>} Strangers
+ */
 
 const AT_ONCE = 16;
 /** Sessions after which the strangers' virtual host is deleted under their feet, and made anew. */
 const RENEWED = 400;
 /** The longest that one round of the good client may take. */
-const PATIENCE = 20_000;
+const ROUND_LIMIT = 20_000;
 /** How much more the broker may hold at the end than after the first fifth. */
 const GROWTH = 4e6;
-const PASSWORD = 'fuzz';
 const REPLIES = 'amq.rabbitmq.reply-to';
 
-const wire = (name) =>
-  import(pathToFileURL(join(root, 'libs', 'embedded', 'dist', 'esm', 'wire', name)).href);
-
-/** Fuzzes for so long; `broken` are the sentences of what should not have happened. */
+/**
+ * Fuzzes for so long; `broken` are the sentences of what should not have happened.
+ *
+ * @param {{ seconds: number, seed: number, version?: string, say: (line: string) => void }} options
+ */
 export async function fuzz({ seconds, seed, version = '4', say }) {
   await build({ ifNeeded: true });
   const strangers = await generator();
@@ -39,7 +44,9 @@ export async function fuzz({ seconds, seed, version = '4', say }) {
   try {
     while (performance.now() < end && good.broken.length === 0 && stand.broken.length === 0) {
       const begun = Array.from({ length: RENEWED }, () => sessions++);
-      await inParallel(begun, (number) => session(stand, strangers, random(seed, number)));
+      await inParallel(begun, (/** @type {number} */ number) =>
+        session(stand, strangers, random(seed, number)),
+      );
       await stand.ask('renew');
       const bytes = await stand.ask('memory');
       if (first === undefined && performance.now() > warm) first = bytes;
@@ -59,8 +66,10 @@ export async function fuzz({ seconds, seed, version = '4', say }) {
   }
 }
 
+/** @param {number} bytes */
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
+/** @param {readonly number[]} numbers @param {(number: number) => Promise<void>} work */
 async function inParallel(numbers, work) {
   const left = numbers.values();
   const one = async () => {
@@ -71,11 +80,13 @@ async function inParallel(numbers, work) {
 
 // --- the broker ----------------------------------------------------------------------------------------------------
 
+/** @param {string} version */
 async function start(version) {
   const child = fork(fileURLToPath(import.meta.url), ['broker', version], {
     execArgv: ['--expose-gc'],
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
   });
+  /** @type {string[]} */
   const broken = [];
   let ending = false;
   child.stderr?.setEncoding('utf8').on('data', (text) => broken.push(`the broker says: ${text.trim()}`));
@@ -87,6 +98,7 @@ async function start(version) {
   return {
     url,
     broken,
+    /** @param {'renew' | 'memory'} question */
     async ask(question) {
       if (!child.connected) return 0;
       child.send(question);
@@ -100,11 +112,13 @@ async function start(version) {
   };
 }
 
+/** @param {import('@warren/embedded').RabbitMQVersion} version */
 async function broker(version) {
   const { EmbeddedBroker } = await import('@warren/embedded');
   const logger = {
     log: () => undefined,
     // A mistake of the broker's own is told like this; it would be closed with 541 and go on.
+    /** @param {string} text */
     warn: (text) => /internal error|failed at a request/.test(text) && console.error(text),
   };
   const running = await EmbeddedBroker.start({ version, logger, heartbeat: 0 });
@@ -130,9 +144,14 @@ async function broker(version) {
 
 // --- the good client -----------------------------------------------------------------------------------------------
 
-/** Calls, with confirms and acks, in rounds, on one connection; counts, and notes what fails. */
+/**
+ * Calls, with confirms and acks, in rounds, on one connection; counts, and notes what fails.
+ *
+ * @param {Stand} stand
+ */
 async function goodClient({ url }) {
   const { connect } = await import('amqplib');
+  /** @type {string[]} */
   const broken = [];
   const connection = await connect(url, { noDelay: true });
   let stopped = false;
@@ -141,6 +160,7 @@ async function goodClient({ url }) {
   const channel = await connection.createConfirmChannel();
   channel.on('error', (error) => broken.push(`the good client's channel: ${error.message}`));
   const waiting = new Map();
+  /** @type {((done?: unknown) => void) | undefined} */
   let roundDone;
   const { replied, asked } = listeners(channel, waiting, broken, () => roundDone?.());
   await channel.assertQueue('good');
@@ -178,13 +198,22 @@ async function goodClient({ url }) {
   };
 }
 
-/** What the good client does with a reply, and with a call. */
+/**
+ * What the good client does with a reply, and with a call.
+ *
+ * @param {import('amqplib').ConfirmChannel} channel
+ * @param {Map<string, boolean>} waiting
+ * @param {string[]} broken
+ * @param {() => void} onEmpty
+ */
 function listeners(channel, waiting, broken, onEmpty) {
+  /** @param {import('amqplib').ConsumeMessage | null} message */
   const replied = (message) => {
-    const id = message?.content.toString();
+    const id = String(message?.content);
     if (!waiting.delete(id)) broken.push(`a reply to ${id} came to the good client and was not expected`);
     if (waiting.size === 0) onEmpty();
   };
+  /** @param {import('amqplib').ConsumeMessage | null} message */
   const asked = (message) => {
     if (!message) return void broken.push('the good client was cancelled');
     if (message.fields.redelivered) broken.push('a message of the good client came again');
@@ -194,17 +223,25 @@ function listeners(channel, waiting, broken, onEmpty) {
   return { replied, asked };
 }
 
+/** @param {Promise<unknown>} promise @param {string} what */
 function within(promise, what) {
+  /** @type {NodeJS.Timeout | undefined} */
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took more than ${PATIENCE} ms`)), PATIENCE);
+    timer = setTimeout(() => reject(new Error(`${what} took more than ${ROUND_LIMIT} ms`)), ROUND_LIMIT);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 // --- strangers -----------------------------------------------------------------------------------------------------
 
-/** Connects, says something, and leaves in some way. Resolves when the socket is gone. */
+/**
+ * Connects, says something, and leaves in some way. Resolves when the socket is gone.
+ *
+ * @param {Stand} stand
+ * @param {Strangers} strangers
+ * @param {Dice} dice
+ */
 async function session(stand, { opening, frames }, dice) {
   const { hostname, port } = new URL(stand.url);
   const socket = connectSocket({ host: hostname, port: Number(port), noDelay: true });
@@ -232,147 +269,9 @@ async function session(stand, { opening, frames }, dice) {
   clearTimeout(cut);
 }
 
-const frame = (type, channel, payload) => {
-  const head = Buffer.alloc(7);
-  head[0] = type;
-  head.writeUInt16BE(channel, 1);
-  head.writeUInt32BE(payload.length, 3);
-  return Buffer.concat([head, payload, Buffer.from([0xce])]);
-};
-const content = (channel, dice) => {
-  const body = dice.bytes(dice.below(200));
-  const header = Buffer.alloc(14);
-  header.writeUInt16BE(dice.chance(0.95) ? 60 : dice.below(100), 0);
-  header.writeBigUInt64BE(BigInt(dice.chance(0.9) ? body.length : dice.below(100_000)), 4);
-  const flags = dice.chance(0.5) ? 0 : dice.below(0x10000);
-  header.writeUInt16BE(flags, 12);
-  return [
-    frame(2, channel, Buffer.concat([header, dice.bytes(flags === 0 ? 0 : 30)])),
-    frame(3, channel, body),
-  ];
-};
-
-/** What strangers say: the way in, and frames with any method and any content. */
-async function generator() {
-  const { METHODS } = await wire('methods.js');
-  const { encodeMethod } = await wire('method-codec.js');
-  const { encodeTable } = await wire('field-table.js');
-  const names = Object.keys(METHODS);
-  const frequent = names.filter((name) => /^(basic|queue|exchange|tx|confirm)\./.test(name));
-
-  const method = (channel, name, args) => frame(1, channel, encodeMethod(name, args));
-
-  const table = (dice) => encodeTable(new Map(Array.from({ length: dice.below(4) }, () => field(dice))));
-  const anyMethod = (channel, name, dice) => {
-    const [, , fields] = METHODS[name];
-    const args = Object.fromEntries(
-      Object.entries(fields).map(([key, type]) => [key, value(key, type, dice, table)]),
-    );
-    return method(channel, name, args);
-  };
-  /** The handshake, sent in one go, as the broker allows; now and then as another user. */
-  const opening = (dice) => {
-    const user = dice.chance(0.95) ? 'fuzz' : dice.name();
-    return Buffer.concat([
-      Buffer.from('AMQP\0\0\x09\x01', 'latin1'),
-      method(0, 'connection.start-ok', {
-        properties: table(dice),
-        mechanism: 'PLAIN',
-        response: Buffer.from(`\0${user}\0${PASSWORD}`),
-        locale: 'en_US',
-      }),
-      method(0, 'connection.tune-ok', {
-        channelMax: 100,
-        frameMax: dice.chance(0.9) ? 131_072 : 8192,
-        heartbeat: 0,
-      }),
-      method(0, 'connection.open', { vhost: 'fuzz', capabilities: '', insist: false }),
-      method(1, 'channel.open', { outOfBand: '' }),
-    ]);
-  };
-  const frames = (dice) =>
-    Array.from({ length: dice.below(30) }, () => {
-      const channel = dice.chance(0.9) ? 1 : dice.below(4);
-      if (dice.chance(0.04)) return [frame(dice.below(10), dice.below(300), dice.bytes(dice.below(50)))];
-      if (dice.chance(0.3)) return [anyMethod(channel, 'basic.publish', dice), ...content(channel, dice)];
-      const name = dice.pick(dice.chance(0.85) ? frequent : names);
-      return [anyMethod(channel, name, dice)];
-    }).flat();
-  return { opening, frames };
-}
-
-const KEYS = [
-  'x-max-length',
-  'x-message-ttl',
-  'x-queue-type',
-  'x-dead-letter-exchange',
-  'x-max-priority',
-  'x-expires',
-];
-const VALUES = ['quorum', 'stream', 'classic', 'drop-head', 'reject-publish', '', 'amq.topic', 'x'];
-const MORE_KEYS = [
-  'x-overflow',
-  'x-match',
-  'x-delayed-type',
-  'x-stream-offset',
-  'x-single-active-consumer',
-  'CC',
-  'BCC',
-];
-const TYPES = [
-  'direct',
-  'topic',
-  'fanout',
-  'headers',
-  'x-consistent-hash',
-  'x-delayed-message',
-  'x-random',
-  'what',
-];
-
-/** @returns {[string, unknown]} */
-function field(dice) {
-  const name = dice.pick(dice.chance(0.6) ? KEYS : dice.chance(0.8) ? MORE_KEYS : [dice.name()]);
-  if (dice.chance(0.5)) return [name, { type: 'long', value: dice.chance(0.8) ? dice.below(1000) : -1 }];
-  return [name, { type: 'longstr', value: dice.pick(VALUES) }];
-}
-
-function value(key, type, dice, table) {
-  switch (type) {
-    case 'bit':
-      return dice.chance(key === 'passive' || key === 'immediate' ? 0.05 : 0.4);
-    case 'octet':
-      return dice.below(256);
-    case 'short':
-      return dice.below(dice.chance(0.9) ? 20 : 0x10000);
-    case 'long':
-      return dice.chance(0.9) ? 0 : dice.below(0x7fffffff);
-    case 'longlong':
-      return dice.below(20);
-    case 'shortstr':
-      return key === 'type' ? dice.pick(TYPES) : dice.name();
-    case 'table':
-      return table(dice);
-    default:
-      return dice.bytes(dice.below(40));
-  }
-}
-
-function mutated(bytes, dice) {
-  const copy = Buffer.from(bytes);
-  // Sparing what comes first lets most of them get as far as an open channel.
-  const from = dice.chance(0.8) ? Math.min(150, copy.length) : 0;
-  for (let n = dice.below(6); n >= 0 && copy.length > from; n -= 1) {
-    const at = from + dice.below(copy.length - from);
-    copy[at] = dice.chance(0.5) ? copy[at] ^ (1 << dice.below(8)) : dice.below(256);
-  }
-  if (dice.chance(0.2)) return copy.subarray(0, dice.below(copy.length + 1));
-  if (dice.chance(0.1)) return Buffer.concat([copy, copy.subarray(from)]);
-  return copy;
-}
-
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.send && process.argv[2] === 'broker') await broker(process.argv[3]);
+  if (process.send && process.argv[2] === 'broker')
+    await broker(/** @type {Parameters<typeof broker>[0]} */ (process.argv[3]));
   else {
     const { values } = parseArgs({
       options: { seconds: { type: 'string' }, seed: { type: 'string' }, version: { type: 'string' } },

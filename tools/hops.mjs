@@ -19,6 +19,7 @@ const DIST = '/libs/amqp/dist/esm/';
 const QUEUE = 'hops';
 
 await build({ ifNeeded: true });
+/** @param {string} library */
 const load = (library) => import(pathToFileURL(join(root, 'libs', library, 'dist/esm/index.js')).href);
 const { Broker } = await load('amqp');
 const { EmbeddedBroker } = await load('embedded');
@@ -43,7 +44,7 @@ broker.register({
   id: 'Hops.reply',
   patterns: [`${QUEUE}.call`],
   options: {},
-  handle: ({ payload }) => payload,
+  handle: (/** @type {{ payload: unknown }} */ { payload }) => payload,
 });
 await broker.open();
 
@@ -66,7 +67,7 @@ const idle = await counted(async () => undefined);
 const rows = [];
 for (const [name, once] of Object.entries(cases)) {
   for (let n = 0; n < WARM_UP; n++) await once();
-  const all = await counted(once);
+  const all = await countedOften(once);
   rows.push({ name, files: new Set(all.map(({ file }) => file)).size, functions: all.length });
   if (values.list) show(name, all);
 }
@@ -81,7 +82,23 @@ await connection.close();
 await server.close();
 session.disconnect();
 
-/** The functions of @warren/amqp that ran in `work` and shortly after it, when the last ack or confirm is on its way. */
+/**
+ * What runs each time: a timer that falls into one counting is no part of it.
+ *
+ * @param {() => unknown} work
+ */
+async function countedOften(work) {
+  const [first, ...others] = [await counted(work), await counted(work), await counted(work)];
+  return first.filter((one) =>
+    others.every((all) => all.some(({ file, name }) => file === one.file && name === one.name)),
+  );
+}
+
+/**
+ * The functions of @warren/amqp that ran in `work` and shortly after it, when the last ack or confirm is on its way.
+ *
+ * @param {() => unknown} work
+ */
 async function counted(work) {
   await pause(SETTLED);
   await session.post('Profiler.takePreciseCoverage');
@@ -98,6 +115,7 @@ async function counted(work) {
     });
 }
 
+/** @param {string} name @param {readonly { file: string, name: string }[]} all */
 function show(name, all) {
   console.log(`\n${name}`);
   for (const file of new Set(all.map((each) => each.file))) {

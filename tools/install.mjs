@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { alone } from './lock.mjs';
-import { fail, root, run } from './run.mjs';
+import { fail, root, run, withProgress } from './run.mjs';
 
 /** Installs when needed. `reason` names the caller in the progress line. */
 export async function install() {
@@ -15,8 +15,11 @@ export async function install() {
     if (what === undefined) return;
     // `npm ci` throws node_modules away first: right for a fresh clone, rude to whoever is using it now.
     const args = what === 'everything' ? ['ci'] : ['install', '--no-save'];
-    console.log(`installing packages (npm ${args.join(' ')}; ${what} is missing) ...`);
-    const { code, output, seconds } = await run('npm', [...args, '--no-audit', '--no-fund'], { quiet: true });
+    const why = what === 'everything' ? 'once, for about half a minute' : `${what} is missing`;
+    console.log(`installing packages with npm ${args.join(' ')} (${why}) ...`);
+    const { code, output, seconds } = await withProgress('installing packages', () =>
+      run('npm', [...args, '--no-audit', '--no-fund'], { quiet: true }),
+    );
     if (code !== 0) fail(`npm ${args.join(' ')} failed:\n${output}`);
     console.log(`installed in ${seconds.toFixed(0)} s`);
   });

@@ -10,9 +10,10 @@ export const MARK = 'WARREN_RUN';
  * Ids of the processes of a run, but for this one.
  *
  * @param {string} run
+ * @param {string} mark the variable
  */
-export function leftBehind(run) {
-  return processes().filter((pid) => pid !== process.pid && environment(pid).includes(`${MARK}=${run}`));
+export function leftBehind(run, mark = MARK) {
+  return processes().filter((pid) => pid !== process.pid && environment(pid).includes(`${mark}=${run}`));
 }
 
 /**

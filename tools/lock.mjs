@@ -8,7 +8,14 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { root } from './run.mjs';
 
-/** Runs `work` while nobody else holds the lock of that place, this tree; waits as long as the other process lives. */
+/**
+ * Runs `work` while nobody else holds the lock of that place, this tree; waits as long as the other process lives.
+ *
+ * @template T
+ * @param {string} what
+ * @param {() => T | Promise<T>} work
+ * @param {string} place
+ */
 export async function alone(what, work, place = root) {
   const path = lockOf(place);
   let told = false;
@@ -30,10 +37,12 @@ export async function alone(what, work, place = root) {
   }
 }
 
+/** @param {string} place */
 function lockOf(place) {
   return join(tmpdir(), `warren-${createHash('sha1').update(place).digest('hex').slice(0, 12)}.lock`);
 }
 
+/** @param {string} path */
 function take(path) {
   try {
     const file = openSync(path, 'wx');
@@ -48,6 +57,7 @@ function take(path) {
   }
 }
 
+/** @param {string} path */
 function owner(path) {
   try {
     const pid = Number(readFileSync(path, 'utf8'));
@@ -57,6 +67,7 @@ function owner(path) {
   }
 }
 
+/** @param {number} pid */
 function alive(pid) {
   try {
     process.kill(pid, 0);

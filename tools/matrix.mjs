@@ -6,18 +6,26 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
 import { suites } from './rabbitmq-suite.mjs';
 import { fail, onSignal, root, run } from './run.mjs';
 
-const given = (flag) => process.argv.includes(flag);
-const value = (flag) => (given(flag) ? process.argv[process.argv.indexOf(flag) + 1] : undefined);
-const quick = given('--quick');
-const all = !['--node', '--rabbitmq', '--amqplib'].some(given);
-const versions = given('--node') ? [value('--node')] : all ? ['22', '24'] : [];
-const lines = given('--rabbitmq') ? [value('--rabbitmq')] : all && !quick ? [...suites.keys()] : [];
+const { values } = parseArgs({
+  options: {
+    node: { type: 'string' },
+    rabbitmq: { type: 'string' },
+    amqplib: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+  },
+});
+const { quick } = values;
+const all = values.node === undefined && values.rabbitmq === undefined && !values.amqplib;
+const versions = values.node !== undefined ? [values.node] : all ? ['22', '24'] : [];
+const lines = values.rabbitmq !== undefined ? [values.rabbitmq] : all && !quick ? [...suites.keys()] : [];
 const talking = 'contract,e2e,nest11,client,interop';
-const only = given('--only') ? ['--only', value('--only')] : [];
+const only = values.only === undefined ? [] : ['--only', values.only];
 const projects = quick ? 'package' : 'unit,contract,e2e,nest11,interop,package';
 
 onSignal(() => {});
@@ -32,7 +40,7 @@ for (const line of lines) {
   const args = ['tools/test.mjs', '--project', talking, '--rabbitmq', line, ...only];
   rows.push(await take(process.execPath, `on RabbitMQ ${line}`, args));
 }
-if (given('--amqplib') || (all && !quick)) {
+if (values.amqplib || (all && !quick)) {
   const home = await newestAmqplib();
   const args = ['tools/test.mjs', '--project', talking, ...only];
   rows.push(await take(process.execPath, 'newest amqplib', args, { WARREN_AMQPLIB: home }));
@@ -45,7 +53,11 @@ for (const { version, name, code, seconds } of rows) {
 }
 process.exitCode = rows.every(({ code }) => code === 0) ? 0 : 1;
 
-/** Path of that Node's program; asks npm for it the first time. */
+/**
+ * Path of that Node's program; asks npm for it the first time.
+ *
+ * @param {string} version
+ */
 async function get(version) {
   const folder = join(tmpdir(), 'warren-matrix', `node${version}`);
   const platform = process.platform === 'win32' ? 'win' : process.platform;
@@ -71,6 +83,7 @@ async function newestAmqplib() {
   return join(folder, 'node_modules', 'amqplib');
 }
 
+/** @param {string} node @param {string} name @param {readonly string[]} args @param {object} more */
 async function take(node, name, args, more = {}) {
   // First on the PATH, so that programs started on the way use it as well.
   const env = { ...process.env, ...more, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };

@@ -11,6 +11,8 @@ import { build } from './build.mjs';
 import { install } from './install.mjs';
 import { fail, onSignal, root, runNode } from './run.mjs';
 
+/** @typedef {import('../test/mutants/index.mjs').Mutant} Mutant */
+
 const LIMIT = 180_000;
 const KILLED = 0.95;
 /** What jest needs of the tree; what is built or installed is not copied. */
@@ -45,12 +47,13 @@ async function all() {
   const scratch = mkdtempSync(join(tmpdir(), 'warren-mutants-'));
   onSignal(() => rmSync(scratch, { recursive: true, force: true }));
   const waiting = [...chosen];
-  const survivors = [];
-  const stale = [];
+  /** @type {[Mutant[], Mutant[]]} */
+  const [survivors, stale] = [[], []];
   const workers = Array.from({ length: Number(given.workers ?? 2) }, (_, i) =>
     copyOf(join(scratch, String(i))),
   );
   await healthy(workers[0]);
+  /** @param {string} tree */
   const work = async (tree) => {
     for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
       const { how, seconds } = await tryOut(mutant, tree);
@@ -71,7 +74,11 @@ async function all() {
   process.exitCode = killed / chosen.length >= KILLED ? 0 : 1;
 }
 
-/** A test that fails without a slip says nothing about one. */
+/**
+ * A test that fails without a slip says nothing about one.
+ *
+ * @param {string} tree
+ */
 async function healthy(tree) {
   const { code, output, seconds } = await jest(
     tree,
@@ -82,7 +89,12 @@ async function healthy(tree) {
   console.log(`the tests pass without a slip (${seconds.toFixed(0)} s); ${chosen.length} mutants to try`);
 }
 
-/** Killed when a test fails; a run that hangs is killed as well. */
+/**
+ * Killed when a test fails; a run that hangs is killed as well.
+ *
+ * @param {Mutant} mutant
+ * @param {string} tree
+ */
 async function tryOut({ file, from, to, tests }, tree) {
   const path = join(tree, file);
   const source = readFileSync(path, 'utf8');
@@ -99,6 +111,7 @@ async function tryOut({ file, from, to, tests }, tree) {
   }
 }
 
+/** @param {string} tree @param {readonly string[]} tests @param {number} limit */
 function jest(tree, tests, limit) {
   const program = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', program];
@@ -110,7 +123,9 @@ function jest(tree, tests, limit) {
   return runNode(args, { cwd: tree, env, quiet: true, limit });
 }
 
+/** @param {string} tree */
 function copyOf(tree) {
+  /** @param {string} path */
   const filter = (path) => !/[\\/](node_modules|dist)([\\/]|$)/.test(path.slice(root.length));
   for (const part of PARTS)
     if (existsSync(join(root, part))) cpSync(join(root, part), join(tree, part), { recursive: true, filter });

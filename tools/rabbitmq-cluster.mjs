@@ -93,7 +93,13 @@ class Cluster {
     }
   }
 
-  /** The node on which the leader of a quorum queue is; asks `through`, which must run. */
+  /**
+   * The node on which the leader of a quorum queue is; asks `through`, which must run.
+   *
+   * @param {string} queue
+   * @param {RabbitMQNode} through
+   * @param {string} vhost
+   */
   async leader(queue, through = this.nodes[0], vhost = '/') {
     const name = `rabbit_misc:r(<<"${vhost}">>, queue, <<"${queue}">>)`;
     const lookUp = `{ok, Q} = rabbit_amqqueue:lookup(${name}), {_, N} = amqqueue:get_pid(Q), N.`;
@@ -101,7 +107,11 @@ class Cluster {
     return this.nodes.find(({ nodename }) => nodename === found);
   }
 
-  /** Cuts one node off from all others; its clients still reach it. They notice at once, as with a closed route. */
+  /**
+   * Cuts one node off from all others; its clients still reach it. They notice at once, as with a closed route.
+   *
+   * @param {RabbitMQNode} node
+   */
   async isolate(node) {
     const others = 'rabbit_nodes:all() -- [node()]';
     await node.rabbitmqctl(
@@ -110,7 +120,11 @@ class Cluster {
     );
   }
 
-  /** Undoes isolate(). */
+  /**
+   * Undoes isolate().
+   *
+   * @param {RabbitMQNode} node
+   */
   async rejoin(node) {
     const others = this.nodes.filter((one) => one !== node).map(({ nodename }) => `'${nodename}'`);
     await node.rabbitmqctl(

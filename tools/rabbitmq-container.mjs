@@ -18,7 +18,11 @@ export function dockerAnswers() {
   return spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 10_000 }).status === 0;
 }
 
-/** Starts a container with both ports published on loopback; `ready` waits until the broker in it answers. */
+/**
+ * Starts a container with both ports published on loopback; `ready` waits until the broker in it answers.
+ *
+ * @param {{ port: number, managementPort: number, line?: string, ready: () => Promise<unknown> }} options
+ */
 export async function startContainer({ port, managementPort, line = '4.3', ready }) {
   const name = `warren-rabbitmq-${randomBytes(4).toString('hex')}`;
   const image = `rabbitmq:${line}-management`;

@@ -7,6 +7,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 const START_LIMIT = 300_000;
 const STOP_LIMIT = 20_000;
 
+/**
+ * @param {{ port: number, managementPort: number }} ports
+ * @param {boolean} management
+ * @param {() => boolean} stillAlive
+ */
 export async function ready({ port, managementPort }, management, stillAlive) {
   const end = Date.now() + START_LIMIT;
   while (!(await answersAmqp(port)) || (management && !(await answersManagement(managementPort)))) {
@@ -16,9 +21,11 @@ export async function ready({ port, managementPort }, management, stillAlive) {
   }
 }
 
+/** @param {number} port */
 function answersAmqp(port) {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port, timeout: 2_000 });
+    /** @param {boolean} value */
     const answer = (value) => (socket.destroy(), resolve(value));
     socket.on('connect', () => socket.write(Buffer.from('AMQP\x00\x00\x09\x01', 'latin1')));
     socket.on('data', (data) => answer(data[0] === 1));
@@ -29,6 +36,7 @@ function answersAmqp(port) {
   });
 }
 
+/** @param {number} port */
 async function answersManagement(port) {
   const headers = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` };
   const url = `http://127.0.0.1:${port}/api/overview`;
@@ -37,11 +45,13 @@ async function answersManagement(port) {
   return response?.ok ?? false;
 }
 
+/** @param {number} port */
 export async function gone(port) {
   const end = Date.now() + STOP_LIMIT;
   while (Date.now() < end && (await answersAmqp(port))) await wait(50);
 }
 
+/** @param {number} count @param {number} [wanted] */
 export async function freePorts(count, wanted) {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));

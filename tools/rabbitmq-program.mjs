@@ -5,7 +5,12 @@ import { accessSync, constants, readdirSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fetchRabbitMQ, programsOf } from './rabbitmq-suite.mjs';
 
-/** The program of a line, `3.10` or `4.3`: `{ program, home }`, with no `home` for this machine's own; or `{ reason }`. */
+/**
+ * The program of a line, `3.10` or `4.3`: `{ program, home }`, with no `home` for this machine's own; or `{ reason }`.
+ *
+ * @param {string} line
+ * @returns {Promise<{ program?: string, home?: string, reason?: string }>}
+ */
 export async function obtainRabbitMQ(line) {
   const program = findRabbitMQ('');
   if (program !== undefined && lineOf(program) === line) return { program };
@@ -13,12 +18,20 @@ export async function obtainRabbitMQ(line) {
   return home === undefined ? { reason } : { program: findRabbitMQ(home), home };
 }
 
-/** `3.10` for a program of RabbitMQ 3.10.8, which its folder tells; undefined when it does not. */
+/**
+ * `3.10` for a program of RabbitMQ 3.10.8, which its folder tells; undefined when it does not.
+ *
+ * @param {string} program
+ */
 export function lineOf(program) {
   return /rabbitmq[^/]*[-/](\d+\.\d+)\.\d/.exec(realpathSync(program))?.[1];
 }
 
-/** Variables for a node of a fetched program, which brings its own Erlang. */
+/**
+ * Variables for a node of a fetched program, which brings its own Erlang.
+ *
+ * @param {string | undefined} home
+ */
 export function pathTo(home) {
   return home === undefined ? {} : { PATH: `${join(home, 'bin')}${delimiter}${process.env.PATH ?? ''}` };
 }
@@ -53,6 +66,7 @@ export function findEpmd(home = process.env.WARREN_RABBITMQ) {
   return root.status === 0 && isProgram(inRoot) ? inRoot : undefined;
 }
 
+/** @param {string} path */
 function isProgram(path) {
   try {
     accessSync(path, constants.X_OK);
@@ -62,7 +76,11 @@ function isProgram(path) {
   }
 }
 
-/** Names in a folder; none when it does not exist. */
+/**
+ * Names in a folder; none when it does not exist.
+ *
+ * @param {string} folder
+ */
 export function existing(folder) {
   try {
     return readdirSync(folder);

@@ -18,7 +18,11 @@ const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const LIMIT = 10 * 60_000;
 const LIBRARIES = /-linux-gnu/;
 
-/** `{ home, version }` of a line, fetched unless the cache has it; or `{ reason }` when it is not to be had here. */
+/**
+ * `{ home, version }` of a line, fetched unless the cache has it; or `{ reason }` when it is not to be had here.
+ *
+ * @param {string} line
+ */
 export async function fetchRabbitMQ(line) {
   const suite = suites.get(line);
   if (suite === undefined) return { reason: `no suite of Debian has RabbitMQ ${line}` };
@@ -36,7 +40,11 @@ export async function fetchRabbitMQ(line) {
     : { reason: `Debian ${suite} has RabbitMQ ${version} now` };
 }
 
-/** The folder of its programs. */
+/**
+ * The folder of its programs.
+ *
+ * @param {string} home
+ */
 export const programsOf = (home) => join(home, 'root', 'usr', 'lib', 'rabbitmq', 'bin');
 
 function refusal() {
@@ -59,12 +67,15 @@ function cache() {
 }
 
 // Written last: a folder without it was left half done.
+/** @param {string} home */
 const noteOf = (home) => join(home, 'version');
 
+/** @param {string} home */
 function versionOf(home) {
   return existsSync(noteOf(home)) ? readFileSync(noteOf(home), 'utf8') : undefined;
 }
 
+/** @param {string} suite @param {string} home */
 async function bring(suite, home) {
   if (versionOf(home) !== undefined) return;
   rmSync(home, { recursive: true, force: true });
@@ -85,7 +96,12 @@ async function bring(suite, home) {
   console.log(`fetched RabbitMQ ${version}: ${(bytes / 1e6).toFixed(0)} MB in ${seconds.toFixed(0)} s`);
 }
 
-/** Lets apt fetch the package with all it depends on, as if nothing was installed; resolves to the files. */
+/**
+ * Lets apt fetch the package with all it depends on, as if nothing was installed; resolves to the files.
+ *
+ * @param {string} suite
+ * @param {string} folder
+ */
 async function download(suite, folder) {
   for (const name of ['lists/partial', 'cache/archives/partial', 'etc'])
     mkdirSync(join(folder, name), { recursive: true });
@@ -123,7 +139,12 @@ async function mirror() {
   return output.split('\n').find((line) => /\/debian\/?$/.test(line)) ?? 'http://deb.debian.org/debian';
 }
 
-/** Every Erlang program starts with the C library that came along, and `home/bin` has those that others look for. */
+/**
+ * Every Erlang program starts with the C library that came along, and `home/bin` has those that others look for.
+ *
+ * @param {string} root
+ * @param {string} home
+ */
 function ownLibraries(root, home) {
   const erlang = join(root, 'usr', 'lib', 'erlang');
   const folders = ['lib', 'usr/lib'].flatMap((name) =>
@@ -133,14 +154,15 @@ function ownLibraries(root, home) {
   );
   const loader = folders
     .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
-    .find((path) => basename(path).startsWith('ld-linux'));
+    .filter((path) => basename(path).startsWith('ld-linux'))
+    .slice(0, 1);
   for (const entry of readdirSync(erlang, { recursive: true, encoding: 'utf8' })) {
     const path = join(erlang, entry);
     if (!lstatSync(path).isFile() || !needsLoader(path)) continue;
     const moved = join(dirname(path), '.elf', basename(path));
     mkdirSync(dirname(moved), { recursive: true });
     renameSync(path, moved);
-    const words = [loader, '--library-path', folders.join(':'), '--argv0'].map(quoted).join(' ');
+    const words = [...loader, '--library-path', folders.join(':'), '--argv0'].map(quoted).join(' ');
     writeFileSync(path, `#!/bin/sh\nexec ${words} "$0" ${quoted(moved)} "$@"\n`, { mode: 0o755 });
   }
   const start = readdirSync(erlang).filter((name) => name.startsWith('erts-'));
@@ -155,7 +177,11 @@ function ownLibraries(root, home) {
       symlinkSync(join(erlang, 'bin', name), join(home, 'bin', name));
 }
 
-/** Whether a file is a program for Linux that names a loader (a segment PT_INTERP); libraries do not. */
+/**
+ * Whether a file is a program for Linux that names a loader (a segment PT_INTERP); libraries do not.
+ *
+ * @param {string} path
+ */
 function needsLoader(path) {
   const head = Buffer.alloc(4096);
   const file = openSync(path, 'r');
@@ -168,13 +194,16 @@ function needsLoader(path) {
   return false;
 }
 
+/** @param {string} script @param {string} erlang */
 function movedTo(script, erlang) {
   const text = readFileSync(script, 'utf8');
   writeFileSync(script, text.replaceAll('/usr/lib/erlang', erlang));
 }
 
+/** @param {string} word */
 const quoted = (word) => `'${word.replaceAll("'", `'\\''`)}'`;
 
+/** @param {string} program @param {readonly string[]} args */
 async function must(program, args) {
   const { code, output } = await run(program, args, { quiet: true, limit: LIMIT });
   const last = output.trim().split('\n').at(-1) ?? '';

@@ -94,6 +94,10 @@ async function programFor({ line, home = line === undefined ? process.env.WARREN
   return obtainRabbitMQ(line ?? [...suites.keys()][0]);
 }
 
+/** @typedef {import('node:child_process').ChildProcess} ChildProcess */
+
+/** @typedef {{ port: number, managementPort: number, distributionPort: number, epmdPort: number }} Ports */
+
 class Node {
   #program;
   #programHome;
@@ -102,11 +106,14 @@ class Node {
   #home;
   #kept;
   #environment;
+  /** @type {ChildProcess | undefined} */
   #server;
+  /** @type {ChildProcess | undefined} */
   #epmd;
 
   #ownEpmd;
 
+  /** @param {string} program @param {Ports} ports @param {NodeOptions} options */
   constructor(program, ports, options) {
     const { management = true, nodename, keep, epmdPort } = options;
     this.#program = program;
@@ -186,7 +193,11 @@ class Node {
     signalGroup(this.#server, 'SIGCONT');
   }
 
-  /** Resolves to what rabbitmqctl prints, without its own words around it. */
+  /**
+   * Resolves to what rabbitmqctl prints, without its own words around it.
+   *
+   * @param {string[]} args
+   */
   async rabbitmqctl(...args) {
     const program = join(dirname(this.#program), 'rabbitmqctl');
     const options = { env: this.#environment, cwd: this.#home, timeout: COMMAND_LIMIT };
@@ -218,6 +229,7 @@ class Node {
     if (!this.#kept) rmSync(this.#home, { recursive: true, force: true });
   }
 
+  /** @param {boolean} politely */
   async #end(politely) {
     if (politely) await end(this.#server, 'SIGTERM');
     // The launcher script, the Erlang machine and its helpers share one process group, led by the launcher.
@@ -231,6 +243,7 @@ process.on('exit', () => {
   for (const node of running) node.kill();
 });
 
+/** @param {string} home @param {Ports} ports @param {string} nodename @param {NodeOptions} options */
 function environment(home, { port, distributionPort, epmdPort }, nodename, options) {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(RABBITMQ|ERL)_/.test(name));
   return {
@@ -253,6 +266,7 @@ function environment(home, { port, distributionPort, epmdPort }, nodename, optio
   };
 }
 
+/** @param {string} home @param {Ports} ports @param {NodeOptions} options */
 function writeFiles(
   home,
   { managementPort },
@@ -273,6 +287,7 @@ function writeFiles(
   writeFileSync(join(home, '.erlang.cookie'), secret, { mode: 0o600, flag: 'w' });
 }
 
+/** @param {ChildProcess | undefined} child @param {NodeJS.Signals} signal */
 async function end(child, signal) {
   if (!alive(child)) return;
   const exited = once(child, 'exit');
@@ -280,6 +295,7 @@ async function end(child, signal) {
   await Promise.race([exited, wait(STOP_LIMIT, undefined, { ref: false })]);
 }
 
+/** @param {ChildProcess | undefined} child @param {NodeJS.Signals} signal */
 function signalGroup(child, signal) {
   try {
     if (child?.pid) process.kill(-child.pid, signal);
@@ -288,6 +304,10 @@ function signalGroup(child, signal) {
   }
 }
 
+/**
+ * @param {ChildProcess | undefined} child
+ * @returns {child is ChildProcess}
+ */
 function alive(child) {
   return child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
 }

@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import { build } from './build.mjs';
 import { fail, root, run } from './run.mjs';
 
+/**
+ * @typedef {{ folder: string, name: string, version: string, dependencies?: object, peerDependencies?: object }} Package
+ */
+
 const dry = process.argv.includes('--dry-run');
+/** @type {Package[]} */
 const packages = readdirSync(join(root, 'libs')).map((name) => {
   const folder = join(root, 'libs', name);
   return { folder, ...JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) };
@@ -28,6 +33,7 @@ for (const { name, folder } of inOrder()) {
   else await publish(name, folder);
 }
 
+/** @param {string} name @param {string} folder */
 async function publish(name, folder) {
   const args = ['publish', ...(dry ? ['--dry-run'] : [])];
   const { code, output } = await run('npm', args, { quiet: true, cwd: folder });
@@ -37,13 +43,15 @@ async function publish(name, folder) {
 
 /** What others depend on first: who installs a package finds what it needs. */
 function inOrder() {
+  /** @type {Package[]} */
   const done = [];
+  /** @param {Package} one */
   const take = (one) => {
     if (done.includes(one)) return;
     const needed = Object.keys({ ...one.dependencies, ...one.peerDependencies }).filter((each) =>
       names.has(each),
     );
-    for (const each of needed) take(packages.find(({ name }) => name === each));
+    for (const each of packages) if (needed.includes(each.name)) take(each);
     done.push(one);
   };
   packages.forEach(take);

@@ -1,5 +1,5 @@
 // A jest reporter that counts tests by project and by the broker that they ran on, for the block that `npm test`
-// prints at its end, names those that failed or passed only at their second try, and measures each file. A test says
+// prints at its end, names those that failed, were skipped or passed only at their second try, and measures each file. A test says
 // which broker it ran on by the title of a `describe` around it.
 import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -8,9 +8,13 @@ import { root } from './run.mjs';
 // `(embedded)`, `(RabbitMQ)`, or `(embedded against RabbitMQ)` for a comparison of the two, which counts for both.
 const brokers = { embedded: /\(embedded\b[^)]*\)$/, rabbitmq: /\([^)]*\bRabbitMQ\)$/ };
 
+/** @typedef {import('./summary.mjs').Counts} Counts */
+
 export default class Counter {
+  /** @type {Record<string, Counts>} */
   #projects = {};
 
+  /** @param {import('@jest/reporters').Test} test @param {import('@jest/reporters').TestResult} result */
   onTestResult(test, result) {
     const counts = (this.#projects[test.context.config.displayName?.name ?? 'tests'] ??= empty());
     const file = relative(root, test.path);
@@ -26,6 +30,7 @@ export default class Counter {
   }
 }
 
+/** @returns {Counts} */
 const empty = () => ({
   passed: 0,
   failed: 0,
@@ -33,22 +38,33 @@ const empty = () => ({
   embedded: 0,
   rabbitmq: 0,
   secondTry: [],
+  skips: [],
   failures: [],
   files: [],
 });
 
+/**
+ * @param {Counts} counts
+ * @param {import('@jest/reporters').TestResult['testResults'][number]} result
+ * @param {string} file
+ */
 function count(counts, { status, ancestorTitles, fullName, invocations }, file) {
   const kind = status === 'passed' || status === 'failed' ? status : 'skipped';
   const name = `${fullName} (${file})`;
   if (kind === 'failed') fail(counts, name);
   else counts[kind] += 1;
-  if (kind === 'skipped') return;
-  if (kind === 'passed' && invocations > 1) counts.secondTry.push(name);
+  if (kind === 'skipped') {
+    counts.skips.push(name);
+    return;
+  }
+  if (kind === 'passed' && (invocations ?? 0) > 1) counts.secondTry.push(name);
   for (const [broker, pattern] of Object.entries(brokers)) {
-    if (ancestorTitles.some((title) => pattern.test(title))) counts[broker] += 1;
+    if (ancestorTitles.some((title) => pattern.test(title)))
+      counts[/** @type {keyof typeof brokers} */ (broker)] += 1;
   }
 }
 
+/** @param {Counts} counts @param {string} name */
 function fail(counts, name) {
   counts.failed += 1;
   counts.failures.push(name);

@@ -17,6 +17,8 @@ const running = new Set();
 /** Whether this process tells them itself, their own children included; else the terminal does. */
 let leads = false;
 const GRACE = 5_000;
+/** How often a long task says that it goes on, in ms. */
+const PROGRESS = 10_000;
 /** How often it is asked whether the parent is still there, in ms. */
 const PARENT_CHECK = 500;
 
@@ -58,13 +60,43 @@ export function run(command, args, { cwd = root, env = process.env, quiet = fals
   });
 }
 
-/** Runs a script of this folder, or a program of node_modules, with this very Node. */
+/**
+ * Says every ten seconds that `work` still goes on, and how long it has.
+ *
+ * @template T
+ * @param {string} what
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function withProgress(what, work) {
+  const started = performance.now();
+  const timer = setInterval(() => {
+    console.log(`${what} (${((performance.now() - started) / 1000).toFixed(0)} s so far)`);
+  }, PROGRESS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/**
+ * Runs a script of this folder, or a program of node_modules, with this very Node.
+ *
+ * @param {readonly string[]} args
+ * @param {Parameters<typeof run>[2]} [options]
+ */
 export const runNode = (args, options) => run(process.execPath, args, options);
 
-/** A program that leads a group of its own is told together with all it has started. */
+/**
+ * A program that leads a group of its own is told together with all it has started.
+ *
+ * @param {Program} child
+ * @param {NodeJS.Signals} signal
+ */
 function tell(child, signal) {
   try {
-    if (child.leads) process.kill(-child.pid, signal);
+    if (child.leads && child.pid !== undefined) process.kill(-child.pid, signal);
     else child.kill(signal);
   } catch {
     // The whole group has ended already.
@@ -81,6 +113,8 @@ async function ended() {
 /**
  * On SIGINT and SIGTERM: tells the running programs, waits for them and for `cleanup`, exits as the signal demands. npm
  * hands its signals to a shell between us, which ends without a word: the end of that one counts as SIGTERM.
+ *
+ * @param {() => unknown} cleanup
  */
 export function onSignal(cleanup) {
   leads = true;

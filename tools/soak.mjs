@@ -70,6 +70,7 @@ function read() {
   }
 }
 
+/** @param {keyof typeof given} name @param {number} otherwise */
 function number(name, otherwise) {
   if (given[name] === undefined) return otherwise;
   const value = Number(given[name]);

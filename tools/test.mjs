@@ -1,11 +1,13 @@
-// `npm test`: everything that can be tested here. Gets RabbitMQ and the foreign clients when the machine allows it,
+// `npm test`: everything that can be tested here. Gets RabbitMQ, the foreign clients and Chromium when the machine allows it,
 // runs jest, and ends with one block that says what ran where and what did not run and why.
 //   --only <part of a path>   --project <name>   --no-rabbitmq   --rabbitmq <4.3, 4.0, 3.10 or 4>, more than once
 //   --strict: no second try for a test that fails         all other flags go to jest
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { rabbitMQs } from './broker.mjs';
+import { bringChromium } from './chromium.mjs';
 import { foreignClients } from './foreign.mjs';
 import { build } from './build.mjs';
 import { install } from './install.mjs';
@@ -13,17 +15,30 @@ import { endLeftBehind, MARK } from './left-behind.mjs';
 import { summary } from './summary.mjs';
 import { onSignal, root, runNode } from './run.mjs';
 
-/** Folders of test/ whose tests talk to a broker, with the projects that run them; the others do not wait for one. */
+/**
+ * Folders of test/ whose tests talk to a broker (and examples/), with the projects that run them; others do not wait for one.
+ *
+ * @type {Record<string, string[]>}
+ */
 const brokerTests = {
   contract: ['contract'],
   e2e: ['e2e', 'nest11', 'client'],
   faults: ['e2e'],
   docs: ['e2e'],
+  examples: ['examples'],
   interop: ['interop'],
   migration: ['nest11'],
 };
 
-const { only, projects, noRabbitMQ, strict, lines, rest } = parse(process.argv.slice(2));
+const {
+  only,
+  projects,
+  rest,
+  strict,
+  rabbitmq: lines,
+  'no-rabbitmq': noRabbitMQ,
+} = parse(process.argv.slice(2));
+/** @type {Awaited<ReturnType<typeof rabbitMQs>>['nodes']} */
 let nodes = [];
 const stopNodes = () => Promise.all(nodes.map((node) => node.stop?.()));
 const thisRun = `${process.pid}-${Date.now()}`;
@@ -45,6 +60,7 @@ if (noRabbitMQ) missing.push('RabbitMQ (--no-rabbitmq was given): tests ran on t
 else if (folders.length > 0) await start();
 const clients = folders.includes('interop') ? await foreignClients() : { env: {}, missing: [] };
 missing.push(...clients.missing);
+if (folders.includes('e2e')) missing.push(...(await bringChromium()));
 
 const { code, seconds } = await jest();
 const left = endLeftBehind(thisRun);
@@ -63,11 +79,15 @@ async function start() {
   missing.push(...found.missing.map((reason) => `${reason}: ${instead}`));
 }
 
-/** Whether what was asked for takes in tests of that folder. */
+/**
+ * Whether what was asked for takes in tests of that folder.
+ *
+ * @param {string} folder
+ */
 function selected(folder) {
   if (projects.length > 0 && !brokerTests[folder].some((each) => projects.includes(each))) return false;
-  const path = join(root, 'test', folder);
-  const specs = existsSync(path) ? readdirSync(path, { recursive: true }) : [];
+  const path = folder === 'examples' ? join(root, folder) : join(root, 'test', folder);
+  const specs = existsSync(path) ? readdirSync(path, { encoding: 'utf8', recursive: true }) : [];
   return specs.some((each) => each.endsWith('.spec.ts') && new RegExp(only ?? '').test(join(path, each)));
 }
 
@@ -78,11 +98,13 @@ function jest() {
   const [first, ...others] = nodes;
   const twice = projects.filter((name) => ['contract', 'e2e'].includes(name));
   const further = others.flatMap(({ line }) => twice.map((name) => `${name} on ${line}`));
+  if (first?.url !== undefined && projects.includes('examples')) further.push('examples on RabbitMQ');
   if (projects.length > 0) args.push('--selectProjects', ...projects, ...further);
   if (only !== undefined) args.push(`--testPathPatterns=${only}`);
   // After a flag that takes a list, the next word would belong to the list: the one that takes a number goes last.
   // Tests wait for brokers half of the time: one more than the two cores that continuous integration has.
-  args.push('--maxWorkers=3', ...rest);
+  // What the modules of a test file leave behind is never freed (Node's vm): a worker that holds too much is started anew.
+  args.push('--workerIdleMemoryLimit=1GB', '--maxWorkers=3', ...rest);
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, ...clients.env, TEST_RESULTS: results, [MARK]: thisRun };
   if (strict) env.WARREN_STRICT = '1';
@@ -94,22 +116,29 @@ function jest() {
   return runNode(args, { env });
 }
 
-/** @param {any[]} args */
+/** @param {string[]} args what is not for us is for jest, in its order */
 function parse(args) {
-  /** @type {{ only?: string, projects: string[], noRabbitMQ: boolean, strict: boolean, lines: string[], rest: string[] }} */
-  const parsed = { only: undefined, projects: [], noRabbitMQ: false, strict: false, lines: [], rest: [] };
-  while (args.length > 0) {
-    const flag = args.shift();
-    if (flag === '--only') parsed.only = args.shift();
-    else if (flag === '--project') parsed.projects.push(...args.shift().split(','));
-    else if (flag === '--rabbitmq') parsed.lines.push(args.shift());
-    else if (flag === '--strict') parsed.strict = true;
-    else if (flag === '--no-rabbitmq') parsed.noRabbitMQ = true;
-    else parsed.rest.push(flag);
-  }
-  return parsed;
+  /** @satisfies {import('node:util').ParseArgsConfig['options']} */
+  const options = {
+    only: { type: 'string' },
+    project: { type: 'string', multiple: true, default: /** @type {string[]} */ ([]) },
+    rabbitmq: { type: 'string', multiple: true, default: /** @type {string[]} */ ([]) },
+    'no-rabbitmq': { type: 'boolean', default: false },
+    strict: { type: 'boolean', default: false },
+  };
+  const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
+  const places = tokens.flatMap((token) => {
+    if (token.kind !== 'option' || !(token.name in options)) return [];
+    const { index, value, inlineValue } = token;
+    return value === undefined || inlineValue ? [index] : [index, index + 1];
+  });
+  const { values } = parseArgs({ args: places.map((place) => args[place]), options });
+  const projects = values.project.flatMap((names) => names.split(','));
+  const rest = args.filter((_, place) => !places.includes(place));
+  return { ...values, projects, rest };
 }
 
+/** @param {string} path */
 function read(path) {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));

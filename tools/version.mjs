@@ -28,7 +28,11 @@ export function released(text, version, date, lines) {
   return `${text.slice(0, begin)}${UNRELEASED}\n\n## [${version}] - ${date}${body}${added}\n${rest}`;
 }
 
-/** The text of a changeset, without what it says about packages. */
+/**
+ * The text of a changeset, without what it says about packages.
+ *
+ * @param {string} text
+ */
 export const summary = (text) => text.replace(/^---\n.*?\n---\n/s, '').trim();
 
 async function main() {
@@ -51,9 +55,13 @@ async function main() {
   );
 }
 
-/** Writes how the packages of this repository name each other. */
+/**
+ * Writes how the packages of this repository name each other.
+ *
+ * @param {string} range
+ */
 function namedAs(range) {
-  for (const folder of ['libs', 'apps']) {
+  for (const folder of ['libs', 'apps', 'examples']) {
     for (const name of readdirSync(join(root, folder))) {
       const path = join(root, folder, name, 'package.json');
       if (!existsSync(path)) continue;
@@ -67,6 +75,7 @@ function namedAs(range) {
   }
 }
 
+/** @param {string} path */
 const read = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();

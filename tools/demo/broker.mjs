@@ -14,12 +14,17 @@ import { findManagement } from './management.mjs';
 /** A user and a vhost of the embedded broker besides guest and `/`. */
 const own = { user: 'alice', password: 'wonderland', vhost: 'shop' };
 
-/** Starts the embedded broker on a free port. */
-export async function embedded() {
+/**
+ * Starts the embedded broker on a free port.
+ *
+ * @param {{ management?: boolean }} [options] with its management API, on another
+ */
+export async function embedded({ management = false } = {}) {
   const program = join(root, 'libs', 'embedded', 'dist', 'esm', 'bin.js');
   if (!existsSync(program)) throw new Error('libs/embedded is not built.');
   const data = mkdtempSync(join(tmpdir(), 'warren-demo-'));
-  const start = (port) => startEmbedded(program, data, port);
+  const more = management ? ['--management', '0'] : [];
+  const start = (/** @type {number | string} */ port) => startEmbedded(program, data, port, more);
   const { process, url } = await start(0);
   return new Broker({
     kind: 'embedded',
@@ -31,9 +36,10 @@ export async function embedded() {
   });
 }
 
-async function startEmbedded(program, data, port) {
+/** @param {string} program @param {string} data @param {number | string} port @param {readonly string[]} more */
+async function startEmbedded(program, data, port, more) {
   const users = ['--user', 'guest:guest', '--user', `${own.user}:${own.password}`];
-  const args = ['--port', String(port), '--data', data, ...users, '--vhost', own.vhost];
+  const args = ['--port', String(port), '--data', data, ...users, '--vhost', own.vhost, ...more];
   const process = new Child('the embedded broker', [program, ...args]);
   const url = () =>
     process
@@ -48,8 +54,13 @@ async function startEmbedded(program, data, port) {
   return { process, url: /** @type {string} */ (url()) };
 }
 
-/** Looks at the RabbitMQ that was given. */
-export async function given({ url, management, restart }) {
+/**
+ * Looks at the RabbitMQ that was given.
+ *
+ * @param {string} url
+ * @param {{ management?: string, restart?: string }} options
+ */
+export async function given(url, { management, restart }) {
   const broker = new Broker({ kind: 'given', url, restart });
   const product = await broker.product();
   broker.management = await findManagement(management ?? process.env.RABBITMQ_MANAGEMENT_URL, url);
@@ -62,15 +73,23 @@ const WAITS = [300, 600]
   .flatMap((delay) => [0.8, 1, 1.2].map((part) => `retry.${Math.round(delay * part)}`))
   .concat('nowhere');
 
-class Broker {
+/**
+ * @typedef {import('amqplib').Channel} Channel
+ * @typedef {{ user: string, password: string, vhost: string }} Access
+ */
+
+/** The broker of a demo. */
+export class Broker {
   kind;
   url;
   process;
   introduction;
+  /** @type {Awaited<ReturnType<typeof findManagement>>} */
   management;
   #restart;
   #data;
   #start;
+  /** @type {Set<string>} */
   #names = new Set();
   #prefix = `demo-${randomBytes(3).toString('hex')}`;
 
@@ -88,7 +107,11 @@ class Broker {
     this.#start = start;
   }
 
-  /** The name that stands for the tutorials' one: theirs on the embedded broker, which nobody else uses. */
+  /**
+   * The name that stands for the tutorials' one: theirs on the embedded broker, which nobody else uses.
+   *
+   * @param {string} where
+   */
   name(where) {
     const name = this.kind === 'embedded' ? where : `${this.#prefix}.${where}`;
     this.#names.add(name);
@@ -100,9 +123,21 @@ class Broker {
     return this.kind === 'embedded' ? [] : ['--service', this.#prefix];
   }
 
-  /** A text with the tutorials' names in it again. */
+  /**
+   * A text with the tutorials' names in it again.
+   *
+   * @param {string} text
+   */
   plain(text) {
     return text.replaceAll(`${this.#prefix}.`, '');
+  }
+
+  /** Where an embedded broker has its management API; undefined when it has none. */
+  get managementUrl() {
+    const lines = this.process
+      ?.all('line')
+      .map(({ text }) => /Management API at (\S+)/.exec(text ?? '')?.[1]);
+    return lines?.find(Boolean);
   }
 
   /** Name and version of the server. */
@@ -110,18 +145,30 @@ class Broker {
     return this.#ask(async (_channel, { product, version }) => `${product} ${version}`);
   }
 
-  /** How many messages wait in a queue. */
+  /**
+   * How many messages wait in a queue.
+   *
+   * @param {string} queue
+   */
   depth(queue) {
     return this.#ask(async (channel) => (await channel.checkQueue(queue)).messageCount);
   }
 
-  /** The next message of a queue, as amqplib gives it. */
+  /**
+   * The next message of a queue, as amqplib gives it.
+   *
+   * @param {string} queue
+   * @returns {Promise<import('amqplib').ConsumeMessage>}
+   */
   next(queue) {
     return this.#ask(async (channel) => {
+      /** @type {NodeJS.Timeout | undefined} */
       let timer;
       const message = new Promise((resolve, reject) => {
         timer = setTimeout(() => reject(new Error(`nothing came to ${queue}`)), PATIENCE);
-        channel.consume(queue, resolve, { noAck: true }).catch(reject);
+        const take = (/** @type {import('amqplib').ConsumeMessage | null} */ message) =>
+          message && resolve(message);
+        channel.consume(queue, take, { noAck: true }).catch(reject);
       });
       return message.finally(() => clearTimeout(timer));
     });
@@ -180,6 +227,7 @@ class Broker {
     if (this.#data !== undefined) rmSync(this.#data, { recursive: true, force: true });
   }
 
+  /** @param {Access} access */
   #urlOf({ user, password, vhost }) {
     const url = new URL(this.url);
     url.username = user;
@@ -189,6 +237,7 @@ class Broker {
   }
 
   // A connection for each question: there are few, and the broker may be restarted in between.
+  /** @template T @param {(channel: Channel, server: Record<string, unknown>) => T | Promise<T>} question */
   async #ask(question) {
     const connection = await connect(this.url, {
       timeout: PATIENCE,

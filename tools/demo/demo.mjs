@@ -6,11 +6,15 @@ import { bad, faint, good, print, silence } from './picture.mjs';
 import { Scene } from './scene.mjs';
 import { scenes } from './scenes.mjs';
 
+/** @typedef {{ url?: string, management?: string, restart?: string, only?: readonly string[] }} DemoOptions */
+
 export class Demo {
   #options;
+  /** @type {import('./broker.mjs').Broker | undefined} */
   #broker;
   #interrupted = false;
 
+  /** @param {DemoOptions} options */
   constructor(options) {
     this.#options = options;
   }
@@ -19,16 +23,16 @@ export class Demo {
   async run() {
     const started = performance.now();
     try {
-      this.#broker = this.#options.url ? await given(this.#options) : await embedded();
+      this.#broker = this.#options.url ? await given(this.#options.url, this.#options) : await embedded();
     } catch (error) {
       console.error(`\nThe demo needs a broker: ${error.message}`);
       await this.end();
       return false;
     }
-    console.log(`\n${this.#broker.introduction}`);
-    const played = [];
+    const broker = this.#broker;
+    console.log(`\n${broker.introduction}`);
     const wanted = scenes.filter(({ title }) => fits(title, this.#options.only));
-    for (const each of wanted) played.push(new Scene(each, scenes.indexOf(each) + 1, this.#broker));
+    const played = wanted.map((each) => new Scene(each, scenes.indexOf(each) + 1, broker));
     await this.#play(played);
     await this.end();
     return report(played, (performance.now() - started) / 1000);
@@ -36,6 +40,7 @@ export class Demo {
 
   // Two at a time: most of a scene is processes starting. They are shown in order all the same: the first that is not
   // over speaks at once, the others are heard when it is their turn. Who restarts the broker wants it for itself.
+  /** @param {readonly Scene[]} played */
   async #play(played) {
     let shown = 0;
     const show = () => {
@@ -46,7 +51,7 @@ export class Demo {
     };
     const waiting = played.filter(({ alone }) => !alone);
     const worker = async () => {
-      while (waiting.length > 0 && !this.#interrupted) await waiting.shift().run(show);
+      while (waiting.length > 0 && !this.#interrupted) await waiting.shift()?.run(show);
     };
     await Promise.all([worker(), worker()]);
     for (const scene of played.filter(({ alone }) => alone)) if (!this.#interrupted) await scene.run(show);
@@ -68,8 +73,10 @@ export class Demo {
   }
 }
 
-const fits = (title, word) => word === undefined || title.toLowerCase().includes(word.toLowerCase());
+/** @param {string} title @param {readonly string[]} [words] */
+const fits = (title, words = ['']) => words.some((word) => title.toLowerCase().includes(word.toLowerCase()));
 
+/** @param {readonly Scene[]} played @param {number} seconds */
 function report(played, seconds) {
   const all = played.flatMap(({ title, checks }) => checks.map((check) => ({ title, ...check })));
   const wrong = all.filter(({ ok }) => !ok);
@@ -80,6 +87,7 @@ function report(played, seconds) {
     print(bad('No scene was played.'));
     return false;
   }
+  /** @param {number} many @param {string} what */
   const number = (many, what) => `${many} ${what}${many === 1 ? '' : 's'}`;
   const count = `${number(played.length, 'scene')}, ${number(all.length, 'check')}, ${seconds.toFixed(0)} seconds`;
   if (wrong.length === 0) {
@@ -100,6 +108,6 @@ function report(played, seconds) {
 const byHand = `
 By hand, each in a terminal of its own:
 
-  npx warren-broker --port 5672              or any RabbitMQ; RABBITMQ_URL says where
+  npm run broker                             or any RabbitMQ; RABBITMQ_URL says where
   npm run consumer -- work --prefetch 1
   npm run producer -- work "first." "second..."`;

@@ -1,6 +1,11 @@
 // RabbitMQ's management API, when it can be reached: the only way for a program to make a vhost and a user there.
 
-/** The API at that address, else beside the broker; undefined when it does not answer or does not let us in. */
+/**
+ * The API at that address, else beside the broker; undefined when it does not answer or does not let us in.
+ *
+ * @param {string | undefined} address
+ * @param {string} brokerUrl
+ */
 export async function findManagement(address, brokerUrl) {
   const broker = new URL(brokerUrl);
   const url = new URL(address ?? `http://${broker.hostname}:15672`);
@@ -17,12 +22,18 @@ class Management {
   #origin;
   #authorization;
 
+  /** @param {string} origin @param {string} authorization */
   constructor(origin, authorization) {
     this.#origin = origin;
     this.#authorization = authorization;
   }
 
-  /** A user and a vhost of that name, for each other. */
+  /**
+   * A user and a vhost of that name, for each other.
+   *
+   * @param {string} name
+   * @param {string} password
+   */
   async addAccess(name, password) {
     const remove = async () => {
       await this.call('DELETE', `/vhosts/${name}`);
@@ -34,6 +45,7 @@ class Management {
     return { user: name, password, vhost: name, remove };
   }
 
+  /** @param {string} method @param {string} path @param {unknown} [body] */
   async call(method, path, body) {
     const response = await fetch(`${this.#origin}/api${path}`, {
       method,

@@ -7,10 +7,33 @@ import { root } from '../run.mjs';
 const BAD = /^never settled|crashed|no good call|could not be measured/;
 const FIGURE = /\b\d+(\.\d+)? m?s\b|at most \d+|\b\d+ items/g;
 
-/** The tables by their names; `table(heads, rows)` makes one. */
+/**
+ * What `npm run faults -- --calls` writes.
+ *
+ * @typedef {object} Measured
+ * @property {readonly { key: string, title: string, version?: string }[]} systems
+ * @property {readonly Broker[]} brokers
+ * @property {readonly { group: string, name: string, says: Says }[]} results
+ * @property {string} node
+ * @property {string} rabbitmq
+ * @property {number} processors
+ * @property {string} date
+ */
+
+/** @typedef {{ key: string, title: string }} Broker */
+
+/** @typedef {Readonly<Record<string, string>>} Says what was seen, by `<system> <broker>` */
+
+/**
+ * The tables by their names; `table(heads, rows)` makes one.
+ *
+ * @param {(heads: readonly string[], rows: readonly (readonly string[])[]) => string} table
+ * @returns {Record<string, string>}
+ */
 export function callTables(table) {
   const path = join(root, 'docs', 'reliability', 'calls.json');
   if (!existsSync(path)) return {};
+  /** @type {Measured} */
   const { systems, brokers, results, node, rabbitmq, processors, date } = JSON.parse(
     readFileSync(path, 'utf8'),
   );
@@ -30,6 +53,7 @@ export function callTables(table) {
   };
 }
 
+/** @param {Says} says @param {string} key @param {readonly Broker[]} brokers */
 function cell(says, key, brokers) {
   const each = brokers.map((broker) => says[`${key} ${broker.key}`]);
   const [first, second] = each.map((text) => text.replace(FIGURE, '#'));
@@ -38,15 +62,17 @@ function cell(says, key, brokers) {
 }
 
 // What is different in both, side by side: `after 4 ms / 6 ms`.
+/** @param {readonly string[]} both */
 function together([one, other]) {
   const second = other.match(FIGURE) ?? [];
   let at = 0;
   return one.replace(FIGURE, (first) => {
-    const its = second[at++];
+    const its = second[at++] ?? first;
     return its === first ? first : `${first} / ${its.replace('at most ', '')}`;
   });
 }
 
 // Code cannot be bold in part, so the words after it are.
+/** @param {string} text */
 const bold = (text) =>
   BAD.test(text) ? text.replace(/(never settled|crashed|no good call.*)$/, '**$1**') : text;

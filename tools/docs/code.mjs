@@ -9,17 +9,25 @@ const marked = /<!-- code: (\S+?)(?:#([\w-]+))? -->\n\n?```ts\n.*?```/gs;
 // Parts of a class or a test cannot be regions of their own: they are typed, and compared without their indentation.
 const quoted = /<!-- from (\S+) -->\n\n?```ts\n(.*?)```/gs;
 
-/** The page with its code as the files have it, and sentences about what is wrong. */
+/**
+ * The page with its code as the files have it, and sentences about what is wrong.
+ *
+ * @param {string} path
+ * @param {string} text
+ */
 export function withCode(path, text) {
   const problems = [];
-  const page = text.replace(marked, (block, file, region) => {
-    const code = codeOf(file, region);
-    if (code === undefined) {
-      problems.push(`${path}: there is no ${file}${region ? `#${region}` : ''}`);
-      return block;
-    }
-    return `<!-- code: ${file}${region ? `#${region}` : ''} -->\n\n\`\`\`ts\n${code}\n\`\`\``;
-  });
+  const page = text.replace(
+    marked,
+    (/** @type {string} */ block, /** @type {string} */ file, /** @type {string} */ region) => {
+      const code = codeOf(file, region);
+      if (code === undefined) {
+        problems.push(`${path}: there is no ${file}${region ? `#${region}` : ''}`);
+        return block;
+      }
+      return `<!-- code: ${file}${region ? `#${region}` : ''} -->\n\n\`\`\`ts\n${code}\n\`\`\``;
+    },
+  );
   for (const [, file, code] of text.matchAll(quoted)) {
     const source = existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : '';
     if (!bare(source).includes(bare(code))) problems.push(`${path}: not in ${file}: ${code.split('\n')[0]}`);
@@ -33,8 +41,10 @@ export function withCode(path, text) {
   return { page, problems };
 }
 
+/** @param {string} text */
 const bare = (text) => text.replace(/^[ \t]+/gm, '').trim();
 
+/** @param {string} file @param {string} region */
 function codeOf(file, region) {
   const path = join(root, file);
   if (!existsSync(path)) return undefined;

@@ -1,24 +1,50 @@
-// The Grafana dashboard and the alert rules of the package, made from the table of instruments: a query that names a metric
-// or a label which is not there cannot be written.
+// The Grafana dashboard of the package, the files that are generated for it, and the table of docs/metrics.md.
 
-/** Labels that Prometheus itself adds. */
-const ADDED = ['job', 'instance', 'le'];
+import { alertsPage } from './alerts.mjs';
+import { queries } from './metric-queries.mjs';
+
+/**
+ * @typedef {import('./metric-queries.mjs').Instruments} Instruments
+ * @typedef {import('./metric-queries.mjs').Key} Key
+ * @typedef {import('./metric-queries.mjs').Query} Query
+ */
+
+/**
+ * @typedef {[expr: string, legend: string]} Target
+ * @typedef {[title: string, targets: Target[], unit: string]} Panel
+ * @typedef {[title: string, ...panels: Panel[]]} Row
+ */
+
+/**
+ * The queries of panels, which show what the variables of the dashboard select.
+ *
+ * @typedef {object} Shown
+ * @property {(key: Key, by: readonly string[], where?: readonly string[], part?: string) => string} shown a rate
+ * @property {(key: Key, by: readonly string[]) => string} late the 95th percentile
+ * @property {(key: Key, of: string, by: readonly string[]) => string} now a gauge
+ */
 
 /**
  * The files, by their paths.
  *
- * @param {typeof import('../../libs/amqp/src/plugins/instruments.js')} instruments
+ * @param {Instruments} instruments
  */
 export function monitoring(instruments) {
   const query = queries(instruments);
   return {
     'libs/nestjs/monitoring/dashboard.json': JSON.stringify(dashboard(query)),
-    'libs/nestjs/monitoring/alerts.yml': alertsPage(alerts(query)),
+    'libs/nestjs/monitoring/alerts.yml': alertsPage(query),
   };
 }
 
-/** The table of docs/metrics.md. */
+/**
+ * The table of docs/metrics.md.
+ *
+ * @param {import('./performance.mjs').Table} table
+ * @param {Instruments} instruments
+ */
 export function instrumentTable(table, { INSTRUMENTS, prometheusLabel, prometheusName }) {
+  /** @param {string} text */
   const code = (text) => `\`${text}\``;
   const rows = INSTRUMENTS.map((each) => {
     const labels = each.labels.filter((label) => label !== 'connection').map(prometheusLabel);
@@ -28,43 +54,16 @@ export function instrumentTable(table, { INSTRUMENTS, prometheusLabel, prometheu
   return table(['instrument', 'in Prometheus', 'kind, unit', 'labels', 'meaning'], rows);
 }
 
-function queries({ METRICS, STATUS_COUNTERS, prometheusLabel, prometheusName }) {
-  const all = { ...METRICS, ...STATUS_COUNTERS };
-  const metric = (key, part = '') => {
-    if (all[key] === undefined) throw new Error(`there is no instrument ${key}`);
-    return `${prometheusName(all[key])}${part}`;
-  };
-  const labels = (key, names) => {
-    const known = [...all[key].labels.map(prometheusLabel), ...ADDED];
-    const wrong = names.find((name) => !known.includes(name));
-    if (wrong !== undefined) throw new Error(`${all[key].name} has no label ${wrong}`);
-    return names.join(', ');
-  };
-  const selected = (key, part, where) => {
-    labels(
-      key,
-      where.map((each) => /^\w+/.exec(each)?.[0] ?? each),
-    );
-    return `${metric(key, part)}{${where.join(',')}}`;
-  };
-  const rate = (key, by, { where = [], over = '$__rate_interval', part = '', of = 'rate' } = {}) =>
-    `sum by (${labels(key, by)}) (${of}(${selected(key, part, where)}[${over}]))`;
-  return {
-    rate,
-    increase: (key, by, more) => rate(key, by, { ...more, of: 'increase' }),
-    quantile: (at, key, by, more) =>
-      `histogram_quantile(${at}, ${rate(key, [...by, 'le'], { ...more, part: '_bucket' })})`,
-    gauge: (key, of, by, where = []) => `${of} by (${labels(key, by)}) (${selected(key, '', where)})`,
-    values: (key, label) => `label_values(${metric(key)}, ${labels(key, [label])})`,
-  };
-}
-
 const SHOWN = ['job=~"$job"', 'connection=~"$connection"'];
 
+/** @param {Query} query */
 function dashboard(query) {
   const { rate, quantile, gauge, values } = query;
+  /** @type {Shown['shown']} */
   const shown = (key, by, where = [], part = '') => rate(key, by, { where: [...SHOWN, ...where], part });
+  /** @type {Shown['late']} */
   const late = (key, by) => quantile(0.95, key, by, { where: SHOWN });
+  /** @type {Shown['now']} */
   const now = (key, of, by) => gauge(key, of, by, SHOWN);
   const rows = [connectionPanels, handlerPanels, publishingPanels, callPanels].map((each) =>
     each({ shown, late, now }),
@@ -89,6 +88,7 @@ function dashboard(query) {
   };
 }
 
+/** @param {Shown} query @returns {Row} */
 function connectionPanels({ shown, now }) {
   return [
     'Connections and consumers',
@@ -115,6 +115,7 @@ function connectionPanels({ shown, now }) {
   ];
 }
 
+/** @param {Shown} query @returns {Row} */
 function handlerPanels({ shown, late, now }) {
   return [
     'Handlers',
@@ -142,6 +143,9 @@ function handlerPanels({ shown, late, now }) {
       'cps',
     ],
     ['In flight', [[now('inFlight', 'sum', ['queue']), '{{queue}}']], 'short'],
+    ['Concurrency in use', [[now('utilization', 'avg', ['queue']), '{{queue}}']], 'percentunit'],
+    ['Oldest in flight', [[now('consumerLag', 'max', ['queue']), '{{queue}}']], 's'],
+    ['Consumers paused', [[now('consumerPaused', 'sum', ['queue']), '{{queue}}']], 'short'],
     [
       'Retries waiting',
       [
@@ -153,6 +157,7 @@ function handlerPanels({ shown, late, now }) {
   ];
 }
 
+/** @param {Shown} query @returns {Row} */
 function publishingPanels({ shown, late, now }) {
   return [
     'Publishing',
@@ -188,6 +193,11 @@ function publishingPanels({ shown, late, now }) {
       'percentunit',
     ],
     [
+      'Publish buffer, size',
+      [[now('bufferBytes', 'sum', ['job', 'connection']), '{{job}} {{connection}}']],
+      'bytes',
+    ],
+    [
       'Not confirmed yet',
       [
         [now('unconfirmed', 'sum', ['job']), '{{job}}'],
@@ -198,6 +208,7 @@ function publishingPanels({ shown, late, now }) {
   ];
 }
 
+/** @param {Shown} query @returns {Row} */
 function callPanels({ shown, late, now }) {
   return [
     'Calls',
@@ -213,6 +224,7 @@ function callPanels({ shown, late, now }) {
 
 const source = { type: 'prometheus', uid: '${datasource}' };
 
+/** @param {string} name @param {string} query */
 function variable(name, query) {
   return {
     name,
@@ -227,7 +239,11 @@ function variable(name, query) {
   };
 }
 
-/** Three panels beside each other, each row of them under its title. */
+/**
+ * Three panels beside each other, each row of them under its title.
+ *
+ * @param {readonly Row[]} rows
+ */
 function laidOut(rows) {
   const panels = [];
   let y = 0;
@@ -262,121 +278,4 @@ function laidOut(rows) {
     y += 8 * Math.ceil(list.length / 3);
   }
   return panels;
-}
-
-function alerts(query) {
-  const all = [...stateAlerts(query), ...handlerAlerts(query), ...sendingAlerts(query)];
-  return all.map(([alert, expr, wait, severity, summary]) => ({ alert, expr, wait, severity, summary }));
-}
-
-const of = (over) => ({ over });
-
-function stateAlerts({ increase, gauge }) {
-  return [
-    [
-      'WarrenConnectionDown',
-      `${gauge('connectionUp', 'min', ['job', 'instance', 'connection', 'role'])} == 0`,
-      '2m',
-      'critical',
-      '{{ $labels.job }} has no connection to RabbitMQ ({{ $labels.connection }}, {{ $labels.role }})',
-    ],
-    [
-      'WarrenConnectionBlocked',
-      `${gauge('connectionBlocked', 'max', ['job', 'instance', 'connection'])} == 1`,
-      '1m',
-      'critical',
-      'RabbitMQ accepts no messages of {{ $labels.job }}: a memory or disk alarm',
-    ],
-    [
-      'WarrenConsumerNotReady',
-      `${gauge('consumerReady', 'min', ['job', 'instance', 'queue'])} == 0`,
-      '2m',
-      'critical',
-      '{{ $labels.job }} does not consume {{ $labels.queue }}',
-    ],
-    [
-      'WarrenPublishBufferFills',
-      `${gauge('bufferUsage', 'max', ['job', 'instance', 'connection'])} > 0.8`,
-      '1m',
-      'critical',
-      'The publish buffer of {{ $labels.job }} is almost full',
-    ],
-    [
-      'WarrenReconnects',
-      `${increase('reconnects', ['job', 'instance'], of('15m'))} > 3`,
-      '0m',
-      'warning',
-      '{{ $labels.job }} loses its connection again and again',
-    ],
-  ];
-}
-
-function handlerAlerts({ rate, increase, quantile }) {
-  const failed = ['verdict=~"retry|dead-letter"'];
-  return [
-    [
-      'WarrenDeadLetters',
-      `${increase('deadLetters', ['job', 'queue', 'handler', 'reason'], of('10m'))} > 0`,
-      '0m',
-      'warning',
-      '{{ $labels.handler }} dead-lettered messages of {{ $labels.queue }} ({{ $labels.reason }})',
-    ],
-    [
-      'WarrenHandlerFails',
-      `${rate('verdicts', ['job', 'handler'], { where: failed, over: '10m' })} / ${rate('verdicts', ['job', 'handler'], of('10m'))} > 0.1`,
-      '10m',
-      'warning',
-      'More than a tenth of the attempts of {{ $labels.handler }} fail',
-    ],
-    [
-      'WarrenDeliveryLag',
-      `${quantile(0.95, 'lag', ['job', 'queue'], of('10m'))} > 60`,
-      '10m',
-      'warning',
-      'Messages of {{ $labels.queue }} wait for more than a minute',
-    ],
-  ];
-}
-
-function sendingAlerts({ rate, increase }) {
-  const lost = ['outcome!~"replied|remote-error"'];
-  return [
-    [
-      'WarrenPublishFails',
-      `${rate('sentMessages', ['job', 'messaging_destination_name', 'error_type'], { where: ['error_type!=""'], over: '5m' })} > 0`,
-      '5m',
-      'warning',
-      'Publishes of {{ $labels.job }} to {{ $labels.messaging_destination_name }} fail ({{ $labels.error_type }})',
-    ],
-    [
-      'WarrenForwardFails',
-      `${increase('forwardFailures', ['job'], of('10m'))} > 0`,
-      '0m',
-      'warning',
-      'Retries or dead letters of {{ $labels.job }} could not be forwarded',
-    ],
-    [
-      'WarrenCallsFail',
-      `${rate('callDuration', ['job', 'call'], { where: lost, over: '5m', part: '_count' })} / ${rate('callDuration', ['job', 'call'], { over: '5m', part: '_count' })} > 0.05`,
-      '5m',
-      'warning',
-      'More than one of twenty calls of {{ $labels.job }} gets no reply',
-    ],
-  ];
-}
-
-function alertsPage(rules) {
-  const texts = rules.map(
-    ({ alert, expr, wait, severity, summary }) => `      - alert: ${alert}
-        expr: |
-          ${expr}
-        for: ${wait}
-        labels:
-          severity: ${severity}
-        annotations:
-          summary: |
-            ${summary}
-`,
-  );
-  return `groups:\n  - name: warren\n    rules:\n${texts.join('\n')}`;
 }

@@ -4,6 +4,29 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../run.mjs';
 
+/**
+ * @typedef {import('./performance.mjs').Table} Table
+ * @typedef {{ key: string, title: string, version?: string }} System
+ * @typedef {{ silent: number | null, back: number }} Pause in s; null: for good
+ */
+
+/**
+ * What one run of a trial counted: most are numbers of messages or calls.
+ *
+ * @typedef {Record<string, number> & { sends: Pause, handles: Pause, memory?: number[], exit?: { ms: number | null } }} Figures
+ */
+
+/**
+ * @typedef {keyof typeof heads} Kind
+ * @typedef {{ kind: Kind } & Record<string, Figures>} Trial
+ * @typedef {{ date: string, node: string, rabbitmq: string, processors: number, systems: readonly System[], results: Record<string, Trial> }} Faults
+ */
+
+/**
+ * @typedef {{ says: string, clear?: boolean }} Judged
+ * @typedef {{ systems: readonly System[], results: Record<string, Record<string, Record<string, Judged>>> }} BadInputs
+ */
+
 const inputs = {
   deliveries: 'a consumer receives',
   requests: 'an RPC server is asked',
@@ -13,10 +36,19 @@ const inputs = {
 const sentences = { messages: underMessages, calls: underCalls, endings: atTheEnd };
 const heads = { messages: 'messages under way', calls: 'calls under way', endings: 'a process ends' };
 
-/** What the table says about the figures of one run. */
+/**
+ * What the table says about the figures of one run.
+ *
+ * @param {Kind} kind
+ * @param {Figures} figures
+ */
 export const sentenceOf = (kind, figures) => sentences[kind](figures);
 
-/** The tables by their names; `table(heads, rows)` makes one. */
+/**
+ * The tables by their names; `table(heads, rows)` makes one.
+ *
+ * @param {Table} table
+ */
 export function reliabilityTables(table) {
   return {
     ...faultTables(measured('warren'), table, 'faults'),
@@ -25,23 +57,27 @@ export function reliabilityTables(table) {
   };
 }
 
+/** @param {string} name */
 function measured(name) {
   const path = join(root, 'docs', 'reliability', `${name}.json`);
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
 // The version stands after the name: `golevelup 9.0.2, its defaults`.
+/** @param {readonly System[]} systems */
 const columns = (systems) =>
   systems.map(({ title, version }) => (version ? title.replace(/^[^,]+/, `$& ${version}`) : title));
 
+/** @param {Faults | undefined} faults @param {Table} table @param {string} prefix */
 function faultTables(faults, table, prefix) {
   if (faults === undefined) return {};
   const { results } = faults;
   const systems = faults.systems.filter(({ key }) => Object.values(results).some((each) => key in each));
-  const made = Object.entries(heads).map(([kind, head]) => [
+  const kinds = /** @type {Kind[]} */ (Object.keys(heads));
+  const made = kinds.map((kind) => [
     `${prefix}-${kind}`,
     table(
-      [head, ...columns(systems)],
+      [heads[kind], ...columns(systems)],
       Object.entries(results)
         .filter(([, each]) => each.kind === kind)
         .map(([name, each]) => [
@@ -55,10 +91,14 @@ function faultTables(faults, table, prefix) {
   return { ...Object.fromEntries(made), [`${prefix}-where`]: where };
 }
 
+/** @param {boolean} bad @param {string} text */
 const bold = (bad, text) => (bad ? `**${text}**` : text);
+/** @param {number} count @param {string} text */
 const some = (count, text) => (count > 0 ? [text] : []);
+/** @param {Figures} figures */
 const crashed = ({ crashes }) => some(crashes, `**crashed ${crashes} ×**`);
 
+/** @param {Figures} figures */
 function underMessages(figures) {
   const { sent, lost, rejected, rejectedButArrived, unknown, toldUnrouted, unsettled, stranded } = figures;
   const { dead, meanwhile, sends, handles, memory, leaks = 0 } = figures;
@@ -83,6 +123,7 @@ function underMessages(figures) {
   ].join('; ');
 }
 
+/** @param {Figures} figures */
 function twice({ duplicates, handedBack = duplicates, unexplained = 0 }) {
   if (!(duplicates > 0)) return [];
   const other = duplicates - handedBack - unexplained;
@@ -93,11 +134,13 @@ function twice({ duplicates, handedBack = duplicates, unexplained = 0 }) {
   return [`twice ${duplicates}${about.length > 0 ? ` (${about.join(', ')})` : ''}`];
 }
 
+/** @param {Pause} pause */
 function back({ silent, back: seconds }) {
   if (silent === null) return '**never again**';
   return seconds === 0 ? 'on' : `after ${seconds.toFixed(1)} s`;
 }
 
+/** @param {Figures} figures */
 function underCalls(figures) {
   const { calls, failed, slowestFailure, wrong, unsettled, after, exit } = figures;
   return [
@@ -112,6 +155,7 @@ function underCalls(figures) {
   ].join('; ');
 }
 
+/** @param {Figures} figures */
 function atTheEnd(figures) {
   const { lost, begunAfter, duplicates, rejected, rejectedButArrived, unsettled, sent, exit, runs } = figures;
   return [
@@ -126,9 +170,11 @@ function atTheEnd(figures) {
   ].join('; ');
 }
 
+/** @param {{ ms: number | null }} exit */
 const ended = ({ ms }) =>
   ms === null ? '**had not ended after 15 s**' : `ended in ${(ms / 1_000).toFixed(1)} s`;
 
+/** @param {BadInputs | undefined} bad @param {Table} table */
 function badTables(bad, table) {
   if (bad === undefined) return {};
   const { systems, results } = bad;
@@ -156,6 +202,7 @@ function badTables(bad, table) {
 }
 
 // What is not a clear outcome stands out. Texts of libraries are shown as text.
+/** @param {Judged | undefined} judged */
 function cell(judged) {
   if (judged === undefined) return 'not run';
   const safe = judged.says.replace(/[<>*_]/g, (sign) => `\\${sign}`);

@@ -47,6 +47,7 @@ export async function tables() {
     'embedded-options': memberTable('libs/embedded/src/embedded-broker.ts', 'EmbeddedBrokerOptions'),
     events: table(['event', 'what it says', 'fields'], eventRows('libs/amqp/src/events/events.ts')),
     'tracing-options': memberTable('libs/opentelemetry/src/options.ts', 'OpenTelemetryOptions'),
+    ...pluginTables(),
     'span-names': table(
       ['span', 'kind', 'is around'],
       Object.values(SPANS).map(({ name, kind, about }) => [code(name), kind, about]),
@@ -76,6 +77,22 @@ export async function tables() {
   };
 }
 
+/** What plugins are given. */
+function pluginTables() {
+  const file = 'libs/amqp/src/plugins/plugin.ts';
+  return {
+    'plugin-message': memberTable(file, 'PublishContext', 'member'),
+    'plugin-result': memberTable(file, 'PublishResult', 'member'),
+    'plugin-handler': memberTable(file, 'HandlerInfo', 'member'),
+    'plugin-host': memberTable(file, 'PluginHost', 'member'),
+    verdicts: table(
+      ['outcome', 'what becomes of the message', 'fields'],
+      eventRows('libs/amqp/src/message/delivery.ts'),
+    ),
+  };
+}
+
+/** @param {readonly { name: string, type: string, default: string, meaning: string }[]} rows */
 function optionTable(rows) {
   return table(
     ['option', 'type', 'default', 'meaning'],
@@ -83,26 +100,52 @@ function optionTable(rows) {
   );
 }
 
-/** Members of an interface with their types and what their comments say. */
-function memberTable(file, name) {
+/**
+ * Members of an interface with their types and what their comments say.
+ *
+ * @param {string} file
+ * @param {string} name
+ * @param {string} head
+ */
+function memberTable(file, name, head = 'option') {
   const ast = parsed(file);
   const found = ast.statements.filter(ts.isInterfaceDeclaration).find((each) => each.name.text === name);
   if (found === undefined) throw new Error(`${file} has no interface ${name}`);
-  const rows = found.members.filter(ts.isPropertySignature).map((member) => {
+  const described = found.members
+    .filter((each) => ts.isPropertySignature(each) || ts.isMethodSignature(each))
+    .filter((each) => head !== 'option' || ts.isPropertySignature(each));
+  const rows = described.map((member) => {
     const comments = ts.getJSDocCommentsAndTags(member).map((each) => ts.getTextOfJSDocComment(each.comment));
-    const meaning = flat(comments.join(' ')) || plain[member.name.getText()];
+    const meaning =
+      flat(comments.join(' ')) || plain[/** @type {keyof typeof plain} */ (member.name.getText())];
     if (!meaning) throw new Error(`${file}: ${name}.${member.name.getText()} has no comment`);
-    return [code(member.name.getText()), code(typeText(member.type?.getText() ?? 'unknown')), meaning];
+    return [code(member.name.getText()), code(typeText(signature(member))), meaning];
   });
-  return table(['option', 'type', 'meaning'], rows);
+  return table([head, 'type', 'meaning'], rows);
 }
 
-/** What a field whose type is a literal says. */
+/** @param {ts.PropertySignature | ts.MethodSignature} member */
+function signature(member) {
+  if (ts.isPropertySignature(member)) return member.type?.getText() ?? 'unknown';
+  const parameters = member.parameters.map((each) => each.getText()).join(', ');
+  return `(${parameters}) => ${member.type?.getText() ?? 'void'}`;
+}
+
+/**
+ * What a field whose type is a literal says.
+ *
+ * @param {ts.TypeElement} field
+ */
 function kindOf(field) {
-  return field.type.literal.text;
+  const { literal } = /** @type {ts.LiteralTypeNode} */ (/** @type {ts.PropertySignature} */ (field).type);
+  return /** @type {ts.StringLiteral} */ (literal).text;
 }
 
-/** Each member of the unions of events: its kind, the comment before it, and its other fields. */
+/**
+ * Each member of the unions of events: its kind, the comment before it, and its other fields.
+ *
+ * @param {string} file
+ */
 function eventRows(file) {
   const ast = parsed(file);
   const unions = ast.statements
@@ -130,19 +173,28 @@ function eventRows(file) {
   });
 }
 
+/** @param {string} file */
 function parsed(file) {
   return ts.createSourceFile(file, readFileSync(join(root, file), 'utf8'), ts.ScriptTarget.ES2022, true);
 }
 
+/** @param {readonly string[]} heads @param {readonly (readonly string[])[]} rows */
 function table(heads, rows) {
+  /** @param {readonly string[]} cells */
   const line = (cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
+/** @param {string} text */
 const flat = (text) => text.replace(/\s+/g, ' ').trim();
+/** @param {string | undefined} text */
 const code = (text) => `\`${text}\``;
 
-/** A TypeScript file of the tree as a module, with the relative imports it needs. Nothing has to be built for it. */
+/**
+ * A TypeScript file of the tree as a module, with the relative imports it needs. Nothing has to be built for it.
+ *
+ * @param {string} file
+ */
 export async function load(file) {
   const folder = mkdtempSync(join(tmpdir(), 'warren-docs-'));
   try {
@@ -154,6 +206,7 @@ export async function load(file) {
   }
 }
 
+/** @param {string} file @param {string} folder @param {Set<string>} done */
 function transpile(file, folder, done) {
   if (done.has(file)) return;
   done.add(file);
@@ -175,6 +228,7 @@ function transpile(file, folder, done) {
 }
 
 // That undefined may be written for what is left out says the question mark already.
+/** @param {string} text */
 function typeText(text) {
   const short = flat(text.replace(/\s*\| undefined\b/g, '')).replace(/^\| /, '');
   return /^\(.*=>.*\)$/.test(short) ? short.slice(1, -1) : short;

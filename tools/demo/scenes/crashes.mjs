@@ -5,6 +5,7 @@ import { quote } from '../picture.mjs';
 const endless = ['--dot', '99999'];
 const quick = ['--dot', '10'];
 
+/** @type {import('../scene.mjs').Play} */
 export const killed = {
   title: 'A worker is killed in the middle of a task (SIGKILL)',
   async play(scene) {
@@ -35,6 +36,7 @@ export const killed = {
   },
 };
 
+/** @type {import('../scene.mjs').Play} */
 export const lost = {
   title: 'The same without acknowledgements (--ack none): the task is lost',
   async play(scene) {
@@ -63,6 +65,7 @@ export const lost = {
   },
 };
 
+/** @type {import('../scene.mjs').Play} */
 export const restart = {
   title: 'The broker restarts: durable queue, persistent messages',
   alone: true,

@@ -2,6 +2,7 @@
 import { until } from '../child.mjs';
 import { quote } from '../picture.mjs';
 
+/** @type {import('../scene.mjs').Play} */
 export const simple = {
   title: 'Hello World: one queue, one consumer',
   async play(scene) {
@@ -17,6 +18,7 @@ export const simple = {
   },
 };
 
+/** @type {import('../scene.mjs').Play} */
 export const roundRobin = {
   title: 'Work queue: three workers take turns',
   async play(scene) {
@@ -34,12 +36,13 @@ export const roundRobin = {
     );
     scene.check(
       'in turn: every third task',
-      workers.every(({ got }) => got.every((text) => (text - got[0]) % 3 === 0)),
+      workers.every(({ got }) => got.every((text) => (Number(text) - Number(got[0])) % 3 === 0)),
     );
     scene.equal('none is lost, none came twice', workers.flatMap(({ got }) => got).sort(), tasks);
   },
 };
 
+/** @type {import('../scene.mjs').Play} */
 export const fair = {
   title: 'Fair dispatch: with prefetch 1 a slow worker gets less',
   async play(scene) {
@@ -61,6 +64,12 @@ export const fair = {
   },
 };
 
+/**
+ * @param {import('../scene.mjs').Scene} scene
+ * @param {string} sent
+ * @param {readonly import('../child.mjs').Child[]} workers
+ * @param {string} queue
+ */
 function drawWork(scene, sent, workers, queue) {
   scene.draw({
     sent: [sent],
@@ -69,4 +78,5 @@ function drawWork(scene, sent, workers, queue) {
   });
 }
 
+/** @param {readonly string[]} texts */
 const list = (texts) => texts.map(quote).join(' ');

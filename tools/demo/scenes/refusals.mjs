@@ -1,6 +1,7 @@
 // What is refused says so: a message that nobody can receive, a password that is wrong, a vhost that is not there.
 import { quote } from '../picture.mjs';
 
+/** @type {import('../scene.mjs').Play} */
 export const unroutable = {
   title: 'A message that nobody can receive comes back',
   async play(scene) {
@@ -27,6 +28,7 @@ export const unroutable = {
   },
 };
 
+/** @type {import('../scene.mjs').Play} */
 export const access = {
   title: 'A user and a vhost of its own',
   async play(scene) {
@@ -45,6 +47,7 @@ export const access = {
   },
 };
 
+/** @param {import('../scene.mjs').Scene} scene @param {string} url */
 async function visit(scene, url) {
   const [outside, inside] = await Promise.all([
     scene.consumer('consumer outside', 'fanout', 'logs_of_two'),
@@ -55,10 +58,7 @@ async function visit(scene, url) {
     scene.send('fanout', 'logs_of_two', ['for all']),
   ]);
   await Promise.all([inside.wait('got'), outside.wait('got')]);
-  for (const [who, consumer] of [
-    ['inside', inside],
-    ['outside', outside],
-  ])
+  for (const [who, consumer] of Object.entries({ inside, outside }))
     scene.draw({
       from: `producer ${who}`.padEnd(16),
       sent: [who === 'inside' ? quote('a secret') : quote('for all')],

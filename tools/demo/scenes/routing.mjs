@@ -1,6 +1,7 @@
 // Exchanges: a message goes to everybody, to those who want its severity, its topic, its headers.
 import { quote } from '../picture.mjs';
 
+/** @type {import('../scene.mjs').Play} */
 export const broadcast = {
   title: 'Publish/subscribe: everybody who listens, and nothing for the late comer',
   async play(scene) {
@@ -15,6 +16,7 @@ export const broadcast = {
   },
 };
 
+/** @type {import('../scene.mjs').Play} */
 export const direct = {
   title: 'Routing: by severity',
   async play(scene) {
@@ -38,6 +40,7 @@ export const direct = {
   },
 };
 
+/** @type {import('../scene.mjs').Play} */
 export const topic = {
   title: 'Topics: * is one word, # any number of words',
   async play(scene) {
@@ -58,6 +61,7 @@ export const topic = {
   },
 };
 
+/** @type {import('../scene.mjs').Play} */
 export const headers = {
   title: 'Headers: all of them, or any of them',
   async play(scene) {
@@ -72,7 +76,7 @@ export const headers = {
       ['format=pdf', 'type=report', 'both'],
     ];
     await Promise.all(sent.slice(0, -1).map((words) => scene.send('headers', 'headers_logs', words)));
-    await scene.send('headers', 'headers_logs', sent.at(-1));
+    await scene.send('headers', 'headers_logs', sent.at(-1) ?? []);
     await Promise.all([all.wait('got'), any.wait('got', 2)]);
     draw(
       scene,
@@ -85,6 +89,12 @@ export const headers = {
   },
 };
 
+/**
+ * @param {import('../scene.mjs').Scene} scene
+ * @param {readonly string[]} sent
+ * @param {string} place
+ * @param {readonly import('../child.mjs').Child[]} consumers
+ */
 function draw(scene, sent, place, consumers) {
   scene.draw({
     sent,

@@ -1,6 +1,7 @@
 // Calls: an answer, an error as an answer, and nobody who could answer.
 import { quote } from '../picture.mjs';
 
+/** @type {import('../scene.mjs').Play} */
 export const rpc = {
   title: 'RPC: ask and get the answer',
   async play(scene) {
@@ -18,6 +19,7 @@ export const rpc = {
   },
 };
 
+/** @type {import('../scene.mjs').Play} */
 export const rpcError = {
   title: 'RPC: an error is an answer as well',
   async play(scene) {
