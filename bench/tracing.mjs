@@ -3,16 +3,17 @@
 // exporter that drops everything. All cases take turns in one process, so that the load of the machine is the same for each.
 //   node bench/tracing.mjs            half a minute
 //   node bench/tracing.mjs --quick    a moment: checks that it runs
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { context, propagation, ROOT_CONTEXT, SpanKind, trace, TraceFlags } from '@opentelemetry/api';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
-import { build } from '../tools/build.mjs';
+import { build, modulesOf } from '../tools/build.mjs';
 
 await build({ ifNeeded: true });
 const { openTelemetry } = await import('@warren/opentelemetry');
 const { Delivery } = await import('@warren/amqp');
-// Inside of the package, so without declarations: the compiler shall not read the JavaScript for types.
-const inner = new URL('../libs/amqp/dist/esm/plugins/plugins.js', import.meta.url).href;
-const { Plugins } = await import(inner);
+// A module of the package's inside.
+const { Plugins } = await import(pathToFileURL(join(modulesOf('amqp'), 'plugins/plugins.js')).href);
 
 const quick = process.argv.includes('--quick');
 const COUNT = quick ? 500 : 10_000;

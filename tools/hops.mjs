@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from './build.mjs';
+import { build, modulesOf } from './build.mjs';
 import { root } from './run.mjs';
 
 const { values } = parseArgs({ options: { list: { type: 'boolean', default: false } } });
@@ -15,14 +15,12 @@ const { values } = parseArgs({ options: { list: { type: 'boolean', default: fals
 const WARM_UP = 500;
 /** Time in which what was begun ends, in ms. */
 const SETTLED = 50;
-const DIST = '/libs/amqp/dist/esm/';
+const DIST = '/dist/modules/amqp/';
 const QUEUE = 'hops';
 
 await build({ ifNeeded: true });
-/** @param {string} library */
-const load = (library) => import(pathToFileURL(join(root, 'libs', library, 'dist/esm/index.js')).href);
-const { Broker } = await load('amqp');
-const { EmbeddedBroker } = await load('embedded');
+const { Broker } = await import(pathToFileURL(join(modulesOf('amqp'), 'index.js')).href);
+const { EmbeddedBroker } = await import('@warren/embedded');
 const { connect } = createRequire(join(root, 'libs/amqp/package.json'))('amqplib');
 
 const server = await EmbeddedBroker.start();

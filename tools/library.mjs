@@ -15,8 +15,9 @@ const IS_MODULE = "Object.defineProperty(module.exports, '__esModule', { value: 
  *
  * @param {string} folder
  * @param {string} staged
+ * @param {{ modules?: string }} [options] a folder for the single modules, when all of them shall become one file
  */
-export async function finish(folder, staged) {
+export async function finish(folder, staged, { modules } = {}) {
   const { default: ts } = await import('typescript');
   const [esm, cjs] = [join(staged, 'esm'), join(staged, 'cjs')];
   const entries = entriesOf(folder);
@@ -25,6 +26,10 @@ export async function finish(folder, staged) {
     esm,
     entries.map((entry) => join(esm, entry)),
   );
+  if (modules !== undefined) {
+    await writeOneFile(ts, staged, modules, basename(folder));
+    return;
+  }
   cpSync(esm, cjs, { recursive: true });
   const shown = entries.map((entry) => join(esm, entry.replace(/\.d\.ts$/, '.js')));
   for (const path of filesOf(esm, '.js')) {
@@ -42,6 +47,54 @@ export async function finish(folder, staged) {
   writeFileSync(join(cjs, 'package.json'), COMMONJS);
   // The Nest CLI requires them; nobody imports them.
   rmSync(join(esm, 'schematics'), { recursive: true, force: true });
+}
+
+/**
+ * Writes all modules of a library with one entry point as one CommonJS file. ESM passes on what it exports, so an application
+ * that has both formats has one copy.
+ *
+ * @param {typeof import('typescript')} ts
+ * @param {string} staged
+ * @param {string} modules
+ * @param {string} name of the file
+ */
+async function writeOneFile(ts, staged, modules, name) {
+  const { rolldown } = await import('rolldown');
+  const [esm, cjs] = [join(staged, 'esm'), join(staged, 'cjs')];
+  cpSync(join(esm, 'index.d.ts'), join(cjs, 'index.d.ts'));
+  rmSync(modules, { recursive: true, force: true });
+  for (const path of filesOf(esm, '.js')) {
+    const target = path.replace(esm, modules);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, bare(ts, readFileSync(path, 'utf8')));
+    rmSync(path);
+  }
+  // From its own folder, since the name of each module stands above it.
+  const made = await rolldown({
+    cwd: modules,
+    input: './index.js',
+    platform: 'node',
+    external: (id) => !/^[./]/.test(id),
+  });
+  const { output } = await made.write({
+    file: join(cjs, `${name}.js`),
+    format: 'cjs',
+    codeSplitting: false,
+    keepNames: true,
+  });
+  await made.close();
+  const names = output[0].exports.sort();
+  // In two steps: where one is a mere `module.exports = require()`, an import searches the large file for its exports, which
+  // takes longer than loading it.
+  writeFileSync(
+    join(cjs, 'index.js'),
+    `'use strict';\nconst ${name} = require('./${name}.js');\nmodule.exports = ${name};\n`,
+  );
+  writeFileSync(
+    join(esm, 'index.js'),
+    `import ${name} from '../cjs/index.js';\nexport const {\n  ${names.join(',\n  ')},\n} = ${name};\n`,
+  );
+  writeFileSync(join(cjs, 'package.json'), COMMONJS);
 }
 
 /**
