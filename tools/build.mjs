@@ -192,7 +192,8 @@ function stale() {
   let below = settings;
   for (const name of libraries) {
     const folder = join(root, 'libs', name);
-    const made = time(join(folder, 'dist', 'cjs', 'package.json'));
+    const packed = time(join(folder, 'dist', 'cjs', 'package.json'));
+    const made = name === 'amqp' ? Math.min(packed, time(join(modulesOf(name), 'index.js'))) : packed;
     const sources = newest(inputs(folder, 'tsconfig.lib.json', ...(name === 'board' ? ['page'] : [])));
     // These are built against the others.
     const above = ['nestjs', 'opentelemetry', 'board'].includes(name);

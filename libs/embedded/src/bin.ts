@@ -9,20 +9,25 @@ const GRACE = 5_000;
 // Who reads the output may be gone first.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
-void runCommand(process.argv.slice(2), {
+const starting = runCommand(process.argv.slice(2), {
   out: (text) => process.stdout.write(`${text}\n`),
   err: (text) => process.stderr.write(`${text}\n`),
-}).then((running) => {
-  if (running.kind === 'ended') {
-    process.exitCode = running.code;
-    return;
-  }
-  const stop = (): void => {
-    setTimeout(() => process.exit(1), GRACE).unref();
-    void running.broker.close();
-  };
-  // A terminal tells npm and this process, and npm tells it again: more signals do not cut the end short.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
-  process.on('SIGHUP', running.stay ? () => undefined : stop);
-  if (!running.stay) whenParentEnds(stop);
+});
+
+/** What ends it; before it has started, as soon as it has. */
+const stop = async (): Promise<void> => {
+  setTimeout(() => process.exit(1), GRACE).unref();
+  const running = await starting;
+  if (running.kind === 'running') await running.broker.close();
+};
+// A start prints the URL before it is over, and who reads it may be quick to end it. A terminal tells npm and this process,
+// and npm tells it again: more signals do not cut the end short.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop());
+process.on('SIGHUP', () => {
+  void starting.then((running) => (running.kind === 'running' && running.stay ? undefined : stop()));
+});
+
+void starting.then((running) => {
+  if (running.kind === 'ended') process.exitCode = running.code;
+  else if (!running.stay) whenParentEnds(() => void stop());
 });
