@@ -31,7 +31,7 @@ export const install = (say) => installPeers(['golevelup', 'nest-transport', '..
 
 /**
  * `wrap` is what goes over the wire for a body, if not the body; `retries`: retries and dead letters are its own, not the
- * broker's; `peer`: its figures need fewer rounds, since nothing is compared with them.
+ * broker's; `peer`: its figures need fewer rounds, since nothing is compared with them; `only`: the one case it takes part in.
  *
  * @typedef {object} Player
  * @property {string} key
@@ -40,6 +40,7 @@ export const install = (say) => installPeers(['golevelup', 'nest-transport', '..
  * @property {(body: unknown, key?: string) => unknown} [wrap]
  * @property {boolean} [retries]
  * @property {boolean} [peer]
+ * @property {string} [only]
  */
 
 /**
@@ -72,6 +73,7 @@ export const contenders = [
     peer: true,
     in: 'bench/speed/node_modules/rabbitmq-client',
   },
+  { key: 'nest-alone', title: 'Nest without RabbitMQ', in: 'node_modules/@nestjs/core', only: 'start' },
 ];
 
 /**

@@ -132,7 +132,9 @@ const roundsOf = (one, { peer }, rounds) =>
 const isBetween = ({ between }) => between !== undefined;
 /** @param {Case} one @param {readonly Player[]} players @param {boolean} quick */
 function playersOf(one, players, quick) {
-  const able = isBetween(one) ? brokers : players.filter(({ key }) => !one.only || one.only.includes(key));
+  /** @param {Player} player */
+  const can = ({ key, only = one.key }) => only === one.key && (!one.only || one.only.includes(key));
+  const able = isBetween(one) ? brokers : players.filter(can);
   const { quick: few } = one;
   return quick && Array.isArray(few) ? able.filter(({ key }) => few.includes(key)) : able;
 }
@@ -192,7 +194,13 @@ export function summary({ key, group, title, figure = 'cpu', count }, rows) {
       return values.length > 0 ? [[name, rounded(median(values))]] : [];
     });
     const notes = failed > 0 ? { failed, why: error } : {};
-    return [player, { ...Object.fromEntries(figures), ...compared(rows, player, figure), ...notes }];
+    const sides = mine.some(({ server }) => server) && {
+      sides: { client: compared(rows, player, 'client'), server: compared(rows, player, 'server') },
+    };
+    return [
+      player,
+      { ...Object.fromEntries(figures), ...compared(rows, player, figure), ...sides, ...notes },
+    ];
   });
   return { key, group, title, figure, ...(count && { count }), cells: Object.fromEntries(cells) };
 }

@@ -57,6 +57,14 @@ describe('the tables of the benchmark', () => {
     );
   });
 
+  it('show what a call costs its client and its server', () => {
+    const sides = { client: { ratio: 1.1, floor: 1.2 }, server: { ratio: 0.9 } };
+    const text = table('rpc', { warren: { ...cell, client: 3, server: 2, sides } });
+    expect(text).toMatch(/\| first, client +\| 1\.10 \/ 1\.20 \(3\.0 µs\)/);
+    expect(text).toMatch(/\| first, server +\| 0\.90 \(2\.0 µs\)/);
+    expect(text).not.toMatch(/second, client/);
+  });
+
   it('say that peers take part in fewer rounds', () => {
     expect(table('held', {})).toContain('medians of 3 rounds, of 2 for naive amqplib and other libraries.');
   });

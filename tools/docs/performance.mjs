@@ -10,6 +10,8 @@ import { root } from '../run.mjs';
  * @typedef {(heads: readonly string[], rows: readonly (readonly string[])[]) => string} Table
  */
 
+/** @typedef {{ ratio?: number, floor?: number }} Ratios */
+
 /**
  * What was measured of one contender in one case: times in µs of processor time or ms, memory in bytes.
  *
@@ -28,6 +30,9 @@ import { root } from '../run.mjs';
  * @property {number} [ratio] to tuned amqplib of the same round, the median
  * @property {readonly number[]} [ratios] of each round
  * @property {number} [floor] to the bare client
+ * @property {number} [client] of a call, in its own process
+ * @property {number} [server]
+ * @property {{ client: Ratios, server: Ratios }} [sides] the ratios of these two
  * @property {number} [failed]
  */
 
@@ -56,7 +61,7 @@ const YARDSTICK = 'amqplib-tuned';
 const FLOOR = 'bare';
 
 /** Tables of cases that are newer than the last full run have no rows before the next one. */
-const NEWER = ['bench-half', 'bench-delay', 'bench-held', 'bench-brokers'];
+const NEWER = ['bench-sides', 'bench-half', 'bench-delay', 'bench-held', 'bench-brokers'];
 const UNKNOWN = 'Not measured yet: the next full run of `npm run bench` writes this table.';
 
 /**
@@ -110,6 +115,7 @@ function made(result, table) {
   const messages = of('publish', 'consume', 'rpc');
   const tables = {
     'bench-cpu': grid('CPU per message', messages, costs),
+    'bench-sides': grid('CPU of a call', sidesOf(messages), costs),
     'bench-rate': grid('messages a second', messages, ({ rate }) => thousands(rate)),
     'bench-latency': grid('median latency', messages.filter(has('p50')), ({ p50 }) => `${p50.toFixed(2)} ms`),
     'bench-half': grid('p50 / p99 / p99.9', of('half'), percentiles),
@@ -123,6 +129,22 @@ function made(result, table) {
   };
   return Object.fromEntries(Object.entries(tables).flatMap(([name, [each]]) => (each ? [[name, each]] : [])));
 }
+
+/**
+ * A row for the client of a call and one for its server, where these are two processes.
+ *
+ * @param {readonly Case[]} rows
+ */
+const sidesOf = (rows) =>
+  rows.flatMap((row) =>
+    /** @type {const} */ (['client', 'server']).flatMap((side) => {
+      const cells = Object.entries(row.cells).flatMap(([key, { sides, [side]: cpu, ...cell }]) =>
+        sides && cpu !== undefined ? [[key, { ...cell, floor: undefined, ...sides[side], cpu }]] : [],
+      );
+      const title = `${row.title.replace('RPC, two processes, ', '')}, ${side}`;
+      return cells.length > 0 ? [{ ...row, title, cells: Object.fromEntries(cells) }] : [];
+    }),
+  );
 
 /** @param {keyof Cell} name @returns {(row: Case) => boolean} */
 const has =
