@@ -12,7 +12,7 @@ import { build } from '../tools/build.mjs';
 import { fail, onSignal } from '../tools/run.mjs';
 import { cases, sizes } from './speed/cases.mjs';
 import { measure } from './speed/measure.mjs';
-import { contenders } from './speed/packages.mjs';
+import { contenders, install } from './speed/packages.mjs';
 import { endAll } from './speed/process.mjs';
 import { Stand } from './speed/stand.mjs';
 
@@ -32,13 +32,14 @@ if (picked.length === 0 || !contender) fail('No such case or contender: `npm run
 
 /** What a frame is for: the first that fits. @type {[string, (frame: Frame, module: string) => boolean][]} */
 const PARTS = [
-  ['idle', ({ functionName }) => functionName === '(idle)'],
   ['garbage collection', ({ functionName }) => functionName === '(garbage collector)'],
   ['AsyncLocalStorage', ({ url }) => /async_(hooks|local_storage|context)/.test(url)],
   ['timers', ({ url }) => /^node:(internal\/)?timers/.test(url)],
   [
     'JSON, texts, buffers',
-    ({ url }, module) => /^node:(buffer|internal\/buffer)|codecs|content-encoding/.test(url + module),
+    ({ url, functionName }, module) =>
+      /^node:(buffer|internal\/buffer)|codecs|content-encoding/.test(url + module) ||
+      (url === '' && /^(utf8|latin1|ascii)(Slice|Write)|^(parse|stringify|byteLength)/.test(functionName)),
   ],
   [
     'frames and properties',
@@ -53,7 +54,11 @@ const PARTS = [
   ['other', () => true],
 ];
 
+/** The share of the busy time that is looked at. */
+const LAST = 1 / 3;
+
 await build({ ifNeeded: true });
+await install(console.log);
 const folder = mkdtempSync(join(tmpdir(), 'warren-profile-'));
 const stand = await Stand.start();
 onSignal(() => Promise.all([endAll(), stand.stop()]));
@@ -73,29 +78,29 @@ try {
 /** @param {Profile} profile */
 function show({ nodes, samples, timeDeltas }) {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
-  const total = timeDeltas.reduce((sum, each) => sum + each, 0);
+  /** @param {number} id */
+  const isIdle = (id) => frames.get(id)?.functionName === '(idle)';
+  const total = samples.reduce((sum, id, index) => sum + (isIdle(id) ? 0 : timeDeltas[index]), 0);
   /** @type {Map<string, number>} */
   const parts = new Map();
   /** @type {Map<string, number>} */
   const functions = new Map();
   let at = 0;
   for (const [index, id] of samples.entries()) {
-    at += timeDeltas[index];
     const frame = frames.get(id);
-    // The first half is start and warm-up.
-    if (at < total / 2 || !frame) continue;
+    if (!frame || isIdle(id)) continue;
+    at += timeDeltas[index];
+    // What comes before is start and warm-up.
+    if (at < total * (1 - LAST)) continue;
     const module = moduleOf(frame);
     const part = PARTS.find(([, fits]) => fits(frame, module))?.[0] ?? '';
     parts.set(part, (parts.get(part) ?? 0) + timeDeltas[index]);
     const name = `${frame.functionName || '(anonymous)'} ${module || frame.url.split('/').slice(-2).join('/')}`;
-    if (part !== 'idle') functions.set(name, (functions.get(name) ?? 0) + timeDeltas[index]);
+    functions.set(name, (functions.get(name) ?? 0) + timeDeltas[index]);
   }
   const busy = [...functions.values()].reduce((sum, each) => sum + each, 0);
-  const is = [...functions.keys()].some((name) => name.includes('rpc/server'))
-    ? 'server'
-    : 'client or consumer';
-  console.log(`  ${is}: busy ${Math.round((200 * busy) / total)} %`);
-  parts.delete('idle');
+  const serves = [...functions.keys()].some((name) => name.includes('rpc/server'));
+  console.log(`  ${serves ? 'server' : 'client or consumer'}`);
   for (const [part, time] of [...parts].sort((a, b) => b[1] - a[1])) line(part, time);
   const most = [...functions].sort((a, b) => b[1] - a[1]).slice(0, Number(values.functions));
   for (const [name, time] of most) line(`  ${name}`, time);

@@ -57,14 +57,14 @@ const { tablesOf } = await import('./docs/performance.mjs');
 console.log(`\n${tablesOf(result)}\n`);
 if (quick) console.log('So few messages say that the work is done, not what it costs.');
 const whole = !quick && earlier === undefined && values.only === '' && values.contenders === '';
-/** @typedef {{ title: string, cells: Record<string, { error?: string, failed?: number, why?: string }> }} Case */
+/** @typedef {{ title: string, cells: Record<string, { error?: string, failed?: number, why?: string, rounds?: number }> }} Case */
 
 const errors = result.cases.flatMap((/** @type {Case} */ { title, cells }) =>
   Object.entries(cells).flatMap(([key, { error }]) => (error ? [`${title}, ${key}: ${error}`] : [])),
 );
 const failures = result.cases.flatMap((/** @type {Case} */ { title, cells }) =>
-  Object.entries(cells).flatMap(([key, { failed, why }]) =>
-    failed ? [`${title}, ${key}: ${failed} of ${rounds} rounds: ${why}`] : [],
+  Object.entries(cells).flatMap(([key, { failed, why, rounds: all }]) =>
+    failed ? [`${title}, ${key}: ${failed} of ${all} rounds: ${why}`] : [],
   ),
 );
 for (const failure of failures) console.error(`FAILED  ${failure}`);

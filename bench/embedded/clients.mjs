@@ -170,7 +170,7 @@ async function warrenPublisher() {
   const body = Buffer.alloc(SIZE);
   let sent = 0;
   const flow = async () => {
-    while (sent++ < count) await client.send(keys[0], body);
+    while (sent++ < count) await client.send(keys[0], body, { persistent: false });
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, flow));
   process.send?.({ kind: 'done', cpu: cpu() - before });

@@ -23,6 +23,8 @@ const GROUP = 2;
 const USER = 11;
 const SYSTEM = 12;
 const RESIDENT = 21;
+/** How long the broker has to end, in milliseconds. */
+const CLOSED = 5_000;
 /** Sizes of cases that `between` does not know. */
 const NONE = { waiting: 0, bindings: 0, queues: 0 };
 
@@ -81,13 +83,26 @@ export async function measure({ prepare, after, who = ['publisher', 'consumer'] 
 export async function start(build, profile) {
   const execArgv = ['--expose-gc', ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [])];
   const child = fork(PROGRAM, ['broker', build], { execArgv });
+  const ended = new Promise((/** @type {(value?: unknown) => void} */ resolve) =>
+    child.once('exit', resolve),
+  );
+  const died = ended.then(() => {
+    throw new Error('the broker ended');
+  });
+  died.catch(() => {});
+  const answer = async () => (await Promise.race([once(child, 'message'), died]))[0];
   /** @param {string} question */
-  const ask = async (question) => {
-    const [reply] = await Promise.all([once(child, 'message').then(([one]) => one), child.send(question)]);
-    return reply;
+  const ask = (question) => {
+    child.send(question, () => {});
+    return answer();
   };
-  const [{ url }] = await once(child, 'message');
-  const connection = await connect(url, { noDelay: true });
+  const { url } = await answer();
+  const connection = await connect(url, { noDelay: true }).catch((error) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
+  // Its end is an error of what is asked of it.
+  connection.on('error', () => {});
   return {
     name: 'embedded',
     url,
@@ -95,9 +110,11 @@ export async function start(build, profile) {
     ask,
     cpu: () => ask('cpu'),
     async stop() {
-      await connection.close();
-      child.send('close');
-      await once(child, 'exit');
+      await connection.close().catch(() => {});
+      child.send('close', () => {});
+      const kill = setTimeout(() => child.kill('SIGKILL'), CLOSED);
+      await ended;
+      clearTimeout(kill);
     },
   };
 }
@@ -111,6 +128,7 @@ export async function start(build, profile) {
  */
 export async function standOf(node) {
   const connection = await connect(node.url, { noDelay: true });
+  connection.on('error', () => {});
   const channel = await connection.createChannel();
   /** @type {Set<string>} */
   const queues = new Set();

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 
 /** @typedef {{ before: number, seconds: number, clients: Record<string, number> }} Used */
 
+/** No client may take longer, in milliseconds. */
+const LIMIT = 120_000;
+
 /** The program of all processes. */
 export const PROGRAM = join(import.meta.dirname, 'clients.mjs');
 
@@ -43,7 +46,7 @@ export async function run(stand, way, who) {
 }
 
 /**
- * The message of that kind; rejects when the process ends without it.
+ * The message of that kind; rejects when the process ends without it, or does not send it.
  *
  * @param {import('node:child_process').ChildProcess} child
  * @param {string} kind
@@ -53,5 +56,6 @@ function answer(child, kind) {
   return new Promise((resolve, reject) => {
     child.on('message', (/** @type {any} */ message) => message.kind === kind && resolve(message));
     child.once('exit', (code) => reject(new Error(`a client ended with ${code} before it was ${kind}`)));
+    setTimeout(() => reject(new Error(`a client was not ${kind} after ${LIMIT / 1000} s`)), LIMIT).unref();
   });
 }

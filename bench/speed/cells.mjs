@@ -191,8 +191,11 @@ export async function called(stand, queue, start, job, opened) {
   await client.hear('window', LIMIT);
   const before = await spent();
   client.tell('go');
-  const result = await ended(client);
+  // Before the client closes, which may take the server time.
+  await client.hear('measured', LIMIT);
   const after = await spent();
+  client.tell('go');
+  const result = await ended(client);
   if (after.handled !== result.sent) throw new Error(`${after.handled} calls handled, not ${result.sent}`);
   server.tell('end');
   await ended(server);
@@ -221,7 +224,7 @@ export async function through({ stand, sizes, queue, start }) {
 /** @param {Contender} child */
 export async function ended(child) {
   const { result } = await child.hear('done', LIMIT);
-  if (result.problem) throw new Error(result.problem);
+  if (result.problem ?? result.late) throw new Error(result.problem ?? result.late);
   await child.over;
   return result;
 }

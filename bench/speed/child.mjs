@@ -192,6 +192,7 @@ async function call() {
   const last = await flow({ act, atOnce, first, ...window });
   const p50 = atOnce === 1 ? { p50: times.sort((a, b) => a - b)[times.length >> 1] } : {};
   const result = { ...since(begun, last - first), ...p50, sent: last, problem };
+  if (!here) await ask('measured');
   // Calls that nobody answers would hold up the end.
   await finish(pending > 0 ? { close: () => {} } : client, result);
 }
@@ -216,10 +217,15 @@ async function serve() {
   process.send?.({ kind: 'ready' });
 }
 
-/** How long it took until this process could handle and publish, from its first instruction on. */
+/** How long it took until this process could handle and had published, from its first instruction on. */
 async function start() {
   const take = { queue, prefetch: 100, handle: () => {} };
   const client = await open({ url, consume: [take], publish: { queue: job.other, persistent: false } });
+  // Some open the channel for it only then.
+  if (client.publish)
+    await new Promise((resolve, reject) =>
+      client.publish(make(0), (/** @type {any} */ error) => (error ? reject(error) : resolve(undefined))),
+    );
   await finish(client, { ms: performance.now() });
 }
 

@@ -21,7 +21,7 @@ const LEAST = 0.01;
 
 /**
  * What moved, the largest first; `worse` is what of that is Warren's and costs more now; `unknown` are ratios whose noise
- * is not known, since they have one round; `missing` are cases that only one of both has.
+ * is not known, since one of both runs had one round; `missing` are cases that the earlier run did not have.
  *
  * @param {Result} before
  * @param {Result} now
@@ -38,7 +38,7 @@ export function compare(before, now) {
       const was = old?.cells[contender];
       if (ratio === undefined || was?.ratio === undefined) continue;
       const noise = Math.max(spread(ratios), spread(was.ratios ?? []), LEAST);
-      if (ratios.length < 2) unknown.push(`${title}, ${contender}`);
+      if (Math.min(ratios.length, was.ratios?.length ?? 0) < 2) unknown.push(`${title}, ${contender}`);
       else if (Math.abs(ratio - was.ratio) > noise + Number.EPSILON) {
         moved.push({ title, contender, before: was.ratio, now: ratio, noise });
       }

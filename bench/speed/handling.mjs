@@ -6,23 +6,33 @@ import { ask, finish, job, mark, open, report, since } from './work.mjs';
 /** @typedef {import('./work.mjs').Body} Body */
 
 /**
- * Counts handled messages; the window opens when the first `warmUp` are through, and `all` resolves to what it measured.
+ * Counts handled messages, and attempts at them: the window opens with attempt `warmUp` and ends with attempt `last`. `all`
+ * resolves to what it measured when all messages are handled.
+ *
+ * @param {number} [last]
  */
-function counting() {
+function counting(last = job.count) {
   const { count, warmUp, size } = job;
   const numbered = new Numbered(count, size);
+  let attempts = 0;
   let begun = mark();
+  /** @type {object} */
+  let result = {};
   /** @type {(result: object) => void} */
   let resolve;
   const all = new Promise((/** @type {(result: object) => void} */ settled) => (resolve = settled));
   return {
     all,
     numbered,
+    attempt() {
+      if (++attempts === warmUp) begun = mark();
+      else if (attempts === last) result = since(begun, count - warmUp);
+      return attempts;
+    },
     /** @param {Body} body */
     take(body) {
       numbered.take(body);
-      if (numbered.seen === warmUp) begun = mark();
-      else if (numbered.seen === count) resolve(since(begun, count - warmUp));
+      if (numbered.seen === count) resolve(result);
     },
   };
 }
@@ -46,18 +56,19 @@ async function handled(consumer, { all, numbered }, problem) {
 
 /** Its handler fails at each message (`dead`), or at the first attempt of each (`retry`). */
 export function failing() {
-  const { count, fails } = job;
-  const counted = counting();
+  const { count, warmUp, fails } = job;
+  const expected = fails === 'dead' ? count : 2 * count;
+  // What is retried comes behind all that waits, so the first half of the attempts fails. The window has as many of these.
+  const counted = counting(fails === 'dead' ? count : expected - warmUp);
   const tried = new Uint8Array(count);
   let attempts = 0;
   const handle = (/** @type {Body} */ body) => {
-    attempts++;
+    attempts = counted.attempt();
     if (fails === 'dead') counted.take(body);
     else if (tried[body.n] !== 0) return counted.take(body);
     tried[body.n] = 1;
     throw new Error('the shop is closed');
   };
-  const expected = fails === 'dead' ? count : 2 * count;
   return handled({ fails, handle }, counted, () =>
     attempts === expected ? undefined : `${attempts} attempts, not ${expected}`,
   );
@@ -72,7 +83,10 @@ export function batches() {
   const handle = (/** @type {readonly Body[]} */ bodies) => {
     calls++;
     largest = Math.max(largest, bodies.length);
-    for (const body of bodies) counted.take(body);
+    for (const body of bodies) {
+      counted.attempt();
+      counted.take(body);
+    }
   };
   return handled({ batch, handle }, counted, () => {
     if (largest > batch.size) return `a batch of ${largest}`;
@@ -100,6 +114,7 @@ export function ordered() {
     await undefined;
     running[key] = 0;
     atOnce--;
+    counted.attempt();
     counted.take(body);
   };
   return handled(

@@ -43,6 +43,7 @@ export async function half() {
   const begun = mark();
   const times = await paced({ act, first, rate, ms });
   const result = { ...since(begun, times.length), ...percentiles(times), sent: first + times.length };
+  if (calls) await ask('measured');
   await finish(client, { ...result, problem });
 }
 
@@ -166,6 +167,7 @@ export async function items() {
   await read(warmUp);
   await ask('window');
   const begun = mark();
-  const seen = await read(window);
-  await finish(client, { ...since(begun, seen), sent: streams });
+  const result = since(begun, await read(window));
+  await ask('measured');
+  await finish(client, { ...result, sent: streams });
 }

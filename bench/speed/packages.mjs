@@ -56,7 +56,7 @@ export const contenders = [
   { key: 'amqplib-naive', title: 'amqplib naive', in: 'node_modules/amqplib', peer: true },
   {
     key: 'golevelup',
-    title: 'golevelup',
+    title: 'golevelup (Nest 11)',
     peer: true,
     in: 'bench/peers/golevelup/node_modules/@golevelup/nestjs-rabbitmq',
   },

@@ -107,10 +107,9 @@ async function allRounds({ stand, picked, players, rounds, quick, say, over }) {
     for (const one of picked) {
       /** @type {Record<string, Figures>} */
       const row = {};
-      const turns = order(one, round);
-      // Another one begins each round, so that nobody always comes after the same neighbour.
-      for (let index = 0; index < turns.length; index++) {
-        const player = turns[(index + round) % turns.length];
+      // The other way round each time, so that nobody always comes after the same neighbour.
+      const turns = round % 2 === 0 ? order(one, round) : order(one, round).toReversed();
+      for (const player of turns) {
         row[player.key] = await cell(stand, quick, one, player);
         // What an interrupt cuts off is no figure; its handler ends this process.
         if (over()) return new Promise(() => {});
@@ -157,7 +156,7 @@ async function cell(stand, quick, one, player) {
 }
 
 /** @param {Figures} figures */
-function brief({ error, cpu, rate, p50, p99, p999, delay, longest, ms, rss, bytes, late }) {
+function brief({ error, cpu, rate, p50, p99, p999, delay, longest, ms, rss, bytes }) {
   if (error) return `ERROR ${error}`;
   const figures = [
     cpu !== undefined && `${cpu.toFixed(1)} µs`,
@@ -168,7 +167,6 @@ function brief({ error, cpu, rate, p50, p99, p999, delay, longest, ms, rss, byte
     ms && `${Math.round(ms)} ms`,
     rss && `${Math.round(rss / 2 ** 20)} MiB`,
     bytes && `${Math.round(bytes)} B each`,
-    late,
   ];
   return figures.filter(Boolean).join(', ');
 }
@@ -193,7 +191,7 @@ export function summary({ key, group, title, figure = 'cpu', count }, rows) {
       const values = mine.map((each) => each[name]).filter((value) => value !== undefined);
       return values.length > 0 ? [[name, rounded(median(values))]] : [];
     });
-    const notes = failed > 0 ? { failed, why: error } : {};
+    const notes = { rounds: all.length, ...(failed > 0 && { failed, why: error }) };
     const sides = mine.some(({ server }) => server) && {
       sides: { client: compared(rows, player, 'client'), server: compared(rows, player, 'server') },
     };

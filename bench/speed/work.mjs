@@ -12,9 +12,9 @@ import { bodies } from './bodies.mjs';
  */
 
 /**
- * How much: a count, ms of CPU time, ms that pass at most.
+ * How much: a count, ms of CPU time, ms that pass at most; never fewer than `least`.
  *
- * @typedef {{ count: number, cpu?: number, ms?: number }} Span
+ * @typedef {{ count: number, cpu?: number, ms?: number, least?: number }} Span
  */
 
 process.once('disconnect', () => process.exit(1));
@@ -36,16 +36,16 @@ const WARM = 64;
  */
 export async function warmedUp(act, atOnce, warmUp) {
   const first = await flow({ act, atOnce: Math.max(atOnce, WARM), first: 0, ...warmUp });
-  return atOnce < WARM ? flow({ act, atOnce, first, count: 500, ms: 500 }) : first;
+  return atOnce < WARM ? flow({ act, atOnce, first, count: Math.min(500, warmUp.count), ms: 500 }) : first;
 }
 
 /**
- * Keeps `atOnce` under way until `count` have begun, or `cpu` milliseconds of CPU time were spent, or `ms` are over;
- * resolves with the next number when all are in.
+ * Keeps `atOnce` under way until `count` have begun, or, after `least` of them, `cpu` milliseconds of CPU time were spent or
+ * `ms` are over; resolves with the next number when all are in.
  *
  * @param {Span & { act: Act, atOnce: number, first: number }} work
  */
-export function flow({ act, atOnce, first, count, cpu: budget = Infinity, ms = Infinity }) {
+export function flow({ act, atOnce, first, count, cpu: budget = Infinity, ms = Infinity, least = 0 }) {
   const end = first + count;
   const until = performance.now() + ms;
   const spent = cpu() + budget * 1000;
@@ -57,7 +57,8 @@ export function flow({ act, atOnce, first, count, cpu: budget = Infinity, ms = I
       if (error) return reject(error);
       settled++;
       // The CPU time is not asked for each message, since that takes a part of it.
-      over ||= next >= end || performance.now() > until || ((settled & 63) === 0 && cpu() > spent);
+      const late = () => performance.now() > until || ((settled & 63) === 0 && cpu() > spent);
+      over ||= next >= end || (next - first >= least && late());
       if (!over) act(make(next++), one);
       else if (settled === next) resolve(next);
     };

@@ -136,15 +136,19 @@ function made(result, table) {
  * @param {readonly Case[]} rows
  */
 const sidesOf = (rows) =>
-  rows.flatMap((row) =>
-    /** @type {const} */ (['client', 'server']).flatMap((side) => {
-      const cells = Object.entries(row.cells).flatMap(([key, { sides, [side]: cpu, ...cell }]) =>
-        sides && cpu !== undefined ? [[key, { ...cell, floor: undefined, ...sides[side], cpu }]] : [],
-      );
-      const title = `${row.title.replace('RPC, two processes, ', '')}, ${side}`;
-      return cells.length > 0 ? [{ ...row, title, cells: Object.fromEntries(cells) }] : [];
-    }),
-  );
+  rows
+    .filter(({ cells }) => Object.values(cells).some(({ sides }) => sides))
+    .flatMap((row) =>
+      /** @type {const} */ (['client', 'server']).map((side) => {
+        const cells = Object.entries(row.cells).map(([key, { sides, [side]: cpu, ...cell }]) =>
+          sides && cpu !== undefined
+            ? [key, { ...cell, floor: undefined, ...sides[side], cpu }]
+            : [key, cell],
+        );
+        const title = `${row.title.replace('RPC, two processes, ', '')}, ${side}`;
+        return { ...row, title, cells: Object.fromEntries(cells) };
+      }),
+    );
 
 /** @param {keyof Cell} name @returns {(row: Case) => boolean} */
 const has =
@@ -185,5 +189,5 @@ const thousands = (rate) => (rate >= 10_000 ? `${Math.round(rate / 1000)} 000` :
 /** @param {Result} result */
 function where({ date, node, rabbitmq, processors, cpu, command, rounds, peerRounds = rounds }) {
   const fewer = peerRounds < rounds ? `, of ${peerRounds} for naive amqplib and other libraries` : '';
-  return `Measured on ${date} with \`${command}\`: RabbitMQ ${rabbitmq}, Node ${node}, ${processors} processors (${cpu}), ${rounds === 1 ? 'one round' : `medians of ${rounds} rounds`}${fewer}.`;
+  return `Measured on ${date} with \`${command}\`: RabbitMQ ${rabbitmq}, Node ${node}, ${processors} processors (${cpu}), ${rounds === 1 ? 'one round' : `medians of at most ${rounds} rounds`}${fewer}.`;
 }

@@ -22,7 +22,12 @@ export async function open({ url, consume = [], serve, publish, call }) {
   const connection = await connect(url, { noDelay: true });
   /** @type {Channel[]} */
   const channels = [];
-  for (const each of consume) channels.push(await consumer(connection, each, handlerOf(each)));
+  for (const each of consume) {
+    const open = each.batch
+      ? batchConsumer(connection, each, each.batch)
+      : consumer(connection, each, handlerOf(each));
+    channels.push(await open);
+  }
   if (serve) channels.push(await server(connection, serve));
   const publisher = publish && (await connection.createConfirmChannel());
   const caller = call && (await callerOn(await connection.createChannel()));
@@ -50,9 +55,7 @@ export async function open({ url, consume = [], serve, publish, call }) {
  * @param {Handle} handle
  */
 async function consumer(connection, { queue, prefetch, queueArguments, fails }, handle) {
-  const channel = await connection.createChannel();
-  await channel.assertQueue(queue, { durable: true, arguments: queueArguments });
-  await channel.prefetch(prefetch);
+  const channel = await channelOf(connection, { queue, prefetch, queueArguments });
   const acks = new Acks(channel);
   const take = (/** @type {Message | null} */ message) => {
     if (message === null) return;
@@ -76,41 +79,49 @@ async function consumer(connection, { queue, prefetch, queueArguments, fails }, 
   return channel;
 }
 
+/** @param {Connection} connection @param {Pick<Consumer, 'queue' | 'prefetch' | 'queueArguments'>} consumer */
+async function channelOf(connection, { queue, prefetch, queueArguments }) {
+  const channel = await connection.createChannel();
+  await channel.assertQueue(queue, { durable: true, arguments: queueArguments });
+  await channel.prefetch(prefetch);
+  return channel;
+}
+
 /** @param {Consumer} consumer @returns {Handle} */
-function handlerOf({ handle, batch, ordered }) {
-  if (batch) return inBatches(batch, handle);
+function handlerOf({ handle, ordered }) {
   return ordered ? inOrder(handle) : (_, body) => handle(body);
 }
 
 /**
- * A handler of lists: full ones, and what has come when the first message has waited long enough.
+ * Hands over lists: full ones, and what has come when the first message has waited long enough. One ack is for all of a list.
  *
+ * @param {Connection} connection
+ * @param {Consumer} consumer
  * @param {{ size: number, wait: number }} batch
- * @param {(bodies: unknown[]) => unknown} handle
- * @returns {Handle}
  */
-function inBatches({ size, wait }, handle) {
+async function batchConsumer(connection, consumer, { size, wait }) {
+  const channel = await channelOf(connection, consumer);
   /** @type {unknown[]} */
   let bodies = [];
-  /** @type {((value?: unknown) => void)[]} */
-  let settles = [];
+  /** @type {Message | undefined} */
+  let last;
   /** @type {NodeJS.Timeout | undefined} */
   let timer;
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    const told = settles;
-    handle(bodies);
+    const list = bodies;
     bodies = [];
-    settles = [];
-    for (const settle of told) settle();
+    consumer.handle(list);
+    if (last) channel.ack(last, true);
   };
-  return (_, body) => {
-    const settled = new Promise((resolve) => settles.push(resolve));
-    if (bodies.push(body) === size) flush();
+  await channel.consume(consumer.queue, (/** @type {Message | null} */ message) => {
+    if (message === null) return;
+    last = message;
+    if (bodies.push(JSON.parse(message.content.toString())) === size) flush();
     else timer ??= setTimeout(flush, wait);
-    return settled;
-  };
+  });
+  return channel;
 }
 
 /**
