@@ -94,11 +94,13 @@ onEachBroker('the watchdog', (broker) => {
       .open();
     await eventOf(rabbit, 'consumer-ready');
     const channel = await (await broker.connect()).createChannel();
-    await channel.deleteQueue('silent.idle');
-    await channel.assertQueue('silent.idle', { durable: true });
-    // Another program holds one message and takes no more.
+    // Another program holds one message and takes no more. All at once: a queue without any consumer is another finding.
     await channel.prefetch(1);
-    await channel.consume('silent.idle', () => undefined);
+    await Promise.all([
+      channel.deleteQueue('silent.idle'),
+      channel.assertQueue('silent.idle', { durable: true }),
+      channel.consume('silent.idle', () => undefined),
+    ]);
     for (const body of ['1', '2'])
       channel.sendToQueue('silent.idle', Buffer.from(body), { contentType: 'application/json' });
     expect((await eventOf(rabbit, 'consumer-restarted')).reason).toContain(
