@@ -54,6 +54,8 @@ const PARTS = [
   ['other', () => true],
 ];
 
+/** @type {Record<string, { line: number, name: string }[]>} */
+const known = {};
 /** The share of the busy time that is looked at. */
 const LAST = 1 / 3;
 
@@ -62,7 +64,8 @@ await install(console.log);
 const folder = mkdtempSync(join(tmpdir(), 'warren-profile-'));
 const stand = await Stand.start();
 onSignal(() => Promise.all([endAll(), stand.stop()]));
-process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --cpu-prof --cpu-prof-dir=${folder}`;
+// What is forked has the options of this process.
+process.execArgv.push('--cpu-prof', `--cpu-prof-dir=${folder}`);
 try {
   for (const one of picked) {
     for (const name of readdirSync(folder)) rmSync(join(folder, name));
@@ -118,9 +121,6 @@ function moduleOf({ url, lineNumber }) {
   if (!url.endsWith('/libs/amqp/dist/cjs/amqp.js')) return url.includes('/libs/nestjs/dist/') ? 'nestjs' : '';
   return modulesOf(fileURLToPath(url)).findLast(({ line }) => line <= lineNumber)?.name ?? 'index.js';
 }
-
-/** @type {Record<string, { line: number, name: string }[]>} */
-const known = {};
 
 /** @param {string} path */
 function modulesOf(path) {
