@@ -161,7 +161,7 @@ export class Consumer implements Watchable {
       queue: this.queueName,
       life: this.status().ready && this.tag !== undefined ? this.lives : undefined,
       delivered: this.unacked.taken,
-      free: this.unacked.size < this.control.prefetch,
+      free: this.control.takesMore(this.unacked.size),
       mayIdle: standby || priority !== undefined || reads,
       counted: !reads,
       mayBeCutOff:
