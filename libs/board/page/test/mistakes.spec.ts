@@ -212,7 +212,9 @@ inChromium('the page of the board', (pages) => {
       await board.press('Enter');
       await board.page.waitForSelector(`aside[aria-label="${name}"]`);
       // What ends the pane of before runs after a frame.
-      await board.page.evaluate(() => new Promise((done) => setTimeout(done, 100)));
+      await board.page.evaluate(async () => {
+        for (let frames = 0; frames < 3; frames++) await new Promise(requestAnimationFrame);
+      });
     }
     await board.press('Escape');
     await board.page.waitForSelector('aside', { hidden: true });
