@@ -56,6 +56,10 @@ export async function fakeServer({
     asked: [],
     streams: new Set(),
     failing: undefined,
+    // By what is asked for, `live` or `acts/publish`: answers in its place.
+    instead: {},
+    // Until when acts take.
+    hold: undefined,
   };
   for (const [queue, length] of [
     ['billing.invoices.dead', 940],
@@ -77,6 +81,7 @@ export async function fakeServer({
         },
       });
     const name = path.slice(5);
+    if (state.instead[name]) return state.instead[name](response);
     if (name === 'live') return live(response, state);
     if (name === 'tail') return tail(response, state, change);
     if (request.method === 'POST') return acted(request, response, name.slice(5), state);
@@ -222,9 +227,10 @@ function dead([queue, letters, key], query, state, now) {
 function acted(request, response, act, state) {
   let text = '';
   request.on('data', (part) => (text += part));
-  request.on('end', () => {
+  request.on('end', async () => {
     const body = JSON.parse(text);
     state.asked.push({ act, request: body, token: request.headers['x-warren-token'], at: Date.now() });
+    await state.hold;
     if (state.refuse) return json(response, 422, { error: state.refuse });
     json(response, 200, outcome(act, body, state));
   });

@@ -26,7 +26,7 @@ export class BoardPage {
     page.on('pageerror', (error) => this.wrong.push(String(error)));
     page.on('console', (message) => {
       // A refused request is said by the browser itself.
-      if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(message.text()))
+      if (message.type() === 'error' && !/Failed to load resource|ERR_|MIME type/.test(message.text()))
         this.wrong.push(message.text());
     });
   }

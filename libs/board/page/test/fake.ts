@@ -1,4 +1,5 @@
 // The fake server for tests: it is JavaScript without types; this is what they use of it.
+import type { ServerResponse } from 'node:http';
 import { fakeServer } from '../fake/server.mjs';
 
 /** An act that was asked for. */
@@ -16,6 +17,10 @@ export interface Fake {
     readonly asked: Asked[];
     readonly paused: Set<string>;
     away: boolean;
+    /** By what is asked for, `live` or `acts/publish`: answers in its place. */
+    readonly instead: Record<string, ((response: ServerResponse) => void) | undefined>;
+    /** Until when acts take. */
+    hold: Promise<void> | undefined;
   };
   cut(): void;
   tell(name: string, value: unknown): void;

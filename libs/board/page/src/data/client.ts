@@ -42,15 +42,45 @@ async function request<T>(path: string, init: RequestInit): Promise<T> {
       'The application does not answer.',
       0,
       '',
-      'See whether it runs. This page asks again by itself.',
+      isAct(init) ? PERHAPS_DONE : 'See whether it runs. This page asks again by itself.',
     );
   }
   const body: unknown = await answer.json().catch(() => undefined);
   if (answer.ok && body !== undefined) return body as T;
-  const { error } = (body ?? {}) as Partial<ErrorAnswer>;
-  if (typeof error?.message !== 'string') throw new RequestError(said(answer.status), answer.status);
-  throw new RequestError(error.message, answer.status, error.code, error.help, error.issues);
+  throw errorOf(answer.status, body, isAct(init) && (answer.ok || answer.status >= 500) ? PERHAPS_DONE : '');
 }
+
+const isAct = ({ method }: RequestInit): boolean => method === 'POST';
+
+/** Of an act without an answer, or with that of a proxy. */
+const PERHAPS_DONE = 'It may have been done or not: look before you do it again.';
+
+/** Why the server refuses a stream, which an `EventSource` does not say; undefined when it does not refuse it. */
+export async function refusalOf(stream: URL): Promise<RequestError | undefined> {
+  const asking = new AbortController();
+  try {
+    const answer = await fetch(stream, { credentials: 'same-origin', signal: asking.signal });
+    if (answer.headers.get('content-type')?.startsWith('text/event-stream')) return undefined;
+    return errorOf(answer.status, await answer.json().catch(() => undefined));
+  } catch {
+    return undefined;
+  } finally {
+    asking.abort();
+  }
+}
+
+/** `help`: what to do where the answer is none of the board. */
+function errorOf(status: number, body: unknown, help = ''): RequestError {
+  const { error } = (body ?? {}) as Partial<ErrorAnswer>;
+  if (typeof error?.message === 'string')
+    return new RequestError(error.message, status, error.code, error.help, error.issues);
+  return status === 413
+    ? new RequestError('It is larger than the application accepts.', status, '', TOO_LARGE)
+    : new RequestError(said(status), status, '', help);
+}
+
+const TOO_LARGE =
+  'Its body parser has a limit, 100 kB by default in Nest: docs/board.md says how to raise it.';
 
 function said(status: number): string {
   if (status === 401) return 'You are not signed in. Reload the page.';

@@ -2,13 +2,14 @@
 // everything again, since they may have missed something.
 import { signal } from '@preact/signals';
 import type { LiveEvent, LiveEvents, Tick } from '../../../src/api.js';
-import { apiUrl } from './client.js';
+import { apiUrl, refusalOf, type RequestError } from './client.js';
 
-/** `open`, or since when it is not. */
-export const live = signal<{ readonly state: 'connecting' | 'open' | 'lost'; readonly since: number }>({
-  state: 'connecting',
-  since: Date.now(),
-});
+/** `open`, or since when it is not; `why`: what the server says when it is there and refuses it. */
+export const live = signal<{
+  readonly state: 'connecting' | 'open' | 'lost';
+  readonly since: number;
+  readonly why?: RequestError | undefined;
+}>({ state: 'connecting', since: Date.now() });
 
 /** What changes all the time, of the process that serves this page. */
 export const tick = signal<Tick | undefined>(undefined);
@@ -70,10 +71,19 @@ function open(): void {
     stream.addEventListener(name, ({ data }: MessageEvent<string>) => heard(name, parsed(data)));
   stream.addEventListener('error', () => {
     // The browser's own way gives up after an answer with an error.
+    const refused = stream.readyState === EventSource.CLOSED;
     close();
-    if (live.value.state !== 'lost') live.value = { state: 'lost', since: Date.now() };
     later(open, Math.min(LATEST, SOONEST * 2 ** failures++));
+    if (refused) void refusalOf(apiUrl('live')).then(lost);
+    else lost();
   });
+}
+
+function lost(why?: RequestError): void {
+  if (source?.readyState === EventSource.OPEN) return;
+  const since = live.value.state === 'lost' ? live.value.since : Date.now();
+  // An answer of a proxy, for an application that is away.
+  live.value = { state: 'lost', since, why: why && why.status < 500 ? why : undefined };
 }
 
 function close(): void {

@@ -1,6 +1,6 @@
-// Buttons, fields and dialogs.
-import type { ComponentChildren } from 'preact';
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+// Buttons, fields and forms.
+import { type ComponentChildren, createContext } from 'preact';
+import { useContext, useRef, useState } from 'preact/hooks';
 import { Icon, type IconName } from './icons.js';
 
 export interface ButtonProps {
@@ -13,8 +13,50 @@ export interface ButtonProps {
   readonly pressed?: boolean;
   readonly title?: string;
   readonly type?: 'button' | 'submit';
-  /** Disabled while its promise is pending. */
+  /** Does nothing while the promise of an earlier click is pending. */
   readonly onClick?: () => unknown;
+}
+
+/** Runs `what`, unless its promise of before is pending: then it is `busy`. */
+function useOnce(what: (() => unknown) | undefined): readonly [busy: boolean, run: () => Promise<void>] {
+  const [busy, setBusy] = useState(false);
+  const running = useRef(false);
+  const run = async (): Promise<void> => {
+    if (running.current) return;
+    const result = what?.();
+    if (!(result instanceof Promise)) return;
+    running.current = true;
+    setBusy(true);
+    await result.catch(() => undefined);
+    running.current = false;
+    setBusy(false);
+  };
+  return [busy, run];
+}
+
+/** Whether the form around a button is being sent. */
+const Sending = createContext(false);
+
+export interface FormProps {
+  readonly class?: string;
+  /** Does nothing while its promise of before is pending: submit buttons are busy meanwhile. */
+  readonly onSubmit: (() => unknown) | undefined;
+  readonly children: ComponentChildren;
+}
+
+export function Form({ class: name, onSubmit, children }: FormProps) {
+  const [busy, run] = useOnce(onSubmit);
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    void run();
+  };
+  return (
+    <Sending.Provider value={busy}>
+      <form class={name} onSubmit={submit}>
+        {children}
+      </form>
+    </Sending.Provider>
+  );
 }
 
 export function Button({
@@ -28,23 +70,18 @@ export function Button({
   type = 'button',
   onClick,
 }: ButtonProps) {
-  const [busy, setBusy] = useState(false);
-  const there = useRef(true);
-  useEffect(() => () => void (there.current = false), []);
-  const click = async (): Promise<void> => {
-    const result = onClick?.();
-    if (!(result instanceof Promise)) return;
-    setBusy(true);
-    await result.catch(() => undefined);
-    if (there.current) setBusy(false);
-  };
+  const [clicked, click] = useOnce(onClick);
+  const sending = useContext(Sending) && type === 'submit';
+  const busy = clicked || sending;
   return (
     <button
       type={type}
       class={`button ${kind}${children === undefined ? ' bare' : ''}`}
-      disabled={disabled || busy}
+      disabled={disabled}
       aria-pressed={pressed}
       aria-label={label}
+      // Not disabled: that would take the focus away from it.
+      aria-disabled={busy || undefined}
       aria-busy={busy || undefined}
       title={title ?? label}
       onClick={() => void click()}
@@ -114,6 +151,10 @@ export function Field({ label, hint, error, children }: FieldProps) {
   );
 }
 
+/** Whether keys belong to this element, since one types there. */
+export const isTypedIn = (target: EventTarget | null): boolean =>
+  target instanceof Element && target.matches('input:not([type=checkbox]), textarea, select');
+
 export interface TextProps {
   readonly label: string;
   readonly value: string;
@@ -154,6 +195,9 @@ export function Text({
           autocomplete: 'off' as const,
           'aria-describedby': described,
           'aria-invalid': error ? true : undefined,
+          // The browser sends no form with a wrong field, and says why.
+          ref: (field: HTMLInputElement | HTMLTextAreaElement | null) =>
+            field?.setCustomValidity(error ?? ''),
         };
         if (lines !== undefined)
           return (
@@ -216,51 +260,5 @@ export function Select<T extends string>({ label, value, choices, onChange }: Ch
         </option>
       ))}
     </select>
-  );
-}
-
-export interface DialogProps {
-  readonly title: string;
-  readonly onClose: () => void;
-  readonly children: ComponentChildren;
-  readonly wide?: boolean;
-  /** With it, the dialog is a form with these buttons. */
-  readonly onSubmit?: () => unknown;
-  readonly buttons?: ComponentChildren;
-}
-
-/** The browser's own modal dialog: it keeps the focus, and Esc closes it. */
-export function Dialog({ title, onClose, children, wide, onSubmit, buttons }: DialogProps) {
-  const element = useRef<HTMLDialogElement>(null);
-  useLayoutEffect(() => {
-    const before = document.activeElement;
-    element.current!.showModal();
-    return () => before instanceof HTMLElement && before.isConnected && before.focus();
-  }, []);
-  const submit = (event: Event): void => {
-    event.preventDefault();
-    onSubmit?.();
-  };
-  return (
-    <dialog
-      ref={element}
-      class={wide ? 'dialog wide' : 'dialog'}
-      aria-label={title}
-      onCancel={(event) => {
-        event.preventDefault();
-        onClose();
-      }}
-      onKeyDown={(event) => event.stopPropagation()}
-      onMouseDown={(event) => event.target === element.current && onClose()}
-    >
-      <form onSubmit={submit}>
-        <header>
-          <h2>{title}</h2>
-          <Button icon="close" label="Close" kind="quiet" onClick={onClose} />
-        </header>
-        <div class="content">{children}</div>
-        {buttons && <footer>{buttons}</footer>}
-      </form>
-    </dialog>
   );
 }

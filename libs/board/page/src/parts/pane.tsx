@@ -1,7 +1,7 @@
-// What is open: beside the list where there is space, over it where there is none. Esc closes it.
+// What is open: beside the list where there is space, over it where there is none. Esc closes it, but not from a field.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { Button } from './controls.js';
+import { Button, isTypedIn } from './controls.js';
 
 export interface PaneProps {
   readonly title: string;
@@ -17,11 +17,16 @@ export function Pane({ title, sub, onClose, actions, children }: PaneProps) {
     const before = document.activeElement;
     // Beside the list, one goes on with the arrows there; over it, nothing of it can be seen.
     if (getComputedStyle(element.current!).position === 'fixed') element.current!.focus();
-    return () => before instanceof HTMLElement && before.isConnected && before.focus({ preventScroll: true });
+    return () => {
+      // Elsewhere, somebody has gone on already: to another row.
+      if (document.activeElement !== document.body) return;
+      if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+    };
   }, []);
   useEffect(() => {
     const close = (event: KeyboardEvent): void => {
       if (event.key !== 'Escape' || event.defaultPrevented || document.querySelector('dialog[open]')) return;
+      if (isTypedIn(event.target)) return;
       event.preventDefault();
       onClose();
     };

@@ -3,12 +3,13 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { zone, zoneName } from '../data/format.js';
 import { live, tick } from '../data/live.js';
-import { notices, unsay } from '../data/notices.js';
 import { theme } from '../data/preferences.js';
 import { address, place } from '../data/router.js';
 import { loadSession, session, sessionError } from '../data/session.js';
-import { Button, Dialog } from '../parts/controls.js';
+import { Button } from '../parts/controls.js';
+import { Dialog } from '../parts/dialog.js';
 import { Icon } from '../parts/icons.js';
+import { Notices } from '../parts/notices.js';
 import { Empty, Failed, Since, Tag } from '../parts/words.js';
 import { startKeys } from './keys.js';
 import { firstView, views } from './views.js';
@@ -116,7 +117,14 @@ function Bar({ onMenu, menu, onHelp }: BarProps) {
 
 /** The broker as the process sees it, or that the process itself is away. */
 function Connection() {
-  const { state, since } = live.value;
+  const { state, since, why } = live.value;
+  if (why !== undefined)
+    return (
+      <span class="state" role="status" title={`${why.message} ${why.help}`}>
+        <Tag tone="bad">not live</Tag>
+        <span class="faint">{why.message}</span>
+      </span>
+    );
   if (state !== 'open')
     return (
       <span class="state" role="status">
@@ -201,23 +209,6 @@ function Count({ of }: { readonly of: string }) {
   };
   const value = values[of] ?? 0;
   return value > 0 ? <b>{value > 999 ? '999+' : value}</b> : null;
-}
-
-function Notices() {
-  return (
-    <div class="notices" role="status" aria-live="polite">
-      {notices.value.map(({ id, kind, text, detail }) => (
-        <div key={id} class={`notice ${kind}`}>
-          <Icon name={kind === 'done' ? 'check' : 'warn'} />
-          <div>
-            <p>{text}</p>
-            {detail && <p class="faint">{detail}</p>}
-          </div>
-          <Button icon="close" label="Close" kind="quiet" onClick={() => unsay(id)} />
-        </div>
-      ))}
-    </div>
-  );
 }
 
 function Keys({ onClose }: { readonly onClose: () => void }) {

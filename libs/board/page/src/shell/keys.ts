@@ -1,5 +1,6 @@
 // Keys for the whole page. `g` and a letter goes to a view, `/` to the search field, `?` shows the keys.
 import { address, go } from '../data/router.js';
+import { isTypedIn } from '../parts/controls.js';
 import type { ViewEntry } from './views.js';
 
 /** How long a letter may follow `g`. */
@@ -11,7 +12,7 @@ export function startKeys(views: readonly ViewEntry[], help: () => void): () => 
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (document.querySelector('dialog[open]')) return;
     const target = event.target as HTMLElement;
-    if (target.matches('input:not([type=checkbox]), textarea, select')) return;
+    if (isTypedIn(target)) return;
     const second = event.timeStamp - goes < PATIENCE && goes > 0;
     goes = 0;
     if (second) {

@@ -1,12 +1,14 @@
 // Before dead letters are replayed, dropped or edited: how, and what will happen.
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { Issue, LetterAnswer, Selection } from '../../../src/api.js';
 import { RequestError } from '../data/client.js';
 import { count } from '../data/format.js';
 import { say } from '../data/notices.js';
 import { act, failed, session, tried } from '../data/session.js';
 import { Changes } from '../parts/changes.js';
-import { Button, Dialog, Text } from '../parts/controls.js';
+import { Button, Text } from '../parts/controls.js';
+import { Dialog } from '../parts/dialog.js';
 
 export interface ActDialogProps {
   readonly queue: string;
@@ -191,7 +193,13 @@ export function EditDialog({ queue, letter, onClose, onDone }: EditDialogProps) 
   const checked = useSignal(letter.body.text);
   const refused = useSignal(false);
   const notJson = letter.body.kind === 'json' ? broken(body.value) : undefined;
+  const sending = useRef(false);
+  const close = (): void => {
+    if (body.value === letter.body.text || confirm('Close it? What you have changed is lost.')) onClose();
+  };
   const send = async (force: boolean): Promise<void> => {
+    if (sending.current) return;
+    sending.current = true;
     try {
       await act('dead.edit', { queue, key: letter.letter.key, body: body.value, ...(force && { force }) });
       say('done', 'The edited message was replayed, and its dead letter removed.');
@@ -202,17 +210,19 @@ export function EditDialog({ queue, letter, onClose, onDone }: EditDialogProps) 
       issues.value = error.issues.length > 0 ? error.issues : [{ path: '', message: error.message }];
       checked.value = body.value;
       refused.value = true;
+    } finally {
+      sending.current = false;
     }
   };
   return (
     <Dialog
       wide
       title="Edit and replay"
-      onClose={onClose}
-      onSubmit={() => void (notJson || send(false))}
+      onClose={close}
+      onSubmit={() => send(false)}
       buttons={
         <>
-          <Button onClick={onClose}>Cancel</Button>
+          <Button onClick={close}>Cancel</Button>
           {refused.value && (
             <Button kind="danger" onClick={() => send(true)}>
               Replay although it does not fit

@@ -5,7 +5,8 @@ import { count, duration, rate } from '../data/format.js';
 import { address } from '../data/router.js';
 import { may, session, tried } from '../data/session.js';
 import { Chart, Parts } from '../parts/chart.js';
-import { Button, Dialog, Text } from '../parts/controls.js';
+import { Button, Text } from '../parts/controls.js';
+import { Dialog } from '../parts/dialog.js';
 import { Pane, Section } from '../parts/pane.js';
 import { Ago, Fact, Facts, Name, Since, Tag } from '../parts/words.js';
 import { Everywhere, handlerOf, outcome, useEverywhere } from './everywhere.js';
@@ -230,7 +231,7 @@ const settings: readonly Setting[] = [
     title: 'Concurrency',
     hint: 'Messages that an instance handles at a time, 1 to 65535.',
   },
-  { act: 'handler.rate', title: 'Rate limit', hint: 'As 100/s or 20/min. Empty for no limit.' },
+  { act: 'handler.rate', title: 'Rate limit', hint: 'As 100/s or 20/m. Empty for no limit.' },
 ];
 
 function Actions({ row, reload }: { readonly row: HandlerRow; readonly reload: () => void }) {

@@ -1,7 +1,8 @@
 // Pausing and resuming a handler: at once where only this process can do it, else after asking where.
 import type { HandlerRow } from '../../../src/api.js';
 import { tried } from '../data/session.js';
-import { Button, Dialog } from '../parts/controls.js';
+import { Button } from '../parts/controls.js';
+import { Dialog } from '../parts/dialog.js';
 import { Everywhere, handlerOf, outcome, useEverywhere } from './everywhere.js';
 
 export type Turn = 'handler.pause' | 'handler.resume';

@@ -1,12 +1,12 @@
 // The form of a test message or call, and what came of it.
-import { type Signal, useSignal } from '@preact/signals';
+import { type Signal, signal, useSignal } from '@preact/signals';
 import type { CallAnswer, ContractRow, PublishAnswer } from '../../../src/api.js';
 import { RequestError } from '../data/client.js';
 import { duration } from '../data/format.js';
 import { address } from '../data/router.js';
 import { act, may } from '../data/session.js';
 import { BodySection } from '../parts/body.js';
-import { Button, Choice, Text } from '../parts/controls.js';
+import { Button, Choice, Form, Text } from '../parts/controls.js';
 import { Pane, Section } from '../parts/pane.js';
 import { isSchema, sampleOf, SchemaForm } from '../parts/schema-form.js';
 import { Tag } from '../parts/words.js';
@@ -15,22 +15,48 @@ import { Issues } from './dead-dialogs.js';
 export interface PublishPaneProps {
   /** undefined for any exchange. */
   readonly contract: ContractRow | undefined;
+  /** Of the contract: what was typed is kept under it. */
+  readonly name: string;
   readonly exchanges: readonly string[];
   readonly onClose: () => void;
 }
 
+/** In ms. */
+const LONGEST_CALL = 30_000;
+
+interface Draft {
+  readonly exchange: Signal<string>;
+  readonly key: Signal<string>;
+  readonly text: Signal<string>;
+  readonly headers: Signal<string>;
+}
+
+/** Kept until the page is left: closing a pane or opening another loses nothing. */
+const drafts = new Map<string, Draft>();
+
+function draftOf(name: string, contract: ContractRow | undefined): Draft {
+  const known = drafts.get(name);
+  if (known !== undefined) return known;
+  const draft: Draft = {
+    exchange: signal(contract ? contract.exchange : 'events'),
+    key: signal(contract?.key ?? ''),
+    text: signal(JSON.stringify(contract?.schema ? sampleOf(contract.schema) : {}, null, 2)),
+    headers: signal(''),
+  };
+  drafts.set(name, draft);
+  return draft;
+}
+
 interface Outcome {
+  readonly waiting?: boolean;
   readonly published?: PublishAnswer;
   readonly replied?: CallAnswer;
   readonly error?: RequestError;
 }
 
-export function PublishPane({ contract, exchanges, onClose }: PublishPaneProps) {
+export function PublishPane({ contract, name, exchanges, onClose }: PublishPaneProps) {
   const isCall = contract?.kind === 'rpc';
-  const exchange = useSignal(contract ? contract.exchange : 'events');
-  const key = useSignal(contract?.key ?? '');
-  const text = useSignal(JSON.stringify(contract?.schema ? sampleOf(contract.schema) : {}, null, 2));
-  const headers = useSignal('');
+  const { exchange, key, text, headers } = draftOf(name, contract);
   const outcome = useSignal<Outcome | undefined>(undefined);
   const payload = parsed(text.value);
   const pattern =
@@ -40,9 +66,10 @@ export function PublishPane({ contract, exchanges, onClose }: PublishPaneProps) 
   const send = async (): Promise<void> => {
     if (!ready) return;
     const sent = { payload: payload.value };
+    outcome.value = isCall ? { waiting: true } : undefined;
     try {
       outcome.value = isCall
-        ? { replied: await act('call', { ...sent, pattern: key.value, timeout: 30_000 }) }
+        ? { replied: await act('call', { ...sent, pattern: key.value, timeout: LONGEST_CALL }) }
         : {
             published: await act('publish', {
               ...sent,
@@ -62,13 +89,7 @@ export function PublishPane({ contract, exchanges, onClose }: PublishPaneProps) 
       onClose={onClose}
     >
       <Section title={isCall ? 'Call' : 'Message'}>
-        <form
-          class="form"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void send();
-          }}
-        >
+        <Form class="form" onSubmit={send}>
           {!isCall && (
             <div class="columns">
               <Text
@@ -96,7 +117,8 @@ export function PublishPane({ contract, exchanges, onClose }: PublishPaneProps) 
               lines={2}
               value={headers.value}
               onInput={(next) => (headers.value = next)}
-              hint="One a line, as tenant: acme"
+              hint={HEADERS}
+              error={headers.value.split('\n').every(isHeader) ? undefined : HEADERS}
             />
           )}
           <div>
@@ -109,7 +131,7 @@ export function PublishPane({ contract, exchanges, onClose }: PublishPaneProps) 
               {isCall ? 'Call' : 'Publish'}
             </Button>
           </div>
-        </form>
+        </Form>
       </Section>
       {outcome.value && <Result {...outcome.value} />}
     </Pane>
@@ -161,7 +183,13 @@ function Payload({
   );
 }
 
-function Result({ published, replied, error }: Outcome) {
+function Result({ waiting, published, replied, error }: Outcome) {
+  if (waiting)
+    return (
+      <Section title="Called">
+        <p role="status">Waiting for the answer, at most {duration(LONGEST_CALL)}.</p>
+      </Section>
+    );
   if (error)
     return (
       <Section title="It failed">
@@ -201,6 +229,10 @@ function parsed(text: string): { readonly value: unknown } | undefined {
     return undefined;
   }
 }
+
+const HEADERS = 'One a line, as tenant: acme';
+
+const isHeader = (line: string): boolean => /^\s*($|[^\s:][^:]*:)/.test(line);
 
 function headersOf(text: string): Record<string, string> {
   const lines = text.split('\n').filter((line) => line.includes(':'));

@@ -46,6 +46,7 @@ export function Publish() {
         (open !== undefined || (chosen === ANY && may('publish'))) && (
           <PublishPane
             key={chosen}
+            name={chosen}
             contract={open}
             exchanges={exchanges.data?.exchanges.map(({ name }) => name) ?? []}
             onClose={() => go(address('publish'))}

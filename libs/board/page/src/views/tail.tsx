@@ -2,7 +2,7 @@
 import { signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ErrorAnswer, ExchangesAnswer, TailMessage } from '../../../src/api.js';
-import { apiUrl } from '../data/client.js';
+import { apiUrl, refusalOf } from '../data/client.js';
 import { bytes, count, timeOfDay } from '../data/format.js';
 import { useResource } from '../data/resource.js';
 import { address, goQuery, place } from '../data/router.js';
@@ -57,14 +57,15 @@ function useTail() {
     );
     stream.addEventListener('failed', ({ data }: MessageEvent<string>) => {
       const { error } = JSON.parse(data) as ErrorAnswer;
-      stop(`${error.message} ${error.help}`);
+      stop(textOfError(error));
     });
-    stream.addEventListener(
-      'error',
-      () =>
-        state.peek() !== 'stopped' &&
-        stop('The stream ended. The application may be away, or too many people look.'),
-    );
+    stream.addEventListener('error', () => {
+      if (state.peek() === 'stopped') return;
+      const refused = stream.readyState === EventSource.CLOSED;
+      stop('The stream ended. The application may be away.');
+      if (refused)
+        void refusalOf(url).then((why) => why && source.current === stream && stop(textOfError(why)));
+    });
   };
   useEffect(() => {
     const leave = (): void => stop();
@@ -76,6 +77,9 @@ function useTail() {
   }, []);
   return { state, problem, start, stop };
 }
+
+const textOfError = ({ message, help }: { readonly message: string; readonly help: string }): string =>
+  `${message} ${help}`;
 
 let number = 0;
 
