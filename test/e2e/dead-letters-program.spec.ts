@@ -3,7 +3,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -40,8 +41,8 @@ function start(args: readonly string[], environment: Record<string, string> = {}
   return run;
 }
 
-const warren = (...args: readonly string[]): Run =>
-  start([join(root, 'libs/nestjs/dist/esm/cli/warren.js'), ...args]);
+const program = join(root, 'libs/nestjs/dist/esm/cli/warren.js');
+const warren = (...args: readonly string[]): Run => start([program, ...args]);
 
 interface Said {
   readonly code: number | string;
@@ -62,7 +63,7 @@ async function said(...args: readonly string[]): Promise<Said> {
   const code = await runWarren(args, {
     out: (text) => void out.push(`${text}\n`),
     err: (text) => void err.push(`${text}\n`),
-    program: join(root, 'libs/nestjs/dist/esm/cli/warren.js'),
+    program,
     environment: {},
     signal: new AbortController().signal,
   });
@@ -112,6 +113,18 @@ describe('the program warren', () => {
     // The last line is what is read first.
     expect(err.trimEnd().split('\n').at(-1)).toMatch(/^warren: .*\(see warren --help\)$/);
     expect(err).toMatch(/^Usage: warren /);
+  });
+
+  it('fails when its output cannot be written, to a full disk for example', async () => {
+    // A device of Linux on which nothing can be written.
+    if (!existsSync('/dev/full')) return;
+    const full = await open('/dev/full', 'w');
+    const child = spawn(process.execPath, [program, '--help'], { stdio: ['ignore', full.fd, 'pipe'] });
+    let err = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(err).toMatch(/^warren: cannot write the output: ENOSPC.*\n$/);
+    await full.close();
   });
 
   it('tells a broker that is not there within seconds, without the password', async () => {
@@ -262,15 +275,22 @@ onEachBroker('the program warren', (broker) => {
   });
 
   describe.each(kinds)('given a replay of 1 000 messages from a $kind queue', ({ kind, args }) => {
-    it('SIGINT ends it after its batch: none lost, none twice, the rest in order', async () => {
-      const queue = `sigint-${kind}`;
+    it.each<[string, (child: ChildProcess) => unknown]>([
+      ['SIGINT', (child) => child.kill('SIGINT')],
+      ['a closed pipe', (child) => child.stdout?.destroy()],
+    ])('%s ends it after its batch: none lost, none twice, the rest in order', async (by, end) => {
+      const queue = `${by === 'SIGINT' ? 'sigint' : 'pipe'}-${kind}`;
       const ids = await fill(broker, queue, 1_000, args);
       const run = warren('dead', 'replay', queue, '--batch', '10', '--json', '--url', broker.url);
       await until(() => run.out.split('\n').length > 10, 'some batches');
-      run.process.kill('SIGINT');
+      end(run.process);
       expect(await run.ended).toBe(130);
-      const { done } = JSON.parse(run.out.trim().split('\n').at(-1) as string) as { done: number };
+      const done = await count(broker, queue);
       expect(done).toBeLessThan(1_000);
+      if (by === 'SIGINT') {
+        const result = JSON.parse(run.out.trim().split('\n').at(-1) as string) as { done: number };
+        expect(result.done).toBe(done);
+      }
       await ready(broker, `${queue}.dead`, 1_000 - done);
       expect(await idsOf(broker, queue)).toEqual(ids.slice(0, done));
       expect(await idsOf(broker, `${queue}.dead`)).toEqual(ids.slice(done));

@@ -117,6 +117,18 @@ describe("given development: 'embedded'", () => {
     ]);
   });
 
+  it('does not take a port of the management API that is in use for a broker', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port: management } = server.address() as AddressInfo;
+    const lines = new Lines();
+    const options = { logger: lines as never, startupTimeout: '300ms' } as const;
+    const wrong = started({ ...options, development: { embedded: { port, management } } });
+    await expect(wrong).rejects.toThrow(new RegExp(`EADDRINUSE.*:${management}`));
+    expect(lines.own.filter((line) => line.includes('was there'))).toEqual([]);
+    server.close();
+  });
+
   it.each(['url', 'RABBITMQ_URL'])(
     'starts nothing when there is %s, and says so at debug level',
     async (by) => {

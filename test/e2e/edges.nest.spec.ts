@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import 'reflect-metadata';
 import {
+  BadRequestException,
   Injectable,
   ParseArrayPipe,
   Scope,
@@ -11,6 +12,7 @@ import {
   UseGuards,
   type CanActivate,
   type ModuleMetadata,
+  type PipeTransform,
 } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { Consume, RabbitModule } from '@warren/nestjs';
@@ -30,6 +32,32 @@ class Batches {
 
   @Consume('items', { batch: { size: 3, wait: '1s' } })
   take(@Payload(new ParseArrayPipe({ items: Item })) items: Item[]): void {
+    this.seen.push(items.map(({ n }) => n));
+  }
+}
+
+/** Looks items up in a database, which fails for its next `away` questions: those about single items only, if `late`. */
+class Lookup implements PipeTransform {
+  away = 0;
+  late = false;
+
+  transform(items: Item[]): Item[] {
+    const isAway = this.away-- > 0;
+    if (isAway && this.late && items.length === 1) throw new Error('database away');
+    if (items.some(({ n }) => n === 2)) throw new BadRequestException('no such item');
+    if (isAway && !this.late) throw new Error('database away');
+    return items;
+  }
+}
+
+const lookup = new Lookup();
+
+@Injectable()
+class LookedUp {
+  readonly seen: number[][] = [];
+
+  @Consume('looked.up', { batch: { size: 3, wait: '1s' }, retry: { attempts: 3, delays: 10 } })
+  take(@Payload(lookup) items: Item[]): void {
     this.seen.push(items.map(({ n }) => n));
   }
 }
@@ -109,6 +137,18 @@ describe('at the edges', () => {
     expect(test.get(Batches).seen).toEqual([[1, 3]]);
   });
 
+  it.each([
+    ['others', { away: 5, late: false }],
+    ['any', { away: 4, late: true }],
+  ])('a pipe that cannot check %s of a batch for another reason has them retried', async (_which, state) => {
+    Object.assign(lookup, state);
+    const test = await start(LookedUp);
+    for (const n of [1, 2, 3]) await test.publisher.send('looked.up', { n });
+    await test.idle();
+    expect(await lying('looked.up.dead', test.url)).toEqual([{ n: 2 }]);
+    expect(test.get(LookedUp).seen.flat().sort()).toEqual([1, 3]);
+  });
+
   it('an Observable is left when the time of its handler is over', async () => {
     const test = await start(Endless);
     await test.publisher.send('endless', 1);
@@ -125,6 +165,11 @@ describe('at the edges', () => {
     expect(test.failed(Guarded, 'refused')).toHaveLength(1);
     expect(test.dead('refused').map(({ reason }) => reason)).toEqual(['rejected']);
     expect(test.failed(Guarded, 'broken')).toHaveLength(3);
+  });
+
+  it('a value without a class does not keep the application from starting', async () => {
+    const bare: unknown = Object.create(Object.create(null) as object);
+    await expect(start({ provide: 'bare', useValue: bare })).resolves.toBeDefined();
   });
 
   it('a transient class cannot have handlers', async () => {

@@ -2,19 +2,16 @@
 
 import { describe, expect, it } from '@jest/globals';
 import {
-  ENTRY_PROVIDER_WATERMARK,
   EXCEPTION_FILTERS_METADATA,
   GUARDS_METADATA,
   INTERCEPTORS_METADATA,
   PIPES_METADATA,
 } from '@nestjs/common/constants.js';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
-import { ENTRY_PROVIDER_KEY } from '../../libs/nestjs/src/decorators/define-handler.js';
 import { ENHANCER_KEYS, PARAMETERS_KEY } from '../../libs/nestjs/src/runtime/nest-internals.js';
 
 describe('names inside Nest', () => {
   it('are the ones the library uses', () => {
-    expect(ENTRY_PROVIDER_KEY).toBe(ENTRY_PROVIDER_WATERMARK);
     expect(PARAMETERS_KEY).toBe(PARAM_ARGS_METADATA);
     expect(ENHANCER_KEYS).toEqual({
       guard: GUARDS_METADATA,

@@ -100,4 +100,18 @@ onEachBroker('metrics by OpenTelemetry', (broker) => {
     await other.broker.close();
     api.disable();
   });
+
+  it('go to a provider that is set up between the plugin and the connection', async () => {
+    // As the option of `forRoot` in a file that is loaded before `main.ts` starts the SDK.
+    const plugin = openTelemetryMetrics();
+    const reader = new Reader();
+    api.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+    const rabbit = await warren(broker.url, { plugins: [plugin] }).open();
+    await rabbit.broker.publish('nobody.wants.it', 1);
+    const read = await reader.read();
+    expect(read.get('messaging.client.sent.messages')?.dataPoints).toHaveLength(1);
+    expect(read.get('warren.connection.up')?.dataPoints.length).toBeGreaterThan(0);
+    await rabbit.broker.close();
+    api.disable();
+  });
 });

@@ -19,9 +19,11 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import {
   Consume,
   getBrokerToken,
+  getPublisherToken,
   InjectPublisher,
   Publisher,
   RabbitBatchContext,
+  RabbitContext,
   RabbitModule,
   RpcHandler,
   Subscribe,
@@ -307,6 +309,42 @@ onEachBroker('the module', (broker) => {
     release();
     await closing;
     expect(order).toEqual(['database ready', 'handler done', 'database gone']);
+  });
+
+  it.each([
+    ['default', 'second'],
+    ['second', 'default'],
+  ])('drains all connections at once: while %s waits, %s starts nothing more', async (held, other) => {
+    const running = new Collector<string>();
+    const release = new Map<string, () => void>();
+    @Injectable()
+    class Held {
+      @Consume('held.queue', { prefetch: 1 })
+      @Consume('held.queue', { prefetch: 1, connection: 'second' })
+      async work(@Payload() _payload: unknown, @Ctx() { connection }: RabbitContext): Promise<void> {
+        running.push(connection);
+        await new Promise<void>((resolve) => release.set(connection, resolve));
+      }
+    }
+    const url = await broker.addVhost();
+    const app = await start({
+      imports: [RabbitModule.forRoot(options()), RabbitModule.forRoot('second', options({ url }))],
+      providers: [Held],
+    });
+    const publishers = ['default', 'second'].map((name) => app.get<Publisher>(getPublisherToken(name)));
+    for (const publisher of publishers) for (const n of [1, 2]) await publisher.send('held.queue', n);
+    await running.take(2);
+    const closing = app.close();
+    const isDraining = (): boolean =>
+      publishers.every((publisher) => publisher.status().consumers.every(({ ready }) => !ready));
+    // Less than `shutdown`, after which the next one would begin.
+    await until(isDraining, 'both to drain', 5_000).finally(async () => {
+      release.get(other)?.();
+      await new Promise((resolve) => setImmediate(resolve));
+      release.get(held)?.();
+      await closing;
+    });
+    expect(running.all.sort()).toEqual(['default', 'second']);
   });
 
   it('hands batches to a handler, with a context per message', async () => {

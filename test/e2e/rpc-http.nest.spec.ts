@@ -10,7 +10,7 @@ import {
   Param,
 } from '@nestjs/common';
 import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
-import { Payload } from '@nestjs/microservices';
+import { Payload, RpcException } from '@nestjs/microservices';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Publisher, RabbitModule, RpcHandler } from '@warren/nestjs';
@@ -23,13 +23,23 @@ class CardDeclined extends Error {
   readonly limit = 100;
 }
 
+class Blocked extends Error {
+  static fromRemote({ message }: { message: string }): Blocked {
+    return new Blocked(message);
+  }
+}
+
+const errors = [CardDeclined, Blocked];
+
 @Injectable()
 class Payments {
-  @RpcHandler('pay', { errors: [CardDeclined], schema: z.object({ cents: z.number() }) })
+  @RpcHandler('pay', { errors, schema: z.object({ cents: z.number() }) })
   pay(@Payload() { cents }: { cents: number }): number {
     if (cents === 1) throw new CardDeclined('over the limit');
     if (cents === 2) throw new ConflictException('paid already');
     if (cents === 3) throw new Error('SELECT secret');
+    if (cents === 4) throw new Blocked('blocked for today');
+    if (cents === 6) throw new RpcException({ code: 404.5, message: 'between' });
     return cents;
   }
 
@@ -47,7 +57,13 @@ class Gateway {
   call(@Param('pattern') pattern: string, @Param('cents') cents: string): Promise<unknown> {
     const timeout = pattern === 'slow' ? 200 : '20s';
     const payload = cents === 'wrong' ? { cents } : { cents: Number(cents) };
-    return this.publisher.request(pattern, payload, { timeout, errors: [CardDeclined] });
+    return this.publisher.request(pattern, payload, { timeout, errors });
+  }
+
+  @Get('wrapped')
+  async wrapped(): Promise<never> {
+    const cause: unknown = await this.publisher.request('pay', { cents: 3 }).catch((error: unknown) => error);
+    throw new Error('row 17 of db-7', { cause });
   }
 
   @Get('own')
@@ -107,6 +123,12 @@ onEachBroker('an HTTP gateway', (broker) => {
     expect(await get('call/slow/5')).toMatchObject([504, { statusCode: 504 }]);
     expect(await get('payments/5', 'POST')).toEqual([201, 5]);
     expect(await get('payments/x', 'POST')).toMatchObject([400, { issues: [{ path: 'cents' }] }]);
+    expect(await get('call/pay/4')).toEqual([
+      422,
+      { statusCode: 422, message: 'blocked for today', name: 'Blocked' },
+    ]);
+    expect(await get('call/pay/6')).toMatchObject([502, { message: 'a service failed' }]);
+    expect(await get('wrapped')).toEqual([500, { statusCode: 500, message: 'Internal server error' }]);
     expect(await get('own')).toMatchObject([400, { message: 'not a call' }]);
   });
 });

@@ -38,7 +38,7 @@ import {
 } from './runtime/development-broker.js';
 import { getPublisherToken, Publisher } from './runtime/publisher.js';
 import { getControlToken, RabbitControl } from './runtime/rabbit-control.js';
-import { registerEarly } from './runtime/starter.js';
+import { brokersOf, registerEarly } from './runtime/starter.js';
 import { isNestLogger, nestLogger } from './runtime/nest-logger.js';
 import { remoteError } from './runtime/rpc-errors.js';
 
@@ -100,7 +100,7 @@ class Listeners implements OnModuleInit, OnApplicationShutdown {
 
   /** Closes the connections when HTTP servers and other modules have stopped using them; then nothing is left to hear. */
   async onApplicationShutdown(): Promise<void> {
-    await this.broker.close();
+    await Promise.all(brokersOf(this.modules).map((broker) => broker.close()));
     await developmentBrokerClosed(this.broker);
     for (const leave of this.leave.splice(0)) leave();
   }

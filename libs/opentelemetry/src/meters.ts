@@ -1,6 +1,7 @@
 // The outlet for metrics: what Warren measures, as instruments of an OpenTelemetry meter.
 
 import {
+  createNoopMeter,
   metrics as api,
   type Counter,
   type Meter,
@@ -28,20 +29,20 @@ export interface OpenTelemetryMetricsOptions {
 /**
  * Metrics by OpenTelemetry: `plugins: [openTelemetryMetrics()]` in the options of a connection. Each connection gets a plugin of
  * its own; the attribute `connection` tells them apart. docs/metrics.md has the instruments, with their buckets as advice
- * for the SDK. Numbers go to the SDK that the application has set up; without one nothing happens.
+ * for the SDK. Numbers go to the SDK that the application has set up when the connection opens; without one nothing happens.
  */
 export function openTelemetryMetrics({ meterProvider }: OpenTelemetryMetricsOptions = {}): Plugin {
-  const meter = (meterProvider ?? api).getMeter('@warren/opentelemetry', VERSION);
-  return metrics(new MeterSink(meter), 'opentelemetry-metrics');
+  return metrics(new MeterSink(meterProvider ?? api), 'opentelemetry-metrics');
 }
 
 /** The instruments of one broker object. A meter gives the same instrument to all that ask for its name. */
 class MeterSink implements MetricsSink {
   private readonly counters = new Map<string, Counter>();
   private readonly gauges = new Map<string, ObservableGauge>();
+  private meter: Meter = createNoopMeter();
   private source: (() => readonly Sample[]) | undefined;
 
-  constructor(private readonly meter: Meter) {}
+  constructor(private readonly provider: Pick<MeterProvider, 'getMeter'>) {}
 
   add({ name, unit, meaning: description }: Instrument, labels: Labels, value: number): void {
     let counter = this.counters.get(name);
@@ -57,6 +58,9 @@ class MeterSink implements MetricsSink {
 
   start(collect: () => readonly Sample[]): void {
     this.source = collect;
+    // Not earlier: unlike a tracer, a meter from before the SDK was set up measures nothing for ever.
+    this.meter = this.provider.getMeter('@warren/opentelemetry', VERSION);
+    this.counters.clear();
     for (const { name, kind, unit, meaning: description } of INSTRUMENTS) {
       if (kind === 'gauge')
         this.gauges.set(name, this.meter.createObservableGauge(name, { unit, description }));

@@ -53,7 +53,18 @@ describe('a registered error', () => {
   });
 
   it('is made by its class when the class knows how', () => {
-    expect(travelled(new Priced(12))).toEqual(new Priced(12));
+    expect(travelled(new Priced(12))).toMatchObject({ message: 'priced', cents: 12, cause });
+    expect(travelled(new Priced(12))).toBeInstanceOf(Priced);
+  });
+
+  it('keeps the cause that its class gives it, and may be frozen', () => {
+    class Own extends Error {
+      static fromRemote({ message }: { message: string }): Own {
+        return Object.freeze(new Own(message, { cause: 'own' }));
+      }
+    }
+    const made = rebuiltError(errorClasses([Own], 'x'), { name: 'Own', message: 'm' }, cause);
+    expect(made).toMatchObject({ message: 'm', cause: 'own' });
   });
 
   it('leaves out what cannot travel, and what could do harm', () => {

@@ -9,6 +9,9 @@ import { approachable, ownFields, thrownFacts } from './error-facts.js';
 /** A registered class that creates its own errors: `static fromRemote(facts)`. */
 type Rebuilding = ErrorClass & { readonly fromRemote?: (facts: RemoteErrorFacts) => unknown };
 
+/** On an error that was rebuilt from a reply: its `RpcRemoteError`. An error with another `cause` may have any text. */
+const REBUILT = Symbol.for('warren:rebuilt');
+
 /** Fields that are sent separately, and names that programs would call: never in `data`. */
 const OWN_WORDS = new Set(['name', 'message', 'stack', 'cause', '__proto__', 'toJSON', 'then']);
 
@@ -78,7 +81,7 @@ export function rebuiltError(
   if (!type) return undefined;
   if (typeof type.fromRemote === 'function') {
     const made = type.fromRemote(facts);
-    if (made instanceof type) return made;
+    if (made instanceof type) return marked(made, cause);
   }
   // The constructor of the class is not called: its parameters are unknown.
   const error = new Error(facts.message, { cause });
@@ -88,6 +91,13 @@ export function rebuiltError(
     if (!isReserved(type, key)) define(error, key, value, true);
   }
   if ('getStatus' in type.prototype) refuseSuccess(error);
+  return marked(error, cause);
+}
+
+function marked(error: Error, cause: Error): Error {
+  if (!Object.isExtensible(error)) return error;
+  define(error, REBUILT, cause);
+  if (error.cause === undefined) define(error, 'cause', cause);
   return error;
 }
 
@@ -109,6 +119,6 @@ function fields({ code, data }: RemoteErrorFacts): [string, unknown][] {
 }
 
 // Defined, not assigned: a setter of the class must not run with a remote value.
-function define(error: Error, key: string, value: unknown, enumerable = false): void {
+function define(error: Error, key: string | symbol, value: unknown, enumerable = false): void {
   Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true });
 }

@@ -67,7 +67,7 @@ async function list({ deadLetters, queues, filter, limit, json, management }: Ar
     }
     warn(letters, terminal);
     const name = deadLetters.deadQueue(queue);
-    if (json) terminal.out(JSON.stringify({ queue: name, messages, letters: letters.map(row) }));
+    if (json) terminal.out(jsonText({ queue: name, messages, letters: letters.map(row) }));
     else {
       const rows = letters.length > 0 ? `\n${table(letters)}` : '';
       terminal.out(`${safe(name)}: ${plural(messages, 'message')}${rows}`);
@@ -149,7 +149,7 @@ async function preview(
     letters.push({ ...letter, content: Buffer.alloc(0) });
   }
   if (letters.length === 0) return nothing(terminal);
-  if (json) for (const letter of letters) terminal.out(JSON.stringify(row(letter)));
+  if (json) for (const letter of letters) terminal.out(jsonText(row(letter)));
   else terminal.out(table(letters));
   terminal.err(
     `Would drop these messages${letters.length === most ? ' and possibly more' : ''}, of ${messages} in the queue. Nothing was dropped: add --yes to drop them.`,
@@ -168,7 +168,7 @@ function progress(word: string, json: boolean, { out, err }: Terminal): Told {
   return {
     onProgress(now) {
       last = now;
-      if (json) out(JSON.stringify({ kind: 'progress', ...now }));
+      if (json) out(jsonText({ kind: 'progress', ...now }));
       else err(`${word} ${now.done}, read ${now.seen} of ${now.total}`);
     },
     failed(error) {
@@ -177,7 +177,7 @@ function progress(word: string, json: boolean, { out, err }: Terminal): Told {
     },
     ended(result) {
       const { done, seen, unseen, total, interrupted } = result;
-      if (json) out(JSON.stringify({ kind: 'result', ...result }));
+      if (json) out(jsonText({ kind: 'result', ...result }));
       else {
         const kept = seen - done > 0 ? `, ${seen - done} kept` : '';
         out(

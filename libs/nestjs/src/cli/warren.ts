@@ -1,11 +1,17 @@
 #!/usr/bin/env node
 // The program `warren`. It connects to the broker only and starts no Nest application.
 import { runWarren } from './command.js';
+import { EXIT } from './terminal.js';
+
+/** Commands that change something: interrupted, they end after their batch. The others may end at any time. */
+const changes = /^(board|dead (replay|drop))\b/.test(process.argv.slice(2, 4).join(' '));
 
 const interrupt = new AbortController();
+let unwritten = false;
 process.on('SIGINT', stop).on('SIGTERM', stop);
-// A closed pipe (`| head`) is not an error.
-process.stdout.on('error', () => process.exit(0));
+process.stdout.on('error', outputFailed);
+// There is nowhere to report it, and it stops no work.
+process.stderr.on('error', () => undefined);
 
 void runWarren(process.argv.slice(2), {
   out: (text) => void process.stdout.write(`${text}\n`),
@@ -14,10 +20,23 @@ void runWarren(process.argv.slice(2), {
   environment: process.env,
   signal: interrupt.signal,
 }).then((code) => {
-  process.exitCode = code;
+  process.exitCode = unwritten ? EXIT.failed : code;
   // Exit even when a connection does not close.
-  setTimeout(() => process.exit(code), 2_000).unref();
+  setTimeout(() => process.exit(), 2_000).unref();
 });
+
+/** A closed pipe (`| head`) is not an error. Output that is lost for another reason is: a script may drop what it has not saved. */
+function outputFailed({ code, message }: NodeJS.ErrnoException): void {
+  if (unwritten || interrupt.signal.aborted) return;
+  const isClosed = code === 'EPIPE';
+  unwritten = !isClosed;
+  if (unwritten) {
+    process.stderr.write(`warren: cannot write the output: ${message}\n`);
+    process.exitCode = EXIT.failed;
+  }
+  if (!changes) process.exit(isClosed ? EXIT.done : EXIT.failed);
+  interrupt.abort();
+}
 
 function stop(): void {
   if (interrupt.signal.aborted) process.exit(130);

@@ -36,15 +36,10 @@ export interface HandlerMark {
 /** Under this key the marks stand on the class and on the method. */
 export const HANDLER_KEY = 'warren:handlers';
 
-// Nest's own mark for classes that messages enter by. Without it, request-scoped global guards of a plain
-// provider would be skipped. Its name is the same in Nest 11 and 12; a test holds that.
-export const ENTRY_PROVIDER_KEY = '__entryProvider__';
-
 /** A decorator that adds a mark to its method. @throws ConfigError on anything but a method of instances */
 export function defineHandler(mark: HandlerMark): MethodDecorator {
   return (target, name, descriptor: PropertyDescriptor | undefined) => {
     markMethod(HANDLER_KEY, mark, { target, name, method: descriptor?.value }, 'handle messages');
-    Reflect.defineMetadata(ENTRY_PROVIDER_KEY, true, target.constructor);
   };
 }
 

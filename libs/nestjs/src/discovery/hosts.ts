@@ -69,7 +69,9 @@ function hostOf(
 ): HandlerHost | undefined {
   if (wrapper.isAlias) return undefined;
   const prototype = prototypeOf(wrapper);
-  if (!prototype || prototype === Object.prototype) return undefined;
+  // A value may have any prototype, one without a class too.
+  if (!prototype || prototype === Object.prototype || typeof prototype.constructor !== 'function')
+    return undefined;
   return { wrapper, module, collection, className: prototype.constructor.name, prototype };
 }
 

@@ -41,8 +41,9 @@ class Place {
     try {
       this.broker = await start();
     } catch (error) {
-      // Another application was quicker.
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      // Another application was quicker, unless it is the port of the management API that is taken.
+      if (!isTaken || !(await answers(this.port))) throw error;
     }
   }
 }

@@ -16,8 +16,10 @@ import {
   containerOf,
   demandOf,
   ExecutionContextHost,
+  isVerdict,
   pipelineCreator,
   runsNothing,
+  scopedEnhancers,
   type Filters,
   type NestContainer,
   type Pipeline,
@@ -25,7 +27,6 @@ import {
 } from './nest-internals.js';
 import type { ApplicationConfig, ModuleRef } from '@nestjs/core';
 import { HttpException } from '@nestjs/common';
-import { RpcException } from '@nestjs/microservices';
 import { isObservable, lastValueFrom, Observable, takeUntil } from 'rxjs';
 import { RabbitBatchContext, RabbitContext } from '../decorators/rabbit-context.js';
 import { methodOf } from '../discovery/handler-metadata.js';
@@ -39,25 +40,30 @@ import { filterError } from './rpc-errors.js';
 
 /** Checks every guard, interceptor, pipe and filter that the handler names by class. @throws ConfigError */
 export function assertEnhancersRun({ id, found }: PlannedHandler): void {
-  const { host, method } = found;
-  const { prototype, module } = host;
-  const callback = (prototype as Record<string, object>)[method];
-  for (const [kind, key] of Object.entries(ENHANCER_KEYS)) {
-    const named = [...metadata(key, prototype.constructor), ...metadata(key, callback)];
-    for (const enhancer of named) check(kind, enhancer);
-  }
-  const parameters = (Reflect.getMetadata(PARAMETERS_KEY, prototype.constructor, method) ?? {}) as Parameters;
-  for (const parameter of Object.values(parameters)) {
-    for (const pipe of parameter.pipes ?? []) check('pipe', pipe);
-  }
-
-  function check(kind: string, enhancer: unknown): void {
-    if (typeof enhancer !== 'function' || module.injectables.has(enhancer)) return;
+  const { className, module } = found.host;
+  for (const [kind, enhancer] of namedEnhancers(found)) {
+    if (typeof enhancer !== 'function' || module.injectables.has(enhancer)) continue;
     throw new ConfigError(
-      `${id} uses the ${kind} ${enhancer.name}, which Nest would not run: ${host.className} is provided by a factory or value`,
-      `provide ${host.className} as a class, or use an instance (new ${enhancer.name}()) instead of the class`,
+      `${id} uses the ${kind} ${enhancer.name}, which Nest would not run: ${className} is provided by a factory or value`,
+      `provide ${className} as a class, or use an instance (new ${enhancer.name}()) instead of the class`,
     );
   }
+}
+
+/** The enhancers that a handler's class, method and parameters name, each with its kind. */
+function namedEnhancers({ host: { prototype }, method }: PlannedHandler['found']): [string, unknown][] {
+  const callback = (prototype as Record<string, object>)[method];
+  const parameters = (Reflect.getMetadata(PARAMETERS_KEY, prototype.constructor, method) ?? {}) as Parameters;
+  return [
+    ...Object.entries(ENHANCER_KEYS).flatMap(([kind, key]) =>
+      [...metadata(key, prototype.constructor), ...metadata(key, callback)].map(
+        (enhancer): [string, unknown] => [kind, enhancer],
+      ),
+    ),
+    ...Object.values(parameters).flatMap(({ pipes = [] }) =>
+      pipes.map((pipe): [string, unknown] => ['pipe', pipe]),
+    ),
+  ];
 }
 
 type Parameters = Record<string, { readonly pipes?: readonly unknown[] }>;
@@ -86,17 +92,21 @@ export function invoker(
     create: (target: Pipeline, filters: Filters) => proven(target, filters, mark.kind, refusals),
   };
   const answers = mark.kind === 'rpc';
-  const creator = pipelineCreator(container, config, { proxy, refusals, answers });
-  const run = host.wrapper.isDependencyTreeStatic()
+  const batched = handler.options.batch !== undefined;
+  const creator = pipelineCreator(container, config, { proxy, refusals, answers, batched });
+  const named = namedEnhancers(handler.found).map(([, enhancer]) => enhancer);
+  const enhancers = scopedEnhancers(host.module, named, config);
+  const isStatic = host.wrapper.isDependencyTreeStatic() && enhancers.length === 0;
+  const run = isStatic
     ? (creator.create(
         host.wrapper.instance as object,
         methodOf(host.wrapper.instance, method, marked),
         moduleKey(handler),
         method,
       ) as Pipeline)
-    : perRequest({ handler, container, config, creator, filtered });
-  const bare = isBare(handler, container, config) ? plainHandler(handler, settled) : undefined;
-  if (bare && !handler.options.batch) return bare;
+    : perRequest({ handler, container, config, creator, enhancers, filtered });
+  const bare = isStatic && isBare(handler, container, config) ? plainHandler(handler, settled) : undefined;
+  if (bare && !batched) return bare;
   const { connection } = handler;
   return (input) =>
     Array.isArray(input)
@@ -123,7 +133,6 @@ export function invoker(
 
 function isBare(handler: PlannedHandler, container: NestContainer, config: ApplicationConfig): boolean {
   const { wrapper } = handler.found.host;
-  if (!wrapper.isDependencyTreeStatic()) return false;
   const callback = methodOf(wrapper.instance, handler.found.method, handler.found.marked);
   const method = { instance: wrapper.instance as object, callback, module: moduleKey(handler) };
   return runsNothing(container, config, method);
@@ -253,10 +262,7 @@ async function answered(filters: () => unknown, error: unknown, context: unknown
 /** A message that guard or pipe turned away: no retry would change their mind. */
 function refused(error: unknown, refusals: Refusals): Error | undefined {
   const refusal = typeof error === 'object' && error !== null ? refusals.get(error) : undefined;
-  // A guard or pipe that fails for reasons of its own (a database that is away) is a failure like any other.
-  const isVerdict =
-    error instanceof RpcException || (error instanceof HttpException && error.getStatus() < 500);
-  if (!refusal || !isVerdict) return undefined;
+  if (!refusal || !isVerdict(error)) return undefined;
   return refusal.by === 'guard'
     ? Reject(`a guard refused the message: ${detail(error)}`, error)
     : new DecodeError(`a pipe refused the message: ${detail(error)}`, '', [], error);

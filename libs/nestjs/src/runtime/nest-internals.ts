@@ -2,11 +2,18 @@
 // filters), which has no public constructor. Every path exists in Nest 11 and 12; the table of cases in
 // test/e2e/pipeline.nest.spec.ts runs on both.
 
-import { type ConsoleLogger, Logger, type LoggerService } from '@nestjs/common';
-import { ApplicationConfig, type ModuleRef, type NestContainer } from '@nestjs/core';
+import {
+  type ConsoleLogger,
+  HttpException,
+  Logger,
+  type LoggerService,
+  type PipeTransform,
+} from '@nestjs/common';
+import { ApplicationConfig, type ContextId, type ModuleRef, type NestContainer } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { GuardsConsumer } from '@nestjs/core/guards/guards-consumer.js';
 import { GuardsContextCreator } from '@nestjs/core/guards/guards-context-creator.js';
+import { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
 import { Injector } from '@nestjs/core/injector/injector.js';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { InterceptorsContextCreator } from '@nestjs/core/interceptors/interceptors-context-creator.js';
@@ -21,15 +28,11 @@ import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum.js'
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import { Demand, observed } from './observable-items.js';
 
-export {
-  ApplicationConfig,
-  ExecutionContextHost,
-  Injector,
-  REQUEST_CONTEXT_ID,
-  RequestContextHost,
-  RpcParamtype,
-};
+export { ApplicationConfig, ExecutionContextHost, REQUEST_CONTEXT_ID, RequestContextHost, RpcParamtype };
 export type { NestContainer };
+
+/** A provider, controller or enhancer as Nest's container holds it. */
+export type Wrapper = Parameters<Injector['loadInjectable']>[0];
 
 /** Where metadata of enhancers stands on classes and methods; the same names in Nest 11 and 12. */
 export const ENHANCER_KEYS = {
@@ -59,6 +62,8 @@ export interface PipelineParts {
   readonly refusals: Refusals;
   /** Whether what the method returns is an answer, which may be many items. */
   readonly answers: boolean;
+  /** Whether the payload is a list of messages. */
+  readonly batched: boolean;
 }
 
 /** Who refused a message before its handler; of a batch, which of its messages. */
@@ -110,7 +115,7 @@ export function isLazy(module: { readonly distance: number }): boolean {
 export function pipelineCreator(
   container: NestContainer,
   config: ApplicationConfig,
-  { proxy, refusals, answers }: PipelineParts,
+  { proxy, refusals, answers, batched }: PipelineParts,
 ): RpcContextCreator {
   const ours = {
     create: (target: Pipeline, handler: FilterHandler) => {
@@ -120,14 +125,66 @@ export function pipelineCreator(
   return new RpcContextCreator(
     ours as never,
     filtersContext(container, config),
-    new PipesContextCreator(container, config),
-    new MarkingPipes(refusals),
+    new ScopedPipes(container, config),
+    new MarkingPipes(refusals, batched),
     new GuardsContextCreator(container, config),
     new MarkingGuards(refusals),
     new InterceptorsContextCreator(container, config),
     answers ? new ItemInterceptors() : new InterceptorsConsumer(),
     config,
   );
+}
+
+/**
+ * The enhancers that Nest makes for each message (request-scoped) or for each class (transient): those among `named` that a
+ * module knows, and the global ones.
+ */
+export function scopedEnhancers(
+  { injectables }: { readonly injectables: ReadonlyMap<unknown, Wrapper> },
+  named: readonly unknown[],
+  config: ApplicationConfig,
+): Wrapper[] {
+  const all = [
+    ...named.flatMap((enhancer) => injectables.get(enhancer) ?? []),
+    ...config.getGlobalRequestGuards(),
+    ...config.getGlobalRequestPipes(),
+    ...config.getGlobalRequestInterceptors(),
+    ...config.getGlobalRequestFilters(),
+  ];
+  return [...new Set(all)].filter((wrapper) => wrapper.isTransient || !wrapper.isDependencyTreeStatic());
+}
+
+/**
+ * Gives the instance that handles a message, with the scoped enhancers of one method. Nest itself would make all that its
+ * container notes on the class, such as global interceptors that expect an HTTP request.
+ */
+export class HostInjector extends Injector {
+  constructor(
+    private readonly host: Wrapper,
+    private readonly enhancers: readonly Wrapper[],
+  ) {
+    super();
+  }
+
+  override async loadEnhancersPerContext(
+    ...args: Parameters<Injector['loadEnhancersPerContext']>
+  ): Promise<void> {
+    const [wrapper, contextId] = args;
+    if (wrapper !== this.host) return super.loadEnhancersPerContext(...args);
+    await Promise.all(this.enhancers.map((enhancer) => this.loadEnhancer(enhancer, contextId)));
+  }
+
+  private async loadEnhancer(enhancer: Wrapper, contextId: ContextId): Promise<void> {
+    const { host } = this;
+    const module = enhancer.host as NonNullable<Wrapper['host']>;
+    if (!host.isDependencyTreeStatic() || !enhancer.isDependencyTreeStatic()) {
+      return this.loadInjectable(enhancer, module, contextId, host);
+    }
+    // A transient one: Nest makes one instance for a class that has one instance. It would not find that for a message.
+    await this.loadInjectable(enhancer, module, STATIC_CONTEXT, host);
+    const own = contextId.getParent?.({ token: enhancer.token, isTreeDurable: false }) ?? contextId;
+    enhancer.setInstanceByContextId(own, enhancer.getInstanceByContextId(STATIC_CONTEXT, host.id), host.id);
+  }
 }
 
 /** Filters only, for errors that happen before there is a pipeline: in a request-scoped constructor. */
@@ -186,8 +243,35 @@ class OwnFiltersContext extends ExceptionFiltersContext {
   }
 }
 
+// Nest looks up the pipes of parameters without the message: one that is made for each would run before its constructor.
+class ScopedPipes extends PipesContextCreator {
+  private scope: readonly [contextId?: ContextId, inquirerId?: string] = [];
+
+  override create(...args: Parameters<PipesContextCreator['create']>): PipeTransform[] {
+    const [, , , ...scope] = args;
+    this.scope = scope;
+    return super.create(...args);
+  }
+
+  override createConcreteContext<T extends unknown[], R extends unknown[]>(
+    metadata: T,
+    contextId = this.scope[0],
+    inquirerId = this.scope[1],
+  ): R {
+    return super.createConcreteContext<T, R>(metadata, contextId, inquirerId);
+  }
+}
+
+/** Whether a guard or pipe judged the message. One that fails for another reason, a lost database, is to be asked again. */
+export function isVerdict(error: unknown): error is RpcException | HttpException {
+  return error instanceof RpcException || (error instanceof HttpException && error.getStatus() < 500);
+}
+
 class MarkingPipes extends PipesConsumer {
-  constructor(private readonly refusals: Refusals) {
+  constructor(
+    private readonly refusals: Refusals,
+    private readonly batched: boolean,
+  ) {
     super();
   }
 
@@ -196,20 +280,28 @@ class MarkingPipes extends PipesConsumer {
       const value: unknown = await super.apply(...args);
       return value;
     } catch (error) {
-      if (typeof error === 'object' && error !== null) {
-        this.refusals.set(error, { by: 'pipe', items: await this.refusedItems(...args) });
+      if (isVerdict(error)) {
+        const items = this.batched ? await this.refusedItems(...args) : [];
+        this.refusals.set(error, { by: 'pipe', items });
       }
       throw error;
     }
   }
 
-  /** A list that pipes refuse is a batch, or may be: checking each entry separately shows which are invalid. */
+  /**
+   * Checking each entry of a batch separately shows which are invalid. Rejects when none is, because a pipe failed for
+   * another reason: then nothing is known of that entry.
+   */
   private async refusedItems(...args: Parameters<PipesConsumer['apply']>): Promise<number[]> {
     const [list, ...rest] = args as [unknown, Parameters<PipesConsumer['apply']>[1], never];
     if (!Array.isArray(list) || list.length < 2) return [];
     const tries = list.map((entry) => super.apply([entry], ...rest));
-    const outcomes = await Promise.allSettled(tries);
-    return outcomes.flatMap(({ status }, index) => (status === 'rejected' ? [index] : []));
+    const failures = (await Promise.allSettled(tries)).flatMap((outcome, index) =>
+      outcome.status === 'rejected' ? [{ index, reason: outcome.reason as unknown }] : [],
+    );
+    const refused = failures.filter(({ reason }) => isVerdict(reason));
+    if (refused.length === 0 && failures.length > 0) throw failures[0].reason;
+    return refused.map(({ index }) => index);
   }
 }
 

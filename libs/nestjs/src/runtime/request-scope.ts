@@ -1,5 +1,5 @@
-// Handlers in request-scoped (or durable) classes: one instance per message, made in a context of its
-// own, in which REQUEST is the message's RequestContext.
+// Handlers of which something is made for each message, their class or an enhancer (request-scoped, or durable): in a
+// context of its own, in which REQUEST is the message's RequestContext.
 
 import { ContextIdFactory } from '@nestjs/core';
 import type { ContextId } from '@nestjs/core';
@@ -7,7 +7,7 @@ import { methodOf } from '../discovery/handler-metadata.js';
 import type { PlannedHandler } from '../discovery/handler-plan.js';
 import {
   filtersContext,
-  Injector,
+  HostInjector,
   REQUEST_CONTEXT_ID,
   RequestContextHost,
   type ApplicationConfig,
@@ -15,6 +15,7 @@ import {
   type NestContainer,
   type Pipeline,
   type pipelineCreator,
+  type Wrapper,
 } from './nest-internals.js';
 
 /** What a per-message pipeline is made from. */
@@ -23,16 +24,22 @@ export interface RequestScopeOptions {
   readonly container: NestContainer;
   readonly config: ApplicationConfig;
   readonly creator: ReturnType<typeof pipelineCreator>;
+  /** The enhancers of the handler that are not there before the message. */
+  readonly enhancers: readonly Wrapper[];
   /** The outcome of an error from a constructor, after the filters. */
   readonly filtered: (error: unknown, args: unknown[], filters: Filters) => Promise<unknown>;
 }
 
-/** A pipeline that makes its instance anew for each message. */
-export function perRequest({ handler, container, config, creator, filtered }: RequestScopeOptions): Pipeline {
+/** A pipeline that makes its instance, if that is request-scoped, and its scoped enhancers anew for each message. */
+export function perRequest(options: RequestScopeOptions): Pipeline {
+  const { handler, container, config, creator, enhancers, filtered } = options;
   const { host, method, marked } = handler.found;
   const { wrapper, module, collection, prototype } = host;
-  const injector = new Injector();
-  const durable = wrapper.isDependencyTreeDurable();
+  const injector = new HostInjector(wrapper, enhancers);
+  const isDurable = (one: Wrapper): boolean => one.isDependencyTreeStatic() || one.isDependencyTreeDurable();
+  const durable = wrapper.isDependencyTreeStatic()
+    ? enhancers.every(isDurable)
+    : wrapper.isDependencyTreeDurable();
   return async (payload, context) => {
     const request = RequestContextHost.create(handler.id, payload, context as never);
     const contextId = contextIdOf(request, durable, container);

@@ -24,10 +24,8 @@ import {
  * - 503: the request was not sent or nobody serves it, so nothing has run. 504: no reply in time. 502: any other failure.
  */
 export function rpcHttpException(error: unknown): HttpException | undefined {
-  // An error that was rebuilt at the caller has what arrived as its cause.
-  const cause = error instanceof Error && !(error instanceof RabbitError) ? error.cause : undefined;
-  if (cause instanceof RpcRemoteError)
-    return error instanceof HttpException ? error : declared(error as Error, cause);
+  const arrived = rebuiltFrom(error);
+  if (arrived) return error instanceof HttpException ? error : declared(error as Error, arrived);
   if (error instanceof RpcRemoteError) return remote(error);
   if (error instanceof EncodeError && error.cause instanceof DecodeError)
     return badRequest(error.cause.issues);
@@ -53,6 +51,14 @@ export class RpcHttpFilter extends BaseExceptionFilter {
   }
 }
 
+/** What @warren/amqp marks errors with that it rebuilds: an own error with a remote `cause` is not for clients. */
+const REBUILT = Symbol.for('warren:rebuilt');
+
+function rebuiltFrom(error: unknown): RpcRemoteError | undefined {
+  const arrived = error instanceof Error ? (error as { readonly [REBUILT]?: unknown })[REBUILT] : undefined;
+  return arrived instanceof RpcRemoteError ? arrived : undefined;
+}
+
 const SAID: Record<number, string> = {
   502: 'a service failed',
   503: 'a service is not available; nothing has run',
@@ -71,7 +77,7 @@ function remote(error: RpcRemoteError): HttpException {
   const { remoteCode: code, remoteMessage, data } = error;
   const issues = (data as { issues?: unknown } | null | undefined)?.issues;
   if (code === 'WARREN_DECODE' && Array.isArray(issues)) return badRequest(issues);
-  if (typeof code === 'number' && code >= 400 && code < 500) {
+  if (typeof code === 'number' && Number.isInteger(code) && code >= 400 && code < 500) {
     const body =
       typeof data === 'object' && data !== null ? data : { statusCode: code, message: remoteMessage };
     return new HttpException(body, code, { cause: error });

@@ -28,6 +28,14 @@ export interface StarterOptions {
 
 const starters = new WeakMap<Broker, Starter>();
 
+/** The broker objects of each application. */
+const brokers = new WeakMap<ModulesContainer, Set<Broker>>();
+
+/** All connections of an application. Nest waits for the hooks of one module before it calls those of the next. */
+export function brokersOf(modules: ModulesContainer): readonly Broker[] {
+  return [...(brokers.get(modules) ?? [])];
+}
+
 /** Registers the handlers of a broker object before it opens: a hook that runs earlier publishes. */
 export function registerEarly(broker: Broker): void {
   starters.get(broker)?.register();
@@ -39,6 +47,7 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(private readonly parts: StarterOptions) {
     starters.set(parts.broker, this);
+    brokers.set(parts.modules, (brokers.get(parts.modules) ?? new Set<Broker>()).add(parts.broker));
     // Consuming begins when every other module has bootstrapped, and ends before any is destroyed.
     for (const module of parts.modules.values()) {
       if (module.providers.get(RABBIT_CONNECTION)?.instance !== parts.name) continue;
@@ -74,7 +83,8 @@ export class Starter implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async onModuleDestroy(): Promise<void> {
-    await this.parts.broker.drain();
+    // One after the other, the last would start handlers until the others are done.
+    await Promise.all(brokersOf(this.parts.modules).map((broker) => broker.drain()));
   }
 
   // A test that puts something else in the place of the publisher, and consumes nothing, talks to no broker.
