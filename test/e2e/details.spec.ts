@@ -50,7 +50,7 @@ onEachBroker('details of a broker object', (broker) => {
     ];
     await until(() => shop.details().calls.filter(({ sent }) => sent).length === 2, 'both calls to be sent');
     // In the order of their times, which may be the same.
-    const [one, two] = shop.details().calls.sort((a) => (a.messageId === undefined ? 1 : -1));
+    const [one, two] = [...shop.details().calls].sort((a) => (a.messageId === undefined ? 1 : -1));
     expect(one).toMatchObject({ kind: 'request', routingKey: 't.price', sent: true });
     expect(one?.messageId).toEqual(expect.any(String));
     expect(two?.messageId).toBeUndefined();
