@@ -43,4 +43,19 @@ onEmbedded('warren board', (broker) => {
     ending.abort();
     expect(await running).toBe(130);
   });
+
+  it('is open twice in one browser', async () => {
+    const boards = [await startBoard({ url: broker.url }), await startBoard({ url: broker.url })];
+    // A browser gives the cookies of one port to all of them.
+    const jar = new Map<string, string>();
+    for (const { address } of boards) {
+      const opened = await fetch(address, { redirect: 'manual' });
+      const [, name = '', value = ''] = /^([^=]+)=([^;]+)/.exec(opened.headers.get('set-cookie') ?? '') ?? [];
+      jar.set(name, value);
+    }
+    const cookie = [...jar].map((each) => each.join('=')).join('; ');
+    for (const { address } of boards)
+      expect((await fetch(new URL('/api/session', address), { headers: { cookie } })).status).toBe(200);
+    await Promise.all(boards.map((each) => each.close()));
+  });
 });

@@ -1,8 +1,9 @@
 // Attacks on the board: markup in messages, requests of other sites, paths that lead elsewhere, large bodies,
 // rights that somebody does not have. On both HTTP platforms of Nest.
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { request as httpRequest } from 'node:http';
-import { Consume, getBrokerToken, RabbitModule, type Broker } from '@warren/nestjs';
+import { type ClientRequest, request as httpRequest } from 'node:http';
+import type { Socket } from 'node:net';
+import { Consume, getBrokerToken, RabbitModule, type Broker, type StandardSchema } from '@warren/nestjs';
 import { Injectable, type CanActivate, type ExecutionContext, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -34,6 +35,15 @@ const access = ({ headers }: BoardRequest): Right[] =>
   String(headers['x-test-rights'] ?? 'look')
     .split(',')
     .filter(Boolean) as Right[];
+
+/** A schema whose issues quote what they are about, as those of some libraries do. */
+const quoting: StandardSchema = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value) => ({ issues: [{ message: `Received ${JSON.stringify(value)}` }] }),
+  },
+};
 
 type Platform = 'Express' | 'Fastify';
 
@@ -172,6 +182,69 @@ onEmbedded('attacks on the board', (broker) => {
       expect(status).toBe(404);
     });
 
+    it('lets nobody push out of the history what was done', async () => {
+      const acts: BoardAct[] = [];
+      const client = await start(platform, { access, onAct: (act) => acts.push(act) });
+      const live = await client.stream('live');
+      await live.until('hello');
+      const send = async (
+        rights: string,
+        token: string,
+        more: Record<string, string> = {},
+      ): Promise<number> => {
+        const headers = { ...json, 'x-test-rights': rights, 'x-warren-token': token, ...more };
+        return (await client.ask('acts/publish', { method: 'POST', headers, body: publish })).status;
+      };
+      const token = await tokenOf(client, 'edit');
+      expect(await send('edit', token)).toBe(200);
+      for (let n = 0; n < 550; n++) expect(await send('', '')).toBe(403);
+      expect(acts.filter(({ result }) => result === 'refused').length).toBeLessThanOrEqual(100);
+      for (let n = 0; n < 550; n++) expect(await send('look', '')).toBe(403);
+      // A page of another site, in the browser of somebody who may.
+      expect(await send('edit', token, { 'sec-fetch-site': 'cross-site' })).toBe(403);
+      const history = await client.get<Api.HistoryAnswer>('history');
+      expect(history.acts.map(({ act, result }) => `${act} ${result}`)).toEqual([
+        ...Array.from({ length: 100 }, () => 'publish refused'),
+        'publish done',
+      ]);
+      expect(history.acts[0].text).toBe('a page of another site asked for this');
+      await live.until<Api.AuditRow>('audit', ({ text }) => text === history.acts[0].text);
+      const told = live.all.filter(({ name }) => name === 'audit');
+      expect(told).toHaveLength(552);
+    });
+
+    it('keeps no place for those who leave while guards are asked', async () => {
+      let [asked, left] = [0, 0];
+      let open: () => void = () => undefined;
+      const opened = new Promise<void>((resolve) => (open = resolve));
+      class Slow implements CanActivate {
+        async canActivate(context: ExecutionContext): Promise<boolean> {
+          const { socket } = context.switchToHttp().getRequest<{ socket: Socket }>();
+          asked++;
+          socket.once('close', () => left++);
+          await opened;
+          return true;
+        }
+      }
+      const client = await start(platform, { access, guards: [Slow] });
+      // Not fetch: it opens another connection for each that it breaks off, which Fastify waits for when it closes.
+      const ask = (path: string, answered: (status: number) => void = () => undefined): ClientRequest => {
+        const request = httpRequest(new URL(`api/${path}`, client.url), { agent: false }, (response) => {
+          answered(response.statusCode ?? 0);
+          request.destroy();
+        });
+        return request.on('error', () => undefined).end();
+      };
+      const paths = Array.from({ length: 70 }, (_, n) => (n < 50 ? 'live' : 'tail?exchange=events'));
+      const requests = paths.map((path) => ask(path));
+      await until(() => asked === 70, 'the guard to be asked');
+      for (const request of requests) request.destroy();
+      await until(() => left === 70, 'all to leave');
+      open();
+      for (const path of ['live', 'tail?exchange=events'])
+        expect(await new Promise((answered) => ask(path, answered))).toBe(200);
+    });
+
     it('gives no file but those of the page', async () => {
       const client = await start(platform);
       const { port } = new URL(client.url);
@@ -288,6 +361,40 @@ onEmbedded('attacks on the board', (broker) => {
     // Nor can it be found out by searching.
     expect((await client.get<Api.LettersAnswer>(`${path}?text=4711`)).total).toBe(0);
     await (await (await broker.connect()).createChannel()).purgeQueue('evil.<script>alert(0)</script>.dead');
+  });
+
+  it('masks what a schema says, and names of a payload', async () => {
+    const mail = 'ada@example.org';
+    @Injectable()
+    class Mails {
+      @Consume('evil.mails', { retry: false, schema: quoting })
+      send(): void {
+        throw new TypeError('no');
+      }
+    }
+    const redact = () => ({ payload: { by: '***' }, headers: {} });
+    const imports = modules({ access, redact });
+    const client = await board({ imports, providers: [Mails] });
+    const channel = await (await broker.connect()).createConfirmChannel();
+    const headers = {
+      'x-warren-reason': 'rejected',
+      'x-warren-queue': 'evil.mails',
+      'x-warren-handler': 'Mails.send',
+    };
+    const content = Buffer.from(JSON.stringify({ [mail]: 1, by: mail }));
+    channel.sendToQueue('evil.mails.dead', content, { headers, contentType: 'application/json' });
+    await channel.waitForConfirms();
+    const list = await client.get<Api.LettersAnswer>('dead-letters/evil.mails.dead');
+    expect(list.groups).toMatchObject([{ shape: '{by: string}', count: 1 }]);
+    const [{ key, group }] = list.letters;
+    const letter = await client.get<Api.LetterAnswer>(`dead-letters/evil.mails.dead/letters/${key}`);
+    expect(letter).toMatchObject({ issues: null, body: { redacted: true } });
+    expect(JSON.stringify([list, letter])).not.toContain('example.org');
+    // Not even as a hash that somebody could try names with.
+    const other = await board({ imports: modules({ access, redact }), providers: [Mails] });
+    const [row] = (await other.get<Api.LettersAnswer>('dead-letters/evil.mails.dead')).letters;
+    expect([row.group, row.key === key]).toEqual([group, false]);
+    await channel.deleteQueue('evil.mails.dead');
   });
 
   it('says what to grant when the broker lets it change no handler of another service', async () => {

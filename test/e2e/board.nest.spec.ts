@@ -95,7 +95,8 @@ onEachBroker('the board', (broker) => {
     expect(row?.figures?.errors).toMatchObject([
       { error: 'BankAway', count: 1, message: 'the bank answers 503' },
     ]);
-    expect(row?.figures?.lastMinute.took?.p95).toBeGreaterThan(0);
+    // Whole milliseconds: 0 on a quick machine.
+    expect(row?.figures?.lastMinute.took?.p95).toBeGreaterThanOrEqual(0);
     const { history } = row!.figures!;
     expect(history.handled.reduce((sum, each) => sum + each, 0)).toBe(2);
     const services = await client.get<Api.ServicesAnswer>('services');

@@ -5,11 +5,12 @@ import type { ServerResponse } from 'node:http';
 import type { Broker, BrokerLogger } from '@warren/nestjs';
 import { systemClock } from '@warren/nestjs';
 import type { Answer, Right } from './api/answers.js';
-import type { AuditRow, HistoryAnswer, Job, JobsAnswer } from './api/dead-letters.js';
+import type { HistoryAnswer, Job, JobsAnswer } from './api/dead-letters.js';
 import type { ActName, Session } from './api/session.js';
 import { BoardError, errorAnswer } from './errors.js';
-import type { BoardAct, BoardSettings } from './options.js';
+import type { BoardSettings } from './options.js';
 import * as requests from './requests.js';
+import { Audit } from './sources/audit.js';
 import { Readers } from './sources/event-stream.js';
 import { Figures } from './sources/figures.js';
 import { changeEverywhere, changeHandler, handlersView } from './sources/handlers.js';
@@ -46,9 +47,6 @@ export const ACT_RIGHTS: ReadonlyMap<string, Right> = new Map<ActName, Right>([
   ['handler.rate', 'control'],
 ]);
 
-/** Acts that are remembered. */
-const MOST_ACTS = 500;
-
 /** Pages that read an exchange along. */
 const MOST_TAILS = 20;
 
@@ -72,6 +70,7 @@ export interface BoardParts {
 export class Board {
   readonly settings: BoardSettings;
   readonly live: Live;
+  readonly audit: Audit;
   private readonly broker: Broker;
   private readonly figures = new Figures();
   private readonly instances: Instances;
@@ -79,7 +78,6 @@ export class Board {
   private readonly readings: Readings;
   private readonly jobs: Jobs;
   private readonly tails = new Readers(MOST_TAILS, systemClock);
-  private readonly acts: AuditRow[] = [];
   private readonly deadQueues: DeadQueues;
   private readonly leave: (() => void)[];
 
@@ -92,6 +90,14 @@ export class Board {
     this.readings = new Readings(broker, settings);
     this.deadQueues = new DeadQueues(broker, this.instances, this.management, this.readings);
     this.live = new Live(broker, this.figures);
+    this.audit = new Audit({
+      clock: systemClock,
+      logger: parts.logger,
+      instance: () => refOf(broker.fleet.instance),
+      tell: (row) => this.live.send('audit', row),
+      onAct: settings.onAct,
+      onFailed: (error) => this.failed('the option onAct', error),
+    });
     this.jobs = new Jobs({
       broker,
       readings: this.readings,
@@ -168,7 +174,7 @@ export class Board {
         return answer;
       }
       case 'history': {
-        const answer: HistoryAnswer = { at: systemClock.wall(), unknown: [], acts: this.acts.toReversed() };
+        const answer: HistoryAnswer = { at: systemClock.wall(), unknown: [], acts: this.audit.list() };
         return answer;
       }
       default:
@@ -177,9 +183,9 @@ export class Board {
   }
 
   /** A stream of what passes an exchange. @throws BoardError when there are too many */
-  tail(query: Readonly<Record<string, unknown>>): (raw: ServerResponse) => void {
+  tail(query: Readonly<Record<string, unknown>>, begin: () => ServerResponse): void {
     const wanted = requests.tailQuery(query);
-    return this.tails.reserve((stream) => tail(this.broker, this.settings, wanted, stream));
+    this.tails.add(begin, (stream) => tail(this.broker, this.settings, wanted, stream));
   }
 
   /** Does it, and audits it. The guard has checked the right. */
@@ -190,32 +196,13 @@ export class Board {
     try {
       const { answer, text } = await this.perform(act, body, visitor, on);
       const result = act.startsWith('dead.') && act !== 'dead.edit' ? 'started' : 'done';
-      this.audit({ who, act, target, result, text });
+      this.audit.add({ who, act, target, result, text });
       return answer;
     } catch (error) {
       const { status, body: told } = errorAnswer(error);
       const result = status === 403 ? 'refused' : 'failed';
-      this.audit({ who, act, target, result, text: told.error.message });
+      this.audit.add({ who, act, target, result, text: told.error.message });
       throw error;
-    }
-  }
-
-  /** Remembers an act, and tells everybody. */
-  audit(facts: Omit<BoardAct, 'at'>): void {
-    const at = systemClock.wall();
-    const cut = { ...facts, target: facts.target.slice(0, 500), text: facts.text.slice(0, 500) };
-    const row: AuditRow = { ...cut, at, who: facts.who ?? null, instance: refOf(this.broker.fleet.instance) };
-    this.acts.push(row);
-    if (this.acts.length > MOST_ACTS) this.acts.shift();
-    this.live.send('audit', row);
-    // As JSON, so that nothing of a message can look like a line of its own.
-    const line = `board-act ${JSON.stringify({ who: row.who, act: row.act, target: row.target, result: row.result, text: row.text })}`;
-    if (facts.result === 'refused' || facts.result === 'failed') this.parts.logger.warn(line);
-    else this.parts.logger.log(line);
-    try {
-      this.settings.onAct?.({ at, ...cut });
-    } catch (error) {
-      this.failed('the option onAct', error);
     }
   }
 
@@ -336,7 +323,7 @@ export class Board {
     if (act === 'dead.edit') return;
     const left = leftOut > 0 ? `, ${leftOut} not looked at` : '';
     const text = `job ${id}: ${state}, ${done} messages${left}${file ? `, saved in ${file}` : ''}${error ? `: ${error}` : ''}`;
-    this.audit({
+    this.audit.add({
       who: who ?? undefined,
       act,
       target: queue,

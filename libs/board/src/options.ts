@@ -51,7 +51,7 @@ export interface BoardOptions {
   readonly journal?: Journal | undefined;
   /** Signs the tokens of acts. Set it, the same in all processes, when several of them serve one address. Default: random. */
   readonly secret?: string | undefined;
-  /** Called for every act, done or refused. Default: it is only logged. */
+  /** Called for every act, done or refused; for people without any right at most 100 times in a minute. Default: it is only logged. */
   readonly onAct?: ((act: BoardAct) => void) | undefined;
 }
 

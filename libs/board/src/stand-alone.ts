@@ -59,6 +59,8 @@ export async function startBoard(options: StandAloneOptions = {}): Promise<Runni
 /** Turns the token of the address into a cookie, once. */
 class OneTimeToken {
   readonly token = randomBytes(24).toString('base64url');
+  /** Its own: a browser gives the cookies of one port to all ports. */
+  private readonly name = `warren-board-${randomBytes(6).toString('hex')}`;
   private readonly cookie = randomBytes(24).toString('base64url');
   private isUsed = false;
 
@@ -69,7 +71,7 @@ class OneTimeToken {
     this.isUsed = true;
     response.writeHead(302, {
       location: './',
-      'set-cookie': `warren-board=${this.cookie}; Path=/; HttpOnly; SameSite=Strict`,
+      'set-cookie': `${this.name}=${this.cookie}; Path=/; HttpOnly; SameSite=Strict`,
       'cache-control': 'no-store',
       'referrer-policy': 'no-referrer',
     });
@@ -78,8 +80,9 @@ class OneTimeToken {
   }
 
   knows(cookies: unknown): boolean {
-    const [, given] = /(?:^|;\s*)warren-board=([^;]*)/.exec(typeof cookies === 'string' ? cookies : '') ?? [];
-    return given !== undefined && equal(given, this.cookie);
+    const all = typeof cookies === 'string' ? cookies.split(/;\s*/) : [];
+    const given = all.find((each) => each.startsWith(`${this.name}=`));
+    return given !== undefined && equal(given, `${this.name}=${this.cookie}`);
   }
 }
 

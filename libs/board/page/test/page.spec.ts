@@ -93,6 +93,110 @@ inChromium('the page of the board', (pages) => {
     expect(await asked('job.continue')).toEqual({ job: 'job-1' });
   });
 
+  it('says that there may be more of a group than were read', async () => {
+    const change = (name: string, answer: { reading?: object }) =>
+      name === dead ? { ...answer, reading: { ...answer.reading, messages: 10_000, read: 940 } } : answer;
+    await start({ change });
+    await board.open(dead);
+    await board.shows('Replay 10,000 of the queue');
+    await board.click('TypeError Invoices.create 102');
+    await board.click('Replay 102+ of this group');
+    await board.shows('Replay 102 of this group among the first 940, and all further back');
+    await board.click('Cancel', 'dialog');
+    await board.click('Drop', '.chosen');
+    await board.shows('Drop 102 of this group among the first 940, and all further back');
+  });
+
+  it('acts on what is listed, not on what is typed meanwhile', async () => {
+    await board.open(dead);
+    await board.shows('Replay 940 of the queue');
+    let answer: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    await board.page.setRequestInterception(true);
+    board.page.on('request', (request) => {
+      if (request.url().includes('text=')) void held.then(() => request.continue());
+      else void request.continue();
+    });
+    const asks = board.page.waitForRequest((request) => request.url().includes('text='));
+    await board.press('/');
+    await board.page.keyboard.type('order.placed');
+    await asks;
+    await board.click('Replay 940 of the queue');
+    answer();
+    await board.click('Replay', 'dialog');
+    expect(await asked('dead.replay')).toMatchObject({ select: { all: true } });
+    expect(await asked('dead.replay')).not.toHaveProperty('select.text');
+    board.page.removeAllListeners('request');
+    await board.page.setRequestInterception(false);
+  });
+
+  it.each([
+    ['handlers', 'Orders.place'],
+    [dead, '940 letters'],
+    ['history', 'Replay the rest'],
+  ])('shows what its search says, after Back in %s too', async (place, shows) => {
+    await board.open(place);
+    await board.shows(shows);
+    await board.page.click('.all .row');
+    await board.page.waitForSelector('aside');
+    await board.press('/');
+    await board.page.keyboard.type('no such thing');
+    await board.shows(place === dead ? '0 letters' : 'matches');
+    await board.page.goBack();
+    await board.shows(shows);
+    expect(await board.page.$eval('input[type=search]', (input) => input.value)).toBe('');
+  });
+
+  it('reads no queue again by itself', async () => {
+    const count: Record<string, number> = {};
+    await start({
+      change: (name: string, answer: unknown) => {
+        count[name] = (count[name] ?? 0) + 1;
+        return answer;
+      },
+    });
+    await board.open(`${dead}/k7`);
+    await board.shows('order-1007');
+    await board.shows('connected');
+    const before = { ...count };
+    server.cut();
+    await until(() => (count.jobs ?? 0) > (before.jobs ?? 0), 'the page to be up to date again');
+    // A job changes after its end too, when messages are handled that it has sent.
+    const job = {
+      id: 'job-9',
+      queue: 'billing.invoices.dead',
+      act: 'dead.replay',
+      state: 'running',
+      endedAt: null,
+    };
+    server.tell('job', job);
+    for (let n = 0; n < 5; n++) server.tell('job', { ...job, state: 'done', endedAt: Date.now() });
+    await until(() => count[dead] === before[dead] + 1, 'one more list, since a job is over');
+    const { jobs } = count;
+    server.tell('job', { ...job, queue: 'another' });
+    await until(() => count.jobs > jobs, 'what follows');
+    expect(count).toMatchObject({ [dead]: before[dead] + 1, [`${dead}/letters/k7`]: 1 });
+  });
+
+  it('asks twice a second at most, however much happens', async () => {
+    let count = 0;
+    await start({
+      change: (name: string, answer: unknown) => {
+        if (name === 'handlers') count++;
+        return answer;
+      },
+    });
+    await board.open('handlers');
+    await board.shows('Orders.place');
+    const [began, before] = [performance.now(), count];
+    for (let n = 0; n < 40; n++) {
+      server.tell('event', {});
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    await until(() => count > before, 'the answer after them');
+    expect(count - before).toBeLessThanOrEqual(Math.ceil((performance.now() - began) / 500) + 1);
+  });
+
   it('replays, and drops with a copy, what is marked', async () => {
     await board.open(dead);
     await board.page.waitForSelector('.all .mark input');
@@ -135,6 +239,25 @@ inChromium('the page of the board', (pages) => {
     await board.shows('The edited message was replayed');
     const request = { queue: 'billing.invoices.dead', key: 'k7', body: '{ "total": -1 }' };
     expect(await asked('dead.edit')).toEqual({ ...request, force: true });
+  });
+
+  it('sends the lines of an edited text as they ended', async () => {
+    const change = (name: string, answer: { body?: object }) =>
+      name.includes('/letters/')
+        ? { ...answer, body: { ...answer.body, kind: 'text', text: 'a;1\r\nb;2\r\n' } }
+        : answer;
+    await start({ change });
+    await board.open(`${dead}/k7`);
+    await board.click('Edit', 'aside');
+    await board.shows('None yet');
+    await board.page.focus('dialog textarea');
+    await board.page.keyboard.down('Control');
+    await board.press('End');
+    await board.page.keyboard.up('Control');
+    await board.page.keyboard.type('c;3');
+    expect(await board.texts('dialog ins')).toEqual(['+ c;3']);
+    await board.click('Replay edited', 'dialog');
+    expect(await asked('dead.edit')).toMatchObject({ body: 'a;1\r\nb;2\r\nc;3' });
   });
 
   it('runs a waiting message now, where this process holds it', async () => {

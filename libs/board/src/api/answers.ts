@@ -63,7 +63,7 @@ export interface InstanceRef {
 
 /** A body as it may be shown: at most 256 KiB of it, masked by the option `redact`. Show `text` as text, never as markup. */
 export interface Body {
-  /** `json`: `text` is pretty-printed. `text`: as it is. `hex`: the bytes are no text; two digits for each, without spaces. `empty`: none. */
+  /** `json`: `text` is pretty-printed; its numbers and texts are written as in the message. `text`: as it is. `hex`: the bytes are no text; two digits for each, without spaces. `empty`: none. */
   readonly kind: 'json' | 'text' | 'hex' | 'empty';
   readonly text: string;
   /** Bytes of the whole body, as it travels. */

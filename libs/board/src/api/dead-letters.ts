@@ -19,7 +19,7 @@ export interface DeadQueueRow {
   readonly handlers: readonly string[];
   /** Messages that wait in it now, some seconds ago as the management API counts; null when unknown. */
   readonly messages: number | null;
-  /** Why `messages` is unknown: it does not exist, may not be read, ...; else null. */
+  /** Why `messages` is unknown: it does not exist, may not be read, is read or replayed now, ...; else null. */
   readonly error: string | null;
   /** What was read last; null when nothing was. */
   readonly reading: ReadingFacts | null;
@@ -46,7 +46,10 @@ export interface DeadGroup {
   readonly reason: string | null;
   /** The broker dead-lettered them: no handler failed. */
   readonly byBroker: boolean;
-  /** Names and types of the payload's top level: `{customer: object, id: number}`, `text`, `bytes`. At most 200 characters. */
+  /**
+   * Names and types of the payload's top level: `{customer: object, id: number}`, `text`, `bytes`. At most 200 characters. With the
+   * option `redact`, of what that leaves.
+   */
   readonly shape: string;
   /** Of those that were read. */
   readonly count: number;
@@ -57,7 +60,8 @@ export interface DeadGroup {
 }
 
 /**
- * `GET api/dead-letters/:queue`. Reads the queue when there is no reading, or with `fresh`. 404 when there is no such queue.
+ * `GET api/dead-letters/:queue`. Reads the queue when there is no reading, or with `fresh`. 404 when there is no such queue, 429 when
+ * it cannot be read now, since a job runs.
  * Query: `group`, `text` (in ids, errors, keys, headers and bodies; case does not matter), `offset`, `limit` (default 100, at most 500),
  * `fresh=1`, `all=1` (reads up to 10 000 messages in place of 2 000).
  */
@@ -72,7 +76,7 @@ export interface LettersAnswer extends Answer, Page {
 
 /** A dead letter in a list. Its texts come from others. */
 export interface LetterRow {
-  /** Names it in acts. Stable between readings; the same for equal messages without an id. */
+  /** Names it in acts. Stable between readings. Of equal letters, each has its own, and an act takes any of them. */
   readonly key: string;
   /** In the queue, when it was read; 1 is the head. */
   readonly position: number;
@@ -96,7 +100,7 @@ export interface LetterRow {
   readonly bytes: number;
 }
 
-/** `GET api/dead-letters/:queue/letters/:key`, from the reading. 409 `STALE` when it is not in it. */
+/** `GET api/dead-letters/:queue/letters/:key`, from the reading, or a new one when there is none. 409 `STALE` when it is not in it. */
 export interface LetterAnswer extends Answer {
   readonly letter: LetterRow;
   readonly errorStack: string | null;
@@ -106,9 +110,9 @@ export interface LetterAnswer extends Answer {
   /** Without headers. */
   readonly properties: Fields;
   readonly body: Body;
-  /** What the schema of its handler finds wrong; [] for nothing, null when no schema is known here. */
+  /** What the schema of its handler finds wrong; [] for nothing, null when no schema is known here, or `redact` is set. */
   readonly issues: readonly Issue[] | null;
-  /** Why it cannot be edited: it is no text, compressed, too large, masked; null when it can. */
+  /** Why it cannot be edited: it is no text, compressed, too large, masked, has several kinds of line ends; null when it can. */
   readonly notEditable: string | null;
 }
 
@@ -206,7 +210,7 @@ export interface Job {
   readonly file: string | null;
 }
 
-/** `GET api/history`: acts of all kinds in this process, the newest first, at most 500. */
+/** `GET api/history`: acts of all kinds in this process, the newest first, at most 500, of which at most 100 were refused. */
 export interface HistoryAnswer extends Answer {
   readonly acts: readonly AuditRow[];
 }

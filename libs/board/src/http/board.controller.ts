@@ -48,8 +48,7 @@ export class BoardController {
   @kind('look')
   live(@Res() response: PlatformResponse): void {
     try {
-      const open = this.board.live.reserve();
-      open(openStream(response));
+      this.board.live.open(() => openStream(response));
     } catch (error) {
       this.refuse(response, error);
     }
@@ -59,8 +58,7 @@ export class BoardController {
   @kind('look')
   tail(@Query() query: Record<string, unknown>, @Res() response: PlatformResponse): void {
     try {
-      const open = this.board.tail(query);
-      open(openStream(response));
+      this.board.tail(query, () => openStream(response));
     } catch (error) {
       this.refuse(response, error);
     }

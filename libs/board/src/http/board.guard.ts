@@ -50,8 +50,9 @@ export class BoardGuard implements CanActivate {
 
   private async check(request: BoardRequest, kind: RouteKind): Promise<void> {
     const { settings } = this.board;
-    if (kind !== 'page') refuseOtherSites(request);
-    if (settings.open) refuseOtherMachines(request);
+    // Acts are checked below, and audited.
+    if (kind === 'look') refuseOtherSites(request);
+    if (kind !== 'act' && settings.open) refuseOtherMachines(request);
     const { who, rights } = await visitorFrom(request, settings);
     const token = this.token(who, rights);
     const visitor: Visitor = { who, rights, token };
@@ -65,7 +66,11 @@ export class BoardGuard implements CanActivate {
     const { act } = request.params as { readonly act: string };
     const right = ACT_RIGHTS.get(act);
     if (right === undefined) throw new BoardError('NOT_FOUND', 'there is no such act');
+    let isStranger = true;
     try {
+      if (this.board.settings.open) refuseOtherMachines(request);
+      isStranger = visitor.rights.length === 0;
+      refuseOtherSites(request);
       if (!visitor.rights.includes(right))
         throw new BoardError('FORBIDDEN', `the act ${act} needs the right ${right}`, 'ask for it');
       if (!/^application\/json\s*(;|$)/i.test(header(request, 'content-type') ?? ''))
@@ -74,13 +79,10 @@ export class BoardGuard implements CanActivate {
       if (!equal(header(request, 'x-warren-token') ?? '', visitor.token))
         throw new BoardError('FORBIDDEN', 'the token of this act is wrong', 'load the page again');
     } catch (error) {
-      this.board.audit({
-        who: visitor.who,
-        act,
-        target: '',
-        result: 'refused',
-        text: (error as Error).message,
-      });
+      const { who } = visitor;
+      const facts = { who, act, target: '', result: 'refused', text: (error as Error).message } as const;
+      if (isStranger) this.board.audit.addOfStranger(facts);
+      else this.board.audit.add(facts);
       throw error;
     }
   }

@@ -32,15 +32,12 @@ export function shown(carrier: Carrier, redact: Redact, most = MOST_SHOWN): Show
   const bytes = content.length;
   if (!redact)
     return { body: { ...bodyOf(carrier, most), bytes, redacted: false }, headers: fields(headers) };
-  const payload = payloadOf(carrier);
   try {
-    const masked = redact(payload.value, headers);
-    const kept = typeof masked.payload === 'string' && payload.kind !== 'json' ? masked.payload : undefined;
-    const text = kept ?? JSON.stringify(masked.payload, undefined, 2) ?? '';
-    const kind = kept === undefined ? 'json' : 'text';
+    const { kind, value, headers: kept } = masked(carrier, redact);
+    const text = kind === 'text' ? String(value) : (JSON.stringify(value, undefined, 2) ?? '');
     return {
       body: { kind: text === '' ? 'empty' : kind, ...cutText(text, most), bytes, redacted: true },
-      headers: fields(masked.headers),
+      headers: fields(kept),
     };
   } catch {
     // What could not be masked is not shown.
@@ -49,23 +46,59 @@ export function shown(carrier: Carrier, redact: Redact, most = MOST_SHOWN): Show
   }
 }
 
+/** What `redact` leaves of a message. Throws what it throws. */
+function masked(
+  carrier: Carrier,
+  redact: NonNullable<Redact>,
+): { readonly kind: 'json' | 'text'; readonly value: unknown; readonly headers: Fields } {
+  const { kind, value } = payloadOf(carrier);
+  const { payload, headers } = redact(value, carrier.headers);
+  return { kind: typeof payload === 'string' && kind !== 'json' ? 'text' : 'json', value: payload, headers };
+}
+
 function bodyOf(carrier: Carrier, most: number): Pick<Body, 'kind' | 'text' | 'cut'> {
   const content = unfolded(carrier);
   if (content === undefined) return hex(carrier.content, most);
   if (content.length === 0) return { kind: 'empty', text: '', cut: false };
-  if (!isText(content.subarray(0, most))) return hex(content, most);
-  if (looksLikeJson(carrier, content) && content.length <= MOST_PARSED) {
-    try {
-      const pretty = JSON.stringify(JSON.parse(content.toString('utf8')), undefined, 2);
-      return { kind: 'json', ...cutText(pretty, most) };
-    } catch {
-      // It says JSON, and is none.
-    }
-  }
-  const text = content.subarray(0, most).toString('utf8');
-  // The last character may be cut in two.
-  return { kind: 'text', text: text.replace(/\ufffd$/, ''), cut: content.length > most };
+  const part = beginning(content, most);
+  if (!isText(part)) return hex(content, most);
+  if (payloadIn(carrier, content).kind === 'json')
+    return { kind: 'json', ...cutText(pretty(content.toString('utf8'), most), most) };
+  return { kind: 'text', text: part.toString('utf8'), cut: part.length < content.length };
 }
+
+/** At most so many bytes from the start of a body, without a part of a character at their end. */
+export function beginning(content: Buffer, most: number): Buffer {
+  if (content.length <= most) return content;
+  let end = most;
+  while (end > most - 3 && (content.readUInt8(end) & 0xc0) === 0x80) end--;
+  return content.subarray(0, end);
+}
+
+/**
+ * Valid JSON with a line for each value, until it has more than `most` characters. Only white space changes: a number may have more
+ * digits than JavaScript keeps, and a name may be there twice.
+ */
+function pretty(json: string, most: number): string {
+  let [text, depth] = ['', 0];
+  const line = (): string => `\n${'  '.repeat(depth)}`;
+  for (const [token] of json.matchAll(TOKENS)) {
+    if (text.length > most) break;
+    if (token === '{' || token === '[') {
+      depth++;
+      text += token + line();
+    } else if (token === '}' || token === ']') {
+      depth--;
+      text += line() + token;
+    } else if (token === ',') text += token + line();
+    else if (token === ':') text += ': ';
+    else text += /^[[{]/.test(token) ? token.replace(/\s+/, '') : token;
+  }
+  return text;
+}
+
+/** Of JSON: texts, empty lists and objects, signs, numbers and words; not the white space between them. */
+const TOKENS = /"[^"\\]*(?:\\[^][^"\\]*)*"|\[\s*\]|\{\s*\}|[[\]{},:]|[^\s"[\]{},:]+/g;
 
 function hex(content: Buffer, most: number): Pick<Body, 'kind' | 'text' | 'cut'> {
   const part = content.subarray(0, Math.floor(most / 2));
@@ -76,12 +109,28 @@ function cutText(text: string, most: number): Pick<Body, 'text' | 'cut'> {
   return text.length <= most ? { text, cut: false } : { text: text.slice(0, most), cut: true };
 }
 
-/** The payload as `redact` and schemas see it: JSON as a value, else text or bytes. */
-export function payloadOf(carrier: Carrier): {
+/** A payload: JSON as a value, else text or bytes. */
+export interface Payload {
   readonly kind: 'json' | 'text' | 'bytes';
   readonly value: unknown;
-} {
-  const content = unfolded(carrier) ?? carrier.content;
+}
+
+/** The payload as `redact` and schemas see it. */
+export function payloadOf(carrier: Carrier): Payload {
+  return payloadIn(carrier, unfolded(carrier) ?? carrier.content);
+}
+
+/** The payload as it may be shown; undefined when it could not be masked. */
+export function payloadShown(carrier: Carrier, redact: Redact): Payload | undefined {
+  if (!redact) return payloadOf(carrier);
+  try {
+    return masked(carrier, redact);
+  } catch {
+    return undefined;
+  }
+}
+
+function payloadIn(carrier: Carrier, content: Buffer): Payload {
   if (content.length > MOST_PARSED || !isText(content)) return { kind: 'bytes', value: content };
   const text = content.toString('utf8');
   if (!looksLikeJson(carrier, content)) return { kind: 'text', value: text };
@@ -115,17 +164,13 @@ function looksLikeJson({ properties }: Carrier, content: Buffer): boolean {
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** Whether it is UTF-8 without control characters that no text has. A cut at its end does no harm. */
+/** Whether it is UTF-8 without control characters that no text has. */
 function isText(content: Buffer): boolean {
-  for (let cut = 0; cut < 4; cut++) {
-    try {
-      const text = decoder.decode(content.subarray(0, content.length - cut));
-      return !/[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(text);
-    } catch {
-      if (content.length - cut <= 0) return false;
-    }
+  try {
+    return !/[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(decoder.decode(content));
+  } catch {
+    return false;
   }
-  return false;
 }
 
 /** Values of headers and properties as JSON: at most 100 of them, texts of 4000 characters, four levels. */

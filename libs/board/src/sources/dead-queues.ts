@@ -4,8 +4,9 @@ import { type Broker, systemClock } from '@warren/nestjs';
 import type { Unknown } from '../api/answers.js';
 import type { DeadQueueRow, DeadQueuesAnswer } from '../api/dead-letters.js';
 import type { Instances } from './instances.js';
+import { ownQueue } from './letters.js';
 import { deadLettersOf, type Management } from './management.js';
-import { ownQueue, type Readings } from './readings.js';
+import type { Readings } from './readings.js';
 
 /** Queues that are counted one by one, without the management API. */
 const MOST_COUNTED = 30;
@@ -16,6 +17,7 @@ const FRESH = 5_000;
 type Counted = Pick<DeadQueueRow, 'messages' | 'error'>;
 
 const NOT_COUNTED: Counted = { messages: null, error: 'not counted: there are too many queues' };
+const HELD: Counted = { messages: null, error: 'not counted: they are being read, replayed or dropped' };
 
 /** See above. */
 export class DeadQueues {
@@ -80,6 +82,8 @@ export class DeadQueues {
   }
 
   private count(queue: string): Promise<Counted> {
+    // Those that are held are not counted by the broker.
+    if (this.readings.isHeld(queue)) return Promise.resolve(HELD);
     const now = systemClock.monotonic();
     const known = this.counts.get(queue);
     if (known && now - known.at < FRESH) return known.count;

@@ -62,7 +62,6 @@ export class EventStream {
 /** The readers of a kind of stream, at most so many at once. */
 export class Readers {
   private readonly open = new Set<EventStream>();
-  private promised = 0;
   private closed = false;
 
   constructor(
@@ -71,25 +70,27 @@ export class Readers {
   ) {}
 
   get size(): number {
-    return this.open.size + this.promised;
+    return this.open.size;
   }
 
-  /** A place for a reader: what it returns opens the stream. @throws BoardError when there are too many */
-  reserve(opened: (stream: EventStream) => (() => void) | void): (raw: ServerResponse) => void {
+  /**
+   * One more reader: `begin` begins the response, and `opened` returns what is to be done at its end. @throws BoardError when there are
+   * too many
+   */
+  add(begin: () => ServerResponse, opened: (stream: EventStream) => (() => void) | void): void {
     if (this.closed) throw new BoardError('BUSY', 'the application is closing');
     if (this.size >= this.most)
       throw new BoardError('BUSY', `${this.most} pages read along already`, 'close some of them');
-    this.promised++;
-    return (raw) => {
-      this.promised--;
-      let ended: (() => void) | void = undefined;
-      const stream = new EventStream(raw, this.clock, () => {
-        this.open.delete(stream);
-        ended?.();
-      });
-      this.open.add(stream);
-      ended = opened(stream);
-    };
+    const raw = begin();
+    // It has left while guards were asked: its end was told before anybody listened.
+    if (raw.destroyed) return;
+    let ended: (() => void) | void = undefined;
+    const stream = new EventStream(raw, this.clock, () => {
+      this.open.delete(stream);
+      ended?.();
+    });
+    this.open.add(stream);
+    ended = opened(stream);
   }
 
   /** To all readers. */

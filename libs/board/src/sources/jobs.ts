@@ -8,7 +8,8 @@ import { BoardError } from '../errors.js';
 import { DroppedFile } from './dropped-file.js';
 import { JobNews, Replayed } from './job-progress.js';
 import { deadLettersOf } from './management.js';
-import { groupOf, issuesOf, keyOf, ownQueue, type Readings } from './readings.js';
+import { issuesOf, ownQueue } from './letters.js';
+import type { Readings } from './readings.js';
 
 /** Jobs that are remembered when they are over. */
 const MOST_OVER = 100;
@@ -198,7 +199,7 @@ export class Jobs {
     const startedAt = systemClock.wall();
     const { readings } = this.options;
     const reading = readings.latest(queue);
-    const chosen = this.chooses(select);
+    const chosen = readings.chooses(select);
     const total =
       reading && reading.facts.read === reading.facts.messages ? readings.selected(reading, select) : null;
     const replayed = new Replayed(startedAt);
@@ -233,25 +234,11 @@ export class Jobs {
     return running;
   }
 
-  private chooses(select: Selection): (letter: DeadLetter) => boolean {
-    if ('keys' in select) {
-      const keys = new Set(select.keys);
-      return (letter) => keys.has(keyOf(letter));
-    }
-    const { readings } = this.options;
-    const group = 'group' in select ? select.group : undefined;
-    return (letter) =>
-      readings.matches(
-        { group: group === undefined ? '' : groupOf(letter), letter },
-        { group, text: select.text },
-      );
-  }
-
   private async run(running: Running, work: () => Promise<'done' | 'waiting' | 'stopped'>): Promise<void> {
     const { job, controller } = running;
     this.news.now(job);
     try {
-      const state = await work();
+      const state = await this.options.readings.alone(job.queue, work);
       if (state === 'waiting' && !controller.signal.aborted) {
         job.state = 'waiting';
         this.options.readings.forget(job.queue);

@@ -13,7 +13,8 @@ import type { Unknown } from '../api/answers.js';
 import type { JourneyAnswer, JourneyMessage, JourneyStepRow } from '../api/messages.js';
 import { brief } from './body.js';
 import { refOf } from './instances.js';
-import { letterRow, type Readings } from './readings.js';
+import { letterRow } from './letters.js';
+import type { Readings } from './readings.js';
 
 /** Messages of an answer. */
 const MOST = 500;

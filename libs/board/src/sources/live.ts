@@ -38,9 +38,9 @@ export class Live {
     private readonly figures: Figures,
   ) {}
 
-  /** A place for a reader. @throws BoardError when there are too many */
-  reserve(): (raw: ServerResponse) => void {
-    return this.readers.reserve((stream) => {
+  /** One more reader. @throws BoardError when there are too many */
+  open(begin: () => ServerResponse): void {
+    this.readers.add(begin, (stream) => {
       stream.send('hello', { at: systemClock.wall(), retry: EVERY });
       stream.send('tick', this.tick());
       this.arm();

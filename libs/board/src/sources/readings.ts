@@ -1,20 +1,22 @@
 // Dead letters that were read, kept for some minutes: lists, search and single letters come from here, so that looking costs the
 // queue one reading. All of it is bounded, whatever is in the queue.
 
-import { createHash } from 'node:crypto';
 import { type Broker, type DeadLetter, type StandardSchema, systemClock } from '@warren/nestjs';
-import type { Issue } from '../api/answers.js';
-import type {
-  DeadGroup,
-  LetterAnswer,
-  LetterRow,
-  LettersAnswer,
-  ReadingFacts,
-  Selection,
-} from '../api/dead-letters.js';
+import type { DeadGroup, LetterAnswer, LettersAnswer, ReadingFacts, Selection } from '../api/dead-letters.js';
 import { BoardError } from '../errors.js';
 import type { BoardSettings } from '../options.js';
 import { brief, fields, payloadOf, shown } from './body.js';
+import {
+  groupsOf,
+  issuesOf,
+  type Kept,
+  letterRow,
+  LetterNames,
+  MOST_LOOKED_AT,
+  numbered,
+  ownQueue,
+  sharedKey,
+} from './letters.js';
 import { deadLettersOf } from './management.js';
 
 /** Messages that are read, and with `all`. */
@@ -30,25 +32,20 @@ const LEAST_OF_BODY = 4 * 1024;
 const MOST_READINGS = 4;
 const KEPT_FOR = 10 * 60_000;
 
-/** Of a body, for its shape and for search. */
-const MOST_LOOKED_AT = 64 * 1024;
+/** Characters of a reading that are kept as they were searched, so that the next search is quick. */
+const MOST_TEXT = 8 * 1024 * 1024;
 
-/** A letter as it is kept. */
-export interface Kept {
-  readonly key: string;
-  readonly group: string;
-  readonly letter: DeadLetter;
-  /** Of the whole body. */
-  readonly bytes: number;
-  /** Whether the body is only its beginning. */
-  readonly cut: boolean;
-}
+/** A search lets other work go on after so many ms. */
+const AT_ONCE = 10;
 
 interface Reading {
   readonly facts: ReadingFacts;
   readonly letters: readonly Kept[];
   readonly groups: readonly DeadGroup[];
   readonly all: boolean;
+  /** What was searched of letters, and how many characters may still be kept. */
+  readonly texts: Map<Kept, string>;
+  free: number;
 }
 
 /** What of a reading to show. */
@@ -65,11 +62,15 @@ export interface LettersQuery {
 export class Readings {
   private readonly kept = new Map<string, Reading>();
   private readonly reading = new Map<string, Promise<Reading>>();
+  private readonly held = new Set<string>();
+  private readonly names: LetterNames;
 
   constructor(
     private readonly broker: Broker,
     private readonly settings: BoardSettings,
-  ) {}
+  ) {
+    this.names = new LetterNames(settings);
+  }
 
   /** What was read last, if that is not too long ago. */
   latest(queue: string): Reading | undefined {
@@ -83,12 +84,28 @@ export class Readings {
     this.kept.delete(queue);
   }
 
+  /** Whether its messages are held, so that nobody else sees them. */
+  isHeld(queue: string): boolean {
+    return this.held.has(queue) || this.reading.has(queue);
+  }
+
+  /** Does work that takes messages of a queue: after a reading that goes on, and no other begins meanwhile. */
+  async alone<T>(queue: string, work: () => Promise<T>): Promise<T> {
+    this.held.add(queue);
+    try {
+      await this.reading.get(queue)?.catch(() => undefined);
+      return await work();
+    } finally {
+      this.held.delete(queue);
+    }
+  }
+
   /** A list of letters; reads the queue if need be. */
   async letters(queue: string, query: LettersQuery): Promise<LettersAnswer> {
     const known = query.fresh ? undefined : this.latest(queue);
-    const { facts, groups, letters } =
-      known && (known.all || !query.all) ? known : await this.read(queue, query.all);
-    const matching = letters.filter((kept) => this.matches(kept, query));
+    const reading = known && (known.all || !query.all) ? known : await this.read(queue, query.all);
+    const { facts, groups } = reading;
+    const matching = await this.matching(reading, query);
     return {
       at: systemClock.wall(),
       unknown: [],
@@ -120,15 +137,17 @@ export class Readings {
       headers,
       properties: fields(properties),
       body: { ...body, bytes, cut: body.cut || cut },
-      issues: schema && !cut ? await issuesOf(schema, payloadOf(letter).value) : null,
+      // Issues may quote values that are masked.
+      issues:
+        schema && !cut && !this.settings.redact ? await issuesOf(schema, payloadOf(letter).value) : null,
       notEditable: this.whyNotEditable(kept),
     };
   }
 
-  /** From the reading, or a new one. */
+  /** From the reading, or a new one when there is none. @throws BoardError when it is not in it */
   async find(queue: string, key: string): Promise<Kept> {
-    const known = this.latest(queue)?.letters.find((each) => each.key === key);
-    const found = known ?? (await this.read(queue, false)).letters.find((each) => each.key === key);
+    const { letters } = this.latest(queue) ?? (await this.read(queue, false));
+    const found = letters.find((each) => each.key === key);
     if (found) return found;
     throw new BoardError('STALE', 'this message is not in the queue any more', 'read the queue again');
   }
@@ -141,31 +160,81 @@ export class Readings {
     )?.schema;
   }
 
+  /** Why an edit would lose something, or null: what is edited is what `shown` gives as text. */
   whyNotEditable({ letter, cut }: Kept): string | null {
     if (this.settings.redact) return 'its values may be masked (option redact)';
-    if (cut) return 'it is too large';
+    const { body } = shown(letter, undefined);
+    if (cut || body.cut) return 'it is too large';
     if ((letter.properties.contentEncoding ?? '') !== '') return 'it is compressed';
-    return payloadOf(letter).kind === 'bytes' ? 'it is no text' : null;
+    if (body.kind === 'hex') return 'it is no text';
+    // A browser makes one of them all.
+    const ends = new Set(body.text.match(/\r\n?|\n/g));
+    return ends.size > 1 ? 'its lines end in different ways, which an edit would change' : null;
   }
 
-  /** How many letters of a reading are selected. */
-  selected({ letters }: Reading, select: Selection): number {
-    const keys = 'keys' in select ? new Set(select.keys) : undefined;
-    if (keys) return letters.filter(({ key }) => keys.has(key)).length;
-    const query = {
-      group: 'group' in select ? select.group : undefined,
-      text: 'keys' in select ? undefined : select.text,
+  /** How many letters of a reading are selected; null when it would take long to say. */
+  selected(reading: Reading, select: Selection): number | null {
+    if ('keys' in select) {
+      const keys = new Set(select.keys);
+      return reading.letters.filter(({ key }) => keys.has(key)).length;
+    }
+    const group = 'group' in select ? select.group : undefined;
+    const wanted = reading.letters.filter((kept) => group === undefined || kept.group === group);
+    const text = select.text?.toLowerCase() ?? '';
+    if (text === '') return wanted.length;
+    if (!wanted.every((kept) => reading.texts.has(kept))) return null;
+    return wanted.filter((kept) => reading.texts.get(kept)?.includes(text)).length;
+  }
+
+  /** Whether a letter is selected. It is asked once of each letter: of equal ones, as many are as the selection has keys of them. */
+  chooses(select: Selection): (letter: DeadLetter) => boolean {
+    if (!('keys' in select)) {
+      const group = 'group' in select ? select.group : undefined;
+      const text = select.text?.toLowerCase() ?? '';
+      return (letter) =>
+        (group === undefined || this.names.groupOf(letter) === group) &&
+        (text === '' || this.textOf(letter).includes(text));
+    }
+    const left = new Map<string, number>();
+    for (const key of new Set(select.keys)) left.set(sharedKey(key), (left.get(sharedKey(key)) ?? 0) + 1);
+    return (letter) => {
+      const key = this.names.keyOf(letter);
+      const count = left.get(key) ?? 0;
+      if (count > 0) left.set(key, count - 1);
+      return count > 0;
     };
-    return letters.filter((kept) => this.matches(kept, query)).length;
   }
 
-  /** Whether a letter is of a group, and has a text somewhere. */
-  matches(
-    { group, letter }: Pick<Kept, 'group' | 'letter'>,
-    query: { group?: string | undefined; text?: string | undefined },
-  ): boolean {
-    if (query.group !== undefined && query.group !== group) return false;
-    if (query.text === undefined || query.text === '') return true;
+  /** Letters of a group with a text somewhere. */
+  private async matching(reading: Reading, query: Pick<LettersQuery, 'group' | 'text'>): Promise<Kept[]> {
+    const { group } = query;
+    const text = query.text?.toLowerCase() ?? '';
+    const found: Kept[] = [];
+    let end = systemClock.monotonic() + AT_ONCE;
+    for (const kept of reading.letters) {
+      if (systemClock.monotonic() > end) {
+        await new Promise((resolve) => setImmediate(resolve));
+        end = systemClock.monotonic() + AT_ONCE;
+      }
+      if (group !== undefined && kept.group !== group) continue;
+      if (text === '' || this.searched(reading, kept).includes(text)) found.push(kept);
+    }
+    return found;
+  }
+
+  private searched(reading: Reading, kept: Kept): string {
+    const known = reading.texts.get(kept);
+    if (known !== undefined) return known;
+    const text = this.textOf(kept.letter);
+    if (text.length <= reading.free) {
+      reading.free -= text.length;
+      reading.texts.set(kept, text);
+    }
+    return text;
+  }
+
+  /** What of a letter can be found by a search, in lower case. */
+  private textOf(letter: DeadLetter): string {
     const { id, error, errorMessage, handler, exchange, routingKey, reason } = letter;
     const { body, headers } = shown(letter, this.settings.redact, MOST_LOOKED_AT);
     const all = [
@@ -179,12 +248,18 @@ export class Readings {
       body.text,
       JSON.stringify(headers),
     ];
-    return all.join('\n').toLowerCase().includes(query.text.toLowerCase());
+    return all.join('\n').toLowerCase();
   }
 
   private read(queue: string, all: boolean): Promise<Reading> {
     const known = this.reading.get(queue);
     if (known) return known;
+    if (this.held.has(queue))
+      throw new BoardError(
+        'BUSY',
+        `a replay or drop holds the messages of '${queue}'`,
+        'it can be read when that waits or is over',
+      );
     if (this.reading.size >= MOST_READINGS)
       throw new BoardError('BUSY', 'other queues are being read', 'try again in a moment');
     const reading = this.readNow(queue, all ? MOST_WITH_ALL : MOST_READ, all).finally(() =>
@@ -197,140 +272,25 @@ export class Readings {
   private async readNow(queue: string, limit: number, all: boolean): Promise<Reading> {
     const client = deadLettersOf(this.broker, { exact: true });
     let [bytes, read, unseen, looks] = [0, 0, 0, 0];
-    const letters: Kept[] = [];
+    const found: Kept[] = [];
     const onEnd = (end: { seen: number; unseen: number }): void => void (unseen = end.unseen);
     // Their number first: the loop ends at its limit without saying what is behind.
     const messages = await client.count(queue);
     if (messages > 0)
       for await (const letter of client.peek(queue, { limit, onEnd })) {
-        const kept = keep(letter, bytes < MOST_BYTES ? MOST_OF_BODY : LEAST_OF_BODY);
+        const kept = this.names.keep(letter, bytes < MOST_BYTES ? MOST_OF_BODY : LEAST_OF_BODY);
         bytes += kept.letter.content.length;
         looks = Math.max(looks, letter.looks);
         read++;
-        letters.push(kept);
+        found.push(kept);
       }
     const facts = { at: systemClock.wall(), messages: Math.max(messages, read + unseen), read, looks };
-    const reading = { facts, letters, groups: groupsOf(letters), all };
+    const letters = numbered(found);
+    const reading = { facts, letters, groups: groupsOf(letters), all, texts: new Map(), free: MOST_TEXT };
     this.kept.delete(queue);
     this.kept.set(queue, reading);
     const [oldest] = this.kept.keys();
     if (this.kept.size > MOST_READINGS && oldest !== undefined) this.kept.delete(oldest);
     return reading;
   }
-}
-
-function keep(letter: DeadLetter, most: number): Kept {
-  const { content } = letter;
-  const cut = content.length > most;
-  // A copy: the part of a network buffer would keep all of it in memory.
-  const kept = { ...letter, content: Buffer.from(content.subarray(0, most)) };
-  return { key: keyOf(letter), group: groupOf(letter), letter: kept, bytes: content.length, cut };
-}
-
-/** Names a letter in acts: what it is, not where it lies. */
-export function keyOf({ id, failedAt, exchange, routingKey, handler, content }: DeadLetter): string {
-  return createHash('sha256')
-    .update(JSON.stringify([id, failedAt, exchange, routingKey, handler, content.length]))
-    .update(content.subarray(0, MOST_LOOKED_AT))
-    .digest('base64url')
-    .slice(0, 22);
-}
-
-/** Names the group of a letter. */
-export function groupOf(letter: DeadLetter): string {
-  const { error, handler, reason, byBroker } = letter;
-  return createHash('sha256')
-    .update(JSON.stringify([error, handler, reason, byBroker, shapeOf(letter)]))
-    .digest('base64url')
-    .slice(0, 16);
-}
-
-function shapeOf(letter: DeadLetter): string {
-  if (letter.content.length === 0) return 'empty';
-  if (letter.content.length > MOST_LOOKED_AT) return 'large';
-  const { kind, value } = payloadOf(letter);
-  if (kind !== 'json') return kind;
-  if (Array.isArray(value)) return 'list';
-  if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value;
-  const parts = Object.entries(value).map(([name, inner]) => `${name}: ${typeName(inner)}`);
-  const text = `{${parts.sort().join(', ')}}`;
-  return text.length > 200 ? `${text.slice(0, 197)}...` : text;
-}
-
-function typeName(value: unknown): string {
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'list' : typeof value;
-}
-
-function groupsOf(letters: readonly Kept[]): DeadGroup[] {
-  const groups = new Map<string, DeadGroup>();
-  for (const { group: key, letter } of letters) {
-    const known = groups.get(key);
-    const { error, handler, reason, byBroker, errorMessage } = letter;
-    const time = letter.failedAt?.getTime() ?? null;
-    groups.set(key, {
-      key,
-      error: brief(error),
-      handler: brief(handler),
-      reason: brief(reason),
-      byBroker,
-      shape: known?.shape ?? shapeOf(letter),
-      count: (known?.count ?? 0) + 1,
-      oldest: outer(Math.min, known?.oldest ?? null, time),
-      newest: outer(Math.max, known?.newest ?? null, time),
-      example: known?.example ?? brief(errorMessage),
-    });
-  }
-  return [...groups.values()].sort((one, other) => other.count - one.count).slice(0, 500);
-}
-
-/** Of two times, either of which may be unknown. */
-function outer(of: (...times: number[]) => number, one: number | null, other: number | null): number | null {
-  return one !== null && other !== null ? of(one, other) : (one ?? other);
-}
-
-/** A letter in a list. */
-export function letterRow({ key, group, letter, bytes }: Kept): LetterRow {
-  const { position, byBroker, attempts, replayed } = letter;
-  return {
-    key,
-    position,
-    group,
-    id: brief(letter.id),
-    queue: brief(letter.queue),
-    handler: brief(letter.handler),
-    reason: brief(letter.reason),
-    byBroker,
-    error: brief(letter.error),
-    errorMessage: brief(letter.errorMessage),
-    attempts,
-    failedAt: letter.failedAt?.getTime() ?? null,
-    exchange: brief(letter.exchange),
-    routingKey: brief(letter.routingKey),
-    replayed,
-    bytes,
-  };
-}
-
-/** What a schema finds wrong with a payload; a schema that throws finds that wrong. */
-export async function issuesOf(schema: StandardSchema, payload: unknown): Promise<Issue[]> {
-  try {
-    const { issues = [] } = await schema['~standard'].validate(payload);
-    return issues.slice(0, 100).map(({ path = [], message }) => ({
-      path: path
-        .map((part) => String(typeof part === 'object' ? part.key : part))
-        .join('.')
-        .slice(0, 300),
-      message: message.slice(0, 500),
-    }));
-  } catch (error) {
-    return [
-      { path: '', message: `the schema failed: ${error instanceof Error ? error.name : typeof error}` },
-    ];
-  }
-}
-
-/** `orders` for `orders.dead`. */
-export function ownQueue(queue: string): string | null {
-  return /^(.+)\.dead$/s.exec(queue)?.[1] ?? null;
 }

@@ -18,6 +18,9 @@ interface Entry {
   users: number;
   running: AbortController | undefined;
   again: boolean;
+  /** When the last request began, by `performance.now()`. */
+  begun: number;
+  later: ReturnType<typeof setTimeout> | undefined;
 }
 
 const entries = new Map<string, Entry>();
@@ -25,7 +28,13 @@ const entries = new Map<string, Entry>();
 /** Of addresses that nobody looks at. */
 const MOST_KEPT = 50;
 
-/** The resource at `path`, or an empty one. `topics`: kinds of changes after which it is asked again. */
+/** Between two requests for changes, in ms: changes may come by the dozen. */
+const LEAST = 500;
+
+/**
+ * The resource at `path`, or an empty one. `topics`: kinds of changes after which it is asked again. `every`: in ms; Infinity for what
+ * is asked once, and again only by `reload` or when it did not come.
+ */
 export function useResource<T>(
   path: string | undefined,
   topics: readonly string[] = [],
@@ -37,10 +46,14 @@ export function useResource<T>(
     if (path === undefined || entry === undefined) return undefined;
     entry.users++;
     void load(path, entry);
-    const timer = setInterval(() => document.visibilityState === 'visible' && void load(path, entry), every);
-    const leave = onChange(
-      (topic) => (topic === 'again' || topics.includes(topic)) && void load(path, entry),
-    );
+    const once = every === Infinity;
+    const timer = once
+      ? undefined
+      : setInterval(() => document.visibilityState === 'visible' && void load(path, entry), every);
+    const leave = onChange((topic) => {
+      const lacks = topic === 'again' && !(once && entry.state.peek().data !== undefined);
+      if (lacks || topics.includes(topic)) soon(path, entry);
+    });
     return () => {
       entry.users--;
       clearInterval(timer);
@@ -57,7 +70,8 @@ const nothing: Resource<unknown> = { data: undefined, error: undefined, loading:
 function entryOf(path: string): Entry {
   let entry = entries.get(path);
   if (entry === undefined) {
-    entry = { state: signal({ ...nothing, loading: true }), users: 0, running: undefined, again: false };
+    const state = signal({ ...nothing, loading: true });
+    entry = { state, users: 0, running: undefined, again: false, begun: -LEAST, later: undefined };
     entries.set(path, entry);
     for (const [old, { users }] of entries) {
       if (entries.size <= MOST_KEPT) break;
@@ -67,6 +81,15 @@ function entryOf(path: string): Entry {
   return entry;
 }
 
+/** Asks because of a change: now, or with others a moment later. */
+function soon(path: string, entry: Entry): void {
+  const wait = Math.max(0, entry.begun + LEAST - performance.now());
+  entry.later ??= setTimeout(() => {
+    entry.later = undefined;
+    if (entry.users > 0) void load(path, entry);
+  }, wait);
+}
+
 /** One request at a time; whoever asks meanwhile is answered by one more. */
 async function load(path: string, entry: Entry): Promise<void> {
   if (entry.running !== undefined) {
@@ -74,6 +97,7 @@ async function load(path: string, entry: Entry): Promise<void> {
     return;
   }
   const running = (entry.running = new AbortController());
+  entry.begun = performance.now();
   entry.state.value = { ...entry.state.value, loading: true };
   try {
     const data = await get(path, running.signal);
@@ -83,7 +107,8 @@ async function load(path: string, entry: Entry): Promise<void> {
       entry.state.value = { ...entry.state.value, error: error as RequestError, loading: false };
   }
   entry.running = undefined;
-  const again = entry.again || (running.signal.aborted && entry.users > 0);
+  const { again } = entry;
   entry.again = false;
-  if (again) void load(path, entry);
+  if (running.signal.aborted && entry.users > 0) void load(path, entry);
+  else if (again) soon(path, entry);
 }

@@ -187,10 +187,13 @@ export interface EditDialogProps {
 }
 
 export function EditDialog({ queue, letter, onClose, onDone }: EditDialogProps) {
-  const body = useSignal(letter.body.text);
+  // A field makes each end of a line a line feed: it is sent as it came. Texts with several kinds of them are not edited.
+  const [end = '\n'] = /\r\n?/.exec(letter.body.text) ?? [];
+  const before = letter.body.text.replaceAll(end, '\n');
+  const body = useSignal(before);
   const issues = useSignal<readonly Issue[]>(letter.issues ?? []);
   /** What the issues were found in. */
-  const checked = useSignal(letter.body.text);
+  const checked = useSignal(before);
   const refused = useSignal(false);
   const notJson = letter.body.kind === 'json' ? broken(body.value) : undefined;
   const sending = useRef(false);
@@ -201,7 +204,8 @@ export function EditDialog({ queue, letter, onClose, onDone }: EditDialogProps) 
     if (sending.current) return;
     sending.current = true;
     try {
-      await act('dead.edit', { queue, key: letter.letter.key, body: body.value, ...(force && { force }) });
+      const text = body.value.replaceAll('\n', end);
+      await act('dead.edit', { queue, key: letter.letter.key, body: text, ...(force && { force }) });
       say('done', 'The edited message was replayed, and its dead letter removed.');
       onDone();
       onClose();
@@ -248,7 +252,7 @@ export function EditDialog({ queue, letter, onClose, onDone }: EditDialogProps) 
               : 'It is checked against the schema of its handler before it is sent.'
           }
         />
-        <Changes before={letter.body.text} after={body.value} />
+        <Changes before={before} after={body.value} />
       </div>
       <Issues
         issues={issues.value}

@@ -1,5 +1,4 @@
 // Handlers: what each does, whether it keeps up, and why it does not.
-import { useSignal } from '@preact/signals';
 import type { HandlerRow, HandlersAnswer } from '../../../src/api.js';
 import { count, duration, rate } from '../data/format.js';
 import { address, go, goQuery, place } from '../data/router.js';
@@ -15,9 +14,9 @@ import { HandlerPane } from './handler-pane.js';
 export function Handlers() {
   const answer = useResource<HandlersAnswer>('handlers', ['event', 'audit'], 5_000);
   const { path, query } = place.value;
-  const search = useSignal(query.q ?? '');
+  const search = query.q ?? '';
   const only = query.only ?? 'all';
-  const rows = (answer.data?.handlers ?? []).filter((row) => wanted(row, search.value, only));
+  const rows = (answer.data?.handlers ?? []).filter((row) => wanted(row, search, only));
   const open = answer.data?.handlers.find((row) => keyOf(row) === path.join('/'));
   const close = (): void => go(address('handlers', [], query));
   return (
@@ -28,11 +27,8 @@ export function Handlers() {
         <>
           <Search
             label="Search handlers, queues, keys"
-            value={search.value}
-            onInput={(text) => {
-              search.value = text;
-              goQuery({ q: text });
-            }}
+            value={search}
+            onInput={(text) => goQuery({ q: text })}
           />
           <Choice
             label="Which handlers"

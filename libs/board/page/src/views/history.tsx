@@ -1,5 +1,4 @@
 // History: who did what and when with this board, what failed or was refused too, the newest first.
-import { useSignal } from '@preact/signals';
 import type { AuditRow, HistoryAnswer } from '../../../src/api.js';
 import { count } from '../data/format.js';
 import { useResource } from '../data/resource.js';
@@ -19,9 +18,9 @@ interface Row extends AuditRow {
 export function History() {
   const answer = useResource<HistoryAnswer>('history', ['audit'], 15_000);
   const { path, query } = place.value;
-  const search = useSignal(query.q ?? '');
+  const search = query.q ?? '';
   const rows = rowsOf(answer.data?.acts ?? []);
-  const found = rows.filter((row) => wanted(row, search.value, query));
+  const found = rows.filter((row) => wanted(row, search, query));
   const open = rows.find(({ key }) => key === path[0]);
   const failed = rows.filter(isBad).length;
   return (
@@ -39,16 +38,7 @@ export function History() {
           </>
         )
       }
-      tools={
-        <Tools
-          rows={rows}
-          search={search.value}
-          onSearch={(text) => {
-            search.value = text;
-            goQuery({ q: text });
-          }}
-        />
-      }
+      tools={<Tools rows={rows} search={search} />}
       pane={open && <ActPane key={open.key} row={open} onClose={() => go(address('history', [], query))} />}
     >
       <Loaded from={answer}>
@@ -111,19 +101,13 @@ function wanted(row: Row, search: string, { who, only }: Readonly<Record<string,
 
 const nameOf = ({ who }: AuditRow): string => who ?? 'not named';
 
-interface ToolsProps {
-  readonly rows: readonly Row[];
-  readonly search: string;
-  readonly onSearch: (text: string) => void;
-}
-
-function Tools({ rows, search, onSearch }: ToolsProps) {
+function Tools({ rows, search }: { readonly rows: readonly Row[]; readonly search: string }) {
   const { who = '', only = 'all' } = place.value.query;
   const names = [...new Set(rows.map(nameOf))].sort();
   if (who !== '' && !names.includes(who)) names.push(who);
   return (
     <>
-      <Search label="Search acts, queues, handlers" value={search} onInput={onSearch} />
+      <Search label="Search acts, queues, handlers" value={search} onInput={(text) => goQuery({ q: text })} />
       {(names.length > 1 || who !== '') && (
         <Select
           label="Who"

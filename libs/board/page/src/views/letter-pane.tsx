@@ -22,7 +22,7 @@ export interface LetterPaneProps {
 
 export function LetterPane({ queue, letterKey, row, onClose, onDone }: LetterPaneProps) {
   const path = `dead-letters/${encodeURIComponent(queue)}/letters/${encodeURIComponent(letterKey)}`;
-  const { data, error, reload } = useResource<LetterAnswer>(path, [], 3_600_000);
+  const { data, error, reload } = useResource<LetterAnswer>(path, [], Infinity);
   const letter = data?.letter ?? row;
   return (
     <Pane

@@ -1,7 +1,7 @@
 // The dead letters of one queue: groups as filters, a search, marks, and what can be done with what was chosen.
 import { type Signal, useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
-import type { LetterRow, LettersAnswer, Selection } from '../../../src/api.js';
+import { useEffect, useRef } from 'preact/hooks';
+import type { Job, LetterRow, LettersAnswer, Selection } from '../../../src/api.js';
 import { count, counted } from '../data/format.js';
 import { get, type RequestError } from '../data/client.js';
 import { onChange } from '../data/live.js';
@@ -19,8 +19,16 @@ import { LetterPane } from './letter-pane.js';
 /** A page of the list. */
 const PAGE = 200;
 
+/** Which letters are listed. */
+interface Filter {
+  readonly group: string | undefined;
+  readonly text: string | undefined;
+}
+
 interface Reading {
   readonly answer: LettersAnswer | undefined;
+  /** What `answer` is an answer to. */
+  readonly filter: Filter;
   readonly letters: readonly LetterRow[];
   readonly error: RequestError | undefined;
   readonly loading: boolean;
@@ -28,16 +36,14 @@ interface Reading {
 
 export function LetterList({ queue }: { readonly queue: string }) {
   const { path, query } = place.value;
-  const search = useSignal(query.q ?? '');
   const marked = useSignal<ReadonlySet<string>>(new Set());
-  const asking = useSignal<'replay' | 'drop' | undefined>(undefined);
+  const asking = useSignal<(Choice & { readonly kind: 'replay' | 'drop' }) | undefined>(undefined);
   const reading = useLetters(queue, query.group, query.q);
-  const { answer, letters, error } = reading.state.value;
+  const { answer, filter, letters, error } = reading.state.value;
   const open = letters.find(({ key }) => key === path[1]);
-  const done = (): void => {
-    marked.value = new Set();
-    reading.reload();
-  };
+  const choice = answer && chosen(answer, marked.value, filter);
+  // The list is loaded when the server says that it is over.
+  const done = (): void => void (marked.value = new Set());
   return (
     <View
       title={queue}
@@ -46,11 +52,8 @@ export function LetterList({ queue }: { readonly queue: string }) {
         <>
           <Search
             label="Search ids, errors, keys, bodies"
-            value={search.value}
-            onInput={(text) => {
-              search.value = text;
-              goQuery({ q: text });
-            }}
+            value={query.q ?? ''}
+            onInput={(text) => goQuery({ q: text })}
           />
           <Button icon="replay" label="Read the queue again" onClick={() => reading.reload({ fresh: '1' })} />
         </>
@@ -74,16 +77,12 @@ export function LetterList({ queue }: { readonly queue: string }) {
       <Jobs queue={queue} />
       {error && <Failed error={error} retry={() => reading.reload()} />}
       {!error && !answer && <Skeleton />}
-      {answer && !error && (
+      {answer && choice && !error && (
         <>
           <Groups answer={answer} group={query.group} />
-          <Chosen
-            answer={answer}
-            marked={marked}
-            group={query.group}
-            text={query.q}
-            ask={(what) => (asking.value = what)}
-          />
+          {answer.total > 0 && (
+            <Chosen choice={choice} marked={marked} ask={(kind) => (asking.value = { ...choice, kind })} />
+          )}
           <Table
             label={`Dead letters of ${queue}`}
             rows={letters}
@@ -114,10 +113,12 @@ export function LetterList({ queue }: { readonly queue: string }) {
       )}
       {asking.value && answer && (
         <ActDialog
-          kind={asking.value}
+          kind={asking.value.kind}
           queue={queue}
           of={answer.of}
-          {...chosen(answer, marked.value, query.group, query.q)}
+          select={asking.value.select}
+          what={asking.value.what + asking.value.beyond}
+          size={asking.value.size}
           onClose={() => (asking.value = undefined)}
           onDone={done}
         />
@@ -133,34 +134,40 @@ function ActDialog({
   return kind === 'replay' ? <ReplayDialog {...props} /> : <DropDialog {...props} />;
 }
 
-/** What acts are about: marked letters, else the group or search, else all. */
-function chosen(
-  answer: LettersAnswer,
-  marked: ReadonlySet<string>,
-  group: string | undefined,
-  text: string | undefined,
-): { readonly select: Selection; readonly what: string; readonly size: number } {
-  if (marked.size > 0) return { select: { keys: [...marked] }, what: 'marked', size: marked.size };
+/** What an act is about. */
+interface Choice {
+  readonly select: Selection;
+  readonly what: string;
+  readonly size: number;
+  /** What else it is about and nobody has counted; '' for nothing. */
+  readonly beyond: string;
+}
+
+/** Marked letters, else the group or search that is listed, else all. */
+function chosen(answer: LettersAnswer, marked: ReadonlySet<string>, { group, text }: Filter): Choice {
+  const { total, reading } = answer;
+  if (marked.size > 0)
+    return { select: { keys: [...marked] }, what: 'marked', size: marked.size, beyond: '' };
   const search = text ? { text } : {};
-  if (group) return { select: { group, ...search }, what: 'of this group', size: answer.total };
+  if (!group && !text)
+    return { select: { all: true }, what: 'of the queue', size: reading.messages, beyond: '' };
   return {
-    select: { all: true, ...search },
-    what: text ? 'that match' : 'of the queue',
-    size: text ? answer.total : answer.reading.messages,
+    select: group ? { group, ...search } : { all: true, ...search },
+    what: group ? 'of this group' : 'that match',
+    size: total,
+    beyond:
+      reading.read < reading.messages ? ` among the first ${count(reading.read)}, and all further back` : '',
   };
 }
 
 interface ChosenProps {
-  readonly answer: LettersAnswer;
+  readonly choice: Choice;
   readonly marked: Signal<ReadonlySet<string>>;
-  readonly group: string | undefined;
-  readonly text: string | undefined;
   readonly ask: (what: 'replay' | 'drop') => void;
 }
 
-function Chosen({ answer, marked, group, text, ask }: ChosenProps) {
-  const { what, size } = chosen(answer, marked.value, group, text);
-  if (answer.total === 0 || !(may('dead.replay') || may('dead.drop'))) return null;
+function Chosen({ choice: { what, size, beyond }, marked, ask }: ChosenProps) {
+  if (!(may('dead.replay') || may('dead.drop'))) return null;
   const tooMany = marked.value.size > 500;
   return (
     <div class="chosen">
@@ -171,7 +178,8 @@ function Chosen({ answer, marked, group, text, ask }: ChosenProps) {
           disabled={tooMany}
           onClick={() => ask('replay')}
         >
-          Replay {count(size)} {what}
+          Replay {count(size)}
+          {beyond && '+'} {what}
         </Button>
       )}
       {may('dead.drop') && (
@@ -310,12 +318,24 @@ interface Letters {
   readonly more: () => void;
 }
 
-/** Pages of the list as one goes down. Nothing is asked again by itself: reading a queue is not without effect on it. */
+/**
+ * Pages of the list as one goes down. Reading a queue is not without effect on it: after the first time it is asked again only when
+ * somebody wants that, and when a replay or drop of the queue waits or is over.
+ */
 function useLetters(queue: string, group: string | undefined, text: string | undefined): Letters {
-  const state = useSignal<Reading>({ answer: undefined, letters: [], error: undefined, loading: false });
-  const asked = useSignal(0);
+  const nothing: Reading = {
+    answer: undefined,
+    filter: { group, text },
+    letters: [],
+    error: undefined,
+    loading: false,
+  };
+  const state = useSignal(nothing);
+  const running = useRef<AbortController | undefined>(undefined);
+  const heard = useRef<Record<string, Job['state']>>({});
   const load = async (offset: number, how: Record<string, string> = {}): Promise<void> => {
-    const turn = ++asked.value;
+    running.current?.abort();
+    const { signal } = (running.current = new AbortController());
     const search = new URLSearchParams({
       offset: String(offset),
       limit: String(PAGE),
@@ -325,29 +345,27 @@ function useLetters(queue: string, group: string | undefined, text: string | und
     });
     state.value = { ...state.peek(), loading: true };
     try {
-      const answer = await get<LettersAnswer>(`dead-letters/${encodeURIComponent(queue)}?${search}`);
-      if (turn !== asked.value) return;
-      const before = offset === 0 ? [] : state.peek().letters;
-      state.value = { answer, letters: [...before, ...answer.letters], error: undefined, loading: false };
+      const answer = await get<LettersAnswer>(`dead-letters/${encodeURIComponent(queue)}?${search}`, signal);
+      if (signal.aborted) return;
+      const before = state.peek();
+      // Of another reading, its letters do not follow those that are listed.
+      if (offset > 0 && answer.reading.at !== before.answer?.reading.at) return await load(0);
+      const letters = offset === 0 ? answer.letters : [...before.letters, ...answer.letters];
+      state.value = { answer, filter: { group, text }, letters, error: undefined, loading: false };
     } catch (error) {
-      if (turn === asked.value)
-        state.value = { ...state.peek(), error: error as RequestError, loading: false };
+      if (!signal.aborted) state.value = { ...state.peek(), error: error as RequestError, loading: false };
     }
   };
   useEffect(() => {
     const first = setTimeout(() => void load(0), state.peek().answer ? 200 : 0);
-    const leave = onChange((topic, job) => {
-      if (
-        topic === 'again' ||
-        (topic === 'job' &&
-          (job as { queue?: string; endedAt?: unknown }).queue === queue &&
-          (job as { endedAt?: unknown }).endedAt)
-      )
-        void load(0);
+    const leave = onChange((topic, data) => {
+      if (topic === 'again' && state.peek().answer === undefined) void load(0);
+      if (topic === 'job' && hasLeft(queue, data as Job, heard.current)) void load(0);
     });
     return () => {
       clearTimeout(first);
       leave();
+      running.current?.abort();
     };
   }, [queue, group, text]);
   const more = (): void => {
@@ -356,4 +374,11 @@ function useLetters(queue: string, group: string | undefined, text: string | und
       void load(letters.length);
   };
   return { state, reload: (how) => void load(0, how), more };
+}
+
+/** Whether it held messages of the queue, and does not any more. What becomes of those that it sent is told later, by the same job. */
+function hasLeft(queue: string, job: Job, heard: Record<string, Job['state']>): boolean {
+  const before = heard[job.id];
+  heard[job.id] = job.state;
+  return job.queue === queue && job.state !== 'running' && job.state !== before;
 }
