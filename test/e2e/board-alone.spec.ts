@@ -58,4 +58,18 @@ onEmbedded('warren board', (broker) => {
       expect((await fetch(new URL('/api/session', address), { headers: { cookie } })).status).toBe(200);
     await Promise.all(boards.map((each) => each.close()));
   });
+
+  it('takes acts as large as the page promises', async () => {
+    const board = await startBoard({ url: broker.url, rights: ['look', 'edit'] });
+    const opened = await fetch(board.address, { redirect: 'manual' });
+    const [cookie = ''] = (opened.headers.get('set-cookie') ?? '').split(';');
+    const session = await fetch(new URL('/api/session', board.address), { headers: { cookie } });
+    const { token } = (await session.json()) as Api.Session;
+    const body = JSON.stringify({ exchange: 'amq.topic', routingKey: 'large', payload: 'x'.repeat(900_000) });
+    const headers = { cookie, 'content-type': 'application/json', 'x-warren-token': token };
+    const act = { method: 'POST', headers, body };
+    const { status } = await fetch(new URL('/api/acts/publish', board.address), act);
+    await board.close();
+    expect(status).toBe(200);
+  });
 });

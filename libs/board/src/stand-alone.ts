@@ -42,7 +42,12 @@ export async function startBoard(options: StandAloneOptions = {}): Promise<Runni
   })
   class StandAloneBoard {}
 
-  const app = await NestFactory.create(StandAloneBoard, { logger: ['error'], abortOnError: false });
+  const app = await NestFactory.create(StandAloneBoard, {
+    logger: ['error'],
+    abortOnError: false,
+    // The board reads bodies itself, up to a megabyte.
+    bodyParser: false,
+  });
   try {
     app.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
       if (!door.opens(request, response)) next();
