@@ -52,8 +52,8 @@ export class Consumers {
     return [...new Set(this.all.flatMap(({ ids }) => ids))];
   }
 
-  /** Consumes for one more handler, whose queue is declared. Resolves when it consumes; rejects when it is refused. */
-  async add(plan: HandlerPlan, topology: TopologyPlan): Promise<void> {
+  /** @throws ConfigError when the queue of a handler that is to be added has a consumer already */
+  checkFree(plan: HandlerPlan): void {
     const [before] = this.all.filter((one) => one.plan.queue.name === plan.queue.name);
     if (before) {
       throw new ConfigError(
@@ -61,12 +61,20 @@ export class Consumers {
         'give it its own queue, or unsubscribe the other one first',
       );
     }
+  }
+
+  /**
+   * Consumes for one more handler, whose queue is declared and free. Resolves when it consumes, or when its turn is over
+   * before it begins; rejects when it is refused.
+   */
+  async add(plan: HandlerPlan, topology: TopologyPlan, turn: { readonly over: boolean }): Promise<void> {
     if (plan.rpc && !this.rpc) {
       this.rpc = this.options.callServer();
       await this.rpc.start();
     } else if (plan.rpc) {
       await this.rpc?.added();
     }
+    if (turn.over) return;
     const consumer = this.make([plan], topology);
     this.all.push(consumer);
     await consumer.start();

@@ -92,7 +92,14 @@ export class BrokerControl implements Control {
   }
 
   async unsubscribe(id: string): Promise<void> {
-    this.consumersOf(id);
+    const handlers = this.consumersOf(id).flatMap(({ ids }) => ids);
+    const others = [...new Set(handlers)].filter((each) => each !== id);
+    if (others.length > 0) {
+      throw new ConfigError(
+        `${id} cannot be unsubscribed: its queue is consumed for ${others.join(', ')} as well`,
+        'pause it, which pauses the others too, or give it its own queue',
+      );
+    }
     await this.deps.subscriptions.remove(id);
   }
 
