@@ -4,7 +4,7 @@ import { expect, it } from '@jest/globals';
 import type { Delivery, HandlerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { eventOf, logged, warren } from '../support/warren.js';
+import { eventOf, logged, rejection, warren } from '../support/warren.js';
 
 const KINDS: Readonly<Record<string, HandlerOptions>> = {
   'one at a time': { prefetch: 10, concurrency: 1 },
@@ -93,5 +93,54 @@ onEachBroker('breakers', (broker) => {
     await eventOf(rabbit, 'breaker-closed');
     await done.take(16);
     expect(new Set(done.all).size).toBe(16);
+  });
+
+  it.each(['breaker-open', 'breaker-half-open'] as const)(
+    'a suspect that comes at %s is the probe when nothing else can be, also after one that failed',
+    async (kind) => {
+      const queue = `suspects at ${kind}`;
+      let down = true;
+      const ran = new Collector<unknown>();
+      const rabbit = await warren(broker.url)
+        .consume(
+          queue,
+          ({ payload }) => {
+            ran.push(payload);
+            if (down) throw new Error('down');
+          },
+          { queueType: 'quorum', prefetch: 1, retry: false, breaker: { failures: 1, pause: 200 } },
+        )
+        .open();
+      const channel = await (await broker.connect()).createChannel();
+      const send = (body: string, headers = {}): boolean =>
+        channel.sendToQueue(queue, Buffer.from(body), { contentType: 'application/json', headers });
+      send('1');
+      await eventOf(rabbit, kind);
+      send('2', { 'x-warren-trial': 1 });
+      send('3', { 'x-warren-trial': 1 });
+      expect(await ran.take(2)).toEqual([1, 2]);
+      down = false;
+      await eventOf(rabbit, 'breaker-closed');
+      expect(await ran.one()).toBe(3);
+    },
+  );
+
+  it('on a queue of several handlers, the errors that each declares do not count for it', async () => {
+    class Declared extends Error {}
+    class Other extends Error {}
+    const exchange = { name: 'breaker.calls', type: 'direct' } as const;
+    const shared = { exchange, queue: 'breaker shared', breaker: { failures: 1, pause: '1m' } } as const;
+    const rabbit = await warren(broker.url)
+      .rpc('breaker.first', () => Promise.reject(new Declared('down')), { ...shared, errors: [Other] })
+      .rpc('breaker.second', () => Promise.reject(new Declared('not found')), {
+        ...shared,
+        errors: [Declared],
+      })
+      .open();
+    const state = (): unknown => rabbit.broker.status().consumers[0].breaker;
+    await rejection(rabbit.broker.request('breaker.second', 1, { exchange: exchange.name }));
+    expect(state()).toBe('closed');
+    await rejection(rabbit.broker.request('breaker.first', 1, { exchange: exchange.name }));
+    expect(state()).toBe('open');
   });
 });

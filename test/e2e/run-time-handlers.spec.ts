@@ -5,7 +5,7 @@ import type { HandlerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
 import { Tap } from '../support/tap.js';
-import { count, rejection, taken, warren, type Warren } from '../support/warren.js';
+import { count, eventOf, rejection, taken, warren, type Warren } from '../support/warren.js';
 
 onEachBroker('handlers at run time', (broker) => {
   const subscribe = (
@@ -87,6 +87,22 @@ onEachBroker('handlers at run time', (broker) => {
       'its queue to be there',
     );
     expect(await got.one()).toBe(1);
+  });
+
+  it('a shutdown waits for the handler of one that is being removed', async () => {
+    const running = new Collector<() => void>();
+    const rabbit = await warren(broker.url).open();
+    await subscribe(rabbit, 'consume', 'leaving', () => new Promise<void>((end) => running.push(end)));
+    await rabbit.broker.send('leaving', 1);
+    const end = await running.one();
+    const removed = rabbit.broker.control.unsubscribe('at.run.time.leaving');
+    const ended: string[] = [];
+    await until(() => !rabbit.broker.status().consumers[0].ready, 'it to be removed');
+    const closed = rabbit.broker.close().then(() => ended.push('closed'));
+    await eventOf(rabbit, 'closing');
+    setTimeout(() => (ended.push('handled'), end()), 300);
+    await Promise.all([removed, closed]);
+    expect([ended, await count(broker, 'leaving')]).toEqual([['handled', 'closed'], 0]);
   });
 
   it('mistakes are refused as at the start, and leave everything as it was', async () => {

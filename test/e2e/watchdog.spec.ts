@@ -2,7 +2,7 @@
 
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, expect, it } from '@jest/globals';
-import { systemClock, type BrokerEvent, type Clock } from '@warren/amqp';
+import { systemClock, type BrokerEvent, type Clock, type Delivery } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
 import { count, eventOf, logged, warren, type Warren } from '../support/warren.js';
@@ -12,6 +12,23 @@ const closers: (() => void)[] = [];
 afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
+
+/** Time between two rounds of a watchdog whose rounds are counted, in ms. */
+const PERIOD = 20;
+
+/** A clock that counts them. */
+function counting() {
+  let begun = 0;
+  const after: Clock['after'] = (ms, run, keepAlive) => {
+    if (ms === PERIOD) begun++;
+    return systemClock.after(ms, run, keepAlive);
+  };
+  const rounds = async (more: number): Promise<void> => {
+    const before = begun;
+    await until(() => begun >= before + more, `${more} rounds`);
+  };
+  return { clock: { ...systemClock, after }, rounds };
+}
 
 /** Forwards to a broker, but keeps methods of the broker back: class and method, such as 60.30 for basic.cancel. */
 async function withholding(url: string, methods: readonly string[]): Promise<{ url: string; on: boolean }> {
@@ -124,16 +141,54 @@ onEachBroker('the watchdog', (broker) => {
     expect((await got.take(3)).sort()).toEqual([4, 5, 6]);
   });
 
+  it('leaves alone a consumer that waits for a handler before it takes another prefetch', async () => {
+    const { clock, rounds } = counting();
+    const started = new Collector<Delivery>();
+    const ends: (() => void)[] = [];
+    const handle = (delivery: Delivery): Promise<void> => {
+      started.push(delivery);
+      return new Promise((resolve) => ends.push(resolve));
+    };
+    const rabbit = await warren(broker.url, { watchdog: PERIOD }, { clock })
+      .consume('calm.change', handle, { queueType: 'quorum', prefetch: 1 })
+      .open();
+    for (let n = 1; n <= 3; n++) await rabbit.broker.send('calm.change', n);
+    await started.one();
+    await until(async () => (await count(broker, 'calm.change')) === 2, 'the others to wait');
+    const control = rabbit.broker.control.handler('calm.change');
+    expect(await control.prefetch(5, { timeout: 10 })).toMatchObject({ inForce: false });
+    await rounds(10);
+    ends[0]();
+    await started.take(2);
+    for (const end of ends) end();
+    await until(() => rabbit.broker.status().consumers[0].inFlight === 0, 'all to be settled');
+    expect([reasons(rabbit), started.all.map(({ payload }) => payload)]).toEqual([[], [1, 2, 3]]);
+  });
+
+  it('leaves alone a consumer whose breaker is open, which gives back all messages but one in time', async () => {
+    const { clock, rounds } = counting();
+    const rabbit = await warren(broker.url, { watchdog: PERIOD, consumerTimeout: 6_000 }, { clock })
+      .consume('calm.broken', () => Promise.reject(new Error('down')), {
+        ...{ queueType: 'quorum', prefetch: 10, concurrency: 1, retry: false },
+        breaker: { failures: 1, pause: 3_000 },
+      })
+      .open();
+    for (let n = 1; n <= 5; n++) await rabbit.broker.send('calm.broken', n);
+    await eventOf(rabbit, 'breaker-open');
+    const inFlight = (): number => rabbit.broker.status().consumers[0].inFlight;
+    await until(() => inFlight() === 4, 'the others to be held');
+    // After a third of consumerTimeout, which is less than the pause.
+    await until(() => inFlight() === 1, 'three to go back');
+    expect(rabbit.broker.status().consumers[0].breaker).toBe('open');
+    await rounds(10);
+    expect(reasons(rabbit)).toEqual([]);
+  });
+
   it('leaves alone who works, waits for work, is on standby, or reads a stream', async () => {
     const started = new Collector<() => void>();
     const busy = (): Promise<void> => new Promise((resolve) => started.push(resolve));
-    const PERIOD = 20;
-    let rounds = 0;
-    const after: Clock['after'] = (ms, run, keepAlive) => {
-      if (ms === PERIOD) rounds++;
-      return systemClock.after(ms, run, keepAlive);
-    };
-    const first = await warren(broker.url, { watchdog: PERIOD }, { clock: { ...systemClock, after } })
+    const { clock, rounds } = counting();
+    const first = await warren(broker.url, { watchdog: PERIOD }, { clock })
       .consume('calm.single', busy, { singleActive: true, prefetch: 1 })
       .consume('calm.busy', busy, { prefetch: 1 })
       .consume('calm.idle', () => 1)
@@ -145,8 +200,7 @@ onEachBroker('the watchdog', (broker) => {
     for (const queue of ['calm.single', 'calm.single', 'calm.busy', 'calm.busy'])
       await first.broker.send(queue, 1);
     await until(async () => (await count(broker, 'calm.busy')) === 1, 'one to wait');
-    const before = rounds;
-    await until(() => rounds >= before + 10, 'ten rounds');
+    await rounds(10);
     expect([...reasons(first), ...reasons(second)]).toEqual([]);
     for (const finish of await started.take(2)) finish();
     for (const finish of await started.take(2)) finish();

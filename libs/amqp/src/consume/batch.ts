@@ -88,6 +88,11 @@ export class BatchExecutor implements Executor {
     for (const delivery of others) this.batcher.add(delivery);
   }
 
+  disallow(): void {
+    this.alone = false;
+    this.lists.disallow();
+  }
+
   stop(): Delivery[] {
     return [...this.lists.stop().flat(), ...this.batcher.take()];
   }

@@ -7,7 +7,7 @@ import { Breaker, outcomeOf } from './breaker.js';
 class Declared extends Error {}
 
 function breaking(plan = { failures: 3, of: 5, pause: 1_000 }) {
-  let [now, running] = [100, 0];
+  let now = 100;
   let timers: { due: number; call: () => void }[] = [];
   const done: string[] = [];
   const breaker = new Breaker(plan, {
@@ -23,7 +23,7 @@ function breaking(plan = { failures: 3, of: 5, pause: 1_000 }) {
     hold: () => void done.push('hold'),
     release: () => void done.push('release'),
     allow: () => void done.push('allow'),
-    running: () => running,
+    disallow: () => void done.push('disallow'),
     changed: (state) => void done.push(state),
   });
   const pass = (ms: number): void => {
@@ -33,11 +33,13 @@ function breaking(plan = { failures: 3, of: 5, pause: 1_000 }) {
     for (const { call } of due) call();
   };
   const outcomes = (...all: ('success' | 'failure' | 'neutral')[]): void => {
-    for (const one of all) breaker.outcome(one, now);
+    for (const one of all) {
+      breaker.begins();
+      breaker.outcome(one, now);
+    }
   };
   const taken = (): string[] => done.splice(0);
-  const run = (count: number): void => void (running = count);
-  return { breaker, pass, outcomes, taken, run, now: () => now, timers: () => timers.length };
+  return { breaker, pass, outcomes, taken, now: () => now, timers: () => timers.length };
 }
 
 it('opens at so many failures among so many runs, and not at the same number spread wider', () => {
@@ -63,7 +65,7 @@ it('lets one message through after the pause; its success closes it, and the cou
   pass(1);
   expect([breaker.state, taken()]).toEqual(['half-open', ['half-open', 'allow']]);
   outcomes('success');
-  expect([breaker.state, taken()]).toEqual(['closed', ['closed', 'release']]);
+  expect([breaker.state, taken()]).toEqual(['closed', ['disallow', 'closed', 'release']]);
   outcomes('failure', 'failure');
   expect(breaker.state).toBe('closed');
 });
@@ -75,7 +77,7 @@ it('a probe that fails opens it again, as often as it fails', () => {
     pass(1_000);
     taken();
     outcomes('failure');
-    expect([breaker.state, taken()]).toEqual(['open', ['open']]);
+    expect([breaker.state, taken()]).toEqual(['open', ['disallow', 'open']]);
   }
 });
 
@@ -93,19 +95,23 @@ it('what ran already when it opened decides nothing, and a probe that tells noth
   outcomes('neutral');
   // Its handler was not called.
   breaker.outcome('neutral', 0);
-  expect([breaker.state, taken()]).toEqual(['half-open', ['allow', 'allow']]);
+  expect([breaker.state, taken(), breaker.probeDue]).toEqual([
+    'half-open',
+    ['disallow', 'allow', 'allow'],
+    true,
+  ]);
 });
 
-it('a probe that hangs counts as failed after a minute, and closes the breaker when it succeeds after all', () => {
-  const { breaker, outcomes, pass, taken, run, now, timers } = breaking();
+it('a probe that hangs counts as failed a minute after it began, and closes the breaker when it succeeds', () => {
+  const { breaker, outcomes, pass, taken, now, timers } = breaking();
   outcomes('failure', 'failure', 'failure');
   pass(1_000);
   // No message came yet.
-  pass(60_000);
-  expect(breaker.state).toBe('half-open');
+  pass(90_000);
+  expect([breaker.state, breaker.probeDue]).toEqual(['half-open', true]);
   const began = now();
-  run(1);
-  taken();
+  breaker.begins();
+  expect([breaker.probeDue, taken().at(-1)]).toEqual([false, 'disallow']);
   pass(59_999);
   expect(taken()).toEqual([]);
   pass(1);
@@ -114,7 +120,21 @@ it('a probe that hangs counts as failed after a minute, and closes the breaker w
   pass(1_000);
   expect([breaker.state, taken()]).toEqual(['half-open', ['half-open', 'allow']]);
   breaker.outcome('success', began);
-  expect([breaker.state, taken(), timers()]).toEqual(['closed', ['closed', 'release'], 0]);
+  // Nobody may begin as a probe any more.
+  expect([breaker.state, taken(), timers()]).toEqual(['closed', ['disallow', 'closed', 'release'], 0]);
+});
+
+it('a probe that was given up and fails takes the place of the next one', () => {
+  const { breaker, outcomes, pass, taken, now } = breaking();
+  outcomes('failure', 'failure', 'failure');
+  pass(1_000);
+  const began = now();
+  breaker.begins();
+  pass(60_000);
+  pass(1_000);
+  taken();
+  breaker.outcome('failure', began);
+  expect([breaker.state, taken()]).toEqual(['open', ['disallow', 'open']]);
 });
 
 it('ends without timers and without holding anything', () => {

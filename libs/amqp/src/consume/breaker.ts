@@ -21,8 +21,8 @@ export interface BreakerDeps {
   release(): void;
   /** Starts one more message, although it holds: the first one that waits, or the next one that comes. */
   readonly allow: () => void;
-  /** Handlers that run now. */
-  readonly running: () => number;
+  /** Starts none, if that has not happened. */
+  readonly disallow: () => void;
   /** It changed; `error` is what the handler failed with last. */
   readonly changed: (state: BreakerState, error: unknown) => void;
 }
@@ -40,6 +40,7 @@ export class Breaker {
   private error: unknown;
   /** When the first probe may begin: what began before says nothing new. */
   private probedAt = Infinity;
+  private due = false;
   private cancel: (() => void) | undefined;
   private ended = false;
 
@@ -47,6 +48,22 @@ export class Breaker {
     private readonly plan: BreakerPlan,
     private readonly deps: BreakerDeps,
   ) {}
+
+  /** Whether a probe may begin, and none has. */
+  get probeDue(): boolean {
+    return this.due;
+  }
+
+  /** A run begins. A probe that has not ended after some time counts as failed. */
+  begins(): void {
+    if (!this.due) return;
+    this.notDue();
+    const most = Math.max(LONGEST_PROBE, this.plan.pause);
+    this.cancel = this.deps.clock.after(most, () => {
+      this.error = new Error(`the probe has not ended after ${humanDuration(most)}`);
+      this.open();
+    });
+  }
 
   /** A run ended that began at that time of the monotonic clock, 0 if the handler was not called. */
   outcome(outcome: Outcome, beganAt: number, error?: unknown): void {
@@ -57,7 +74,7 @@ export class Breaker {
     // Also of a probe that was given up.
     if (outcome === 'success') return this.close();
     if (this.state === 'open') return;
-    if (outcome === 'neutral') this.deps.allow();
+    if (outcome === 'neutral') this.next();
     else this.open();
   }
 
@@ -84,33 +101,34 @@ export class Breaker {
   private open(): void {
     const { clock, changed } = this.deps;
     this.state = 'open';
+    this.notDue();
     this.cancel?.();
     this.cancel = clock.after(this.plan.pause, () => this.probe());
     changed('open', this.error);
   }
 
   private probe(): void {
-    const { clock, allow, changed } = this.deps;
+    const { clock, changed } = this.deps;
     this.state = 'half-open';
     this.probedAt = Math.min(this.probedAt, clock.monotonic());
     changed('half-open', this.error);
-    this.bound();
-    allow();
+    this.next();
   }
 
-  /** A probe that has not ended by then counts as failed. Without a message there is none yet. */
-  private bound(): void {
-    const { clock, running } = this.deps;
-    const most = Math.max(LONGEST_PROBE, this.plan.pause);
-    this.cancel = clock.after(most, () => {
-      if (running() === 0) return this.bound();
-      this.error = new Error(`the probe has not ended after ${humanDuration(most)}`);
-      this.open();
-    });
+  private next(): void {
+    this.cancel?.();
+    this.due = true;
+    this.deps.allow();
+  }
+
+  private notDue(): void {
+    if (this.due) this.deps.disallow();
+    this.due = false;
   }
 
   private close(): void {
     this.state = 'closed';
+    this.notDue();
     this.cancel?.();
     this.probedAt = Infinity;
     this.ring.length = this.place = this.failed = 0;
@@ -123,14 +141,14 @@ export class Breaker {
  * What the verdict of a handler says of what it needs. A throw and a timeout are failures. What the handler decided by
  * itself, what it declared (`retry.not`, `retry.on`, `errors`) and what never reached it are not.
  */
-export function outcomeOf(verdict: Verdict, plan: Pick<HandlerPlan, 'rpc'>): Outcome {
+export function outcomeOf(verdict: Verdict, plan: Pick<HandlerPlan, 'rpc'> | undefined): Outcome {
   if (verdict.kind === 'ack' || verdict.kind === 'open') return 'success';
   // Dropped: also a request whose caller is gone, which was not run.
   if (verdict.kind === 'drop' || verdict.kind === 'requeue') return 'neutral';
   if (verdict.error instanceof RetrySignal) return 'neutral';
   if (verdict.kind === 'retry' || verdict.reason === 'attempts-exhausted') {
     const { error } = verdict;
-    const declared = [...(plan.rpc?.known.values() ?? [])].some((type) => error instanceof type);
+    const declared = [...(plan?.rpc?.known.values() ?? [])].some((type) => error instanceof type);
     return declared ? 'success' : 'failure';
   }
   // It ran and came to a decision of its own.

@@ -40,6 +40,8 @@ export class ConsumerControl {
   ended = false;
   private tellEnd = (): void => undefined;
   private readonly whenEnded = new Promise<void>((resolve) => (this.tellEnd = resolve));
+  /** While the breaker is not closed: calls off that the messages that it holds go back. */
+  private keepsUntil: (() => void) | undefined;
 
   constructor(private readonly deps: ConsumerControlDeps) {
     const { context, flow } = deps;
@@ -54,7 +56,7 @@ export class ConsumerControl {
       },
       plan.paused ? { by: 'start', since: clock.monotonic() } : undefined,
     );
-    flow.onBreaker = (state, since) => this.onBreaker(state, since);
+    flow.onBreaker = (state) => this.onBreaker(state);
   }
 
   get paused(): boolean {
@@ -66,8 +68,14 @@ export class ConsumerControl {
     return this.switch.stopping;
   }
 
+  /** The prefetch that is wanted. */
   get prefetch(): number {
     return this.switch.prefetch;
+  }
+
+  /** Whether the broker may deliver more beside so many unsettled messages. */
+  takesMore(unsettled: number): boolean {
+    return !this.stopping && unsettled < this.switch.inForce;
   }
 
   get concurrency(): number {
@@ -126,6 +134,7 @@ export class ConsumerControl {
 
   /** The consumer ends. */
   end(): void {
+    this.keepAll();
     this.switch.end();
   }
 
@@ -171,11 +180,27 @@ export class ConsumerControl {
   }
 
   /** A breaker that stays open must not keep what it holds until the broker takes that back. */
-  private onBreaker(state: BreakerState, since: number): void {
+  private onBreaker(state: BreakerState): void {
     const { clock, settings } = this.deps.context;
     const most =
       settings.consumerTimeout === 0 ? HELD_MOST : Math.min(HELD_MOST, settings.consumerTimeout / 3);
-    if (state === 'open' && clock.monotonic() - since >= most) void this.switch.apply({ narrow: true });
-    if (state === 'closed') void this.switch.apply({ narrow: false });
+    if (state !== 'closed') {
+      this.keepsUntil ??= clock.after(most, () => void this.giveBack());
+    } else {
+      this.keepAll();
+      void this.switch.apply({ narrow: false });
+    }
+  }
+
+  private async giveBack(): Promise<void> {
+    const outage = this.keepsUntil;
+    // A probe that hangs must not keep the next one from its run, which a narrow consumer would wait with.
+    await this.deps.unacked.quiet();
+    if (outage === this.keepsUntil) await this.switch.apply({ narrow: true });
+  }
+
+  private keepAll(): void {
+    this.keepsUntil?.();
+    this.keepsUntil = undefined;
   }
 }

@@ -5,14 +5,17 @@ import { ConsumerSwitch } from './consumer-switch.js';
 const turns = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const PAUSE = { by: 'control' as const, since: 0 };
 
-function switched(paused = false) {
+function switched(paused = false, started: () => void = () => undefined) {
   const done: string[] = [];
   let finish: (() => void) | undefined;
   const state = new ConsumerSwitch(
     10,
     {
       hold: () => void done.push('hold'),
-      release: () => void done.push('release'),
+      release: () => {
+        done.push('release');
+        started();
+      },
       halt: async (calledOff) => {
         done.push('halt');
         const quiet = new Promise<boolean>((resolve) => (finish = () => resolve(true)));
@@ -113,4 +116,18 @@ it('ended in the middle of a pause, it stops nothing any more and keeps nobody w
   state.end();
   state.letGo();
   await Promise.all([paused, opened]);
+});
+
+it.each(['at once', 'a moment later'])('what it starts with may pause it %s', async (when) => {
+  const ended: string[] = [];
+  const { state, taken, quiet } = switched(true, () => {
+    const pause = (): void => void state.apply({ pause: PAUSE }).then(() => ended.push('paused'));
+    if (when === 'at once') pause();
+    else void Promise.resolve().then(pause);
+  });
+  void state.apply({ pause: undefined });
+  expect([await taken(), ended]).toEqual([['hold', 'release', 'hold', 'halt'], []]);
+  quiet();
+  await turns();
+  expect(ended).toEqual(['paused']);
 });

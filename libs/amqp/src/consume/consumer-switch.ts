@@ -36,7 +36,7 @@ function signal(): Signal {
 /** One per consumer. */
 export class ConsumerSwitch {
   pause: Pause | undefined;
-  /** Of the channel that is consumed on. */
+  /** The prefetch of the channel that is consumed on. */
   private applied: number;
   private narrow = false;
   /** Closed while the consumer stops or has stopped: no channel is opened. */
@@ -70,6 +70,11 @@ export class ConsumerSwitch {
     return this.gate !== undefined;
   }
 
+  /** The prefetch that the broker goes by now. */
+  get inForce(): number {
+    return this.applied;
+  }
+
   /** The prefetch of a channel that is being set up. */
   take(): number {
     this.applied = this.target;
@@ -86,7 +91,7 @@ export class ConsumerSwitch {
     this.prefetch = change.prefetch ?? this.prefetch;
     this.narrow = change.narrow ?? this.narrow;
     if (!this.mustStop) this.calledOff?.give();
-    this.loop ??= this.work().finally(() => (this.loop = undefined));
+    this.loop ??= this.work();
     return this.loop;
   }
 
@@ -114,7 +119,9 @@ export class ConsumerSwitch {
     // Begun in the next turn, so that the promise of it is there.
     await Promise.resolve();
     for (;;) {
-      if (!this.mustStop) return this.open();
+      if (!this.mustStop) this.open();
+      // What starts then may change something at once.
+      if (!this.mustStop) break;
       if (!this.gate) {
         this.gate = signal();
         this.consumer.hold();
@@ -124,11 +131,12 @@ export class ConsumerSwitch {
         this.halted = await this.consumer.halt(this.calledOff.promise);
         this.calledOff = undefined;
       } else if (this.pause) {
-        return;
+        break;
       } else {
         this.applied = this.target;
       }
     }
+    this.loop = undefined;
   }
 
   private open(): void {

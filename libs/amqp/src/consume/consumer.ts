@@ -75,6 +75,7 @@ export class Consumer implements Watchable {
   private tag: string | undefined;
   private lives = 0;
   private draining = false;
+  private drained: Promise<void> | undefined;
   private readonly readiness: Readiness;
   private started: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
@@ -161,7 +162,7 @@ export class Consumer implements Watchable {
       queue: this.queueName,
       life: this.status().ready && this.tag !== undefined ? this.lives : undefined,
       delivered: this.unacked.taken,
-      free: this.unacked.size < this.control.prefetch,
+      free: this.control.takesMore(this.unacked.size),
       mayIdle: standby || priority !== undefined || reads,
       counted: !reads,
       mayBeCutOff:
@@ -197,8 +198,12 @@ export class Consumer implements Watchable {
    * Starts no new handlers; returns messages that have not started; waits for the rest until `expired`. Always
    * settles.
    */
-  async drain(expired: Promise<void>): Promise<void> {
-    if (this.draining) return;
+  drain(expired: Promise<void>): Promise<void> {
+    this.drained ??= this.endWork(expired);
+    return this.drained;
+  }
+
+  private async endWork(expired: Promise<void>): Promise<void> {
     this.draining = true;
     this.readiness.ended();
     this.started?.reject(this.closedEarly());

@@ -3,7 +3,7 @@
 import type { Connection } from '../connection/connection.js';
 import type { HandlerPlan } from '../topology/handler-plan.js';
 import { partFor, type TopologyPlan } from '../topology/plan.js';
-import { ConfigError } from '../errors/errors.js';
+import { ConfigError, ConnectionLostError } from '../errors/errors.js';
 import { Consumer } from './consumer.js';
 import { dispatch, type ExchangesKnown, groupByQueue } from './dispatch.js';
 import type { ConsumerStatus } from '../events/broker-status.js';
@@ -32,6 +32,7 @@ export class Consumers {
   private readonly all: Consumer[];
   private rpc: CallServer | undefined;
   private readonly watchdog: Watchdog;
+  private ended = false;
 
   /** @throws ConfigError when handlers of one queue do not fit together */
   constructor(private readonly options: ConsumersOptions) {
@@ -74,6 +75,10 @@ export class Consumers {
     } else if (plan.rpc) {
       await this.rpc?.added();
     }
+    if (this.ended)
+      throw new ConnectionLostError(
+        `the broker object was closed before the consumer of '${plan.queue.name}' was ready`,
+      );
     if (turn.over) return;
     const consumer = this.make([plan], topology);
     this.all.push(consumer);
@@ -110,6 +115,7 @@ export class Consumers {
 
   /** Ends their work, bounded by `expired`. Always settles. */
   async drain(expired: Promise<void>): Promise<void> {
+    this.ended = true;
     this.watchdog.stop();
     const { clock, settings, logger } = this.options.shared;
     // Streams get half of the time, which those without an end would use up.

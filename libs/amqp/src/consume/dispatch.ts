@@ -67,6 +67,11 @@ export class Handlers {
     return context?.plan.deadQueue;
   }
 
+  /** The plan of the handler of a delivery; undefined when nobody wants it. */
+  planOf(delivery: Delivery): HandlerPlan | undefined {
+    return this.contextOf(delivery)?.plan;
+  }
+
   // By its place: handlers of one queue may have the same name.
   private contextOf(delivery: Delivery): HandlerContext | undefined {
     return this.contexts[delivery.run.handler];

@@ -34,6 +34,8 @@ export interface Limits {
   release(): void;
   /** Starts one more, although it holds: the first that waits, or the next that comes. */
   allow(): void;
+  /** Takes that back, if none has started. */
+  disallow(): void;
   /** Runs so many at once from now on; resolves when no more than that run. */
   resize(limit: number): Promise<void>;
   /** Starts what may start. */
@@ -86,6 +88,10 @@ export class ConcurrencyLimiter<Job> implements Limits {
   allow(): void {
     this.allowed = 1;
     this.next();
+  }
+
+  disallow(): void {
+    this.allowed = 0;
   }
 
   resize(limit: number): Promise<void> {
@@ -165,6 +171,8 @@ export interface Executor {
   push(delivery: Delivery): void;
   /** Starts one more, although its limits hold: one message, also of a batch. */
   allow(): void;
+  /** Takes that back, if none has started. */
+  disallow(): void;
   /** Starts no more; returns the jobs that have not started. */
   stop(): Delivery[];
   /** Forgets what waits: its channel died and the broker delivers it again. */
@@ -244,6 +252,10 @@ export class KeyedExecutor implements Executor {
 
   allow(): void {
     this.ready.allow();
+  }
+
+  disallow(): void {
+    this.ready.disallow();
   }
 
   stop(): Delivery[] {

@@ -7,6 +7,7 @@ import { humanDuration } from '../options/duration.js';
 import { messagesPerSecond, type Rate } from '../options/rate.js';
 import { describeError, printable } from '../runtime/logger.js';
 import { Breaker, outcomeOf, type BreakerState, type Outcome } from './breaker.js';
+import type { Handlers } from './dispatch.js';
 import type { Executor } from './executor.js';
 import { RateLimit } from './rate-limit.js';
 import type { HandlerContext } from './step.js';
@@ -16,8 +17,8 @@ export class FlowControl {
   readonly breaker: Breaker | undefined;
   /** As it was set. */
   rate: Rate | undefined;
-  /** Hears what the breaker comes to, and since when it has not been closed, by the monotonic clock. */
-  onBreaker: (state: BreakerState, since: number) => void = () => undefined;
+  /** Hears what the breaker comes to. */
+  onBreaker: (state: BreakerState) => void = () => undefined;
   private limit: RateLimit | undefined;
   private holds = 0;
   private openSince = 0;
@@ -25,7 +26,8 @@ export class FlowControl {
   constructor(
     private readonly context: HandlerContext,
     private readonly executor: Executor,
-    /** Nothing holds it any more. */
+    private readonly handlers: Pick<Handlers, 'planOf'>,
+    /** `takesSuspect` may have become true. */
     private readonly onFree: () => void,
   ) {
     const { plan, clock } = context;
@@ -35,8 +37,8 @@ export class FlowControl {
       clock,
       hold: () => this.hold(),
       release: () => this.release(),
-      allow: () => executor.allow(),
-      running: () => this.running,
+      allow: () => this.allow(),
+      disallow: () => executor.disallow(),
       changed: (state, error) => this.changed(state, error),
     });
   }
@@ -44,6 +46,11 @@ export class FlowControl {
   /** Whether no handler starts. */
   get held(): boolean {
     return this.holds > 0;
+  }
+
+  /** Whether a suspect may begin: nothing holds, or it becomes the probe of the breaker. */
+  takesSuspect(): boolean {
+    return this.holds === 0 || (this.holds === 1 && this.breaker?.probeDue === true);
   }
 
   /** How many messages or batches are handled now. */
@@ -64,7 +71,7 @@ export class FlowControl {
   release(): void {
     this.holds--;
     this.executor.limits.release();
-    if (this.holds === 0) this.onFree();
+    this.onFree();
   }
 
   /** Starts no more messages in a second than this; undefined: no limit. */
@@ -85,15 +92,20 @@ export class FlowControl {
     return this.executor.limits.resize(concurrency);
   }
 
+  /** Handlers begin. */
+  begins(): void {
+    this.breaker?.begins();
+  }
+
   /** Handlers ended. A batch is one outcome: that of its first failure. */
   ran(list: readonly Delivery[], verdicts: readonly Verdict[]): void {
-    const { breaker, context } = this;
+    const { breaker, handlers } = this;
     if (!breaker) return;
     let outcome: Outcome = 'neutral';
     let error: unknown;
     list.forEach((delivery, index) => {
       const verdict = delivery.decided ?? verdicts[index];
-      const own = outcomeOf(verdict, context.plan);
+      const own = outcomeOf(verdict, handlers.planOf(delivery));
       if (own === 'neutral' || outcome === 'failure') return;
       outcome = own;
       if ('error' in verdict) error = verdict.error;
@@ -108,6 +120,11 @@ export class FlowControl {
     if (lift) this.setRate(undefined);
   }
 
+  private allow(): void {
+    this.executor.allow();
+    this.onFree();
+  }
+
   private changed(state: BreakerState, error: unknown): void {
     const { plan, clock, events, logger } = this.context;
     const { breaker } = plan;
@@ -115,7 +132,6 @@ export class FlowControl {
     const [handler, queue] = [plan.id, plan.queue.name];
     const probed = this.openSince !== 0;
     if (!probed) this.openSince = clock.monotonic();
-    const since = this.openSince;
     const { failures, of, pause } = breaker;
     if (state === 'open') {
       const found = probed ? 'the probe failed' : `${failures} of the last ${of} runs failed`;
@@ -128,7 +144,7 @@ export class FlowControl {
     } else if (state === 'half-open') {
       events.emit({ kind: 'breaker-half-open', handler, queue });
     } else {
-      const ms = Math.round(clock.monotonic() - since);
+      const ms = Math.round(clock.monotonic() - this.openSince);
       this.openSince = 0;
       logger.log(
         `the breaker of ${handler} is closed after ${humanDuration(ms)}; '${queue}' is consumed again`,
@@ -136,6 +152,6 @@ export class FlowControl {
       );
       events.emit({ kind: 'breaker-closed', handler, queue, ms });
     }
-    this.onBreaker(state, since);
+    this.onBreaker(state);
   }
 }

@@ -126,7 +126,7 @@ export class DeliveryScheduler {
     this.executor = batch
       ? new BatchExecutor(batch, concurrency, clock, (list) => this.runList(list), budget)
       : executorOf(plan, this.run, budget);
-    this.flow = new FlowControl(deps.context, this.executor, () => this.unpark());
+    this.flow = new FlowControl(deps.context, this.executor, deps.handlers, () => this.unpark());
     this.isolation = this.isolate();
     this.report = new SuspectReport(queue, clock, logger);
   }
@@ -154,8 +154,7 @@ export class DeliveryScheduler {
         this.trial(delivery, suspicion.trial);
         return false;
       case 'alone':
-        if (this.flow.held) this.parked.push(delivery);
-        else this.isolation.push(delivery);
+        this.setApart(delivery);
         return false;
       case 'uncounted':
         this.report.uncounted(named(delivery));
@@ -188,14 +187,16 @@ export class DeliveryScheduler {
     this.flow.end(false);
   }
 
-  /** The channel died of what `isGone` holds: forgets those that had not started, and excuses all but the `late` ones. */
+  /** The channel died of what `isGone` holds: forgets those that had not started, and excuses all but the `late` ones that had. */
   forget(isGone: (delivery: Delivery) => boolean, late: readonly Delivery[]): void {
     if (this.noAck) return;
     this.executor.forget(isGone);
     this.isolation.forget(isGone);
     this.parked = this.parked.filter((delivery) => !isGone(delivery));
-    for (const delivery of this.deps.unacked.deliveries())
-      if (isGone(delivery) && !late.includes(delivery)) this.suspects.excuse(delivery);
+    for (const delivery of this.deps.unacked.deliveries()) {
+      const harmed = late.includes(delivery) && delivery.run.beganAt > 0;
+      if (isGone(delivery) && !harmed) this.suspects.excuse(delivery);
+    }
   }
 
   /** Resolves when nothing runs. */
@@ -214,7 +215,7 @@ export class DeliveryScheduler {
     this.suspects.renewed(delivery);
     const sending = this.deps.settlement.suspect(delivery, trial, false).then((sent) => {
       this.copying.delete(sending);
-      if (!sent) this.isolation.push(delivery);
+      if (!sent) this.setApart(delivery);
     });
     this.copying.add(sending);
   }
@@ -225,8 +226,23 @@ export class DeliveryScheduler {
     if (!(await settlement.suspect(delivery, trialOf(delivery), false))) unacked.remove(delivery);
   }
 
+  private setApart(delivery: Delivery): void {
+    if (this.stopped) this.leave(delivery);
+    else if (this.flow.takesSuspect()) this.isolation.push(delivery);
+    else this.parked.push(delivery);
+  }
+
   private unpark(): void {
-    for (const delivery of this.parked.splice(0)) this.isolation.push(delivery);
+    if (!this.flow.takesSuspect()) return;
+    // A breaker probes with one.
+    const many = this.flow.held ? 1 : this.parked.length;
+    for (const delivery of this.parked.splice(0, many)) this.isolation.push(delivery);
+  }
+
+  /** It was held while it waited for others to end: it waits again. */
+  private async runApart(delivery: Delivery): Promise<void> {
+    if (this.flow.takesSuspect()) await this.run(delivery);
+    else this.setApart(delivery);
   }
 
   private isolate(): SuspectIsolation {
@@ -237,7 +253,7 @@ export class DeliveryScheduler {
       release: () => this.executor.limits.release(),
       quiet: () => unacked.quiet(),
       putAway: async (delivery) => {
-        if (!(await settlement.suspect(delivery, trialOf(delivery), true))) await this.run(delivery);
+        if (!(await settlement.suspect(delivery, trialOf(delivery), true))) await this.runApart(delivery);
       },
       settled: async () => {
         // A copy may be here before its confirm, and the message that it replaces is acked only then.
@@ -245,12 +261,13 @@ export class DeliveryScheduler {
         await acksAnswered().catch(() => undefined);
       },
       leave: (delivery) => void this.putBack(delivery),
-      run: async (delivery) => this.run(delivery),
+      run: (delivery) => this.runApart(delivery),
     });
   }
 
   private readonly runWatched = inOwnContext((delivery: Delivery): MaybePromise<void> => {
     const { handlers, settlement } = this.deps;
+    this.flow.begins();
     return chain(handlers.runOf(delivery)(delivery), (verdict) => {
       this.flow.ran([delivery], [verdict]);
       settlement.finish(delivery, verdict);
@@ -266,6 +283,7 @@ export class DeliveryScheduler {
 
   private readonly runList = inOwnContext(async (list: readonly Delivery[]): Promise<void> => {
     const { handlers, settlement } = this.deps;
+    this.flow.begins();
     const verdicts = await handlers.runBatch(list);
     this.flow.ran(list, verdicts);
     list.forEach((each, index) => settlement.finish(each, verdicts[index]));

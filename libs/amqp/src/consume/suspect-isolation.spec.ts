@@ -7,6 +7,7 @@ const turns = (): Promise<void> => new Promise((resolve) => setImmediate(resolve
 function started(): {
   alone: SuspectIsolation;
   said: string[];
+  onTheWay: () => () => void;
   quiet: () => void;
   put: () => void;
   end: () => void;
@@ -14,6 +15,7 @@ function started(): {
   push: (...names: string[]) => void;
 } {
   const said: string[] = [];
+  let settled = Promise.resolve();
   const waits: Record<string, (() => void)[]> = { quiet: [], put: [], end: [], late: [] };
   const wait = (name: string): Promise<void> => new Promise((resolve) => waits[name].push(resolve));
   const go = (name: string) => () => waits[name].splice(0).forEach((resolve) => resolve());
@@ -27,12 +29,27 @@ function started(): {
     release: () => say('release'),
     quiet: () => wait('quiet'),
     putAway: (delivery) => (say(`away ${named(delivery)}`), wait('put')),
-    settled: () => Promise.resolve(),
+    settled: () => settled,
     leave: (delivery) => say(`leave ${named(delivery)}`),
     run: (delivery) => (say(`run ${named(delivery)}`), wait('end')),
   });
   const push = (...names: string[]): void => names.forEach((name) => alone.push(name as never));
-  return { alone, said, quiet: go('quiet'), put: go('put'), end: go('end'), late: go('late'), push };
+  /** Until what this returns is called, acks are on their way. */
+  const onTheWay = (): (() => void) => {
+    let taken = (): void => undefined;
+    settled = new Promise((resolve) => (taken = resolve));
+    return taken;
+  };
+  return {
+    onTheWay,
+    alone,
+    said,
+    quiet: go('quiet'),
+    put: go('put'),
+    end: go('end'),
+    late: go('late'),
+    push,
+  };
 }
 
 describe('a suspect', () => {
@@ -78,5 +95,17 @@ describe('a suspect', () => {
     push('c');
     await turns();
     expect(said).toEqual(['hold', 'leave c', 'release']);
+  });
+
+  it('is not begun when its channel dies while acks are on their way', async () => {
+    const { alone, said, quiet, push, onTheWay } = started();
+    const arrive = onTheWay();
+    push('a');
+    quiet();
+    await turns();
+    alone.forget((delivery) => (delivery as unknown) === 'a');
+    arrive();
+    await turns();
+    expect(said).toEqual(['hold', 'release']);
   });
 });

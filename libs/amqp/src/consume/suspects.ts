@@ -40,6 +40,8 @@ const CLEARED = 5;
  */
 export class SuspectIsolation {
   private waiting: Delivery[] = [];
+  /** It runs, or will as soon as the others are put away. */
+  private next: Delivery | undefined;
   private busy = false;
   private running = false;
   private stopped = false;
@@ -63,6 +65,7 @@ export class SuspectIsolation {
   /** Forgets what waits: its channel died, and the broker delivers it again. */
   forget(isGone: (delivery: Delivery) => boolean): void {
     this.waiting = this.waiting.filter((delivery) => !isGone(delivery));
+    if (this.next && isGone(this.next)) this.next = undefined;
   }
 
   private async go(): Promise<void> {
@@ -72,6 +75,7 @@ export class SuspectIsolation {
     for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
       // Until none is left here, since more may come meanwhile.
       this.running = true;
+      this.next = next;
       // What was put away must not come back with it: until the broker has read that, it would.
       for (let times = 0; times < CLEARED; times++) {
         await this.clear();
@@ -79,7 +83,7 @@ export class SuspectIsolation {
         if (this.waiting.length === 0) break;
       }
       if (this.stopped) this.context.leave(next);
-      else await this.atMost(this.context.run(next));
+      else if (this.next === next) await this.atMost(this.context.run(next));
       this.running = false;
     }
     this.busy = false;

@@ -53,10 +53,15 @@ const PATIENT = { timeout: '10m' } as const;
 
 /** The control of a broker object. */
 export function controlOf(parts: ControlParts): BrokerControl {
+  const opened = (): Promise<void> => {
+    const opening = parts.opened();
+    if (opening) return opening;
+    throw new ConfigError('the broker object is not open', 'before open(), use register()');
+  };
   const begun = async (): Promise<Consumers> => {
-    const opened = parts.opened();
-    if (!opened) throw new ConfigError('the broker object is not open', 'before open(), use register()');
-    await opened;
+    await opened();
+    // It may close meanwhile.
+    void opened();
     const made = parts.consumers();
     if (made) return made;
     const consumers = parts.make();
