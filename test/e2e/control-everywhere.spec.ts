@@ -1,11 +1,13 @@
 // Handlers that are paused and limited in all instances of a service: who did it, who learns of it later, and what a stranger
 // can do.
 
-import { expect, it } from '@jest/globals';
+import { expect, it, jest } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { AccessRefusedError, type BrokerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
-import { Collector, until } from '../support/events.js';
+import { Collector, until, within } from '../support/events.js';
+import { Tap } from '../support/tap.js';
+import { countedTimers } from '../support/timers.js';
 import { logged, rejection, warren, type Warren } from '../support/warren.js';
 
 const HANDLER = 'mails';
@@ -144,5 +146,97 @@ onEachBroker('control everywhere', (broker) => {
       );
     await until(change, 'a change after the loss');
     expect(own.broker.status().consumers[0]).toMatchObject({ prefetch: 3, paused: undefined });
+  });
+
+  it.each([
+    ['require', true],
+    ['require', false],
+    ['background', true],
+    ['background', false],
+  ] as const)(
+    '%s, handlers %s: closed while it learns what is wanted, it is over',
+    async (startup, handles) => {
+      const tap = await Tap.open(broker.url);
+      const { clock, count } = countedTimers();
+      const own = warren(tap.url, { service: 'e.closing', fleet: { control: true }, startup }, { clock });
+      if (handles) own.consume(HANDLER, () => undefined);
+      let left = handles ? 2 : 1;
+      own.broker.on(() => void (--left === 0 && tap.shut('answers')), ['connected']);
+      const opening = own.broker.open().then(
+        () => 'opened',
+        () => 'refused',
+      );
+      await until(() => left === 0, 'its connections');
+      await own.broker.close();
+      const outcome = await within(opening, 'open() to settle', 1_000);
+      expect(outcome).toBe(startup === 'require' ? 'refused' : 'opened');
+      expect(count()).toBe(0);
+      tap.cut();
+    },
+  );
+
+  it('is not written over the connection that consumes: an alarm would stop that', async () => {
+    const own = instance('e.alarm');
+    const { connections } = own.broker as unknown as {
+      connections: { forConsuming(): { openChannel(kind: string): Promise<unknown> } };
+    };
+    const make = connections.forConsuming.bind(connections);
+    const opened = jest.fn<(kind: string) => void>();
+    connections.forConsuming = () => {
+      const made = make();
+      const open = made.openChannel.bind(made);
+      made.openChannel = (kind) => (opened(kind), open(kind));
+      return made;
+    };
+    await own.open();
+    const { inForce } = await own.broker.control.handler(HANDLER).pause({ everywhere: true });
+    expect(inForce).toBe(true);
+    expect(opened).toHaveBeenCalledWith('plain');
+    expect(opened).not.toHaveBeenCalledWith('confirm');
+  });
+
+  it('an instance that starts later does what the others did, without what they refused', async () => {
+    const own = await instance('e.refused').open();
+    const { control } = (await warren(broker.url, { service: 'e.board' }).open()).broker;
+    const change = (limits: object): Promise<unknown> => control.everywhere('e.refused', HANDLER, limits);
+    const limits = ({ broker: each }: Warren): unknown => {
+      const { prefetch, concurrency } = each.status().consumers[0];
+      return [prefetch, concurrency];
+    };
+    await change({ prefetch: 20 });
+    await change({ concurrency: 15 });
+    await change({ prefetch: 30 });
+    expect([limits(own), limits(await instance('e.refused').open())]).toEqual([
+      [30, 15],
+      [30, 15],
+    ]);
+    await change({ concurrency: 3 });
+    await change({ prefetch: 4 });
+    expect(await change({ concurrency: 5 })).toMatchObject({ done: [], failed: [{}, {}] });
+    const late = await instance('e.refused').open();
+    expect([limits(own), limits(late)]).toEqual([
+      [4, 3],
+      [4, 3],
+    ]);
+    expect(late.lines.filter((line) => line.includes('is refused here'))).toHaveLength(1);
+    expect(late.lines.filter((line) => line.includes(`${HANDLER} changed:`))).toHaveLength(1);
+  });
+
+  it('handlers that share a queue: the last change of any of them holds, also in an instance that starts later', async () => {
+    const one = (): Promise<Warren> =>
+      warren(broker.url, { service: 'e.shared', fleet: { control: true } })
+        .subscribe('shared.a', () => undefined, { id: 'a', queue: 'shared' })
+        .subscribe('shared.b', () => undefined, { id: 'b', queue: 'shared' })
+        .open();
+    const own = await one();
+    const { control } = own.broker;
+    await control.handler('b').rate('50/s', { everywhere: true });
+    await control.handler('a').pause({ everywhere: true });
+    expect(pausedBy(await one())).toBe('everywhere');
+    await control.handler('b').resume({ everywhere: true });
+    const late = await one();
+    expect([own, late].map(pausedBy)).toEqual([undefined, undefined]);
+    expect(late.broker.status().consumers[0].rate).toBe('50/s');
+    expect(late.lines.filter((line) => line.includes('paused'))).toEqual([]);
   });
 });

@@ -4,7 +4,9 @@
 import { expect, it } from '@jest/globals';
 import type { Delivery, HandlerOptions } from '@warren/amqp';
 import { onEachBroker, type TestBroker } from '../support/brokers.js';
-import { Collector, until } from '../support/events.js';
+import { Collector, until, within } from '../support/events.js';
+import { Tap } from '../support/tap.js';
+import { countedTimers } from '../support/timers.js';
 import { count, eventOf, logged, rejection, replying, warren, type Warren } from '../support/warren.js';
 
 /** A handler that ends when the test says so. */
@@ -138,11 +140,7 @@ onEachBroker('control of handlers', (broker: TestBroker) => {
     const control = rabbit.broker.control.handler('stays paused');
     await control.pause();
     await broker.closeConnections();
-    await eventOf(rabbit, 'disconnected');
-    await until(
-      () => rabbit.broker.status().connections.every(({ state }) => state === 'open'),
-      'all to be open',
-    );
+    await until(() => rabbit.broker.status().counters.reconnects === 2, 'both connections to be back');
     const channel = await (await broker.connect()).createChannel();
     await channel.deleteQueue('stays paused');
     await eventOf(rabbit, 'topology-restored');
@@ -300,6 +298,31 @@ onEachBroker('control of handlers', (broker: TestBroker) => {
     await rabbit.broker.send('closing', 1);
     await rabbit.broker.close();
     expect(await count(broker, 'closing')).toBe(1);
+  });
+
+  it('what is not in force when the application closes is not waited for any more', async () => {
+    const tap = await Tap.open(broker.url);
+    const { clock, count: timers } = countedTimers();
+    const { started, handle } = held();
+    const rabbit = await warren(tap.url, { shutdown: 100 }, { clock })
+      .consume('hangs', handle, { prefetch: 2 })
+      .consume('lost', () => undefined)
+      .open();
+    await send(rabbit, 'hangs', 1, 2);
+    await started.take(2);
+    const handler = (queue: string) => rabbit.broker.control.handler(queue);
+    await handler('lost').pause();
+    tap.cut();
+    await until(() => rabbit.broker.status().connections.every(({ state }) => state !== 'open'), 'the loss');
+    const waiting = [
+      handler('hangs').concurrency(1, { timeout: '10m' }),
+      handler('lost').resume({ timeout: '10m' }),
+      handler('lost').prefetch(5, { timeout: '10m' }),
+    ];
+    await rabbit.broker.close();
+    for (const { inForce } of await within(Promise.all(waiting), 'the waits to end', 1_000))
+      expect(inForce).toBe(false);
+    expect(timers()).toBe(0);
   });
 
   it('says what is wrong with a name and a value', async () => {

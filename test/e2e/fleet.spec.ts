@@ -164,6 +164,19 @@ onEachBroker('the fleet', (broker) => {
     expect(refused.message).toContain("exchange 'warren.control' (grant the user the write permission on it");
     await broker.manage('DELETE', `/users/${user}`);
   });
+
+  it('questions that take long do not keep others waiting', async () => {
+    const { broker: own } = await member('f.slow');
+    const ends: (() => void)[] = [];
+    own.fleet.answer('slow', () => new Promise<null>((resolve) => ends.push(() => resolve(null))));
+    const ask = (kind: string): Promise<FleetAnswers> =>
+      own.fleet.ask(kind, undefined, { service: 'f.slow', expect: 1, timeout: '30s' });
+    const all = Array.from({ length: 20 }, () => ask('slow'));
+    await until(() => ends.length === 20, 'all questions to be heard', 10_000);
+    expect((await ask('info')).complete).toBe(true);
+    for (const end of ends) end();
+    for (const { answers } of await Promise.all(all)) expect(answers).toHaveLength(1);
+  });
 });
 
 /** A stranger that answers a question to a service, twice, with what is no answer. Resolves to when both have arrived. */

@@ -4,7 +4,8 @@ import { expect, it } from '@jest/globals';
 import type { HandlerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { count, eventOf, taken, warren, type Warren } from '../support/warren.js';
+import { Tap } from '../support/tap.js';
+import { count, eventOf, rejection, taken, warren, type Warren } from '../support/warren.js';
 
 onEachBroker('handlers at run time', (broker) => {
   const subscribe = (
@@ -122,5 +123,64 @@ onEachBroker('handlers at run time', (broker) => {
     await expect(add('fine')).rejects.toThrow(/there is a handler 'at.run.time.fine' already/);
     const early = warren(broker.url);
     await expect(subscribe(early, 'consume', 'early', () => undefined)).rejects.toThrow(/not open/);
+  });
+
+  it('one that was not added in time is not added later either', async () => {
+    const tap = await Tap.open(broker.url);
+    const rabbit = await warren(tap.url, { startup: 'background', startupTimeout: 300 })
+      .consume('always', () => undefined)
+      .open();
+    const { control } = rabbit.broker;
+    const states = (): string =>
+      rabbit.broker
+        .status()
+        .connections.map(({ state }) => state)
+        .join();
+    await until(() => rabbit.broker.status().consumers[0].ready, 'it to consume');
+    tap.cut();
+    await until(() => !states().includes('open'), 'the loss to be seen');
+    const add = (queue: string): Promise<void> => subscribe(rabbit, 'consume', queue, () => undefined);
+    const added = (queue: string): Promise<true> =>
+      until(
+        () =>
+          add(queue).then(
+            () => true,
+            () => false,
+          ),
+        'it to be added',
+      );
+    const known = (): string[] => control.status().map(({ handler }) => handler);
+    expect((await rejection(add('late'))).message).toMatch('startupTimeout');
+    await tap.back();
+    // It would go on as soon as the connection is back, before this one begins.
+    await until(() => states() === 'open,open', 'the connections to be back');
+    await added('next');
+    expect(known()).toEqual(['always', 'at.run.time.next']);
+    await added('late');
+    expect(known()).toEqual(['always', 'at.run.time.next', 'at.run.time.late']);
+    tap.cut();
+  });
+
+  it('one whose queue is taken leaves no bindings: its messages would be dead letters of the other', async () => {
+    const rabbit = await warren(broker.url)
+      .consume('orders', () => undefined)
+      .open();
+    const audit = subscribe(rabbit, 'subscribe', 'audit.#', () => undefined, { queue: 'orders' });
+    await expect(audit).rejects.toThrow(/queue 'orders' is consumed by orders/);
+    expect(await rabbit.broker.publish('audit.x', 1)).toMatchObject({ routed: false });
+    expect(await count(broker, 'orders.dead')).toBe(0);
+  });
+
+  it('one of several on a queue cannot be unsubscribed: the others would be too', async () => {
+    const got = new Collector<unknown>();
+    const rabbit = await warren(broker.url)
+      .subscribe('both.a', () => undefined, { id: 'a', queue: 'both' })
+      .subscribe('both.b', ({ payload }) => got.push(payload), { id: 'b', queue: 'both' })
+      .open();
+    await expect(rabbit.broker.control.unsubscribe('a')).rejects.toThrow(
+      /a cannot be unsubscribed: .* for b as/,
+    );
+    await rabbit.broker.publish('both.b', 1);
+    expect(await got.one()).toBe(1);
   });
 });

@@ -300,6 +300,7 @@ export class Broker {
     return controlOf({
       ...shared,
       connection: () => connections.consume ?? connections.publish,
+      writing: () => connections.publish,
       consumers: () => this.consumers,
       opened: () => (this.draining ? undefined : this.opening),
       make: () => this.consume(),

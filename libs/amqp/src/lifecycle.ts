@@ -113,6 +113,7 @@ export async function begin({
   const answers = fleet.start(connections.consume ?? connections.publish);
   // That it cannot be asked is in the log, and no reason to fail.
   await withTimeout(clock, left() ?? MAX_DURATION, (over) => Promise.race([answers, over]));
+  if (fleet.closed) throw new ConnectionLostError('the broker object was closed before it was open');
 }
 
 function notReady(consumers: Consumers): Error {

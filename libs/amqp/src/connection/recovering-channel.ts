@@ -36,7 +36,7 @@ const CLOSE_TIMEOUT = 500;
 export class RecoveringChannel {
   /** The channel while it is ready. */
   current: LiveChannel | undefined;
-  private held = false;
+  private over = false;
   private loop: Promise<void> | undefined;
   private opening: LiveChannel | undefined;
   private wake: (() => void) | undefined;
@@ -44,10 +44,9 @@ export class RecoveringChannel {
 
   constructor(private readonly options: RecoveringChannelOptions) {}
 
-  /** Begins; calling it again does nothing. */
+  /** Begins; calling it again, or after `close`, does nothing. */
   start(): void {
-    if (this.loop) return;
-    this.held = true;
+    if (this.loop || this.over) return;
     this.loop = this.run();
   }
 
@@ -63,13 +62,13 @@ export class RecoveringChannel {
 
   /** Closes the channel for good. Always settles. */
   async close(): Promise<void> {
-    this.held = false;
+    this.over = true;
     this.wake?.();
     await this.end();
   }
 
   private async run(): Promise<void> {
-    for (let failures = 0; this.held;) {
+    for (let failures = 0; this.isHeld();) {
       await this.options.wanted?.();
       if (!this.isHeld()) return;
       try {
@@ -153,6 +152,6 @@ export class RecoveringChannel {
   }
 
   private isHeld(): boolean {
-    return this.held;
+    return !this.over;
   }
 }

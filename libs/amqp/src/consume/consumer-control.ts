@@ -36,6 +36,10 @@ export class ConsumerControl {
   private readonly switch: ConsumerSwitch;
   /** The broker forgot the messages at delivery: those that are here cannot go back, so they run. */
   private readonly forgotten: boolean;
+  /** The consumer has ended: nothing comes into force any more. */
+  ended = false;
+  private tellEnd = (): void => undefined;
+  private readonly whenEnded = new Promise<void>((resolve) => (this.tellEnd = resolve));
   /** While the breaker is not closed: calls off that the messages that it holds go back. */
   private keepsUntil: (() => void) | undefined;
 
@@ -101,20 +105,21 @@ export class ConsumerControl {
     return this.switch.apply({ pause: { by, since: pause?.since ?? this.deps.context.clock.monotonic() } });
   }
 
-  /** Resolves when it consumes. */
+  /** Resolves when it consumes, or has ended. */
   async resume(): Promise<void> {
     await this.switch.apply({ pause: undefined });
-    await this.deps.readiness.whenReady();
+    await this.orEnd(this.deps.readiness.whenReady());
   }
 
-  /** Resolves when it is in force. */
+  /** Resolves when it is in force, or the consumer has ended. */
   async change({ prefetch, concurrency, rate }: ConsumerChange): Promise<void> {
     const { flow, readiness } = this.deps;
     if (rate !== undefined) flow.setRate(rate ?? undefined);
-    await Promise.all([
+    const done = Promise.all([
       concurrency === undefined ? undefined : flow.setConcurrency(concurrency),
       prefetch === undefined ? undefined : this.switch.apply({ prefetch }).then(() => readiness.whenReady()),
     ]);
+    await this.orEnd(done);
   }
 
   /** Resolves when a channel may be opened. */
@@ -133,9 +138,15 @@ export class ConsumerControl {
     this.switch.end();
   }
 
-  /** And does not open a channel any more. */
+  /** It has ended, and does not open a channel any more. */
   letGo(): void {
+    this.ended = true;
+    this.tellEnd();
     this.switch.letGo();
+  }
+
+  private async orEnd(done: Promise<unknown>): Promise<void> {
+    await Promise.race([done, this.whenEnded]);
   }
 
   private hold(): void {

@@ -125,8 +125,9 @@ export class Consumer implements Watchable {
     return this.options.contexts.map(({ plan }) => plan.id);
   }
 
-  /** Resolves at the first consume-ok, at once when it is paused; rejects when the broker refuses for good. */
+  /** Resolves at the first consume-ok, at once when it is paused; rejects when the broker refuses for good, or it ended. */
   start(): Promise<void> {
+    if (this.draining) return Promise.reject(this.closedEarly());
     const started = new Promise<void>((resolve, reject) => {
       this.started = { resolve, reject };
       this.recovering.start();
@@ -205,11 +206,7 @@ export class Consumer implements Watchable {
   private async endWork(expired: Promise<void>): Promise<void> {
     this.draining = true;
     this.readiness.ended();
-    this.started?.reject(
-      new ConnectionLostError(
-        `the broker object was closed before the consumer of '${this.queueName}' was ready`,
-      ),
-    );
+    this.started?.reject(this.closedEarly());
     this.started = undefined;
     this.scheduler.stop();
     this.control.end();
@@ -222,6 +219,11 @@ export class Consumer implements Watchable {
     const closed = this.recovering.close();
     this.control.letGo();
     await closed;
+  }
+
+  private closedEarly(): ConnectionLostError {
+    const why = `the broker object was closed before the consumer of '${this.queueName}' was ready`;
+    return new ConnectionLostError(why);
   }
 
   private async beforeClose(channel: LiveChannel): Promise<void> {

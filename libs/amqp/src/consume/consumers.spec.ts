@@ -22,7 +22,7 @@ it('one that is added when they end is refused, also when it waited for its way 
   } as unknown as ConsumersOptions);
   const plan = { id: 'late', queue: { name: 'late' }, rpc: {} };
   const topology = { exchanges: [], queues: [], bindings: [] };
-  const added = consumers.add(plan as never, topology);
+  const added = consumers.add(plan as never, topology, { over: false });
   const ended = consumers.drain(new Promise(() => undefined));
   started();
   await expect(added).rejects.toThrow(/was closed before the consumer of 'late' was ready/);

@@ -53,8 +53,8 @@ export class Consumers {
     return [...new Set(this.all.flatMap(({ ids }) => ids))];
   }
 
-  /** Consumes for one more handler, whose queue is declared. Resolves when it consumes; rejects when it is refused. */
-  async add(plan: HandlerPlan, topology: TopologyPlan): Promise<void> {
+  /** @throws ConfigError when the queue of a handler that is to be added has a consumer already */
+  checkFree(plan: HandlerPlan): void {
     const [before] = this.all.filter((one) => one.plan.queue.name === plan.queue.name);
     if (before) {
       throw new ConfigError(
@@ -62,6 +62,13 @@ export class Consumers {
         'give it its own queue, or unsubscribe the other one first',
       );
     }
+  }
+
+  /**
+   * Consumes for one more handler, whose queue is declared and free. Resolves when it consumes, or when its turn is over
+   * before it begins; rejects when it is refused.
+   */
+  async add(plan: HandlerPlan, topology: TopologyPlan, turn: { readonly over: boolean }): Promise<void> {
     if (plan.rpc && !this.rpc) {
       this.rpc = this.options.callServer();
       await this.rpc.start();
@@ -72,6 +79,7 @@ export class Consumers {
       throw new ConnectionLostError(
         `the broker object was closed before the consumer of '${plan.queue.name}' was ready`,
       );
+    if (turn.over) return;
     const consumer = this.make([plan], topology);
     this.all.push(consumer);
     await consumer.start();

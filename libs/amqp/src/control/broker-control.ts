@@ -21,14 +21,20 @@ import type {
 } from './control.js';
 import { Everywhere, type EverywhereDeps } from './everywhere.js';
 import type { Outcome } from './follower.js';
-import { HandlerController, type HandlerControllerDeps } from './handler-controller.js';
+import { inEffect, type HandlerChange } from './command.js';
+import {
+  HandlerController,
+  type HandlerControllerDeps,
+  type Limits,
+  tellChange,
+} from './handler-controller.js';
 
 /** The parts of the broker object. */
 export interface ControlParts
   extends
-    Omit<HandlerControllerDeps, 'consumers' | 'everywhere'>,
+    Omit<HandlerControllerDeps, 'consumers' | 'everywhere' | 'tell'>,
     Omit<SubscriptionsDeps, 'consumers' | 'changed'>,
-    Pick<EverywhereDeps, 'fleet'> {
+    Pick<EverywhereDeps, 'fleet' | 'writing'> {
   /** Undefined while there are none. */
   readonly consumers: () => Consumers | undefined;
   /** Settles when the broker object is open; undefined before `open`, and when it closes. */
@@ -78,8 +84,19 @@ export class BrokerControl implements Control {
 
   constructor(private readonly deps: ControlDeps) {
     const has = (id: string): boolean => (deps.consumers()?.of(id).length ?? 0) > 0;
-    this.all = new Everywhere({ ...deps, has, apply: (id, change) => this.apply(id, change) });
-    this.handlerDeps = { ...deps, consumers: (id) => this.consumersOf(id), everywhere: this.all };
+    this.all = new Everywhere({
+      ...deps,
+      has,
+      apply: async (id, change) => this.noted(id, await this.apply(id, change, this.handlerDeps)),
+      replay: (changes) => this.replay(changes),
+      paused: () => this.pausedEverywhere(),
+    });
+    this.handlerDeps = {
+      ...deps,
+      consumers: (id) => this.consumersOf(id),
+      everywhere: this.all,
+      tell: (...change) => tellChange(deps, ...change),
+    };
   }
 
   handler(id: string): HandlerController {
@@ -97,7 +114,14 @@ export class BrokerControl implements Control {
   }
 
   async unsubscribe(id: string): Promise<void> {
-    this.consumersOf(id);
+    const handlers = this.consumersOf(id).flatMap(({ ids }) => ids);
+    const others = [...new Set(handlers)].filter((each) => each !== id);
+    if (others.length > 0) {
+      throw new ConfigError(
+        `${id} cannot be unsubscribed: its queue is consumed for ${others.join(', ')} as well`,
+        'pause it, which pauses the others too, or give it its own queue',
+      );
+    }
     await this.deps.subscriptions.remove(id);
   }
 
@@ -134,24 +158,53 @@ export class BrokerControl implements Control {
     return this.all.close();
   }
 
-  private async apply(id: string, { paused, ...limits }: EverywhereChange): Promise<Outcome> {
+  /** What it changes is written down at once, before it returns. */
+  private async apply(
+    id: string,
+    { paused, ...limits }: EverywhereChange,
+    deps: HandlerControllerDeps,
+  ): Promise<Outcome> {
     if ((this.deps.consumers()?.of(id).length ?? 0) === 0) return undefined;
-    const handler = this.handler(id);
+    const handler = new HandlerController(id, deps);
     const done: Promise<HandlerState>[] = [];
     try {
-      // Each is written down at once.
       if (paused === true) done.push(handler.pauseBy('everywhere', PATIENT));
       if (Object.keys(limits).length > 0) done.push(handler.change(limits, PATIENT));
       if (paused === false) done.push(handler.resume(PATIENT));
       return { inForce: (await Promise.all(done)).every(({ inForce }) => inForce) };
     } catch (error) {
-      const why = printable(describeError(error));
-      this.deps.settings.logger.warn(`${id}: what is wanted in all instances is refused here: ${why}`, {
-        event: 'control-refused',
-        handler: id,
-      });
-      return { inForce: false, error: why };
+      return { inForce: false, error: printable(describeError(error)) };
     }
+  }
+
+  /** Changes of the past. What came of all of them is told, and of those refused the ones that would hold now. */
+  private replay(changes: readonly HandlerChange[]): readonly Promise<Outcome>[] {
+    const consumers = this.deps.consumers();
+    const all = new Set(consumers?.ids.flatMap((id) => consumers.of(id)));
+    const before = new Map<Consumer, Limits>([...all].map((one) => [one, one.control.status()]));
+    const deps = { ...this.handlerDeps, tell: () => undefined };
+    const told = new Set(inEffect(changes));
+    const outcomes = changes.map(async (each) => {
+      const outcome = await this.apply(each.handler, each.change, deps);
+      return told.has(each) ? this.noted(each.handler, outcome) : outcome;
+    });
+    for (const [consumer, was] of before) tellChange(this.deps, consumer.ids[0], consumer, was);
+    return outcomes;
+  }
+
+  private noted(handler: string, outcome: Outcome): Outcome {
+    if (outcome?.error !== undefined) {
+      this.deps.settings.logger.warn(
+        `${handler}: what is wanted in all instances is refused here: ${outcome.error}`,
+        { event: 'control-refused', handler },
+      );
+    }
+    return outcome;
+  }
+
+  private pausedEverywhere(): string[] {
+    const all = this.deps.consumers()?.status() ?? [];
+    return all.flatMap(({ paused, handlers }) => (paused?.by === 'everywhere' ? handlers : []));
   }
 
   private consumersOf(id: string): readonly Consumer[] {

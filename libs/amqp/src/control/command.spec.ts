@@ -1,6 +1,6 @@
 // What is taken for a command, and what is not.
 import { expect, it } from '@jest/globals';
-import { readCommand, writeCommand } from './command.js';
+import { inEffect, readCommand, writeCommand } from './command.js';
 
 const id = '0123456789abcdef';
 const read = (value: unknown): unknown => readCommand(Buffer.from(JSON.stringify(value)));
@@ -42,4 +42,15 @@ it('what else is in it is left out', () => {
     handler: 'a',
     change: { paused: true },
   });
+});
+
+it('a change is in effect until each of its fields was changed again for the same handler', () => {
+  const changes = [
+    { id: '1', handler: 'a', change: { prefetch: 4, rate: null } },
+    { id: '2', handler: 'a', change: { prefetch: 5 } },
+    { id: '3', handler: 'b', change: { prefetch: 6 } },
+    { id: '4', handler: 'a', change: { prefetch: 7, paused: true } },
+  ];
+  expect(inEffect(changes).map(({ id }) => id)).toEqual(['1', '3', '4']);
+  expect(inEffect([])).toEqual([]);
 });

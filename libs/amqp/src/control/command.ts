@@ -20,6 +20,23 @@ export const controlName = (service: string): string => `${service}.fleet.contro
 /** Bytes of a body, and characters of the name of a handler. */
 const [MOST_COMMAND, MOST_NAME] = [4_096, 500];
 
+/** What was wanted of a handler. */
+export type HandlerChange = Required<Command>;
+
+/** Those of which not every field is in a later one of the same handler, in the same order. */
+export function inEffect<T extends HandlerChange>(changes: readonly T[]): T[] {
+  const later = new Map<string, Set<string>>();
+  const kept: T[] = [];
+  for (const each of [...changes].reverse()) {
+    const named = later.get(each.handler) ?? new Set();
+    const fields = Object.keys(each.change);
+    if (fields.some((field) => !named.has(field))) kept.push(each);
+    for (const field of fields) named.add(field);
+    later.set(each.handler, named);
+  }
+  return kept.reverse();
+}
+
 const ID = /^[0-9a-f]{16}$/;
 const NUMBER = whole(1, 65_535);
 

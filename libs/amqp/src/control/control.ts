@@ -114,7 +114,8 @@ export interface Control {
 
   /**
    * Removes a handler, as a shutdown does: running ones are finished within `shutdown`, the others return to the queue. The
-   * queue and its bindings stay on the broker and collect messages. @throws ConfigError when there is none of that name
+   * queue and its bindings stay on the broker and collect messages. @throws ConfigError when there is none of that name, or
+   * it shares its queue with others
    */
   unsubscribe(id: string): Promise<void>;
 

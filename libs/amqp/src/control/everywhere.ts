@@ -17,18 +17,23 @@ import { inTime, withTimeout, type Clock } from '../runtime/clock.js';
 import { declareError } from '../topology/declare-error.js';
 import { controlName, isHandlerName, readCommand, writeCommand, type Command } from './command.js';
 import type { EverywhereChange, EverywhereResult } from './control.js';
-import { Follower, type Outcome } from './follower.js';
+import { Follower, type FollowerOptions, type Outcome } from './follower.js';
 
 /** The parts of the broker object. */
 export interface EverywhereDeps {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly fleet: FleetMember;
+  /** Where what is wanted is read. */
   readonly connection: () => Connection;
-  /** Makes it so in this process. Must not reject. */
-  readonly apply: (handler: string, change: EverywhereChange) => Promise<Outcome>;
+  /** Where it is written. RabbitMQ reads nothing more from a connection that publishes during an alarm. */
+  readonly writing: () => Connection;
+  readonly apply: FollowerOptions['apply'];
+  readonly replay: FollowerOptions['replay'];
   /** Whether there is such a handler in this process. */
   readonly has: (handler: string) => boolean;
+  /** The handlers that are paused for all instances. */
+  readonly paused: () => readonly string[];
 }
 
 /** Kind of the questions. */
@@ -46,6 +51,7 @@ const newId = (): string => randomBytes(8).toString('hex');
 export class Everywhere {
   private follower: Follower | undefined;
   private told = false;
+  private closed = false;
 
   constructor(private readonly deps: EverywhereDeps) {
     if (!this.isOn) return;
@@ -54,19 +60,21 @@ export class Everywhere {
 
   /** Learns what is wanted, if the option says so. Resolves when that is known and done, or when it failed. */
   async start(): Promise<void> {
-    if (!this.isOn) return;
-    const { settings, clock, connection, apply } = this.deps;
+    if (!this.isOn || this.closed) return;
+    const { settings, clock, connection, apply, replay, has } = this.deps;
     this.follower ??= new Follower({
       connection: connection(),
       settings,
       clock,
       apply,
+      replay,
+      has,
       mark: async () => {
         const id = newId();
         await this.write(settings.service, { id });
         return id;
       },
-      onKnown: (wanted) => this.tell(wanted),
+      onKnown: () => this.tell(),
     });
     await this.follower.start();
   }
@@ -78,6 +86,7 @@ export class Everywhere {
 
   /** Always settles. */
   async close(): Promise<void> {
+    this.closed = true;
     await this.follower?.close();
   }
 
@@ -140,23 +149,33 @@ export class Everywhere {
   }
 
   private async write(service: string, command: Command): Promise<void> {
-    const { clock, settings, connection } = this.deps;
+    const { clock, settings } = this.deps;
     const late = (): Error =>
       new ConnectionLostError(
         `the broker did not confirm a command for '${service}' in time (publish.timeout)`,
       );
-    await inTime(clock, settings.publish.timeout, this.append(connection(), service, command), late);
+    const turn = { over: false };
+    await inTime(clock, settings.publish.timeout, this.append(service, command, turn), late).finally(
+      () => (turn.over = true),
+    );
   }
 
-  /** On a channel of its own: a refusal costs the channel. */
-  private async append(connection: Connection, service: string, command: Command): Promise<void> {
+  /** On a channel of its own: a refusal costs the channel. Sends nothing when its turn is over. */
+  private async append(service: string, command: Command, turn: { readonly over: boolean }): Promise<void> {
     const exchange = controlName(service);
+    const connection = this.deps.writing();
     await connection.opened();
+    if (connection.blocked) {
+      const why = 'the broker accepts no messages now (see the event blocked)';
+      throw new ConnectionLostError(`a command for '${service}' was not written: ${why}`);
+    }
     const channel = await connection.openChannel('confirm');
     try {
       await channel.declaring.checkExchange(exchange).catch((error: unknown) => {
         throw refusal(error, service);
       });
+      // Its caller was told that it was not written.
+      if (turn.over) return;
       const confirms = new Confirms(channel);
       const message = this.message(exchange, command);
       const outcome = await new Promise<SendOutcome>((resolve) => {
@@ -193,11 +212,11 @@ export class Everywhere {
   }
 
   /** Once, at the start. */
-  private tell(wanted: ReadonlyMap<string, EverywhereChange>): void {
+  private tell(): void {
     if (this.told) return;
     this.told = true;
-    const { settings, has } = this.deps;
-    const paused = [...wanted].flatMap(([handler, { paused: is }]) => (is && has(handler) ? [handler] : []));
+    const { settings } = this.deps;
+    const paused = this.deps.paused();
     if (paused.length === 0) return;
     settings.logger.warn(
       `paused in all instances of '${settings.service}': ${paused.join(', ')}; resume({ everywhere: true }) ends it`,

@@ -20,6 +20,8 @@ it('a mark that cannot be written is one line, and no unhandled rejection when a
     settings: settings({ service: 'shop', logger }),
     clock: systemClock,
     apply: () => Promise.resolve(undefined),
+    replay: (changes) => changes.map(() => Promise.resolve(undefined)),
+    has: () => false,
     mark: () => Promise.resolve(''),
     onKnown: () => undefined,
   });

@@ -11,7 +11,7 @@ import type { Settings } from '../options/settings.js';
 import type { Clock } from '../runtime/clock.js';
 import { describeError, LogLimiter, printable } from '../runtime/logger.js';
 import { declareError } from '../topology/declare-error.js';
-import { controlName, readCommand, type Command } from './command.js';
+import { controlName, inEffect, readCommand, type HandlerChange } from './command.js';
 import type { EverywhereChange } from './control.js';
 
 /** What came of a change in this instance; `error`: it could not be made. Undefined: there is no such handler here. */
@@ -24,28 +24,26 @@ export interface FollowerOptions {
   readonly clock: Clock;
   /** Makes it so. Must not reject. */
   readonly apply: (handler: string, change: EverywhereChange) => Promise<Outcome>;
+  /** The same for several, one after the other. Their outcomes are in the same order. */
+  readonly replay: (changes: readonly HandlerChange[]) => readonly Promise<Outcome>[];
+  /** Whether there is such a handler in this process. */
+  readonly has: (handler: string) => boolean;
   /** Appends a record that changes nothing; resolves to its id. */
   readonly mark: () => Promise<string>;
-  /** Everything that was there is known. Told each time that it was read. */
-  readonly onKnown: (wanted: ReadonlyMap<string, EverywhereChange>) => void;
+  /** Everything that was there is known, and was told to `replay`. Called each time that it was read. */
+  readonly onKnown: () => void;
 }
 
 /** Bytes that the stream keeps, in segments of so many: thousands of changes. */
 const KEPT = { 'x-max-length-bytes': 10_000_000, 'x-stream-max-segment-size-bytes': 1_000_000 };
 
-/** Records that are read ahead, handlers that are remembered, and outcomes. */
-const [AHEAD, MOST_HANDLERS, MOST_OUTCOMES] = [200, 10_000, 1_000];
+/** Records that are read ahead, changes that are remembered, and outcomes. */
+const [AHEAD, MOST_CHANGES, MOST_OUTCOMES] = [200, 10_000, 1_000];
+
+const NOTHING = Promise.resolve<Outcome>(undefined);
 
 /** Not allowed, declared otherwise: only a person changes that. */
 const FINAL = new Set<unknown>([403, 406]);
-
-interface Wanted {
-  /** Of the last record. */
-  readonly id: string;
-  readonly change: EverywhereChange;
-  /** What of it this instance has not heard before: what was changed here alone since then stays. */
-  readonly unheard: EverywhereChange;
-}
 
 /** One per broker object with the option `fleet.control`. */
 export class Follower {
@@ -54,15 +52,20 @@ export class Follower {
   private readonly lines: LogLimiter;
   private readonly begun: Promise<void>;
   private begin = (): void => undefined;
-  /** By handler, as it was read since the channel was opened. */
-  private wanted = new Map<string, Wanted>();
-  /** By handler: the last record that was applied. It is not applied again when all is read again. */
+  /**
+   * Of all handlers in the order of their records, as read since the channel was opened. An instance that starts later does
+   * the same as those before it: what was refused depends on what was before, and handlers that share a queue change it
+   * in turn.
+   */
+  private wanted: HandlerChange[] = [];
+  /** By handler: the last record that was applied. What is up to that one is not applied again when all is read again. */
   private readonly applied = new Map<string, string>();
   private readonly outcomes = new Map<string, Promise<Outcome>>();
   private readonly awaited = new Map<string, (outcome: Promise<Outcome>) => void>();
   /** What ends the reading of what was there: an offset, or the id of a mark; undefined when it ended. */
   private end: { readonly offset: number } | { readonly mark: Promise<string> } | undefined;
   private warned = false;
+  private closed = false;
 
   constructor(private readonly options: FollowerOptions) {
     const { connection, clock, settings } = options;
@@ -87,20 +90,23 @@ export class Follower {
 
   /** Always settles. */
   close(): Promise<void> {
+    this.closed = true;
     this.begin();
+    for (const tell of this.awaited.values()) tell(NOTHING);
+    this.awaited.clear();
     return this.recovering.close();
   }
 
   /** Applies what is wanted of a handler that was not there before. */
   async added(handler: string): Promise<void> {
-    const wanted = this.wanted.get(handler);
-    if (wanted) await this.run(handler, wanted.id, wanted.change);
+    await this.replay(this.wanted.filter((each) => each.handler === handler));
   }
 
   /** What came of a record, when it has come. It may never come: bound the wait, and call `forget`. */
   outcome(id: string): Promise<Outcome> {
     const known = this.outcomes.get(id);
     if (known) return known;
+    if (this.closed) return NOTHING;
     return new Promise((resolve) => {
       if (this.awaited.size < MOST_OUTCOMES) this.awaited.set(id, resolve);
     });
@@ -118,7 +124,7 @@ export class Follower {
     const arguments_ = { 'x-queue-type': 'stream', ...KEPT };
     await declaring.assertQueue(name, { durable: true, arguments: arguments_ });
     await declaring.bindQueue(name, name, '');
-    this.wanted = new Map();
+    this.wanted = [];
     const { connection, clock } = this.options;
     const next = await connection.withChannel((on) => streamEnd(on, name, 'next', clock));
     // An empty stream and a slow one look the same. With a mark there is something to wait for.
@@ -138,22 +144,17 @@ export class Follower {
     if (!command) {
       const why = message.exchange === this.name ? 'it is none' : 'it did not come over the exchange';
       this.say('control-refused', `a command in '${this.name}' was refused: ${why}`);
-    } else if (command.handler !== undefined) {
-      this.onCommand(command.handler, command);
+    } else if (command.handler !== undefined && command.change) {
+      this.onCommand({ id: command.id, handler: command.handler, change: command.change });
     }
     this.look(message, command?.id);
   }
 
-  private onCommand(handler: string, { id, change }: Command): void {
-    const before = this.wanted.get(handler);
-    if (!before && this.wanted.size >= MOST_HANDLERS) return;
-    const isHeard = this.applied.get(handler) === id;
-    this.wanted.set(handler, {
-      id,
-      change: { ...before?.change, ...change },
-      unheard: isHeard ? {} : { ...before?.unheard, ...change },
-    });
-    if (!this.end && change) void this.run(handler, id, change);
+  private onCommand(wanted: HandlerChange): void {
+    if (this.wanted.push(wanted) > MOST_CHANGES) {
+      this.wanted = inEffect(this.wanted).slice(-MOST_CHANGES / 2);
+    }
+    if (!this.end) this.note(wanted, this.options.apply(wanted.handler, wanted.change));
   }
 
   /** Whether this was the last of what was there. */
@@ -174,18 +175,32 @@ export class Follower {
 
   private known(): void {
     this.end = undefined;
-    for (const [handler, { id, unheard }] of this.wanted) {
-      if (Object.keys(unheard).length > 0) void this.run(handler, id, unheard);
-    }
-    this.options.onKnown(new Map([...this.wanted].map(([handler, { change }]) => [handler, change])));
+    void this.replay(this.unheard());
+    this.options.onKnown();
     // Consumers that have not begun begin so: what is wanted is written down, and they need not be there for it.
     this.begin();
   }
 
-  private run(handler: string, id: string, change: EverywhereChange): Promise<Outcome> {
-    const outcome = this.options.apply(handler, change);
+  /** What this instance has not heard before: what was changed here alone since then stays. */
+  private unheard(): HandlerChange[] {
+    const heard = new Set<string>();
+    const unheard: HandlerChange[] = [];
+    for (const each of [...this.wanted].reverse()) {
+      if (this.applied.get(each.handler) === each.id) heard.add(each.handler);
+      if (!heard.has(each.handler)) unheard.push(each);
+    }
+    return unheard.reverse();
+  }
+
+  private async replay(changes: readonly HandlerChange[]): Promise<void> {
+    const outcomes = this.options.replay(changes);
+    changes.forEach((each, index) => this.note(each, outcomes[index]));
+    await Promise.all(outcomes);
+  }
+
+  private note({ id, handler }: HandlerChange, outcome: Promise<Outcome>): void {
     // It is applied when the handler is there.
-    void outcome.then((done) => done && this.applied.set(handler, id));
+    if (this.options.has(handler)) this.applied.set(handler, id);
     this.outcomes.set(id, outcome);
     for (const oldest of this.outcomes.keys()) {
       if (this.outcomes.size <= MOST_OUTCOMES) break;
@@ -193,7 +208,6 @@ export class Follower {
     }
     this.awaited.get(id)?.(outcome);
     this.awaited.delete(id);
-    return outcome;
   }
 
   private unmarked(error: unknown): void {

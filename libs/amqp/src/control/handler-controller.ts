@@ -21,6 +21,43 @@ export interface HandlerControllerDeps {
   /** Those of the handler. @throws ConfigError when there is none of that name */
   readonly consumers: (id: string) => readonly Consumer[];
   readonly everywhere: Pick<Everywhere, 'change' | 'isOn'>;
+  /** Says what a change has changed: `tellChange`, unless that is told of many changes together. */
+  readonly tell: (handler: string, consumer: Consumer, before: Limits) => void;
+}
+
+/** What of a consumer can be changed, as it is now. */
+export type Limits = ReturnType<Consumer['control']['status']>;
+
+/** Where changes are told. */
+export type Told = Pick<HandlerControllerDeps, 'settings' | 'events'>;
+
+/** Says what is different now. */
+export function tellChange(
+  { settings: { logger }, events }: Told,
+  handler: string,
+  { ids: handlers, plan, control }: Consumer,
+  before: Limits,
+): void {
+  const { paused, prefetch, concurrency, rate } = control.status();
+  const queue = plan.queue.name;
+  const names = handlers.join(', ');
+  if (paused && !before.paused) {
+    const event = 'handler-paused';
+    logger.log(`${names} paused: '${queue}' is not consumed`, { event, handler, queue });
+    events.emit({ kind: 'consumer-paused', queue, handlers, by: paused.by });
+  } else if (!paused && before.paused) {
+    const event = 'handler-resumed';
+    logger.log(`${names} resumed: '${queue}' is consumed again`, { event, handler, queue });
+    events.emit({ kind: 'consumer-resumed', queue, handlers });
+  }
+  if (prefetch === before.prefetch && concurrency === before.concurrency && rate === before.rate) return;
+  const speed = rate === undefined ? 'no rate limit' : `rate ${rate}`;
+  logger.log(`${names} changed: prefetch ${prefetch}, concurrency ${concurrency}, ${speed}`, {
+    event: 'handler-changed',
+    handler,
+    queue,
+  });
+  events.emit({ kind: 'consumer-changed', queue, handlers, prefetch, concurrency, rate });
 }
 
 /** See HandlerControl. */
@@ -41,34 +78,12 @@ export class HandlerController implements HandlerControl {
 
   /** For those who pause in the name of others. */
   pauseBy(by: PausedBy, options?: ControlOptions): Promise<HandlerState> {
-    return this.each(options, (consumer) => {
-      const { ids, plan, control } = consumer;
-      if (!control.paused) {
-        this.deps.settings.logger.log(`${ids.join(', ')} paused: '${plan.queue.name}' is not consumed`, {
-          event: 'handler-paused',
-          handler: this.id,
-          queue: plan.queue.name,
-        });
-        this.deps.events.emit({ kind: 'consumer-paused', queue: plan.queue.name, handlers: ids, by });
-      }
-      return control.pause(by);
-    });
+    return this.each(options, ({ control }) => control.pause(by));
   }
 
   resume(options?: ControlOptions): Promise<HandlerState> {
     if (options?.everywhere) return this.inAll({ paused: false }, options);
-    return this.each(options, (consumer) => {
-      const { ids, plan, control } = consumer;
-      if (control.paused) {
-        this.deps.settings.logger.log(`${ids.join(', ')} resumed: '${plan.queue.name}' is consumed again`, {
-          event: 'handler-resumed',
-          handler: this.id,
-          queue: plan.queue.name,
-        });
-        this.deps.events.emit({ kind: 'consumer-resumed', queue: plan.queue.name, handlers: ids });
-      }
-      return control.resume();
-    });
+    return this.each(options, ({ control }) => control.resume());
   }
 
   prefetch(prefetch: number, options?: ControlOptions): Promise<HandlerState> {
@@ -96,21 +111,7 @@ export class HandlerController implements HandlerControl {
       checkRate({ rate: now, ack: plan.ack, prefetch }, this.deps.settings.consumerTimeout, name);
     });
     if (options?.everywhere) return this.inAll(change, options);
-    return this.each(options, async (consumer) => {
-      const { ids, plan, control } = consumer;
-      const before = control.status();
-      const done = control.change(wanted[consumers.indexOf(consumer)]);
-      const { prefetch, concurrency, rate: now } = control.status();
-      if (prefetch === before.prefetch && concurrency === before.concurrency && now === before.rate)
-        return done;
-      const [queue, handlers] = [plan.queue.name, ids];
-      this.deps.settings.logger.log(
-        `${ids.join(', ')} changed: prefetch ${prefetch}, concurrency ${concurrency}, ${now === undefined ? 'no rate limit' : `rate ${now}`}`,
-        { event: 'handler-changed', handler: this.id, queue },
-      );
-      this.deps.events.emit({ kind: 'consumer-changed', queue, handlers, prefetch, concurrency, rate: now });
-      return done;
-    });
+    return this.each(options, (consumer) => consumer.control.change(wanted[consumers.indexOf(consumer)]));
   }
 
   private async inAll(change: EverywhereChange, { timeout }: ControlOptions): Promise<HandlerState> {
@@ -129,12 +130,21 @@ export class HandlerController implements HandlerControl {
 
   private async each(
     { timeout }: ControlOptions = {},
-    apply: (consumer: Consumer) => Promise<void>,
+    change: (consumer: Consumer) => Promise<void>,
   ): Promise<HandlerState> {
-    const { settings, clock, consumers } = this.deps;
+    const { settings, clock, tell } = this.deps;
     const ms = timeout === undefined ? settings.shutdown : milliseconds(timeout, 'timeout');
+    const consumers = this.deps.consumers(this.id);
+    const changing = consumers.map((consumer) => {
+      const before = consumer.control.status();
+      const changed = change(consumer);
+      tell(this.id, consumer, before);
+      return changed;
+    });
     let inForce = false;
-    const done = Promise.all(consumers(this.id).map(apply)).then(() => void (inForce = true));
+    const done = Promise.all(changing).then(() => {
+      inForce = !consumers.some(({ control }) => control.ended);
+    });
     await withTimeout(clock, ms, (expired) => Promise.race([done, expired]));
     return this.state(inForce);
   }

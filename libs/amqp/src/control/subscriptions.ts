@@ -57,39 +57,50 @@ export class Subscriptions {
         'give it another id, or unsubscribe it first',
       );
     const plan = topologyBuilder.add(registration);
+    const turn = { over: false };
     const late = (): Error =>
       new ConnectionLostError(
         `the broker did not confirm in time (startupTimeout) that this process consumes '${plan.queue.name}'`,
       );
     try {
-      await inTime(clock, settings.startupTimeout, this.begin(plan, consumers), late);
+      await inTime(clock, settings.startupTimeout, this.begin(plan, consumers, turn), late);
     } catch (error) {
-      await this.end(plan, consumers);
+      turn.over = true;
+      await this.end(id, [plan], consumers);
       throw error;
     }
     logHandler(plan, settings);
     changed();
   }
 
-  private async begin(plan: HandlerPlan, consumers: Consumers): Promise<void> {
+  /** Goes no further when its turn is over. */
+  private async begin(
+    plan: HandlerPlan,
+    consumers: Consumers,
+    turn: { readonly over: boolean },
+  ): Promise<void> {
     const { topologyBuilder, connection } = this.deps;
+    // Before its bindings are there: what they route would go to the handlers that have the queue.
+    consumers.checkFree(plan);
     const topology = topologyBuilder.build();
     await connection().opened();
+    if (turn.over) return;
     await declarePermitted(connection(), partFor(topology, plan.queue.name));
-    await consumers.add(plan, topology);
+    if (turn.over) return;
+    await consumers.add(plan, topology, turn);
   }
 
   private async unsubscribe(id: string): Promise<void> {
     const { topologyBuilder, consumers, settings, changed } = this.deps;
     const plans = topologyBuilder.handlers.filter((one) => one.id === id);
-    for (const plan of plans) await this.end(plan, await consumers());
+    await this.end(id, plans, await consumers());
     settings.logger.log(`${id} was unsubscribed`, { event: 'handler-removed', handler: id });
     changed();
   }
 
-  private async end(plan: HandlerPlan, consumers: Consumers): Promise<void> {
+  private async end(id: string, plans: readonly HandlerPlan[], consumers: Consumers): Promise<void> {
     const { clock, settings, topologyBuilder } = this.deps;
-    await withTimeout(clock, settings.shutdown, (expired) => consumers.remove(plan.id, expired));
-    topologyBuilder.remove(plan);
+    await withTimeout(clock, settings.shutdown, (expired) => consumers.remove(id, expired));
+    for (const plan of plans) topologyBuilder.remove(plan);
   }
 }

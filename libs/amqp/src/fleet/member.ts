@@ -36,6 +36,7 @@ export class FleetMember implements Fleet {
   readonly instance: FleetInstance;
   private readonly handlers = new Map<string, FleetHandler>();
   private responder: FleetResponder | undefined;
+  closed = false;
 
   constructor(private readonly options: FleetMemberOptions) {
     const { settings, clock, name } = options;
@@ -72,7 +73,7 @@ export class FleetMember implements Fleet {
 
   /** Begins to answer, if the option says so. See FleetResponder.start. */
   async start(connection: FleetResponderOptions['connection']): Promise<void> {
-    if (!this.options.settings.fleet) return;
+    if (!this.options.settings.fleet || this.closed) return;
     const { instance, handlers } = this;
     this.responder ??= new FleetResponder({ ...this.options, connection, instance, handlers });
     await this.responder.start();
@@ -84,6 +85,7 @@ export class FleetMember implements Fleet {
 
   /** Answers nothing any more. Always settles. */
   async close(): Promise<void> {
+    this.closed = true;
     await this.responder?.close();
   }
 }

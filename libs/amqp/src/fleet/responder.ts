@@ -36,6 +36,9 @@ export interface FleetResponderOptions {
 const AT_ONCE = 8;
 const QUEUE_LIMITS = { 'x-max-length': 100, 'x-max-length-bytes': 1_048_576, 'x-message-ttl': 60_000 };
 
+/** After how many ms an answer does not keep others waiting any more, and how many such answers there are at most. */
+const [SLOW, MOST_SLOW] = [200, 100];
+
 /** How long a handler has at most, and for a question that does not say how long its asker waits, in ms. */
 const [LONGEST, USUAL] = [60_000, 10_000];
 
@@ -51,6 +54,7 @@ export class FleetResponder {
   private queue: string | undefined;
   private onlyLooks = false;
   private warned = false;
+  private slow = 0;
 
   constructor(private readonly options: FleetResponderOptions) {
     const { connection, clock, settings } = options;
@@ -123,9 +127,24 @@ export class FleetResponder {
     await channel.prefetch(AT_ONCE);
     await channel.consume(name, { noAck: false, exclusive: true }, (message) => {
       if (message === 'cancelled') return this.recovering.renew();
-      void this.onQuestion(message, name).finally(() => channel.ack(message.deliveryTag));
+      void this.inPlace(this.onQuestion(message, name), () => channel.ack(message.deliveryTag));
     });
     this.queue = name;
+  }
+
+  /** Frees the place of a question, at the latest when it is answered. */
+  private async inPlace(answered: Promise<void>, free: () => void): Promise<void> {
+    let isSlow = false;
+    const cancel = this.options.clock.after(SLOW, () => {
+      if (this.slow >= MOST_SLOW) return;
+      isSlow = true;
+      this.slow++;
+      free();
+    });
+    await answered;
+    cancel();
+    if (isSlow) this.slow--;
+    else free();
   }
 
   /** Never rejects. */

@@ -67,7 +67,7 @@ export class RabbitControl {
 
   /**
    * Removes a handler, as a shutdown does: running ones are finished within `shutdown`, the others return to the queue. The
-   * queue and its bindings stay on the broker. @throws ConfigError when there is none of that name
+   * queue and its bindings stay on the broker. @throws ConfigError when there is none of that name, or it shares its queue
    */
   unsubscribe(id: string): Promise<void> {
     return this.broker.control.unsubscribe(id);
