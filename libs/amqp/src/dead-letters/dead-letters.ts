@@ -217,9 +217,10 @@ async function sendOne(
       const messageId = letter.id ?? 'without id';
       const onSent = (routed: boolean): void =>
         routed ? resolve({ messageId, routed }) : reject(new UnroutableError('', queue, messageId));
-      const limits = { end: systemClock.monotonic() + CONFIRM_TIMEOUT, given: CONFIRM_TIMEOUT };
+      const now = systemClock.monotonic();
+      const limits = { end: now + CONFIRM_TIMEOUT, given: CONFIRM_TIMEOUT };
       const pending = new PendingSend(message, limits, single(way.deadlines), { onSent, onFailed: reject });
-      pending.send(way.channel, way.confirms);
+      pending.send(way.channel, way.confirms, now);
     });
   try {
     const message = replayedMessage(letter, queue);
