@@ -20,6 +20,7 @@ import { connected, MOST_HELD, BrowseSession } from './browse-session.js';
 
 const LEFT_BEHIND: ReadonlySet<string> = new Set([
   HEADER.attempt,
+  HEADER.trial,
   // From an earlier retry, or written by the sender; they are set again where needed.
   HEADER.exchange,
   HEADER.routingKey,
