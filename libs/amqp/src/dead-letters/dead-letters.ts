@@ -26,7 +26,14 @@ import {
 } from './dead-letter.js';
 import { deadQueues, type DeadQueue } from './management.js';
 import { replayedMessage, runInBatches, whole } from './batches.js';
-import { connected, deadLetterSettings, MOST_HELD, ready, BrowseSession } from './browse-session.js';
+import {
+  BrowseSession,
+  connected,
+  deadLetterSettings,
+  FIRST_LETTERS,
+  MOST_HELD,
+  ready,
+} from './browse-session.js';
 
 /** Where the broker is, as in BrokerOptions. */
 export interface DeadLettersOptions extends DeadLetterConnection {
@@ -104,7 +111,10 @@ export class DeadLetters {
     let visiting: Promise<void> = Promise.resolve();
     const session = await new Promise<BrowseSession>((resolve, reject) => {
       visiting = connected(this.#options, async (connection) => {
-        const begun = await BrowseSession.begin(connection, { queue: name, cursor, signal: options.signal });
+        const { signal } = options;
+        const begun = await BrowseSession.begin(connection, {
+          ...{ queue: name, first: FIRST_LETTERS, cursor, signal },
+        });
         resolve(begun);
         await left;
         await begun.close();
