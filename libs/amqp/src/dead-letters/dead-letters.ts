@@ -112,9 +112,8 @@ export class DeadLetters {
     const session = await new Promise<BrowseSession>((resolve, reject) => {
       visiting = connected(this.#options, async (connection) => {
         const { signal } = options;
-        const begun = await BrowseSession.begin(connection, {
-          ...{ queue: name, first: FIRST_LETTERS, cursor, signal },
-        });
+        const browse = { queue: name, first: FIRST_LETTERS, cursor, signal };
+        const begun = await BrowseSession.begin(connection, browse);
         resolve(begun);
         await left;
         await begun.close();
