@@ -73,6 +73,26 @@ onEachBroker('the dead-letter client', (broker) => {
       expect(await idsOf(broker, `${queue}.dead`)).toEqual(ids.filter((_, index) => index % 2 === 0));
     });
 
+    it('drops some of many in small batches, and holds few letters before it knows whether it wants them', async () => {
+      const queue = `many-${kind}`;
+      const ids = await fill(broker, queue, 2_000, args);
+      const isWanted = (index: number): boolean => index % 7 === 0 || (index > 900 && index < 1_000);
+      const wanted = new Set(ids.filter((_, index) => isWanted(index)));
+      // All of them were returned before.
+      expect(await read(queue, { limit: 2_000 })).toHaveLength(2_000);
+      await ready(broker, `${queue}.dead`, 2_000);
+      const waiting: number[] = [];
+      const work = {
+        where: ({ id }: DeadLetter): boolean => wanted.has(String(id)),
+        batch: 10,
+        save: async () => void waiting.push(await count(broker, `${queue}.dead`)),
+      };
+      expect(await client().drop(queue, work)).toMatchObject({ done: wanted.size, seen: 2_000 });
+      expect(waiting[0]).toBeGreaterThanOrEqual(1_800);
+      await ready(broker, `${queue}.dead`, 2_000 - wanted.size);
+      expect(await idsOf(broker, `${queue}.dead`)).toEqual(ids.filter((_, index) => !isWanted(index)));
+    });
+
     it('stops after the batch in which it was aborted, and hands the rest back', async () => {
       const queue = `abort-${kind}`;
       const ids = await fill(broker, queue, 200, args);

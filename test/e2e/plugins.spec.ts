@@ -253,6 +253,24 @@ onEachBroker('plugins', (broker) => {
     await logged(rabbit, 'a plugin ended a call to ended.call before its handler ran');
   });
 
+  it('that fail after a call failed do not cost its dead letter', async () => {
+    const late: Plugin = {
+      name: 'late',
+      delivery: (next) => async (delivery) => {
+        await next(delivery);
+        throw new Error('too late');
+      },
+    };
+    const rabbit = await warren(broker.url, { plugins: [late] })
+      .rpc('late.call', () => Promise.reject(new Error('no stock')), { deadLetter: true })
+      .open();
+    expect((await rejection(rabbit.broker.request('late.call', 1))).name).toBe('RpcRemoteError');
+    await logged(rabbit, 'the reply was sent before that');
+    expect((await taken(broker, 'late.call.dead')).properties.headers).toMatchObject({
+      'x-exception-message': 'no stock',
+    });
+  });
+
   it('around a batch see each message, or the whole list', async () => {
     const seen: string[] = [];
     const each: Plugin = {

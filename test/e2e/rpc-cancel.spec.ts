@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { systemClock, type Delivery, type HandlerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { count, eventOf, logged, rejection, warren } from '../support/warren.js';
+import { count, eventOf, logged, rejection, taken, warren } from '../support/warren.js';
 
 const patient = ({ signal }: Delivery): Promise<unknown> =>
   new Promise((_resolve, reject) =>
@@ -58,6 +58,31 @@ onEachBroker('a cancel', (broker) => {
       expect(server.lines.filter((line) => /failed|not delivered/.test(line))).toEqual([]);
       expect(client.broker.status()).toMatchObject({ pendingCalls: 0, timers: 0 });
     });
+  });
+
+  it('makes a request that fails after it a dead letter, and not a retry for nobody', async () => {
+    const started = new Collector<Delivery>();
+    const stopped = (): never => {
+      throw new Error('stopped');
+    };
+    const rabbit = await warren(broker.url)
+      .rpc('left.early', (delivery) => (started.push(delivery), patient(delivery).catch(stopped)), {
+        deadLetter: true,
+        retry: { attempts: 3, delays: '50ms', jitter: false },
+      })
+      .open();
+    const controller = new AbortController();
+    const calling = rejection(
+      rabbit.broker.request('left.early', 1, { signal: controller.signal, timeout: '1m' }),
+    );
+    await started.one();
+    controller.abort();
+    expect((await calling).code).toBe('WARREN_RPC_CANCELLED');
+    expect((await taken(broker, 'left.early.dead')).properties.headers).toMatchObject({
+      'x-warren-reason': 'attempts-exhausted',
+      'x-exception-message': 'stopped',
+    });
+    expect(started.size).toBe(1);
   });
 
   it('keeps what waits for its turn from being begun', async () => {

@@ -138,4 +138,25 @@ onEachBroker('repeated requests', (broker) => {
     await until(() => server.broker.status().consumers[0].inFlight === 0, 'all to be settled');
     expect(client.broker.status()).toMatchObject({ pendingCalls: 0, timers: 0 });
   });
+
+  it('are not sent once more by a caller that closes', async () => {
+    const runs = new Collector<unknown>();
+    const { broker: other } = await warren(broker.url)
+      .rpc('closing', ({ payload, signal }) => {
+        runs.push(payload);
+        if (payload === 'last') return 'ran';
+        return new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason as Error)),
+        );
+      })
+      .open();
+    const { broker: client } = warren(broker.url);
+    const calling = rejection(client.request('closing', 'first', { idempotent: true }));
+    await runs.one();
+    await client.close();
+    expect((await calling).code).toBe('WARREN_RPC_CONNECTION_LOST');
+    // What was sent before is ahead of it in the queue.
+    expect(await other.request('closing', 'last')).toBe('ran');
+    expect(runs.all).toEqual(['first', 'last']);
+  });
 });

@@ -113,7 +113,7 @@ export class Publishing {
 
   /** The broker accepts messages again. */
   flush(): void {
-    this.senders.flush();
+    this.senders.unblocked();
     this.mover.flush();
     this.requester.flush();
     this.fleet.flush();

@@ -13,7 +13,7 @@ import type { BatchNext, Delivery, DeliveryNext, HandlerInfo, Verdict } from '@w
 import { placeOf, placeOfBatch } from './contexts.js';
 import { destinationName, SPANS, type SpanAttributes } from './conventions.js';
 import type { ParentRule } from './options.js';
-import { callEvent, errorType, failed, set, type Tracing } from './publishing.js';
+import { callEvent, describeIds, errorType, failed, set, type Tracing } from './publishing.js';
 
 /** What a delivery's span is known by when its message is sent on. */
 export interface Attempt {
@@ -51,6 +51,8 @@ export function attemptSpans(
     const verdict = context.with(inside, next, undefined, delivery);
     const end = (ended: Verdict): Verdict => {
       stop?.();
+      // Whether a call is idempotent is known when it was handled.
+      if (handler.kind === 'rpc') describeCall(delivery, span);
       const decided = delivery.decided ?? ended;
       // Nothing is sent on of it, and entries cost the garbage collector more than all of this.
       if (decided.kind === 'ack' || decided.kind === 'drop') attempts.delete(delivery);
@@ -158,14 +160,18 @@ function consumerSpans({ patterns, queue, temporary }: HandlerInfo, tracing: Tra
 }
 
 function describe({ message, routingKey, attempt }: Delivery, handler: HandlerInfo, span: Span): void {
-  const { messageId, correlationId } = message.properties;
-  if (messageId !== undefined) set(span, 'messaging.message.id', messageId);
-  if (correlationId !== undefined) set(span, 'messaging.message.conversation_id', correlationId);
+  const { properties } = message;
+  const isCall = properties.replyTo !== undefined;
+  if (handler.kind !== 'rpc') describeIds(properties, { isCall, isIdempotent: false }, span);
   if (routingKey !== '') set(span, 'rabbitmq.destination.routing_key', routingKey);
   set(span, 'rabbitmq.message.delivery_tag', message.deliveryTag);
   set(span, 'code.function.name', handler.id);
   set(span, 'warren.attempt', attempt);
   set(span, 'warren.attempts', handler.attempts);
+}
+
+function describeCall({ message, call }: Delivery, span: Span): void {
+  describeIds(message.properties, { isCall: true, isIdempotent: call?.idempotent === true }, span);
 }
 
 /** Says when the caller leaves, or the time is over. Returns a function that ends that. */

@@ -75,8 +75,11 @@ export const ATTRIBUTES = {
   'messaging.destination.temporary': { on: ['process'], about: 'the queue ends with its connection' },
   'rabbitmq.destination.routing_key': { on: ALL, about: 'unless it is empty' },
   'rabbitmq.message.delivery_tag': { on: ATTEMPTS, about: 'not of a batch' },
-  'messaging.message.id': { on: ALL, about: 'not of a batch' },
-  'messaging.message.conversation_id': { on: ALL, about: 'the correlation id, if there is one' },
+  'messaging.message.id': { on: ALL, about: 'not of a batch, nor of an `idempotent` call' },
+  'messaging.message.conversation_id': {
+    on: ALL,
+    about: 'the correlation id of the chain, if there is one; never that of a call',
+  },
   'messaging.batch.message_count': { on: ['process'], about: 'of a batch' },
   'rpc.system.name': { on: CALLS, about: '`warren`' },
   'rpc.method': { on: CALLS, about: 'the pattern of the handler' },

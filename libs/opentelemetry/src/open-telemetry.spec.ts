@@ -8,7 +8,16 @@ import {
   SimpleSpanProcessor,
   type ReadableSpan,
 } from '@opentelemetry/sdk-trace-node';
-import type { BrokerEventOf, Plugin, PluginHost, PublishContext, PublishResult } from '@warren/amqp';
+import {
+  Delivery,
+  HEADER,
+  type BrokerEventOf,
+  type HandlerInfo,
+  type Plugin,
+  type PluginHost,
+  type PublishContext,
+  type PublishResult,
+} from '@warren/amqp';
 import { openTelemetry } from './open-telemetry.js';
 
 const exporter = new InMemorySpanExporter();
@@ -35,9 +44,10 @@ function started(plugin: Plugin): (event: Omit<Connected, 'kind'>) => void {
 async function spanOf(
   plugin: Plugin,
   result: Promise<PublishResult> = Promise.resolve({ messageId: '1', routed: true }),
+  more: Partial<PublishContext> = {},
 ): Promise<ReadableSpan> {
   const publish = plugin.publish?.(() => result);
-  const message = { kind: 'publish', exchange: 'events', routingKey: 'a', properties: {} };
+  const message = { kind: 'publish', exchange: 'events', routingKey: 'a', properties: {}, ...more };
   await publish?.(message as PublishContext).catch(() => undefined);
   const spans = exporter.getFinishedSpans();
   return spans[spans.length - 1];
@@ -99,4 +109,44 @@ it('names none while it belongs to several, and the new one after a restart', as
   void plugin.stop?.();
   started(plugin)(at('shop'));
   expect(await connectionOf(plugin)).toMatchObject({ 'messaging.client.id': 'shop:publish' });
+});
+
+it('shows the ids of calls that others may see: the chain, and the message id unless it finds a stored reply', async () => {
+  const plugin = openTelemetry({ tracerProvider });
+  const idsOf = async (more: Partial<PublishContext>): Promise<unknown[]> => {
+    const { attributes } = await spanOf(plugin, undefined, more);
+    return [attributes['messaging.message.id'], attributes['messaging.message.conversation_id']];
+  };
+  const properties = { messageId: 'm', correlationId: 'c', headers: {} };
+  expect(await idsOf({ properties })).toEqual(['m', 'c']);
+  for (const kind of ['request', 'stream', 'gather'] as const) {
+    expect(await idsOf({ kind, properties })).toEqual(['m', undefined]);
+    const inChain = { ...properties, headers: { [HEADER.correlation]: 'chain' } };
+    expect(await idsOf({ kind, properties: inChain })).toEqual(['m', 'chain']);
+  }
+  expect(await idsOf({ kind: 'request', idempotent: true, properties })).toEqual([undefined, undefined]);
+});
+
+it('shows the same of an attempt at a call', async () => {
+  const plugin = openTelemetry({ tracerProvider });
+  const idsOf = async (kind: HandlerInfo['kind'], idempotent: boolean): Promise<unknown[]> => {
+    const properties = { messageId: 'm', correlationId: 'c', replyTo: 'r', headers: {} };
+    const message = { content: Buffer.from(''), exchange: '', routingKey: 'q' };
+    const delivery = new Delivery({ ...message, redelivered: false, deliveryTag: 1, properties }, 'q', {
+      settle: () => undefined,
+      warn: () => undefined,
+    });
+    const info = { id: 'h', service: 's', kind, queue: 'q', patterns: ['q'] } as unknown as HandlerInfo;
+    const run = plugin.delivery?.((one) => {
+      one.call = { idempotent } as NonNullable<Delivery['call']>;
+      return { kind: 'ack' };
+    }, info);
+    await run?.(delivery);
+    const { attributes } = exporter.getFinishedSpans()[0];
+    exporter.reset();
+    return [attributes['messaging.message.id'], attributes['messaging.message.conversation_id']];
+  };
+  expect(await idsOf('rpc', false)).toEqual(['m', undefined]);
+  expect(await idsOf('rpc', true)).toEqual([undefined, undefined]);
+  expect(await idsOf('consume', false)).toEqual(['m', undefined]);
 });

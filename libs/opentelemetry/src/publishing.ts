@@ -63,7 +63,7 @@ export function publishSpan(
   const inside = trace.setSpan(active, span);
   const result = context.with(inside, next, undefined, carrying(message, inside));
   if (!span.isRecording()) return result;
-  describe(message, span);
+  describe(message, isCall, span);
   return result.then(
     (outcome) => {
       succeeded(isCall, outcome, span);
@@ -143,11 +143,26 @@ function links({ properties: { headers } }: PublishContext): Link[] | undefined 
   return created && [{ context: created, attributes: { [LINK]: 'created' } }];
 }
 
-function describe({ routingKey, properties }: PublishContext, span: Span): void {
-  const { messageId, correlationId } = properties;
-  if (messageId !== undefined) set(span, 'messaging.message.id', messageId);
-  if (correlationId !== undefined) set(span, 'messaging.message.conversation_id', correlationId);
+function describe({ routingKey, properties, idempotent }: PublishContext, isCall: boolean, span: Span): void {
+  describeIds(properties, { isCall, isIdempotent: idempotent }, span);
   if (routingKey !== '') set(span, 'rabbitmq.destination.routing_key', routingKey);
+}
+
+/** Part of the wire contract of Warren: the chain that a request belongs to. */
+const CORRELATION = 'x-correlation-id';
+
+/**
+ * The ids of a message that others may see: whoever knows the correlation id of a call can reply to it, and whoever knows
+ * the message id of an idempotent one may get its stored reply.
+ */
+export function describeIds(
+  { messageId, correlationId, headers }: PublishContext['properties'],
+  { isCall, isIdempotent }: { readonly isCall: boolean; readonly isIdempotent: boolean },
+  span: Span,
+): void {
+  if (messageId !== undefined && !isIdempotent) set(span, 'messaging.message.id', messageId);
+  const conversation = isCall ? headers?.[CORRELATION] : correlationId;
+  if (typeof conversation === 'string') set(span, 'messaging.message.conversation_id', conversation);
 }
 
 function succeeded(isCall: boolean, { routed, resent, nacked, replies }: PublishResult, span: Span): void {

@@ -11,12 +11,20 @@ import type { LiveChannel } from './channel.js';
 
 /** RabbitMQ takes messages back consumer by consumer, in the order of their tags. */
 const TAG = 'warren-window-';
+/** The part of the unsettled messages that is asked for next. */
+const GROWTH = 1 / 2;
+/** RabbitMQ keeps the order of 32 consumers at most; closing may need some. */
+const MOST_CONSUMERS = 24;
 /** Of several consumers together. What a line of returned messages has beyond that loses its order. */
 const MOST = 20_000;
 /** Silence after which the broker is asked whether the queue is empty. */
 const SILENCE = 250;
 const DELIVERY_TIMEOUT = 15_000;
 const CLOSE_TIMEOUT = 5_000;
+
+function tagOf(consumer: number): string {
+  return `${TAG}${String.fromCharCode(97 + consumer)}`;
+}
 
 /** Messages of one queue, in order, held on one channel. Errors of consume and declare are the client library's. */
 export class PeekCursor {
@@ -28,19 +36,28 @@ export class PeekCursor {
   private wake: () => void = () => undefined;
   private settledSingly = false;
   private closing = false;
-  private capacity = 0;
+  /** Messages that the current consumers may hold. */
+  private places = 0;
   private consumers = 0;
   private unsettled = 0;
+  /** Unsettled messages of consumers that get no more, and the delivery tag of the last one. */
+  private retired = 0;
+  private lastRetired = 0;
+  private lastTag = 0;
   /** Whether the last message had been returned before. */
   private returned = false;
 
-  /** `total` are given at most, of which at most `size` are unsettled at any time. */
+  /**
+   * `total` are given at most, of which at most `size` are unsettled at any time. The broker sends `first` at once, and
+   * more when these are read and stay.
+   */
   constructor(
     readonly live: LiveChannel,
     private readonly queue: string,
     private readonly clock: Clock,
     private readonly total: number,
     readonly size: number,
+    private readonly first: number,
   ) {
     this.channel = live.declaring;
   }
@@ -50,7 +67,7 @@ export class PeekCursor {
     void this.live.closed.then((reason) =>
       this.stop(new ConnectionLostError(`the channel was lost: ${reason}`)),
     );
-    await this.widen(this.size);
+    await this.widen(Math.min(this.first, this.size));
   }
 
   /** The next message; undefined when all were given, or the queue has no more. Rejects when the channel is lost. */
@@ -62,6 +79,10 @@ export class PeekCursor {
       if (message) {
         this.taken++;
         return message;
+      }
+      if (this.unsettled === this.capacity) {
+        await this.grow();
+        continue;
       }
       if (await this.arrival()) continue;
       // Twice: what was on its way during the first answer is here before the second.
@@ -99,6 +120,22 @@ export class PeekCursor {
     );
   }
 
+  private get capacity(): number {
+    return this.places + this.retired;
+  }
+
+  // The consumer that is full gets no more, also when some of its messages are settled: messages go back consumer by
+  // consumer, so all of one must lie before all of the next.
+  private async grow(): Promise<void> {
+    await this.channel.cancel(tagOf(this.consumers - 1));
+    this.retired = this.unsettled;
+    this.lastRetired = this.lastTag;
+    this.places = 0;
+    const left = this.size - this.retired;
+    const more = Math.max(this.first, Math.floor(this.retired * GROWTH));
+    await this.widen(this.consumers < MOST_CONSUMERS - 1 ? Math.min(more, left) : left);
+  }
+
   // A quorum queue takes 32 acks of a channel at a time and forgets the rest if the channel closes meanwhile, so
   // confirmed messages would come back. A new consumer is answered after all of them.
   private async hand(): Promise<void> {
@@ -124,8 +161,8 @@ export class PeekCursor {
 
   private async widen(by: number): Promise<void> {
     await this.channel.prefetch(by, false);
-    this.capacity += by;
-    const consumerTag = `${TAG}${String.fromCharCode(97 + this.consumers++)}`;
+    this.places += by;
+    const consumerTag = tagOf(this.consumers++);
     await this.channel.consume(this.queue, (message) => this.arrive(message), { noAck: false, consumerTag });
   }
 
@@ -139,6 +176,7 @@ export class PeekCursor {
     const { fields, properties, content } = message;
     const { exchange, routingKey, redelivered, deliveryTag } = fields;
     this.unsettled++;
+    this.lastTag = deliveryTag;
     this.returned = Number(properties.headers?.['x-delivery-count'] ?? 0) > 0;
     if (this.closing) return;
     this.arrived.push({ content, exchange, routingKey, redelivered, deliveryTag, properties });
@@ -149,6 +187,8 @@ export class PeekCursor {
     // A closed channel has already returned it.
     if (!this.live.alive) return;
     this.unsettled -= count;
+    if (deliveryTag <= this.lastRetired) this.retired -= count;
+    else if (count > 1) this.retired = 0;
     const upTo = count > 1;
     this.channel.ack({ fields: { deliveryTag } } as Parameters<Channel['ack']>[0], upTo);
   }

@@ -53,6 +53,22 @@ function recovering(channels: ReturnType<typeof channel>[], options: Partial<Rec
 }
 
 describe('a channel that comes back', () => {
+  it('rests for a minute and more when it is told to, until it was ready', async () => {
+    const channels = Array.from({ length: 10 }, () => channel());
+    let set = 0;
+    const refused = recovering(channels, {
+      // Every second failure is one to rest after; the ninth one gets ready, and dies.
+      setup: () => (++set === 9 ? Promise.resolve() : Promise.reject(new Error('no'))),
+      onFailed: () => set % 2 === 0 && refused.made.rest(),
+      onReady: (ready) => ready.end('lost'),
+    });
+    refused.made.start();
+    await refused.used;
+    const waits = refused.waits.filter((ms) => ms !== 500).map((ms) => ms / 60_000);
+    expect(waits.filter((_, n) => n % 2 === 1)).toEqual([1, 2, 4, 8, 1]);
+    expect(Math.max(...waits.filter((_, n) => n % 2 === 0))).toBeLessThan(1);
+  });
+
   it('is waited for longer each time that it cannot be set up, and shortly again after it was ready', async () => {
     const channels = Array.from({ length: 7 }, () => channel());
     let set = 0;

@@ -29,6 +29,9 @@ export interface RecoveringChannelOptions {
 
 const CLOSE_TIMEOUT = 500;
 
+/** See `rest`: the first one, and the longest, in ms. */
+const [FIRST_REST, LONGEST_REST] = [60_000, 3_600_000];
+
 /**
  * A channel that comes back: it is opened and set up (consume, confirm mode, reply queue), and again whenever channel
  * or connection were lost, until it is closed. There is one at a time.
@@ -37,6 +40,9 @@ export class RecoveringChannel {
   /** The channel while it is ready. */
   current: LiveChannel | undefined;
   private over = false;
+  /** The next try waits for `restTime`. */
+  private resting = false;
+  private restTime = 0;
   private loop: Promise<void> | undefined;
   private opening: LiveChannel | undefined;
   private wake: (() => void) | undefined;
@@ -53,6 +59,12 @@ export class RecoveringChannel {
   /** Gives up the current channel, for that reason, so that a new one is made: for a consumer that was cancelled. */
   renew(reason?: string): void {
     void this.end(reason);
+  }
+
+  /** For `onFailed`: the next try is made in a minute, each time after twice as long, up to an hour. */
+  rest(): void {
+    this.resting = true;
+    this.restTime = Math.min(Math.max(FIRST_REST, this.restTime * 2), LONGEST_REST);
   }
 
   /** The channel that is ready, or is made ready. */
@@ -82,7 +94,8 @@ export class RecoveringChannel {
       if (!this.isHeld()) return;
       // After a loss of the whole connection its own waits apply; a channel that keeps dying must not spin.
       const { min, max } = this.options.reconnect;
-      await this.pause(backoff(failures, min / 2, max));
+      await this.pause(this.resting ? this.restTime : backoff(failures, min / 2, max));
+      this.resting = false;
     }
   }
 
@@ -107,6 +120,7 @@ export class RecoveringChannel {
     this.opening = undefined;
     if (!channel.alive) return 'failed';
     this.current = channel;
+    this.restTime = 0;
     this.options.onReady?.(channel);
     const closed = await channel.closed;
     this.current = undefined;

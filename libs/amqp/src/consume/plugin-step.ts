@@ -56,13 +56,13 @@ export function pluginFailed(context: HandlerContext): PluginFailed {
   const { plan, rpc, logger } = context;
   return (error, delivery) => {
     if (delivery.run.answer !== undefined) {
-      // The handler has run and its caller knows the result.
+      // The handler has run and its caller knows the result, so what it came to stays.
       logger.warn(`${plan.id}: ${printable(describeError(error))}; the reply was sent before that`, {
         event: 'plugin-failed',
         ...aboutMessage(delivery),
         ...errorFields(error),
       });
-      return ACK;
+      return delivery.run.verdict ?? ACK;
     }
     const verdict = verdictOf(context, delivery, error);
     if (plan.rpc && verdict.kind === 'dead-letter') rpc?.reject(context, delivery, error as Error);

@@ -13,13 +13,14 @@ import {
 } from './dead-letter.js';
 import { ConfigError } from '../errors/errors.js';
 import { systemClock } from '../runtime/clock.js';
-import { connected, MOST_HELD, BrowseSession } from './browse-session.js';
+import { connected, BrowseSession, FIRST_LETTERS, MOST_HELD } from './browse-session.js';
 
 // A dead letter as a new message for the queue where it failed: attempts start at 1, failure headers are removed, and
 // the handler sees the same exchange, key and headers as before.
 
 const LEFT_BEHIND: ReadonlySet<string> = new Set([
   HEADER.attempt,
+  HEADER.trial,
   // From an earlier retry, or written by the sender; they are set again where needed.
   HEADER.exchange,
   HEADER.routingKey,
@@ -80,9 +81,11 @@ export async function runInBatches(
   const size = whole('batch', options.batch ?? 100, 1_000);
   const limit = options.limit === undefined ? Infinity : whole('limit', options.limit);
   const wanted = matchesFilter(options, systemClock.wall());
-  const cursor = isSelective(options) ? MOST_HELD : Math.min(size, limit);
+  const [first, cursor] = isSelective(options)
+    ? [Math.max(FIRST_LETTERS, 2 * size), MOST_HELD]
+    : [Math.min(size, limit), Math.min(size, limit)];
   return connected(where, async (connection) => {
-    const session = await BrowseSession.begin(connection, { queue, cursor, signal: options.signal });
+    const session = await BrowseSession.begin(connection, { queue, first, cursor, signal: options.signal });
     try {
       let done = 0;
       for (let over = false; !over && done < limit;) {

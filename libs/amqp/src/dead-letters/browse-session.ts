@@ -16,6 +16,9 @@ import { deadLetter, type DeadLetter, type DeadLetterConnection } from './dead-l
  */
 export const MOST_HELD = 10_000;
 
+/** How many letters the broker sends at once when it is not known how many of them are wanted. */
+export const FIRST_LETTERS = 100;
+
 /** Runs `use` with a connection that is closed afterwards. Rejects at once when no node can be reached. */
 export async function connected<T>(
   where: DeadLetterConnection,
@@ -75,6 +78,8 @@ export interface BrowseOptions {
   readonly queue: string;
   /** Maximum number of unacked messages. */
   readonly cursor: number;
+  /** How many the broker sends at once, before any is read. */
+  readonly first: number;
   readonly signal: AbortSignal | undefined;
   readonly clock?: Clock;
 }
@@ -108,7 +113,14 @@ export class BrowseSession {
     const total = await ready(connection, options.queue);
     const channel = await connection.openChannel('confirm');
     const size = Math.max(1, Math.min(total, options.cursor, MOST_HELD));
-    const cursor = new PeekCursor(channel, options.queue, options.clock ?? systemClock, total, size);
+    const cursor = new PeekCursor(
+      channel,
+      options.queue,
+      options.clock ?? systemClock,
+      total,
+      size,
+      options.first,
+    );
     if (total > 0) await explained(options.queue, () => cursor.open());
     return new BrowseSession(channel, total, cursor, options);
   }

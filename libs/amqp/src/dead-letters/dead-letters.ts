@@ -26,7 +26,14 @@ import {
 } from './dead-letter.js';
 import { deadQueues, type DeadQueue } from './management.js';
 import { replayedMessage, runInBatches, whole } from './batches.js';
-import { connected, deadLetterSettings, MOST_HELD, ready, BrowseSession } from './browse-session.js';
+import {
+  BrowseSession,
+  connected,
+  deadLetterSettings,
+  FIRST_LETTERS,
+  MOST_HELD,
+  ready,
+} from './browse-session.js';
 
 /** Where the broker is, as in BrokerOptions. */
 export interface DeadLettersOptions extends DeadLetterConnection {
@@ -104,7 +111,9 @@ export class DeadLetters {
     let visiting: Promise<void> = Promise.resolve();
     const session = await new Promise<BrowseSession>((resolve, reject) => {
       visiting = connected(this.#options, async (connection) => {
-        const begun = await BrowseSession.begin(connection, { queue: name, cursor, signal: options.signal });
+        const { signal } = options;
+        const browse = { queue: name, first: FIRST_LETTERS, cursor, signal };
+        const begun = await BrowseSession.begin(connection, browse);
         resolve(begun);
         await left;
         await begun.close();
@@ -217,9 +226,10 @@ async function sendOne(
       const messageId = letter.id ?? 'without id';
       const onSent = (routed: boolean): void =>
         routed ? resolve({ messageId, routed }) : reject(new UnroutableError('', queue, messageId));
-      const limits = { end: systemClock.monotonic() + CONFIRM_TIMEOUT, given: CONFIRM_TIMEOUT };
+      const now = systemClock.monotonic();
+      const limits = { end: now + CONFIRM_TIMEOUT, given: CONFIRM_TIMEOUT };
       const pending = new PendingSend(message, limits, single(way.deadlines), { onSent, onFailed: reject });
-      pending.send(way.channel, way.confirms);
+      pending.send(way.channel, way.confirms, now);
     });
   try {
     const message = replayedMessage(letter, queue);

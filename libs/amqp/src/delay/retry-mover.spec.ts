@@ -4,7 +4,7 @@ import type { LiveChannel } from '../connection/channel.js';
 import type { Connection } from '../connection/connection.js';
 import { SILENT } from '../runtime/logger.js';
 import { settings } from '../options/settings.js';
-import type { ReceivedMessage } from '../message/message.js';
+import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
 import { HEADER } from '../message/headers.js';
 import { RetryMover } from './retry-mover.js';
 
@@ -12,6 +12,7 @@ function moving(consumerTimeout: number, major = 4) {
   const time = { now: 0, timers: [] as (() => void)[] };
   const consumers: ((message: ReceivedMessage) => void)[] = [];
   const closes = { count: 0 };
+  const published: string[] = [];
   const clock = {
     ...{ wall: () => 0, monotonic: () => time.now },
     after: (_ms: number, call: () => void) => (time.timers.push(call), () => undefined),
@@ -27,6 +28,7 @@ function moving(consumerTimeout: number, major = 4) {
         return closed;
       },
       declaring: { checkQueue: () => Promise.resolve({ messageCount: 0 }) },
+      publish: ({ routingKey }: OutgoingMessage) => published.push(routingKey),
       ...{ prefetch: () => Promise.resolve(), acksTaken: () => Promise.resolve(), listen: () => undefined },
       consume: (_queue: string, _options: object, tell: (message: ReceivedMessage) => void) =>
         Promise.resolve(consumers.push(tell)),
@@ -34,14 +36,19 @@ function moving(consumerTimeout: number, major = 4) {
     return Promise.resolve(channel as unknown as LiveChannel);
   };
   const connection = {
-    ...{ state: 'open', server: { product: 'RabbitMQ', version: [major, 0] } },
+    ...{ state: 'open', blocked: false, server: { product: 'RabbitMQ', version: [major, 0] } },
     ...{ opened: () => Promise.resolve(), openChannel, withChannel: () => Promise.resolve() },
-  } as unknown as Connection;
+  };
   const mover = new RetryMover({
-    ...{ connection, clock, exchangeCache: {} as never, late: {} as never },
+    ...{
+      connection: connection as unknown as Connection,
+      clock,
+      exchangeCache: {} as never,
+      late: {} as never,
+    },
     settings: settings({ service: 's', logger: SILENT, consumerTimeout }),
   });
-  return { mover, consumers, closes, time };
+  return { mover, consumers, closes, time, connection, published };
 }
 
 /** A channel counts as ready some turns after its consume-ok. */
@@ -66,6 +73,19 @@ describe('the consumer that forwards retries', () => {
     mover.hold(wait, true);
     await turns();
     expect([closes.count, mover.status().queues]).toEqual([1, ['s.retry.10']]);
+  });
+
+  it('asks once whether a queue is there, however long it can ask nothing', async () => {
+    const { mover, connection, time, published } = moving(0);
+    connection.blocked = true;
+    mover.expect([10, 20].map((step) => ({ step, back: { kind: 'retry' } })));
+    for (let times = 0; times < 100; times++) {
+      for (const timer of time.timers.splice(0)) timer();
+      await turns();
+    }
+    connection.blocked = false;
+    mover.flush();
+    expect(published).toEqual(['s.retry.10', 's.retry.20']);
   });
 
   it.each([

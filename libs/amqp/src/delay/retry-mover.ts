@@ -73,6 +73,8 @@ export class RetryMover {
   private readonly moves: Moves;
   private readonly holders = new Map<string, Holder>();
   private expected: readonly Wait[] = [];
+  /** Queues that were asked for, without an answer yet. */
+  private readonly asked = new Set<string>();
   private timers: (() => void)[] = [];
   private checking = false;
   private probing = false;
@@ -195,7 +197,7 @@ export class RetryMover {
   private probe(): void {
     for (const wait of this.expected) {
       const name = waitName(this.options.settings.service, wait.step, wait.back);
-      if (!this.holders.has(name)) this.ask(name, wait);
+      if (!this.holders.has(name) && !this.asked.has(name)) this.ask(name, wait);
     }
   }
 
@@ -211,10 +213,14 @@ export class RetryMover {
       mandatory: true,
       properties: { deliveryMode: 1, headers: { [HEADER.probe]: true } },
     };
+    this.asked.add(name);
     this.sender.send(
       question,
       () => !this.closed,
-      (answer) => answer === 'confirmed' && this.hold(wait),
+      (answer) => {
+        this.asked.delete(name);
+        if (answer === 'confirmed') this.hold(wait);
+      },
     );
   }
 

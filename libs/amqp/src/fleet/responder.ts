@@ -42,7 +42,7 @@ const [SLOW, MOST_SLOW] = [200, 100];
 /** How long a handler has at most, and for a question that does not say how long its asker waits, in ms. */
 const [LONGEST, USUAL] = [60_000, 10_000];
 
-/** Not allowed, not there, declared otherwise: only a person changes that. */
+/** Not allowed, not there, declared otherwise: mostly only a person changes that. */
 const FINAL = new Set<unknown>([403, 404, 406]);
 
 /** The answering side. Its queue goes with its connection and comes back under another name. */
@@ -217,7 +217,10 @@ export class FleetResponder {
       this.onlyLooks = true;
       return;
     }
-    if (refused) void this.recovering.close();
+    if (refused) {
+      this.onlyLooks = false;
+      this.recovering.rest();
+    }
     if (this.warned) return;
     this.warned = true;
     const asked = { what: 'exchange' as const, name: FLEET_EXCHANGE, declaredBy: 'the option fleet' };

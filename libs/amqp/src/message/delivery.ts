@@ -142,6 +142,8 @@ export interface DeliveryRun {
   entered: boolean;
   /** What is decoded instead of what was received, when a plugin says so. */
   body: DeliveryBody | undefined;
+  /** What its handler came to, when there are plugins around it. */
+  verdict?: Verdict;
   /** Why its handler must not be called: it may have killed the process. */
   poison?: Error;
   /** How often the broker took it back because its handler took too long. */

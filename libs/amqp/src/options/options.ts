@@ -65,7 +65,7 @@ export interface IdempotentOptions {
   readonly store?: ReplyStore | undefined;
 }
 
-/** Stores replies by key, to share them between instances. If it throws, that is logged, and the handler runs. */
+/** Stores replies by key, for all instances. If it throws or takes longer than 2 s, that is logged, and the handler runs. */
 export interface ReplyStore {
   /** The reply stored for this key; undefined when there is none, or its time is over. */
   get(key: string): StoredReply | undefined | Promise<StoredReply | undefined>;

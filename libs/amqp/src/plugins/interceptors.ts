@@ -85,7 +85,7 @@ export function deliveryChain(
   const handle: DeliveryNext = (delivery) => {
     if (delivery.run.entered) throw new Error('next of delivery was called more than once');
     delivery.run.entered = true;
-    return tryChain(run, delivery, same, failed);
+    return tryChain(run, delivery, noted, failed);
   };
   return taking.reduceRight<DeliveryNext>(
     (next, plugin) => guardedDelivery(plugin, next, handler, failed),
@@ -222,4 +222,5 @@ function isVerdict(value: unknown): value is Verdict {
   return typeof value === 'object' && value !== null && KINDS.has((value as { kind?: unknown }).kind);
 }
 
-const same = (verdict: Verdict): Verdict => verdict;
+/** Remembers what the handler came to, for the case that a plugin fails after it. */
+const noted = (verdict: Verdict, { run }: Delivery): Verdict => (run.verdict = verdict);

@@ -178,6 +178,23 @@ describe('a journal', () => {
     ]);
   });
 
+  it.each<PublishKind>(['request', 'stream', 'gather'])(
+    'of a %s does not tell the correlation id, which is the secret of its reply',
+    async (kind) => {
+      const { made, ask } = started();
+      await send(made, { kind, messageId: 'a', correlationId: 'secret' });
+      const headers = { [HEADER.causation]: 'a', [HEADER.correlation]: 'a' };
+      await send(made, { kind, messageId: 'b', correlationId: 'secret', headers });
+      const told = [made.of('a'), made.print('a'), ask({ ids: ['a'] })];
+      expect(JSON.stringify(told)).not.toContain('secret');
+      expect(made.of('a').map(({ id, correlationId }) => [id, correlationId])).toEqual([
+        ['a', 'a'],
+        ['b', 'a'],
+      ]);
+      expect(made.of('secret')).toEqual([]);
+    },
+  );
+
   it('is not led round in circles by ids, nor too deep', async () => {
     const { made } = started({ messages: 20_000 });
     await send(made, { messageId: 'a', ...caused('b', 'x') });

@@ -5,7 +5,6 @@ import { approachable, thrownFacts } from '../errors/error-facts.js';
 import { ConfigError } from '../errors/errors.js';
 import type { DeadLetterReason, Delivery, Verdict } from '../message/delivery.js';
 import { HEADER } from '../message/headers.js';
-import type { MessageProperties } from '../message/message.js';
 import { type Clock, systemClock } from '../runtime/clock.js';
 import { chain } from '../runtime/maybe-promise.js';
 import { newMessageId } from '../message/outgoing.js';
@@ -21,7 +20,14 @@ import {
   type MessageJourney,
   type SentStep,
 } from './journey.js';
-import type { HandlerInfo, Plugin, PublishContext, PublishNext, PublishResult } from './plugin.js';
+import type {
+  HandlerInfo,
+  Plugin,
+  PublishContext,
+  PublishKind,
+  PublishNext,
+  PublishResult,
+} from './plugin.js';
 
 /** What a journal keeps, and how much of it. */
 export interface JournalOptions {
@@ -188,9 +194,10 @@ class JournalRecorder {
     });
   }
 
-  private leaving({ exchange, routingKey, properties, content }: PublishContext): JourneyRecord {
+  private leaving(context: PublishContext): JourneyRecord {
+    const { exchange, routingKey, properties, content } = context;
     return this.store.record(properties.messageId || `(no id ${++this.numbered})`, () => ({
-      ...chainOf(properties),
+      ...chainOf(context),
       by: properties.appId,
       exchange,
       routingKey,
@@ -228,10 +235,14 @@ class JournalRecorder {
   }
 }
 
+const CALLS: ReadonlySet<PublishKind> = new Set(['request', 'stream', 'gather']);
+
 /** The correlation id of a call is the secret of its reply: its chain is in a header. */
-function chainOf(properties: MessageProperties): Pick<JourneyFacts, 'correlationId' | 'causationId'> {
+function chainOf({ kind, properties }: PublishContext): Pick<JourneyFacts, 'correlationId' | 'causationId'> {
   const { replyTo, messageId, headers } = properties;
-  const own = replyTo === undefined ? properties.correlationId : undefined;
+  // A request gets its reply address only when it is sent.
+  const isCall = CALLS.has(kind) || replyTo !== undefined;
+  const own = isCall ? undefined : properties.correlationId;
   const correlation = headers?.[HEADER.correlation] ?? own ?? messageId;
   const causation = headers?.[HEADER.causation];
   return {

@@ -70,7 +70,9 @@ export interface Forwarder {
   again(pending: PendingSend, suspectAmong?: number): void;
   /** Sends it once more after a pause; false when `within` ms since the first refusal are over. */
   retryNacked(pending: PendingSend, nacks: Nacks, within: number): boolean;
-  /** The broker refused it, or did not answer in time; told before the result. */
+  /** How long the confirm of what was sent at this time may still take, in ms; 0 or less when it is overdue. */
+  timeLeft(sentAt: number): number;
+  /** The broker refused it, or its confirm is overdue; told before the result. */
   failing(how: 'nacked' | 'unanswered', message: OutgoingMessage): void;
   /** It has its result. */
   ended(pending: PendingSend): void;
@@ -82,6 +84,7 @@ export function single(deadlines: Deadlines): Forwarder {
   return {
     deadlines,
     whyWaiting: () => 'it was not sent',
+    timeLeft: () => 0,
     failing: nothing,
     ended: nothing,
     again: (pending) => pending.giveUp(new Error('the channel was lost')),
@@ -104,6 +107,8 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
   queued = false;
   returned = false;
   private channel: LiveChannel | undefined = undefined;
+  /** When it was sent last, by the monotonic clock. */
+  private sentAt = 0;
   private resent = 0;
   private nacks: Nacks | undefined = undefined;
   private done = false;
@@ -122,10 +127,15 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
     return this.message.content.length;
   }
 
-  /** Its timeout expired. */
+  /** Its timeout expired; or, after that, its confirm is overdue. */
   onExpired(): void {
-    if (this.channel) this.by.failing('unanswered', this.message);
-    this.fail(this.tooLate());
+    if (this.channel) {
+      // It may have been sent a moment ago: its channel is judged when a confirm would be overdue.
+      const left = this.by.timeLeft(this.sentAt);
+      if (left > 0) this.by.deadlines.set(left, () => this.onExpired());
+      else this.by.failing('unanswered', this.message);
+    }
+    if (!this.done) this.fail(this.tooLate());
   }
 
   /** Its signal aborted. */
@@ -147,11 +157,12 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
     this.fail(this.resent > 0 ? this.unknown(error.message) : error);
   }
 
-  /** Sends it now. */
-  send(channel: LiveChannel, confirms: Confirms): void {
+  /** Sends it now, which is `now` by the monotonic clock. */
+  send(channel: LiveChannel, confirms: Confirms, now: number): void {
     try {
       confirms.send(this);
       this.channel = channel;
+      this.sentAt = now;
     } catch (error) {
       const text = isError(error) ? error.message : String(error);
       this.fail(
@@ -163,11 +174,11 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
   }
 
   onOutcome(outcome: SendOutcome, inDoubt = 0): void {
+    if (this.done) return void (this.channel = undefined);
     if (outcome === 'confirmed' || outcome === 'returned') {
       return this.settle(undefined, outcome === 'confirmed');
     }
     if (outcome === 'lost') return this.lost(this.channel as LiveChannel, inDoubt);
-    if (this.done) return;
     this.channel = undefined;
     this.nacks ??= { times: 0, first: 0, last: 0 };
     this.nacks.times++;

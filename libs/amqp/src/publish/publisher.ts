@@ -363,8 +363,8 @@ export class Senders {
     return { size: sum(all, 'size'), bytes: sum(all, 'bytes'), limit: this.main.buffer.limit };
   }
 
-  flush(): void {
-    for (const sender of this.all) sender.flush();
+  unblocked(): void {
+    for (const sender of this.all) sender.unblocked();
   }
 
   async close(expired: Promise<void>): Promise<void> {

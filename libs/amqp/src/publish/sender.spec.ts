@@ -233,6 +233,47 @@ describe('a sender', () => {
     ]);
   });
 
+  it('keeps the channel when a message expires whose confirm may still come', async () => {
+    const { send, channel, channels, outcomes, clock } = sending();
+    send('patient');
+    send('short', { timeout: 100 });
+    const open = await channel();
+    await clock.pass(3_000);
+    expect(outcomes.get('short')).toBe('WARREN_PUBLISH_UNKNOWN');
+    open.answer(2, 'confirmed', true);
+    await clock.pass(10_000);
+    expect([outcomes.get('patient'), channels.length]).toEqual(['sent true 0 0', 1]);
+  });
+
+  it('replaces a channel without confirms although all messages on it expired before these were overdue', async () => {
+    const { send, channel, channels, clock, lines, ids } = sending();
+    send('short', { timeout: 100 });
+    const first = await channel();
+    await clock.pass(3_900);
+    send('next', { timeout: 1_000 });
+    expect([channels.length, ids(first)]).toEqual([1, ['short', 'next']]);
+    await clock.pass(2_200);
+    expect(channels).toHaveLength(2);
+    expect(lines).toEqual([expect.stringContaining('did not confirm message short')]);
+  });
+
+  it('gives confirms time after the broker blocked publishing', async () => {
+    const { send, channel, channels, connection, sender, outcomes, clock } = sending();
+    send('early', { timeout: 8_000 });
+    send('patient');
+    const open = await channel();
+    connection.blocked = true;
+    await clock.pass(7_900);
+    connection.blocked = false;
+    sender.unblocked();
+    await clock.pass(1_000);
+    expect(outcomes.get('early')).toBe('WARREN_PUBLISH_UNKNOWN');
+    await clock.pass(500);
+    open.answer(2, 'confirmed', true);
+    await clock.pass(5_000);
+    expect([outcomes.get('patient'), channels.length]).toEqual(['sent true 0 0', 1]);
+  });
+
   it('sends what waited in many turns of the event loop, in its order, so that others have theirs', async () => {
     const { send, channel, ids, sender } = sending();
     sender.start();

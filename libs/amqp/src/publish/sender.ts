@@ -48,6 +48,9 @@ export interface SenderOptions {
 /** A full buffer is reported once in this time, however many publishes are rejected. */
 const REPEAT_AFTER = 1_000;
 
+/** A confirm that takes longer may never come, in ms. */
+const CONFIRM_TIMEOUT = 4_000;
+
 /** Messages that waited and are sent in one turn of the event loop: a drained socket accepts thousands. */
 const RELEASED_PER_TURN = 500;
 
@@ -78,6 +81,7 @@ export class Sender implements Forwarder {
   private unsettled = 0;
   private fullToldAt = -Infinity;
   private unansweredToldAt = -Infinity;
+  private unblockedAt = -Infinity;
   private agreed = DEFAULT_FRAME_MAX;
   private idleWaiters: (() => void)[] = [];
   private readonly waiting = new Set<PendingSend>();
@@ -136,14 +140,21 @@ export class Sender implements Forwarder {
     this.recovering.start();
   }
 
-  /** Sends waiting messages: the broker is not blocked any more. */
+  /** The broker accepts messages again. */
+  unblocked(): void {
+    this.unblockedAt = this.options.clock.monotonic();
+    this.flush();
+  }
+
+  /** Sends waiting messages, if possible. */
   flush(): void {
     let left = RELEASED_PER_TURN;
+    const now = this.options.clock.monotonic();
     this.buffer.release(
       () => this.isOpen() && left-- > 0,
       (pending) => {
         this.waiting.delete(pending);
-        pending.send(this.recovering.current as LiveChannel, this.confirms as Confirms);
+        pending.send(this.recovering.current as LiveChannel, this.confirms as Confirms, now);
       },
     );
     if (left >= 0 || this.releasing) return;
@@ -171,7 +182,7 @@ export class Sender implements Forwarder {
     const pending = new PendingSend(message, limits, this, result);
     // A new publish does not overtake waiting ones.
     if (this.buffer.queued === 0 && this.isOpen())
-      pending.send(channel as LiveChannel, this.confirms as Confirms);
+      pending.send(channel as LiveChannel, this.confirms as Confirms, this.options.clock.monotonic());
     else this.wait(pending);
   }
 
@@ -309,6 +320,13 @@ export class Sender implements Forwarder {
     if (channel === undefined || !channel.alive || !channel.socket.writable) return false;
     if (this.options.connection.blocked || this.replacement.pending) return false;
     return this.window === Infinity || (this.confirms?.size ?? 0) < this.window;
+  }
+
+  timeLeft(sentAt: number): number {
+    const { clock, settings } = this.options;
+    const overdueAt =
+      Math.max(sentAt, this.unblockedAt) + Math.min(CONFIRM_TIMEOUT, settings.publish.timeout);
+    return overdueAt - clock.monotonic();
   }
 
   failing(how: 'nacked' | 'unanswered', message: OutgoingMessage): void {

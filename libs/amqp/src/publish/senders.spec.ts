@@ -12,7 +12,7 @@ function senders(server: Partial<Server>) {
     const sender = {
       pending: { unconfirmed: 1, waiting: 2 },
       buffer: { size: 3, bytes: 4, limit: 10 },
-      flush: () => void flushed.push(sender),
+      unblocked: () => void flushed.push(sender),
       close: () => Promise.resolve(),
     };
     made.push(sender);
@@ -50,12 +50,12 @@ describe('messages to a stream', () => {
     expect(to('stream.a')).toBe(first);
   });
 
-  it('are counted and flushed with the others', () => {
+  it('are counted and told with the others', () => {
     const { all, to, made, flushed } = senders({});
     to('stream.a');
     expect(all.pending).toEqual({ unconfirmed: 2, waiting: 4 });
     expect(all.buffer).toEqual({ size: 6, bytes: 8, limit: 10 });
-    all.flush();
+    all.unblocked();
     expect(flushed).toEqual(made);
   });
 });

@@ -52,8 +52,13 @@ export abstract class PendingCall implements Waiting, Listed {
   abstract onReply(message: ReceivedMessage): void;
   /** The reply cannot come any more. */
   abstract onLost(reason: string): void;
-  /** It could not even be sent. */
+  /** It ends with this error. */
   abstract fail(error: Error): void;
+
+  /** It cannot be sent, or not once more. */
+  giveUp(error: Error): void {
+    this.fail(error);
+  }
 
   /** No server has the queue. */
   onReturned(): void {
@@ -176,6 +181,11 @@ export class Call extends PendingCall implements Deadline {
 
   fail(error: Error): void {
     if (this.end(false)) this.reject(error);
+  }
+
+  // It may have been handled when it was sent before.
+  override giveUp(error: Error): void {
+    this.fail(this.wasSent ? this.lostError(error.message) : error);
   }
 
   /** Its timeout expired. */

@@ -72,6 +72,14 @@ describe('a call', () => {
     expect([again, settled]).toMatchObject([resends, [{ code: 'WARREN_RPC_CONNECTION_LOST' }]]);
   });
 
+  it('that was sent and lost does not end as one that was never sent', () => {
+    const settled: unknown[] = [];
+    const call = calling(undefined, settled, 1);
+    call.onLost('gone');
+    call.giveUp(new Error('closed before the call could be sent'));
+    expect(settled).toMatchObject([{ code: 'WARREN_RPC_CONNECTION_LOST' }]);
+  });
+
   it('that waits to be sent outlives the loss of the channel; one that was sent does not', () => {
     const pendingCalls = new PendingCalls();
     const settled: unknown[] = [];

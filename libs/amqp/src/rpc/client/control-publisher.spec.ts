@@ -9,6 +9,34 @@ import { settings } from '../../options/settings.js';
 import { ChannelCloseReasons } from '../../publish/channel-replacement.js';
 import { ControlPublisher } from './control-publisher.js';
 
+it('a refusal is believed for a minute, and told once', async () => {
+  const time = { now: 0 };
+  const clock = { ...systemClock, monotonic: () => time.now };
+  const connection = { state: 'open', blocked: false, life: 1, opened: () => new Promise(() => undefined) };
+  const lines: string[] = [];
+  let asked = 0;
+  const line = new ControlPublisher({
+    ...{ connection: connection as unknown as Connection, clock, closeReasons: {} as never },
+    settings: settings({ logger: { ...SILENT, warn: (text) => void lines.push(text) } }),
+    exchangeCache: {
+      isKnown: () => false,
+      ensure: () => (asked++, Promise.reject(new Error('refused'))),
+    } as never,
+  });
+  const cancel = async (): Promise<void> => {
+    line.tell({ kind: 'cancel', id: 'c' }, { exchange: 'events', routingKey: 'key' });
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  for (const now of [0, 1, 59_999]) {
+    time.now = now;
+    await cancel();
+  }
+  expect(asked).toBe(1);
+  time.now = 60_000;
+  await cancel();
+  expect([asked, lines]).toEqual([2, [expect.stringContaining('cancellations cannot be sent')]]);
+});
+
 it('words that cannot be sent are kept, the last one of each call, of the last 10 000 calls', async () => {
   const said: { id: string; count: number }[] = [];
   const channel = {

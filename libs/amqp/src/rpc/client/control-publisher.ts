@@ -24,6 +24,9 @@ export type ControlTarget =
 /** How many calls may have something to say while nothing can be sent. The oldest words are about calls that are over. */
 const UNSENT_LIMIT = 10_000;
 
+/** How long a refusal is believed, in ms: finding out may cost a channel. */
+const REFUSED_FOR = 60_000;
+
 /** How long closing waits for a channel on which the last words can leave, in ms. */
 const LAST_WORDS = 500;
 
@@ -36,8 +39,9 @@ export class ControlPublisher {
   private readonly recovering: RecoveringChannel;
   /** The last word about each call counts. */
   private readonly unsent = new Map<string, () => void>();
-  /** Whether this user may speak to servers that are not known by their queue. */
-  private allowed = true;
+  /** When this user was refused to speak to servers that are not known by their queue, by the monotonic clock. */
+  private refusedAt = -Infinity;
+  private warned = false;
   private closed = false;
   private onSaid = (): void => undefined;
 
@@ -65,8 +69,8 @@ export class ControlPublisher {
     if (this.closed) return;
     if ('queue' in target) return this.say(control, '', target.queue);
     const key = callsKey(target.exchange, target.routingKey);
-    if (key === undefined || !this.allowed) return;
-    const { exchangeCache: destinations } = this.options;
+    const { exchangeCache: destinations, clock } = this.options;
+    if (key === undefined || clock.monotonic() - this.refusedAt < REFUSED_FOR) return;
     if (destinations.isKnown(CALLS_EXCHANGE)) return this.say(control, CALLS_EXCHANGE, key);
     destinations.ensure(CALLS_EXCHANGE).then(
       () => this.say(control, CALLS_EXCHANGE, key),
@@ -118,8 +122,10 @@ export class ControlPublisher {
   }
 
   private refused(reason: string): void {
-    if (!this.allowed || this.closed) return;
-    this.allowed = false;
+    if (this.closed) return;
+    this.refusedAt = this.options.clock.monotonic();
+    if (this.warned) return;
+    this.warned = true;
     this.options.settings.logger.warn(
       `cancellations cannot be sent, so cancelled calls keep running on their servers: ${printable(reason)}`,
       { event: 'cancellations-not-sent' },

@@ -113,7 +113,7 @@ export class ReplyChannel implements Caller {
     else
       exchangeCache.ensure(exchange).then(
         () => this.launch(call),
-        (error: Error) => call.fail(error),
+        (error: Error) => call.giveUp(error),
       );
   }
 
@@ -126,6 +126,8 @@ export class ReplyChannel implements Caller {
 
   /** Sends a call once more that was lost. */
   again(call: PendingCall): void {
+    // The channel closes too: nobody would receive the reply.
+    if (this.closed) return call.onLost('closed');
     this.ended(call, false);
     call.sent = false;
     this.begin(call);
@@ -155,7 +157,7 @@ export class ReplyChannel implements Caller {
     this.closed = true;
     this.pendingCalls.lost('closed');
     for (const call of this.pendingCalls.values()) {
-      call.fail(closed('the broker object was closed before the call could be sent'));
+      call.giveUp(closed('the broker object was closed before the call could be sent'));
     }
     await Promise.all([this.recovering.close(), this.control.close()]);
   }
@@ -179,12 +181,12 @@ export class ReplyChannel implements Caller {
     if (call.ended) return;
     const { closeReasons } = this.options;
     const refused = closeReasons.forbidden.size > 0 ? closeReasons.of(call.message) : undefined;
-    if (refused) return call.fail(refused);
+    if (refused) return call.giveUp(refused);
     if (this.isOpen()) return this.send(call);
     try {
       this.buffer.enter(call);
     } catch (error) {
-      call.fail(error as Error);
+      call.giveUp(error as Error);
     }
   }
 

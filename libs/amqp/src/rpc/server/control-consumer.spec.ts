@@ -8,6 +8,48 @@ import { settings } from '../../options/settings.js';
 import { ActiveCalls } from './active-calls.js';
 import { ControlConsumer } from './control-consumer.js';
 
+it('a process that was refused its queue tries again a minute later', async () => {
+  const FORBIDDEN = Object.assign(new Error('ACCESS_REFUSED'), { code: 403 });
+  let refused = 0;
+  const exchange = (): Promise<void> => (refused++ < 2 ? Promise.reject(FORBIDDEN) : Promise.resolve());
+  const openChannel = (): Promise<LiveChannel> => {
+    const channel = {
+      ...{ alive: true, closed: new Promise(() => undefined) },
+      end: () => void (channel.alive = false),
+      close: () => Promise.resolve(channel.end()),
+      declaring: {
+        ...{ assertExchange: exchange, checkExchange: exchange },
+        ...{ assertQueue: () => Promise.resolve(), bindQueue: () => Promise.resolve() },
+      },
+      consume: () => Promise.resolve('tag'),
+    };
+    return Promise.resolve(channel as unknown as LiveChannel);
+  };
+  const connection = { state: 'open', opened: () => Promise.resolve(), openChannel } as unknown as Connection;
+  const calls = new ActiveCalls();
+  let afterRest = (): void => undefined;
+  const after = (ms: number, call: () => void): (() => void) => {
+    if (ms === 60_000) afterRest = call;
+    else setImmediate(call);
+    return () => undefined;
+  };
+  const control = new ControlConsumer({
+    ...{ connection, clock: { ...systemClock, after }, calls, handlers: [] },
+    settings: settings({ service: 'shop', logger: SILENT }),
+  });
+  await control.start();
+  const turns = async (): Promise<void> => {
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  await turns();
+  expect([refused, calls.unreachable, calls.controlQueue]).toEqual([2, true, '']);
+  afterRest();
+  await turns();
+  expect([calls.unreachable, control.isDeclaring]).toEqual([false, true]);
+  expect(calls.controlQueue).toMatch(/^shop\.control\./);
+  await control.close();
+});
+
 it('the queue of callers is bounded, goes with its process, and is not announced when it is lost', async () => {
   const declared: { name: string; options: object }[] = [];
   let end = (_reason: string): void => undefined;

@@ -111,6 +111,7 @@ export class ControlConsumer {
       if (control) calls.onControl(control);
     });
     calls.controlQueue = name;
+    calls.unreachable = false;
   }
 
   // Calls are answered without it as well; only cancels do not arrive, and nothing is streamed.
@@ -123,7 +124,8 @@ export class ControlConsumer {
     }
     if (refused) {
       this.options.calls.unreachable = true;
-      void this.recovering.close();
+      this.onlyLooks = false;
+      this.recovering.rest();
     }
     if (this.warned) return;
     this.warned = true;
@@ -135,7 +137,7 @@ export class ControlConsumer {
   }
 }
 
-/** Not allowed, not there, made otherwise, not bindable: only a person changes that. */
+/** Not allowed, not there, made otherwise, not bindable: mostly only a person changes that. */
 const FINAL = new Set<unknown>([403, 404, 406]);
 
 function keysOf(handlers: readonly HandlerPlan[]): string[] {

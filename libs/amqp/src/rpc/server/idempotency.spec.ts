@@ -1,7 +1,7 @@
 // A kept reply is handed out for the request that it was made for, and for no other one with the same message id.
 import { describe, expect, it } from '@jest/globals';
 import { SILENT } from '../../runtime/logger.js';
-import type { StoredReply } from '../../options/options.js';
+import type { ReplyStore, StoredReply } from '../../options/options.js';
 import { settings } from '../../options/settings.js';
 import { ACK, Delivery } from '../../message/delivery.js';
 import { idempotency, type Outcome } from './idempotency.js';
@@ -18,19 +18,32 @@ function request({ queue = 'q', userId, body = '1' }: Facts = {}): Delivery {
   return new Delivery(message as never, queue, { settle: () => undefined, warn: () => undefined });
 }
 
-function call() {
+function call(slow: Partial<ReplyStore> = {}) {
   const kept = new Map<string, StoredReply>();
   const store = {
     get: (key: string) => kept.get(key),
     set: (key: string, reply: StoredReply) => void kept.set(key, reply),
+    ...slow,
+  };
+  const lines: string[] = [];
+  /** Ends the time that a store has, which is 2 s. */
+  let late = (): void => undefined;
+  const after = (ms: number, end: () => void): (() => void) => {
+    expect(ms).toBe(2_000);
+    late = end;
+    return () => (late = () => undefined);
   };
   const context = {
-    ...{ plan: { id: 'h', codec: undefined }, logger: SILENT, settings: settings({ logger: SILENT }) },
+    ...{
+      plan: { id: 'h', codec: undefined },
+      logger: { ...SILENT, error: (line: string) => lines.push(line) },
+      settings: settings({ logger: SILENT }),
+    },
     source: {
       ...{ service: 's', name: 'default' },
       connection: { vhost: '/', server: { product: '', version: [0, 0] } },
     },
-    clock: { wall: () => 0, monotonic: () => 0, after: () => () => undefined },
+    clock: { wall: () => 0, monotonic: () => 0, after },
   };
   const repeated = idempotency(context as never, { ttl: 1_000, store });
   let runs = 0;
@@ -44,7 +57,7 @@ function call() {
     const { reply } = await repeated(request(facts), run(isError));
     return reply?.isError ? 'error' : reply?.content.toString();
   };
-  return { ask, repeated, kept };
+  return { ask, repeated, kept, lines, late: () => late() };
 }
 
 describe('a request that comes again', () => {
@@ -76,6 +89,21 @@ describe('a request that comes again', () => {
     expect(await other).toMatchObject({ verdict: { kind: 'dead-letter' }, reply: { isError: true } });
     expect(await first).toEqual(late);
   });
+
+  it.each<[string, Partial<ReplyStore>]>([
+    ['be read', { get: () => new Promise(() => undefined) }],
+    ['keep a reply', { set: () => new Promise(() => undefined) }],
+  ])(
+    'runs and is answered when the store does not answer in time, so it could not %s',
+    async (what, slow) => {
+      const { ask, lines, late } = call(slow);
+      const asked = ask();
+      await new Promise((resolve) => setImmediate(resolve));
+      late();
+      expect(await asked).toBe('answer 1');
+      expect(lines).toEqual([expect.stringMatching(`could not ${what}: .*did not answer within 2000 ms`)]);
+    },
+  );
 
   it('runs once while the first runs, and anew after an error', async () => {
     const { ask, kept } = call();

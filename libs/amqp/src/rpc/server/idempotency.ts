@@ -2,7 +2,7 @@
 // from the stored reply of the first, or waits for the first when that is still running. Whoever may publish to the
 // queue can send any message id, so a reply is only handed out for the request that it was made for.
 
-import type { Clock } from '../../runtime/clock.js';
+import { type Clock, inTime } from '../../runtime/clock.js';
 import type { ReplyStore, StoredReply } from '../../options/options.js';
 import { createHash } from 'node:crypto';
 import { type Delivery, ACK, type Verdict } from '../../message/delivery.js';
@@ -75,11 +75,23 @@ interface Running {
   readonly outcome: Promise<Outcome>;
 }
 
-/** Uses the store; a failure of it is logged, and the request goes on without. */
-function storing({ plan, logger }: RpcContext) {
-  return async <T>(what: string, work: () => T | Promise<T>): Promise<T | undefined> => {
+/** How long a store may take, in ms. Some clients of databases wait until they are connected again. */
+const STORE_TIMEOUT = 2_000;
+
+/** Uses the store; when it fails or takes too long, that is logged, and the request goes on without. */
+function storing({ plan, logger, clock }: RpcContext) {
+  const late = (): Error => new Error(`it did not answer within ${STORE_TIMEOUT} ms`);
+  return async <T>(
+    what: string,
+    work: () => T | Promise<T>,
+    checked = (found: T): T => found,
+  ): Promise<T | undefined> => {
     try {
-      return await work();
+      const result = work();
+      const isPending = typeof (result as Partial<Promise<T>> | undefined)?.then === 'function';
+      return checked(
+        await (isPending ? inTime(clock, STORE_TIMEOUT, Promise.resolve(result), late) : result),
+      );
     } catch (error) {
       const text = printable(describeError(error));
       logger.error(`${plan.id}: the reply store could not ${what}: ${text}; continuing without it`, {
@@ -110,7 +122,7 @@ export function idempotency(
     { key, request, delivery }: Repeatable,
     run: () => Promise<Outcome>,
   ): Promise<Outcome> => {
-    const kept = await logged('be read', async () => readable(await store.get(key)));
+    const kept = await logged('be read', () => store.get(key), readable);
     if (kept?.request === request) return { verdict: ACK, reply: fromStore(kept) };
     if (kept) return reused(context, delivery);
     const result = await run();

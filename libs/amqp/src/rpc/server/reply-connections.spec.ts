@@ -8,7 +8,7 @@ import { SILENT } from '../../runtime/logger.js';
 import type { OutgoingMessage } from '../../message/message.js';
 import { settings } from '../../options/settings.js';
 import { Events } from '../../events/emitter.js';
-import { ReplyConnections } from './reply-connections.js';
+import { ReplyConnections, ReplyPublisher } from './reply-connections.js';
 
 const BAD = 'amq.rabbitmq.reply-to.bad';
 const turns = async (): Promise<void> => {
@@ -34,6 +34,77 @@ function dangerous(published: string[]): Connection {
           else confirm(number, false, 'confirmed');
         });
         return number;
+      },
+    };
+    return Promise.resolve(channel as unknown as LiveChannel);
+  };
+  const connection = { state: 'open', blocked: false, life: 1, opened: () => Promise.resolve(), openChannel };
+  return connection as unknown as Connection;
+}
+
+it('a reply that is not confirmed in time is sent once more, with as much time again', async () => {
+  const time = { now: 1_000, timers: [] as { at: number; call: () => void }[] };
+  const clock = {
+    ...{ wall: () => time.now, monotonic: () => time.now },
+    after: (ms: number, call: () => void) => {
+      const timer = { at: time.now + ms, call };
+      time.timers.push(timer);
+      return () => void (time.timers = time.timers.filter((other) => other !== timer));
+    },
+  };
+  const pass = async (ms: number): Promise<void> => {
+    const end = time.now + ms;
+    for (;;) {
+      await turns();
+      const [next] = time.timers.filter(({ at }) => at <= end).sort((one, other) => one.at - other.at);
+      if (!next) break;
+      time.timers = time.timers.filter((other) => other !== next);
+      time.now = Math.max(time.now, next.at);
+      next.call();
+    }
+    time.now = end;
+  };
+  const published: string[] = [];
+  const replies = new ReplyPublisher({
+    ...{ connection: silentAtFirst(published), clock, counters: counters() },
+    settings: settings({ logger: SILENT, reconnect: { min: 10, max: 20 }, publish: { timeout: '5s' } }),
+    ...{ deadlines: new Deadlines(clock), events: new Events(SILENT, 'test') },
+  });
+  const message = {
+    exchange: '',
+    routingKey: 'reply',
+    content: Buffer.alloc(0),
+    properties: {},
+    mandatory: true,
+  };
+  let outcome = '';
+  replies.begin(message, {
+    onArrived: () => (outcome = 'arrived'),
+    onLost: (error) => (outcome = error.message),
+  });
+  await pass(8_000);
+  expect([published, outcome]).toEqual([['1 reply', '2 reply'], 'arrived']);
+});
+
+/** A broker that confirms nothing on the first channel. */
+function silentAtFirst(published: string[]): Connection {
+  let opened = 0;
+  const openChannel = (): Promise<LiveChannel> => {
+    const number = ++opened;
+    let end = (_reason: string): void => undefined;
+    const closed = new Promise<string>((resolve) => (end = resolve));
+    let confirm = (_number: number, _multiple: boolean, _outcome: 'confirmed'): void => undefined;
+    let sent = 0;
+    const channel = {
+      ...{ alive: true, socket: { writable: true }, closed },
+      end: (reason: string) => ((channel.alive = false), end(reason)),
+      close: () => Promise.resolve(channel.end('closed')),
+      listen: ({ onConfirm = confirm }) => (confirm = onConfirm),
+      publish: ({ routingKey }: OutgoingMessage) => {
+        published.push(`${number} ${routingKey}`);
+        sent++;
+        if (number > 1) setImmediate(() => confirm(sent, false, 'confirmed'));
+        return sent;
       },
     };
     return Promise.resolve(channel as unknown as LiveChannel);

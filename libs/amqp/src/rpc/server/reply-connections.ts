@@ -47,7 +47,7 @@ export class ReplyPublisher implements ReplySender {
 
   /** The broker takes messages again. */
   flush(): void {
-    this.sender.flush();
+    this.sender.unblocked();
   }
 
   /** See Sender.close. */
@@ -60,13 +60,17 @@ export class ReplyPublisher implements ReplySender {
   }
 
   // One after the other, so that the reply whose address is the cause is the only one that is lost with it.
-  alone(message: OutgoingMessage, limits: SendLimits): Promise<void> {
+  alone(message: OutgoingMessage): Promise<void> {
     this.options.counters.resent++;
     this.suspects++;
     const tried = this.line.then(
       () =>
         new Promise<void>((resolve, reject) => {
           const onSent = (routed: boolean): void => (routed ? resolve() : reject(unroutable(message)));
+          const { clock, settings } = this.options;
+          const { given } = this;
+          const { retryNacked } = settings.publish;
+          const limits = { end: clock.monotonic() + given, given, retryNacked };
           this.sender.send(message, limits, { onSent, onFailed: reject });
         }),
     );
@@ -96,7 +100,7 @@ class FirstAttempt implements SendLimits, SendResult {
     const { waiter } = this;
     // The caller ignores a second reply, so one that may have been lost is sent again.
     if (error instanceof PublishOutcomeUnknownError) {
-      this.by.alone(this.message, this).then(
+      this.by.alone(this.message).then(
         () => waiter.onArrived(),
         (lost: Error) => waiter.onLost(lost),
       );

@@ -263,7 +263,11 @@ function hopeless(
 ): Verdict {
   if (callerDeadline === undefined) return verdict;
   if (clock.monotonic() + verdict.after < callerDeadline) return verdict;
-  return { kind: 'dead-letter', reason: 'attempts-exhausted', error: verdict.error };
+  return exhausted(verdict.error);
+}
+
+function exhausted(error: unknown): Verdict {
+  return { kind: 'dead-letter', reason: 'attempts-exhausted', error };
 }
 
 /**
@@ -272,7 +276,11 @@ function hopeless(
  */
 function left({ plan }: RpcContext, delivery: Delivery, verdict: Verdict, begun = false): Verdict {
   const { abortedBy } = delivery.run;
-  if (abortedBy instanceof CallerLeftError) return plan.deadQueue === undefined ? DROP : verdict;
+  if (abortedBy instanceof CallerLeftError) {
+    if (plan.deadQueue === undefined) return DROP;
+    // Nobody waits for the reply of another attempt.
+    return verdict.kind === 'retry' ? exhausted(verdict.error) : verdict;
+  }
   if (abortedBy instanceof ShuttingDownError) return begun ? DROP : REQUEUE;
   return verdict;
 }
