@@ -2,9 +2,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect, it } from '@jest/globals';
 import {
+  Broker,
   DeadLetters,
   PluginError,
   Reject,
+  SILENT,
   type Delivery,
   type Plugin,
   type PublishContext,
@@ -403,5 +405,25 @@ onEachBroker('a message that is sent while another one is handled', (broker) => 
       ['m-1', {}],
       [undefined, {}],
     ]);
+  });
+
+  it('that are still starting when the broker object is closed leave nothing open', async () => {
+    let go: () => void = () => undefined;
+    const started = new Promise<void>((resolve) => (go = resolve));
+    const later: string[] = [];
+    const plugins: Plugin[] = [
+      { name: 'slow', start: () => started },
+      { name: 'later', start: () => void later.push('start') },
+    ];
+    const shop = new Broker({ url: broker.url, service: 'plug.closed', logger: SILENT, plugins });
+    const handle = (): void => undefined;
+    shop.register({ kind: 'consume', id: 'h', patterns: ['plug.closed'], options: {}, handle });
+    const opening = rejection(shop.open());
+    await shop.close();
+    go();
+    expect(await opening).toMatchObject({ code: 'WARREN_CONNECTION_LOST' });
+    expect(later).toEqual([]);
+    expect(shop.status().connections.map(({ state }) => state)).not.toContain('connecting');
+    expect(shop.status().connections.map(({ state }) => state)).not.toContain('open');
   });
 });

@@ -337,6 +337,8 @@ export class Broker {
         queues: plan.queues.map(({ name }) => name),
       },
     });
+    if (this.closing || this.draining)
+      throw new ConnectionLostError('the broker object was closed before it was open');
     const consumers = settings.consumers && topologyBuilder.handlers.length > 0 ? this.consume() : undefined;
     this.publishing.senders.main.start();
     if (consumers) this.publishing.moveRetries(topologyBuilder.handlers);

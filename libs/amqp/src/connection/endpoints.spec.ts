@@ -35,6 +35,19 @@ describe('endpoints', () => {
     expect((await one('amqp://h', { heartbeat: 0 })).connect.heartbeat).toBe(0);
   });
 
+  it.each([{ cert: 'c', key: 'k' }, { pfx: Buffer.from('p') }])(
+    'a certificate of its own logs in by itself, unless a user is given: %j',
+    async (tls) => {
+      const mechanism = async (url: string) =>
+        ((await one(url, { tls })).socket.credentials as { mechanism: string }).mechanism;
+      expect([
+        await mechanism('amqps://h'),
+        await mechanism('amqps://u:p@h'),
+        await mechanism('amqp://h'),
+      ]).toEqual(['EXTERNAL', 'PLAIN', 'PLAIN']);
+    },
+  );
+
   it.each([
     'http://u:s3cr3t@h',
     'amqp://u:s3cr3t@h:x',

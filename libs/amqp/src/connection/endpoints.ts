@@ -71,7 +71,8 @@ function endpoint(url: string, credentials: Credentials | undefined, options: En
   const vhost = parsed.pathname.length > 1 ? decode(parsed.pathname.slice(1)) : '/';
   const user = credentials?.username ?? (decode(parsed.username) || 'guest');
   const password = credentials?.password ?? (decode(parsed.password) || (parsed.username ? '' : 'guest'));
-  const external = secure && options.tls?.cert !== undefined && !credentials && parsed.username === '';
+  const certificate = options.tls?.cert ?? options.tls?.pfx;
+  const external = secure && certificate !== undefined && !credentials && parsed.username === '';
   return {
     label: `${parsed.protocol}//${parsed.hostname}:${port}/${vhost === '/' ? '' : encodeURIComponent(vhost)}`,
     vhost,

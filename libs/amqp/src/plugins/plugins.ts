@@ -45,6 +45,7 @@ export class Plugins {
   private found: readonly Plugin[] | undefined;
   private chain: PublishNext | null | undefined;
   private started: Plugin[] = [];
+  private stopped = false;
 
   constructor(private readonly options: PluginsOptions) {
     this.none = options.given.length === 0;
@@ -117,6 +118,7 @@ export class Plugins {
   async start(host: PluginHost): Promise<void> {
     sayUntraced(this.list, host.logger);
     for (const plugin of this.list) {
+      if (this.stopped) return;
       this.started.push(plugin);
       try {
         await plugin.start?.(host);
@@ -128,6 +130,7 @@ export class Plugins {
 
   /** The last one first, until `expired`. Failures are logged. Always settles. */
   async stop(expired: Promise<void>): Promise<void> {
+    this.stopped = true;
     for (const plugin of this.started.splice(0).reverse()) {
       // What has nothing to wait for is not late, even when the time is over.
       const late = expired.then(() => new Promise<'late'>((resolve) => setImmediate(resolve, 'late')));

@@ -28,6 +28,15 @@ export async function declarePermitted(connection: DeclaringConnection, plan: To
       for (const one of found.values()) accepted.add(one);
       return;
     } catch (error) {
+      // It was deleted meanwhile, so it is declared as it should be.
+      if (error instanceof TopologyMissingError && error.what === 'queue' && accepted.forget(error.missing)) {
+        const named = ({ name }: QueueSpec): boolean => name === error.missing;
+        const [gone, wanted] = [left.queues.find(named), plan.queues.find(named)];
+        if (gone && wanted) {
+          left = from(left, gone, wanted);
+          continue;
+        }
+      }
       const otherwise = foundOtherwise(left.queues, error);
       if (otherwise) {
         const { queue } = otherwise;

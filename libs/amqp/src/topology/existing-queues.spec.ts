@@ -10,7 +10,7 @@ class Broker {
   channels = 0;
 
   constructor(
-    private readonly existing: Readonly<Record<string, object>>,
+    readonly existing: Record<string, object>,
     private readonly refuses = (name: string, argument: string): string =>
       `406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - inequivalent arg '${argument}' for queue '${name}' in vhost '/': received none but current is none"`,
   ) {}
@@ -19,7 +19,15 @@ class Broker {
     this.channels++;
     return use({
       assertQueue: (name: string, { arguments: args }: { arguments: object }) => this.declare(name, args),
+      checkQueue: (name: string) => this.check(name),
     } as DeclaringChannel);
+  }
+
+  private async check(name: string): Promise<void> {
+    this.asked.push(name);
+    if (name in this.existing) return;
+    const text = `404 (NOT-FOUND) with message "NOT_FOUND - no queue '${name}' in vhost '/'"`;
+    throw new Error(`Operation failed: QueueDeclare; ${text}`);
   }
 
   private async declare(name: string, args: object): Promise<void> {
@@ -59,6 +67,26 @@ describe('queues that exist otherwise than they would be made', () => {
     expect(lines[0]).toContain(
       `rabbitmqctl set_policy -p VHOST --apply-to queues 'keep-two' '^two$' '{"dead-letter-exchange":"","dead-letter-routing-key":"two.dead","dead-letter-strategy":"at-least-once","overflow":"reject-publish"}'`,
     );
+  });
+
+  it('are made as they should be when they are gone', async () => {
+    const broker = new Broker({ two: QUORUM });
+    const made: object[] = [];
+    const { plan } = planOf(wanted('one'), wanted('two'), wanted('three'));
+    await declarePermitted(broker, plan);
+    delete broker.existing.two;
+    const { withChannel } = broker;
+    broker.withChannel = (use) =>
+      withChannel.call(broker, (channel: DeclaringChannel) => {
+        const { assertQueue } = channel;
+        channel.assertQueue = (name, options) => {
+          if (name === 'two') made.push(options?.arguments as object);
+          return assertQueue.call(channel, name, options);
+        };
+        return use(channel);
+      }) as never;
+    await declarePermitted(broker, plan);
+    expect(made).toEqual([{ ...QUORUM, ...wanted('two').deadLettering?.arguments }]);
   });
 
   it('are said once, by whichever connection they are found first', () => {

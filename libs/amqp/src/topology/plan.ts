@@ -48,21 +48,29 @@ export function other(queue: QueueSpec): QueueSpec {
  * Queues that exist differently than Warren would declare them: without the arguments that make the broker
  * dead-letter dropped messages (an older version, another program or a policy created them), or with them although
  * not requested. Both are accepted, since AMQP cannot change a queue; the consequence is logged once. The result is
- * remembered, so that a reconnect costs no refused channel.
+ * remembered, so that a reconnect costs no refused channel: the queue is only looked for, and declared as requested when it
+ * is gone.
  */
 export class ExistingQueues {
-  private readonly names = new Set<string>();
+  private readonly names = new Map<string, FoundOtherwise['why']>();
 
   constructor(private readonly logger?: Log) {}
 
   /** A queue of the plan as it exists. */
   asFound(queue: QueueSpec): QueueSpec {
-    return this.names.has(queue.name) ? other(queue) : queue;
+    const why = this.names.get(queue.name);
+    if (why === 'exists') return { ...queue, declare: 'check' };
+    return why === undefined ? queue : other(queue);
+  }
+
+  /** It does not exist any more. Whether it was known. */
+  forget(name: string): boolean {
+    return this.names.delete(name);
   }
 
   add({ queue, why }: FoundOtherwise): void {
     if (this.names.has(queue.name)) return;
-    this.names.add(queue.name);
+    this.names.set(queue.name, why);
     if (queue.deadLettering?.mode !== 'wanted') return;
     this.logger?.warn(warning(queue, why), { event: 'queue-differs', queue: queue.name });
   }
