@@ -212,6 +212,14 @@ onEachBroker('opening', (broker) => {
     expect(rabbit.broker.status().consumers[0].ready).toBe(true);
   });
 
+  it('of several URLs one that refuses does not end the start; when all do, it ends', async () => {
+    const bad = changed((url) => (url.password = encodeURIComponent(SECRET)));
+    const url = [bad, broker.url];
+    expect((await warren('amqp://x', { url }).open()).broker.status().connections[0].state).toBe('open');
+    const refused = rejection<ConnectionRefusedError>(warren('amqp://x', { url: [bad, bad] }).open());
+    expect(await within(refused, 'the refusal')).toMatchObject({ reason: 'credentials' });
+  });
+
   it('URL and credentials may be functions, asked again for each attempt; one that fails is asked again', async () => {
     let asked = 0;
     const { username, password } = new URL(broker.url);

@@ -7,7 +7,7 @@ import type { Peer } from '../events/events.js';
 import type { Channel, ChannelModel } from 'amqplib';
 import { backoff, ConnectAttempts } from './connect-attempts.js';
 import { NO_SERVER, serverOf, type Server } from '../message/direct-reply.js';
-import { ConfigError, ConnectionLostError, RabbitError } from '../errors/errors.js';
+import { ConfigError, ConnectionLostError, ConnectionRefusedError, RabbitError } from '../errors/errors.js';
 import { describeError } from '../runtime/logger.js';
 import { CHANNEL_LOST, hintFor } from '../errors/error-facts.js';
 import { inTime, type Clock } from '../runtime/clock.js';
@@ -96,6 +96,8 @@ export class Connection {
   private waiters: Waiter[] = [];
   private lastError: RabbitError | undefined;
   private told = false;
+  /** Permanent refusals in a row. */
+  private refusals = 0;
   private loop: Promise<void> | undefined;
 
   constructor(private readonly options: ConnectionOptions) {
@@ -200,8 +202,10 @@ export class Connection {
     this.kill = new AbortController();
     const { turn } = this.attempts;
     let endpoint: Endpoint | undefined;
+    let nodes = 1;
     try {
       const all = await this.endpoints();
+      nodes = all.length;
       endpoint = all[turn % all.length];
       this.vhost = endpoint.vhost;
       this.user = endpoint.user;
@@ -216,7 +220,11 @@ export class Connection {
       this.kill.abort();
       this.endLife('its connection was lost');
       this.lastError = connectError(error, endpoint?.label ?? this.name);
-      this.told = isPermanent(this.lastError) && this.rejectWaiters(this.lastError, true);
+      const permanent = isPermanent(this.lastError);
+      this.refusals = permanent ? this.refusals + 1 : 0;
+      // One node may be set up wrongly, or not yet, and the next one be well. What is no node's fault ends the wait at once.
+      const last = !(this.lastError instanceof ConnectionRefusedError) || this.refusals >= nodes;
+      this.told = permanent && last && this.rejectWaiters(this.lastError, true);
       return 'refused';
     } finally {
       this.attempts.failed(turn);
@@ -253,6 +261,7 @@ export class Connection {
     this.life++;
     await this.prepare(model, ended);
     this.lastError = undefined;
+    this.refusals = 0;
     if (!this.isClosed()) {
       this.state = 'open';
       const direct = this.fastPath !== undefined;

@@ -160,7 +160,7 @@ export function bindingSpecs(
   if (binding.key !== undefined && binding.keys !== undefined) {
     throw new ConfigError(`${declaredBy}: a binding to '${source}' has key and keys`, 'use one of the two');
   }
-  const args = binding.match ? matchArguments(binding.match) : {};
+  const args = binding.match ? matchArguments(binding.match, declaredBy) : {};
   const keys = binding.keys ?? [binding.key ?? ''];
   const topic = typeof binding.exchange === 'object' && usesPatterns(binding.exchange.type);
   return keys.map((key) => {
@@ -193,8 +193,16 @@ function queueType(
   return needsClassic && fallback === 'quorum' ? 'classic' : fallback;
 }
 
-function matchArguments(match: HeaderMatch): Record<string, unknown> {
-  return 'all' in match ? { 'x-match': 'all', ...match.all } : { 'x-match': 'any', ...match.any };
+function matchArguments(match: HeaderMatch, declaredBy: string): Record<string, unknown> {
+  const [kind, headers] = 'all' in match ? ['all', match.all] : ['any', match.any];
+  // With 'all', a condition that is ignored lets every message in.
+  const ignored = Object.keys(headers).find((name) => name.startsWith('x-'));
+  if (ignored !== undefined)
+    throw new ConfigError(
+      `${declaredBy}: a headers exchange ignores '${ignored}' in match`,
+      "headers that it looks at have names without 'x-' at the beginning",
+    );
+  return { 'x-match': kind, ...headers };
 }
 
 // The broker would take it for a literal word, and no message would ever match.

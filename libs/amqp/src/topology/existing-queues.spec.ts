@@ -80,7 +80,7 @@ describe('queues that exist otherwise than they would be made', () => {
       withChannel.call(broker, (channel: DeclaringChannel) => {
         const { assertQueue } = channel;
         channel.assertQueue = (name, options) => {
-          if (name === 'two') made.push(options?.arguments as object);
+          if (name === 'two') made.push((options as { arguments: object }).arguments);
           return assertQueue.call(channel, name, options);
         };
         return use(channel);

@@ -4,6 +4,7 @@ import { settings } from '../options/settings.js';
 import { planHandler, type HandlerPlan, type HandlerRegistration } from './handler-plan.js';
 import { partFor, planTopology } from './plan.js';
 import { topologyDeclarations } from './declarations.js';
+import { bindingSpecs } from './declarations.js';
 
 const defaults = settings({ url: 'amqp://h', service: 'billing' });
 const plan = (
@@ -174,4 +175,10 @@ describe('the plan', () => {
       topologyDeclarations({ bindings: [{ exchange: 'e', queue: 'q', to: 'x' }] }, 'quorum', 'M'),
     ).toThrow(/either queue or to/);
   });
+});
+
+it.each(['all', 'any'])('a headers exchange cannot look at x- headers: %s', (kind) => {
+  const binding = { exchange: { name: 'h', type: 'headers' }, match: { [kind]: { 'x-tenant': 'acme' } } };
+  const specs = () => bindingSpecs(binding as never, { kind: 'queue', name: 'q' }, 'A.b');
+  expect(specs).toThrow("A.b: a headers exchange ignores 'x-tenant' in match");
 });

@@ -43,15 +43,16 @@ function keeping(answer: (asked: string) => Promise<unknown> = () => Promise.res
   const lines: string[] = [];
   const events = new Events(SILENT, 'test');
   const time = { now: 0 };
+  const counted = counters();
   const keeper = new TopologyReconciler({
-    ...{ counters: counters(), events, timeout: 1_000, every: 0, plan: () => plan, connection: () => one },
+    ...{ counters: counted, events, timeout: 1_000, every: 0, plan: () => plan, connection: () => one },
     clock: { wall: () => 0, monotonic: () => time.now, after: () => () => undefined },
     logger: { ...SILENT, error: (line: string) => void lines.push(line) },
     temporary: () => ({ exchanges: [], queues: [], bindings: [] }),
   });
   const cameBack = (): void =>
     events.emit({ kind: 'returned', exchange: '', routingKey: 'q', messageId: 'm' });
-  return { keeper, asked, one, other, lines, time, cameBack };
+  return { keeper, asked, one, other, lines, time, cameBack, counted, events };
 }
 
 describe('what is wanted', () => {
@@ -124,4 +125,21 @@ describe('what is wanted', () => {
     await keeper.look();
     expect([keeper.declared, lines.length]).toEqual([false, 2]);
   });
+});
+
+it('what the broker refuses to make again is not said to be back', async () => {
+  let there = false;
+  const gone = new Error(
+    `Operation failed: QueueDeclare; 404 (NOT-FOUND) with message "NOT_FOUND - no queue 'q' in vhost '/'"`,
+  );
+  const { keeper, counted, events, lines } = keeping((what) =>
+    there || what.startsWith('bind') ? Promise.resolve() : Promise.reject(gone),
+  );
+  const told: unknown[] = [];
+  events.on((event) => void told.push(event.kind), ['topology-restored']);
+  for (let n = 0; n < 2; n++) await keeper.look();
+  expect([counted.topologyRestored, told.length, lines.length]).toEqual([0, 0, 1]);
+  there = true;
+  await keeper.look();
+  expect(told).toEqual([]);
 });

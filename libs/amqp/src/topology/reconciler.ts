@@ -211,12 +211,18 @@ export class TopologyReconciler {
     if (missing.length === 0)
       return void (await this.redeclare(connection, plan, { ...plan, exchanges: [], queues: [], bindings }));
     await this.redeclare(connection, plan, { ...plan, exchanges, bindings }, true);
-    const names = missing.map(({ what, name }) => `${what} '${name}'`);
-    counters.topologyRestored += missing.length;
+    // What was refused may not have come back: the broker may say no, or a node be down.
+    const still = this.declared ? [] : await missingOf(connection, { ...plan, exchanges });
+    const back = missing.filter(
+      (one) => !still.some(({ what, name }) => what === one.what && name === one.name),
+    );
+    if (back.length === 0) return;
+    const names = back.map(({ what, name }) => `${what} '${name}'`);
+    counters.topologyRestored += back.length;
     logger.warn(`${printable(names.join(', '))} had been deleted; declared again with all bindings`, {
       event: 'topology-restored',
     });
-    events.emit({ kind: 'topology-restored', missing });
+    events.emit({ kind: 'topology-restored', missing: back });
   }
 
   /** Declares `what`: the whole plan (`whole`) with the temporary queues, or a part of it. */
