@@ -194,7 +194,9 @@ onEachBroker('shutting down', (broker) => {
     );
     await within(rabbit.broker.close(), 'close()');
     expect([undefined, 'WARREN_CONNECTION_LOST']).toContain(await opening);
-    expect(rabbit.broker.status().connections.map(({ state }) => state)).toEqual(['closed', 'closed']);
+    expect(new Set(rabbit.broker.status().connections.map(({ state }) => state))).toEqual(
+      new Set(['closed']),
+    );
   });
 
   it('nothing keeps the process alive afterwards', async () => {
