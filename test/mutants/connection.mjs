@@ -36,7 +36,7 @@ export default [
   {
     id: 'conn-permanent-waits',
     file: 'libs/amqp/src/connection/connection.ts',
-    from: 'this.told = isPermanent(this.lastError) && this.rejectWaiters(this.lastError, true);',
+    from: 'this.told = permanent && last && this.rejectWaiters(this.lastError, true);',
     to: '',
     promise: 'a wrong password is known at once',
     tests: ['e2e/start-up.spec'],

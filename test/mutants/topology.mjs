@@ -109,8 +109,8 @@ export default [
   {
     id: 'accepted-not-remembered',
     file: 'libs/amqp/src/topology/plan.ts',
-    from: 'return this.names.has(queue.name) ? other(queue) : queue;',
-    to: 'return queue;',
+    from: "if (why === 'exists') return { ...queue, declare: 'check' };",
+    to: "if (why === 'exists') return queue;",
     promise: 'a reconnect costs no refused channel for a queue that is used as it is',
     tests: ['topology/existing-queues.spec'],
   },
