@@ -118,25 +118,28 @@ export class ConsumerSwitch {
   private async work(): Promise<void> {
     // Begun in the next turn, so that the promise of it is there.
     await Promise.resolve();
-    for (;;) {
-      if (!this.mustStop) this.open();
-      // What starts then may change something at once.
-      if (!this.mustStop) break;
-      if (!this.gate) {
-        this.gate = signal();
-        this.consumer.hold();
+    try {
+      for (;;) {
+        if (!this.mustStop) this.open();
+        // What starts then may change something at once.
+        if (!this.mustStop) break;
+        if (!this.gate) {
+          this.gate = signal();
+          this.consumer.hold();
+        }
+        if (!this.halted) {
+          this.calledOff = signal();
+          this.halted = await this.consumer.halt(this.calledOff.promise);
+          this.calledOff = undefined;
+        } else if (this.pause) {
+          break;
+        } else {
+          this.applied = this.target;
+        }
       }
-      if (!this.halted) {
-        this.calledOff = signal();
-        this.halted = await this.consumer.halt(this.calledOff.promise);
-        this.calledOff = undefined;
-      } else if (this.pause) {
-        break;
-      } else {
-        this.applied = this.target;
-      }
+    } finally {
+      this.loop = undefined;
     }
-    this.loop = undefined;
   }
 
   private open(): void {
