@@ -75,8 +75,8 @@ export default [
   {
     id: 'answer-too-large',
     file: 'libs/amqp/src/rpc/server/reply.ts',
-    from: 'if (length <= settings.maxMessageBytes) return encoded;',
-    to: 'if (length >= 0) return encoded;',
+    from: 'if (size <= settings.maxMessageBytes) return encoded;',
+    to: 'if (size >= 0) return encoded;',
     promise: 'an answer beyond maxMessageBytes is an error for its caller',
     tests: ['e2e/rpc-promises.spec', 'e2e/bad-calls.spec'],
   },

@@ -73,7 +73,6 @@ export type {
 } from './events/events.js';
 export type {
   Codec,
-  CodecLookup,
   DecodedReply,
   Encoded,
   OutgoingFacts,
@@ -122,7 +121,7 @@ export { type BrokerHooks, packageName, type Settings } from './options/settings
 export { CONSOLE, SILENT, visible, type BrokerLogger, type Log } from './runtime/logger.js';
 export { logStartFailure } from './errors/error-facts.js';
 export type { LogEvent, LogFields, LogLevel } from './runtime/log-events.js';
-export type { Headers, MessageProperties, OutgoingMessage, ReceivedMessage } from './message/message.js';
+export type { Headers, MessageProperties, ReceivedMessage } from './message/message.js';
 export { BROKER_OPTIONS, checkOptions, HANDLER_OPTIONS, type OptionRow } from './options/option-table.js';
 export type {
   Credentials,

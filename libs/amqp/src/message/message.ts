@@ -32,11 +32,24 @@ export interface ReceivedMessage {
   readonly properties: MessageProperties;
 }
 
+/** The body of a message that leaves: bytes, or a text whose UTF-8 is written straight into the frame. */
+export type Body = Buffer | string;
+
+/** How many bytes it has. */
+export function bodySize(body: Body): number {
+  return typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+}
+
+/** As bytes. */
+export function bodyBytes(body: Body): Buffer {
+  return typeof body === 'string' ? Buffer.from(body) : body;
+}
+
 /** A message ready to be sent. `headers` are checked, `content` is encoded. */
 export interface OutgoingMessage {
   readonly exchange: string;
   readonly routingKey: string;
-  readonly content: Buffer;
+  readonly content: Body;
   readonly properties: MessageProperties;
   readonly mandatory: boolean;
 }

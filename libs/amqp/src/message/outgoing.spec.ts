@@ -70,5 +70,7 @@ describe('outgoing', () => {
   it('the largest body is the limit itself', () => {
     expect(outgoing(defaults, { content: Buffer.alloc(100) }, {}).content).toHaveLength(100);
     expect(() => outgoing(defaults, { content: Buffer.alloc(101) }, {})).toThrow(/maxMessageBytes is 100/);
+    expect(outgoing(defaults, { content: 'ü'.repeat(50) }, {}).content).toHaveLength(50);
+    expect(() => outgoing(defaults, { content: `${'ü'.repeat(50)}.` }, {})).toThrow(/the body has 101 bytes/);
   });
 });

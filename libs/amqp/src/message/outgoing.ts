@@ -6,8 +6,9 @@ import { EncodeError } from '../errors/errors.js';
 import { tableBytes, TABLE_BYTES, writable, type ReturnRoute } from './headers.js';
 import { describeError, printable } from '../runtime/logger.js';
 import type { LogFields } from '../runtime/log-events.js';
+import { bodyBytes, bodySize } from './message.js';
 import type { Headers, OutgoingMessage, MessageProperties } from './message.js';
-import type { CodecLookup, Encoded } from './codecs/codec.js';
+import type { CodecLookup, EncodedBody } from './codecs/codec.js';
 import type { Delivery } from './delivery.js';
 import { compress } from './content-encoding.js';
 import { milliseconds, type Duration } from '../options/duration.js';
@@ -243,7 +244,7 @@ export interface OutgoingDefaults {
  */
 export function outgoing(
   defaults: OutgoingDefaults,
-  encoded: Encoded,
+  encoded: EncodedBody,
   options: PublishOptions,
 ): OutgoingMessage {
   if (options.delay !== undefined && (options.expiration ?? defaults.expiration) !== undefined) {
@@ -253,15 +254,16 @@ export function outgoing(
     );
   }
   checkNames(defaults, encoded.contentType, options);
-  if (encoded.content.length > defaults.maxBytes) {
+  // A character takes three bytes at most.
+  if (encoded.content.length * 3 > defaults.maxBytes && bodySize(encoded.content) > defaults.maxBytes) {
     throw new EncodeError(
-      `the body has ${encoded.content.length} bytes, but maxMessageBytes is ${defaults.maxBytes}`,
+      `the body has ${bodySize(encoded.content)} bytes, but maxMessageBytes is ${defaults.maxBytes}`,
       'send a reference to it instead, or raise the limit on both sides',
     );
   }
   const { contentEncoding } = options;
   const content =
-    contentEncoding === undefined ? encoded.content : compress(encoded.content, contentEncoding);
+    contentEncoding === undefined ? encoded.content : compress(bodyBytes(encoded.content), contentEncoding);
   // All names, in the order in which they are read: one shape for all messages.
   const properties: MessageProperties = {
     contentType: encoded.contentType,

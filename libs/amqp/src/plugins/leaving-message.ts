@@ -2,7 +2,13 @@ import { EncodeError } from '../errors/errors.js';
 import { tableBytes } from '../message/headers.js';
 import type { Delivery } from '../message/delivery.js';
 import type { Deadline } from '../runtime/clock.js';
-import type { Headers, MessageProperties, OutgoingMessage } from '../message/message.js';
+import {
+  bodyBytes,
+  bodySize,
+  type Headers,
+  type MessageProperties,
+  type OutgoingMessage,
+} from '../message/message.js';
 import { checkName, outgoingHeaders } from '../message/outgoing.js';
 import type { MessageChanges, PublishContext, PublishKind, PublishResult } from './plugin.js';
 
@@ -51,6 +57,7 @@ export interface MessageLimits {
 export class LeavingMessage implements PublishContext {
   readonly #run: PublishRun;
   readonly #message: OutgoingMessage;
+  #content: Buffer | undefined;
 
   constructor(run: PublishRun, message: OutgoingMessage) {
     this.#run = run;
@@ -88,7 +95,7 @@ export class LeavingMessage implements PublishContext {
   }
 
   get content(): Buffer {
-    return this.#message.content;
+    return (this.#content ??= bodyBytes(this.#message.content));
   }
 
   get properties(): MessageProperties {
@@ -109,6 +116,9 @@ export class LeavingMessage implements PublishContext {
 
   with(changes: MessageChanges): PublishContext {
     const { content, headers, contentType, contentEncoding, type } = changes;
+    if (content !== undefined && !Buffer.isBuffer(content)) {
+      throw new EncodeError('the content that a plugin gave is no Buffer', '');
+    }
     if (contentType !== undefined) checkName('contentType', contentType);
     if (contentEncoding !== undefined) checkName('contentEncoding', contentEncoding);
     if (type !== undefined) checkName('type', type);
@@ -149,10 +159,10 @@ function check(
   { content, properties }: OutgoingMessage,
   { maxBytes, maxPropertyBytes }: MessageLimits,
 ): void {
-  if (!Buffer.isBuffer(content)) throw new EncodeError('the content that a plugin gave is no Buffer', '');
-  if (content.length > maxBytes) {
+  const size = bodySize(content);
+  if (size > maxBytes) {
     throw new EncodeError(
-      `the body that a plugin made has ${content.length} bytes, but maxMessageBytes is ${maxBytes}`,
+      `the body that a plugin made has ${size} bytes, but maxMessageBytes is ${maxBytes}`,
       'raise the limit on both sides, or store large bodies elsewhere',
     );
   }

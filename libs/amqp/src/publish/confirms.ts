@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { LiveChannel } from '../connection/channel.js';
-import type { OutgoingMessage, ReceivedMessage } from '../message/message.js';
+import { bodyBytes, type OutgoingMessage, type ReceivedMessage } from '../message/message.js';
 
 /** How a publish ended, as far as the channel knows. */
 export type SendOutcome = 'confirmed' | 'returned' | 'nacked' | 'lost';
@@ -178,7 +178,7 @@ function sameAddress(sent: OutgoingMessage, returned: ReceivedMessage): boolean 
 
 function sameContent(sent: OutgoingMessage, returned: ReceivedMessage): boolean {
   return (
-    sent.content.equals(returned.content) &&
+    bodyBytes(sent.content).equals(returned.content) &&
     isDeepStrictEqual({ ...sent.properties.headers }, { ...returned.properties.headers })
   );
 }

@@ -7,7 +7,7 @@ import {
 } from '../errors/publish-errors.js';
 import { offAbort, onAbort } from '../runtime/abort-signals.js';
 import type { Deadline, Deadlines } from '../runtime/clock.js';
-import type { OutgoingMessage } from '../message/message.js';
+import { bodySize, type OutgoingMessage } from '../message/message.js';
 import type { Settings } from '../options/settings.js';
 import { printable } from '../runtime/logger.js';
 import { replyCodeIn } from '../errors/error-facts.js';
@@ -124,7 +124,7 @@ export class PendingSend implements Deadline, Waiting, Unconfirmed {
   }
 
   get bytes(): number {
-    return this.message.content.length;
+    return bodySize(this.message.content);
   }
 
   /** Its timeout expired; or, after that, its confirm is overdue. */

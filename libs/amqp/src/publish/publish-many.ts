@@ -4,7 +4,7 @@
 import { ConfigError, isError, withoutFrames } from '../errors/errors.js';
 import { PublishTimeoutError, UnroutableError } from '../errors/publish-errors.js';
 import { eventKey, type EventContract, type QueueContract } from '../message/contract.js';
-import type { OutgoingMessage } from '../message/message.js';
+import { bodySize, type OutgoingMessage } from '../message/message.js';
 import { assertFits } from '../message/schema.js';
 import type { MessageOutcome } from '../options/message-list.js';
 import type { PublishOptions } from '../options/publish-options.js';
@@ -107,10 +107,11 @@ class PublishList {
     const { publisher } = this;
     const { events, plugins } = publisher.options;
     const { exchange, content } = message;
+    const size = bodySize(content);
     const mustRoute = mandatory ?? exchange === '';
     const settle = (outcome: MessageOutcome): void => {
       this.outcomes[index] = outcome;
-      this.bytes -= content.length;
+      this.bytes -= size;
       if (outcome.receipt || outcome.error instanceof UnroutableError) this.accepted = true;
       if (--this.underWay <= this.wakeAt) this.wake();
     };
@@ -120,7 +121,7 @@ class PublishList {
       (error) => settle({ error }),
     );
     this.underWay++;
-    this.bytes += content.length;
+    this.bytes += size;
     const template = contract?.kind === 'event' ? contract.key : undefined;
     const way = { limits, delay, mustRoute, template };
     try {
@@ -136,7 +137,7 @@ class PublishList {
   private hasSpace(message: OutgoingMessage): boolean {
     if (this.givenUp || this.underWay >= this.atOnce) return false;
     const sender = this.publisher.options.senders.of(message);
-    return sender.hasSpace(this.underWay + 1, this.bytes + message.content.length);
+    return sender.hasSpace(this.underWay + 1, this.bytes + bodySize(message.content));
   }
 
   /** Waits for space. @throws PublishTimeoutError */

@@ -23,6 +23,12 @@ const MOST = 3_000;
 /** Larger bodies are not copied into their frames: a message is never changed after it was created. */
 const COPIED = 8 * 1024 - 1;
 
+/** The size of up to this many characters is not counted before they are written: each takes three bytes at most. */
+const SHORT = 1_024;
+
+/** Where a header frame has the size of the body, in its low half: after type, channel, size, class and weight. */
+const SIZE_IN_HEADER = 15;
+
 const EMPTY = {};
 
 /** Writes a publish. @throws when a property cannot be written; then nothing of it is left */
@@ -33,26 +39,46 @@ export function writePublish(
   replyTo: string | undefined,
   frameMax: number,
 ): void {
-  const { content, properties } = message;
+  const { properties } = message;
   const headers = properties.headers ?? EMPTY;
-  to.reserve(MOST + tableSize(headers) + Math.min(content.length, COPIED));
+  const largest = frameMax > 0 ? frameMax - OVERHEAD : Infinity;
+  let { content } = message;
+  let most = content.length;
+  if (typeof content === 'string') {
+    most = most > SHORT ? Buffer.byteLength(content) : 3 * most;
+    if (most > largest) content = Buffer.from(content);
+  }
+  to.reserve(MOST + tableSize(headers) + (typeof content === 'string' ? most : Math.min(most, COPIED)));
   const start = to.at;
+  let sizeAt: number;
   try {
     writeMethod(to, channel, message);
+    sizeAt = to.at + SIZE_IN_HEADER;
     writeHeader(to, channel, properties, headers, replyTo, content.length);
   } catch (error) {
     to.at = start;
     throw error;
   }
-  const { length } = content;
-  const largest = frameMax > 0 ? frameMax - OVERHEAD : Infinity;
-  if (length > Math.min(largest, COPIED)) writeBodies(to, channel, content, largest);
-  else if (length > 0) {
-    to.at = open(to.slab, to.at, BODY, channel, length);
+  if (typeof content === 'string') {
+    if (content !== '') to.slab.writeUInt32BE(writeText(to, channel, content), sizeAt);
+  } else if (content.length > Math.min(largest, COPIED)) writeBodies(to, channel, content, largest);
+  else if (content.length > 0) {
+    to.at = open(to.slab, to.at, BODY, channel, content.length);
     to.at += content.copy(to.slab, to.at);
     to.slab[to.at++] = END;
   }
   to.written();
+}
+
+/** Writes the body frame of a text; returns the size of its UTF-8. */
+function writeText(to: WriteBuffer, channel: number, text: string): number {
+  const { slab, at } = to;
+  const body = open(slab, at, BODY, channel, 0);
+  const size = slab.write(text, body);
+  slab.writeUInt32BE(size, body - 4);
+  to.at = body + size;
+  slab[to.at++] = END;
+  return size;
 }
 
 /** Writes an ack or a nack of a delivery; `bits` are the flags of the method. */

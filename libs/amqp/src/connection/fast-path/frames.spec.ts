@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import type { MessageProperties } from '../../message/message.js';
+import type { Body, MessageProperties } from '../../message/message.js';
 import { outgoing, newMessageId } from '../../message/outgoing.js';
 import { readDeliver, readProperties, readTable } from './frame-reader.js';
 import { WriteBuffer, writePublish } from './frame-writer.js';
@@ -24,7 +24,7 @@ function random(seed: number): () => number {
   };
 }
 
-function written(properties: MessageProperties, content = Buffer.alloc(0), replyTo?: string): Buffer {
+function written(properties: MessageProperties, content: Body = Buffer.alloc(0), replyTo?: string): Buffer {
   const pieces: Buffer[] = [];
   const stream = {
     ...{ destroyed: false, writable: true, writableLength: 0, on: () => undefined },
@@ -80,6 +80,16 @@ describe('frames of our own', () => {
     const header = bytes.readUInt32BE(3) + 8;
     const classAndSize = 12;
     expect(bytes.readUInt32BE(header + 3) - classAndSize).toBeLessThanOrEqual(64);
+  });
+
+  it.each(['a', 'ü', '€', '😀', 'a€', '\ud800'])('of a text of %j are those of its bytes', (piece) => {
+    const text = piece.repeat(4_096);
+    // Around the frame size of 4096, and around the length up to which nobody counts the bytes of a text.
+    const lengths = [0, 1, 300, 1_023, 1_024, 1_025, 1_026, 1_362, 1_363, 2_044, 4_087, 4_088, 4_089, 4_096];
+    for (const length of lengths) {
+      const body = text.slice(0, length);
+      expect(written({}, body).equals(written({}, Buffer.from(body)))).toBe(true);
+    }
   });
 
   it('are what the client library writes, byte for byte, for any headers and properties', () => {

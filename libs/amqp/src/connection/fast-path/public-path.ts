@@ -1,5 +1,5 @@
 import type { Channel, ConfirmChannel, ConsumeMessage, Message } from 'amqplib';
-import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
+import { bodyBytes, type OutgoingMessage, type ReceivedMessage } from '../../message/message.js';
 import type { ChannelTraffic, Collected, ConsumeOptions, TrafficListener } from './channel-traffic.js';
 
 /**
@@ -36,7 +36,7 @@ export class PublicPath implements ChannelTraffic {
     const onAnswer = (error: unknown): void =>
       this.listener.onConfirm(number, false, error ? 'nacked' : 'confirmed');
     const channel = this.channel as ConfirmChannel;
-    this.socket.writable = channel.publish(exchange, routingKey, content, options, onAnswer);
+    this.socket.writable = channel.publish(exchange, routingKey, bodyBytes(content), options, onAnswer);
   }
 
   ack(deliveryTag: number, multiple: boolean): void {

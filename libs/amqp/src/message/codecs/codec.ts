@@ -1,7 +1,7 @@
 // A codec turns payloads into bodies and back, chosen by content type. What a codec must do is said
 // here; json, text and bytes are in ../codecs, and an application may bring its own.
 
-import type { MessageProperties } from '../message.js';
+import type { Body, MessageProperties } from '../message.js';
 import type { MaybePromise } from '../../runtime/maybe-promise.js';
 
 /** An encoded payload. */
@@ -62,6 +62,12 @@ export interface OutgoingFacts {
   readonly correlationId?: string;
 }
 
+/** An encoded payload, as it is sent. */
+export interface EncodedBody {
+  readonly content: Body;
+  readonly contentType?: string | undefined;
+}
+
 /** Encodes and decodes with the right codec. */
 export interface CodecLookup {
   encode(
@@ -69,7 +75,7 @@ export interface CodecLookup {
     contentType: string | undefined,
     codec: Codec | undefined,
     about: OutgoingFacts,
-  ): Encoded;
+  ): EncodedBody;
   decode(content: Buffer, properties: MessageProperties, codec?: Codec): unknown;
   /** The same, beside the event loop where that takes long. @throws DecodeError */
   decodeSoon(content: Buffer, properties: MessageProperties, codec?: Codec): MaybePromise<unknown>;

@@ -9,7 +9,7 @@ import { chain, type MaybePromise } from '../../runtime/maybe-promise.js';
 import { decompress, unfold } from '../content-encoding.js';
 import type { MessageProperties } from '../message.js';
 import { checkName } from '../outgoing.js';
-import type { Codec, CodecLookup, Encoded, OutgoingFacts } from './codec.js';
+import type { Codec, CodecLookup, Encoded, EncodedBody, OutgoingFacts } from './codec.js';
 
 // Plain text: strings travel as they are, so that any other program prints what was sent.
 
@@ -62,7 +62,8 @@ export function toBuffer(payload: Uint8Array): Buffer {
     : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }
 
-const EMPTY = Buffer.alloc(0);
+/** Longer texts, in characters, are turned into bytes at once: they would take much of the frames that are collected. */
+const LONGEST_TEXT = 8 * 1024;
 
 /** Deeper bodies are refused: recursive code that meets them later (validation, cloning) would overflow the stack. */
 const MAX_DEPTH = 100;
@@ -75,26 +76,7 @@ export const json: Codec = {
   name: 'json',
   contentTypes: ['application/json'],
   readsJson: true,
-  encode(payload) {
-    if (payload === undefined) return { content: EMPTY, contentType: 'application/json' };
-    let text: string | undefined;
-    try {
-      text = JSON.stringify(payload);
-    } catch (error) {
-      throw new EncodeError(
-        `the payload cannot be written as JSON: ${describeError(error).split('\n')[0]}`,
-        'send plain data, or set a codec',
-        error,
-      );
-    }
-    if (text === undefined) {
-      throw new EncodeError(
-        `cannot encode a value of type ${typeof payload} as JSON`,
-        'send an object, an array, a string, a number, a boolean, null or a Buffer',
-      );
-    }
-    return { content: Buffer.from(text), contentType: 'application/json' };
-  },
+  encode: (payload) => ({ content: Buffer.from(jsonText(payload)), contentType: 'application/json' }),
   decode(content) {
     if (content.length === 0) return undefined;
     // Otherwise broken bytes would turn into question marks in silence.
@@ -104,6 +86,25 @@ export const json: Codec = {
     return parseJson(content.toString('utf8', marked ? 3 : 0));
   },
 };
+
+function jsonText(payload: unknown): string {
+  if (payload === undefined) return '';
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(payload);
+  } catch (error) {
+    throw new EncodeError(
+      `the payload cannot be written as JSON: ${describeError(error).split('\n')[0]}`,
+      'send plain data, or set a codec',
+      error,
+    );
+  }
+  if (text !== undefined) return text;
+  throw new EncodeError(
+    `cannot encode a value of type ${typeof payload} as JSON`,
+    'send an object, an array, a string, a number, a boolean, null or a Buffer',
+  );
+}
 
 /** JSON.parse that refuses what is nested deeper than 100 levels. Throws SyntaxError or RangeError. */
 export function parseJson(text: string): unknown {
@@ -186,7 +187,7 @@ export class CodecRegistry implements CodecLookup {
   }
 
   /**
-   * A payload as bytes: with `codec`, else by `contentType`, else text for strings, bytes for Buffers, JSON for the rest.
+   * A payload as a body: with `codec`, else by `contentType`, else text for strings, bytes for Buffers, JSON for the rest.
    * Bytes are copied: they may be sent later, or once more, and whoever gave them may write over them meanwhile.
    *
    * @throws EncodeError
@@ -196,7 +197,7 @@ export class CodecRegistry implements CodecLookup {
     contentType: string | undefined,
     codec: Codec | undefined,
     about: OutgoingFacts,
-  ): Encoded {
+  ): EncodedBody {
     if (contentType !== undefined) checkName('contentType', contentType);
     // A Buffer under any content type is taken as encoded already.
     if (payload instanceof Uint8Array && !codec) {
@@ -210,6 +211,8 @@ export class CodecRegistry implements CodecLookup {
         'register one with the option codecs, or send a Buffer',
       );
     }
+    if (chosen === json) return body(jsonText(payload), contentType ?? 'application/json');
+    if (chosen === text && typeof payload === 'string') return body(payload, contentType ?? 'text/plain');
     let encoded: Encoded;
     try {
       encoded = chosen.encode(payload, about);
@@ -306,6 +309,10 @@ export class CodecRegistry implements CodecLookup {
     if (this.byType.size < 1_000) this.byType.set(name, found);
     return found;
   }
+}
+
+function body(text: string, contentType: string): EncodedBody {
+  return { content: text.length > LONGEST_TEXT ? Buffer.from(text) : text, contentType };
 }
 
 function fits(type: string, name: string): boolean {

@@ -11,7 +11,7 @@ import {
 } from '../../errors/rpc-errors.js';
 import type { Codec, CodecLookup, DecodedReply, RemoteErrorFacts } from '../../message/codecs/codec.js';
 import { HEADER, refuseUnreadable, safeHeaders } from '../../message/headers.js';
-import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
+import { bodySize, type OutgoingMessage, type ReceivedMessage } from '../../message/message.js';
 import { type StandardSchema, validate } from '../../message/schema.js';
 import type { ErrorClass } from '../../options/options.js';
 import type { Waiting } from '../../publish/publish-buffer.js';
@@ -40,7 +40,7 @@ export abstract class PendingCall implements Waiting, Listed {
   }
 
   get bytes(): number {
-    return this.message.content.length;
+    return bodySize(this.message.content);
   }
 
   /** Whether its message id finds a stored reply, so that nobody else may see it. */

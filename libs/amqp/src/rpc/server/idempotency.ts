@@ -7,6 +7,7 @@ import type { ReplyStore, StoredReply } from '../../options/options.js';
 import { createHash } from 'node:crypto';
 import { type Delivery, ACK, type Verdict } from '../../message/delivery.js';
 import { RabbitError } from '../../errors/errors.js';
+import { bodyBytes } from '../../message/message.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { errorReply, type Reply } from './reply.js';
 import type { RpcContext } from './active-calls.js';
@@ -130,7 +131,9 @@ export function idempotency(
     // An error is not kept: asking again is how a caller gets over it.
     if (reply && !reply.isError) {
       const { content, contentType } = reply;
-      await logged('keep a reply', () => store.set(key, { content, contentType, request }, ttl));
+      await logged('keep a reply', () =>
+        store.set(key, { content: bodyBytes(content), contentType, request }, ttl),
+      );
     }
     return result;
   };

@@ -4,7 +4,7 @@ import { DecodeError, isError, PluginError, RabbitError } from '../../errors/err
 import type { PublishResult } from '../../plugins/plugin.js';
 import { ownTimeout } from '../../publish/pending-send.js';
 import { randomUUID } from 'node:crypto';
-import type { RemoteErrorFacts, Encoded } from '../../message/codecs/codec.js';
+import type { RemoteErrorFacts, Encoded, EncodedBody } from '../../message/codecs/codec.js';
 import { knownErrorFacts } from '../../errors/known-errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { errorAtCaller } from '../../consume/failure-log.js';
@@ -15,7 +15,7 @@ import { isDirectReply, isWellFormed, type Server } from '../../message/direct-r
 import type { Settings } from '../../options/settings.js';
 import { aboutMessage, type Delivery, named } from '../../message/delivery.js';
 import { HEADER } from '../../message/headers.js';
-import type { Headers, OutgoingMessage } from '../../message/message.js';
+import { bodySize, type Headers, type OutgoingMessage } from '../../message/message.js';
 import { type ReplyWaiter, newMessageId } from '../../message/outgoing.js';
 
 // What a remote caller may know about an error: what was meant for it, what both sides registered, else the class of
@@ -114,7 +114,7 @@ function remember(server: Server, address: ReplyAddress): ReplyAddress {
 }
 
 /** A reply's body, and whether it is an error. */
-export interface Reply extends Encoded {
+export interface Reply extends EncodedBody {
   readonly isError?: boolean;
 }
 
@@ -124,11 +124,11 @@ export function valueReply({ forwarder, plan, settings }: RpcContext, value: unk
   const encoded =
     codec?.encodeReply?.(value, more) ??
     forwarder.codecs.encode(value, undefined, codec, { exchange: '', routingKey: '' });
-  const { length } = encoded.content;
-  if (length <= settings.maxMessageBytes) return encoded;
+  const size = bodySize(encoded.content);
+  if (size <= settings.maxMessageBytes) return encoded;
   throw new RabbitError(
     'WARREN_TOO_LARGE',
-    `the reply has ${length} bytes, but maxMessageBytes of the service is ${settings.maxMessageBytes}`,
+    `the reply has ${size} bytes, but maxMessageBytes of the service is ${settings.maxMessageBytes}`,
     'reply with a reference instead, or raise the limit on both sides',
   );
 }

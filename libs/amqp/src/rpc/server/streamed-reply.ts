@@ -6,7 +6,7 @@ import type { Deadline } from '../../runtime/clock.js';
 import type { Delivery } from '../../message/delivery.js';
 import { HandlerTimeoutError, PluginError } from '../../errors/errors.js';
 import { HEADER } from '../../message/headers.js';
-import type { OutgoingMessage } from '../../message/message.js';
+import { bodySize, type OutgoingMessage } from '../../message/message.js';
 import { assertFits } from '../../message/schema.js';
 import {
   errorReply,
@@ -144,7 +144,7 @@ function sentItem(to: Target, value: unknown, part: number, headers = {}): SentI
     if (context.plugins.none) context.replies.begin(message, { onArrived: resolve, onLost: reject });
     else throughPlugins(to, message, part).then(resolve, reject);
   });
-  return { bytes: reply.content.length, arrived };
+  return { bytes: bodySize(reply.content), arrived };
 }
 
 function throughPlugins(to: Target, message: OutgoingMessage, number: number): Promise<void> {
