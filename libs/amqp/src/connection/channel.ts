@@ -322,17 +322,17 @@ export class AckBatcher implements Collected {
 
   atTurnsEnd(): void {
     this.turn = false;
-    const rested = performance.now() - this.flushedAt >= ACK_DELAY;
-    if (rested || this.done.length >= this.enough) this.flush();
+    const now = performance.now();
+    const rested = now - this.flushedAt >= ACK_DELAY;
+    if (rested || this.done.length >= this.enough) this.flush(now);
     else if (!this.ended) this.timer ??= setTimeout(() => this.flush(), ACK_DELAY);
   }
 
   /** Sends what was collected. */
-  flush(): void {
+  flush(now = performance.now()): void {
     const { done } = this;
-    clearTimeout(this.timer);
+    if (this.timer) clearTimeout(this.timer);
     this.timer = undefined;
-    const now = performance.now();
     if (now - this.flushedAt > APPLIED) this.frames = 0;
     this.flushedAt = now;
     if (done.length === 0 || this.ended) return;

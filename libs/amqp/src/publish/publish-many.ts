@@ -123,10 +123,12 @@ class PublishList {
     this.underWay++;
     this.bytes += size;
     const template = contract?.kind === 'event' ? contract.key : undefined;
-    const way = { limits, delay, mustRoute, template };
     try {
-      if (plugins.none) publisher.begin(message, way, publication);
-      else publisher.plugged(exchange === '' ? 'send' : 'publish', message, payload, way, publication);
+      if (plugins.none) publisher.begin(message, limits, delay, mustRoute, publication);
+      else {
+        const way = { limits, delay, mustRoute, template };
+        publisher.plugged(exchange === '' ? 'send' : 'publish', message, payload, way, publication);
+      }
     } catch (error) {
       publication.onFailed(error as Error);
     }

@@ -158,16 +158,25 @@ export class Publisher implements MessageForwarder {
       const publication = new PendingPublish(events, message, payload, mustRoute, resolve, reject);
       try {
         const limits = this.limits(options);
-        const way: PublishWay = { limits, delay: options.delay, mustRoute, template };
-        if (plugins.none) this.begin(message, way, publication);
-        else this.plugged(exchange === '' ? 'send' : 'publish', message, payload, way, publication);
+        const { delay } = options;
+        if (plugins.none) this.begin(message, limits, delay, mustRoute, publication);
+        else {
+          const way: PublishWay = { limits, delay, mustRoute, template };
+          this.plugged(exchange === '' ? 'send' : 'publish', message, payload, way, publication);
+        }
       } catch (error) {
         publication.onFailed(error as Error);
       }
     });
   }
 
-  begin(message: OutgoingMessage, { limits, delay, mustRoute }: PublishWay, result: SendResult): void {
+  begin(
+    message: OutgoingMessage,
+    limits: SendLimits,
+    delay: Duration | undefined,
+    mustRoute: boolean,
+    result: SendResult,
+  ): void {
     const { senders, exchangeCache: destinations } = this.options;
     const { exchange } = message;
     if (delay === undefined && (exchange === '' || destinations.isKnown(exchange))) {
@@ -191,7 +200,7 @@ export class Publisher implements MessageForwarder {
     const send = (changed: OutgoingMessage): Promise<PublishResult> =>
       new Promise((resolve, reject) => {
         const inner = new PendingPublish(UNHEARD, changed, payload, way.mustRoute, resolve, reject);
-        this.begin(changed, way, inner);
+        this.begin(changed, way.limits, way.delay, way.mustRoute, inner);
       });
     const { limits, template } = way;
     plugins.publish({ kind, message, payload, template, timeout: limits.given }, send).then(

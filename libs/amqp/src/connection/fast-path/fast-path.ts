@@ -338,7 +338,9 @@ export class FastPath {
 
   /** The bytes that are left, safe from the next read. */
   private keep(): void {
-    this.bytes = Buffer.from(this.bytes.subarray(this.at));
+    const kept = Buffer.allocUnsafe(this.bytes.length - this.at);
+    this.bytes.copy(kept, 0, this.at);
+    this.bytes = kept;
     this.at = 0;
     this.borrowed = false;
   }

@@ -31,6 +31,15 @@ const SIZE_IN_HEADER = 15;
 
 const EMPTY = {};
 
+/** Where the publish before went, and its method frame from the second time in a row on. */
+interface LastMethod {
+  channel: number;
+  exchange: string;
+  routingKey: string;
+  mandatory: boolean;
+  frame: Buffer | undefined;
+}
+
 /** Writes a publish. @throws when a property cannot be written; then nothing of it is left */
 export function writePublish(
   to: WriteBuffer,
@@ -59,26 +68,19 @@ export function writePublish(
     to.at = start;
     throw error;
   }
-  if (typeof content === 'string') {
-    if (content !== '') to.slab.writeUInt32BE(writeText(to, channel, content), sizeAt);
-  } else if (content.length > Math.min(largest, COPIED)) writeBodies(to, channel, content, largest);
-  else if (content.length > 0) {
-    to.at = open(to.slab, to.at, BODY, channel, content.length);
-    to.at += content.copy(to.slab, to.at);
-    to.slab[to.at++] = END;
+  if (typeof content !== 'string' && content.length > Math.min(largest, COPIED)) {
+    writeBodies(to, channel, content, largest);
+  } else if (content.length > 0) {
+    const { slab } = to;
+    const body = open(slab, to.at, BODY, channel, content.length);
+    const size = typeof content === 'string' ? slab.write(content, body) : content.copy(slab, body);
+    // Of a text, the size is known only now.
+    slab.writeUInt32BE(size, body - 4);
+    slab.writeUInt32BE(size, sizeAt);
+    to.at = body + size;
+    slab[to.at++] = END;
   }
   to.written();
-}
-
-/** Writes the body frame of a text; returns the size of its UTF-8. */
-function writeText(to: WriteBuffer, channel: number, text: string): number {
-  const { slab, at } = to;
-  const body = open(slab, at, BODY, channel, 0);
-  const size = slab.write(text, body);
-  slab.writeUInt32BE(size, body - 4);
-  to.at = body + size;
-  slab[to.at++] = END;
-  return size;
 }
 
 /** Writes an ack or a nack of a delivery; `bits` are the flags of the method. */
@@ -109,7 +111,17 @@ function writeMethod(
   { exchange, routingKey, mandatory }: OutgoingMessage,
 ): void {
   const start = to.at;
-  const { slab } = to;
+  const { slab, last } = to;
+  const isSame =
+    channel === last.channel &&
+    routingKey === last.routingKey &&
+    exchange === last.exchange &&
+    mandatory === last.mandatory;
+  if (isSame && last.frame) {
+    slab.set(last.frame, start);
+    to.at = start + last.frame.length;
+    return;
+  }
   to.at = open(slab, start, METHOD, channel, 0);
   to.at = slab.writeUInt32BE(BASIC * 0x10000 + PUBLISH, to.at);
   to.at = slab.writeUInt16BE(0, to.at);
@@ -117,6 +129,11 @@ function writeMethod(
   writeShort(to, routingKey);
   slab[to.at++] = mandatory ? 1 : 0;
   close(to, start);
+  last.frame = isSame ? Buffer.from(slab.subarray(start, to.at)) : undefined;
+  last.channel = channel;
+  last.exchange = exchange;
+  last.routingKey = routingKey;
+  last.mandatory = mandatory;
 }
 
 function writeHeader(
@@ -219,6 +236,13 @@ export class WriteBuffer {
   /** The buffer for the next frame, written from `at` on; `reserve` makes it large enough. */
   slab: Buffer = Buffer.allocUnsafeSlow(SLAB);
   at = 0;
+  readonly last: LastMethod = {
+    channel: 0,
+    exchange: '',
+    routingKey: '',
+    mandatory: false,
+    frame: undefined,
+  };
   /** False while the socket has more than it can send. */
   writable = true;
   private from = 0;

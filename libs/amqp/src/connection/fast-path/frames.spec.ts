@@ -25,6 +25,13 @@ function random(seed: number): () => number {
 }
 
 function written(properties: MessageProperties, content: Body = Buffer.alloc(0), replyTo?: string): Buffer {
+  return writtenOneAfterTheOther((to) => {
+    const message = { exchange: 'größe', routingKey: 'a.b', content, mandatory: true, properties };
+    writePublish(to, 7, message, replyTo, 4_096);
+  });
+}
+
+function writtenOneAfterTheOther(write: (to: WriteBuffer) => void): Buffer {
   const pieces: Buffer[] = [];
   const stream = {
     ...{ destroyed: false, writable: true, writableLength: 0, on: () => undefined },
@@ -36,8 +43,7 @@ function written(properties: MessageProperties, content: Body = Buffer.alloc(0),
     () => woken++,
     () => undefined,
   );
-  const message = { exchange: 'größe', routingKey: 'a.b', content, mandatory: true, properties };
-  writePublish(writeBuffer, 7, message, replyTo, 4_096);
+  write(writeBuffer);
   expect(woken).toBe(1);
   writeBuffer.flush();
   return Buffer.concat(pieces);
@@ -80,6 +86,31 @@ describe('frames of our own', () => {
     const header = bytes.readUInt32BE(3) + 8;
     const classAndSize = 12;
     expect(bytes.readUInt32BE(header + 3) - classAndSize).toBeLessThanOrEqual(64);
+  });
+
+  it('say where each message goes, whatever went before it', () => {
+    const next = random(7);
+    const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)];
+    const all = Array.from({ length: 300 }, () => ({
+      ...{ channel: pick([1, 2]), exchange: pick(['', 'e']), routingKey: pick(['q', 'r']) },
+      ...{ mandatory: pick([true, false]), times: pick([1, 2, 3]) },
+    }));
+    const each = all.flatMap((one) => Array.from({ length: one.times }, () => one));
+    const bytes = writtenOneAfterTheOther((to) => {
+      for (const { channel, ...rest } of each) {
+        writePublish(to, channel, { ...rest, content: '1', properties: {} }, undefined, 4_096);
+      }
+    });
+    const wanted = each.map(({ channel, exchange, routingKey, mandatory }) =>
+      Buffer.concat([
+        defs.encodeMethod(defs.BasicPublish, channel, {
+          ...{ ticket: 0, exchange, routingKey, mandatory, immediate: false },
+        }),
+        defs.encodeProperties(defs.BasicProperties, channel, 1, { headers: {} }),
+        Buffer.from([3, 0, channel, 0, 0, 0, 1, '1'.charCodeAt(0), 0xce]),
+      ]),
+    );
+    expect(bytes.equals(Buffer.concat(wanted))).toBe(true);
   });
 
   it.each(['a', 'ü', '€', '😀', 'a€', '\ud800'])('of a text of %j are those of its bytes', (piece) => {

@@ -211,8 +211,12 @@ export class CodecRegistry implements CodecLookup {
         'register one with the option codecs, or send a Buffer',
       );
     }
-    if (chosen === json) return body(jsonText(payload), contentType ?? 'application/json');
-    if (chosen === text && typeof payload === 'string') return body(payload, contentType ?? 'text/plain');
+    const isText = chosen === text && typeof payload === 'string';
+    if (isText || chosen === json) {
+      const written = isText ? payload : jsonText(payload);
+      const content = written.length > LONGEST_TEXT ? Buffer.from(written) : written;
+      return { content, contentType: contentType ?? (isText ? 'text/plain' : 'application/json') };
+    }
     let encoded: Encoded;
     try {
       encoded = chosen.encode(payload, about);
@@ -309,10 +313,6 @@ export class CodecRegistry implements CodecLookup {
     if (this.byType.size < 1_000) this.byType.set(name, found);
     return found;
   }
-}
-
-function body(text: string, contentType: string): EncodedBody {
-  return { content: text.length > LONGEST_TEXT ? Buffer.from(text) : text, contentType };
 }
 
 function fits(type: string, name: string): boolean {

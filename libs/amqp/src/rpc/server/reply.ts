@@ -124,6 +124,8 @@ export function valueReply({ forwarder, plan, settings }: RpcContext, value: unk
   const encoded =
     codec?.encodeReply?.(value, more) ??
     forwarder.codecs.encode(value, undefined, codec, { exchange: '', routingKey: '' });
+  // A character takes three bytes at most.
+  if (encoded.content.length * 3 <= settings.maxMessageBytes) return encoded;
   const size = bodySize(encoded.content);
   if (size <= settings.maxMessageBytes) return encoded;
   throw new RabbitError(
