@@ -131,3 +131,18 @@ it.each(['at once', 'a moment later'])('what it starts with may pause it %s', as
   await turns();
   expect(ended).toEqual(['paused']);
 });
+
+it('a change that failed does not fail the next one', async () => {
+  let fails = true;
+  const { state, taken, quiet } = switched(true, () => {
+    if (fails) throw new Error('it did not start');
+  });
+  await expect(state.apply({ pause: undefined })).rejects.toThrow('it did not start');
+  fails = false;
+  const paused = state.apply({ pause: PAUSE });
+  await turns();
+  quiet();
+  await paused;
+  await state.apply({ pause: undefined });
+  expect([(await taken()).at(-1), state.stopping]).toEqual(['release', false]);
+});
