@@ -85,15 +85,9 @@ function endpoint(url: string, credentials: Credentials | undefined, options: En
   const password = credentials?.password ?? (decode(parsed.password) || (parsed.username ? '' : 'guest'));
   const certificate = options.tls?.cert ?? options.tls?.pfx;
   const external = secure && certificate !== undefined && !credentials && parsed.username === '';
-  const label = `${parsed.protocol}//${parsed.hostname}:${port}/${vhost === '/' ? '' : encodeURIComponent(vhost)}`;
-  if (!secure && Object.values(options.tls ?? {}).some((value) => value !== undefined)) {
-    throw new ConfigError(
-      `the option tls is given, but the URL ${label} has no TLS: passwords and messages would not be encrypted`,
-      'write amqps:// in the URL, or remove tls',
-    );
-  }
+  if (!secure) refuseTls(options.tls, hostname);
   return {
-    label,
+    label: `${parsed.protocol}//${parsed.hostname}:${port}/${vhost === '/' ? '' : encodeURIComponent(vhost)}`,
     vhost,
     user: external ? undefined : user,
     connect: {
@@ -112,6 +106,15 @@ function endpoint(url: string, credentials: Credentials | undefined, options: En
       credentials: external ? amqpCredentials.external() : amqpCredentials.plain(user, password),
     },
   };
+}
+
+// Whoever gives certificates does not expect passwords and messages to be sent as plain text.
+function refuseTls(tls: TlsOptions | undefined, hostname: string): void {
+  if (!Object.values(tls ?? {}).some((value) => value !== undefined)) return;
+  throw new ConfigError(
+    `the option tls is given, but the URL of ${hostname} begins with amqp://: nothing would be encrypted`,
+    'write amqps:// in the URL, or remove tls',
+  );
 }
 
 function parse(url: unknown): URL {
