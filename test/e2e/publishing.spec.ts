@@ -346,16 +346,16 @@ onEachBroker('publishing', (broker) => {
     });
 
     it('headers that do not fit into a frame of the size that was agreed', async () => {
-      await declareQueue('fine');
+      await declareQueue('framed');
       const url = `${broker.url}${broker.url.includes('?') ? '&' : '?'}frameMax=8192`;
       const { broker: client } = await warren(url).open();
       const lost = new Collector<unknown>();
       client.on((event) => lost.push(event), ['disconnected']);
-      const neighbour = client.send('fine', 1);
+      const neighbour = client.send('framed', 1);
       const headers = { big: 'x'.repeat(10_000) };
       for (const sends of [
-        () => client.send('fine', 2, { headers }),
-        () => client.request('fine', 2, { headers, timeout: 2_000 }),
+        () => client.send('framed', 2, { headers }),
+        () => client.request('framed', 2, { headers, timeout: 2_000 }),
       ]) {
         expect(await rejection(sends())).toMatchObject({
           message: expect.stringMatching(/cannot be sent: .*, but the broker takes 8192/),
@@ -363,8 +363,8 @@ onEachBroker('publishing', (broker) => {
         });
       }
       await neighbour;
-      await client.send('fine', 3, { headers: { big: 'x'.repeat(7_000) } });
-      expect([await count(broker, 'fine'), lost.size]).toEqual([2, 0]);
+      await client.send('framed', 3, { headers: { big: 'x'.repeat(7_000) } });
+      expect([await count(broker, 'framed'), lost.size]).toEqual([2, 0]);
     });
 
     it('an error of the payload itself is kept as the cause', async () => {
