@@ -153,18 +153,20 @@ export function temporaryQueue(options: QueueOptions, declaredBy: string): Queue
   if (declare !== 'create') refuse('declare', declare);
   const spec = queueSpec({ ...options, durable: false }, 'default', declaredBy);
   for (const [argument, value] of Object.entries(spec.arguments)) {
-    const isOther = argument === 'x-queue-type' ? value !== 'classic' : QUORUM_ONLY.has(argument);
+    const isOther = argument === 'x-queue-type' ? value !== 'classic' : NOT_CLASSIC.has(argument);
     if (isOther) refuse(`arguments['${argument}']`, value);
   }
   return { ...spec, temporary: true };
 }
 
-/** Arguments that a classic queue does not take. */
-const QUORUM_ONLY = new Set([
+/** Arguments that RabbitMQ refuses for a classic queue. */
+const NOT_CLASSIC = new Set([
   'x-delivery-limit',
   'x-dead-letter-strategy',
   'x-quorum-initial-group-size',
-  'x-quorum-target-group-size',
+  'x-max-in-memory-length',
+  'x-max-in-memory-bytes',
+  'x-max-age',
 ]);
 
 /** One binding per key; a match becomes binding arguments. */
