@@ -240,6 +240,33 @@ onEachBroker('publishing', (broker) => {
         'application/json',
       ]);
     });
+
+    it('one that gives something else than a Buffer costs its own message at most', async () => {
+      await declareQueue('other');
+      await declareQueue('beside');
+      const giving = (name: string, encode: () => unknown): Codec =>
+        ({ name, contentTypes: [], encode, decode: () => 1 }) as unknown as Codec;
+      const array = giving('array', () => ({ content: new Uint8Array([104, 105]) }));
+      const rabbit = await warren(broker.url).open();
+      const lost = new Collector<unknown>();
+      rabbit.broker.on((event) => lost.push(event), ['disconnected']);
+      const beside = (): Promise<unknown>[] =>
+        Array.from({ length: 10 }, (_, n) => rabbit.broker.send('beside', { n }));
+      const first = beside();
+      const sent = rabbit.broker.send('other', 1, { codec: array });
+      for (const bad of [
+        giving('text', () => ({ content: 'text' })),
+        giving('list', () => ({ content: [1, 2] })),
+        giving('late', () => Promise.resolve({ content: Buffer.from('x') })),
+        giving('broken', () => Promise.reject(new Error('nobody listens'))),
+      ]) {
+        const refused = rejection(rabbit.broker.send('other', 1, { codec: bad }));
+        expect(await refused).toMatchObject({ code: 'WARREN_ENCODE' });
+      }
+      await Promise.all([sent, ...first, ...beside()]);
+      expect((await taken(broker, 'other')).content.toString()).toBe('hi');
+      expect([await count(broker, 'other'), await count(broker, 'beside'), lost.size]).toEqual([0, 20, 0]);
+    });
   });
 
   describe('bad input is refused before the wire, and the next message is fine', () => {
@@ -316,6 +343,28 @@ onEachBroker('publishing', (broker) => {
       await neighbour;
       await rabbit.broker.send('fine', 2);
       expect(rabbit.broker.status().publishing).toEqual({ unconfirmed: 0, waiting: 0 });
+    });
+
+    it('headers that do not fit into a frame of the size that was agreed', async () => {
+      await declareQueue('framed');
+      const url = `${broker.url}${broker.url.includes('?') ? '&' : '?'}frameMax=8192`;
+      const { broker: client } = await warren(url).open();
+      const lost = new Collector<unknown>();
+      client.on((event) => lost.push(event), ['disconnected']);
+      const neighbour = client.send('framed', 1);
+      const headers = { big: 'x'.repeat(10_000) };
+      for (const sends of [
+        () => client.send('framed', 2, { headers }),
+        () => client.request('framed', 2, { headers, timeout: 2_000 }),
+      ]) {
+        expect(await rejection(sends())).toMatchObject({
+          message: expect.stringMatching(/cannot be sent: .*, but the broker takes 8192/),
+          code: 'WARREN_ENCODE',
+        });
+      }
+      await neighbour;
+      await client.send('framed', 3, { headers: { big: 'x'.repeat(7_000) } });
+      expect([await count(broker, 'framed'), lost.size]).toEqual([2, 0]);
     });
 
     it('an error of the payload itself is kept as the cause', async () => {

@@ -5,7 +5,7 @@ import { expect, it } from '@jest/globals';
 import type { HandlerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { eventOf, warren } from '../support/warren.js';
+import { count, eventOf, rejection, warren } from '../support/warren.js';
 
 onEachBroker('kinds of queues', (broker) => {
   it('of two single active consumers one gets everything, and the other takes over when it goes', async () => {
@@ -67,6 +67,46 @@ onEachBroker('kinds of queues', (broker) => {
     const channel = await (await broker.connect()).createChannel();
     channel.on('error', () => undefined);
     await expect(channel.checkQueue(queues[0])).rejects.toThrow(/404/);
+  });
+
+  it('the queue of a broadcast subscriber has the limits of its options', async () => {
+    const [got, release] = [new Collector<unknown>(), new Collector<unknown>()];
+    const options: HandlerOptions = {
+      ...{ broadcast: true, queueType: 'classic', durable: false, prefetch: 1, singleActive: true },
+      ...{ maxLength: 3, messageTtl: '1h', maxPriority: 5 },
+    };
+    const rabbit = await warren(broker.url)
+      .subscribe(
+        'short.*',
+        async ({ payload }) => {
+          got.push(payload);
+          if (payload === 'first') await release.one();
+        },
+        { ...options, id: 'short' },
+      )
+      .open();
+    await rabbit.broker.publish('short.x', 'first');
+    await got.take(1);
+    for (let n = 1; n <= 5; n++) await rabbit.broker.publish('short.x', n);
+    release.push('now');
+    expect(await got.take(3)).toEqual([3, 4, 5]);
+    expect(await count(broker, 'test.short.dead')).toBe(0);
+  });
+
+  it('a broadcast subscriber refuses what overflows its queue, when it says so', async () => {
+    const [got, release] = [new Collector<unknown>(), new Collector<unknown>()];
+    const options = { maxLength: 1, prefetch: 1, arguments: { 'x-overflow': 'reject-publish' } };
+    const rabbit = await warren(broker.url, { publish: { retryNacked: 0 } })
+      .subscribe('full.*', () => (got.push(1), release.one()), { ...options, broadcast: true, id: 'full' })
+      .open();
+    await rabbit.broker.publish('full.x', 1);
+    await got.take(1);
+    await rabbit.broker.publish('full.x', 2);
+    expect(await rejection(rabbit.broker.publish('full.x', 3))).toMatchObject({
+      code: 'WARREN_PUBLISH_NACKED',
+    });
+    release.push('now');
+    release.push('now');
   });
 });
 

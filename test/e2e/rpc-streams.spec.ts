@@ -2,7 +2,7 @@
 // its reader, whatever is lost on the way.
 
 import { describe, expect, it } from '@jest/globals';
-import { nest, type BrokerOptions, type Delivery } from '@warren/amqp';
+import { nest, Reject, type BrokerOptions, type Codec, type Delivery, type Encoded } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Tap } from '../support/tap.js';
 import { Collector, until, within } from '../support/events.js';
@@ -352,6 +352,36 @@ onEachBroker('streams', (broker) => {
     expect(await all(rabbit.broker.stream('nested', 2_000, { codec: nest }))).toEqual(numbers(2_000));
     expect(await rabbit.broker.request('nested', 3, { codec: nest })).toBe(3);
     await atRest(rabbit);
+  });
+
+  it('over a wire that gives arrays of bytes cost nobody the connection, and no bytes are an error', async () => {
+    const array = ({ content }: Encoded): Encoded => ({ content: new Uint8Array(content) as Buffer });
+    const arrays: Codec = {
+      ...nest,
+      encodeReply: (value, more) => array((nest.encodeReply as Required<Codec>['encodeReply'])(value, more)),
+      encodeEnd: () => array((nest.encodeEnd as Required<Codec>['encodeEnd'])()),
+      encodeError: (error) => array((nest.encodeError as Required<Codec>['encodeError'])(error)),
+    };
+    const late: Codec = { ...nest, encodeReply: () => Promise.reject(new Error('late')) as never };
+    const counting = new Counting();
+    const rabbit = await warren(broker.url)
+      .rpc('arrays', counting.handle, { codec: arrays })
+      .rpc('fails', () => Promise.reject(Reject('no')), { codec: arrays })
+      .rpc('late', () => 1, { codec: late })
+      .open();
+    const lost = new Collector<unknown>();
+    rabbit.broker.on((event) => lost.push(event), ['disconnected']);
+    const { broker: client } = rabbit;
+    expect(await all(client.stream('arrays', 50, { codec: nest }))).toEqual(numbers(50));
+    expect(await client.request('arrays', 3, { codec: nest })).toBe(3);
+    expect(await rejection(client.request('fails', 1, { codec: nest }))).toMatchObject({
+      message: expect.stringContaining('no'),
+      code: 'WARREN_RPC_REMOTE',
+    });
+    expect(await rejection(client.request('late', 1, { codec: nest }))).toMatchObject({
+      remoteCode: 'WARREN_ENCODE',
+    });
+    expect(lost.size).toBe(0);
   });
 
   it('leave no timer, no call and no listener, however many there were', async () => {

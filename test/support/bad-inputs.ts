@@ -198,6 +198,32 @@ export const headers: readonly BadDelivery[] = [
   ...withTable('a time beyond all times', entry('t', value('T', Buffer.alloc(8, 0xff)))),
   ...withTable('a decimal', entry('d', value('D', [2], uint32(12_345)))),
   ...withTable(
+    'a table that looks like a decimal, and has numbers that no decimal can have',
+    entry(
+      'x',
+      value(
+        'F',
+        long(
+          Buffer.concat([
+            entry('!', value('S', long(Buffer.from('decimal')))),
+            entry(
+              'value',
+              value(
+                'F',
+                long(
+                  Buffer.concat([
+                    entry('places', value('I', uint32(1_000))),
+                    entry('digits', value('I', uint32(2 ** 32 - 1))),
+                  ]),
+                ),
+              ),
+            ),
+          ]),
+        ),
+      ),
+    ),
+  ),
+  ...withTable(
     'a table that looks like a typed value of a client library',
     entry(
       't',

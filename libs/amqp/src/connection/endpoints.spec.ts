@@ -40,13 +40,43 @@ describe('endpoints', () => {
     async (tls) => {
       const mechanism = async (url: string) =>
         ((await one(url, { tls })).socket.credentials as { mechanism: string }).mechanism;
-      expect([
-        await mechanism('amqps://h'),
-        await mechanism('amqps://u:p@h'),
-        await mechanism('amqp://h'),
-      ]).toEqual(['EXTERNAL', 'PLAIN', 'PLAIN']);
+      expect([await mechanism('amqps://h'), await mechanism('amqps://u:p@h')]).toEqual(['EXTERNAL', 'PLAIN']);
     },
   );
+
+  it.each([{ ca: 'c' }, { rejectUnauthorized: false }])(
+    'options of TLS for a URL without it are a mistake, and no plain text: %j',
+    async (tls) => {
+      const url = ['amqps://a', 'amqp://u:s3cr3t@b'];
+      const refused = endpoints({ ...options, url, tls });
+      await expect(refused).rejects.toMatchObject({ code: 'WARREN_CONFIG' });
+      await expect(refused).rejects.toThrow('the option tls is given, but the URL of b begins with amqp://');
+    },
+  );
+
+  it('an option of TLS that is undefined is none', async () => {
+    expect((await one('amqp://h', { tls: { ca: undefined } })).label).toBe('amqp://h:5672/');
+  });
+
+  it.each([
+    [{ username: 'u', password: undefined }],
+    [{ username: '', password: 's3cr3t' }],
+    [{ user: 'u', pass: 's3cr3t' }],
+    [undefined],
+    ['s3cr3t'],
+  ])('credentials that a function does not have in full are none: %j', async (found) => {
+    const given = endpoints({ ...options, url: 'amqp://a:b@h', credentials: () => found as never });
+    const error: unknown = await given.catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'WARREN_CONNECTION_REFUSED', reason: 'host' });
+    expect((error as Error).message).toContain('the function credentials returned no { username, password }');
+    expect(inspect(error, { depth: 10 })).not.toContain('s3cr3t');
+  });
+
+  it.each([undefined, null, 5, {}])('a function that has no URL for us: %j', async (found) => {
+    await expect(endpoints({ ...options, url: () => found as never })).rejects.toMatchObject({
+      code: 'WARREN_CONFIG',
+    });
+  });
 
   it.each([
     'http://u:s3cr3t@h',

@@ -31,34 +31,46 @@ export interface EndpointOptions {
 /** The endpoints to try now. URL and credential functions are asked anew each time. @throws ConfigError */
 export async function endpoints(options: EndpointOptions): Promise<readonly Endpoint[]> {
   const given = typeof options.url === 'function' ? await asked('url', options.url) : options.url;
-  const urls = typeof given === 'string' ? [given] : given;
-  if (urls.length === 0) throw new ConfigError('url is an empty array', 'give at least one amqp:// URL');
+  const urls: unknown = typeof given === 'string' ? [given] : given;
+  if (!Array.isArray(urls) || urls.length === 0) {
+    throw new ConfigError('url is neither a string nor an array with one', 'give at least one amqp:// URL');
+  }
   const credentials =
     typeof options.credentials === 'function'
-      ? await asked('credentials', options.credentials)
+      ? await asked('credentials', options.credentials, complete)
       : options.credentials;
-  return urls.map((url) => endpoint(url, credentials, options));
+  return (urls as readonly string[]).map((url) => endpoint(url, credentials, options));
 }
 
 // A secret store that does not answer is no wrong password: it is asked again with the next attempt. The error itself
 // is not handed on, since Node puts a URL that it cannot read into its property `input`.
-async function asked<T>(what: string, ask: () => T | Promise<T>): Promise<T> {
+async function asked<T>(what: string, ask: () => T | Promise<T>, isGood?: (found: T) => boolean): Promise<T> {
+  let found: T;
   try {
-    return await ask();
+    found = await ask();
   } catch (error) {
     const text = describeError(error).replace(/:\/\/\S*@/g, '://…@');
-    throw new ConnectionRefusedError(
-      'host',
-      `the function ${what} failed: ${text}`,
-      'it is called again at the next connection attempt',
-    );
+    throw new ConnectionRefusedError('host', `the function ${what} failed: ${text}`, AGAIN);
   }
+  if (isGood?.(found) !== false) return found;
+  throw new ConnectionRefusedError(
+    'host',
+    `the function ${what} returned no { username, password } with two strings`,
+    AGAIN,
+  );
+}
+
+const AGAIN = 'it is called again at the next connection attempt';
+
+// Half of them would be completed from the URL, or be those of guest.
+function complete(found: Partial<Credentials> | undefined): boolean {
+  return typeof found?.username === 'string' && found.username !== '' && typeof found.password === 'string';
 }
 
 /** A function of the application did not answer in time. */
 export function notAsked(ms: number): Error {
   const text = `the function url or credentials did not answer within ${ms} ms`;
-  return new ConnectionRefusedError('timeout', text, 'it is called again at the next connection attempt');
+  return new ConnectionRefusedError('timeout', text, AGAIN);
 }
 
 function endpoint(url: string, credentials: Credentials | undefined, options: EndpointOptions): Endpoint {
@@ -73,6 +85,7 @@ function endpoint(url: string, credentials: Credentials | undefined, options: En
   const password = credentials?.password ?? (decode(parsed.password) || (parsed.username ? '' : 'guest'));
   const certificate = options.tls?.cert ?? options.tls?.pfx;
   const external = secure && certificate !== undefined && !credentials && parsed.username === '';
+  if (!secure) refuseTls(options.tls, hostname);
   return {
     label: `${parsed.protocol}//${parsed.hostname}:${port}/${vhost === '/' ? '' : encodeURIComponent(vhost)}`,
     vhost,
@@ -93,6 +106,15 @@ function endpoint(url: string, credentials: Credentials | undefined, options: En
       credentials: external ? amqpCredentials.external() : amqpCredentials.plain(user, password),
     },
   };
+}
+
+// Whoever gives certificates does not expect passwords and messages to be sent as plain text.
+function refuseTls(tls: TlsOptions | undefined, hostname: string): void {
+  if (!Object.values(tls ?? {}).some((value) => value !== undefined)) return;
+  throw new ConfigError(
+    `the option tls is given, but the URL of ${hostname} begins with amqp://: nothing would be encrypted`,
+    'write amqps:// in the URL, or remove tls',
+  );
 }
 
 function parse(url: unknown): URL {

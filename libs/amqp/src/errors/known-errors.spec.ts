@@ -30,6 +30,14 @@ function travelled(error: unknown): Error | undefined {
 }
 
 describe('a registered error', () => {
+  it('may be named twice; two classes of one name may not', () => {
+    expect([...errorClasses([Priced, OrderNotFound, Priced], 'x').values()]).toEqual([Priced, OrderNotFound]);
+    const other = { Priced: class Priced extends Error {} };
+    expect(() => errorClasses([Priced, other.Priced], 'x')).toThrow(
+      "x: two error classes are called 'Priced'",
+    );
+  });
+
   it('arrives as its class, with message, code and fields, without its stack', () => {
     const facts = knownErrorFacts(known, new OrderNotFound(7));
     expect(facts).toEqual({

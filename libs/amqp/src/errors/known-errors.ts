@@ -18,7 +18,7 @@ const OWN_WORDS = new Set(['name', 'message', 'stack', 'cause', '__proto__', 'to
 /** Of a call or handler that names no errors. */
 export const NO_CLASSES: ReadonlyMap<string, ErrorClass> = new Map();
 
-/** Classes by name. @throws ConfigError when two have the same name, or one is not an error class */
+/** Classes by name; one may be there twice. @throws ConfigError when two have the same name, or one is not an error class */
 export function errorClasses(
   classes: readonly ErrorClass[] | undefined,
   what: string,
@@ -32,7 +32,7 @@ export function errorClasses(
         'list classes that extend Error',
       );
     }
-    if (known.has(one.name)) {
+    if ((known.get(one.name) ?? one) !== one) {
       throw new ConfigError(
         `${what}: two error classes are called '${one.name}'`,
         'callers identify errors by class name: rename one of them',

@@ -117,9 +117,14 @@ export function decompress(content: Buffer, encoding: string | undefined, limit:
 
 /** How a body is encoded; undefined when it is not. @throws DecodeError */
 function folding(encoding: string | undefined): Folding | undefined {
-  const name = encoding?.trim();
-  if (!name || PLAIN.test(name)) return undefined;
-  const found = ENCODINGS.get(name.toLowerCase().replace(/^x-/, ''));
+  if (!encoding) return undefined;
+  const single = ENCODINGS.get(encoding);
+  if (single) return single;
+  // Spring AMQP puts its encoding before the character set: `gzip, UTF-8`, in older versions `gzip:UTF-8`.
+  const names = encoding.split(/[,:]/).map((name) => name.trim());
+  const folded = names.filter((name) => name !== '' && !PLAIN.test(name));
+  if (folded.length === 0) return undefined;
+  const found = folded.length === 1 && ENCODINGS.get(folded[0].toLowerCase().replace(/^x-/, ''));
   if (found) return found;
   throw new DecodeError(
     `the body is encoded as '${printable(encoding)}'`,

@@ -27,6 +27,10 @@ describe('a contract', () => {
     ['a pattern that is no text', () => rpc(5 as never)],
     ['a place that is a part of a word', () => event('order.x{id}')],
     ['a place without a name', () => event('order.{}')],
+    ['a payload that is no schema', () => queue('orders', { payload: {} as never })],
+    ['an event with another one', () => event('order.created', { payload: { type: 'object' } as never })],
+    ['a request that is no schema', () => rpc('price', { request: 'text' as never })],
+    ['a response that is no schema', () => rpc('price', { response: (() => 1) as never })],
     ['two places with one name', () => event('{id}.moved.{id}')],
     ['a wildcard', () => event('order.*')],
   ])('%s is refused', (_what, make) => {

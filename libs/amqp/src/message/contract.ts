@@ -3,6 +3,7 @@
 // at compile time and validation at both ends.
 
 import { ConfigError, EncodeError } from '../errors/errors.js';
+import { schema } from '../options/option-checks.js';
 import type { ErrorClass } from '../options/options.js';
 import type { StandardSchema } from './schema.js';
 
@@ -81,13 +82,14 @@ const PLACE = /^\{([A-Za-z_]\w*)\}$/;
 /**
  * A queue with the schema of its messages, for `@Consume` and `publisher.send`.
  *
- * @throws ConfigError when the name is empty
+ * @throws ConfigError when the name is empty, or the payload is no schema
  */
 export function queue<Payload extends MaybeSchema = undefined>(
   name: string,
   { payload }: { readonly payload?: Payload } = {},
 ): QueueContract<Payload> {
   assertName(name, 'queue()');
+  assertSchema(payload, `queue('${name}')`, 'payload');
   return Object.freeze({ kind: 'queue', name, payload: payload as Payload });
 }
 
@@ -95,13 +97,14 @@ export function queue<Payload extends MaybeSchema = undefined>(
  * An event for `@Subscribe` and `publisher.publish`. Words in braces are places that each publish fills:
  * `event('order.{id}.created', { payload })` is published with `params: { id }` and subscribed to as `order.*.created`.
  *
- * @throws ConfigError when a place is not a whole word, or used twice
+ * @throws ConfigError when a place is not a whole word, or used twice, or the payload is no schema
  */
 export function event<const Key extends string, Payload extends MaybeSchema = undefined>(
   key: Key,
   { payload }: { readonly payload?: Payload } = {},
 ): EventContract<Key, Payload> {
   assertName(key, 'event()');
+  assertSchema(payload, `event('${key}')`, 'payload');
   const places = new Set<string>();
   const words = key.split('.').map((word) => {
     const name = PLACE.exec(word)?.[1];
@@ -122,7 +125,7 @@ export function event<const Key extends string, Payload extends MaybeSchema = un
  * A call for `@RpcHandler` and `publisher.request`. Errors named here travel as what they are: their message and
  * fields reach the caller, who catches the same class.
  *
- * @throws ConfigError when the pattern is empty
+ * @throws ConfigError when the pattern is empty, or the request or the response is no schema
  */
 export function rpc<Request extends MaybeSchema = undefined, Response extends MaybeSchema = undefined>(
   pattern: string,
@@ -133,6 +136,8 @@ export function rpc<Request extends MaybeSchema = undefined, Response extends Ma
   } = {},
 ): RpcContract<Request, Response> {
   assertName(pattern, 'rpc()');
+  assertSchema(parts.request, `rpc('${pattern}')`, 'request');
+  assertSchema(parts.response, `rpc('${pattern}')`, 'response');
   return Object.freeze({
     kind: 'rpc',
     pattern,
@@ -187,4 +192,10 @@ export function eventParams<Key extends string>(
 function assertName(name: unknown, maker: string): void {
   if (typeof name === 'string' && name !== '') return;
   throw new ConfigError(`${maker} has no name`, 'pass the queue, key or pattern as the first argument');
+}
+
+function assertSchema(given: unknown, what: string, part: string): void {
+  const wanted = given === undefined ? undefined : schema(given);
+  if (wanted === undefined) return;
+  throw new ConfigError(`${what}: ${part} must be ${wanted}`, 'what zod, valibot or arktype make is one');
 }

@@ -1,8 +1,9 @@
 // What is being handled where somebody asks: known to whatever a handler calls, without passing it along.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { isDeepStrictEqual } from 'node:util';
 import { type Delivery, publicId } from './delivery.js';
-import { HEADER } from './headers.js';
+import { HEADER, writable } from './headers.js';
 import type { Headers } from './message.js';
 import { outgoingHeaders } from './outgoing.js';
 
@@ -54,7 +55,7 @@ function taken(from: Headers, names: readonly string[]): Record<string, unknown>
   for (const name of names) {
     const value = from[name];
     const fits = typeof value === 'string' ? Buffer.byteLength(value) <= LARGEST : typeof value !== 'object';
-    if (value !== undefined && fits) headers[name] = value;
+    if (value !== undefined && fits) headers[name] = writable(value);
   }
   return headers;
 }
@@ -77,7 +78,7 @@ function agreed(one: Inheritance, other: Inheritance): Inheritance {
     correlationId: same(one.correlationId, other.correlationId),
     causationId: same(one.causationId, other.causationId),
     headers: Object.fromEntries(
-      Object.entries(one.headers).filter(([name, value]) => other.headers[name] === value),
+      Object.entries(one.headers).filter(([name, value]) => isDeepStrictEqual(other.headers[name], value)),
     ),
   };
 }

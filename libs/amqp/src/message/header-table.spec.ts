@@ -59,6 +59,20 @@ describe('what a sender put into headers', () => {
     expect([Object.hasOwn(odd, '!'), seen]).toEqual([false, ['!', 'value']]);
   });
 
+  it.each([
+    [{ places: 256, digits: 5 }],
+    [{ places: -1, digits: 5 }],
+    [{ places: 1, digits: -1 }],
+    [{ places: 1, digits: 2 ** 32 }],
+    [{ places: 1.5, digits: 1 }],
+    [null],
+  ])('%j is no decimal, so that it can be written as a table', (value) => {
+    const table = writable({ '!': 'decimal', value }) as object;
+    expect(Object.hasOwn(table, '!')).toBe(false);
+    const most = { '!': 'decimal', value: { places: 255, digits: 2 ** 32 - 1 } };
+    expect(writable(most)).toBe(most);
+  });
+
   it('is left out, the largest first, when it does not fit beside the facts', () => {
     const kept = forwardable(
       { large: 'x'.repeat(60_000), middle: 'y'.repeat(3_000), small: 1 },

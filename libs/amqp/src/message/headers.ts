@@ -84,7 +84,11 @@ function fitsWire(value: number): boolean {
 
 function isDecimal(table: Table): boolean {
   const { places, digits } = (table['!'] === 'decimal' && (table.value as Table | null)) || {};
-  return Number.isInteger(places) && Number.isInteger(digits);
+  return isWhole(places, 0xff) && isWhole(digits, 0xffff_ffff);
+}
+
+function isWhole(value: unknown, most: number): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most;
 }
 
 // How a message that waits comes back. Named here because both sides need it: the consuming one declares the way, the

@@ -15,7 +15,7 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** Passed to `tls.connect` for `amqps:` URLs. Certificates are verified unless `rejectUnauthorized` is false. */
+/** Passed to `tls.connect` for `amqps:` URLs, an error for `amqp:` ones. Certificates are verified unless `rejectUnauthorized` is false. */
 export interface TlsOptions {
   /** Certificates (PEM) of the authorities to trust. Default: those that Node trusts. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;

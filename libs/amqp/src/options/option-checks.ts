@@ -133,6 +133,14 @@ export const exactly = (rows: Readonly<Record<string, Check>>): Check => {
     return firstWrong(missing.map((name) => [`.${name}`, undefined, rows[name]]));
   };
 };
+/** An object, or an instance of a class, with these members, each of which passes, and any others. */
+export const having = (rows: Readonly<Record<string, Check>>, what = 'an object'): Check => {
+  return (value) => {
+    if (object(value)) return `${what} with ${Object.keys(rows).join(', ')}`;
+    const given = value as Readonly<Record<string, unknown>>;
+    return firstWrong(Object.entries(rows).map(([name, check]) => [`.${name}`, given[name], check]));
+  };
+};
 export const isFunction: PlainCheck = (value) => (typeof value === 'function' ? undefined : 'a function');
 export const isFalse: PlainCheck = (value) => (value === false ? undefined : 'false');
 /** An object with none but these members, each of which passes or is undefined. */
@@ -150,6 +158,48 @@ export const inside = (rows: Readonly<Record<string, Check>>): Check => {
     );
   };
 };
+
+/** Types of many libraries are functions: it is `~standard` that makes a schema of them. */
+export const schema: PlainCheck = (value) => {
+  const held = typeof value === 'object' || typeof value === 'function';
+  const standard = held ? (value as { readonly '~standard'?: unknown } | null)?.['~standard'] : undefined;
+  const validate = (standard as { readonly validate?: unknown } | null | undefined)?.validate;
+  return typeof validate === 'function' ? undefined : 'a Standard Schema (https://standardschema.dev)';
+};
+
+// Types of messages are compared in lower case, without their parameters.
+const contentType: PlainCheck = (value) =>
+  typeof value === 'string' && value !== '' && value === value.toLowerCase() && !/[;\s]/.test(value)
+    ? undefined
+    : "a content type in lower case without parameters, such as 'application/avro'";
+
+/** One that is broken would make every message undecodable. */
+export const codec = having(
+  {
+    name: text,
+    contentTypes: listOf(contentType, 'content types', 0),
+    encode: isFunction,
+    decode: isFunction,
+  },
+  'a codec, an object',
+);
+
+const bytes: PlainCheck = (value) =>
+  typeof value === 'string' || ArrayBuffer.isView(value) ? undefined : 'a string or a Buffer';
+
+/** The option `tls`. */
+export const tlsOptions = inside({
+  ca: either(bytes, listOf(bytes, 'strings or Buffers', 0)),
+  cert: bytes,
+  key: bytes,
+  pfx: bytes,
+  passphrase: anyString,
+  servername: text,
+  rejectUnauthorized: bool,
+});
+
+/** User and password, both. */
+export const credentials = exactly({ username: text, password: anyString });
 
 /** The first of these parts of a value that does not pass, with its path. */
 function firstWrong(

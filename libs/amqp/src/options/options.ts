@@ -382,7 +382,7 @@ export interface HandlerOptions extends FlowOptions {
   readonly schema?: StandardSchema | undefined;
   /** Decodes (and for RPC encodes) with this codec, regardless of the content type. */
   readonly codec?: Codec | undefined;
-  /** Every instance gets a copy; nothing is kept while it is down. For RPC: callers `gather` the replies of all. */
+  /** Every instance gets a copy in a classic queue of its own; nothing is kept while it is down. For RPC: callers `gather` the replies of all. */
   readonly broadcast?: boolean | undefined;
   /** RPC: error classes that are sent to callers unmasked, with their fields. Default: none. */
   readonly errors?: readonly ErrorClass[] | undefined;

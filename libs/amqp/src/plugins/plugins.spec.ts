@@ -371,6 +371,7 @@ describe('plugins of a broker object', () => {
   it.each([
     [[undefined], /plugins\[0\] is no plugin/],
     [[{ publish: () => 1 }], /plugins\[0\] is no plugin/],
+    [[{ name: 'a', codecs: [undefined] }], /plugins\[0\] \('a'\): 'codecs\[0\]' must be a codec/],
     [[{ name: 'a', publish: 1 }], /'a'\): publish must be a function/],
     [[{ name: 'a' }, { name: 'a' }], /two plugins are called 'a'/],
   ])('are checked: %j', (given, text) => {

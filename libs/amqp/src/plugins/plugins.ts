@@ -3,6 +3,7 @@ import type { Codec } from '../message/codecs/codec.js';
 import type { Delivery } from '../message/delivery.js';
 import type { OutgoingMessage } from '../message/message.js';
 import type { Clock, Deadlines } from '../runtime/clock.js';
+import { BROKER_OPTIONS, checkOptions } from '../options/option-table.js';
 import { describeError, LogLimiter, printable, type Log } from '../runtime/logger.js';
 import { batchChain, deliveryChain, publishChain, type PluginFailed } from './interceptors.js';
 import type {
@@ -234,6 +235,8 @@ function resultOf(run: PublishRun, result: PublishResult, given: PublishResult |
   return run.leaving.kind === 'request' && given ? { ...result, value: given.value } : result;
 }
 
+const CODECS = BROKER_OPTIONS.filter(({ name }) => name === 'codecs');
+
 const MEMBERS = ['publish', 'delivery', 'batch', 'start', 'stop', 'status', 'logSuffix', 'channel'] as const;
 
 function resolved({ given, resolve = (entry) => entry }: PluginsOptions): readonly Plugin[] {
@@ -256,6 +259,7 @@ function resolved({ given, resolve = (entry) => entry }: PluginsOptions): readon
       if (plugin[member] === undefined || typeof plugin[member] === 'function') continue;
       throw new ConfigError(`${where} ('${plugin.name}'): ${member} must be a function`, '');
     }
+    checkOptions(`${where} ('${plugin.name}')`, { codecs: plugin.codecs }, CODECS);
     if (names.has(plugin.name)) {
       throw new ConfigError(`two plugins are called '${plugin.name}'`, 'give each a name of its own');
     }

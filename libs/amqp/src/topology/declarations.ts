@@ -137,12 +137,37 @@ function withOptions(
   return args;
 }
 
-/** A queue for one consumer, as long as that lives. */
-export function temporaryQueue(name: string, args: QueueOptions['arguments'], declaredBy: string): QueueSpec {
+/** A queue for one consumer, as long as that lives. @throws ConfigError for options that only other queues can have */
+export function temporaryQueue(options: QueueOptions, declaredBy: string): QueueSpec {
+  const { name, durable, declare = 'create', queueType: asked } = options;
   // Leaves space for the suffix that makes the name unique.
   checkedName('queue', `${name}.0123456789`, declaredBy);
-  return { name, durable: false, arguments: { ...args }, declare: 'create', declaredBy, temporary: true };
+  const refuse = (option: string, value: unknown): never => {
+    throw new ConfigError(
+      `${declaredBy}: a queue of broadcast is classic and ends with its consumer; it cannot have ${option} ${JSON.stringify(value)}`,
+      `remove ${option}, or broadcast`,
+    );
+  };
+  if (asked === 'quorum' || asked === 'stream') refuse('queueType', asked);
+  if (durable) refuse('durable', durable);
+  if (declare !== 'create') refuse('declare', declare);
+  const spec = queueSpec({ ...options, durable: false }, 'default', declaredBy);
+  for (const [argument, value] of Object.entries(spec.arguments)) {
+    const isOther = argument === 'x-queue-type' ? value !== 'classic' : NOT_CLASSIC.has(argument);
+    if (isOther) refuse(`arguments['${argument}']`, value);
+  }
+  return { ...spec, temporary: true };
 }
+
+/** Arguments that RabbitMQ refuses for a classic queue. */
+const NOT_CLASSIC = new Set([
+  'x-delivery-limit',
+  'x-dead-letter-strategy',
+  'x-quorum-initial-group-size',
+  'x-max-in-memory-length',
+  'x-max-in-memory-bytes',
+  'x-max-age',
+]);
 
 /** One binding per key; a match becomes binding arguments. */
 export function bindingSpecs(

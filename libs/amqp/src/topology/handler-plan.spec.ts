@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { ConfigError } from '../errors/errors.js';
 import type { HandlerOptions } from '../options/options.js';
 import { settings } from '../options/settings.js';
 import { planHandler, type HandlerPlan, type HandlerRegistration } from './handler-plan.js';
@@ -55,6 +56,44 @@ describe('a handler worked out', () => {
       /@Consume Orders.place: queue 'q' cannot be a quorum queue/,
     );
     expect(plan('consume', 'q', { queueType: 'default' }).queue.arguments).toEqual({});
+  });
+
+  it('a broadcast queue has the arguments of its options', () => {
+    const options: HandlerOptions = {
+      ...{ maxLength: 10, messageTtl: '1m', maxPriority: 5, singleActive: true, durable: false },
+      ...{ declare: 'create', arguments: { 'x-overflow': 'reject-publish' } },
+    };
+    const args = {
+      ...{ 'x-max-length': 10, 'x-message-ttl': 60_000, 'x-max-priority': 5 },
+      ...{ 'x-single-active-consumer': true, 'x-overflow': 'reject-publish' },
+    };
+    for (const kind of ['subscribe', 'rpc'] as const) {
+      const { queue } = plan(kind, 'a.b', { ...options, broadcast: true });
+      expect(queue).toMatchObject({ name: 'billing.Orders.place', temporary: true, durable: false });
+      expect(queue.arguments).toEqual(args);
+    }
+    const argumentsOf = (more: HandlerOptions) =>
+      plan('subscribe', 'a.b', { ...more, broadcast: true }).queue.arguments;
+    expect(argumentsOf({})).toEqual({});
+    expect(argumentsOf({ queueType: 'default' })).toEqual({});
+    expect(argumentsOf({ queueType: 'classic' })).toEqual({ 'x-queue-type': 'classic' });
+  });
+
+  it.each<[HandlerOptions]>([
+    [{ queueType: 'quorum' }],
+    [{ queueType: 'stream' }],
+    [{ arguments: { 'x-queue-type': 'quorum' } }],
+    [{ arguments: { 'x-delivery-limit': 5 } }],
+    [{ durable: true }],
+    [{ declare: 'check' }],
+    [{ declare: 'skip' }],
+    [{ stream: { offset: 'first' } }],
+    [{ maxLength: 5, arguments: { 'x-max-length': 6 } }],
+  ])('a broadcast queue that cannot have %j is refused', (options) => {
+    for (const kind of ['subscribe', 'rpc'] as const) {
+      expect(() => plan(kind, 'a.b', { ...options, broadcast: true })).toThrow(ConfigError);
+      expect(() => plan(kind, 'a.b', { ...options, broadcast: true })).toThrow(/Orders\.place/);
+    }
   });
 
   it('a batch raises the prefetch of the connection', () => {

@@ -224,6 +224,8 @@ function checkCombinations({ kind, options, handle }: HandlerRegistration, name:
   if (options.broadcast && kind === 'consume')
     refuse('broadcast is for @Subscribe and @RpcHandler', 'remove it');
   if (options.broadcast && options.queue) refuse('broadcast creates a queue per instance', 'remove queue');
+  if (options.broadcast && options.stream)
+    refuse('broadcast creates a queue per instance, and no stream', 'remove broadcast or stream');
   if (options.batch && kind === 'rpc')
     refuse('an RPC handler replies to one request at a time', 'remove batch');
   if (options.batch && options.ack === 'none') refuse('a batch requires acks', "use ack: 'auto' or 'manual'");
@@ -274,7 +276,7 @@ function bindingsOf(registration: HandlerRegistration, settings: Settings, name:
 
 function queueOf(registration: HandlerRegistration, settings: Settings, name: string): QueueSpec {
   const { kind, id, patterns, options } = registration;
-  if (options.broadcast) return temporaryQueue(`${settings.service}.${id}`, options.arguments, name);
+  if (options.broadcast) return temporaryQueue({ ...options, name: `${settings.service}.${id}` }, name);
   const named = options.queue ?? (kind === 'subscribe' ? `${settings.service}.${id}` : patterns[0]);
   if (!named)
     throw new ConfigError(

@@ -29,7 +29,7 @@ export interface HandlerMark {
   readonly kind: 'consume' | 'subscribe' | 'rpc';
   readonly patterns: readonly string[];
   readonly options: OptionsOrFactory;
-  /** What was given instead of patterns; its schemas win over those of the options. */
+  /** What was given instead of patterns; its schemas win over those of the options, its errors are added. */
   readonly contract?: Contract | undefined;
 }
 

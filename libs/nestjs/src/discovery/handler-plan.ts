@@ -26,7 +26,7 @@ export function planHandlers(
   const planned = found.map((handler) => {
     const { id } = handler;
     const { connection = DEFAULT_CONNECTION, ...given } = resolve(handler, id, get);
-    const options = { ...given, ...agreed(handler, id) };
+    const options = { ...given, ...agreed(handler, id, given) };
     if (!connections.includes(connection)) {
       throw new ConfigError(
         `${id} uses the connection '${connection}', which is not configured`,
@@ -62,8 +62,12 @@ function refuseSharedNames(planned: readonly PlannedHandler[]): void {
   }
 }
 
-/** What a contract says about a handler. */
-function agreed({ mark: { contract, kind } }: FoundHandler, id: string): HandlerOptions {
+/** What a contract says about a handler, and of its parts that the contract leaves out, what the options say. */
+function agreed(
+  { mark: { contract, kind } }: FoundHandler,
+  id: string,
+  given: HandlerOptions,
+): HandlerOptions {
   if (!contract) return {};
   const fitting = { consume: 'queue', subscribe: 'event', rpc: 'rpc' }[kind];
   if (contract.kind !== fitting) {
@@ -72,8 +76,12 @@ function agreed({ mark: { contract, kind } }: FoundHandler, id: string): Handler
       'use queue() with @Consume, event() with @Subscribe, rpc() with @RpcHandler',
     );
   }
-  if (contract.kind !== 'rpc') return { schema: contract.payload };
-  return { schema: contract.request, response: contract.response, errors: contract.errors };
+  if (contract.kind !== 'rpc') return { schema: contract.payload ?? given.schema };
+  return {
+    schema: contract.request ?? given.schema,
+    response: contract.response ?? given.response,
+    errors: contract.errors.concat(given.errors ?? []),
+  };
 }
 
 function resolve({ mark }: FoundHandler, id: string, get: Get) {

@@ -56,14 +56,17 @@ export function writePublish(
   if (typeof content === 'string') {
     most = most > SHORT ? Buffer.byteLength(content) : 3 * most;
     if (most > largest) content = Buffer.from(content);
-  }
+  } else if (!Buffer.isBuffer(content)) throw new TypeError('the body is no Buffer');
   to.reserve(MOST + tableSize(headers) + (typeof content === 'string' ? most : Math.min(most, COPIED)));
   const start = to.at;
   let sizeAt: number;
   try {
     writeMethod(to, channel, message);
-    sizeAt = to.at + SIZE_IN_HEADER;
+    const header = to.at;
+    sizeAt = header + SIZE_IN_HEADER;
     writeHeader(to, channel, properties, headers, replyTo, content.length);
+    // Properties are never split: the broker closes the connection.
+    if (to.at - header - OVERHEAD > largest) throw new RangeError(tooLarge(to.at - header, frameMax));
   } catch (error) {
     to.at = start;
     throw error;
@@ -81,6 +84,11 @@ export function writePublish(
     slab[to.at++] = END;
   }
   to.written();
+}
+
+/** Says that properties do not fit. */
+export function tooLarge(bytes: number, frameMax: number): string {
+  return `its properties and headers need a frame of ${bytes} bytes, but the broker takes ${frameMax}`;
 }
 
 /** Writes an ack or a nack of a delivery; `bits` are the flags of the method. */

@@ -186,8 +186,8 @@ describe('frames of our own', () => {
     };
     const nothing = (): undefined => undefined;
     const writeBuffer = new WriteBuffer({ stream } as never, nothing, nothing);
-    const message = (properties: MessageProperties) => ({
-      ...{ exchange: '', routingKey: 'q', content: Buffer.from('x'), mandatory: false, properties },
+    const message = (properties: MessageProperties, content: unknown = Buffer.from('x')) => ({
+      ...{ exchange: '', routingKey: 'q', content: content as Buffer, mandatory: false, properties },
     });
     for (const bad of [
       { messageId: 'x'.repeat(256) },
@@ -200,6 +200,19 @@ describe('frames of our own', () => {
       { priority: 256 },
     ] as MessageProperties[]) {
       expect(() => writePublish(writeBuffer, 1, message(bad), undefined, 131_072)).toThrow();
+      expect(writeBuffer.at).toBe(0);
+    }
+    for (const body of [new Uint8Array(2), new Uint8Array(20_000), [1], null, Promise.resolve()]) {
+      expect(() => writePublish(writeBuffer, 1, message({}, body), undefined, 131_072)).toThrow(TypeError);
+      expect(writeBuffer.at).toBe(0);
+    }
+    // RabbitMQ closes the connection for a larger frame.
+    const { length } = written({ headers: { big: '' } });
+    const fitting = (rest: number) => ({ headers: { big: 'x'.repeat(4_096 - length + rest) } });
+    const method = written({}).readUInt32BE(3) + 8;
+    expect(written(fitting(method)).readUInt32BE(method + 3)).toBe(4_096 - 8);
+    for (const large of [fitting(method + 1), { headers: { big: 'x'.repeat(50_000) } }]) {
+      expect(() => writePublish(writeBuffer, 1, message(large), undefined, 4_096)).toThrow(/4096/);
       expect(writeBuffer.at).toBe(0);
     }
     writeBuffer.flush();

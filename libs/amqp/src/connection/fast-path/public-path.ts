@@ -1,6 +1,12 @@
 import type { Channel, ConfirmChannel, ConsumeMessage, Message } from 'amqplib';
+import { tableBytes } from '../../message/headers.js';
 import { bodyBytes, type OutgoingMessage, type ReceivedMessage } from '../../message/message.js';
+import { frameMaxOf } from './amqplib-internals.js';
 import type { ChannelTraffic, Collected, ConsumeOptions, TrafficListener } from './channel-traffic.js';
+import { tooLarge } from './frame-writer.js';
+
+/** What a frame with properties has besides them: its own head and end, class, size of the body, flags. */
+const HEADER_FRAME = 22;
 
 /**
  * The traffic of a channel through the client library's public functions: slower, but independent of its version.
@@ -31,12 +37,20 @@ export class PublicPath implements ChannelTraffic {
 
   publish(message: OutgoingMessage, replyTo: string | undefined, number: number): void {
     const { exchange, routingKey, content } = message;
+    this.checkSize(message);
     const options = publishOptions(message, replyTo);
     // Never called on a channel without confirms.
     const onAnswer = (error: unknown): void =>
       this.listener.onConfirm(number, false, error ? 'nacked' : 'confirmed');
     const channel = this.channel as ConfirmChannel;
     this.socket.writable = channel.publish(exchange, routingKey, bodyBytes(content), options, onAnswer);
+  }
+
+  // The client library writes a frame that the broker closes the connection for.
+  private checkSize({ properties }: OutgoingMessage): void {
+    const frameMax = frameMaxOf(this.channel) ?? 0;
+    const bytes = HEADER_FRAME + tableBytes(properties);
+    if (frameMax > 0 && bytes > frameMax) throw new RangeError(tooLarge(bytes, frameMax));
   }
 
   ack(deliveryTag: number, multiple: boolean): void {

@@ -4,7 +4,7 @@
 import type { Body, MessageProperties } from '../message.js';
 import type { MaybePromise } from '../../runtime/maybe-promise.js';
 
-/** An encoded payload. */
+/** An encoded payload. A `Uint8Array` is taken for a Buffer; anything else is an EncodeError. */
 export interface Encoded {
   readonly content: Buffer;
   readonly contentType?: string;
@@ -30,12 +30,15 @@ export type DecodedReply =
 export interface Codec {
   /** Shown in logs and errors. */
   readonly name: string;
-  /** Content types it answers for, lower case, without parameters: `application/json`. A trailing `*` is a prefix. */
+  /**
+   * Content types it answers for, lower case, without parameters: `application/json`. A trailing `*` is a prefix. May be
+   * empty for a codec that is only given by name.
+   */
   readonly contentTypes: readonly string[];
   /** Its bodies are JSON: what has more objects and arrays than `maxJsonContainers` is refused before `decode`. */
   readonly readsJson?: boolean;
   /**
-   * Payload to bytes. Throw for what it cannot carry. The bytes may be sent later or once more, so do not write into them
+   * Payload to bytes, at once: it must not be async. Throw for what it cannot carry. The bytes may be sent later or once more, so do not write into them
    * afterwards; those of the payload itself are copied.
    */
   encode(payload: unknown, about: OutgoingFacts): Encoded;

@@ -1,6 +1,7 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { DecodeError, EncodeError } from '../../errors/errors.js';
+import type { Codec } from './codec.js';
 import { nest } from './nest.js';
 import { CodecRegistry } from './codecs.js';
 
@@ -31,6 +32,31 @@ describe('encoding', () => {
     expect(() => encode({}, 'text/plain')).toThrow(/as text/);
     expect(() => encode({}, 'application/octet-stream')).toThrow(/as bytes/);
     expect(() => encode({}, 'image/png')).toThrow(/no codec can encode 'image\/png'/);
+  });
+});
+
+describe('a codec of the application', () => {
+  const withCodec = (encode: () => unknown) => {
+    const odd = { name: 'odd', contentTypes: [], encode, decode: () => 1 } as unknown as Codec;
+    return registry.encode({}, undefined, odd, about);
+  };
+
+  it('may give bytes of any kind', () => {
+    const whole = new Uint8Array([0, 1, 2, 3]);
+    const { content, contentType } = withCodec(() => ({ content: whole.subarray(1, 3), contentType: 'a/b' }));
+    expect([Buffer.isBuffer(content), [...Buffer.from(content)], contentType]).toEqual([true, [1, 2], 'a/b']);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['a text', () => ({ content: 'text' })],
+    ['no content', () => ({})],
+    ['nothing', () => undefined],
+    ['a list', () => ({ content: [1] })],
+    ['a promise', () => Promise.resolve({ content: Buffer.from('x') })],
+    ['a promise that fails', () => Promise.reject(new Error('late'))],
+  ])('that gives %s is refused', (_name, give) => {
+    expect(() => withCodec(give)).toThrow(EncodeError);
+    expect(() => withCodec(give)).toThrow(/the codec odd returned no \{ content: Buffer \}/);
   });
 });
 
@@ -65,6 +91,11 @@ describe('decoding', () => {
     expect(decode(deflateRawSync(text), 'application/json', 'deflate')).toEqual({ a: 1 });
     expect(decode(brotliCompressSync(text), 'application/json', 'br')).toEqual({ a: 1 });
     expect(decode('{}', 'application/json', 'UTF-8')).toEqual({});
+    // Spring AMQP names the character set as well.
+    expect(decode(gzipSync(text), 'application/json', 'gzip, UTF-8')).toEqual({ a: 1 });
+    expect(decode(gzipSync(text), 'application/json', 'gzip:UTF-8')).toEqual({ a: 1 });
+    expect(decode(deflateSync(text), 'application/json', 'utf-8 ,deflate')).toEqual({ a: 1 });
+    expect(decode('{}', 'application/json', 'identity, UTF-8')).toEqual({});
   });
 
   it.each([
@@ -72,6 +103,9 @@ describe('decoding', () => {
     ['br', '{}'],
     ['deflate', '{}'],
     ['gzip, br', gzipSync('{}')],
+    ['gzip, gzip', gzipSync(gzipSync('{}'))],
+    ['gzip, UTF-8, gzip', gzipSync(gzipSync('{}'))],
+    ['UTF-8, zstd', '{}'],
     ['gzip', gzipSync('{}').subarray(0, 10)],
     ['zstd', '{}'],
     ['gzip', gzipSync(Buffer.alloc(2_000, 0x31))],
@@ -94,6 +128,12 @@ describe('decoding', () => {
 
   it('a byte order mark is passed over', () => {
     expect(decode('\uFEFF{"a":1}', 'application/json')).toEqual({ a: 1 });
+    expect(decode('\uFEFF{"a":1}')).toEqual({ a: 1 });
+    expect(decode('\uFEFF{"a":1}', 'application/problem+json')).toEqual({ a: 1 });
+    expect(nest.decode(Buffer.from('\uFEFF{"pattern":"k","data":1}'), {})).toBe(1);
+    // A text is what its sender wrote.
+    expect(decode('\uFEFFtext')).toBe('\uFEFFtext');
+    expect(() => decode('\uFEFF\uFEFF1', 'application/json')).toThrow(DecodeError);
   });
 
   it('remembers only so many content types of senders', () => {

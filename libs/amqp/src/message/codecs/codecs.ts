@@ -62,11 +62,28 @@ export function toBuffer(payload: Uint8Array): Buffer {
     : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }
 
+/**
+ * What a codec of an application gave, with its bytes as a Buffer.
+ *
+ * @throws EncodeError when it gave no bytes: what is sent after the wrong kind of body would be lost with the connection
+ */
+export function asBuffer(encoded: Encoded, { name }: Codec): Encoded {
+  // It is refused here; that it fails later is no news.
+  if (encoded instanceof Promise) encoded.catch(() => undefined);
+  const content: unknown = (encoded as Partial<Encoded> | null | undefined)?.content;
+  if (Buffer.isBuffer(content)) return encoded;
+  if (content instanceof Uint8Array) return { ...encoded, content: toBuffer(content) };
+  throw new EncodeError(`the codec ${name} returned no { content: Buffer }`, 'encode must not be async');
+}
+
 /** Longer texts, in characters, are turned into bytes at once: they would take much of the frames that are collected. */
 const LONGEST_TEXT = 8 * 1024;
 
 /** Deeper bodies are refused: recursive code that meets them later (validation, cloning) would overflow the stack. */
 const MAX_DEPTH = 100;
+
+/** The byte order mark. */
+const MARK = 0xfeff;
 
 // JSON, the default for everything that is neither text nor bytes. `undefined` is an empty body, so that a handler that
 // returns nothing, and `null`, stay two different answers.
@@ -81,9 +98,7 @@ export const json: Codec = {
     if (content.length === 0) return undefined;
     // Otherwise broken bytes would turn into question marks in silence.
     if (!isUtf8(content)) throw new TypeError('the body is not UTF-8');
-    // Some senders put a byte order mark in front, and the standard lets a reader pass over it.
-    const marked = content.length > 3 && content.readUIntBE(0, 3) === 0xefbbbf;
-    return parseJson(content.toString('utf8', marked ? 3 : 0));
+    return parseJson(content.toString());
   },
 };
 
@@ -111,7 +126,8 @@ export function parseJson(text: string): unknown {
   // What is as deep as that is longer.
   if (text.length > MAX_DEPTH && isTooDeep(text))
     throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
-  return JSON.parse(text);
+  // Some senders put a byte order mark in front, and the standard lets a reader pass over it.
+  return JSON.parse(text.charCodeAt(0) === MARK ? text.slice(1) : text);
 }
 
 /** Whether a body has more opening brackets than that, those inside of texts too. */
@@ -225,6 +241,7 @@ export class CodecRegistry implements CodecLookup {
       const text = describeError(error);
       throw new EncodeError(`the codec ${chosen.name} refused the payload: ${text}`, '', error);
     }
+    encoded = asBuffer(encoded, chosen);
     if (payload instanceof Uint8Array && encoded.content.buffer === payload.buffer) {
       encoded = { ...encoded, content: Buffer.from(encoded.content) };
     }

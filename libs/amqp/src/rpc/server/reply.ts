@@ -5,6 +5,7 @@ import type { PublishResult } from '../../plugins/plugin.js';
 import { ownTimeout } from '../../publish/pending-send.js';
 import { randomUUID } from 'node:crypto';
 import type { RemoteErrorFacts, Encoded, EncodedBody } from '../../message/codecs/codec.js';
+import { asBuffer } from '../../message/codecs/codecs.js';
 import { knownErrorFacts } from '../../errors/known-errors.js';
 import { describeError, printable } from '../../runtime/logger.js';
 import { errorAtCaller } from '../../consume/failure-log.js';
@@ -121,9 +122,11 @@ export interface Reply extends EncodedBody {
 /** A value as a reply. @throws when it cannot be encoded or is too large */
 export function valueReply({ forwarder, plan, settings }: RpcContext, value: unknown, more = false): Reply {
   const { codec } = plan;
+  const own = codec?.encodeReply?.(value, more);
   const encoded =
-    codec?.encodeReply?.(value, more) ??
-    forwarder.codecs.encode(value, undefined, codec, { exchange: '', routingKey: '' });
+    codec && own
+      ? asBuffer(own, codec)
+      : forwarder.codecs.encode(value, undefined, codec, { exchange: '', routingKey: '' });
   // A character takes three bytes at most.
   if (encoded.content.length * 3 <= settings.maxMessageBytes) return encoded;
   const size = bodySize(encoded.content);
@@ -140,7 +143,8 @@ export function errorReply(context: RpcContext, error: unknown, delivery: Delive
   const { codec } = context.plan;
   const facts = callerErrorFacts(context, error, delivery);
   try {
-    const encoded = codec?.encodeError?.(facts) ?? jsonFacts(facts);
+    const own = codec?.encodeError?.(facts);
+    const encoded = codec && own ? asBuffer(own, codec) : jsonFacts(facts);
     if (encoded.content.length > context.settings.maxMessageBytes) throw new RangeError('too large');
     return { ...encoded, isError: true };
   } catch {

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { Deadline } from '../../runtime/clock.js';
 import type { Delivery } from '../../message/delivery.js';
 import { HandlerTimeoutError, PluginError } from '../../errors/errors.js';
+import { asBuffer } from '../../message/codecs/codecs.js';
 import { HEADER } from '../../message/headers.js';
 import { bodySize, type OutgoingMessage } from '../../message/message.js';
 import { assertFits } from '../../message/schema.js';
@@ -185,12 +186,15 @@ function ownOutlet(to: Target): ItemSender {
 
 /** Replies in the form of another wire, which marks the last one by itself. */
 function codecOutlet(to: Target): ItemSender {
-  const { context } = to;
+  const { codec } = to.context.plan;
+  const last = (): Reply => {
+    const end = codec?.encodeEnd?.();
+    return codec && end ? { ...asBuffer(end, codec), isError: false } : EMPTY;
+  };
   return {
     item: (value, sequence) => sentItem(to, value, sequence),
     alive: () => Promise.resolve(),
-    end: () =>
-      to.before.then(() => send(to, { ...(context.plan.codec?.encodeEnd?.() ?? EMPTY), isError: false })),
+    end: () => to.before.then(() => send(to, last())),
   };
 }
 
