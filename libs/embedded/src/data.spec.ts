@@ -51,6 +51,20 @@ async function drain(channel: ConfirmChannel, queue: string): Promise<string[]> 
   return bodies;
 }
 
+/** 'm' expires in the queue 'wait' while no broker has the folder; the queue 'dead' is for dead letters. */
+async function expireMeanwhile(...others: string[]): Promise<void> {
+  const channel = await start();
+  await channel.assertQueue('dead', { durable: true });
+  const deadLetters = { deadLetterExchange: '', deadLetterRoutingKey: 'dead' };
+  await channel.assertQueue('wait', { durable: true, ...deadLetters });
+  channel.sendToQueue('wait', Buffer.from('m'), { persistent: true, expiration: '20' });
+  await send(channel, 'wait', ...others);
+  await crash();
+  // The clock of the machine moves on by more than the time to live.
+  for (const since = Date.now(); Date.now() <= since + 20;)
+    await new Promise((resolve) => setImmediate(resolve));
+}
+
 describe('a broker with a folder', () => {
   it('has its durable exchanges, queues, bindings and persistent messages again, and not the others', async () => {
     const channel = await start({ vhosts: ['shop'] });
@@ -213,6 +227,54 @@ describe('a broker with a folder', () => {
     for (const since = Date.now(); Date.now() <= since + 1;)
       await new Promise((resolve) => setImmediate(resolve));
     expect(await drain(await start(), 'q')).toEqual(['long']);
+  });
+
+  it('keeps what is published after starts in which nothing was published', async () => {
+    const channel = await start();
+    await channel.assertQueue('a', { durable: true });
+    await send(channel, 'a', '1', '2', '3');
+    while (await channel.get('a', { noAck: true }));
+    await channel.assertQueue('b', { durable: true });
+    await broker?.close();
+    await start();
+    await broker?.close();
+    await send(await start(), 'b', 'x');
+    await crash();
+    expect(await drain(await start(), 'b')).toEqual(['x']);
+  });
+
+  it('keeps the dead letter of what expired while it was not there', async () => {
+    await expireMeanwhile();
+    await start();
+    await crash();
+    expect(await drain(await start(), 'dead')).toEqual(['m']);
+  });
+
+  it('makes no second dead letter of what expired while it was not there', async () => {
+    await expireMeanwhile('stays');
+    const channel = await start();
+    expect(await channel.get('dead', { noAck: true })).toBeTruthy();
+    await broker?.close();
+    const again = await start();
+    expect(await drain(again, 'dead')).toEqual([]);
+    expect(await drain(again, 'wait')).toEqual(['stays']);
+  });
+
+  it('does not start with options that what is in the folder does not fit, and changes nothing there', async () => {
+    const channel = await start();
+    await channel.assertQueue('q', { durable: true });
+    await channel.assertExchange('local', 'x-local-random', { durable: true });
+    await send(channel, 'q', 'a');
+    await broker?.close();
+    await expect(start({ memoryLimit: 2000 })).rejects.toThrow(
+      /^the queue 'q' of the virtual host '\/' in the folder .* does not fit the options of the broker: .*memory limit/,
+    );
+    await expect(start({ version: '3.10' })).rejects.toThrow(
+      /^the exchange 'local' of the virtual host '\/'/,
+    );
+    const again = await start();
+    await again.checkExchange('local');
+    expect(await drain(again, 'q')).toEqual(['a']);
   });
 
   it('cuts a broken tail off and says so', async () => {

@@ -147,7 +147,7 @@ export class VirtualHost {
   /** A message that was in this place when the broker ended; `at` as the journal has it. */
   restore({ kind, name }: Place, message: Message, at: number | null, entry: number): void {
     const { clock } = this.around;
-    const toClock = (wall: number): number => clock.now() + wall - clock.wallSeconds() * 1000;
+    const toClock = (wall: number): number => clock.now() + wall - clock.wall();
     const queue = this.queues.get(name);
     if (kind === 'exchange') {
       const exchange = this.exchanges.find(name);
@@ -158,7 +158,7 @@ export class VirtualHost {
     }
   }
 
-  /** Call it after a restore: removes what has expired meanwhile. */
+  /** Call it after a restore, when the journal has begun: removes what has expired meanwhile. */
   restored(): void {
     for (const queue of [...this.queues.values()]) queue.pump();
   }
@@ -170,7 +170,7 @@ export class VirtualHost {
     const type = place.kind === 'queue' ? place.settings.type : 'classic';
     if (type === 'classic' && !message.persistent) return 0;
     const { clock } = this.around;
-    const wall = at === Infinity ? null : Math.round(clock.wallSeconds() * 1000 + at - clock.now());
+    const wall = at === Infinity ? null : Math.round(clock.wall() + at - clock.now());
     const { kind, name } = place;
     return journal.keep({ kind, vhost: this.name, name }, message, type === 'stream' ? at : wall);
   }
