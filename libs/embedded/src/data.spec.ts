@@ -1,6 +1,6 @@
 // What outlasts the broker when it has a folder: started again on it, it has what was durable, and nothing else.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { connect, type ConfirmChannel } from 'amqplib';
@@ -296,16 +296,21 @@ describe('a broker with a folder', () => {
       /is in use by another broker \(process [0-9]+\): stop that one, or choose another folder/,
     );
     await broker?.close();
-    writeFileSync(join(folder, 'broker.lock'), '999999999 1');
+    writeFileSync(join(folder, 'broker.lock'), `999999999 1 0 ${hostname()}`);
     await start();
   });
 
-  it('gives the folder back when it cannot listen', async () => {
-    await start();
-    const port = broker?.port;
-    const other = mkdtempSync(join(tmpdir(), 'warren-data-'));
-    await expect(EmbeddedBroker.start({ data: other, port })).rejects.toThrow(/EADDRINUSE/);
-    await (await EmbeddedBroker.start({ data: other })).close();
-    rmSync(other, { recursive: true });
+  it('gives the folder back when it cannot start', async () => {
+    const other = await EmbeddedBroker.start();
+    const fails = async (options: EmbeddedBrokerOptions, reason: RegExp): Promise<void> => {
+      await expect(EmbeddedBroker.start({ data: folder, ...options })).rejects.toThrow(reason);
+      await (await EmbeddedBroker.start({ data: folder })).close();
+    };
+    await fails({ port: other.port }, /EADDRINUSE/);
+    await fails({ management: other.port }, /EADDRINUSE/);
+    await fails({ tls: { key: 'x', cert: 'y' } }, /PEM/);
+    await fails({ definitions: { queues: [{}] } }, /queues\[0\]/);
+    await fails({ port: 70_000 }, /^port must be an integer between 0 and 65535/);
+    await other.close();
   });
 });

@@ -104,6 +104,7 @@ export class EmbeddedBroker {
     const { logger = SILENT, worker = false, clock, data } = options;
     if (worker && clock)
       throw new RangeError('clock cannot be combined with worker: remove one of the two options');
+    inRange('port', port, 0, 65_535);
     const version = versionOf(options);
     const settings = {
       host,
