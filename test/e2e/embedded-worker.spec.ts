@@ -122,7 +122,7 @@ describe('an embedded broker in a worker', () => {
     const dying = await EmbeddedBroker.start({ worker: true, data });
     const asked = jest.spyOn(Worker.prototype, 'postMessage');
     await dying.inspect();
-    const [thread] = asked.mock.contexts;
+    const [thread] = asked.mock.contexts as Worker[];
     asked.mockRestore();
     await thread.terminate();
     await expect(dying.inspect()).rejects.toThrow('the embedded broker is closed');

@@ -63,6 +63,8 @@ export class Listener {
   private serial = 0;
   private readonly alarms: Alarms;
   private readonly faults: Faults;
+  /** Its owner has stopped the clock, which others may share. */
+  private stoppedTime = false;
   private ending: Promise<void> | undefined;
 
   private constructor(private readonly options: ListenerOptions) {
@@ -138,6 +140,8 @@ export class Listener {
         this.administration.perform(command);
         break;
       case 'time':
+        if (command.do === 'stop') this.stoppedTime ||= !this.context.clock.stopped;
+        else if (command.do === 'start') this.stoppedTime = false;
         return timeCommand(command, this.context, this.connections);
       case 'fault':
         return this.faults.perform(command);
@@ -163,6 +167,7 @@ export class Listener {
     const stopped = new Promise<void>((resolve) => this.server.close(() => resolve()));
     // A connection that is frozen could not be told.
     this.faults.clear();
+    if (this.stoppedTime) this.context.clock.start();
     this.closeConnections("broker forced connection closure with reason 'shutdown'");
     const timer = startTimer(() => {
       for (const connection of [...this.connections]) connection.gone();
