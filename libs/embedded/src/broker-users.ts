@@ -11,16 +11,14 @@ export interface NewUser {
 }
 
 type Perform = (command: AdminCommand) => Promise<unknown>;
-/** Undefined for a user who is gone. */
-type OnPassword = (name: string, password: string | undefined) => void;
 
 /** The users of an embedded broker. What changes counts at once, for open connections too. */
 export class BrokerUsers {
   readonly #perform: Perform;
-  readonly #onPassword: OnPassword;
+  readonly #onPassword: (name: string, password: string | undefined) => void;
 
-  /** Made by `EmbeddedBroker`. */
-  constructor(perform: Perform, onPassword: OnPassword) {
+  /** Made by `EmbeddedBroker`; a user who is deleted has no password any more. */
+  constructor(perform: Perform, onPassword: (name: string, password: string | undefined) => void) {
     this.#perform = perform;
     this.#onPassword = onPassword;
   }

@@ -217,6 +217,23 @@ describe('a broker with a folder', () => {
     expect(dead).toEqual(['rejected', 'delayed']);
   });
 
+  it('keeps the times of the messages of a stream', async () => {
+    const channel = await start();
+    await channel.assertQueue('s', { durable: true, arguments: { 'x-queue-type': 'stream' } });
+    await send(channel, 's', 'old');
+    await broker?.clock.advance('1h');
+    await send(channel, 's', 'new');
+    const since = Math.floor(Date.now() / 1000) + 1800;
+    await crash();
+    const again = await start();
+    await again.prefetch(5);
+    const first = await new Promise((resolve) => {
+      const from = { 'x-stream-offset': { '!': 'timestamp', value: since } };
+      void again.consume('s', (message) => resolve(String(message?.content)), { arguments: from });
+    });
+    expect(first).toBe('new');
+  });
+
   it('drops what expired while it was not there', async () => {
     const channel = await start();
     await channel.assertQueue('q', { durable: true });

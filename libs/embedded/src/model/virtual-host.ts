@@ -144,8 +144,8 @@ export class VirtualHost {
     if (target) this.exchanges.link(binding(from, target, key, table));
   }
 
-  /** A message that was in this place when the broker ended; `at` as the journal has it. */
-  restore({ kind, name }: Place, message: Message, at: number | null, entry: number): void {
+  /** A message that was in this place when the broker ended; `at` and `time` as the journal has them. */
+  restore({ kind, name }: Place, message: Message, at: number | null, entry: number, time?: number): void {
     const { clock } = this.around;
     const toClock = (wall: number): number => clock.now() + wall - clock.wall();
     const queue = this.queues.get(name);
@@ -154,7 +154,7 @@ export class VirtualHost {
       if (exchange) this.delayed.add(exchange, message, toClock(at ?? 0), entry);
     } else {
       const own = at === null || queue instanceof Stream ? at : toClock(at);
-      queue?.publish(message, { at: own, entry });
+      queue?.publish(message, { at: own, entry, time });
     }
   }
 
@@ -171,8 +171,9 @@ export class VirtualHost {
     if (type === 'classic' && !message.persistent) return 0;
     const { clock } = this.around;
     const wall = at === Infinity ? null : Math.round(clock.wall() + at - clock.now());
-    const { kind, name } = place;
-    return journal.keep({ kind, vhost: this.name, name }, message, type === 'stream' ? at : wall);
+    const where = { kind: place.kind, vhost: this.name, name: place.name };
+    if (type === 'stream') return journal.keep(where, message, at, clock.wallSeconds());
+    return journal.keep(where, message, wall);
   }
 
   private policyFor({ name, settings }: Queue): AppliedPolicy {

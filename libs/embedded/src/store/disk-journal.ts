@@ -68,9 +68,9 @@ export class DiskJournal implements Journal {
     this.next();
   }
 
-  keep(place: Place, message: Message, at: number | null): number {
+  keep(place: Place, message: Message, at: number | null, time?: number): number {
     if (!this.writer) return 0;
-    const entry = { id: (this.lastEntry += 1), place, at };
+    const entry = { id: (this.lastEntry += 1), place, at, time };
     const last = this.pending.at(-1);
     const stored =
       last && 'stored' in last && last.stored.message === message ? last.stored : this.fresh(message);

@@ -1,21 +1,20 @@
 // Only one broker may use a folder. A lock file names its owner: process, thread and host. The file of an owner that has
 // ended is ignored.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
 
 const NAME = 'broker.lock';
 
-/** How often the owner changes the time of the file, in milliseconds. */
+/** How often the owner writes the file again, which changes its time, in milliseconds. */
 const TOUCHED = 1_000;
 /** A process of another host, or container, has ended when the time of the file is older than this, in milliseconds. */
 const SILENT = 10_000;
 
 const repeat = setInterval;
 const stopRepeating = clearInterval;
-const wall = Date.now;
 
 /** Takes the folder, which is made when it is not there; returns what gives it back. Throws when another broker has it. */
 export function lockFolder(folder: string): () => void {
@@ -23,7 +22,7 @@ export function lockFolder(folder: string): () => void {
   const file = join(folder, NAME);
   const mine = ownerOf(threadId);
   while (!created(file, mine)) removeStale(folder, file);
-  const timer = repeat(() => touch(file), TOUCHED);
+  const timer = repeat(() => touch(file, mine), TOUCHED);
   timer.unref();
   let held = true;
   return () => {
@@ -59,7 +58,7 @@ function removeStale(folder: string, file: string): void {
   const owner = unlessGone(() => readFileSync(file, 'utf8'));
   if (owner === undefined) return;
   if (isInUse(file, owner)) throw new Error(taken(folder, owner));
-  const aside = `${file}.${randomBytes(6).toString('hex')}`;
+  const aside = another(file);
   const moved = unlessGone(() => {
     renameSync(file, aside);
     return true;
@@ -68,6 +67,11 @@ function removeStale(folder: string, file: string): void {
   // Meanwhile another broker may have removed the file that was read and made its own.
   if (readFileSync(aside, 'utf8') === owner) rmSync(aside);
   else renameSync(aside, file);
+}
+
+/** The name of a file beside this one that nobody else uses. */
+function another(file: string): string {
+  return `${file}.${randomBytes(6).toString('hex')}`;
 }
 
 /** Undefined when the file is no longer there. */
@@ -80,9 +84,9 @@ function unlessGone<T>(use: () => T): T | undefined {
   }
 }
 
-function touch(file: string): void {
+function touch(file: string, owner: string): void {
   try {
-    utimesSync(file, wall() / 1000, wall() / 1000);
+    if (readFileSync(file, 'utf8') === owner) writeFileSync(file, owner, { flag: 'r+' });
   } catch {
     // The folder may be gone; whoever writes to it hears of that.
   }
@@ -114,7 +118,16 @@ function isInUse(file: string, owner: string): boolean {
   if (host === hostname()) return isAlive(Number(pid)) && startOf(Number(pid)) === start;
   // Its process cannot be looked for here, or it has not written yet who it is.
   const changed = unlessGone(() => statSync(file).mtimeMs);
-  return changed !== undefined && wall() - changed < SILENT;
+  return changed !== undefined && timeOf(file) - changed < SILENT;
+}
+
+/** What the file system gives as the time of a file that changes now; the clocks of hosts differ. */
+function timeOf(file: string): number {
+  const probe = another(file);
+  writeFileSync(probe, '');
+  const { mtimeMs } = statSync(probe);
+  rmSync(probe);
+  return mtimeMs;
 }
 
 function isAlive(pid: number): boolean {

@@ -44,7 +44,7 @@ export function restore(journal: DiskJournal, into: Restored, logger: DiskLogger
     const { kind, vhost: host, name } = entry.place;
     const begin = since.get(keyOf(kind, host, name));
     if (begin !== undefined && entry.id > begin) {
-      vhost(host).restore(entry.place, message, entry.at, entry.id);
+      vhost(host).restore(entry.place, message, entry.at, entry.id, entry.time);
       count += 1;
     } else journal.drop(entry.id);
   }
