@@ -171,7 +171,7 @@ export class VirtualHost {
     if (type === 'classic' && !message.persistent) return 0;
     const { clock } = this.around;
     const wall = at === Infinity ? null : Math.round(clock.wall() + at - clock.now());
-    const where = { kind: place.kind, vhost: this.name, name: place.name };
+    const where: Place = { kind: place.kind, vhost: this.name, name: place.name };
     if (type === 'stream') return journal.keep(where, message, at, clock.wallSeconds());
     return journal.keep(where, message, wall);
   }
