@@ -30,7 +30,7 @@ export const features = {
   }),
   restored: missing({
     sentence:
-      'After a restart, messages are marked as redelivered and their delivery count is 0; messages of a stream have the time of the restart. The messages of x-recent-history are not in the folder.',
+      'After a restart, messages are marked as redelivered and their delivery count is 0. The messages of x-recent-history are not in the folder.',
     reason: 'Each delivery would have to be written to disk.',
   }),
   replication: missing({

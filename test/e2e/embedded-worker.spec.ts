@@ -1,6 +1,9 @@
 // What a test has in its hand of an embedded broker, it has of one in a worker thread too. That runs what is built.
-import { readFileSync } from 'node:fs';
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { EmbeddedBroker, MovableClock } from '@warren/embedded';
 import { connect, type ChannelModel } from 'amqplib';
 import { Child } from '../../tools/demo/child.mjs';
@@ -111,6 +114,21 @@ describe('an embedded broker in a worker', () => {
     const closed = new Promise((resolve) => connection.once('close', resolve));
     await broker.users.delete('reports');
     await closed;
+  });
+
+  it('gives its folder back when its thread dies', async () => {
+    await open();
+    const data = mkdtempSync(join(tmpdir(), 'warren-worker-'));
+    const dying = await EmbeddedBroker.start({ worker: true, data });
+    const asked = jest.spyOn(Worker.prototype, 'postMessage');
+    await dying.inspect();
+    const [thread] = asked.mock.contexts as Worker[];
+    asked.mockRestore();
+    await thread.terminate();
+    await expect(dying.inspect()).rejects.toThrow('the embedded broker is closed');
+    await (await EmbeddedBroker.start({ data })).close();
+    await dying.close();
+    rmSync(data, { recursive: true });
   });
 
   it('refuses a clock that it cannot share', async () => {

@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { connect, type Channel, type ChannelModel } from 'amqplib';
 import { EmbeddedBroker } from './embedded-broker.js';
+import { MovableClock } from './model/movable-clock.js';
 
 let broker: EmbeddedBroker;
 let connection: ChannelModel;
@@ -96,5 +97,48 @@ describe('the time of an embedded broker', () => {
     await Promise.all([broker.clock.advance('1s', { settle }), broker.clock.advance('1.5s', { settle })]);
     expect(left).toEqual([['one', 'two'], ['two'], ['two'], []]);
     expect(() => broker.clock.advance('soon')).toThrow("such as '2m36s', but is soon");
+  });
+});
+
+describe('a clock that is shared with an embedded broker', () => {
+  it('goes on when the broker is closed that has paused it', async () => {
+    const clock = new MovableClock();
+    broker = await EmbeddedBroker.start({ clock });
+    await broker.clock.pause();
+    await broker.close();
+    expect(clock.stopped).toBe(false);
+  });
+
+  it('goes on when the broker is closed that moves it', async () => {
+    const clock = new MovableClock();
+    broker = await EmbeddedBroker.start({ clock });
+    let asked = (): void => undefined;
+    const settling = new Promise<void>((resolve) => (asked = resolve));
+    const advancing = broker.clock.advance('1h', { quiet, settle: () => new Promise<void>(asked) });
+    void advancing.catch(() => undefined);
+    await settling;
+    await broker.close();
+    expect(clock.stopped).toBe(false);
+  });
+
+  it('stands still when it was stopped by somebody else', async () => {
+    const clock = new MovableClock();
+    broker = await EmbeddedBroker.start({ clock });
+    clock.stop();
+    await broker.clock.pause();
+    await broker.close();
+    expect(clock.stopped).toBe(true);
+    clock.start();
+  });
+
+  it('is moved with pretended timers, too', async () => {
+    broker = await EmbeddedBroker.start();
+    jest.useFakeTimers();
+    try {
+      await broker.clock.advance('1s');
+    } finally {
+      jest.useRealTimers();
+      await broker.close();
+    }
   });
 });

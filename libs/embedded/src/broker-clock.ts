@@ -25,7 +25,8 @@ const TURNS = 8;
 /** Steps at one moment after which time would never move on. */
 const STUCK = 100_000;
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const turn = setImmediate;
+const nextTurn = (): Promise<void> => new Promise((resolve) => turn(resolve));
 const realTime = performance.now.bind(performance);
 
 /** The time of an embedded broker: everything in it that expires or is delayed goes by it. */

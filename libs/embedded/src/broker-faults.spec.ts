@@ -34,7 +34,12 @@ const names = async (): Promise<(string | undefined)[]> =>
   (await broker.inspect()).connections.map(({ name }) => name).sort();
 
 describe('faults of an embedded broker', () => {
-  beforeEach(async () => void (broker = await EmbeddedBroker.start()));
+  const said: string[] = [];
+  const say = (text: string): void => void said.push(text);
+  beforeEach(async () => {
+    said.length = 0;
+    broker = await EmbeddedBroker.start({ logger: { log: say, warn: say } });
+  });
   afterEach(async () => {
     await broker.faults.clear();
     await closeAll();
@@ -126,6 +131,15 @@ describe('faults of an embedded broker', () => {
     channel.sendToQueue('work', Buffer.from('y'));
     await channel.checkQueue('work');
     expect(got).toEqual(['b', 'b']);
+  });
+
+  it('goes by the latest memory limit that has not ended', async () => {
+    await (await (await client('declares')).createChannel()).assertQueue('work');
+    const [first, second] = [await broker.faults.memoryLimit(1), await broker.faults.memoryLimit(0)];
+    await second.end();
+    expect(said).toEqual(['publishers are blocked: low on memory']);
+    await first.end();
+    expect(said).toContain('publishers are unblocked');
   });
 
   it('blocks publishers for memory, disk, or a limit of its own', async () => {

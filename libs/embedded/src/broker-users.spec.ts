@@ -56,6 +56,30 @@ describe('Users of a running broker', () => {
     await connection.close();
   });
 
+  it('that are added again with permissions keep no others, now or in a later virtual host', async () => {
+    await broker.users.add('eve', 'old');
+    await expect(broker.users.add('eve', 'e', { permissions: { nowhere: all } })).rejects.toThrow(
+      "there is no virtual host 'nowhere'",
+    );
+    await expect(
+      broker.users.add('eve', 'e', { permissions: { shop: { ...all, read: '(' } } }),
+    ).rejects.toThrow('invalid_regexp');
+    await (await as('eve', 'old')).close();
+    await broker.users.add('eve', 'e', { permissions: { shop: all } });
+    await broker.addVhost('after-eve');
+    await (await as('eve', 'e', 'shop')).close();
+    for (const vhost of ['', 'after-eve'])
+      await expect(as('eve', 'e', vhost)).rejects.toThrow('got <ConnectionClose');
+  });
+
+  it('are not in the URL when they are deleted', async () => {
+    const other = await EmbeddedBroker.start();
+    await other.users.add('me', 'secret');
+    await other.users.delete('guest');
+    expect(other.url).toBe(`amqp://me:secret@127.0.0.1:${other.port}`);
+    await other.close();
+  });
+
   it('feel a change of permissions on an open channel', async () => {
     await broker.users.add('ben', 'b', { permissions: { shop: all } });
     const connection = await as('ben', 'b', 'shop');

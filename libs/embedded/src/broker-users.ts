@@ -15,22 +15,28 @@ type Perform = (command: AdminCommand) => Promise<unknown>;
 /** The users of an embedded broker. What changes counts at once, for open connections too. */
 export class BrokerUsers {
   readonly #perform: Perform;
-  readonly #onPassword: (name: string, password: string) => void;
+  readonly #onPassword: (name: string, password: string | undefined) => void;
 
-  /** Made by `EmbeddedBroker`. */
-  constructor(perform: Perform, onPassword: (name: string, password: string) => void) {
+  /** Made by `EmbeddedBroker`; a user who is deleted has no password any more. */
+  constructor(perform: Perform, onPassword: (name: string, password: string | undefined) => void) {
     this.#perform = perform;
     this.#onPassword = onPassword;
   }
 
   /** Adds a user; one of that name gets the password and the rights. */
   async add(name: string, password: string, { tags, permissions }: NewUser = {}): Promise<void> {
-    if (!permissions) await this.#perform({ kind: 'admin', method: 'addOwner', args: [name, password] });
-    if (permissions || tags) {
-      await this.#perform({ kind: 'admin', method: 'putUser', args: [name, password, tags ?? []] });
+    if (permissions) {
+      const args: [string, string, readonly string[], typeof permissions] = [
+        name,
+        password,
+        tags ?? [],
+        permissions,
+      ];
+      await this.#perform({ kind: 'admin', method: 'addUser', args });
+    } else {
+      await this.#perform({ kind: 'admin', method: 'addOwner', args: [name, password] });
+      if (tags) await this.#perform({ kind: 'admin', method: 'putUser', args: [name, password, tags] });
     }
-    for (const [vhost, each] of Object.entries(permissions ?? {}))
-      await this.setPermissions(name, vhost, each);
     this.#onPassword(name, password);
   }
 
@@ -43,6 +49,7 @@ export class BrokerUsers {
   /** Removes a user and closes their connections with 320. Rejects when there is no such user. */
   async delete(name: string): Promise<void> {
     await this.#perform({ kind: 'admin', method: 'deleteUser', args: [name] });
+    this.#onPassword(name, undefined);
   }
 
   /** What a user may do in a virtual host, as regular expressions for names. Rejects when one of the two is not there. */

@@ -1,6 +1,6 @@
 // What outlasts the broker when it has a folder: started again on it, it has what was durable, and nothing else.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { connect, type ConfirmChannel } from 'amqplib';
@@ -49,6 +49,20 @@ async function drain(channel: ConfirmChannel, queue: string): Promise<string[]> 
   for (let got = await channel.get(queue); got; got = await channel.get(queue))
     bodies.push(String(got.content));
   return bodies;
+}
+
+/** 'm' expires in the queue 'wait' while no broker has the folder; the queue 'dead' is for dead letters. */
+async function expireMeanwhile(...others: string[]): Promise<void> {
+  const channel = await start();
+  await channel.assertQueue('dead', { durable: true });
+  const deadLetters = { deadLetterExchange: '', deadLetterRoutingKey: 'dead' };
+  await channel.assertQueue('wait', { durable: true, ...deadLetters });
+  channel.sendToQueue('wait', Buffer.from('m'), { persistent: true, expiration: '20' });
+  await send(channel, 'wait', ...others);
+  await crash();
+  // The clock of the machine moves on by more than the time to live.
+  for (const since = Date.now(); Date.now() <= since + 20;)
+    await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe('a broker with a folder', () => {
@@ -203,6 +217,23 @@ describe('a broker with a folder', () => {
     expect(dead).toEqual(['rejected', 'delayed']);
   });
 
+  it('keeps the times of the messages of a stream', async () => {
+    const channel = await start();
+    await channel.assertQueue('s', { durable: true, arguments: { 'x-queue-type': 'stream' } });
+    await send(channel, 's', 'old');
+    await broker?.clock.advance('1h');
+    await send(channel, 's', 'new');
+    const since = Math.floor(Date.now() / 1000) + 1800;
+    await crash();
+    const again = await start();
+    await again.prefetch(5);
+    const first = await new Promise((resolve) => {
+      const from = { 'x-stream-offset': { '!': 'timestamp', value: since } };
+      void again.consume('s', (message) => resolve(String(message?.content)), { arguments: from });
+    });
+    expect(first).toBe('new');
+  });
+
   it('drops what expired while it was not there', async () => {
     const channel = await start();
     await channel.assertQueue('q', { durable: true });
@@ -213,6 +244,54 @@ describe('a broker with a folder', () => {
     for (const since = Date.now(); Date.now() <= since + 1;)
       await new Promise((resolve) => setImmediate(resolve));
     expect(await drain(await start(), 'q')).toEqual(['long']);
+  });
+
+  it('keeps what is published after starts in which nothing was published', async () => {
+    const channel = await start();
+    await channel.assertQueue('a', { durable: true });
+    await send(channel, 'a', '1', '2', '3');
+    while (await channel.get('a', { noAck: true }));
+    await channel.assertQueue('b', { durable: true });
+    await broker?.close();
+    await start();
+    await broker?.close();
+    await send(await start(), 'b', 'x');
+    await crash();
+    expect(await drain(await start(), 'b')).toEqual(['x']);
+  });
+
+  it('keeps the dead letter of what expired while it was not there', async () => {
+    await expireMeanwhile();
+    await start();
+    await crash();
+    expect(await drain(await start(), 'dead')).toEqual(['m']);
+  });
+
+  it('makes no second dead letter of what expired while it was not there', async () => {
+    await expireMeanwhile('stays');
+    const channel = await start();
+    expect(await channel.get('dead', { noAck: true })).toBeTruthy();
+    await broker?.close();
+    const again = await start();
+    expect(await drain(again, 'dead')).toEqual([]);
+    expect(await drain(again, 'wait')).toEqual(['stays']);
+  });
+
+  it('does not start with options that what is in the folder does not fit, and changes nothing there', async () => {
+    const channel = await start();
+    await channel.assertQueue('q', { durable: true });
+    await channel.assertExchange('local', 'x-local-random', { durable: true });
+    await send(channel, 'q', 'a');
+    await broker?.close();
+    await expect(start({ memoryLimit: 2000 })).rejects.toThrow(
+      /^the queue 'q' of the virtual host '\/' in the folder .* does not fit the options of the broker: .*memory limit/,
+    );
+    await expect(start({ version: '3.10' })).rejects.toThrow(
+      /^the exchange 'local' of the virtual host '\/'/,
+    );
+    const again = await start();
+    await again.checkExchange('local');
+    expect(await drain(again, 'q')).toEqual(['a']);
   });
 
   it('cuts a broken tail off and says so', async () => {
@@ -234,16 +313,21 @@ describe('a broker with a folder', () => {
       /is in use by another broker \(process [0-9]+\): stop that one, or choose another folder/,
     );
     await broker?.close();
-    writeFileSync(join(folder, 'broker.lock'), '999999999 1');
+    writeFileSync(join(folder, 'broker.lock'), `999999999 1 0 ${hostname()}`);
     await start();
   });
 
-  it('gives the folder back when it cannot listen', async () => {
-    await start();
-    const port = broker?.port;
-    const other = mkdtempSync(join(tmpdir(), 'warren-data-'));
-    await expect(EmbeddedBroker.start({ data: other, port })).rejects.toThrow(/EADDRINUSE/);
-    await (await EmbeddedBroker.start({ data: other })).close();
-    rmSync(other, { recursive: true });
+  it('gives the folder back when it cannot start', async () => {
+    const other = await EmbeddedBroker.start();
+    const fails = async (options: EmbeddedBrokerOptions, reason: RegExp): Promise<void> => {
+      await expect(EmbeddedBroker.start({ data: folder, ...options })).rejects.toThrow(reason);
+      await (await EmbeddedBroker.start({ data: folder })).close();
+    };
+    await fails({ port: other.port }, /EADDRINUSE/);
+    await fails({ management: other.port }, /EADDRINUSE/);
+    await fails({ tls: { key: 'x', cert: 'y' } }, /PEM/);
+    await fails({ definitions: { queues: [{}] } }, /queues\[0\]/);
+    await fails({ port: 70_000 }, /^port must be an integer between 0 and 65535/);
+    await other.close();
   });
 });

@@ -87,7 +87,10 @@ export class EmbeddedBroker {
     this.#address = address;
     this.#scheme = scheme;
     const perform = (command: AdminCommand): Promise<unknown> => host.perform(command);
-    this.users = new BrokerUsers(perform, (name, password) => users.set(name, password));
+    this.users = new BrokerUsers(perform, (name, password) => {
+      if (password === undefined) users.delete(name);
+      else users.set(name, password);
+    });
     this.policies = new BrokerPolicies(perform);
     this.clock = new BrokerClock(async (command) => (await host.perform(command)) as TimeState);
     this.faults = new BrokerFaults(async (command) => (await host.perform(command)) as FaultResult);
@@ -104,6 +107,7 @@ export class EmbeddedBroker {
     const { logger = SILENT, worker = false, clock, data } = options;
     if (worker && clock)
       throw new RangeError('clock cannot be combined with worker: remove one of the two options');
+    inRange('port', port, 0, 65_535);
     const version = versionOf(options);
     const settings = {
       host,

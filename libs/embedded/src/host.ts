@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { unlockFolder } from './store/folder-lock.js';
 import type { BrokerLogger } from './server/server-context.js';
 import { type Command, type Result, RunningBroker, type RunningOptions } from './running.js';
 
@@ -85,6 +86,7 @@ export class WorkerHost implements Host {
   static start(options: Omit<RunningOptions, 'logger'>, logger: BrokerLogger): Promise<WorkerHost> {
     return new Promise((resolve, reject) => {
       const worker = new Worker(workerFile(), { workerData: options });
+      const { threadId } = worker;
       const host = new WorkerHost(worker, logger);
       worker.on('message', (answer: Answer) => {
         if (answer.kind === 'failed') reject(answer.error);
@@ -100,6 +102,8 @@ export class WorkerHost implements Host {
         reject(error instanceof Error ? error : new Error(String(error)));
       });
       worker.on('exit', () => {
+        // One that died has not given it back.
+        if (options.data !== undefined) unlockFolder(options.data, threadId);
         host.lost();
         reject(new Error(CLOSED));
       });

@@ -81,6 +81,7 @@ class Stand {
   constructor() {
     const clock: Clock = {
       now: () => this.time,
+      wall: () => 0,
       wallSeconds: () => 0,
       after: (_milliseconds, action) => {
         this.alarms = [action];

@@ -20,6 +20,8 @@ export interface Call {
 export interface Reply {
   readonly status: number;
   readonly body?: unknown;
+  /** The body as JSON, instead of `body`. */
+  readonly text?: string;
   readonly location?: string;
 }
 

@@ -6,18 +6,7 @@ import type { VirtualHost } from '../model/virtual-host.js';
 import { declareQueue, deleteQueue } from '../server/declaring.js';
 import { deliveredProperties } from '../server/subscription.js';
 import { toTable } from '../wire/plain.js';
-import {
-  type Call,
-  done,
-  flagOf,
-  notFound,
-  objectOf,
-  ok,
-  put,
-  type Reply,
-  requireKeys,
-  textOf,
-} from './call.js';
+import { type Call, done, flagOf, notFound, objectOf, put, type Reply, requireKeys, textOf } from './call.js';
 import { listed, shown } from './listing.js';
 import { isText, propertiesAsJson } from './message-json.js';
 import { queueDetails, queueView } from './queue-view.js';
@@ -25,6 +14,8 @@ import type { Route } from './router.js';
 
 /** Stands for a connection of the management API; exclusive queues belong to others. */
 const NOBODY = {};
+/** A response with this many characters of messages gets no further one. */
+const MOST_TEXT = 64 * 1024 * 1024;
 const ACK_MODES = ['ack_requeue_true', 'ack_requeue_false', 'reject_requeue_true', 'reject_requeue_false'];
 
 export const queueRoutes: readonly Route[] = [
@@ -102,22 +93,26 @@ function get(call: Call): Reply {
   if (!queue) throw new Refusal('not_found', `no queue '${params.name}' in vhost '${vhost.name}'`);
   management.permitted(user, vhost.name).require('read', 'queue', queue.name);
   const taken: Held[] = [];
-  const messages: object[] = [];
-  for (
-    let held = takeOne(vhost, queue, count > 0);
-    held;
-    held = takeOne(vhost, queue, taken.length < count)
-  ) {
-    taken.push(held);
-    queue.counters.got(mode === 'ack_requeue_false', held.redelivered);
-    messages.push(messageView(management.context.traits, queue, held, encoding, truncate));
+  const messages: string[] = [];
+  let text: string;
+  try {
+    for (let size = 0; taken.length < count && size < MOST_TEXT;) {
+      const held = vhost.queue(queue.name, NOBODY).take();
+      if (!held) break;
+      taken.push(held);
+      const message = JSON.stringify(messageView(management.context.traits, queue, held, encoding, truncate));
+      messages.push(message);
+      size += message.length;
+    }
+    text = `[${messages.join(',')}]`;
+  } catch (error) {
+    // Nobody hears of what was taken.
+    giveBack(queue, taken, 'ack_requeue_true');
+    throw error;
   }
+  for (const held of taken) queue.counters.got(mode === 'ack_requeue_false', held.redelivered);
   giveBack(queue, taken, mode);
-  return ok(messages);
-}
-
-function takeOne(vhost: VirtualHost, queue: Queue, more: boolean): Held | undefined {
-  return more ? vhost.queue(queue.name, NOBODY).take() : undefined;
+  return { status: 200, text };
 }
 
 function giveBack(queue: Queue, taken: readonly Held[], mode: string): void {

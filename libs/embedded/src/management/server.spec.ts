@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { connect } from 'amqplib';
 import { EmbeddedBroker, type EmbeddedBrokerOptions } from '../embedded-broker.js';
 import { MAX_BODY } from './body.js';
@@ -31,6 +31,57 @@ async function raw(broker: EmbeddedBroker, text: string): Promise<string> {
   await once(socket, 'close');
   return heard;
 }
+
+/** The next call but `good` ones throws what JSON.stringify throws for a text of more than 512 MB. */
+function tooLong(good: number): void {
+  const real = JSON.stringify;
+  const spy = jest.spyOn(JSON, 'stringify');
+  for (let n = 0; n < good; n += 1) spy.mockImplementationOnce(real);
+  spy.mockImplementationOnce(() => {
+    spy.mockRestore();
+    throw new RangeError('Invalid string length');
+  });
+}
+
+describe('Messages that are taken with the management API', () => {
+  let broker: EmbeddedBroker;
+  beforeAll(async () => {
+    broker = await EmbeddedBroker.start({ management: true, maxMessageSize: 100 * 1024 * 1024 });
+  });
+  afterAll(() => broker.close());
+
+  async function fill(queue: string, ...bodies: Buffer[]): Promise<void> {
+    const connection = await connect(broker.url, { noDelay: true });
+    const channel = await connection.createConfirmChannel();
+    await channel.assertQueue(queue);
+    for (const body of bodies) channel.sendToQueue(queue, body);
+    await channel.waitForConfirms();
+    await connection.close();
+  }
+  const get = (queue: string): Promise<Answer> =>
+    ask(
+      broker,
+      'POST',
+      `/queues/%2F/${queue}/get`,
+      '{"count":10,"ackmode":"ack_requeue_false","encoding":"auto"}',
+    );
+  const lengths = ({ body }: Answer): number[] =>
+    (body as { payload_bytes: number }[]).map(({ payload_bytes: length }) => length);
+
+  it('stay in their queue when one of them cannot be shown', async () => {
+    await fill('q', Buffer.from('a'), Buffer.from('bc'));
+    tooLong(1);
+    expect(await get('q')).toMatchObject({ status: 500 });
+    expect((await broker.inspect()).queues[0]).toMatchObject({ ready: 2, unacked: 0 });
+    expect(lengths(await get('q'))).toEqual([1, 2]);
+  });
+
+  it('are at most about 64 MB, the others stay', async () => {
+    await fill('large', ...[40, 40, 1].map((size) => Buffer.alloc(size * 1024 * 1024, 'x')));
+    expect(lengths(await get('large'))).toHaveLength(2);
+    expect(lengths(await get('large'))).toEqual([1024 * 1024]);
+  });
+});
 
 describe('The management API against clients that mean no good', () => {
   let broker: EmbeddedBroker;
@@ -73,10 +124,35 @@ describe('The management API against clients that mean no good', () => {
     expect(heard).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   });
 
+  it.each([
+    ['POST', 'sec-fetch-site: cross-site', 403],
+    ['POST', 'sec-fetch-site: same-site', 403],
+    ['POST', 'origin: http://attacker.example', 403],
+    ['POST', 'origin: null', 403],
+    ['POST', 'sec-fetch-site: same-origin', 204],
+    ['POST', 'origin: http://localhost', 204],
+    ['GET', 'sec-fetch-site: cross-site', 200],
+  ])('changes nothing for a form of another page: %s, %s', async (method, header, status) => {
+    const path = method === 'POST' ? 'users/bulk-delete' : 'users';
+    const body = method === 'POST' ? '{"users":[]}' : '';
+    const lines = [`${method} /api/${path} HTTP/1.1`, 'host: localhost', header, 'content-type: text/plain'];
+    const end = `${login}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`;
+    const heard = await raw(broker, `${lines.join('\r\n')}\r\n${end}`);
+    expect(heard).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+
+  it('answers with 500 when a response becomes too long for a string, and goes on', async () => {
+    tooLong(0);
+    expect(await ask(broker, 'GET', '/overview')).toMatchObject({ status: 500 });
+    expect(await ask(broker, 'GET', '/overview')).toMatchObject({ status: 200 });
+  });
+
   it('answers garbage with 400, and a broken path with 404', async () => {
     expect(await raw(broker, 'nonsense\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
     expect(await ask(broker, 'GET', '/queues/%ff')).toMatchObject({ status: 404 });
     expect(await ask(broker, 'GET', '/queues/%2F/..%2F..')).toMatchObject({ status: 404 });
+    const heard = await raw(broker, `GET // HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
+    expect(heard).toMatch(/^HTTP\/1\.1 404 /);
   });
 
   it.each([

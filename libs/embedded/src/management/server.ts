@@ -50,6 +50,7 @@ const MAX_CONNECTIONS = 256;
 
 const NOT_LOGGED_IN = failed(401, 'not_authorized', 'Not_Authorized');
 const MISDIRECTED = failed(421, 'bad_request', 'use localhost, or the address of this machine');
+const FROM_OTHER_PAGE = failed(403, 'forbidden', 'not from a web page of another origin');
 const REALM = 'Basic realm="RabbitMQ Management"';
 
 export class ManagementServer {
@@ -101,20 +102,22 @@ export class ManagementServer {
     const ports = { host, amqp: amqpPort, http: this.port };
     this.management = new Management(this.administration, this.rates, ports);
     this.server.on('request', (request, response) => {
-      this.answer(request).then(
-        (reply) => {
+      this.answer(request)
+        .then((reply) => {
           // Who hears that something was done finds it there after a crash.
           if (request.method !== 'GET') this.administration.context.journal?.write();
           send(request, response, reply);
-        },
-        (error: unknown) => this.crashed(request, response, error),
-      );
+        })
+        .catch((error: unknown) => this.crashed(request, response, error));
     });
   }
 
   private async answer(request: IncomingMessage): Promise<Sent> {
     if (!this.isNamed(request.headers.host ?? '')) return MISDIRECTED;
-    const url = new URL(request.url ?? '/', 'http://localhost');
+    if (isFromOtherPage(request)) return FROM_OTHER_PAGE;
+    const path = request.url ?? '/';
+    if (!URL.canParse(path, 'http://localhost')) return notFound;
+    const url = new URL(path, 'http://localhost');
     const match = url.pathname.startsWith('/api') ? this.router.match(url.pathname.slice(4)) : undefined;
     if (!match) return notFound;
     const allow = allowed(match);
@@ -175,6 +178,14 @@ export class ManagementServer {
   }
 }
 
+/** A form of another page can have the credentials in its URL; browsers say where a request comes from. */
+function isFromOtherPage({ method = '', headers }: IncomingMessage): boolean {
+  if (['GET', 'HEAD', 'OPTIONS'].includes(method)) return false;
+  const { origin, host, 'sec-fetch-site': site } = headers;
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
+  return origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host);
+}
+
 type Sent = Reply & { readonly allow?: string };
 
 async function details(request: IncomingMessage): Promise<Pick<Call, 'body' | 'reason'>> {
@@ -205,8 +216,8 @@ function allowed({ routes }: Match): string {
 function send(request: IncomingMessage, response: ServerResponse, reply: Sent): void {
   if (response.destroyed || response.headersSent) return;
   const { status, body, location, allow } = reply;
-  const text = body === undefined ? '' : JSON.stringify(body);
-  if (body !== undefined) response.setHeader('content-type', 'application/json');
+  const text = reply.text ?? (body === undefined ? '' : JSON.stringify(body));
+  if (text !== '') response.setHeader('content-type', 'application/json');
   if (status === 401 && body === undefined) response.setHeader('www-authenticate', REALM);
   if (allow !== undefined) response.setHeader('allow', allow);
   if (location !== undefined) response.setHeader('location', location);

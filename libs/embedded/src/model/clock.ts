@@ -7,6 +7,8 @@ export type Timer = () => void;
 export interface Clock {
   /** Milliseconds since some fixed moment; never goes back. */
   now(): number;
+  /** Wall clock in milliseconds since 1970. */
+  wall(): number;
   /** Wall clock in seconds, for the `time` of x-death. */
   wallSeconds(): number;
   /** A timer that does not keep the process alive. */
@@ -18,6 +20,7 @@ export interface Clock {
 export function brokerClock(clock: MovableClock): Clock {
   return {
     now: () => clock.monotonic(),
+    wall: () => clock.wall(),
     wallSeconds: () => Math.floor(clock.wall() / 1000),
     after: (milliseconds, action) => clock.after(milliseconds, action),
     cancel: (timer) => timer(),

@@ -57,9 +57,13 @@ export class DelayedMessages {
     this.alarm.noLaterThan(at);
   }
 
+  /** Drops all of them. */
   stop(): void {
     this.alarm.off();
-    for (let next = this.list.shift(); next; next = this.list.shift()) this.context.release(next.message);
+    for (let next = this.list.shift(); next; next = this.list.shift()) {
+      this.context.release(next.message);
+      if (next.entry > 0) this.context.forget(next.entry);
+    }
   }
 
   private ring(): void {

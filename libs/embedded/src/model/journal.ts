@@ -85,9 +85,9 @@ export interface BindingChange {
 export interface Journal {
   /**
    * A message is in this place. `at` is when it leaves by itself, in milliseconds of the wall clock, or its offset in a
-   * stream. Answers with the number to drop it by.
+   * stream. `time` is when it came into a stream, in seconds of the wall clock. Answers with the number to drop it by.
    */
-  keep(place: Place, message: Message, at: number | null): number;
+  keep(place: Place, message: Message, at: number | null, time?: number): number;
   /** It is there no longer. */
   drop(entry: number): void;
   note(change: Change): void;

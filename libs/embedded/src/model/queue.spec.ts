@@ -17,6 +17,10 @@ class HandClock implements Clock {
     return this.time;
   }
 
+  wall(): number {
+    return 0;
+  }
+
   wallSeconds(): number {
     return 0;
   }

@@ -31,10 +31,14 @@ export interface Surroundings {
   remove(queue: Queue): void;
 }
 
-/** Of a message that was in the queue when the broker ended: when it expires, or its offset; its number in the journal. */
+/** Of a message that was in the queue when the broker ended. */
 export interface Restored {
+  /** When it expires, or its offset in a stream. */
   readonly at: number | null;
+  /** Its number in the journal. */
   readonly entry: number;
+  /** When it came into a stream, in seconds of the wall clock. */
+  readonly time: number | undefined;
 }
 
 /** Whether a queue is there again when the broker is, if that keeps anything. */

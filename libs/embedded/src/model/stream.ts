@@ -68,7 +68,7 @@ export class Stream extends Queue {
     const { clock } = this.around;
     if (restored) this.log.begin(restored.at ?? 0);
     const entry = restored?.entry ?? this.around.keep(this, message, this.log.next);
-    this.log.append(message, clock.wallSeconds(), entry);
+    this.log.append(message, restored?.time ?? clock.wallSeconds(), entry);
     for (const reader of this.consumers.byConsumer.values()) this.consumers.awake.add(reader);
     this.pump();
     return true;

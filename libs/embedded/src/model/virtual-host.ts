@@ -144,21 +144,21 @@ export class VirtualHost {
     if (target) this.exchanges.link(binding(from, target, key, table));
   }
 
-  /** A message that was in this place when the broker ended; `at` as the journal has it. */
-  restore({ kind, name }: Place, message: Message, at: number | null, entry: number): void {
+  /** A message that was in this place when the broker ended; `at` and `time` as the journal has them. */
+  restore({ kind, name }: Place, message: Message, at: number | null, entry: number, time?: number): void {
     const { clock } = this.around;
-    const toClock = (wall: number): number => clock.now() + wall - clock.wallSeconds() * 1000;
+    const toClock = (wall: number): number => clock.now() + wall - clock.wall();
     const queue = this.queues.get(name);
     if (kind === 'exchange') {
       const exchange = this.exchanges.find(name);
       if (exchange) this.delayed.add(exchange, message, toClock(at ?? 0), entry);
     } else {
       const own = at === null || queue instanceof Stream ? at : toClock(at);
-      queue?.publish(message, { at: own, entry });
+      queue?.publish(message, { at: own, entry, time });
     }
   }
 
-  /** Call it after a restore: removes what has expired meanwhile. */
+  /** Call it after a restore, when the journal has begun: removes what has expired meanwhile. */
   restored(): void {
     for (const queue of [...this.queues.values()]) queue.pump();
   }
@@ -170,9 +170,10 @@ export class VirtualHost {
     const type = place.kind === 'queue' ? place.settings.type : 'classic';
     if (type === 'classic' && !message.persistent) return 0;
     const { clock } = this.around;
-    const wall = at === Infinity ? null : Math.round(clock.wallSeconds() * 1000 + at - clock.now());
-    const { kind, name } = place;
-    return journal.keep({ kind, vhost: this.name, name }, message, type === 'stream' ? at : wall);
+    const wall = at === Infinity ? null : Math.round(clock.wall() + at - clock.now());
+    const where: Place = { kind: place.kind, vhost: this.name, name: place.name };
+    if (type === 'stream') return journal.keep(where, message, at, clock.wallSeconds());
+    return journal.keep(where, message, wall);
   }
 
   private policyFor({ name, settings }: Queue): AppliedPolicy {

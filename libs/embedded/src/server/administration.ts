@@ -19,6 +19,7 @@ type AdminMethod =
   | 'addVhost'
   | 'deleteVhost'
   | 'addOwner'
+  | 'addUser'
   | 'putUser'
   | 'changePassword'
   | 'deleteUser'
@@ -68,6 +69,23 @@ export class Administration {
     this.everywhere.add(name);
     this.noteUser(name);
     for (const vhost of this.context.vhosts.keys()) this.grantAll(name, vhost);
+  }
+
+  /** A user with these permissions by virtual host, and no others. Throws a Refusal like `setPermissions`, and nothing has changed then. */
+  addUser(
+    name: string,
+    password: string,
+    tags: readonly string[],
+    permissions: Readonly<Record<string, Permissions>>,
+  ): void {
+    const byVhost = new Map(Object.entries(permissions));
+    for (const [vhost, each] of byVhost) {
+      this.vhost(vhost);
+      for (const pattern of Object.values<string>({ ...each })) checkPattern(pattern);
+    }
+    this.everywhere.delete(name);
+    this.putUser(name, password, tags);
+    for (const vhost of this.context.vhosts.keys()) this.setPermissions(name, vhost, byVhost.get(vhost));
   }
 
   private grantAll(user: string, vhost: string): void {

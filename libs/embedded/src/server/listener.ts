@@ -63,6 +63,8 @@ export class Listener {
   private serial = 0;
   private readonly alarms: Alarms;
   private readonly faults: Faults;
+  /** Its owner has stopped the clock, which others may share. */
+  private stoppedTime = false;
   private ending: Promise<void> | undefined;
 
   private constructor(private readonly options: ListenerOptions) {
@@ -74,17 +76,24 @@ export class Listener {
     this.alarms = new Alarms(this.context, this.connections);
     this.faults = new Faults(this.context, this.connections, this.alarms);
     this.administration = new Administration(this.context, this.connections);
-    this.administration.addVhost('/');
-    if (journal) this.restore(journal);
-    for (const name of options.vhosts) this.administration.addVhost(name);
-    this.addOwners();
-    journal?.begin();
-    this.context.certificates = asksForCertificate(options.tls);
-    this.listening = new ListeningSocket(
-      options.tls,
-      (socket) => this.accept(socket),
-      (reason) => logger.warn(`a TLS handshake failed: ${reason}`),
-    );
+    try {
+      this.administration.addVhost('/');
+      if (journal) this.restore(journal);
+      for (const name of options.vhosts) this.administration.addVhost(name);
+      this.addOwners();
+      journal?.begin();
+      // What has expired goes now, since only now it is written where it goes.
+      if (journal) for (const vhost of this.context.vhosts.values()) vhost.restored();
+      this.context.certificates = asksForCertificate(options.tls);
+      this.listening = new ListeningSocket(
+        options.tls,
+        (socket) => this.accept(socket),
+        (reason) => logger.warn(`a TLS handshake failed: ${reason}`),
+      );
+    } catch (error) {
+      this.context.close();
+      throw error;
+    }
     this.server = this.listening.server;
   }
 
@@ -94,24 +103,20 @@ export class Listener {
     prepare: (administration: Administration) => void = () => undefined,
   ): Promise<Listener> {
     const listener = new Listener(options);
+    const { server, context } = listener;
     try {
       prepare(listener.administration);
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ host: options.host, port: options.port }, resolve);
+      });
     } catch (error) {
-      listener.context.journal?.close();
+      context.close();
       throw error;
     }
-    const { server } = listener;
-    return new Promise((resolve, reject) => {
-      server.once('error', (error) => {
-        listener.context.journal?.close();
-        reject(error);
-      });
-      server.listen({ host: options.host, port: options.port }, () => {
-        server.removeAllListeners('error');
-        server.on('error', (error) => options.logger.warn(`the listening socket failed: ${error.message}`));
-        resolve(listener);
-      });
-    });
+    server.removeAllListeners('error');
+    server.on('error', (error) => options.logger.warn(`the listening socket failed: ${error.message}`));
+    return listener;
   }
 
   get port(): number {
@@ -135,6 +140,8 @@ export class Listener {
         this.administration.perform(command);
         break;
       case 'time':
+        if (command.do === 'stop') this.stoppedTime ||= !this.context.clock.stopped;
+        else if (command.do === 'start') this.stoppedTime = false;
         return timeCommand(command, this.context, this.connections);
       case 'fault':
         return this.faults.perform(command);
@@ -160,6 +167,7 @@ export class Listener {
     const stopped = new Promise<void>((resolve) => this.server.close(() => resolve()));
     // A connection that is frozen could not be told.
     this.faults.clear();
+    if (this.stoppedTime) this.context.clock.start();
     this.closeConnections("broker forced connection closure with reason 'shutdown'");
     const timer = startTimer(() => {
       for (const connection of [...this.connections]) connection.gone();

@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Message } from '../model/message.js';
 import { NO_PROPERTIES } from '../wire/properties.js';
 import { DiskJournal } from './disk-journal.js';
+import { SegmentWriter } from './segments.js';
 
 const FULL = 10_000;
 const place = { kind: 'queue', vhost: '/', name: 'q' } as const;
@@ -34,6 +35,11 @@ function begun(): DiskJournal {
   return journal;
 }
 
+const queue = { op: 'queue', vhost: '/', name: 'q', autoDelete: false, args: '' } as const;
+const fullDisk = (): { mockRestore(): void } =>
+  jest.spyOn(SegmentWriter.prototype, 'write').mockImplementation(() => {
+    throw new Error('ENOSPC: no space left on device');
+  });
 const message = (body: string): Message => new Message('x', ['q'], NO_PROPERTIES, Buffer.from(body));
 const keep = (journal: DiskJournal, body: string): number => journal.keep(place, message(body), null);
 const bodies = (journal: DiskJournal): string[] =>
@@ -135,6 +141,46 @@ describe('a journal', () => {
     }
     expect(lines).toEqual([expect.stringMatching(/^cannot write to .*none is confirmed$/)]);
     mkdirSync(folder);
+  });
+
+  it('drops for good what it was told to drop before it began', () => {
+    const first = begun();
+    const entry = keep(first, 'a');
+    keep(first, 'b');
+    first.close();
+    const second = open();
+    second.drop(entry);
+    second.begin();
+    second.close();
+    expect(bodies(open())).toEqual(['b']);
+  });
+
+  it('deletes nothing when the next file cannot be written', () => {
+    const first = begun();
+    first.note(queue);
+    first.close();
+    const full = fullDisk();
+    open().begin();
+    journals.pop()?.close();
+    full.mockRestore();
+    expect(open().topology.all.map(({ op }) => op)).toEqual(['vhost', 'queue']);
+  });
+
+  it('after it could not write has what was written before, and nothing of what came later', () => {
+    const journal = begun();
+    const entry = keep(journal, 'kept');
+    journal.write();
+    const full = fullDisk();
+    journal.note(queue);
+    journal.write();
+    full.mockRestore();
+    journal.drop(entry);
+    keep(journal, 'x'.repeat(FULL));
+    journal.write();
+    journal.close();
+    const again = open();
+    expect(bodies(again)).toEqual(['kept']);
+    expect(again.topology.all.map(({ op }) => op)).toEqual(['vhost']);
   });
 
   it('tells when the disk has it, many at once', async () => {

@@ -42,13 +42,16 @@ export class DiskJournal implements Journal {
 
   /** Takes the folder and reads it. Throws when another broker has it, or it cannot be read. */
   constructor(
-    private readonly folder: string,
+    readonly folder: string,
     private readonly logger: DiskLogger,
     private readonly full = FULL,
   ) {
     this.unlock = lockFolder(folder);
     try {
       for (const number of segmentNumbers(folder)) this.read(number);
+      // Numbers go on above those that a queue or exchange ignores, also when no message is left that had one of them.
+      for (const change of this.topology.all)
+        if ('since' in change) this.lastEntry = Math.max(this.lastEntry, change.since ?? 0);
     } catch (error) {
       this.unlock();
       throw error;
@@ -65,9 +68,9 @@ export class DiskJournal implements Journal {
     this.next();
   }
 
-  keep(place: Place, message: Message, at: number | null): number {
+  keep(place: Place, message: Message, at: number | null, time?: number): number {
     if (!this.writer) return 0;
-    const entry = { id: (this.lastEntry += 1), place, at };
+    const entry = { id: (this.lastEntry += 1), place, at, time };
     const last = this.pending.at(-1);
     const stored =
       last && 'stored' in last && last.stored.message === message ? last.stored : this.fresh(message);
@@ -76,7 +79,8 @@ export class DiskJournal implements Journal {
   }
 
   drop(entry: number): void {
-    if (!this.live.remove(entry) || !this.writer) return;
+    // Before `begin` it is only remembered, and written afterwards.
+    if (!this.live.remove(entry) || this.closed) return;
     this.gone.push(entry);
     this.schedule();
   }
@@ -99,6 +103,8 @@ export class DiskJournal implements Journal {
     const { pending, gone } = this;
     this.pending = [];
     this.gone = [];
+    // The files stay as they are: with a gap in them, nothing may be added or deleted any more.
+    if (this.syncs.failed) return;
     const records: Buffer[] = [];
     for (const one of pending) {
       if ('change' in one) records.push(encodeRecord({ kind: 'change', change: one.change }));
@@ -178,8 +184,7 @@ export class DiskJournal implements Journal {
       this.writer?.close();
       this.writer = writer;
       this.segment = this.live.addSegment(number);
-      this.append(encodeRecord({ kind: 'topology', changes: this.topology.all }));
-      this.clean();
+      if (this.append(encodeRecord({ kind: 'topology', changes: this.topology.all }))) this.clean();
     } catch (error) {
       this.fail(error as Error);
     }
@@ -205,7 +210,7 @@ export class DiskJournal implements Journal {
     return crowded || this.live.bytes > 2 * this.live.liveBytes + 4 * this.full;
   }
 
-  /** From now on nothing is kept, and no message is confirmed. */
+  /** From now on nothing is written, and no message is confirmed. */
   private fail(error: Error): void {
     if (this.syncs.failed) return;
     this.syncs.failed = true;

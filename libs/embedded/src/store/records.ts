@@ -9,6 +9,8 @@ export interface Entry {
   readonly id: number;
   readonly place: Place;
   readonly at: number | null;
+  /** When it came into a stream, in seconds. */
+  readonly time?: number | undefined;
 }
 
 export type LogRecord =
@@ -26,7 +28,7 @@ interface MessageHead {
   readonly keys: readonly string[];
   readonly properties: number;
   readonly history: HistoryText | undefined;
-  readonly entries: readonly (readonly [number, Place['kind'], string, string, number | null])[];
+  readonly entries: readonly (readonly [number, Place['kind'], string, string, number | null, number?])[];
 }
 
 type DeathText = Omit<Death, 'facts'> & { readonly facts: string };
@@ -92,7 +94,9 @@ function messageParts(message: Message, entries: readonly Entry[]): Buffer[] {
     keys,
     properties: properties.length,
     history: history && historyText(history),
-    entries: entries.map(({ id, place: { kind, vhost, name }, at }) => [id, kind, vhost, name, at]),
+    entries: entries.map(({ id, place: { kind, vhost, name }, at, time }) =>
+      time === undefined ? [id, kind, vhost, name, at] : [id, kind, vhost, name, at, time],
+    ),
   };
   const text = json(head);
   const size = Buffer.allocUnsafe(4);
@@ -109,10 +113,11 @@ function messageOf(bytes: Buffer): LogRecord {
   const body = Buffer.from(bytes.subarray(bodyAt));
   const history = head.history && historyOf(head.history);
   const message = new Message(head.exchange, head.keys, properties, body, history);
-  const entries = head.entries.map(([id, kind, vhost, name, at]) => ({
+  const entries = head.entries.map(([id, kind, vhost, name, at, time]) => ({
     id,
     place: { kind, vhost, name },
     at,
+    time,
   }));
   return { kind: 'message', message, entries };
 }

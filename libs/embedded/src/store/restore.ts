@@ -19,7 +19,10 @@ export interface Restored {
   policy(vhost: string, kind: PolicyKind, policy: Policy): void;
 }
 
-/** Fills the broker. What it no longer accepts is said and left out. */
+/**
+ * Fills the broker. Throws an Error that names what it does not accept with its options; the folder is as before then,
+ * since nothing was written yet.
+ */
 export function restore(journal: DiskJournal, into: Restored, logger: DiskLogger): void {
   const since = new Map<string, number>();
   const vhost = (name: string): VirtualHost => into.vhost(name);
@@ -29,10 +32,11 @@ export function restore(journal: DiskJournal, into: Restored, logger: DiskLogger
       declare(into, change);
       if ('since' in change) since.set(keyOf(change.op, change.vhost, change.name), change.since ?? 0);
     } catch (error) {
-      journal.topology.apply({ ...change, op: `${change.op}-gone` } as Change);
-      const name = 'name' in change ? ` '${change.name}'` : '';
-      const where = 'vhost' in change ? ` in '${change.vhost}'` : '';
-      logger.warn(`the ${change.op}${name}${where} cannot be restored: ${String(error)}`);
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(
+        `${described(change)} in the folder ${journal.folder} does not fit the options of the broker: ${reason}. Start it with the options that it had, or with another folder`,
+        { cause: error },
+      );
     }
   }
   let count = 0;
@@ -40,16 +44,22 @@ export function restore(journal: DiskJournal, into: Restored, logger: DiskLogger
     const { kind, vhost: host, name } = entry.place;
     const begin = since.get(keyOf(kind, host, name));
     if (begin !== undefined && entry.id > begin) {
-      vhost(host).restore(entry.place, message, entry.at, entry.id);
+      vhost(host).restore(entry.place, message, entry.at, entry.id, entry.time);
       count += 1;
     } else journal.drop(entry.id);
   }
-  const vhosts = ordered.flatMap((change) => ('vhost' in change ? [change.vhost] : []));
-  for (const name of new Set(vhosts)) vhost(name).restored();
   if (count > 0) logger.log(`${count} messages were restored`);
 }
 
 const keyOf = (kind: string, vhost: string, name: string): string => JSON.stringify([kind, vhost, name]);
+
+function described(change: Change): string {
+  const named = 'policy' in change ? change.policy : change;
+  const name = 'name' in named ? named.name : 'source' in named ? named.source : undefined;
+  const of = 'user' in change ? ` of the user '${change.user}'` : '';
+  const where = 'vhost' in change ? ` of the virtual host '${change.vhost}'` : '';
+  return `the ${change.op}${name === undefined ? '' : ` '${name}'`}${of}${where}`;
+}
 
 function declare(into: Restored, change: Change): void {
   switch (change.op) {

@@ -56,6 +56,8 @@ export function removeSegment(folder: string, number: number): void {
 export class SegmentWriter {
   size = 0;
   private readonly file: number;
+  private syncing = false;
+  private ended = false;
 
   constructor(
     folder: string,
@@ -77,11 +79,18 @@ export class SegmentWriter {
   }
 
   syncLater(done: (error: Error | null) => void): void {
-    fdatasync(this.file, done);
+    this.syncing = true;
+    fdatasync(this.file, (error) => {
+      this.syncing = false;
+      if (this.ended) closeSync(this.file);
+      done(error);
+    });
   }
 
+  /** Closes the file, after a `syncLater` in progress: the number of a closed file may soon be that of another one. */
   close(): void {
-    closeSync(this.file);
+    this.ended = true;
+    if (!this.syncing) closeSync(this.file);
   }
 }
 

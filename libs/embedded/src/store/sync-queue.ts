@@ -33,7 +33,8 @@ export class SyncQueue {
   /** Waits for the disk; everybody who waits is served. */
   now(): boolean {
     try {
-      if (this.unsynced) this.writer()?.sync();
+      // One in progress has not ended, and those who wait for it are told below.
+      if (this.unsynced || this.running) this.writer()?.sync();
       this.unsynced = false;
     } catch (error) {
       this.onError(error as Error);
@@ -51,8 +52,7 @@ export class SyncQueue {
     this.waiting = [];
     writer.syncLater((error) => {
       this.running = false;
-      // A file that was closed meanwhile was waited for before.
-      if (error && (error as NodeJS.ErrnoException).code !== 'EBADF') this.onError(error);
+      if (error) this.onError(error);
       const { served } = this;
       this.served = [];
       for (const done of served) done(!this.failed);

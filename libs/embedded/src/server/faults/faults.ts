@@ -23,6 +23,7 @@ interface Active {
 
 export class Faults {
   private readonly active = new Map<number, Active>();
+  private readonly memoryLimits = new Map<number, number>();
   private serial = 0;
   private refusing = 0;
 
@@ -82,8 +83,7 @@ export class Faults {
         this.alarms.set(`fault ${id}`, `low on ${request.resource}`);
         return { end: () => this.alarms.set(`fault ${id}`, undefined) };
       case 'memoryLimit':
-        context.meter.limitTo(request.bytes);
-        return { end: () => context.meter.limitTo(context.limits.memoryLimit) };
+        return this.limitMemory(request.bytes, id);
       case 'chaos':
         return this.chaos(request);
       default: {
@@ -134,6 +134,20 @@ export class Faults {
 
   private applyStanding(): void {
     for (const connection of this.connections) this.context.standing.apply(connection);
+  }
+
+  /** Of several limits the latest counts. */
+  private limitMemory(bytes: number, id: number): Partial<Active> {
+    const { meter, limits } = this.context;
+    const apply = (): void => meter.limitTo([...this.memoryLimits.values()].at(-1) ?? limits.memoryLimit);
+    this.memoryLimits.set(id, bytes);
+    apply();
+    return {
+      end: () => {
+        this.memoryLimits.delete(id);
+        apply();
+      },
+    };
   }
 
   private chaos({ options }: Extract<FaultRequest, { fault: 'chaos' }>): Partial<Active> {
