@@ -152,6 +152,8 @@ export const HEADER = {
   deadline: 'x-warren-deadline',
   /** Milliseconds that the caller waits from now on. Unlike a time of day it means the same to every machine. */
   timeLeft: 'x-warren-time-left',
+  /** Tells a call from others with its correlation id, where the caller chose that. */
+  call: 'x-warren-call',
   stream: 'x-warren-stream',
   sequence: 'x-warren-sequence',
   run: 'x-warren-run',

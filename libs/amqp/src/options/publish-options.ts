@@ -22,7 +22,7 @@ export interface PublishOptions {
   readonly delay?: Duration | undefined;
   /** Default: a new one. */
   readonly messageId?: string | undefined;
-  /** Default: none; for a request, a new one. */
+  /** Default: none; for a request, a new one. No two requests should have the same. */
   readonly correlationId?: string | undefined;
   /** The AMQP property `type`, for consumers. Default: none. */
   readonly type?: string | undefined;

@@ -8,7 +8,7 @@ import { milliseconds } from '../../options/duration.js';
 import { HEADER } from '../../message/headers.js';
 import { errorClasses, NO_CLASSES } from '../../errors/known-errors.js';
 import type { ReceivedMessage } from '../../message/message.js';
-import { outgoing, outgoingHeaders, newCorrelationId } from '../../message/outgoing.js';
+import { newMessageId, outgoing, outgoingHeaders, newCorrelationId } from '../../message/outgoing.js';
 import { whole } from '../../options/option-checks.js';
 import type {
   Gathered,
@@ -192,7 +192,9 @@ export class Requester {
     const began = clock.monotonic();
     return plugins.publish({ kind, message, payload, timeout, idempotent: resends > 0 }, (changed) => {
       return new Promise((resolve, reject) => {
-        const over = cancellation?.error({ ...changed, correlationId });
+        // Plugins may have taken their time.
+        const over =
+          cancellation?.error({ ...changed, correlationId }) ?? this.replyChannel.closeReason(correlationId);
         if (over) return reject(over);
         const left = Math.max(1, Math.ceil(timeout - (clock.monotonic() - began)));
         const done = (result: CallResult): void => resolve({ messageId, routed: true, ...result });
@@ -252,6 +254,8 @@ export class Requester {
     const worthIt = credit === undefined ? timeout : left;
     const headers = requestHeaders(handled, settings, options);
     if (worthIt !== undefined) headers[HEADER.deadline] = Math.floor(now + worthIt);
+    // A second call may have the id of one that is over for its caller, and not yet for its servers.
+    if (options.correlationId !== undefined) headers[HEADER.call] = newMessageId();
     if (credit !== undefined) headers[HEADER.stream] = credit;
     if (credit !== undefined && left !== undefined) headers[HEADER.timeLeft] = left;
     const message = outgoing(

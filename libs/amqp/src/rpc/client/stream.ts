@@ -43,7 +43,7 @@ export class StreamCall extends PendingCall {
       {
         read: (count) => this.tell({ kind: 'credit', id: this.id, count }),
         stop: () => {
-          this.tell({ kind: 'cancel', id: this.id });
+          this.tell(this.cancel);
           this.end();
         },
       },
@@ -90,7 +90,7 @@ export class StreamCall extends PendingCall {
       part = this.options.read(reply);
     } catch (error) {
       // The server has not ended the stream, but its messages are invalid.
-      if (error instanceof DecodeError) this.tell({ kind: 'cancel', id: this.id });
+      if (error instanceof DecodeError) this.tell(this.cancel);
       return this.stream.fail(error as Error);
     }
     // Other programs number nothing; their one reply, or the one that says so, is the last.
@@ -108,7 +108,7 @@ export class StreamCall extends PendingCall {
     const { deadlines, timeout, message, whyUnsent } = this.options;
     return deadlines.set(timeout, () => {
       const reason = whyUnsent(this);
-      this.tell({ kind: 'cancel', id: this.id });
+      this.tell(this.cancel);
       this.fail(timedOut(message, timeout, this.id, reason));
     });
   }
