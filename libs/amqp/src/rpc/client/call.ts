@@ -265,22 +265,51 @@ export interface ReplyReading {
   readonly maxBytes: number;
 }
 
-/** The value of a reply. @throws RpcRemoteError or the error it stands for, DecodeError */
-export function readReply(message: ReceivedMessage, reading: ReplyReading): unknown {
-  const part = readPart(message, reading);
-  return part.kind === 'end' ? undefined : part.value;
-}
-
 /** What one part of a reply says. @throws RpcRemoteError or the error it stands for, DecodeError */
 export function readPart(message: ReceivedMessage, reading: ReplyReading): ReplyPart {
-  const { codecs, codec, known, maxBytes } = reading;
+  checkSize(message, reading);
+  return partIn(message, reading);
+}
+
+/** A reply that others are kept with: `bytes` is its size without its content-encoding. */
+export interface KeptReply {
+  readonly bytes: number;
+  /** What it says. @throws RpcRemoteError or the error it stands for, DecodeError */
+  readonly part: () => ReplyPart;
+}
+
+/** A reply, decompressed: what it takes in memory is not what it took on the wire. Never throws. */
+export function keptReply(message: ReceivedMessage, reading: ReplyReading): KeptReply {
   const { content, properties } = message;
+  try {
+    checkSize(message, reading);
+    if (!properties.contentEncoding) return { bytes: content.length, part: () => partIn(message, reading) };
+    const plain = reading.codecs.decompress(content, properties);
+    const unfolded = {
+      ...message,
+      content: plain,
+      properties: { ...properties, contentEncoding: undefined },
+    };
+    return { bytes: plain.length, part: () => partIn(unfolded, reading) };
+  } catch (error) {
+    const part = (): never => {
+      throw error;
+    };
+    return { bytes: 0, part };
+  }
+}
+
+function checkSize({ content }: ReceivedMessage, { maxBytes }: ReplyReading): void {
   if (content.length > maxBytes) {
     throw new DecodeError(
       `the reply has ${content.length} bytes, but maxMessageBytes is ${maxBytes}`,
       'raise the limit on both sides, or reply with a reference',
     );
   }
+}
+
+function partIn(message: ReceivedMessage, { codecs, codec, known }: ReplyReading): ReplyPart {
+  const { content, properties } = message;
   const headers = safeHeaders(properties.headers);
   refuseUnreadable(headers);
   if (codec?.decodeReply) {

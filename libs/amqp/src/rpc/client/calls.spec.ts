@@ -48,6 +48,7 @@ function gathering(
     ...{ message, timeout: 60_000, expect, maxBytes, whyUnsent: () => undefined },
     cancellation: new Cancellation(signal, undefined, systemClock),
     deadlines: new Deadlines(systemClock),
+    keep: ({ content }) => ({ bytes: content.length, part: () => ({ kind: 'end' }) }),
     onEnd: (result) => results.push(result),
   });
   return { call, results };
