@@ -275,7 +275,7 @@ onEachBroker('plugins', (broker) => {
     const rabbit = await warren(broker.url, { plugins: [waits], rpc: { maxPending } })
       .rpc(queue, ({ payload }) => payload)
       .open();
-    const call = { ...options, timeout: '5m' };
+    const call: RequestOptions = { ...options, timeout: '5m' };
     await rabbit.broker.request(queue, 'first');
     const calls = [1, 2].map((payload) => rabbit.broker.request(queue, payload, call));
     const ended = Promise.allSettled(calls);

@@ -152,7 +152,7 @@ onEachBroker('a cancel', (broker) => {
       .rpc('attempts', handle, { retry: { attempts: 2, delays: '50ms', jitter: false } })
       .open();
     const controller = new AbortController();
-    const call = { signal: controller.signal, correlationId: 'order-7', timeout: '1m' };
+    const call = { signal: controller.signal, correlationId: 'order-7', timeout: '1m' } as const;
     const calling = rejection(rabbit.broker.request('attempts', 1, call));
     await started.one();
     const delivery = await started.one();

@@ -98,7 +98,7 @@ describe('calls that are being answered', () => {
     expect([first, second].map(({ delivery: { signal } }) => signal.aborted)).toEqual([false, false]);
     calls.onControl({ kind: 'cancel', id: 'one', call: '1' });
     expect([first, second].map(({ delivery: { signal } }) => signal.aborted)).toEqual([true, false]);
-    // Callers of version 0.1 and other programs do not say which.
+    // Other programs do not say which.
     calls.onControl({ kind: 'cancel', id: 'one' });
     expect(second.delivery.signal.aborted).toBe(true);
     calls.onControl({ kind: 'cancel', id: 'other' });

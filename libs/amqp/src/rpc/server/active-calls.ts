@@ -117,7 +117,7 @@ export class ActiveCalls extends IdMap<RunningCall> {
   }
 }
 
-/** Whether a cancel is about this request. Version 0.1 and other programs name only the id. */
+/** Whether a cancel is about this request. Other programs may name only the id. */
 function isOf(call: string | undefined, { headers }: Delivery): boolean {
   return call === undefined || call === headers[HEADER.call];
 }
