@@ -8,7 +8,7 @@ export const HELD_MOST = 64;
 
 /**
  * When the holder was full, the next messages may have waited in the broker for longer. This long after the broker read the
- * acks that made room for them, all of those have come, in ms.
+ * acks that freed places for them, all of those have come, in ms.
  */
 const SETTLED = 5_000;
 
@@ -133,10 +133,10 @@ export class WaitHolder implements WaitConsumerEvents {
   private held: HeldMessage[] = [];
   /** How many of the next messages had waited before. */
   private old = 0;
-  /** When the broker had read the last ack that made room for messages it may have had before; Infinity until it has. */
+  /** When the broker had read the last ack that freed places for messages it may have had before; Infinity until it has. */
   private fullAt = -Infinity;
   /** Where such an ack was written that it was not asked about. */
-  private room: Acking | undefined;
+  private freed: Acking | undefined;
   /** When the returned messages are due. */
   private readonly known = new Map<string, number>();
   /** The next of the returned messages, while none is held. */
@@ -248,27 +248,27 @@ export class WaitHolder implements WaitConsumerEvents {
   private done(held: HeldMessage, arrived: boolean): void {
     const place = this.held.indexOf(held);
     if (place < 0) return;
-    if (this.held.length >= HELD_MOST) this.madeRoom(held.channel);
+    if (this.held.length >= HELD_MOST) this.hasFreed(held.channel);
     this.held.splice(place, 1);
     held.channel.ack(held.message.deliveryTag);
     held.leave(arrived);
     this.arm();
   }
 
-  private madeRoom(channel: Acking): void {
-    this.room = channel;
+  private hasFreed(channel: Acking): void {
+    this.freed = channel;
     if (this.fullAt === Infinity) return;
     this.fullAt = Infinity;
     void this.settle();
   }
 
   private async settle(): Promise<void> {
-    while (this.room) {
+    while (this.freed) {
       // With the other acks of this turn.
       await new Promise((resolve) => setImmediate(resolve));
-      const { room } = this;
-      this.room = undefined;
-      await room.acksAnswered().catch(() => undefined);
+      const { freed } = this;
+      this.freed = undefined;
+      await freed.acksAnswered().catch(() => undefined);
     }
     this.fullAt = this.options.clock.monotonic();
   }

@@ -256,8 +256,7 @@ export class Requester {
     const worthIt = credit === undefined ? timeout : left;
     const headers = requestHeaders(handled, settings, options);
     if (worthIt !== undefined) headers[HEADER.deadline] = Math.floor(now + worthIt);
-    // A second call may have the id of one that is over for its caller, and not yet for its servers.
-    if (options.correlationId !== undefined) headers[HEADER.call] = newMessageId();
+
     if (credit !== undefined) headers[HEADER.stream] = credit;
     if (credit !== undefined && left !== undefined) headers[HEADER.timeLeft] = left;
     const message = outgoing(
@@ -308,8 +307,14 @@ function callDetails(call: PendingCall): PendingCallDetails {
 function requestHeaders(
   handled: Handled | undefined,
   settings: Settings,
-  { headers }: RequestOptions,
+  { headers, correlationId }: RequestOptions,
 ): Record<string, unknown> {
-  if (handled) return inheritedHeaders(inheritance(handled, settings), headers, true);
-  return headers === undefined ? {} : outgoingHeaders(headers);
+  const all = handled
+    ? inheritedHeaders(inheritance(handled, settings), headers, true)
+    : headers === undefined
+      ? {}
+      : outgoingHeaders(headers);
+  // A call may have the id of one that is over for its caller, and not yet for its servers.
+  if (correlationId !== undefined) all[HEADER.call] = newMessageId();
+  return all;
 }

@@ -193,12 +193,9 @@ export const reply =
       let verdict: MaybePromise<Verdict>;
       try {
         if (stored && !credit) {
-          const work = async (): Promise<Outcome> => {
-            const unwanted = stopped(context, delivery);
-            if (unwanted) return { verdict: unwanted, reply: undefined };
-            return settled(context, delivery, await next(delivery));
-          };
-          verdict = stored(delivery, work).then((outcome) => call.finish(outcome));
+          verdict = stored(delivery, () => outcomeOf(context, delivery, next)).then((outcome) =>
+            call.finish(outcome),
+          );
         } else {
           verdict = next(delivery);
           verdict =
@@ -226,6 +223,13 @@ export const reply =
       });
     };
   };
+
+/** Runs the handler, unless it was told to stop while the store of replies was read. */
+async function outcomeOf(context: RpcContext, delivery: Delivery, next: Run): Promise<Outcome> {
+  const unwanted = stopped(context, delivery);
+  if (unwanted) return { verdict: unwanted, reply: undefined };
+  return settled(context, delivery, await next(delivery));
+}
 
 /** What becomes of a request, and its reply. `fits`: the value has been checked. */
 function settled(
@@ -337,7 +341,7 @@ function over({ calls }: RpcContext, delivery: Delivery, now: number): 'left' | 
   return callerDeadline !== undefined && callerDeadline <= now ? 'late' : undefined;
 }
 
-/** What becomes of a request that was told to stop while the store of replies was read; undefined for others. */
+/** What becomes of a request that was told to stop before its handler ran; undefined for others. */
 function stopped(context: RpcContext, delivery: Delivery): Verdict | undefined {
   const { abortedBy } = delivery.run;
   if (abortedBy instanceof ShuttingDownError) return REQUEUE;
