@@ -67,9 +67,9 @@ export class Orders {
     return `paid ${++this.payments} times`;
   }
 
-  @RpcHandler('cache.flush', { broadcast: true })
-  flush(): string {
-    return 'flushed';
+  @RpcHandler('cache.size', { broadcast: true })
+  size(): number {
+    return 0;
   }
 }
 // #endregion
@@ -117,7 +117,7 @@ for await (const line of history) {
 // #endregion
 
 // #region gather
-const answers = await publisher.gather<string>('cache.flush', undefined, { expect: 1, timeout: '2s' });
+const answers = await publisher.gather<number>('cache.size', undefined, { expect: 1, timeout: '2s' });
 for (const answer of answers) console.log('value' in answer ? answer.value : answer.error.message);
 // #endregion
 

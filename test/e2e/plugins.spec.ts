@@ -10,9 +10,10 @@ import {
   type Delivery,
   type Plugin,
   type PublishContext,
+  type RequestOptions,
 } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
-import { until } from '../support/events.js';
+import { until, within } from '../support/events.js';
 import { logged, rejection, taken, warren } from '../support/warren.js';
 
 const quick = { attempts: 2, delays: [20] as const, jitter: false };
@@ -253,6 +254,37 @@ onEachBroker('plugins', (broker) => {
     expect(told.name).toBe('RpcRemoteError');
     expect(told.message).toContain('internal error');
     await logged(rabbit, 'a plugin ended a call to ended.call before its handler ran');
+  });
+
+  it.each<[string, RequestOptions, string]>([
+    ['the broker object is closed', {}, 'WARREN_CONNECTION_LOST'],
+    ['as many calls as may be are pending', {}, 'WARREN_TOO_MANY_PENDING_CALLS'],
+    ['a call with the same correlation id is pending', { correlationId: 'own' }, 'WARREN_ENCODE'],
+  ])('that wait let no call begin once %s', async (what, options, code) => {
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const waits: Plugin = {
+      name: 'waits',
+      publish: (next) => async (message) => {
+        if (message.kind === 'request' && message.payload !== 'first') await gate;
+        return next(message);
+      },
+    };
+    const maxPending = code === 'WARREN_TOO_MANY_PENDING_CALLS' ? 1 : 10;
+    const queue = `begun ${what}`;
+    const rabbit = await warren(broker.url, { plugins: [waits], rpc: { maxPending } })
+      .rpc(queue, ({ payload }) => payload)
+      .open();
+    const call: RequestOptions = { ...options, timeout: '5m' };
+    await rabbit.broker.request(queue, 'first');
+    const calls = [1, 2].map((payload) => rabbit.broker.request(queue, payload, call));
+    const ended = Promise.allSettled(calls);
+    const isClosed = code === 'WARREN_CONNECTION_LOST';
+    if (isClosed) await rabbit.broker.close();
+    open();
+    const failed = { status: 'rejected', reason: expect.objectContaining({ code }) };
+    const first = isClosed ? failed : { status: 'fulfilled', value: 1 };
+    expect(await within(ended, 'the calls to end')).toEqual([first, failed]);
   });
 
   it('that fail after a call failed do not cost its dead letter', async () => {

@@ -115,6 +115,69 @@ onEachBroker('a cancel', (broker) => {
     expect(started.all).toEqual(['first']);
   });
 
+  it('is not one of the next call with the same correlation id', async () => {
+    const started = new Collector<unknown>();
+    let release = (): void => undefined;
+    const first = new Promise<void>((resolve) => (release = resolve));
+    const told = new Collector<unknown>();
+    const rabbit = await warren(broker.url, { prefetch: 1, concurrency: 1 })
+      .rpc('anew', ({ payload }) => (started.push(payload), payload === 'first' ? first : payload))
+      .rpc('told', (delivery) => (told.push('begun'), patient(delivery).finally(() => told.push('told'))))
+      .open();
+    const running = rabbit.broker.request('anew', 'first');
+    await started.one();
+    const own = { correlationId: 'order-7' };
+    const failed = rejection(rabbit.broker.request('anew', 'late', { ...own, timeout: 200 }));
+    expect((await failed).code).toBe('WARREN_RPC_TIMEOUT');
+    const next = new AbortController();
+    const probing = rejection(rabbit.broker.request('told', 1, { signal: next.signal }));
+    await told.one();
+    next.abort();
+    await probing;
+    await told.one();
+    release();
+    await running;
+    expect(await rabbit.broker.request('anew', 'again', own)).toBe('again');
+    expect(started.all).toEqual(['first', 'again']);
+  });
+
+  it('reaches a later attempt at a request with a correlation id of its own', async () => {
+    const started = new Collector<Delivery>();
+    const handle = (delivery: Delivery): unknown => {
+      started.push(delivery);
+      if (delivery.attempt === 1) throw new Error('once more');
+      return patient(delivery);
+    };
+    const rabbit = await warren(broker.url)
+      .rpc('attempts', handle, { retry: { attempts: 2, delays: '50ms', jitter: false } })
+      .open();
+    const controller = new AbortController();
+    const call = { signal: controller.signal, correlationId: 'order-7', timeout: '1m' } as const;
+    const calling = rejection(rabbit.broker.request('attempts', 1, call));
+    await started.one();
+    const delivery = await started.one();
+    controller.abort();
+    expect((await calling).code).toBe('WARREN_RPC_CANCELLED');
+    await until(() => delivery.signal.aborted, 'the handler to be told');
+  });
+
+  it('names the call where its correlation id may not, and so does the reply', async () => {
+    const rabbit = await warren(broker.url, { rpc: { replyTo: 'any' } })
+      .rpc('named', ({ payload }) => payload)
+      .open();
+    const channel = await (await broker.connect()).createConfirmChannel();
+    await channel.assertQueue('named.replies');
+    channel.sendToQueue('named', Buffer.from('1'), {
+      ...{ replyTo: 'named.replies', correlationId: 'c', contentType: 'application/json' },
+      headers: { 'x-warren-call': 'one of several' },
+    });
+    await channel.waitForConfirms();
+    expect((await taken(broker, 'named.replies')).properties.headers).toEqual({
+      'x-warren-call': 'one of several',
+    });
+    expect(await rabbit.broker.request('named', 2, { correlationId: 'c' })).toBe(2);
+  });
+
   it('before a call is a rejection at once, and after it is nothing', async () => {
     const seen = new Collector<unknown>();
     const rabbit = await warren(broker.url)
@@ -198,6 +261,18 @@ onEachBroker('a cancel', (broker) => {
     const delivery = await until(() => started.all.find(({ payload }) => payload === 2), 'the second call');
     controller.abort();
     expect((await calling).code).toBe('WARREN_RPC_CANCELLED');
+    await until(() => delivery.signal.aborted, 'the handler to be told');
+  });
+
+  it('is what a client says that closes, also when it never cancelled a call before', async () => {
+    const started = new Collector<Delivery>();
+    const handle = (delivery: Delivery): unknown => (started.push(delivery), patient(delivery));
+    await warren(broker.url).rpc('left.alone', handle).open();
+    const client = warren(broker.url);
+    const calling = rejection(client.broker.request('left.alone', 1, { timeout: '5m' }));
+    const delivery = await started.one();
+    await client.broker.close();
+    expect((await calling).code).toBe('WARREN_RPC_CONNECTION_LOST');
     await until(() => delivery.signal.aborted, 'the handler to be told');
   });
 

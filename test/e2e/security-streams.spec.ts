@@ -1,6 +1,7 @@
 // Attacks with answers and streams: a server that sends more than was agreed, a caller that reads nothing. And the ends of
 // both that are no attack: whoever closes in an orderly way lets the other side go.
 
+import { gzipSync } from 'node:zlib';
 import { expect, it } from '@jest/globals';
 import type { Channel } from 'amqplib';
 import type { Delivery } from '@warren/amqp';
@@ -14,7 +15,7 @@ const json = 'application/json';
 async function hostile(
   broker: TestBroker,
   queue: string,
-  answer: (send: (body: Buffer, headers?: Record<string, unknown>) => void) => void,
+  answer: (send: (body: Buffer, headers?: Record<string, unknown>, contentEncoding?: string) => void) => void,
 ): Promise<Channel> {
   const channel = await (await broker.connect()).createChannel();
   await channel.assertQueue(queue);
@@ -23,11 +24,17 @@ async function hostile(
       replyTo: string;
       correlationId: string;
     };
-    answer((body, headers = {}) => {
-      channel.sendToQueue(replyTo, body, { contentType: json, correlationId, headers });
+    answer((body, headers = {}, contentEncoding) => {
+      channel.sendToQueue(replyTo, body, { contentType: json, contentEncoding, correlationId, headers });
     });
   });
   return channel;
+}
+
+async function itemsOf<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of stream) items.push(item);
+  return items;
 }
 
 async function* endless(closed: Collector<string>): AsyncGenerator<number> {
@@ -76,6 +83,50 @@ onEachBroker('a server of calls', (broker) => {
     expect(error).toMatchObject({ code: 'WARREN_RPC_PROTOCOL' });
     expect(error.message).toMatch(message);
     expect(more).toBe(4);
+  });
+
+  it('cannot fill its caller with what compressed items unfold to', async () => {
+    const item = gzipSync(JSON.stringify('x'.repeat(100_000)));
+    await hostile(broker, 'flood.folded', (send) => {
+      for (let n = 1; n <= 100; n++) {
+        send(item, { 'x-warren-run': 'r', 'x-warren-sequence': n }, 'gzip');
+      }
+    });
+    const { broker: client } = warren(broker.url, { maxMessageBytes: 100_000 });
+    const stream = client.stream<string>('flood.folded', 1, { credit: 100 });
+    await stream.next();
+    await until(() => client.status().pendingCalls === 0, 'the stream to be broken off');
+    expect(await rejection(itemsOf(stream))).toMatchObject({
+      code: 'WARREN_RPC_PROTOCOL',
+      message: expect.stringContaining('exceed 400000 bytes'),
+    });
+    // One alone may unfold to more than a message may have.
+    await hostile(broker, 'one.folded', (send) =>
+      send(gzipSync(JSON.stringify('x'.repeat(300_000))), {}, 'gzip'),
+    );
+    const [one] = await itemsOf(client.stream<string>('one.folded', 1));
+    expect(one).toHaveLength(300_000);
+  });
+
+  it('cannot fill its caller with what compressed answers of many unfold to', async () => {
+    const channel = await (await broker.connect()).createChannel();
+    const { queue } = await channel.assertQueue('', { exclusive: true });
+    await channel.assertExchange('warren.gather', 'direct', { durable: true });
+    await channel.bindQueue(queue, 'warren.gather', 'all.folded');
+    await channel.consume(queue, (message) => {
+      const { replyTo, correlationId } = (message as NonNullable<typeof message>).properties;
+      for (const instance of ['1', '2', '3', '4', '5']) {
+        channel.sendToQueue(replyTo as string, gzipSync(JSON.stringify('x'.repeat(100_000))), {
+          ...{ contentType: json, contentEncoding: 'gzip', correlationId: correlationId as string },
+          headers: { 'x-warren-run': instance },
+        });
+      }
+    });
+    const gathered = (maxMessageBytes: number): Promise<unknown> =>
+      warren(broker.url, { maxMessageBytes }).broker.gather('all.folded', 1, { expect: 5, timeout: '5s' });
+    expect(await rejection(gathered(100_000))).toMatchObject({ code: 'WARREN_RPC_PROTOCOL' });
+    const value = expect.any(String);
+    expect(await gathered(200_000)).toEqual([{ value }, { value }, { value }, { value }, { value }]);
   });
 
   it('learns from its caller that it closed, so that a stream without an end does not go on', async () => {

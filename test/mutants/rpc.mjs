@@ -11,15 +11,16 @@ export default [
   {
     id: 'reply-late-run',
     file: 'libs/amqp/src/rpc/server/rpc-step.ts',
-    from: `if (delivery.run.callerDeadline !== undefined && delivery.run.callerDeadline <= now) return 'late';`,
-    to: '',
+    from: `return callerDeadline !== undefined && callerDeadline <= now ? 'late' : undefined;`,
+    to: 'return undefined;',
     promise: 'a request that nobody waits for any more is not run',
     tests: ['e2e/rpc-deadlines.spec', 'e2e/clocks.spec'],
   },
   {
     id: 'reply-left-run',
     file: 'libs/amqp/src/rpc/server/rpc-step.ts',
-    from: `if (correlationId !== undefined && calls.left.size > 0 && calls.hasLeft(correlationId)) return 'left';`,
+    from: `if (correlationId !== undefined && calls.left.size > 0 && calls.hasLeft(correlationId, delivery))
+    return 'left';`,
     to: '',
     promise: 'a request whose caller left is not run',
     tests: ['e2e/rpc-cancel.spec'],
@@ -171,8 +172,8 @@ export default [
   {
     id: 'calls-left-for-ever',
     file: 'libs/amqp/src/rpc/server/active-calls.ts',
-    from: 'return since !== undefined && this.clock.monotonic() - since < REMEMBERED_FOR;',
-    to: 'return since !== undefined;',
+    from: 'return this.clock.monotonic() - found.since < REMEMBERED_FOR;',
+    to: 'return true;',
     promise: 'that a caller left is believed for a minute',
     tests: ['rpc/server/active-calls.spec'],
   },

@@ -27,8 +27,8 @@ export default [
   {
     id: 'holder-fresh-by-wall',
     file: 'libs/amqp/src/delay/wait-holder.ts',
-    from: `if (fresh || typeof said !== 'number') return`,
-    to: `if (typeof said !== 'number') return`,
+    from: 'if (fresh || said === undefined) return',
+    to: 'if (said === undefined) return',
     promise: 'what comes at once is timed by the monotonic clock of who takes it',
     tests: ['delay/wait-holder.spec'],
   },

@@ -87,7 +87,8 @@ describe('a request whose handler failed', () => {
     delivery.run.arrivedAt = delivery.run.beganAt = 0;
     const calls = new ActiveCalls();
     const failed = { kind: 'retry' as const, after, attempt: 2, error: new Error('not yet') };
-    const handler = { ...context, plan, calls, deadlines, settings: settings({}) } as unknown as RpcContext;
+    const more = { plan, calls, deadlines, settings: settings({}), plugins: { none: true } };
+    const handler = { ...context, ...more } as unknown as RpcContext;
     const run = reply(handler)(() => failed);
     expect(run(delivery)).toMatchObject({ kind, error: failed.error });
   });

@@ -51,8 +51,9 @@ function bench(answer?: (message: OutgoingMessage) => MoveOutcome | undefined) {
   events.on((event) => told.push(event));
   const sent: Sent[] = [];
   let doubts = 0;
+  const underWay = new MovesInProgress();
   const moves = new Moves({
-    ...{ clock, logger, underWay: new MovesInProgress() },
+    ...{ clock, logger, underWay },
     late: new LateRetries({ clock, counters: count, events, logger }),
     sender: {
       send: (message, wanted, tell) => {
@@ -86,7 +87,16 @@ function bench(answer?: (message: OutgoingMessage) => MoveOutcome | undefined) {
     moves.move(held, back);
     return held;
   };
-  return { clock, lines, told, count, sent, move, doubts: () => doubts };
+  /** Whether a consumer may run a copy by now. */
+  const mayRun = async ({ message }: Sent): Promise<boolean> => {
+    let may = true;
+    const settled = underWay.settled({ properties: message.properties } as never);
+    if (settled) may = false;
+    void settled?.then(() => (may = true));
+    await new Promise(setImmediate);
+    return may;
+  };
+  return { clock, lines, told, count, sent, move, mayRun, doubts: () => doubts };
 }
 
 const addresses = (sent: readonly Sent[]): string[] =>
@@ -109,6 +119,39 @@ describe('a message whose wait is over', () => {
     sent[0].tell('confirmed');
     expect([held.moved, held.arrived]).toEqual([true, true]);
   });
+
+  it.each<[string, (sent: Sent[], clock: Hands) => Promise<void> | void]>([
+    ['before it is known what became of its publish', (sent) => sent[0].tell('lost')],
+    ['before its publish was sent', (sent) => void sent[0].wanted()],
+    ['before it is tried again', (_sent, clock) => clock.pass(2_000)],
+  ])('and that is lost with its channel %s, does not keep its copy waiting', async (what, end) => {
+    const { sent, move, mayRun, clock } = bench();
+    const held = move('q');
+    expect(await mayRun(sent[0])).toBe(false);
+    if (what.endsWith('again')) sent[0].tell('nacked');
+    held.alive = false;
+    await end(sent, clock);
+    expect(await mayRun(sent[0])).toBe(true);
+  });
+
+  it.each([
+    ['aside', 'refused'],
+    ['among the orphans', 'returned'],
+  ] as const)(
+    'and that is lost while it is put %s, does not keep its copy waiting',
+    async (_where, outcome) => {
+      const { sent, move, mayRun, clock } = bench();
+      const held = move('q');
+      sent[0].tell(outcome);
+      await clock.pass(1_000);
+      if (outcome === 'returned') sent[1].tell(outcome);
+      await clock.pass(0);
+      held.alive = false;
+      expect(await mayRun(sent[0])).toBe(false);
+      sent.at(-1)?.tell('lost');
+      expect(await mayRun(sent[0])).toBe(true);
+    },
+  );
 
   it('goes to its exchange, where it is no fault that nobody listens', () => {
     const { sent, move } = bench();

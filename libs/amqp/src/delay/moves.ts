@@ -110,7 +110,7 @@ export class Moves {
 
   private attempt(moving: Moving): void {
     const { held, back } = moving;
-    if (!held.alive) return;
+    if (!held.alive) return this.abandoned(moving);
     const since = this.givenUp.get(targetOf(moving));
     if (since !== undefined && this.options.clock.monotonic() - since < NOT_TRIED)
       return this.setAside(moving);
@@ -127,10 +127,10 @@ export class Moves {
     const message = movedMessage(held, back, withUser, id);
     this.options.sender.send(
       message,
-      () => held.alive,
+      () => this.isWanted(moving),
       (outcome) => {
         if (outcome === 'confirmed') return this.arrived(moving);
-        if (!held.alive) return;
+        if (!held.alive) return this.abandoned(moving);
         if (outcome === 'returned') return this.returned(moving);
         if (outcome === 'nacked' || outcome === 'lost') return this.failed(moving, outcome);
         // The publish may have had another user than this connection, and the broker checks it.
@@ -152,6 +152,18 @@ export class Moves {
     this.underWay.delete(moving);
     moving.held.done(arrived);
     this.options.underWay.acked(moving.id, moving.held.taken);
+  }
+
+  private isWanted(moving: Moving): boolean {
+    if (moving.held.alive) return true;
+    this.abandoned(moving);
+    return false;
+  }
+
+  /** The broker has it again, with its channel. A copy may have arrived: nothing will ack what it would wait for. */
+  private abandoned(moving: Moving): void {
+    this.underWay.delete(moving);
+    this.options.underWay.acked(moving.id, () => Promise.resolve());
   }
 
   private failed(moving: Moving, outcome: 'nacked' | 'lost'): void {
@@ -191,10 +203,10 @@ export class Moves {
       };
       sender.send(
         message,
-        () => held.alive,
+        () => this.isWanted(moving),
         (outcome) => {
           if (outcome === 'confirmed') this.done(moving, ASIDE, false);
-          else if (held.alive) again();
+          else if (this.isWanted(moving)) again();
         },
       );
     }, again);
@@ -218,14 +230,14 @@ export class Moves {
       const message = { ...movedMessage(held, back, false), exchange: RETURN_EXCHANGE };
       sender.send(
         message,
-        () => held.alive,
+        () => this.isWanted(moving),
         (outcome) => {
           if (outcome === 'confirmed') {
             this.say(
               `queue '${printable(held.message.routingKey)}' does not exist: its retried and delayed messages go to '${UNROUTABLE_RETRIES}'; declare it and move them back`,
             );
             this.done(moving, 0, false);
-          } else if (held.alive) again();
+          } else if (this.isWanted(moving)) again();
         },
       );
     }, again);

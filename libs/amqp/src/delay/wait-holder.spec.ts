@@ -5,6 +5,8 @@ import { HELD_MOST, WaitHolder, type Acking, type Held, type WaitConsumerEvents 
 
 const HOUR = 3_600_000;
 
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
 /** Moves by hand; the wall clock can be set apart. */
 class Hands implements Clock {
   time = 1_000;
@@ -38,6 +40,9 @@ class Queue {
   ready: { name: string; due: number; redelivered: boolean }[] = [];
   /** How often a consumer came. */
   opened = 0;
+  /** What it has read is answered, and what it may send is delivered, only when `work` is called. */
+  busy = false;
+  private readonly owed: (() => void)[] = [];
   most = 0;
   private unacked = new Map<number, { name: string; due: number; redelivered: boolean }>();
   private channel: (Acking & { alive: boolean }) | undefined;
@@ -72,15 +77,21 @@ class Queue {
     this.open();
   }
 
+  work(): void {
+    this.busy = false;
+    for (const answer of this.owed.splice(0)) answer();
+    this.deliver();
+  }
+
   private open(): void {
     this.opened++;
     this.channel = {
       alive: true,
-      acksAnswered: () => Promise.resolve(),
+      acksAnswered: () => (this.busy ? new Promise((resolve) => this.owed.push(resolve)) : Promise.resolve()),
       ack: (tag) => {
         this.unacked.delete(tag);
         // The broker has it a moment later.
-        this.clock.after(1, () => this.deliver());
+        if (!this.busy) this.clock.after(1, () => this.deliver());
         return true;
       },
     };
@@ -193,6 +204,17 @@ describe('what waits', () => {
     ]);
   });
 
+  it.each([NaN, Infinity, -Infinity, 0, 1_700_000_000])(
+    'of an earlier life that says it was due at %d waits its time, and is not late',
+    (due) => {
+      const { clock, queue, moved, holder } = bench(5_000);
+      queue.ready.push({ name: 'a', due, redelivered: true });
+      holder.start();
+      clock.pass(20_000);
+      expect(moved).toEqual([{ name: 'a', at: 6_000, lateBy: 0 }]);
+    },
+  );
+
   it('keeps its time when the channel is lost in between, also with wrong clocks', () => {
     const { clock, queue, moved, holder } = bench(5_000);
     holder.start();
@@ -276,6 +298,27 @@ describe('what waits', () => {
     queue.publish('fresh', 5_000, HOUR);
     clock.pass(5_000);
     expect(moved.at(-1)).toMatchObject({ name: 'fresh', at: 21_100 });
+  });
+
+  it('and is owed to it since then, counts from its publish too, however long the broker or this process is busy', async () => {
+    const { clock, queue, moved, holder } = bench(5_000);
+    holder.start();
+    for (let n = 0; n < 3 * HELD_MOST; n++) queue.publish(String(n), 5_000);
+    for (const round of [1, 2, 3]) {
+      queue.busy = true;
+      clock.pass(round === 1 ? 5_100 : 1);
+      expect(moved).toHaveLength(round * HELD_MOST);
+      await turn();
+      clock.pass(6_000);
+      queue.work();
+      await turn();
+    }
+    expect(moved.every(({ lateBy }, n) => n < HELD_MOST || lateBy > 5_000)).toBe(true);
+    // The acks of the last ones are answered.
+    clock.pass(6_000);
+    queue.publish('fresh', 5_000, -HOUR);
+    clock.pass(5_000);
+    expect(moved.at(-1)).toMatchObject({ name: 'fresh', lateBy: 0, at: clock.time });
   });
 
   it('that could not be moved is given back in the end, and taken again', () => {

@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.js';
-import { HEADER } from '../message/headers.js';
+import { dueTime, HEADER } from '../message/headers.js';
 import type { ReceivedMessage } from '../message/message.js';
 import { newMessageId } from '../message/outgoing.js';
 
@@ -7,10 +7,10 @@ import { newMessageId } from '../message/outgoing.js';
 export const HELD_MOST = 64;
 
 /**
- * When the holder was full, the next messages may have waited in the broker for longer; after this time, none has, in
- * ms.
+ * When the holder was full, the next messages may have waited in the broker for longer. This long after the broker read the
+ * acks that freed places for them, all of those have come, in ms.
  */
-const SETTLED = 1_000;
+const SETTLED = 5_000;
 
 /** Returned messages are fetched again this long before they are due, in ms. */
 const BEFORE = 10_000;
@@ -133,7 +133,10 @@ export class WaitHolder implements WaitConsumerEvents {
   private held: HeldMessage[] = [];
   /** How many of the next messages had waited before. */
   private old = 0;
+  /** When the broker had read the last ack that freed places for messages it may have had before; Infinity until it has. */
   private fullAt = -Infinity;
+  /** Where such an ack was written that it was not asked about. */
+  private freed: Acking | undefined;
   /** When the returned messages are due. */
   private readonly known = new Map<string, number>();
   /** The next of the returned messages, while none is held. */
@@ -235,8 +238,8 @@ export class WaitHolder implements WaitConsumerEvents {
     if (key !== undefined) this.known.delete(key);
     if (known !== undefined) return { due: known, lateBy: 0 };
     const fresh = !message.redelivered && this.old === 0 && now - this.fullAt > SETTLED;
-    const said = message.properties.headers?.[HEADER.due];
-    if (fresh || typeof said !== 'number') return { due: now + step, lateBy: 0 };
+    const said = dueTime(message.properties.headers, clock.wall());
+    if (fresh || said === undefined) return { due: now + step, lateBy: 0 };
     // The clock of the publisher may be wrong: a message never waits longer than its delay again.
     const left = said - clock.wall();
     return { due: now + Math.min(Math.max(0, left), step), lateBy: Math.max(0, -left) };
@@ -245,11 +248,29 @@ export class WaitHolder implements WaitConsumerEvents {
   private done(held: HeldMessage, arrived: boolean): void {
     const place = this.held.indexOf(held);
     if (place < 0) return;
-    if (this.held.length >= HELD_MOST) this.fullAt = this.options.clock.monotonic();
+    if (this.held.length >= HELD_MOST) this.hasFreed(held.channel);
     this.held.splice(place, 1);
     held.channel.ack(held.message.deliveryTag);
     held.leave(arrived);
     this.arm();
+  }
+
+  private hasFreed(channel: Acking): void {
+    this.freed = channel;
+    if (this.fullAt === Infinity) return;
+    this.fullAt = Infinity;
+    void this.settle();
+  }
+
+  private async settle(): Promise<void> {
+    while (this.freed) {
+      // With the other acks of this turn.
+      await new Promise((resolve) => setImmediate(resolve));
+      const { freed } = this;
+      this.freed = undefined;
+      await freed.acksAnswered().catch(() => undefined);
+    }
+    this.fullAt = this.options.clock.monotonic();
   }
 
   private arm(): void {

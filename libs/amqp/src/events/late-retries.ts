@@ -2,7 +2,7 @@ import { humanDuration } from '../options/duration.js';
 import type { Clock } from '../runtime/clock.js';
 import { MovesInProgress } from '../message/moves-in-progress.js';
 import type { Counters } from './events.js';
-import { HEADER, RETURN_EXCHANGE, publishedTo } from '../message/headers.js';
+import { dueTime, RETURN_EXCHANGE, publishedTo } from '../message/headers.js';
 import type { Log } from '../runtime/logger.js';
 import type { ReceivedMessage } from '../message/message.js';
 import type { Events } from './emitter.js';
@@ -64,8 +64,9 @@ export class LateRetries {
 
   private noteLate({ exchange, properties }: ReceivedMessage): void {
     if (exchange !== RETURN_EXCHANGE && publishedTo(exchange) === exchange) return;
-    const due = properties.headers?.[HEADER.due];
-    if (typeof due === 'number') this.note(this.options.clock.wall() - due);
+    const now = this.options.clock.wall();
+    const due = dueTime(properties.headers, now);
+    if (due !== undefined) this.note(now - due);
   }
 
   private begun(): void {

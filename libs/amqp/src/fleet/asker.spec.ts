@@ -20,6 +20,7 @@ function asked(expect = Infinity) {
     timeout: 60_000,
     expect,
     maxBytes: Infinity,
+    keep: ({ content }) => ({ bytes: content.length, part: () => ({ kind: 'end' }) }),
     cancellation: undefined,
     deadlines: new Deadlines(systemClock),
     whyUnsent: () => undefined,

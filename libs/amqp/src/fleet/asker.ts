@@ -98,6 +98,8 @@ export class FleetAsker {
         message,
         timeout,
         expect,
+        // `read` has what they say.
+        keep: ({ content }) => ({ bytes: content.length, part: () => ({ kind: 'end' }) }),
         cancellation,
         deadlines,
         maxBytes: Infinity,

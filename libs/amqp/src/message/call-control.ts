@@ -10,11 +10,12 @@ export const CALLS_EXCHANGE = 'warren.calls';
 export const GATHER_EXCHANGE = 'warren.gather';
 
 /**
- * One such message. `id` is the correlation id of the call, which only its two sides know. `count` is how many items of
- * a stream were read in all: said twice it means the same, and the next one makes up for one that was lost.
+ * One such message. `id` is the correlation id of the call, which only its two sides know. `call` is the `x-warren-call` of
+ * the request, when it has one. `count` is how many items of a stream were read in all: said twice it means the same, and
+ * the next one makes up for one that was lost.
  */
 export type CallControl =
-  | { readonly kind: 'cancel'; readonly id: string }
+  | { readonly kind: 'cancel'; readonly id: string; readonly call?: string }
   | { readonly kind: 'credit'; readonly id: string; readonly count: number };
 
 /** The name of a server's queue for such messages. */
@@ -48,9 +49,10 @@ export function readControl(content: Buffer): CallControl | undefined {
     return undefined;
   }
   if (typeof read !== 'object' || read === null) return undefined;
-  const { kind, id, count } = read as Record<string, unknown>;
+  const { kind, id, call, count } = read as Record<string, unknown>;
   if (typeof id !== 'string' || id === '') return undefined;
-  if (kind === 'cancel') return { kind, id };
+  if (kind === 'cancel' && call === undefined) return { kind, id };
+  if (kind === 'cancel' && typeof call === 'string') return { kind, id, call };
   if (kind === 'credit' && Number.isSafeInteger(count) && (count as number) > 0) {
     return { kind, id, count: count as number };
   }

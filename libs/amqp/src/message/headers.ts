@@ -156,6 +156,8 @@ export const HEADER = {
   deadline: 'x-warren-deadline',
   /** Milliseconds that the caller waits from now on. Unlike a time of day it means the same to every machine. */
   timeLeft: 'x-warren-time-left',
+  /** Tells a call from others with its correlation id, where the caller chose that. */
+  call: 'x-warren-call',
   stream: 'x-warren-stream',
   sequence: 'x-warren-sequence',
   run: 'x-warren-run',
@@ -216,6 +218,15 @@ export function refuseUnreadable(headers: Headers): void {
   const why = headers[HEADER.unreadable];
   if (why === undefined) return;
   throw new DecodeError(`its headers cannot be read: ${printable(why)}`, 'they were left out');
+}
+
+/** No message waits in a queue for longer after its time, in ms: what another program wrote, in seconds for example. */
+const OVERDUE_MOST = 365 * 24 * 3_600_000;
+
+/** When the wait of a message is over, by HEADER.due; undefined when that is missing, or cannot be. `now`: time of day. */
+export function dueTime(headers: Headers | undefined, now: number): number | undefined {
+  const due = headers?.[HEADER.due];
+  return typeof due === 'number' && due > now - OVERDUE_MOST && due < Infinity ? due : undefined;
 }
 
 /** A header that should be a small whole number; whatever else stands there counts as 0. */

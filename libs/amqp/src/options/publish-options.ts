@@ -22,7 +22,7 @@ export interface PublishOptions {
   readonly delay?: Duration | undefined;
   /** Default: a new one. */
   readonly messageId?: string | undefined;
-  /** Default: none; for a request, a new one. */
+  /** Default: none; for a request, a new one. No two requests should have the same. */
   readonly correlationId?: string | undefined;
   /** The AMQP property `type`, for consumers. Default: none. */
   readonly type?: string | undefined;
@@ -77,7 +77,7 @@ export interface StreamOptions extends Omit<RequestOptions, 'idempotent'> {
 
 /** Options of one `gather`. `timeout` is how long replies are collected. */
 export interface GatherOptions extends Omit<RequestOptions, 'idempotent' | 'exchange'> {
-  /** Number of replies after which it resolves. Default: waits for the whole timeout. */
+  /** Number of replies after which it resolves, and the other instances are told to stop. Default: waits for the whole timeout. */
   readonly expect?: number | undefined;
 }
 

@@ -24,7 +24,13 @@ export function publishChain(plugins: readonly Plugin[]): PublishNext | undefine
     const around = made(plugin, 'publish', plugin.publish?.(next));
     return (context) => {
       const run = LeavingMessage.runOf(context);
+      const outside = run.entered;
       run.entered = plugin.name;
+      // Whatever takes too long from here on is what the plugin around it does.
+      const passed = (result: PublishResult): PublishResult => {
+        if (run.sending !== undefined) run.entered = outside;
+        return result;
+      };
       const blamed = (error: unknown): never => {
         throw named(plugin, 'publish', error, run.outcome);
       };
@@ -32,7 +38,7 @@ export function publishChain(plugins: readonly Plugin[]): PublishNext | undefine
         const result = around(context);
         // Plugins may return promises of any library, or none.
         const promise = result instanceof Promise ? result : Promise.resolve<PublishResult>(result);
-        return promise.then<PublishResult, never>(undefined, blamed);
+        return promise.then(passed, blamed);
       } catch (error) {
         return Promise.reject(named(plugin, 'publish', error, run.outcome));
       }

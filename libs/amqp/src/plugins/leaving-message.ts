@@ -16,7 +16,7 @@ import type { MessageChanges, PublishContext, PublishKind, PublishResult } from 
 export class PublishRun implements Deadline {
   tick = 0;
   place = 0;
-  /** The innermost plugin that was entered. */
+  /** The innermost plugin that was entered and has not returned. */
   entered = '';
   /** What the sending comes to, once a plugin began it. */
   sending: Promise<PublishResult> | undefined = undefined;

@@ -228,6 +228,38 @@ describe('plugins around a publish', () => {
     const { result } = await send(pluginsOf(refuses), 'request');
     expect((result as { error: Error }).error.message).toMatch(/'refuses' failed in publish: Error: forged/);
   });
+
+  it('one that is slow over the reply of a call is named, and nobody gets the reply that it has not seen', async () => {
+    const passes: Plugin = { name: 'passes', publish: (next) => (given) => next(given) };
+    const checks = (never: Promise<void>): Plugin => ({
+      name: 'checks',
+      publish: (next) => async (given) => {
+        const reply = await next(given);
+        await never;
+        return { ...reply, value: 'checked' };
+      },
+    });
+    const never = new Promise<void>(() => undefined);
+    const late = async (): Promise<void> => {
+      const end = performance.now() + 15;
+      while (performance.now() < end) await new Promise((resolve) => setImmediate(resolve));
+    };
+    // The reply comes before the time is over, and after it.
+    for (const reply of [undefined, late]) {
+      const plugins = pluginsOf(passes, checks(never), { ...passes, name: 'inner' });
+      const { result } = await send(plugins, 'request', reply, { timeout: 5 });
+      expect((result as { error: Error }).error).toBeInstanceOf(PluginError);
+      expect((result as { error: Error }).error.message).toMatch(
+        /'checks' did not pass the reply on within 5 ms/,
+      );
+      // What needs no reply goes on.
+      expect((await send(plugins, 'publish', reply, { timeout: 5 })).result).toMatchObject({ routed: true });
+    }
+    const { result } = await send(pluginsOf(passes, checks(Promise.resolve())), 'request', late, {
+      timeout: 5,
+    });
+    expect(result).toMatchObject({ value: 'checked' });
+  });
 });
 
 const handler = { id: 'Orders.place', options: { one: { a: 1 } } } as unknown as HandlerInfo;

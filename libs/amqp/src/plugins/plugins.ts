@@ -84,15 +84,18 @@ export class Plugins {
         this.failed(run, error).then(resolve, reject);
       };
       const run = new PublishRun(leaving, send, limits, () => {
+        const within = `within ${Math.round(leaving.timeout)} ms`;
         // What is on its way has a time of its own.
-        if (run.sending !== undefined) concluded(run, undefined).then(resolve, fail);
-        else
-          fail(
-            new PluginError(
-              run.entered,
-              `did not call next of publish within ${Math.round(leaving.timeout)} ms`,
-            ),
+        if (run.sending === undefined)
+          fail(new PluginError(run.entered, `did not call next of publish ${within}`));
+        else if (ANSWERED.has(leaving.kind))
+          // A reply that plugins have not passed on may be one that they would refuse. A turn for those that only return it.
+          run.sending.then(
+            () =>
+              setImmediate(() => fail(new PluginError(run.entered, `did not pass the reply on ${within}`))),
+            fail,
           );
+        else concluded(run, undefined).then(resolve, fail);
       });
       deadlines.addAt(clock.monotonic() + leaving.timeout, run);
       chain(new LeavingMessage(run, leaving.message)).then((given) => {

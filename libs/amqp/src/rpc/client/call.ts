@@ -9,8 +9,9 @@ import {
   RpcRemoteError,
   RpcTimeoutError,
 } from '../../errors/rpc-errors.js';
+import type { CallControl } from '../../message/call-control.js';
 import type { Codec, CodecLookup, DecodedReply, RemoteErrorFacts } from '../../message/codecs/codec.js';
-import { HEADER, refuseUnreadable, safeHeaders } from '../../message/headers.js';
+import { HEADER, refuseUnreadable, safeHeaders, textHeader } from '../../message/headers.js';
 import { bodySize, type OutgoingMessage, type ReceivedMessage } from '../../message/message.js';
 import { type StandardSchema, validate } from '../../message/schema.js';
 import type { ErrorClass } from '../../options/options.js';
@@ -43,6 +44,17 @@ export abstract class PendingCall implements Waiting, Listed {
     return bodySize(this.message.content);
   }
 
+  /** Tells it from other calls with its correlation id; undefined when there are none. */
+  get mark(): string | undefined {
+    const { headers } = this.message.properties;
+    return headers === undefined ? undefined : textHeader(headers, HEADER.call);
+  }
+
+  /** Says to its servers that it is over. */
+  get cancel(): CallControl {
+    return cancelOf(this.id, this.mark);
+  }
+
   /** Whether its message id finds a stored reply, so that nobody else may see it. */
   get idempotent(): boolean {
     return false;
@@ -62,13 +74,18 @@ export abstract class PendingCall implements Waiting, Listed {
 
   /** No server has the queue. */
   onReturned(): void {
-    this.fail(new RpcNoServerError(this.message.exchange, this.message.routingKey));
+    this.giveUp(new RpcNoServerError(this.message.exchange, this.message.routingKey));
   }
 
   /** For a call that is lost with its channel. */
   protected lostError(reason: string): Error {
     return new RpcConnectionLostError(this.message.exchange, this.message.routingKey, new Error(reason));
   }
+}
+
+/** Says that a call is over. `mark`: see `PendingCall`. */
+export function cancelOf(id: string, mark: string | undefined): CallControl {
+  return mark === undefined ? { kind: 'cancel', id } : { kind: 'cancel', id, call: mark };
 }
 
 /** Why the request of a call was not sent; undefined when it was. */
@@ -91,9 +108,12 @@ export function timedOut(
 /** Sent or waiting to be sent. */
 export class PendingCalls extends IdMap<PendingCall> {
   /** The call that waits for a message; undefined for one that is late, repeated, foreign, or without an id. */
-  waitingFor({ properties: { correlationId } }: ReceivedMessage): PendingCall | undefined {
+  waitingFor({ properties: { correlationId, headers } }: ReceivedMessage): PendingCall | undefined {
     const call = typeof correlationId === 'string' ? this.get(correlationId) : undefined;
-    return call?.sent ? call : undefined;
+    if (!call?.sent) return undefined;
+    const mark = call.mark === undefined || headers === undefined ? undefined : headers[HEADER.call];
+    // Servers that do not know the mark do not return it.
+    return mark === undefined || mark === call.mark ? call : undefined;
   }
 
   /** The channel was lost: so are the calls that were sent on it. */
@@ -245,22 +265,51 @@ export interface ReplyReading {
   readonly maxBytes: number;
 }
 
-/** The value of a reply. @throws RpcRemoteError or the error it stands for, DecodeError */
-export function readReply(message: ReceivedMessage, reading: ReplyReading): unknown {
-  const part = readPart(message, reading);
-  return part.kind === 'end' ? undefined : part.value;
-}
-
 /** What one part of a reply says. @throws RpcRemoteError or the error it stands for, DecodeError */
 export function readPart(message: ReceivedMessage, reading: ReplyReading): ReplyPart {
-  const { codecs, codec, known, maxBytes } = reading;
+  checkSize(message, reading);
+  return partIn(message, reading);
+}
+
+/** A reply that others are kept with: `bytes` is its size without its content-encoding. */
+export interface KeptReply {
+  readonly bytes: number;
+  /** What it says. @throws RpcRemoteError or the error it stands for, DecodeError */
+  readonly part: () => ReplyPart;
+}
+
+/** A reply, decompressed: what it takes in memory is not what it took on the wire. Never throws. */
+export function keptReply(message: ReceivedMessage, reading: ReplyReading): KeptReply {
   const { content, properties } = message;
+  try {
+    checkSize(message, reading);
+    if (!properties.contentEncoding) return { bytes: content.length, part: () => partIn(message, reading) };
+    const plain = reading.codecs.decompress(content, properties);
+    const unfolded = {
+      ...message,
+      content: plain,
+      properties: { ...properties, contentEncoding: undefined },
+    };
+    return { bytes: plain.length, part: () => partIn(unfolded, reading) };
+  } catch (error) {
+    const part = (): never => {
+      throw error;
+    };
+    return { bytes: 0, part };
+  }
+}
+
+function checkSize({ content }: ReceivedMessage, { maxBytes }: ReplyReading): void {
   if (content.length > maxBytes) {
     throw new DecodeError(
       `the reply has ${content.length} bytes, but maxMessageBytes is ${maxBytes}`,
       'raise the limit on both sides, or reply with a reference',
     );
   }
+}
+
+function partIn(message: ReceivedMessage, { codecs, codec, known }: ReplyReading): ReplyPart {
+  const { content, properties } = message;
   const headers = safeHeaders(properties.headers);
   refuseUnreadable(headers);
   if (codec?.decodeReply) {

@@ -23,12 +23,13 @@ function calling(
   settled: unknown[] = [],
   resends = 0,
   again: () => void = () => undefined,
+  request = message,
 ): Call {
   const deadlines = new Deadlines(systemClock);
   const by = { deadlines, clock: systemClock, whyUnsent: () => undefined, again, ended: () => undefined };
   const reading = { codecs: undefined as never, codec: undefined, known: new Map(), maxBytes: 1_000 };
   const cancellation = new Cancellation(signal, undefined, systemClock);
-  const options = { message, timeout: 60_000, cancellation, reading, resends };
+  const options = { message: request, timeout: 60_000, cancellation, reading, resends };
   return new Call(
     options,
     by,
@@ -47,6 +48,7 @@ function gathering(
     ...{ message, timeout: 60_000, expect, maxBytes, whyUnsent: () => undefined },
     cancellation: new Cancellation(signal, undefined, systemClock),
     deadlines: new Deadlines(systemClock),
+    keep: ({ content }) => ({ bytes: content.length, part: () => ({ kind: 'end' }) }),
     onEnd: (result) => results.push(result),
   });
   return { call, results };
@@ -78,6 +80,29 @@ describe('a call', () => {
     call.onLost('gone');
     call.giveUp(new Error('closed before the call could be sent'));
     expect(settled).toMatchObject([{ code: 'WARREN_RPC_CONNECTION_LOST' }]);
+  });
+
+  it('that was sent before does not end as one that has surely not run when nobody has its queue now', () => {
+    const settled: unknown[] = [];
+    const call = calling(undefined, settled, 1);
+    call.onLost('gone');
+    call.onReturned();
+    expect(settled).toMatchObject([{ code: 'WARREN_RPC_CONNECTION_LOST' }]);
+    const first: unknown[] = [];
+    calling(undefined, first, 1).onReturned();
+    expect(first).toMatchObject([{ code: 'WARREN_RPC_NO_SERVER' }]);
+  });
+
+  it('gets no reply to a call that had its id before it, and every one that does not say to which it is', () => {
+    const pendingCalls = new PendingCalls();
+    const properties = { correlationId: 'c', headers: { 'x-warren-call': '2' } };
+    const call = calling(undefined, [], 0, undefined, { ...message, properties });
+    call.sent = true;
+    pendingCalls.add(call);
+    const waiting = (headers?: object): unknown =>
+      pendingCalls.waitingFor({ ...reply(undefined), properties: { correlationId: 'c', headers } } as never);
+    expect(waiting({ 'x-warren-call': '1' })).toBeUndefined();
+    for (const headers of [{ 'x-warren-call': '2' }, {}, undefined]) expect(waiting(headers)).toBe(call);
   });
 
   it('that waits to be sent outlives the loss of the channel; one that was sent does not', () => {

@@ -42,6 +42,8 @@ export class ControlPublisher {
   /** When this user was refused to speak to servers that are not known by their queue, by the monotonic clock. */
   private refusedAt = -Infinity;
   private warned = false;
+  /** Words whose exchange is being looked for. */
+  private asking = 0;
   private closed = false;
   private onSaid = (): void => undefined;
 
@@ -72,12 +74,17 @@ export class ControlPublisher {
     const { exchangeCache: destinations, clock } = this.options;
     if (key === undefined || clock.monotonic() - this.refusedAt < REFUSED_FOR) return;
     if (destinations.isKnown(CALLS_EXCHANGE)) return this.say(control, CALLS_EXCHANGE, key);
-    destinations.ensure(CALLS_EXCHANGE).then(
+    this.asking++;
+    const found = destinations.ensure(CALLS_EXCHANGE).then(
       () => this.say(control, CALLS_EXCHANGE, key),
       (error: unknown) => {
         if (!(error instanceof ConnectionLostError)) this.refused(describeError(error));
       },
     );
+    void found.then(() => {
+      this.asking--;
+      this.tellSaid();
+    });
   }
 
   /** The broker takes messages again. */
@@ -87,19 +94,23 @@ export class ControlPublisher {
       this.unsent.delete(id);
       send();
     }
-    this.onSaid();
+    this.tellSaid();
   }
 
   /** Says what is to be said, for a moment. Always settles. */
   async close(): Promise<void> {
     const { clock, connection } = this.options;
-    if (this.unsent.size > 0 && connection.state === 'open') {
+    if ((this.unsent.size > 0 || this.asking > 0) && connection.state === 'open') {
       const said = new Promise<void>((resolve) => (this.onSaid = resolve));
       await withTimeout(clock, LAST_WORDS, (over) => Promise.race([said, over]));
     }
     this.closed = true;
     this.unsent.clear();
     await this.recovering.close();
+  }
+
+  private tellSaid(): void {
+    if (this.asking === 0 && this.unsent.size === 0) this.onSaid();
   }
 
   private say(control: CallControl, exchange: string, routingKey: string): void {

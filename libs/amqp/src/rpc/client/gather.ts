@@ -4,7 +4,7 @@ import { RpcProtocolError } from '../../errors/rpc-errors.js';
 import { HEADER, safeHeaders, textHeader } from '../../message/headers.js';
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import type { Deadline, Deadlines } from '../../runtime/clock.js';
-import { PendingCall, timedOut, type WhyUnsent } from './call.js';
+import { type KeptReply, PendingCall, timedOut, type WhyUnsent } from './call.js';
 import type { Cancellation } from './cancellation.js';
 
 /** What it is made from. */
@@ -13,8 +13,9 @@ export interface GatherCallOptions {
   readonly timeout: number;
   /** Enough answers. */
   readonly expect: number;
-  /** What all answers together may have. */
+  /** What all answers together may have, decompressed. */
   readonly maxBytes: number;
+  readonly keep: (reply: ReceivedMessage) => KeptReply;
   readonly cancellation: Cancellation | undefined;
   readonly deadlines: Deadlines;
   /** Why the request has not left; undefined when it has. */
@@ -24,7 +25,7 @@ export interface GatherCallOptions {
 
 /** How it ended. `left`: servers may still be running it in vain. */
 export type GatherResult = { readonly left: boolean } & (
-  { readonly replies: readonly ReceivedMessage[] } | { readonly error: Error }
+  { readonly replies: readonly KeptReply[] } | { readonly error: Error }
 );
 
 /** More instances than any service has: a server that replies so often is faulty. */
@@ -36,7 +37,7 @@ const REPLIES_LIMIT = 10_000;
  */
 export class GatherCall extends PendingCall {
   private readonly deadline: Deadline;
-  private readonly replies = new Map<string, ReceivedMessage>();
+  private readonly replies = new Map<string, KeptReply>();
   private size = 0;
 
   constructor(private readonly options: GatherCallOptions) {
@@ -56,8 +57,9 @@ export class GatherCall extends PendingCall {
     // An instance that got the request twice answers twice.
     const from = instance ?? `?${this.replies.size}`;
     if (!this.replies.has(from)) {
-      this.replies.set(from, reply);
-      this.size += reply.content.length;
+      const kept = this.options.keep(reply);
+      this.replies.set(from, kept);
+      this.size += kept.bytes;
     }
     const { maxBytes } = this.options;
     if (this.size > maxBytes) {

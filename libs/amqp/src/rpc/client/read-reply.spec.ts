@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { CodecRegistry } from '../../message/codecs/codecs.js';
 import { errorClasses } from '../../errors/known-errors.js';
 import { settings } from '../../options/settings.js';
-import { readReply } from './call.js';
+import { readPart } from './call.js';
 
 class OrderError extends Error {}
 const known = errorClasses([OrderError], 'a test');
@@ -13,7 +13,7 @@ function thrown(body: object): Error & Record<string, unknown> {
   const content = Buffer.from(JSON.stringify(body));
   const properties = { contentType: 'application/json', headers: { 'x-rpc-error': 1 } };
   try {
-    readReply({ content, properties } as never, { codecs, codec: undefined, known, maxBytes: 1_000_000 });
+    readPart({ content, properties } as never, { codecs, codec: undefined, known, maxBytes: 1_000_000 });
   } catch (error) {
     return error as Error & Record<string, unknown>;
   }

@@ -18,7 +18,7 @@ import {
 } from '../../publish/channel-replacement.js';
 import { ControlPublisher, type ControlTarget } from './control-publisher.js';
 import type { ExchangeCache } from '../../publish/exchange-cache.js';
-import { type Caller, PendingCalls, type PendingCall } from './call.js';
+import { type Caller, cancelOf, PendingCalls, type PendingCall } from './call.js';
 import { noConnection } from '../../publish/sender.js';
 import { PublishBuffer } from '../../publish/publish-buffer.js';
 import { errorFields } from '../../errors/error-facts.js';
@@ -121,7 +121,7 @@ export class ReplyChannel implements Caller {
   ended(call: PendingCall, left: boolean): void {
     if (!call.gone) this.buffer.leave(call);
     this.pendingCalls.remove(call);
-    if (left && call.sent) this.tell({ kind: 'cancel', id: call.id }, call.message);
+    if (left && call.sent) this.tell(call.cancel, call.message);
   }
 
   /** Sends a call once more that was lost. */
@@ -150,9 +150,8 @@ export class ReplyChannel implements Caller {
   /** Ends every call with ConnectionLostError. */
   async close(): Promise<void> {
     // No reply will be received any more, including those of endless streams.
-    for (const { id, message, controlQueue, sent } of this.pendingCalls.values()) {
-      if (!sent) continue;
-      this.tell({ kind: 'cancel', id }, controlQueue === undefined ? message : { queue: controlQueue });
+    for (const { cancel, message, controlQueue, sent } of this.pendingCalls.values()) {
+      if (sent) this.tell(cancel, controlQueue === undefined ? message : { queue: controlQueue });
     }
     this.closed = true;
     this.pendingCalls.lost('closed');
@@ -172,7 +171,7 @@ export class ReplyChannel implements Caller {
     const { error } = closeReason;
     if (error) {
       for (const call of this.pendingCalls.values())
-        if (isToBlame(closeReason, call.message)) call.fail(error);
+        if (isToBlame(closeReason, call.message)) call.giveUp(error);
     }
     this.pendingCalls.lost(reason);
   }
@@ -198,7 +197,7 @@ export class ReplyChannel implements Caller {
       channel?.publish(call.message, this.replyTo);
     } catch (error) {
       const text = describeError(error);
-      if (channel?.alive) call.fail(new EncodeError(`the request cannot be sent: ${text}`, '', error));
+      if (channel?.alive) call.giveUp(new EncodeError(`the request cannot be sent: ${text}`, '', error));
       else call.onLost(text);
     }
   }
@@ -229,7 +228,8 @@ export class ReplyChannel implements Caller {
     const headers = safeHeaders(properties.headers);
     const queue = textHeader(headers, HEADER.control);
     const running = headers[HEADER.alive] !== undefined || countHeader(headers, HEADER.sequence) === 1;
-    if (running && id !== '' && isControlQueue(queue)) this.tell({ kind: 'cancel', id }, { queue });
+    if (!running || id === '' || !isControlQueue(queue)) return;
+    this.tell(cancelOf(id, textHeader(headers, HEADER.call)), { queue });
   }
 
   private isOpen(): boolean {

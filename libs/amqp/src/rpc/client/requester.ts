@@ -7,8 +7,8 @@ import type { CodecLookup } from '../../message/codecs/codec.js';
 import { milliseconds } from '../../options/duration.js';
 import { HEADER } from '../../message/headers.js';
 import { errorClasses, NO_CLASSES } from '../../errors/known-errors.js';
-import type { ReceivedMessage } from '../../message/message.js';
-import { outgoing, outgoingHeaders, newCorrelationId } from '../../message/outgoing.js';
+
+import { newMessageId, outgoing, outgoingHeaders, newCorrelationId } from '../../message/outgoing.js';
 import { whole } from '../../options/option-checks.js';
 import type {
   Gathered,
@@ -30,9 +30,9 @@ import type { ContractPublish } from '../../publish/contract-publish.js';
 import {
   Call,
   type CallOptions,
+  type KeptReply,
+  keptReply,
   type PendingCall,
-  readPart,
-  readReply,
   type ReplyReading,
   type WhyUnsent,
 } from './call.js';
@@ -139,9 +139,9 @@ export class Requester {
     const expect = options.expect ?? Infinity;
     const wrong = options.expect === undefined ? undefined : whole(1, 10_000)(expect);
     if (wrong) throw new EncodeError(`expect of a gather must be ${wrong}`, '');
-    const replies = await new Promise<readonly ReceivedMessage[]>((resolve, reject) => {
+    const replies = await new Promise<readonly KeptReply[]>((resolve, reject) => {
       if (this.options.plugins.none) return this.collect(call, expect, resolve, reject);
-      let got: readonly ReceivedMessage[] = [];
+      let got: readonly KeptReply[] = [];
       this.plugged('gather', call, payload, (sent, done, failed) => {
         this.collect(sent, expect, (list) => done({ replies: (got = list).length }), failed);
       }).then(() => resolve(got), reject);
@@ -149,7 +149,8 @@ export class Requester {
     return Promise.all(
       replies.map(async (reply): Promise<Gathered> => {
         try {
-          const value = readReply(reply, call.reading);
+          const part = reply.part();
+          const value = part.kind === 'end' ? undefined : part.value;
           return { value: options.schema ? await validate(options.schema, value) : value };
         } catch (error) {
           return { error: error as Error };
@@ -161,12 +162,13 @@ export class Requester {
   private collect(
     call: Prepared,
     expect: number,
-    gathered: (replies: readonly ReceivedMessage[]) => void,
+    gathered: (replies: readonly KeptReply[]) => void,
     failed: (error: Error) => void,
   ): void {
     const pending = new GatherCall({
       ...call,
       expect,
+      keep: (reply) => keptReply(reply, call.reading),
       deadlines: this.options.deadlines,
       whyUnsent: this.whyUnsent,
       maxBytes: HELD * this.options.settings.maxMessageBytes,
@@ -192,7 +194,9 @@ export class Requester {
     const began = clock.monotonic();
     return plugins.publish({ kind, message, payload, timeout, idempotent: resends > 0 }, (changed) => {
       return new Promise((resolve, reject) => {
-        const over = cancellation?.error({ ...changed, correlationId });
+        // Plugins may have taken their time.
+        const over =
+          cancellation?.error({ ...changed, correlationId }) ?? this.replyChannel.closeReason(correlationId);
         if (over) return reject(over);
         const left = Math.max(1, Math.ceil(timeout - (clock.monotonic() - began)));
         const done = (result: CallResult): void => resolve({ messageId, routed: true, ...result });
@@ -212,7 +216,7 @@ export class Requester {
       deadlines: this.options.deadlines,
       whyUnsent: this.whyUnsent,
       maxBytes: HELD * this.options.settings.maxMessageBytes,
-      read: (reply) => readPart(reply, reading),
+      read: (reply) => keptReply(reply, reading),
       tell: (control, queue) => {
         const target = queue === undefined ? call.message : { queue };
         if (pending.sent) this.replyChannel.tell(control, target);
@@ -252,6 +256,7 @@ export class Requester {
     const worthIt = credit === undefined ? timeout : left;
     const headers = requestHeaders(handled, settings, options);
     if (worthIt !== undefined) headers[HEADER.deadline] = Math.floor(now + worthIt);
+
     if (credit !== undefined) headers[HEADER.stream] = credit;
     if (credit !== undefined && left !== undefined) headers[HEADER.timeLeft] = left;
     const message = outgoing(
@@ -302,8 +307,14 @@ function callDetails(call: PendingCall): PendingCallDetails {
 function requestHeaders(
   handled: Handled | undefined,
   settings: Settings,
-  { headers }: RequestOptions,
+  { headers, correlationId }: RequestOptions,
 ): Record<string, unknown> {
-  if (handled) return inheritedHeaders(inheritance(handled, settings), headers, true);
-  return headers === undefined ? {} : outgoingHeaders(headers);
+  const all = handled
+    ? inheritedHeaders(inheritance(handled, settings), headers, true)
+    : headers === undefined
+      ? {}
+      : outgoingHeaders(headers);
+  // A call may have the id of one that is over for its caller, and not yet for its servers.
+  if (correlationId !== undefined) all[HEADER.call] = newMessageId();
+  return all;
 }

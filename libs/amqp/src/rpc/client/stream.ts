@@ -4,7 +4,7 @@ import { countHeader, HEADER, safeHeaders, textHeader } from '../../message/head
 import type { OutgoingMessage, ReceivedMessage } from '../../message/message.js';
 import { DecodeError } from '../../errors/errors.js';
 import { RpcProtocolError } from '../../errors/rpc-errors.js';
-import { PendingCall, type ReplyPart, timedOut, type WhyUnsent } from './call.js';
+import { type KeptReply, PendingCall, type ReplyPart, timedOut, type WhyUnsent } from './call.js';
 import type { Cancellation } from './cancellation.js';
 import { type StandardSchema, validate } from '../../message/schema.js';
 
@@ -14,11 +14,11 @@ export interface StreamCallOptions {
   /** The longest silence. */
   readonly timeout: number;
   readonly credit: number;
-  /** What unread items may have together. */
+  /** What unread items may have together, decompressed. */
   readonly maxBytes: number;
   readonly cancellation: Cancellation | undefined;
   readonly deadlines: Deadlines;
-  readonly read: (reply: ReceivedMessage) => ReplyPart;
+  readonly read: (reply: ReceivedMessage) => KeptReply;
   /** Tells its server something, at its own queue when that is known. */
   readonly tell: (control: CallControl, controlQueue: string | undefined) => void;
   /** Why the request has not left; undefined when it has. */
@@ -43,7 +43,7 @@ export class StreamCall extends PendingCall {
       {
         read: (count) => this.tell({ kind: 'credit', id: this.id, count }),
         stop: () => {
-          this.tell({ kind: 'cancel', id: this.id });
+          this.tell(this.cancel);
           this.end();
         },
       },
@@ -85,12 +85,13 @@ export class StreamCall extends PendingCall {
   }
 
   private take(reply: ReceivedMessage, run: string, sequence: number): void {
+    const { bytes, part: read } = this.options.read(reply);
     let part: ReplyPart;
     try {
-      part = this.options.read(reply);
+      part = read();
     } catch (error) {
       // The server has not ended the stream, but its messages are invalid.
-      if (error instanceof DecodeError) this.tell({ kind: 'cancel', id: this.id });
+      if (error instanceof DecodeError) this.tell(this.cancel);
       return this.stream.fail(error as Error);
     }
     // Other programs number nothing; their one reply, or the one that says so, is the last.
@@ -99,7 +100,7 @@ export class StreamCall extends PendingCall {
       this.parts++;
       // They know nothing of credit either.
       const limit = sequence === 0 ? 2 * this.options.credit : this.options.credit;
-      this.stream.push(part.value, position, reply.content.length, limit);
+      this.stream.push(part.value, position, bytes, limit);
     }
     if (sequence === 0 && (part.kind === 'end' || !part.more)) this.stream.end(this.parts, run);
   }
@@ -108,7 +109,7 @@ export class StreamCall extends PendingCall {
     const { deadlines, timeout, message, whyUnsent } = this.options;
     return deadlines.set(timeout, () => {
       const reason = whyUnsent(this);
-      this.tell({ kind: 'cancel', id: this.id });
+      this.tell(this.cancel);
       this.fail(timedOut(message, timeout, this.id, reason));
     });
   }

@@ -6,10 +6,11 @@ import { Delivery } from '../../message/delivery.js';
 import { Credit } from './reply-stream.js';
 import { ActiveCalls } from './active-calls.js';
 
-function delivery(): Delivery {
+function delivery(call?: string): Delivery {
+  const headers = call === undefined ? {} : { 'x-warren-call': call };
   const message = {
     ...{ exchange: '', routingKey: 'q', redelivered: false, deliveryTag: 1 },
-    ...{ content: Buffer.alloc(0), properties: {} },
+    ...{ content: Buffer.alloc(0), properties: { headers } },
   };
   return new Delivery(message, 'q', { settle: () => undefined, warn: () => undefined });
 }
@@ -68,10 +69,10 @@ describe('calls that are being answered', () => {
   it('are not begun when their caller left before, which is remembered for so many', () => {
     const calls = new ActiveCalls();
     for (let n = 0; n <= 10_000; n++) calls.onControl({ kind: 'cancel', id: `c${n}` });
-    expect(calls.hasLeft('c0')).toBe(false);
-    expect(calls.hasLeft('c1')).toBe(true);
-    expect(calls.hasLeft('c1')).toBe(false);
-    expect(calls.hasLeft('c10000')).toBe(true);
+    expect(calls.hasLeft('c0', delivery())).toBe(false);
+    expect(calls.hasLeft('c1', delivery())).toBe(true);
+    expect(calls.hasLeft('c1', delivery())).toBe(false);
+    expect(calls.hasLeft('c10000', delivery())).toBe(true);
   });
 
   it('are begun when that was said a minute ago', () => {
@@ -81,8 +82,27 @@ describe('calls that are being answered', () => {
     now = 59_999;
     calls.onControl({ kind: 'cancel', id: 'late' });
     now = 60_000;
-    expect(calls.hasLeft('early')).toBe(false);
-    expect(calls.hasLeft('late')).toBe(true);
+    expect(calls.hasLeft('early', delivery())).toBe(false);
+    expect(calls.hasLeft('late', delivery())).toBe(true);
+  });
+
+  it('are not stopped, and are begun, when a call left that had the same id', () => {
+    const calls = new ActiveCalls();
+    const [first, second] = ['1', '2'].map((call) => ({ id: 'one', delivery: delivery(call) }));
+    calls.onControl({ kind: 'cancel', id: 'one', call: '0' });
+    expect(calls.hasLeft('one', first.delivery)).toBe(false);
+    expect(calls.hasLeft('one', delivery('0'))).toBe(true);
+    calls.add(first);
+    calls.add(second);
+    calls.onControl({ kind: 'cancel', id: 'one', call: '0' });
+    expect([first, second].map(({ delivery: { signal } }) => signal.aborted)).toEqual([false, false]);
+    calls.onControl({ kind: 'cancel', id: 'one', call: '1' });
+    expect([first, second].map(({ delivery: { signal } }) => signal.aborted)).toEqual([true, false]);
+    // Other programs do not say which.
+    calls.onControl({ kind: 'cancel', id: 'one' });
+    expect(second.delivery.signal.aborted).toBe(true);
+    calls.onControl({ kind: 'cancel', id: 'other' });
+    expect(calls.hasLeft('other', delivery('3'))).toBe(true);
   });
 });
 
@@ -90,6 +110,7 @@ describe('what callers say', () => {
   it('is read as it was written', () => {
     for (const control of [
       { kind: 'cancel', id: 'a' },
+      { kind: 'cancel', id: 'a', call: 'b' },
       { kind: 'credit', id: 'a', count: 32 },
     ] as const) {
       expect(readControl(writeControl(control))).toEqual(control);
@@ -103,6 +124,7 @@ describe('what callers say', () => {
     '[]',
     '{"kind":"cancel"}',
     '{"kind":"cancel","id":5}',
+    '{"kind":"cancel","id":"a","call":5}',
     '{"kind":"stop","id":"a"}',
   ])('%s is no word of theirs', (text) => expect(readControl(Buffer.from(text))).toBeUndefined());
 

@@ -8,6 +8,7 @@ import type { Credit } from './reply-stream.js';
 import { randomUUID } from 'node:crypto';
 import type { CallControl } from '../../message/call-control.js';
 import { IdMap, type Listed } from '../../runtime/id-map.js';
+import { HEADER } from '../../message/headers.js';
 import { LogLimiter } from '../../runtime/logger.js';
 import { CallerLeftError, ShuttingDownError } from '../../errors/rpc-errors.js';
 
@@ -54,8 +55,8 @@ export class ActiveCalls extends IdMap<RunningCall> {
   private queue = '';
   /** Tells the answers of one instance from those of another. */
   readonly instance = randomUUID();
-  /** Callers that left before their request was looked at, and when, the oldest first. */
-  readonly left: Map<string, number> = new Map();
+  /** Callers that left before their request was looked at, when, and the mark of their call; the oldest first. */
+  readonly left: Map<string, { readonly since: number; readonly call: string | undefined }> = new Map();
 
   constructor(private readonly clock: Clock = systemClock) {
     super();
@@ -86,30 +87,37 @@ export class ActiveCalls extends IdMap<RunningCall> {
   }
 
   /** Whether the caller left before its request was started. Asked once for each. */
-  hasLeft(id: string): boolean {
-    const since = this.left.get(id);
+  hasLeft(id: string, request: Delivery): boolean {
+    const found = this.left.get(id);
+    if (found === undefined || !isOf(found.call, request)) return false;
     this.left.delete(id);
-    return since !== undefined && this.clock.monotonic() - since < REMEMBERED_FOR;
+    return this.clock.monotonic() - found.since < REMEMBERED_FOR;
   }
 
   /** A caller said something. */
   onControl(control: CallControl): void {
-    const call = this.get(control.id);
-    if (control.kind === 'credit') {
-      call?.credit?.read(control.count);
-    } else if (call) {
-      call.delivery.abort(new CallerLeftError());
-    } else {
-      this.remember(control.id);
-    }
+    const latest = this.get(control.id);
+    if (control.kind === 'credit') return latest?.credit?.read(control.count);
+    const { id, call } = control;
+    const meant =
+      latest === undefined || isOf(call, latest.delivery)
+        ? latest
+        : this.values().find((one) => one.id === id && isOf(call, one.delivery));
+    if (meant) meant.delivery.abort(new CallerLeftError());
+    else this.remember(id, call);
   }
 
-  private remember(id: string): void {
+  private remember(id: string, call: string | undefined): void {
     const now = this.clock.monotonic();
-    for (const [oldest, since] of this.left) {
+    for (const [oldest, { since }] of this.left) {
       if (this.left.size < REMEMBERED && now - since < REMEMBERED_FOR) break;
       this.left.delete(oldest);
     }
-    this.left.set(id, now);
+    this.left.set(id, { since: now, call });
   }
+}
+
+/** Whether a cancel is about this request. Other programs may name only the id. */
+function isOf(call: string | undefined, { headers }: Delivery): boolean {
+  return call === undefined || call === headers[HEADER.call];
 }

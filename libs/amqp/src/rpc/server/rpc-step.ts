@@ -193,8 +193,9 @@ export const reply =
       let verdict: MaybePromise<Verdict>;
       try {
         if (stored && !credit) {
-          const work = async (): Promise<Outcome> => settled(context, delivery, await next(delivery));
-          verdict = stored(delivery, work).then((outcome) => call.finish(outcome));
+          verdict = stored(delivery, () => outcomeOf(context, delivery, next)).then((outcome) =>
+            call.finish(outcome),
+          );
         } else {
           verdict = next(delivery);
           verdict =
@@ -214,11 +215,21 @@ export const reply =
       delivery.run.callerDeadline = deadlineOf(context, delivery);
       const reason = notWorthIt(context, delivery);
       if (reason === undefined) return begin(delivery);
-      const decided = (known: SkipReason | undefined): MaybePromise<Verdict> =>
-        known === undefined ? begin(delivery) : skip(context, delivery, known);
-      return reason instanceof Promise ? reason.then(decided) : decided(reason);
+      if (!(reason instanceof Promise)) return skip(context, delivery, reason);
+      return reason.then((gone) => {
+        // What happened while the broker was asked counts as well.
+        const known = gone ?? over(context, delivery, context.clock.monotonic());
+        return known === undefined ? begin(delivery) : skip(context, delivery, known);
+      });
     };
   };
+
+/** Runs the handler, unless it was told to stop while the store of replies was read. */
+async function outcomeOf(context: RpcContext, delivery: Delivery, next: Run): Promise<Outcome> {
+  const unwanted = stopped(context, delivery);
+  if (unwanted) return { verdict: unwanted, reply: undefined };
+  return settled(context, delivery, await next(delivery));
+}
 
 /** What becomes of a request, and its reply. `fits`: the value has been checked. */
 function settled(
@@ -311,14 +322,31 @@ type SkipReason = 'left' | 'late' | 'gone';
 const WORTH_ASKING = 50;
 
 function notWorthIt(context: RpcContext, delivery: Delivery): MaybePromise<SkipReason | undefined> {
-  const { correlationId, replyTo } = delivery.message.properties;
-  const now = delivery.run.beganAt;
-  const { calls } = context;
-  if (correlationId !== undefined && calls.left.size > 0 && calls.hasLeft(correlationId)) return 'left';
-  if (delivery.run.callerDeadline !== undefined && delivery.run.callerDeadline <= now) return 'late';
+  const { replyTo } = delivery.message.properties;
+  // Plugins may have kept it since its steps began.
+  const now = context.plugins.none ? delivery.run.beganAt : context.clock.monotonic();
+  const known = over(context, delivery, now);
+  if (known !== undefined) return known;
   if (!context.plan.rpc?.skipsGone || !replyTo) return undefined;
   if (!mayHaveWaited(context, delivery)) return undefined;
   return context.callers.isGone(replyTo).then((gone) => (gone ? 'gone' : undefined));
+}
+
+/** Whether the caller has left, or does not wait any more. */
+function over({ calls }: RpcContext, delivery: Delivery, now: number): 'left' | 'late' | undefined {
+  const { correlationId } = delivery.message.properties;
+  if (correlationId !== undefined && calls.left.size > 0 && calls.hasLeft(correlationId, delivery))
+    return 'left';
+  const { callerDeadline } = delivery.run;
+  return callerDeadline !== undefined && callerDeadline <= now ? 'late' : undefined;
+}
+
+/** What becomes of a request that was told to stop before its handler ran; undefined for others. */
+function stopped(context: RpcContext, delivery: Delivery): Verdict | undefined {
+  const { abortedBy } = delivery.run;
+  if (abortedBy instanceof ShuttingDownError) return REQUEUE;
+  if (!(abortedBy instanceof CallerLeftError)) return undefined;
+  return skip(context, delivery, over(context, delivery, context.clock.monotonic()) ?? 'left');
 }
 
 /** Whether a request waited long enough for its caller to be gone. */
