@@ -37,7 +37,8 @@ Filters (all must match):
   --id <message id>    message id; may be repeated
   --older <duration>   failed at least this long ago: 90s, 30m, 2h, 7d
   --newer <duration>   failed at most this long ago
-  --limit <n>          maximum number of messages (default: list 50, show 10; replay, drop: all in the queue at the start)
+  --limit <n>          maximum number of messages (default: list 50, show 10; show --save, replay, drop: all in the queue
+                       at the start)
 
 Options of single commands:
   --to <queue>         replay: target queue; required when the name does not end in .dead
