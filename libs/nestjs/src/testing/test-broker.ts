@@ -78,11 +78,10 @@ async function onRabbitMQ(given: string): Promise<TestBroker> {
 
 async function management(url: URL, method: string, path: string, body?: object): Promise<void> {
   const base = process.env.RABBITMQ_MANAGEMENT_URL ?? `http://${url.hostname}:15672`;
-  const target = new URL(`/api/${path}`, base);
   const login = new URL(base);
+  const target = new URL(`${login.origin}${login.pathname.replace(/\/$/, '')}/api/${path}`);
   const user = decodeURIComponent(login.username || url.username || 'guest');
   const password = decodeURIComponent(login.password || url.password || 'guest');
-  target.username = target.password = '';
   const hint =
     'enable the management plugin, set RABBITMQ_MANAGEMENT_URL, or name a virtual host in RABBITMQ_URL';
   let answer: Response;
