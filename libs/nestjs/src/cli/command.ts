@@ -71,9 +71,11 @@ Options of all commands:
   --url <amqp url>         broker and virtual host (default: RABBITMQ_URL, else amqp://guest:guest@localhost:5672)
   --json                   print JSON, one object per line
 
+Options of dead and trace:
+  --exact                  use the queue name unchanged, for a dead-letter queue whose name does not end in .dead
+
 Options of dead:
   --management <http url>  management API, for list without a queue (default: RABBITMQ_MANAGEMENT_URL)
-  --exact                  use the queue name unchanged, for a dead-letter queue whose name does not end in .dead
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 queue or exchange not found, 4 broker unreachable, 5 access refused,
             6 queue locked, 7 no messages, 130 interrupted`;
