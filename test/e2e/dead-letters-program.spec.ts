@@ -290,6 +290,9 @@ onEachBroker('the program warren', (broker) => {
     expect(out).toContain(`dead letter ${messageId} lies in p.parcels.dead at position 1`);
     expect(err).toContain('Asked: p.shop');
     expect(code).toBe(0);
+    // The name of its queue is enough, and messages of that queue are left alone.
+    const { out: found } = await trace(messageId, '--queue', 'p.parcels', '--timeout', '500ms');
+    expect(found).toContain(`dead letter ${messageId} lies in p.parcels.dead at position 1`);
     expect(await trace('nobody', '--timeout', '500ms')).toMatchObject({
       code: 7,
       err: expect.stringContaining('Nothing is known of nobody.'),

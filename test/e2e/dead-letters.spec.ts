@@ -320,6 +320,17 @@ onEachBroker('the dead-letter client', (broker) => {
     expect(await client().replay('moved', { to: 'moved' })).toMatchObject({ done: 2 });
   });
 
+  it('ends a replay at a letter that failed in another queue: what is behind it stays', async () => {
+    const before = await fill(broker, 'mixed', 2, {});
+    await fill(broker, 'mixed', 1, {}, { 'x-warren-queue': 'payments' });
+    await fill(broker, 'mixed', 2, {});
+    expect(await rejection(client().replay('mixed'))).toMatchObject({
+      message: expect.stringContaining("message 3 of 'mixed.dead' failed in queue 'payments'"),
+    });
+    await ready(broker, 'mixed.dead', 3);
+    expect(await idsOf(broker, 'mixed')).toEqual(before);
+  });
+
   it('wants to be told where letters of a queue with a name of its own go', async () => {
     const any = new DeadLetters({ url: broker.url, exact: true });
     expect(any.ownQueue('failures')).toBeUndefined();

@@ -172,10 +172,8 @@ function ofTheBroker({ queue, reason, exchange, routingKey, time }: Death, heade
 /** Converts a filter to a predicate. @throws ConfigError for an invalid duration */
 export function matchesFilter(filter: DeadLetterFilter, now: number): (letter: DeadLetter) => boolean {
   const ids = filter.id === undefined ? undefined : new Set([filter.id].flat());
-  const before =
-    filter.olderThan === undefined ? Infinity : now - milliseconds(filter.olderThan, 'olderThan');
-  const after =
-    filter.newerThan === undefined ? -Infinity : now - milliseconds(filter.newerThan, 'newerThan');
+  const before = filter.olderThan === undefined ? Infinity : now - age(filter.olderThan, 'olderThan');
+  const after = filter.newerThan === undefined ? -Infinity : now - age(filter.newerThan, 'newerThan');
   const byAge = filter.olderThan !== undefined || filter.newerThan !== undefined;
   return (letter) => {
     const { error, handler, id, failedAt } = letter;
@@ -186,6 +184,11 @@ export function matchesFilter(filter: DeadLetterFilter, now: number): (letter: D
     if (byAge && !(time !== undefined && time <= before && time >= after)) return false;
     return filter.where?.(letter) ?? true;
   };
+}
+
+/** No timer waits for it: it may be longer than those can. */
+function age(value: Duration, what: string): number {
+  return milliseconds(value, what, Number.MAX_SAFE_INTEGER);
 }
 
 /** Whether a filter can exclude messages. */

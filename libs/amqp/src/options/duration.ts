@@ -12,16 +12,16 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 export const MAX_DURATION = 2_147_483_647;
 
 /**
- * Milliseconds of a duration, rounded to whole ones.
+ * Milliseconds of a duration, rounded to whole ones; `what` names the option.
  *
- * @throws ConfigError when the text is no duration, negative, or above 2 147 483 647 ms, almost 25 days; `what` names the option.
+ * @throws ConfigError when the text is no duration, negative, or above `most` ms, by default almost 25 days
  */
-export function milliseconds(value: Duration, what: string): number {
+export function milliseconds(value: Duration, what: string, most = MAX_DURATION): number {
   const ms = typeof value === 'number' ? value : parse(value);
-  if (ms === undefined || !Number.isFinite(ms) || ms < 0 || ms > MAX_DURATION) {
+  if (ms === undefined || !Number.isFinite(ms) || ms < 0 || ms > most) {
     throw new ConfigError(
       `${what} must be a duration, but is ${describe(value)}`,
-      `write milliseconds (5000) or a string such as '5s', '250ms', '2m'; at most ${MAX_DURATION} ms`,
+      `write milliseconds (5000) or a string such as '5s', '250ms', '2m'; at most ${most} ms`,
     );
   }
   return Math.round(ms);
