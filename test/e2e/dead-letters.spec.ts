@@ -207,6 +207,25 @@ onEachBroker('the dead-letter client', (broker) => {
     expect((await read('huge')).map(({ id }) => id)).toEqual(ids.slice(0, 50));
   });
 
+  it('takes few large letters at once before it knows whether it wants them', async () => {
+    const channel = await (await broker.connect()).createConfirmChannel();
+    await channel.assertQueue('large.dead', { durable: true });
+    for (let n = 0; n < 90; n++) {
+      channel.sendToQueue('large.dead', Buffer.alloc(1024 * 1024), { messageId: String(n) });
+      if (n % 10 === 9) await channel.waitForConfirms();
+    }
+    const waiting: number[] = [];
+    const save = async (): Promise<void> => void waiting.push(await count(broker, 'large.dead'));
+    const where = ({ position }: DeadLetter): boolean => position === 1 || position === 12;
+    expect(await client().drop('large', { where, batch: 1, save })).toMatchObject({ done: 2, seen: 90 });
+    expect(waiting[0]).toBeGreaterThanOrEqual(80);
+    expect(waiting[1]).toBeGreaterThanOrEqual(15);
+    await ready(broker, 'large.dead', 88);
+    expect(await idsOf(broker, 'large.dead')).toEqual(
+      Array.from({ length: 90 }, (_, n) => String(n)).filter((id) => id !== '0' && id !== '11'),
+    );
+  });
+
   it('the example of the guide replays what it says', async () => {
     await fill(broker, 'orders', 4, {}, { 'x-exception-type': 'BankAway' });
     const print = jest.spyOn(console, 'log').mockImplementation(() => undefined);

@@ -16,7 +16,7 @@ import { deadLetter, type DeadLetter, type DeadLetterConnection } from './dead-l
  */
 export const MOST_HELD = 10_000;
 
-/** How many letters the broker sends at once when it is not known how many of them are wanted. */
+/** How many letters the broker sends at once when it is not known how many of them are wanted; fewer large ones. */
 export const FIRST_LETTERS = 100;
 
 /** Runs `use` with a connection that is closed afterwards. Rejects at once when no node can be reached. */
