@@ -67,7 +67,7 @@ interface Read {
   /** Messages that were given. */
   readonly taken: number;
   readonly consumers: number;
-  /** The most that had arrived and was not read: messages behind the first ones, and their bytes. */
+  /** The most that had arrived and was not read yet. */
   readonly waited: number;
 }
 

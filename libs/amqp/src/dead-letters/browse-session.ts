@@ -11,8 +11,8 @@ import { declareError } from '../topology/declare-error.js';
 import { deadLetter, type DeadLetter, type DeadLetterConnection } from './dead-letter.js';
 
 /**
- * Maximum number of messages that were read, did not match and are unacked. Messages behind them are not read in this
- * session.
+ * Maximum number of messages that were read, did not match and are unacked, unless they are large: see PeekCursor.
+ * Messages behind them are not read in this session.
  */
 export const MOST_HELD = 10_000;
 

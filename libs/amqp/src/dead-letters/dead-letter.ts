@@ -232,7 +232,7 @@ export interface DeadLetterProgress {
 
 /** The result of the work. */
 export interface DeadLetterResult extends DeadLetterProgress {
-  /** Messages that were not read: the limit was reached, the signal aborted, or 10 000 messages did not match. */
+  /** Messages that were not read: the limit was reached, the signal aborted, or 10 000 (fewer large ones) did not match. */
   readonly unseen: number;
   /** Whether the signal ended the work. */
   readonly interrupted: boolean;

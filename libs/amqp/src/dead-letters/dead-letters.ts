@@ -54,7 +54,7 @@ export interface PeekOptions extends DeadLetterFilter {
   readonly limit?: number;
   /** Aborting it ends the peek. */
   readonly signal?: AbortSignal;
-  /** Called at the end with the number of messages read, and of those behind the 10 000 that can be held at once. */
+  /** Called at the end with the number of messages read, and of those behind what can be held: 10 000, fewer large ones. */
   readonly onEnd?: (end: { readonly seen: number; readonly unseen: number }) => void;
 }
 

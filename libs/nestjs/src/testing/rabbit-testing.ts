@@ -110,8 +110,8 @@ export class RabbitTesting {
       return new RabbitTesting(app, probe, broker);
     } catch (error) {
       await app?.close().catch(() => undefined);
-      await Promise.all(probe.brokers.map((made) => made.close()));
-      await broker.stop();
+      await Promise.allSettled(probe.brokers.map((made) => made.close()));
+      await broker.stop().catch(() => undefined);
       throw error;
     }
   }

@@ -63,17 +63,19 @@ async function onRabbitMQ(given: string): Promise<TestBroker> {
   const vhost = `warren-test-${randomBytes(6).toString('hex')}`;
   const user = decodeURIComponent(url.username) || 'guest';
   await management(url, 'PUT', `vhosts/${vhost}`);
-  await management(url, 'PUT', `permissions/${vhost}/${encodeURIComponent(user)}`, {
-    configure: '.*',
-    write: '.*',
-    read: '.*',
-  });
+  const stop = (): Promise<void> => management(new URL(given), 'DELETE', `vhosts/${vhost}`);
+  try {
+    await management(url, 'PUT', `permissions/${vhost}/${encodeURIComponent(user)}`, {
+      configure: '.*',
+      write: '.*',
+      read: '.*',
+    });
+  } catch (error) {
+    await stop().catch(() => undefined);
+    throw error;
+  }
   url.pathname = `/${vhost}`;
-  return {
-    ...THERE,
-    url: url.href,
-    stop: () => management(new URL(given), 'DELETE', `vhosts/${vhost}`),
-  };
+  return { ...THERE, url: url.href, stop };
 }
 
 async function management(url: URL, method: string, path: string, body?: object): Promise<void> {
