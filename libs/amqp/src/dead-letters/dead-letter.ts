@@ -9,7 +9,7 @@ import {
   RETURN_EXCHANGE,
 } from '../message/headers.js';
 import type { BrokerOptions } from '../options/options.js';
-import { milliseconds, type Duration } from '../options/duration.js';
+import { ageInMilliseconds, type Duration } from '../options/duration.js';
 import type { Headers, MessageProperties, ReceivedMessage } from '../message/message.js';
 
 /** A message of a dead-letter queue. Its texts are untrusted: escape them before printing them to a terminal. */
@@ -172,8 +172,10 @@ function ofTheBroker({ queue, reason, exchange, routingKey, time }: Death, heade
 /** Converts a filter to a predicate. @throws ConfigError for an invalid duration */
 export function matchesFilter(filter: DeadLetterFilter, now: number): (letter: DeadLetter) => boolean {
   const ids = filter.id === undefined ? undefined : new Set([filter.id].flat());
-  const before = filter.olderThan === undefined ? Infinity : now - age(filter.olderThan, 'olderThan');
-  const after = filter.newerThan === undefined ? -Infinity : now - age(filter.newerThan, 'newerThan');
+  const before =
+    filter.olderThan === undefined ? Infinity : now - ageInMilliseconds(filter.olderThan, 'olderThan');
+  const after =
+    filter.newerThan === undefined ? -Infinity : now - ageInMilliseconds(filter.newerThan, 'newerThan');
   const byAge = filter.olderThan !== undefined || filter.newerThan !== undefined;
   return (letter) => {
     const { error, handler, id, failedAt } = letter;
@@ -184,11 +186,6 @@ export function matchesFilter(filter: DeadLetterFilter, now: number): (letter: D
     if (byAge && !(time !== undefined && time <= before && time >= after)) return false;
     return filter.where?.(letter) ?? true;
   };
-}
-
-/** No timer waits for it: it may be longer than those can. */
-function age(value: Duration, what: string): number {
-  return milliseconds(value, what, Number.MAX_SAFE_INTEGER);
 }
 
 /** Whether a filter can exclude messages. */

@@ -12,11 +12,20 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 export const MAX_DURATION = 2_147_483_647;
 
 /**
- * Milliseconds of a duration, rounded to whole ones; `what` names the option.
+ * Milliseconds of a duration, rounded to whole ones.
  *
- * @throws ConfigError when the text is no duration, negative, or above `most` ms, by default almost 25 days
+ * @throws ConfigError when the text is no duration, negative, or above 2 147 483 647 ms, almost 25 days; `what` names the option.
  */
-export function milliseconds(value: Duration, what: string, most = MAX_DURATION): number {
+export function milliseconds(value: Duration, what: string): number {
+  return atMost(MAX_DURATION, value, what);
+}
+
+/** The same of an age, which no timer waits for: it may be longer. @throws ConfigError when it is no duration, or negative */
+export function ageInMilliseconds(value: Duration, what: string): number {
+  return atMost(Number.MAX_SAFE_INTEGER, value, what);
+}
+
+function atMost(most: number, value: Duration, what: string): number {
   const ms = typeof value === 'number' ? value : parse(value);
   if (ms === undefined || !Number.isFinite(ms) || ms < 0 || ms > most) {
     throw new ConfigError(
