@@ -180,6 +180,45 @@ onEachBroker('the program warren', (broker) => {
     }
   });
 
+  it('waits for a reader of its output that is slow, and for one that does not read until it is interrupted', async () => {
+    const url = ['--url', broker.url];
+    const channel = await (await broker.connect()).createConfirmChannel();
+    await channel.assertQueue('slow.dead', { durable: true });
+    for (let n = 0; n < 40; n++) channel.sendToQueue('slow.dead', Buffer.alloc(100_000, 'x'));
+    await channel.waitForConfirms();
+    const child = spawn(
+      process.execPath,
+      [program, 'dead', 'show', 'slow', '--limit', '40', '--json', ...url],
+      {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    );
+    running.add(child);
+    const ended = once(child, 'close');
+    // waits: longer than the program gives connections to close.
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+    expect(await ended).toEqual([0, null]);
+    const bodies = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { body: string }).body.length);
+    expect(bodies).toEqual(Array.from({ length: 40 }, () => 100_000));
+
+    await ready(broker, 'slow.dead', 40);
+    const unread = spawn(process.execPath, [program, 'dead', 'show', 'slow', '--json', ...url], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    running.add(unread);
+    const interrupted = once(unread, 'exit');
+    // waits: the same, for what a program does not do.
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect(unread.exitCode).toBe(null);
+    unread.kill('SIGTERM');
+    expect(await interrupted).toEqual([130, null]);
+  });
+
   it('says that user or password are wrong, and prints neither', async () => {
     const url = new URL(broker.url);
     url.password = 'hush-hush';
@@ -251,6 +290,9 @@ onEachBroker('the program warren', (broker) => {
     expect(out).toContain(`dead letter ${messageId} lies in p.parcels.dead at position 1`);
     expect(err).toContain('Asked: p.shop');
     expect(code).toBe(0);
+    // The name of its queue is enough, and messages of that queue are left alone.
+    const { out: found } = await trace(messageId, '--queue', 'p.parcels', '--timeout', '500ms');
+    expect(found).toContain(`dead letter ${messageId} lies in p.parcels.dead at position 1`);
     expect(await trace('nobody', '--timeout', '500ms')).toMatchObject({
       code: 7,
       err: expect.stringContaining('Nothing is known of nobody.'),

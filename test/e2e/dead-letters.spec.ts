@@ -207,6 +207,25 @@ onEachBroker('the dead-letter client', (broker) => {
     expect((await read('huge')).map(({ id }) => id)).toEqual(ids.slice(0, 50));
   });
 
+  it('takes few large letters at once before it knows whether it wants them', async () => {
+    const channel = await (await broker.connect()).createConfirmChannel();
+    await channel.assertQueue('large.dead', { durable: true });
+    for (let n = 0; n < 90; n++) {
+      channel.sendToQueue('large.dead', Buffer.alloc(1024 * 1024), { messageId: String(n) });
+      if (n % 10 === 9) await channel.waitForConfirms();
+    }
+    const waiting: number[] = [];
+    const save = async (): Promise<void> => void waiting.push(await count(broker, 'large.dead'));
+    const where = ({ position }: DeadLetter): boolean => position === 1 || position === 12;
+    expect(await client().drop('large', { where, batch: 1, save })).toMatchObject({ done: 2, seen: 90 });
+    expect(waiting[0]).toBeGreaterThanOrEqual(80);
+    expect(waiting[1]).toBeGreaterThanOrEqual(15);
+    await ready(broker, 'large.dead', 88);
+    expect(await idsOf(broker, 'large.dead')).toEqual(
+      Array.from({ length: 90 }, (_, n) => String(n)).filter((id) => id !== '0' && id !== '11'),
+    );
+  });
+
   it('the example of the guide replays what it says', async () => {
     await fill(broker, 'orders', 4, {}, { 'x-exception-type': 'BankAway' });
     const print = jest.spyOn(console, 'log').mockImplementation(() => undefined);
@@ -318,6 +337,17 @@ onEachBroker('the dead-letter client', (broker) => {
     });
     await ready(broker, 'moved.dead', 2);
     expect(await client().replay('moved', { to: 'moved' })).toMatchObject({ done: 2 });
+  });
+
+  it('ends a replay at a letter that failed in another queue: what is behind it stays', async () => {
+    const before = await fill(broker, 'mixed', 2, {});
+    await fill(broker, 'mixed', 1, {}, { 'x-warren-queue': 'payments' });
+    await fill(broker, 'mixed', 2, {});
+    expect(await rejection(client().replay('mixed'))).toMatchObject({
+      message: expect.stringContaining("message 3 of 'mixed.dead' failed in queue 'payments'"),
+    });
+    await ready(broker, 'mixed.dead', 3);
+    expect(await idsOf(broker, 'mixed')).toEqual(before);
   });
 
   it('wants to be told where letters of a queue with a name of its own go', async () => {

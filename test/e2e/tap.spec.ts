@@ -69,6 +69,22 @@ onEachBroker('a tap', (broker) => {
     expect((await messages.take(1))[0].content.toString()).toBe('3');
   });
 
+  it('gives by headers whose names begin with x- what has them, and refuses x-match', async () => {
+    const channel = await exchange(broker, 'by-x', 'headers');
+    const headers = { 'x-tenant': 'eu', 'x-any': null, size: 5 };
+    const { messages } = await tapped(broker, { exchange: 'by-x', headers });
+    const wanted = { 'x-tenant': 'eu', 'x-any': 1, size: 5 };
+    channel.publish('by-x', 'no', Buffer.from('1'), { headers: { ...wanted, 'x-tenant': 'us' } });
+    channel.publish('by-x', 'no', Buffer.from('2'), { headers: { ...wanted, 'x-any': undefined } });
+    channel.publish('by-x', 'yes', Buffer.from('3'), { headers: wanted });
+    expect((await messages.take(1))[0].content.toString()).toBe('3');
+    expect(
+      await rejection(tapped(broker, { exchange: 'by-x', headers: { 'x-match': 'any' } })),
+    ).toMatchObject({
+      code: 'WARREN_CONFIG',
+    });
+  });
+
   it('reads everything without keys, and more than it fetches at once', async () => {
     const channel = await exchange(broker, 'all', 'fanout');
     const { messages } = await tapped(broker, { exchange: 'all' });

@@ -92,6 +92,31 @@ describe('a test that makes the broker fail', () => {
     expect(rabbit.handled(Work, 'run')).toEqual([1]);
   });
 
+  it('is idle when connections that were cut are back', async () => {
+    await rabbit.faults.cut();
+    await rabbit.idle();
+    const { connections } = rabbit.publisher.status();
+    expect(connections.map(({ state }) => state).filter((state) => state !== 'idle')).toEqual([
+      'open',
+      'open',
+    ]);
+  });
+
+  it('hears in time that it is not idle, also of a broker that does not answer', async () => {
+    await rabbit.faults.freeze();
+    const began = performance.now();
+    await expect(rabbit.idle({ timeout: 300 })).rejects.toThrow(
+      'not idle after 300 ms: the broker does not answer',
+    );
+    expect(performance.now() - began).toBeLessThan(2_000);
+    await rabbit.faults.thaw();
+    const refusing = await rabbit.faults.refuse();
+    await rabbit.faults.cut();
+    await expect(rabbit.idle({ timeout: 300 })).rejects.toThrow(/not idle after 300 ms: .*connect/);
+    await refusing.end();
+    await rabbit.idle();
+  });
+
   it('comes through chaos with every message handled', async () => {
     const chaos = await rabbit.faults.chaos({ seed: 2, every: 1_000 });
     const sent = Array.from({ length: 40 }, (_, job) =>

@@ -1,11 +1,24 @@
 // A test that moves time: what waits for minutes or hours has happened when `advance` resolves, in its order.
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { Consume, Publisher, RabbitContext, RabbitModule, RpcHandler } from '@warren/nestjs';
 import { RabbitTesting } from '@warren/nestjs/testing';
 
 const imports = [RabbitModule.forRoot({ service: 'shop' })];
+
+/** What Jest's fake timers must leave alone: see docs/testing.md. */
+const REAL = [
+  ...([
+    'setTimeout',
+    'clearTimeout',
+    'setInterval',
+    'clearInterval',
+    'setImmediate',
+    'clearImmediate',
+  ] as const),
+  ...(['nextTick', 'queueMicrotask', 'performance', 'hrtime'] as const),
+];
 
 @Injectable()
 class Orders {
@@ -87,6 +100,20 @@ describe('a test that moves time', () => {
     }
     expect(attempts).toEqual([1, 1, 2, 2, 3, 3]);
     expect(rabbit.handled(Orders, 'place')).toEqual([1]);
+  });
+
+  it('goes with fake timers that replace Date alone', async () => {
+    jest.useFakeTimers({ now: 0, doNotFake: REAL });
+    try {
+      Orders.failures = 1;
+      rabbit = await RabbitTesting.start({ imports, providers: [Orders], waits: 'real' });
+      await rabbit.publisher.send('orders', 1);
+      await rabbit.advance('1s');
+      await rabbit.idle();
+      expect(Orders.at).toEqual([0, 0]);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('has delays that follow from each other in one move', async () => {

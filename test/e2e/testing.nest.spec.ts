@@ -1,18 +1,11 @@
 // RabbitTesting as a user meets it: start, send, wait until idle, ask.
 
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Injectable, Module } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import {
-  type Broker,
-  Consume,
-  getBrokerToken,
-  Publisher,
-  RabbitModule,
-  Reject,
-  Subscribe,
-} from '@warren/nestjs';
+import { Broker, Consume, getBrokerToken, Publisher, RabbitModule, Reject, Subscribe } from '@warren/nestjs';
 import { RabbitTesting } from '@warren/nestjs/testing';
+import { EmbeddedBroker } from '@warren/embedded';
 import { onRabbitMQ } from '../support/brokers.js';
 import { until } from '../support/events.js';
 import { management } from '../support/management.js';
@@ -154,6 +147,31 @@ describe('RabbitTesting', () => {
     expect(rabbit.dead('orders')).toMatchObject([{ reason: 'rejected' }]);
     expect(rabbit.published().map(({ routingKey }) => routingKey)).toContain('order.placed');
   });
+});
+
+it('a start that fails ends its broker, also when the connections cannot be closed', async () => {
+  @Injectable()
+  class Failing {
+    onModuleInit(): void {
+      throw new Error('no luck');
+    }
+  }
+  const given = process.env.RABBITMQ_URL;
+  delete process.env.RABBITMQ_URL;
+  const ended = jest.spyOn(EmbeddedBroker.prototype, 'close');
+  const closing = jest.spyOn(Broker.prototype, 'close').mockRejectedValue(new Error('cannot be closed'));
+  try {
+    await expect(RabbitTesting.start({ imports: [AppModule], providers: [Failing] })).rejects.toThrow(
+      'no luck',
+    );
+    expect(ended).toHaveBeenCalledTimes(1);
+  } finally {
+    const left = [...new Set(closing.mock.contexts as Broker[])];
+    closing.mockRestore();
+    ended.mockRestore();
+    await Promise.all(left.map((broker) => broker.close()));
+    if (given !== undefined) process.env.RABBITMQ_URL = given;
+  }
 });
 
 onRabbitMQ('RabbitTesting with RABBITMQ_URL', () => {

@@ -17,7 +17,10 @@ export interface TapOptions extends DeadLetterConnection {
   readonly exchange?: string | undefined;
   /** Routing keys; for topic exchanges also patterns. Default `#`: all messages of a topic or fanout exchange. */
   readonly keys?: readonly string[] | undefined;
-  /** Headers exchanges: the headers that a message must have, all of them; null for any value. In place of `keys`. */
+  /**
+   * Headers exchanges: the headers that a message must have, all of them; null for any value. In place of `keys`. Names
+   * that begin with `x-` need RabbitMQ 3.10; `x-match` cannot be asked for.
+   */
   readonly headers?: Headers | undefined;
   /** Aborting it ends the loop. */
   readonly signal?: AbortSignal | undefined;
@@ -56,6 +59,8 @@ export async function* tap(options: TapOptions = {}): AsyncGenerator<TappedMessa
     throw new ConfigError('the default exchange cannot be tapped', 'name the exchange, or read a queue');
   checkName('exchange', exchange);
   const wanted = headers && outgoingHeaders(headers);
+  if (wanted && 'x-match' in wanted)
+    throw new ConfigError('a headers exchange cannot look at the header x-match', 'leave it out');
   const reader = new TapReader(signal);
   // A generator cannot sit inside a callback: the connection is closed when the loop ends.
   let leave: () => void = () => undefined;
@@ -143,6 +148,11 @@ class TapReader {
   }
 }
 
+/** With `all`, the exchange ignores names that begin with `x-`. */
+function matchOf(wanted: Headers): string {
+  return Object.keys(wanted).some((name) => name.startsWith('x-')) ? 'all-with-x' : 'all';
+}
+
 /** The name of a new queue that gets what the bindings say. It ends with the connection. */
 async function declared(
   { declaring }: LiveChannel,
@@ -162,7 +172,7 @@ async function declared(
     },
   });
   for (const { key, wanted } of bindings) {
-    await declaring.bindQueue(queue, exchange, key, wanted && { 'x-match': 'all', ...wanted });
+    await declaring.bindQueue(queue, exchange, key, wanted && { ...wanted, 'x-match': matchOf(wanted) });
   }
   return queue;
 }

@@ -11,6 +11,10 @@ import type { LiveChannel } from './channel.js';
 
 /** RabbitMQ takes messages back consumer by consumer, in the order of their tags. */
 const TAG = 'warren-window-';
+/** Taken before it is known how large messages are. */
+export const FIRST_TAKEN = 10;
+/** Bodies that are taken at once, as far as the messages before them tell their size. */
+const MOST_BYTES = 64 * 1024 * 1024;
 /** The part of the unsettled messages that is asked for next. */
 const GROWTH = 1 / 2;
 /** RabbitMQ keeps the order of 32 consumers at most; closing may need some. */
@@ -44,12 +48,16 @@ export class PeekCursor {
   private retired = 0;
   private lastRetired = 0;
   private lastTag = 0;
+  /** What arrived since the last consumer began. */
+  private recent = { messages: 0, bytes: 0 };
+  /** As many messages of their size may be taken at once. */
+  private fitting = Infinity;
   /** Whether the last message had been returned before. */
   private returned = false;
 
   /**
-   * `total` are given at most, of which at most `size` are unsettled at any time. The broker sends `first` at once, and
-   * more when these are read and stay.
+   * `total` are given at most, of which at most `size` are unsettled at any time. The broker sends 10, then `first`, and
+   * more when these are read and stay; fewer of large ones, so that some 64 MiB wait to be read.
    */
   constructor(
     readonly live: LiveChannel,
@@ -67,10 +75,13 @@ export class PeekCursor {
     void this.live.closed.then((reason) =>
       this.stop(new ConnectionLostError(`the channel was lost: ${reason}`)),
     );
-    await this.widen(Math.min(this.first, this.size));
+    await this.widen(Math.min(FIRST_TAKEN, this.first, this.size));
   }
 
-  /** The next message; undefined when all were given, or the queue has no more. Rejects when the channel is lost. */
+  /**
+   * The next message; undefined when all were given, the queue has no more, or large ones have used up the consumers.
+   * Rejects when the channel is lost.
+   */
   async next(held: number): Promise<ReceivedMessage | undefined> {
     const until = this.clock.monotonic() + DELIVERY_TIMEOUT;
     for (let empty = 0; this.taken < this.total && (this.arrived.length > 0 || held < this.size);) {
@@ -81,7 +92,7 @@ export class PeekCursor {
         return message;
       }
       if (this.unsettled === this.capacity) {
-        await this.grow();
+        if (!(await this.grow())) return undefined;
         continue;
       }
       if (await this.arrival()) continue;
@@ -126,14 +137,20 @@ export class PeekCursor {
 
   // The consumer that is full gets no more, also when some of its messages are settled: messages go back consumer by
   // consumer, so all of one must lie before all of the next.
-  private async grow(): Promise<void> {
+  private async grow(): Promise<boolean> {
+    const { messages, bytes } = this.recent;
+    if (messages > 0) this.fitting = Math.max(1, Math.floor((MOST_BYTES * messages) / bytes));
+    const { fitting } = this;
+    const left = this.size - this.unsettled;
+    if (this.consumers >= MOST_CONSUMERS && fitting < left) return false;
     await this.channel.cancel(tagOf(this.consumers - 1));
     this.retired = this.unsettled;
     this.lastRetired = this.lastTag;
     this.places = 0;
-    const left = this.size - this.retired;
+    this.recent = { messages: 0, bytes: 0 };
     const more = Math.max(this.first, Math.floor(this.retired * GROWTH));
-    await this.widen(this.consumers < MOST_CONSUMERS - 1 ? Math.min(more, left) : left);
+    await this.widen(Math.min(this.consumers < MOST_CONSUMERS - 1 ? more : left, left, fitting));
+    return true;
   }
 
   // A quorum queue takes 32 acks of a channel at a time and forgets the rest if the channel closes meanwhile, so
@@ -179,6 +196,8 @@ export class PeekCursor {
     this.lastTag = deliveryTag;
     this.returned = Number(properties.headers?.['x-delivery-count'] ?? 0) > 0;
     if (this.closing) return;
+    this.recent.messages++;
+    this.recent.bytes += content.length;
     this.arrived.push({ content, exchange, routingKey, redelivered, deliveryTag, properties });
     this.wake();
   }

@@ -13,6 +13,7 @@ import {
 } from './dead-letter.js';
 import { ConfigError } from '../errors/errors.js';
 import { systemClock } from '../runtime/clock.js';
+import { FIRST_TAKEN } from '../connection/peek-cursor.js';
 import { connected, BrowseSession, FIRST_LETTERS, MOST_HELD } from './browse-session.js';
 
 // A dead letter as a new message for the queue where it failed: attempts start at 1, failure headers are removed, and
@@ -83,7 +84,7 @@ export async function runInBatches(
   const wanted = matchesFilter(options, systemClock.wall());
   const [first, cursor] = isSelective(options)
     ? [Math.max(FIRST_LETTERS, 2 * size), MOST_HELD]
-    : [Math.min(size, limit), Math.min(size, limit)];
+    : [size, limit <= size ? limit : size + FIRST_TAKEN];
   return connected(where, async (connection) => {
     const session = await BrowseSession.begin(connection, { queue, first, cursor, signal: options.signal });
     try {

@@ -11,12 +11,12 @@ import { declareError } from '../topology/declare-error.js';
 import { deadLetter, type DeadLetter, type DeadLetterConnection } from './dead-letter.js';
 
 /**
- * Maximum number of messages that were read, did not match and are unacked. Messages behind them are not read in this
- * session.
+ * Maximum number of messages that were read, did not match and are unacked, unless they are large: see PeekCursor.
+ * Messages behind them are not read in this session.
  */
 export const MOST_HELD = 10_000;
 
-/** How many letters the broker sends at once when it is not known how many of them are wanted. */
+/** How many letters the broker sends at once when it is not known how many of them are wanted; fewer large ones. */
 export const FIRST_LETTERS = 100;
 
 /** Runs `use` with a connection that is closed afterwards. Rejects at once when no node can be reached. */

@@ -9,7 +9,7 @@ import {
   RETURN_EXCHANGE,
 } from '../message/headers.js';
 import type { BrokerOptions } from '../options/options.js';
-import { milliseconds, type Duration } from '../options/duration.js';
+import { ageInMilliseconds, type Duration } from '../options/duration.js';
 import type { Headers, MessageProperties, ReceivedMessage } from '../message/message.js';
 
 /** A message of a dead-letter queue. Its texts are untrusted: escape them before printing them to a terminal. */
@@ -173,9 +173,9 @@ function ofTheBroker({ queue, reason, exchange, routingKey, time }: Death, heade
 export function matchesFilter(filter: DeadLetterFilter, now: number): (letter: DeadLetter) => boolean {
   const ids = filter.id === undefined ? undefined : new Set([filter.id].flat());
   const before =
-    filter.olderThan === undefined ? Infinity : now - milliseconds(filter.olderThan, 'olderThan');
+    filter.olderThan === undefined ? Infinity : now - ageInMilliseconds(filter.olderThan, 'olderThan');
   const after =
-    filter.newerThan === undefined ? -Infinity : now - milliseconds(filter.newerThan, 'newerThan');
+    filter.newerThan === undefined ? -Infinity : now - ageInMilliseconds(filter.newerThan, 'newerThan');
   const byAge = filter.olderThan !== undefined || filter.newerThan !== undefined;
   return (letter) => {
     const { error, handler, id, failedAt } = letter;
@@ -229,7 +229,7 @@ export interface DeadLetterProgress {
 
 /** The result of the work. */
 export interface DeadLetterResult extends DeadLetterProgress {
-  /** Messages that were not read: the limit was reached, the signal aborted, or 10 000 messages did not match. */
+  /** Messages that were not read: the limit was reached, the signal aborted, or 10 000 (fewer large ones) did not match. */
   readonly unseen: number;
   /** Whether the signal ended the work. */
   readonly interrupted: boolean;

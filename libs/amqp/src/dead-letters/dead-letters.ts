@@ -54,7 +54,7 @@ export interface PeekOptions extends DeadLetterFilter {
   readonly limit?: number;
   /** Aborting it ends the peek. */
   readonly signal?: AbortSignal;
-  /** Called at the end with the number of messages read, and of those behind the 10 000 that can be held at once. */
+  /** Called at the end with the number of messages read, and of those behind what can be held: 10 000, fewer large ones. */
   readonly onEnd?: (end: { readonly seen: number; readonly unseen: number }) => void;
 }
 
@@ -140,9 +140,9 @@ export class DeadLetters {
   /**
    * Sends messages to the queue that they belong to (`orders` for `orders.dead`) and resets their attempts; each is
    * confirmed before it is removed from the dead-letter queue. Covers the messages in the queue at the start. Rejects
-   * with `UnroutableError` or `PublishNackedError` when the target queue is missing or full, and with `ConfigError`
-   * at a message that failed in another queue, unless `to` sets the target. This message and all behind it then stay
-   * in their places.
+   * with `UnroutableError` or `PublishNackedError` when the target queue is missing or full; what it did not take stays
+   * in its place. Rejects with `ConfigError` at a message that failed in another queue, unless `to` sets the target;
+   * this message and all behind it stay in their places.
    */
   async replay(queue: string, options: ReplayOptions = {}): Promise<DeadLetterResult> {
     const { to } = options;
@@ -166,14 +166,12 @@ export class DeadLetters {
     return runInBatches(this.#options, name, options, async (letters, { channel }) => {
       confirms ??= new Confirms(channel);
       const way = { channel, confirms, deadlines };
-      const errors = await Promise.all(
-        letters.map(async (letter) => {
-          const astray = to === undefined ? strayed(letter, target) : undefined;
-          return astray ?? sendOne(letter, target, way, plugins);
-        }),
-      );
-      const done = letters.filter((_, index) => errors[index] === undefined);
-      return { done, error: errors.find((error) => error !== undefined) };
+      const astray = to === undefined ? letters.map((letter) => strayed(letter, target)) : [];
+      const end = astray.findIndex((error) => error !== undefined);
+      const sent = end < 0 ? letters : letters.slice(0, end);
+      const errors = await Promise.all(sent.map((letter) => sendOne(letter, target, way, plugins)));
+      const done = sent.filter((_, index) => errors[index] === undefined);
+      return { done, error: errors.find((error) => error !== undefined) ?? astray[end] };
     });
   }
 

@@ -10,11 +10,11 @@ describe('the list of dead-letter queues', () => {
   let server: Server | undefined;
   afterEach(() => void server?.close());
 
-  async function listed(answer: RequestListener): Promise<unknown> {
+  async function listed(answer: RequestListener, path = ''): Promise<unknown> {
     server = createServer(answer).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    return deadQueues({ url: 'amqp://127.0.0.1', management: `http://127.0.0.1:${port}` }).catch(
+    return deadQueues({ url: 'amqp://127.0.0.1', management: `http://127.0.0.1:${port}${path}` }).catch(
       (error: unknown) => error,
     );
   }
@@ -27,6 +27,16 @@ describe('the list of dead-letter queues', () => {
     });
     expect(found).toEqual([{ queue: 'orders.dead', messages: 2 }]);
     expect(requests).toBe(2);
+  });
+
+  it.each(['/mq', '/mq/', '/', ''])('is asked for below the path of its URL: %j', async (path) => {
+    const paths: unknown[] = [];
+    const answer: RequestListener = ({ url }, response) => {
+      paths.push(url?.split('?')[0]);
+      response.end('{}');
+    };
+    expect(await listed(answer, path)).toEqual([]);
+    expect(paths).toEqual([`${path.replace(/\/$/, '')}/api/queues/%2F`]);
   });
 
   it('is an error when the server never answers', async () => {

@@ -57,9 +57,11 @@ async function ask(management: string, path: string): Promise<Answer> {
   const user = `${decodeURIComponent(target.username) || 'guest'}:${decodeURIComponent(target.password) || 'guest'}`;
   const label = `the management API at ${target.host}`;
   const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
+  // RabbitMQ's management.path_prefix, or that of a proxy.
+  const base = `${target.origin}${target.pathname.replace(/\/$/, '')}`;
   let response: Response;
   try {
-    response = await get(new URL(path, target.origin), authorization);
+    response = await get(new URL(`${base}${path}`), authorization);
   } catch (error) {
     throw new ConnectionRefusedError(
       'host',

@@ -95,7 +95,7 @@ it('a trace says which instances did not answer, know no journal, or answered no
     asked.push([kind, payload, options.expect]);
     const info = ['a', 'b', 'c', 'd'].map((id) => ({
       from: from(id),
-      value: { handlers: [{ deadQueue: id }, 7] },
+      value: { handlers: [{ deadQueue: `${id}.dead` }, 7] },
     }));
     const journeys: FleetAnswer[] = [
       { from: from('a'), value: { journal: 'j', messages: [told('m', [sent(1)]), told('n', [sent(2)])] } },
@@ -107,10 +107,10 @@ it('a trace says which instances did not answer, know no journal, or answered no
   };
   const trace = await traceMessage({ ask } as Fleet, 'm');
   expect(trace.instances.map(({ journal, deadQueues }) => [journal, ...deadQueues])).toEqual([
-    ['answered', 'a'],
-    ['unknown', 'b'],
-    ['unreadable', 'c'],
-    ['missing', 'd'],
+    ['answered', 'a.dead'],
+    ['unknown', 'b.dead'],
+    ['unreadable', 'c.dead'],
+    ['missing', 'd.dead'],
   ]);
   expect(trace).toMatchObject({ complete: false, messages: [{ id: 'm' }, { id: 'n' }] });
   expect(asked).toEqual([

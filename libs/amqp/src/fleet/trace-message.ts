@@ -131,10 +131,15 @@ class Tracing {
 /** What stands for the id of a message without one. */
 const NUMBER = /^\(no id \d+\)$/;
 
-/** From the answer to `info`, as another program may have written it. */
+/** Of one instance. */
+const MOST_QUEUES = 1_000;
+
+/** From the answer to `info`, as another program may have written it: it names no queue that is not for dead letters. */
 function deadQueuesOf(info: unknown): string[] {
   const { handlers } = (info ?? {}) as { readonly handlers?: unknown };
   if (!Array.isArray(handlers)) return [];
   const queues = (handlers as unknown[]).map((each) => (each as { deadQueue?: unknown } | null)?.deadQueue);
-  return [...new Set(queues.filter((queue) => typeof queue === 'string' && queue.length <= 255))] as string[];
+  const isDead = (queue: unknown): queue is string =>
+    typeof queue === 'string' && queue.length <= 255 && queue.endsWith('.dead');
+  return [...new Set(queues.filter(isDead))].slice(0, MOST_QUEUES);
 }

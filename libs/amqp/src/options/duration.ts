@@ -17,11 +17,20 @@ export const MAX_DURATION = 2_147_483_647;
  * @throws ConfigError when the text is no duration, negative, or above 2 147 483 647 ms, almost 25 days; `what` names the option.
  */
 export function milliseconds(value: Duration, what: string): number {
+  return atMost(MAX_DURATION, value, what);
+}
+
+/** The same of an age, which no timer waits for: it may be longer. @throws ConfigError when it is no duration, or negative */
+export function ageInMilliseconds(value: Duration, what: string): number {
+  return atMost(Number.MAX_SAFE_INTEGER, value, what);
+}
+
+function atMost(most: number, value: Duration, what: string): number {
   const ms = typeof value === 'number' ? value : parse(value);
-  if (ms === undefined || !Number.isFinite(ms) || ms < 0 || ms > MAX_DURATION) {
+  if (ms === undefined || !Number.isFinite(ms) || ms < 0 || ms > most) {
     throw new ConfigError(
       `${what} must be a duration, but is ${describe(value)}`,
-      `write milliseconds (5000) or a string such as '5s', '250ms', '2m'; at most ${MAX_DURATION} ms`,
+      `write milliseconds (5000) or a string such as '5s', '250ms', '2m'; at most ${most} ms`,
     );
   }
   return Math.round(ms);

@@ -71,7 +71,8 @@ export class DeadQueues {
     const names = new Map<string, string[]>();
     for (const { from, info } of instances)
       for (const { id, deadQueue } of info?.handlers ?? []) {
-        if (deadQueue === undefined) continue;
+        // Another program may have answered: a working queue is not to be read here.
+        if (typeof deadQueue !== 'string' || !deadQueue.endsWith('.dead')) continue;
         const known = names.get(deadQueue) ?? [];
         const handler = `${from.service} ${id}`;
         if (!known.includes(handler)) names.set(deadQueue, [...known, handler]);

@@ -37,7 +37,8 @@ Filters (all must match):
   --id <message id>    message id; may be repeated
   --older <duration>   failed at least this long ago: 90s, 30m, 2h, 7d
   --newer <duration>   failed at most this long ago
-  --limit <n>          maximum number of messages (default: list 50, show 10; replay, drop: all in the queue at the start)
+  --limit <n>          maximum number of messages (default: list 50, show 10; show --save, replay, drop: all in the queue
+                       at the start)
 
 Options of single commands:
   --to <queue>         replay: target queue; required when the name does not end in .dead
@@ -70,9 +71,11 @@ Options of all commands:
   --url <amqp url>         broker and virtual host (default: RABBITMQ_URL, else amqp://guest:guest@localhost:5672)
   --json                   print JSON, one object per line
 
+Options of dead and trace:
+  --exact                  use the queue name unchanged, for a dead-letter queue whose name does not end in .dead
+
 Options of dead:
   --management <http url>  management API, for list without a queue (default: RABBITMQ_MANAGEMENT_URL)
-  --exact                  use the queue name unchanged, for a dead-letter queue whose name does not end in .dead
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 queue or exchange not found, 4 broker unreachable, 5 access refused,
             6 queue locked, 7 no messages, 130 interrupted`;

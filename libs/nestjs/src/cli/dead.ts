@@ -1,7 +1,7 @@
 // The commands list, show, replay and drop. Each calls the dead-letter client of @warren/amqp and prints the result:
 // data to standard output, messages to the user to standard error.
 
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import type { DeadLetter, DeadLetterProgress, DeadLetterResult, PeekOptions } from '@warren/amqp';
 import { UsageError, type Arguments, type Verb } from './arguments.js';
 import { jsonLine, json as jsonText, page, safe, table } from './print.js';
@@ -9,16 +9,19 @@ import { EXIT, type Terminal } from './terminal.js';
 
 /**
  * The file of `--save`: one JSON object per dead letter, flushed to disk before the message is deleted from its queue.
- * An existing file is never overwritten.
+ * An existing file is never overwritten; one without messages is removed again.
  */
 export class LetterFile {
-  private constructor(private readonly file: FileHandle) {}
+  private constructor(
+    private readonly path: string,
+    private readonly file: FileHandle,
+  ) {}
 
   /** @throws UsageError when the file exists or cannot be created */
   static async create(path: string): Promise<LetterFile> {
     try {
       // Readable by its owner only: bodies may be confidential.
-      return new LetterFile(await open(path, 'wx', 0o600));
+      return new LetterFile(path, await open(path, 'wx', 0o600));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       throw new UsageError(
@@ -35,7 +38,9 @@ export class LetterFile {
   }
 
   async close(): Promise<void> {
+    const { size } = await this.file.stat();
     await this.file.close();
+    if (size === 0) await unlink(this.path);
   }
 }
 
@@ -65,6 +70,7 @@ async function list({ deadLetters, queues, filter, limit, json, management }: Ar
       // The list does not show bodies, and they may be large.
       letters.push({ ...letter, content: Buffer.alloc(0) });
     }
+    if (terminal.signal.aborted) return EXIT.interrupted;
     warn(letters, terminal);
     const name = deadLetters.deadQueue(queue);
     if (json) terminal.out(jsonText({ queue: name, messages, letters: letters.map(row) }));
@@ -81,21 +87,38 @@ async function list({ deadLetters, queues, filter, limit, json, management }: Ar
   return some ? EXIT.done : EXIT.nothing;
 }
 
-async function show({ deadLetters, queues, filter, limit = 10, json, save }: Arguments, terminal: Terminal) {
+/** Messages that `show` prints without --limit; --save takes all. */
+const SHOWN = 10;
+
+async function show({ deadLetters, queues, filter, limit, json, save }: Arguments, terminal: Terminal) {
   const file = save === undefined ? undefined : await LetterFile.create(save);
-  let shown = 0;
+  const most = limit ?? (file ? Number.MAX_SAFE_INTEGER : SHOWN);
+  let [shown, unread] = [0, 0];
+  const { signal, onEnd } = peekOptions(terminal);
+  const ended: PeekOptions['onEnd'] = (end) => {
+    unread = end.unseen;
+    onEnd?.(end);
+  };
   try {
-    for await (const letter of deadLetters.peek(queues[0], { ...filter, limit, ...peekOptions(terminal) })) {
+    const letters = deadLetters.peek(queues[0], { ...filter, limit: most, signal, onEnd: ended });
+    for await (const letter of letters) {
       shown++;
       warn([letter], terminal);
       if (file) await file.write([letter]);
       else terminal.out(json ? jsonLine(letter) : page(letter));
+      await terminal.drained?.();
     }
   } finally {
     await file?.close();
   }
-  if (save !== undefined) terminal.err(`Saved ${plural(shown, 'message')} to ${safe(save)}.`);
-  return shown > 0 ? EXIT.done : nothing(terminal);
+  if (save !== undefined && shown > 0) terminal.err(`Saved ${plural(shown, 'message')} to ${safe(save)}.`);
+  if (terminal.signal.aborted) return EXIT.interrupted;
+  // A script may drop what it takes for shown or saved.
+  if (unread > 0) return EXIT.failed;
+  if (shown === 0) return nothing(terminal);
+  if (limit === undefined && shown === SHOWN && !file)
+    terminal.err(`Stopped after ${SHOWN} messages. Use --limit to show more.`);
+  return EXIT.done;
 }
 
 async function replay(
@@ -148,6 +171,7 @@ async function preview(
   })) {
     letters.push({ ...letter, content: Buffer.alloc(0) });
   }
+  if (terminal.signal.aborted) return EXIT.interrupted;
   if (letters.length === 0) return nothing(terminal);
   if (json) for (const letter of letters) terminal.out(jsonText(row(letter)));
   else terminal.out(table(letters));
@@ -200,8 +224,7 @@ function peekOptions({ signal, err }: Terminal): Pick<PeekOptions, 'signal' | 'o
   };
 }
 
-function nothing({ err, signal }: Terminal): number {
-  if (signal.aborted) return EXIT.interrupted;
+function nothing({ err }: Terminal): number {
   err('No messages match.');
   return EXIT.nothing;
 }

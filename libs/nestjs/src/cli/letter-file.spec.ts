@@ -1,5 +1,5 @@
 // The file of --save is readable by its owner only, and an existing file is not overwritten.
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -26,8 +26,13 @@ describe('the file of --save', () => {
   });
 
   it('does not overwrite an existing file', async () => {
-    await (await LetterFile.create(path)).close();
+    await writeFile(path, 'x');
     await expect(LetterFile.create(path)).rejects.toThrow(UsageError);
     await expect(LetterFile.create(join(folder, 'no', 'folder'))).rejects.toThrow('cannot write');
+  });
+
+  it('is not left behind when there was nothing to save, so that the command can be run again', async () => {
+    await (await LetterFile.create(path)).close();
+    expect(await readdir(folder)).toEqual([]);
   });
 });

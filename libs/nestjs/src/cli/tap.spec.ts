@@ -134,7 +134,7 @@ it('`warren tap` ends after --limit messages, and stops reading then', async () 
     environment: {},
     signal: interrupt.signal,
   };
-  let left = false;
+  let [left, drained] = [false, 0];
   async function* read({ signal }: TapOptions = {}) {
     try {
       await Promise.resolve();
@@ -143,9 +143,12 @@ it('`warren tap` ends after --limit messages, and stops reading then', async () 
       left = true;
     }
   }
-  expect(await runTap(['--limit', '2', '--json'], terminal, read)).toBe(0);
+  const drains = { ...terminal, drained: () => Promise.resolve(void drained++) };
+  expect(await runTap(['--limit', '2', '--json'], drains, read)).toBe(0);
   expect(printed).toHaveLength(2);
   expect(left).toBe(true);
+  // Between the two: it reads no faster than its output is taken.
+  expect(drained).toBe(1);
   interrupt.abort();
   expect(await runTap([], terminal, read)).toBe(130);
 });

@@ -27,13 +27,14 @@ interface TapArguments {
 /** Runs the command; resolves with its exit code. `read` is what gives the messages. */
 export async function runTap(args: readonly string[], terminal: Terminal, read = tap): Promise<number> {
   const { options, limit, body, json } = parseTap(args, terminal.environment);
-  const { out, err, signal } = terminal;
+  const { out, err, signal, drained } = terminal;
   const onReady = (): void => err(`Reading from exchange '${safe(options.exchange)}'.`);
   let printed = 0;
   for await (const message of read({ ...options, signal, onReady })) {
     const at = new Date(systemClock.wall());
     out(json ? messageJson(message, at, body) : messageText(message, at, body));
     if (++printed === limit) return EXIT.done;
+    await drained?.();
   }
   return EXIT.interrupted;
 }

@@ -3,6 +3,8 @@
 /** Streams, environment and signal of a command. */
 export interface Terminal {
   readonly out: (text: string) => void;
+  /** Resolves when standard output takes more: what prints much waits for it. Default: at once. */
+  readonly drained?: () => Promise<void>;
   readonly err: (text: string) => void;
   /** Path of the started program. */
   readonly program: string;

@@ -144,7 +144,7 @@ describe('the arguments of `warren trace`', () => {
   it('have defaults', () => {
     expect(parseTrace(['m1'], { RABBITMQ_URL: 'amqp://h' })).toEqual({
       ...{ id: 'm1', url: 'amqp://h', service: undefined, timeout: '2s', queues: undefined },
-      ...{ bodies: false, json: false },
+      ...{ exact: false, bodies: false, json: false },
     });
   });
 

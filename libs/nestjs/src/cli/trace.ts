@@ -26,6 +26,7 @@ const OPTIONS = {
   timeout: text,
   queue: { type: 'string', multiple: true },
   'no-dead-letters': flag,
+  exact: flag,
   bodies: flag,
   json: flag,
 } as const;
@@ -38,6 +39,8 @@ export interface TraceArguments {
   readonly timeout: Duration;
   /** Undefined: those of the handlers of the instances. */
   readonly queues: readonly string[] | undefined;
+  /** Whether these are named as they are, and not as in `warren dead`. */
+  readonly exact: boolean;
   readonly bodies: boolean;
   readonly json: boolean;
 }
@@ -46,7 +49,11 @@ export interface TraceArguments {
 export interface TraceSources {
   trace(parsed: TraceArguments, signal: AbortSignal): Promise<MessageTrace>;
   /** The messages of a dead-letter queue. */
-  dead(queue: string, url: string | undefined, signal: AbortSignal): AsyncIterable<DeadLetter>;
+  dead(
+    queue: string,
+    where: Pick<TraceArguments, 'url' | 'exact'>,
+    signal: AbortSignal,
+  ): AsyncIterable<DeadLetter>;
 }
 
 /** Runs the command; resolves with its exit code. */
@@ -95,6 +102,7 @@ export function parseTrace(args: readonly string[], environment: Terminal['envir
     service: values.service,
     timeout: values.timeout === undefined ? '2s' : duration('--timeout', values.timeout),
     queues: values['no-dead-letters'] ? [] : values.queue,
+    exact: values.exact,
     bodies: values.bodies,
     json: values.json,
   };
@@ -110,7 +118,7 @@ function read(args: readonly string[]) {
 
 /** Those with an id that was found or asked for, or of the chain with that id. */
 async function deadLetters(
-  { id, url, queues }: TraceArguments,
+  { id, url, queues, exact }: TraceArguments,
   { messages, instances }: MessageTrace,
   { err, signal }: Terminal,
   sources: TraceSources,
@@ -120,7 +128,7 @@ async function deadLetters(
   for (const queue of new Set(queues ?? instances.flatMap(({ deadQueues }) => deadQueues))) {
     if (signal.aborted) break;
     try {
-      for await (const letter of sources.dead(queue, url, signal)) {
+      for await (const letter of sources.dead(queue, { url, exact }, signal)) {
         const { properties, headers } = letter;
         const chain = [properties.correlationId, headers['x-correlation-id'], headers['x-causation-id']];
         if (wanted.has(letter.id) || chain.includes(id)) found.push(letter);
@@ -195,8 +203,8 @@ const FROM_BROKER: TraceSources = {
       await broker.close();
     }
   },
-  dead(queue, url, signal) {
-    const client = new DeadLetters({ exact: true, ...(url !== undefined && { url }) });
+  dead(queue, { url, exact }, signal) {
+    const client = new DeadLetters({ exact, ...(url !== undefined && { url }) });
     return client.peek(queue, { limit: MOST_LETTERS, signal });
   },
 };

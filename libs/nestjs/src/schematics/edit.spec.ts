@@ -61,6 +61,11 @@ describe('an import', () => {
     ["import { B } from 'a';\n", "import { B, A } from 'a';\n"],
     ["import { A } from 'a';\n", "import { A } from 'a';\n"],
     ["import type { B } from 'a';\n", "import type { B } from 'a';\nimport { A } from 'a';\n"],
+    // A type is no value, and a name is imported once.
+    ["import type { A } from 'a';\n", "import { A } from 'a';\n"],
+    ["import type { B, A, C as D } from 'a';\n", "import { type B, A, type C as D } from 'a';\n"],
+    ["import { B, type A } from 'a';\n", "import { B, A } from 'a';\n"],
+    ["import { B } from 'a';\nimport { A } from 'a';\n", "import { B } from 'a';\nimport { A } from 'a';\n"],
   ])('is added to %j', (before, after) => {
     expect(withImport(ts, before, { name: 'A', from: 'a' })).toBe(after);
   });
@@ -79,15 +84,34 @@ await bootstrap();
 
   it('says which module is started', () => {
     expect(bootstrapOf(ts, main)).toMatchObject({
-      variable: 'shop',
+      application: { variable: 'shop' },
       module: 'ShopModule',
       from: './shop.module.js',
     });
     expect(bootstrapOf(ts, 'run(AppModule);')).toBeUndefined();
   });
 
+  it.each([
+    ['returned by a function', 'export const createApp = () => NestFactory.create(AppModule);'],
+    [
+      'assigned later',
+      'const run = async () => {\n  let app;\n  app = await NestFactory.create(AppModule);\n};',
+    ],
+    ['an argument', 'const server = serverless(await NestFactory.create(AppModule));'],
+    ['a promise', 'const app = NestFactory.create(AppModule);'],
+    ['taken apart', 'const { listen } = await NestFactory.create(AppModule);'],
+  ])('gets no shutdown hooks where its application is %s', (_, text) => {
+    expect(bootstrapOf(ts, text)).toMatchObject({ module: 'AppModule' });
+    expect(withShutdownHooks(ts, text)).toBeUndefined();
+  });
+
+  it('gets shutdown hooks for the variable of its application, whatever is around the call', () => {
+    const text = 'const a = 1, app = (await NestFactory.create(AppModule)) as App;\n';
+    expect(withShutdownHooks(ts, text)).toBe(`${text.trimEnd()}\napp.enableShutdownHooks();\n`);
+  });
+
   it('gets shutdown hooks once', () => {
-    const after = withShutdownHooks(ts, main);
+    const after = withShutdownHooks(ts, main) ?? '';
     expect(after).toBe(main.replace('true });\n', 'true });\n  shop.enableShutdownHooks();\n'));
     expect(withShutdownHooks(ts, after)).toBe(after);
   });

@@ -31,13 +31,18 @@ function indentOf(text: string, node: TypeScript.Node): string {
 export function withImport(ts: Compiler, text: string, { name, from }: ImportedName): string {
   const file = parse(ts, text);
   const declarations = file.statements.filter(ts.isImportDeclaration);
-  for (const { importClause, moduleSpecifier } of declarations) {
-    const names = importClause?.namedBindings;
-    if ((moduleSpecifier as TypeScript.StringLiteral).text !== from || !names || !ts.isNamedImports(names))
-      continue;
-    if (names.elements.some((element) => element.name.text === name)) return text;
+  const lists = declarations.flatMap(({ importClause: clause, moduleSpecifier }) => {
+    const names = clause?.namedBindings;
+    const isNamed = (moduleSpecifier as TypeScript.StringLiteral).text === from && names;
+    return isNamed && ts.isNamedImports(names) ? [{ clause, names }] : [];
+  });
+  for (const { clause, names } of lists) {
+    const own = names.elements.find((element) => element.name.text === name);
+    if (own) return withValue(text, clause, names, own);
+  }
+  for (const { clause, names } of lists) {
     const last = names.elements.at(-1);
-    if (last && !importClause.isTypeOnly) return inserted(text, last.end, `, ${name}`);
+    if (last && !clause.isTypeOnly) return inserted(text, last.end, `, ${name}`);
   }
   const last = declarations.at(-1);
   const quote = last?.moduleSpecifier.getText()[0] ?? "'";
@@ -45,6 +50,23 @@ export function withImport(ts: Compiler, text: string, { name, from }: ImportedN
   return last
     ? inserted(text, last.end, `${lineBreak(text)}${line}`)
     : inserted(text, 0, `${line}${lineBreak(text)}`);
+}
+
+/** The text in which this name is no longer imported as a type only; the others of its list are what they were. */
+function withValue(
+  text: string,
+  clause: TypeScript.ImportClause,
+  names: TypeScript.NamedImports,
+  own: TypeScript.ImportSpecifier,
+): string {
+  const without = (at: number, end: number): string => `${text.slice(0, at)}${text.slice(end)}`;
+  if (own.isTypeOnly) return without(own.getStart(), (own.propertyName ?? own.name).getStart());
+  if (!clause.isTypeOnly) return text;
+  // Only such a list can have `type` before its names.
+  const list = names.elements
+    .filter((each) => each !== own)
+    .reduceRight((all, each) => inserted(all, each.getStart(), 'type '), text);
+  return `${list.slice(0, clause.getStart())}${list.slice(names.getStart())}`;
 }
 
 /** The names of what a module lists there; undefined when the file has no module, or a list that is no array. */
@@ -124,12 +146,17 @@ function arrayOf(
   return isArray ? property.initializer : undefined;
 }
 
-/** What is said to start an application: `const <variable> = await NestFactory.create(<module>)`. */
+/** What is said to start an application: `NestFactory.create(<module>)`. */
 export interface Bootstrap {
-  readonly variable: string;
   readonly module: string;
   /** Where the module is imported from; undefined when it is declared in this file. */
   readonly from: string | undefined;
+  /** Its variable, in `const app = await NestFactory.create(...)`; undefined when it is used in another way. */
+  readonly application: Application | undefined;
+}
+
+interface Application {
+  readonly variable: string;
   /** Where the statement ends. */
   readonly end: number;
   readonly indent: string;
@@ -146,9 +173,6 @@ export function bootstrapOf(ts: Compiler, text: string): Bootstrap | undefined {
         ? node.arguments
         : [];
     if (!module || found) return ts.forEachChild(node, visit);
-    let statement: TypeScript.Node = node;
-    while (!ts.isVariableStatement(statement) && statement.parent) statement = statement.parent;
-    if (!ts.isVariableStatement(statement)) return;
     const name = module.getText();
     const from = imports.find(({ importClause }) =>
       importClause
@@ -157,21 +181,36 @@ export function bootstrapOf(ts: Compiler, text: string): Bootstrap | undefined {
         ?.includes(name),
     );
     found = {
-      variable: statement.declarationList.declarations[0]?.name.getText() ?? 'app',
       module: name,
       from: (from?.moduleSpecifier as TypeScript.StringLiteral | undefined)?.text,
-      end: statement.end,
-      indent: indentOf(text, statement),
+      application: applicationOf(ts, text, node),
     };
   };
   visit(file);
   return found;
 }
 
-/** The text of a main.ts whose application ends gracefully on SIGTERM. */
-export function withShutdownHooks(ts: Compiler, text: string): string {
-  const start = bootstrapOf(ts, text);
-  if (!start || text.includes('enableShutdownHooks')) return text;
-  const { variable, end, indent } = start;
+/** Where what this call resolves with is the value of a variable. */
+function applicationOf(ts: Compiler, text: string, call: TypeScript.Node): Application | undefined {
+  let [value, isAwaited] = [call.parent, false];
+  for (; isAround(ts, value); value = value.parent) isAwaited ||= ts.isAwaitExpression(value);
+  if (!isAwaited || !ts.isVariableDeclaration(value) || !ts.isIdentifier(value.name)) return undefined;
+  const statement = value.parent.parent;
+  if (!ts.isVariableStatement(statement)) return undefined;
+  return { variable: value.name.text, end: statement.end, indent: indentOf(text, statement) };
+}
+
+const isAround = (ts: Compiler, node: TypeScript.Node): boolean =>
+  ts.isAwaitExpression(node) ||
+  ts.isParenthesizedExpression(node) ||
+  ts.isAsExpression(node) ||
+  ts.isSatisfiesExpression(node);
+
+/** The text of a main.ts whose application ends gracefully on SIGTERM; undefined when it has to be written by hand. */
+export function withShutdownHooks(ts: Compiler, text: string): string | undefined {
+  if (text.includes('enableShutdownHooks')) return text;
+  const application = bootstrapOf(ts, text)?.application;
+  if (!application) return undefined;
+  const { variable, end, indent } = application;
   return inserted(text, end, `${lineBreak(text)}${indent}${variable}.enableShutdownHooks();`);
 }

@@ -16,11 +16,12 @@ export interface Addition {
 export function rootModule(project: Project): string {
   const main = posix.join(project.root, 'main.ts');
   if (project.tree.exists(main)) {
-    const start = bootstrapOf(compiler(), project.text(main));
+    const text = project.text(main);
+    const start = bootstrapOf(compiler(), text);
     if (start) {
       const path = start.from && posix.join(project.root, `${start.from.replace(/\.js$/, '')}.ts`);
-      if (path === undefined) return main;
-      if (project.tree.exists(path)) return path;
+      if (path === undefined && text.includes('@Module(')) return main;
+      if (path !== undefined && project.tree.exists(path)) return path;
     }
   }
   const usual = posix.join(project.root, 'app.module.ts');

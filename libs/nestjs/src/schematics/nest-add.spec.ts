@@ -74,6 +74,19 @@ const project = (dependencies?: object, more?: object): Memory =>
   });
 
 describe('nest add', () => {
+  it('says what to add by hand to a main.ts that makes its application in a function', () => {
+    const made = project();
+    made.files['/src/main.ts'] = main.replace(
+      'const app = await NestFactory.create(AppModule);',
+      'const create = () => NestFactory.create(AppModule);\n  const app = await create();',
+    );
+    const before = made.files['/src/main.ts'];
+    made.add();
+    expect(made.files['/src/main.ts']).toBe(before);
+    expect(made.said).toContainEqual(expect.stringContaining('/src/main.ts: call app.enableShutdownHooks()'));
+    expect(made.files['/src/app.module.ts']).toContain('RabbitModule.forRoot(');
+  });
+
   it('imports the module, adds a handler with its test, shutdown hooks and packages, and installs', () => {
     const made = project().add();
     expect(made.files['/src/app.module.ts']).toBe(`import { Module } from '@nestjs/common';

@@ -33,7 +33,11 @@ export function nestAdd(options: AddOptions): Schematic {
     const configured = addModule(project, root, context);
     if (configured) addKey(project);
     const main = posix.join(project.root, 'main.ts');
-    if (tree.exists(main)) project.write(main, withShutdownHooks(ts, project.text(main)));
+    if (tree.exists(main)) {
+      const text = withShutdownHooks(ts, project.text(main));
+      if (text !== undefined) project.write(main, text);
+      else context.logger.warn(`${main}: call app.enableShutdownHooks(), so that SIGTERM ends it gracefully`);
+    }
     const health = options.health ?? project.has('@nestjs/terminus');
     if (health) addHealth(project, root, context);
     if (isNew && options.example !== false) addExample(project, context);

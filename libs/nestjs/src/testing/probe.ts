@@ -74,7 +74,10 @@ export class Probe {
 
   /** Pending work of this process, in words; empty when there is none. */
   busy(): string[] {
-    const found = this.underWay();
+    const waiting = this.brokers.flatMap((broker) =>
+      broker.status().connections.filter(({ state }) => state === 'waiting'),
+    );
+    const found = [...this.underWay(), ...waiting.map(({ name }) => `${name} waits to connect again`)];
     return this.retrying.size > 0 ? [...found, `${this.retrying.size} messages between two attempts`] : found;
   }
 

@@ -4,7 +4,7 @@
 import type { InjectionToken, ModuleMetadata, Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { Test, type TestingModule, type TestingModuleBuilder } from '@nestjs/testing';
-import { ConfigError, SILENT, type Broker } from '@warren/amqp';
+import { ConfigError, ConnectionLostError, SILENT, type Broker } from '@warren/amqp';
 import type { BrokerFaults, EmbeddedBroker } from '@warren/embedded';
 import { handlersOf } from '../discovery/application.js';
 import { RABBIT_OVERRIDE, type RabbitOverride } from '../module-options.js';
@@ -18,10 +18,10 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 
 /**
  * Waits for what is under way. What does not end within `patience` ms of real time waits for something that only time
- * brings (or for ever), and is not waited for again until something changes.
+ * brings (or for ever), and is not waited for again while it lasts.
  */
 export class Settling {
-  private waitsForTime = '';
+  private waitsForTime: ReadonlySet<string> = new Set();
 
   constructor(
     /** What is under way, in words. */
@@ -32,10 +32,13 @@ export class Settling {
   async settled(): Promise<void> {
     let before = '';
     for (let since = performance.now(); ; await nextTurn()) {
-      const now = this.underWay().join();
-      if (now === '' || now === this.waitsForTime) break;
+      const all = this.underWay();
+      // What has ended is waited for when it begins again.
+      this.waitsForTime = new Set(all.filter((each) => this.waitsForTime.has(each)));
+      if (all.every((each) => this.waitsForTime.has(each))) break;
+      const now = all.join();
       if (now !== before) [before, since] = [now, performance.now()];
-      else if (performance.now() - since > this.patience) this.waitsForTime = now;
+      else if (performance.now() - since > this.patience) this.waitsForTime = new Set(all);
     }
   }
 }
@@ -107,8 +110,8 @@ export class RabbitTesting {
       return new RabbitTesting(app, probe, broker);
     } catch (error) {
       await app?.close().catch(() => undefined);
-      await Promise.all(probe.brokers.map((made) => made.close()));
-      await broker.stop();
+      await Promise.allSettled(probe.brokers.map((made) => made.close()));
+      await broker.stop().catch(() => undefined);
       throw error;
     }
   }
@@ -138,12 +141,22 @@ export class RabbitTesting {
    * a queue of the application or waits for its next attempt. Rejects after `timeout` ms (10000) with what still is.
    */
   async idle({ timeout = IDLE_TIMEOUT }: { readonly timeout?: number } = {}): Promise<void> {
-    const end = performance.now() + timeout;
-    for (let quiet = 0; quiet < 2;) {
-      const busy = await this.busy();
-      quiet = busy.length === 0 ? quiet + 1 : 0;
-      if (performance.now() > end) throw new Error(`not idle after ${timeout} ms: ${busy.join(', ')}`);
-      await new Promise((resolve) => setTimeout(resolve, POLL));
+    let timer: NodeJS.Timeout | undefined;
+    const end = new Promise<'late'>((resolve) => (timer = setTimeout(resolve, timeout, 'late')));
+    let known: readonly string[] = [];
+    try {
+      for (let quiet = 0; quiet < 2;) {
+        const busy = await Promise.race([end, this.busy()]);
+        if (busy === 'late') {
+          const why = known.length > 0 ? known : ['the broker does not answer'];
+          throw new Error(`not idle after ${timeout} ms: ${why.join(', ')}`);
+        }
+        known = busy;
+        quiet = busy.length === 0 ? quiet + 1 : 0;
+        await new Promise((resolve) => setTimeout(resolve, POLL));
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -205,7 +218,14 @@ export class RabbitTesting {
   private async busy(): Promise<string[]> {
     const busy = this.#probe.busy();
     if (busy.length > 0) return busy;
-    const counts = await Promise.all(this.#probe.brokers.map((broker) => broker.backlog()));
+    let counts: readonly number[];
+    try {
+      counts = await Promise.all(this.#probe.brokers.map((broker) => broker.backlog()));
+    } catch (error) {
+      // It connects again.
+      if (error instanceof ConnectionLostError) return [error.message];
+      throw error;
+    }
     const waiting = counts.reduce((sum, count) => sum + count, 0);
     return waiting > 0 ? [`${waiting} messages in queues`] : this.#probe.busy();
   }

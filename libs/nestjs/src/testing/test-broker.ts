@@ -63,26 +63,27 @@ async function onRabbitMQ(given: string): Promise<TestBroker> {
   const vhost = `warren-test-${randomBytes(6).toString('hex')}`;
   const user = decodeURIComponent(url.username) || 'guest';
   await management(url, 'PUT', `vhosts/${vhost}`);
-  await management(url, 'PUT', `permissions/${vhost}/${encodeURIComponent(user)}`, {
-    configure: '.*',
-    write: '.*',
-    read: '.*',
-  });
+  const stop = (): Promise<void> => management(new URL(given), 'DELETE', `vhosts/${vhost}`);
+  try {
+    await management(url, 'PUT', `permissions/${vhost}/${encodeURIComponent(user)}`, {
+      configure: '.*',
+      write: '.*',
+      read: '.*',
+    });
+  } catch (error) {
+    await stop().catch(() => undefined);
+    throw error;
+  }
   url.pathname = `/${vhost}`;
-  return {
-    ...THERE,
-    url: url.href,
-    stop: () => management(new URL(given), 'DELETE', `vhosts/${vhost}`),
-  };
+  return { ...THERE, url: url.href, stop };
 }
 
 async function management(url: URL, method: string, path: string, body?: object): Promise<void> {
   const base = process.env.RABBITMQ_MANAGEMENT_URL ?? `http://${url.hostname}:15672`;
-  const target = new URL(`/api/${path}`, base);
   const login = new URL(base);
+  const target = new URL(`${login.origin}${login.pathname.replace(/\/$/, '')}/api/${path}`);
   const user = decodeURIComponent(login.username || url.username || 'guest');
   const password = decodeURIComponent(login.password || url.password || 'guest');
-  target.username = target.password = '';
   const hint =
     'enable the management plugin, set RABBITMQ_MANAGEMENT_URL, or name a virtual host in RABBITMQ_URL';
   let answer: Response;
