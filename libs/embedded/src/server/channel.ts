@@ -5,7 +5,7 @@ import { AmqpFailure } from '../model/failure.js';
 import { type Frame, FRAME_BODY, FRAME_HEADER } from '../wire/frames.js';
 import { methodIds } from '../wire/method-codec.js';
 import type { Args, Method, MethodName } from '../wire/methods.js';
-import { NO_PROPERTIES } from '../wire/properties.js';
+import { checkProperties, NO_PROPERTIES } from '../wire/properties.js';
 import { equals, type WholePublish } from '../wire/whole-publish.js';
 import type { Channel as ChannelContext, Client } from './channel-context.js';
 import { dispatch } from './channel-methods.js';
@@ -174,11 +174,13 @@ export class Channel implements ChannelContext {
   /**
    * The properties at these bytes: those of the message before when they are equal, as most are, so that many waiting
    * messages share them; else a copy, because a slice would keep the whole received chunk for as long as the message waits.
+   * Throws a 502 failure for what cannot be read.
    */
   private propertiesOf(bytes: Buffer, from: number, to: number): Buffer {
     if (equals(this.lastProperties, bytes, from, to)) return this.lastProperties;
     const properties = Buffer.allocUnsafe(to - from);
     bytes.copy(properties, 0, from, to);
+    checkProperties(properties);
     if (properties.length <= SHARED) this.lastProperties = properties;
     return properties;
   }
