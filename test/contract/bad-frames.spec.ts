@@ -91,6 +91,18 @@ const cases: readonly (readonly [string, (client: RawClient) => void, string])[]
   ],
 ];
 
+/** Flags and properties that do not fit together, in a content header. */
+const unreadable: readonly (readonly [string, number[]])[] = [
+  ['a text longer than its frame', [0x80, 0, 255]],
+  ['flags without their properties', [0x80, 0]],
+  ['half a time', [0, 0x40, 0, 0, 0, 0]],
+  ['bytes behind the last property', [0x80, 0, 1, 65, 66]],
+  ['bytes behind flags that say there are none', [0, 0, 1]],
+  ['more flags than there are', [0, 1, 0x80, 0, 1, 65]],
+  ['headers longer than their frame', [0x20, 0, 0, 0, 0, 9]],
+  ['headers that are no table', [0x20, 0, 0, 0, 0, 2, 9, 9]],
+];
+
 onEachVersion('Bytes that make no sense', (broker) => {
   const open: RawClient[] = [];
   const ready = async (): Promise<RawClient> => {
@@ -106,6 +118,21 @@ onEachVersion('Bytes that make no sense', (broker) => {
     const client = await ready();
     send(client);
     expect(await client.closeReply()).toBe(expected);
+  });
+
+  it.each(unreadable)('end the connection of a publisher, as properties: %s', async (_, properties) => {
+    const client = await ready();
+    publish(client, Buffer.concat([header(60, 0n).subarray(0, 12), Buffer.from(properties)]));
+    // RabbitMQ has an internal error.
+    expect(await client.closeReply()).toMatch(broker.kind === 'embedded' ? '502 SYNTAX_ERROR - ' : '541 ');
+  });
+
+  it('are passed over when they are flags that no property has', async () => {
+    const client = await ready();
+    for (const flags of [1, 2, 3])
+      publish(client, Buffer.concat([header(60, 0n).subarray(0, 12), Buffer.of(0, flags)]));
+    client.method(1, 20, 40, Buffer.from([0, 200]), shortString('bye'), Buffer.alloc(4));
+    await client.expect('20.41');
   });
 
   it('are refused since 4.3: more body than was announced, or announced beyond all bounds', async () => {

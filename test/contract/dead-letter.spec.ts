@@ -198,6 +198,20 @@ onEachVersion('Dead letters', (broker) => {
     }
   });
 
+  it.each([
+    ['a text', 'abc'],
+    ['a fraction', { '!': 'double', value: 1.5 }],
+    ['nothing', null],
+  ])('begin at one when a client wrote %s for the count', async (_, count) => {
+    // The queue of RabbitMQ fails, and starts again with the message or without it.
+    if (broker.kind === 'rabbitmq' && !broker.since('4.0')) return;
+    const session = await Session.open(broker);
+    const { queue, dead } = await declare(session, { messageTtl: 10 });
+    await session.send(queue, ['x'], { headers: { 'x-death': [{ queue, reason: 'expired', count }] } });
+    const message = await (await session.consume(dead)).message();
+    expect(deaths(message)).toMatchObject([{ queue, reason: 'expired', count: 1 }]);
+  });
+
   it('that go in a circle of the broker count on in every version', async () => {
     const session = await Session.open(broker);
     const [one, two] = [fresh('queue'), fresh('queue')];

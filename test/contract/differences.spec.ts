@@ -11,7 +11,7 @@ onEmbedded('A refusal on purpose', (broker) => {
     const { reason = '' } = (answer.body ?? {}) as { reason?: string };
     return `${answer.status} ${reason}`;
   };
-  const stream = async (name: string): Promise<string> => {
+  const stream = async (name: unknown): Promise<string> => {
     const session = await Session.open(broker);
     const queue = await session.queue({ arguments: { 'x-queue-type': 'stream' } });
     await session.channel.prefetch(1);
@@ -21,7 +21,7 @@ onEmbedded('A refusal on purpose', (broker) => {
 
   /** What asks for it. */
   const provoked: Readonly<Record<string, readonly (() => Promise<string>)[]>> = {
-    streamCrashes: [() => stream('nonsense')],
+    streamCrashes: [() => stream('nonsense'), () => stream([{ '!': 'int64', value: 7 }])],
     management: [() => asked('GET', '/no-such-thing')],
     tracing: [
       () => asked('PUT', '/vhosts/traced', { tracing: true }),
@@ -41,6 +41,14 @@ onEmbedded('A refusal on purpose', (broker) => {
         const session = await Session.open(broker);
         const [exchange, queue] = [await session.exchange('x-consistent-hash'), await session.queue()];
         return channelRefusal(session.channel, () => session.channel.bindQueue(queue, exchange, '1001'));
+      },
+    ],
+    unreadableProperties: [
+      async () => {
+        const client = await RawClient.ready(broker.url);
+        client.method(1, 60, 40, Buffer.from([0, 0]), shortString(''), shortString('q'), Buffer.from([0]));
+        client.frame(2, 1, Buffer.from([0, 60, ...Array<number>(10).fill(0), 0x80, 0]));
+        return client.closeReply();
       },
     ],
     deepTables: [

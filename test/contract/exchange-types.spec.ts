@@ -190,6 +190,20 @@ onEachVersion('A delayed message exchange', (broker) => {
     expect(got[3]?.fields).toMatchObject({ exchange, routingKey: 'wanted.key', redelivered: false });
   });
 
+  it('does not hold back a message with a delay that is no number', async () => {
+    // RabbitMQ cannot read such a number at all.
+    if (broker.kind === 'rabbitmq') return;
+    const session = await Session.open(broker);
+    const exchange = await session.exchange('x-delayed-message', delayed('fanout'));
+    const consumer = await session.consume(await session.bound(exchange, ['']));
+    const later = { headers: { 'x-delay': 10 } };
+    await session.publish(exchange, '', 'at once', {
+      headers: { 'x-delay': { '!': 'double', value: Number.NaN } },
+    });
+    await session.publish(exchange, '', 'later', later);
+    expect(await consumer.bodies(2)).toEqual(['at once', 'later']);
+  });
+
   it('returns a mandatory message that it holds back, and one without a delay only without a queue', async () => {
     if (!(await has(broker, 'x-delayed-message'))) return;
     const session = await Session.open(broker);

@@ -71,6 +71,49 @@ onEachVersion('Expiry', (broker) => {
     expect(await (await session.consume(dead)).bodies(1)).toEqual(['short']);
   });
 
+  /** Comes back when messages that expire `SOON` and were published before have. */
+  const passed = async (session: Session): Promise<void> => {
+    const marker = await withDeadLetters(session);
+    await session.send(marker.queue, ['time has passed'], { expiration: 2 * SOON });
+    await (await session.consume(marker.dead)).message();
+  };
+
+  it.each(['classic', 'quorum'])(
+    'comes before delivery: behind a longer one, in a %s queue',
+    async (type) => {
+      const session = await Session.open(broker);
+      const { queue, dead } = await withDeadLetters(session, { 'x-queue-type': type });
+      await session.send(queue, ['long']);
+      await session.send(queue, ['short', 'also short'], { expiration: SOON });
+      await session.send(queue, ['stays']);
+      await passed(session);
+      expect(await (await session.consume(queue, { noAck: true })).bodies(2)).toEqual(['long', 'stays']);
+      expect(await (await session.consume(dead)).bodies(2)).toEqual(['short', 'also short']);
+    },
+  );
+
+  it('comes before delivery: behind a message of higher priority', async () => {
+    const session = await Session.open(broker);
+    const { queue, dead } = await withDeadLetters(session, { 'x-max-priority': 5 });
+    await session.send(queue, ['high'], { priority: 5 });
+    await session.send(queue, ['low'], { expiration: SOON });
+    await session.send(queue, ['stays']);
+    await passed(session);
+    expect(await (await session.consume(queue, { noAck: true })).bodies(2)).toEqual(['high', 'stays']);
+    expect(await (await session.consume(dead)).bodies(1)).toEqual(['low']);
+  });
+
+  it('is over when the head of the queue is got: what is behind it counts no longer', async () => {
+    const session = await Session.open(broker);
+    const { queue, dead } = await withDeadLetters(session);
+    await session.send(queue, ['long']);
+    await session.send(queue, ['short'], { expiration: SOON });
+    await passed(session);
+    const head = await session.get(queue);
+    expect(head && head.fields.messageCount).toBe(0);
+    expect(await (await session.consume(dead)).bodies(1)).toEqual(['short']);
+  });
+
   it('does not touch a message that is delivered and not acked', async () => {
     const session = await Session.open(broker);
     const { queue, dead } = await withDeadLetters(session, { 'x-message-ttl': SOON });

@@ -115,6 +115,12 @@ export const features = {
     reason: 'A client could overflow the stack.',
     refusal: '502 SYNTAX_ERROR',
   }),
+  unreadableProperties: missing({
+    sentence:
+      'A message whose properties cannot be read is refused with 502, which closes the connection; RabbitMQ has an internal error and closes it with 541.',
+    reason: 'There is no use in copying an internal error.',
+    refusal: '502 SYNTAX_ERROR',
+  }),
   countsOfDeadLetters: missing({
     sentence:
       'The delivery count of a dead letter starts at 0 in the next quorum queue; RabbitMQ 4 continues it.',

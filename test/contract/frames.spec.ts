@@ -1,7 +1,9 @@
 // The protocol below any client library: headers, frames and methods that are wrong, and what the broker replies.
 import { afterEach, expect, it } from '@jest/globals';
 import { onEachVersion } from '../support/brokers.js';
+import { until } from '../support/events.js';
 import { RawClient, shortString } from './raw-client.js';
+import { Session } from './session.js';
 
 onEachVersion('Frames', (broker) => {
   const open: RawClient[] = [];
@@ -213,5 +215,38 @@ onEachVersion('Frames', (broker) => {
     const client = await ready({ heartbeat: 1 });
     await client.ended();
     expect(client.heartbeats).toBeGreaterThan(0);
+  });
+
+  /** A client that consumes more than fits on the way to it, and reads nothing of it. */
+  const choked = async (): Promise<{ client: RawClient; session: Session; queue: string; count: number }> => {
+    const session = await Session.open(broker);
+    const [queue, count] = [await session.queue(), 20];
+    for (let n = 0; n < count; n++) await session.send(queue, ['x'.repeat(2 ** 20)]);
+    const client = await ready({ heartbeat: 1 });
+    client.read(false);
+    const [ticket, flags, table] = [Buffer.alloc(2), Buffer.alloc(1), Buffer.alloc(4)];
+    client.method(1, 60, 20, ticket, shortString(queue), shortString('choked'), flags, table);
+    return { client, session, queue, count };
+  };
+
+  it('that are heartbeats end the client when they do not come, also while much is on its way to it', async () => {
+    const { session, queue, count } = await choked();
+    await until(
+      async () => (await session.channel.checkQueue(queue)).messageCount === count,
+      'the messages to come back',
+    );
+  });
+
+  it('that are heartbeats keep a client that reads nothing', async () => {
+    const { client, count } = await choked();
+    const beat = setInterval(() => client.frame(8, 0, Buffer.alloc(0)), 200);
+    try {
+      for (let n = 0; n < 2; n++) await (await ready({ heartbeat: 1 })).ended();
+      client.read(true);
+      await client.expect('60.21');
+      for (let n = 0; n < count; n++) await client.expect('60.60');
+    } finally {
+      clearInterval(beat);
+    }
   });
 });

@@ -1,6 +1,8 @@
 // Arguments that a queue may not have. The broker must refuse them when the queue is declared, not later.
 import { expect, it } from '@jest/globals';
 import { onEachVersion } from '../support/brokers.js';
+import { entry, long, value } from '../support/raw-tables.js';
+import { RawClient, shortString } from './raw-client.js';
 import { channelRefusal, fresh, Session } from './session.js';
 
 const quorum = { 'x-queue-type': 'quorum' };
@@ -108,6 +110,7 @@ const accepted: readonly (readonly [string, object])[] = [
   ['its type said aloud', { 'x-queue-type': 'classic' }],
   ['a dead-letter exchange that does not exist', { 'x-dead-letter-exchange': 'not-yet' }],
   ['publishers rejected and dead-lettered', { 'x-overflow': 'reject-publish-dlx', 'x-max-length': 1 }],
+  ['arguments that are called like members of an object', { constructor: 1, toString: 'two' }],
   ['an argument that nobody knows', { 'x-whatever': [1, 'two', { three: 3 }] }],
 ];
 
@@ -138,6 +141,14 @@ onEachVersion('Queue arguments', (broker) => {
     await expect(channel.assertQueue(fresh('queue'), { arguments: args })).resolves.toMatchObject({
       messageCount: 0,
     });
+  });
+
+  it('are accepted: one that is called like the prototype of an object', async () => {
+    const client = await RawClient.ready(broker.url);
+    const table = long(entry('__proto__', value('I', [0, 0, 0, 1])));
+    client.method(1, 50, 10, Buffer.from([0, 0]), shortString(fresh('queue')), Buffer.from([0b10]), table);
+    await client.expect('50.11');
+    client.destroy();
   });
 
   it('that were refused leave no queue behind', async () => {

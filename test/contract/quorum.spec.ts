@@ -139,6 +139,76 @@ onEachVersion('A quorum queue', (broker) => {
     expect(second.got.size).toBe(0);
   });
 
+  const SINGLE = { 'x-single-active-consumer': true };
+
+  it.each(['nothing', 'a message'])(
+    'lets a single active consumer that holds %s go on when another has a higher priority, until 4.0',
+    async (held) => {
+      const session = await Session.open(broker);
+      const queue = await declare(session, SINGLE);
+      const first = await session.consume(queue);
+      if (held === 'a message') await session.send(queue, ['a']);
+      const message = held === 'a message' ? await first.message() : undefined;
+      const second = await session.consume(queue, { priority: 10 });
+      await session.send(queue, ['b']);
+      if (!broker.since('4.0')) {
+        expect(await first.bodies(1)).toEqual(['b']);
+        return;
+      }
+      if (message) {
+        // Answered after the message would have been delivered.
+        await session.channel.checkQueue(queue);
+        expect([first.got.size, second.got.size]).toEqual([1, 0]);
+        session.channel.ack(message);
+      }
+      expect(await second.bodies(1)).toEqual(['b']);
+      expect(first.got.size).toBe(message ? 1 : 0);
+    },
+  );
+
+  it('hands what a single active consumer gives back to one of higher priority, until 4.0 to the same', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session, SINGLE);
+    const first = await session.consume(queue);
+    await session.send(queue, ['a']);
+    const message = await first.message();
+    const second = await session.consume(queue, { priority: 10 });
+    session.channel.nack(message);
+    expect(await (broker.since('4.0') ? second : first).bodies(1)).toEqual(['a']);
+  });
+
+  it.each(['classic', 'quorum'])(
+    'of type %s has the next active consumer by priority, a quorum queue until 4.0 by arrival',
+    async (type) => {
+      const session = await Session.open(broker);
+      const queue = await session.queue({ arguments: { 'x-queue-type': type, ...SINGLE } });
+      const first = await session.consume(queue, { priority: 10 });
+      const second = await session.consume(queue);
+      const third = await session.consume(queue, { priority: 5 });
+      await session.channel.cancel(first.tag);
+      await session.send(queue, ['a']);
+      const next = type === 'quorum' && !broker.since('4.0') ? second : third;
+      expect(await next.bodies(1)).toEqual(['a']);
+    },
+  );
+
+  it('with a single active consumer refuses basic.get: 405, over HTTP 400', async () => {
+    const session = await Session.open(broker);
+    const queue = await declare(session, SINGLE);
+    await session.send(queue, ['a']);
+    const quorum = broker.since('4.3') ? '<<"quorum">>' : 'quorum';
+    const reason = `cannot obtain access to locked queue '${queue}' in vhost 'V'. basic.get operations are not supported by ${quorum} queues with single active consumer`;
+    expect(await channelRefusal(session.channel, () => session.channel.get(queue))).toBe(
+      `405 RESOURCE_LOCKED - ${reason}`,
+    );
+    const asked = { count: 1, ackmode: 'ack_requeue_true', encoding: 'auto' };
+    expect(await broker.http('POST', `/queues/${broker.vhostPath}/${queue}/get`, asked)).toMatchObject({
+      status: 400,
+      body: { error: 'bad_request', reason: expect.stringContaining('queues with single active consumer') },
+    });
+    expect(await (await (await Session.open(broker)).consume(queue)).bodies(1)).toEqual(['a']);
+  });
+
   it('refuses a channel with a global prefetch, until it is one for each consumer: 540', async () => {
     const session = await Session.open(broker);
     const queue = await declare(session);

@@ -120,6 +120,12 @@ export class RawClient {
     await until(() => this.#ended || closing(), 'the broker to give up');
   }
 
+  /** Reads nothing more, or goes on. */
+  read(on: boolean): void {
+    if (on) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }

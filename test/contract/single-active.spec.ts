@@ -1,7 +1,12 @@
 // Single active consumer: one gets everything, the next takes over when it leaves.
+import type { Socket } from 'node:net';
 import { expect, it } from '@jest/globals';
 import { onEachVersion } from '../support/brokers.js';
 import { channelRefusal, Session, text } from './session.js';
+
+interface Link {
+  readonly stream: Socket;
+}
 
 onEachVersion('A queue with a single active consumer', (broker) => {
   const declare = (session: Session): Promise<string> =>
@@ -56,6 +61,46 @@ onEachVersion('A queue with a single active consumer', (broker) => {
       ['a', true],
       ['b', true],
     ]);
+  });
+
+  const lost = ({ connection }: Session): unknown =>
+    (connection.connection as unknown as Link).stream.destroy(new Error('lost'));
+  const ends: readonly (readonly [string, (session: Session) => unknown])[] = [
+    ['its connection is closed', ({ connection }) => connection.close()],
+    ['its connection is lost', lost],
+    ['its channel is closed', ({ channel }) => channel.close()],
+    ['its channel fails', ({ channel }) => channel.checkQueue('missing').catch(() => undefined)],
+  ];
+  const kinds = ['classic', 'quorum'].flatMap((type) => ends.map(([how, end]) => [type, how, end] as const));
+
+  it.each(kinds)('of type %s goes on in the old order after the first: %s', async (type, _, end) => {
+    const [one, two] = [await Session.open(broker), await Session.open(broker)];
+    const queue = await one.queue({
+      arguments: { 'x-single-active-consumer': true, 'x-queue-type': type },
+    });
+    await one.channel.prefetch(2);
+    const first = await one.consume(queue);
+    const second = await two.consume(queue);
+    await two.send(queue, ['a', 'b', 'c', 'd']);
+    await first.bodies(2);
+    await end(one);
+    expect(await second.bodies(4)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('goes on in the old order when the connection that ends had messages on two channels', async () => {
+    // RabbitMQ ends the channels of a connection in no certain order.
+    if (broker.kind === 'rabbitmq') return;
+    const [one, two] = [await Session.open(broker), await Session.open(broker)];
+    const queue = await declare(one);
+    const beside = await one.sibling();
+    await one.channel.prefetch(1);
+    const first = await one.consume(queue);
+    const second = await two.consume(queue);
+    await two.send(queue, ['a', 'b', 'c', 'd']);
+    await first.bodies(1);
+    await beside.channel.get(queue);
+    await one.connection.close();
+    expect(await second.bodies(4)).toEqual(['a', 'b', 'c', 'd']);
   });
 
   it('keeps the order in which consumers came', async () => {

@@ -32,8 +32,9 @@ export interface EmbeddedBrokerOptions {
   /** Largest frame in bytes; at least 8192, or 4096 as version 3.10. Default 131072, like RabbitMQ. */
   readonly frameMax?: number;
   /**
-   * Memory in bytes from which on publishers are blocked. It is an estimate of all messages with their properties and all
-   * declarations; declarations are refused beyond it. Incomplete messages may use half of it. Default 512 MiB.
+   * Memory in bytes from which on publishers are blocked. It is an estimate of all messages with their properties, all
+   * declarations, and what a client does not read beyond 4 MiB; declarations are refused beyond it. Incomplete messages
+   * may use half of it. Default 512 MiB.
    */
   readonly memoryLimit?: number;
   /** TLS options: `{ key, cert, ca, requestCert, rejectUnauthorized }`. Default: plain TCP. */

@@ -120,6 +120,29 @@ describe('the memory limit', () => {
     expect((await broker.inspect()).bytesHeld).toBe(before);
   });
 
+  it('counts replies that their requester does not read', async () => {
+    const broker = await start(100_000);
+    const before = (await broker.inspect()).bytesHeld;
+    const [asking, answering] = [await client(broker), await client(broker)];
+    const requests = await asking.createChannel();
+    await requests.assertQueue('requests', { exclusive: true });
+    await requests.consume('amq.rabbitmq.reply-to', () => undefined, { noAck: true });
+    const asked = once(requests, 'asked');
+    await requests.consume('requests', (message) => requests.emit('asked', message), { noAck: true });
+    requests.sendToQueue('requests', Buffer.alloc(0), { replyTo: 'amq.rabbitmq.reply-to' });
+    const [{ properties }] = (await asked) as [{ properties: { replyTo: string } }];
+    const { stream } = (asking as unknown as { connection: { stream: Socket } }).connection;
+    stream.removeAllListeners('readable');
+    const replies = await answering.createChannel();
+    const blocked = once(answering, 'blocked');
+    for (let n = 0; n < 300; n++) replies.sendToQueue(properties.replyTo, Buffer.alloc(90_000));
+    await blocked;
+    expect((await broker.inspect()).bytesHeld).toBeGreaterThan(before + LIMIT);
+    const unblocked = once(answering, 'unblocked');
+    stream.destroy(new Error('lost'));
+    await unblocked;
+  });
+
   it('ends a connection with too much in transactions', async () => {
     const connection = await client(await start());
     const channel = await connection.createChannel();

@@ -250,7 +250,14 @@ describe('Among 10 and among 10 000 it costs the same', () => {
           free.delete(tag);
           queue.settle(held, 'done');
         };
-        const settings = { noAck: false, exclusive: false, priority: 0, prefetch: 1, connection: 1 };
+        const settings = {
+          noAck: false,
+          exclusive: false,
+          priority: 0,
+          prefetch: 1,
+          connection: 1,
+          holding: 0,
+        };
         return { tag, ...settings, ready, deliver, cancelled: () => undefined };
       });
       for (const consumer of consumers) queue.addConsumer(consumer);

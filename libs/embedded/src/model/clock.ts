@@ -16,13 +16,20 @@ export interface Clock {
   cancel(timer: Timer): void;
 }
 
-/** The clock of a broker: one that its owner may move. */
-export function brokerClock(clock: MovableClock): Clock {
+/** The clock of a broker: one that its owner may move. What a timer throws is told and ends nothing else. */
+export function brokerClock(clock: MovableClock, failed: (error: unknown) => void): Clock {
   return {
     now: () => clock.monotonic(),
     wall: () => clock.wall(),
     wallSeconds: () => Math.floor(clock.wall() / 1000),
-    after: (milliseconds, action) => clock.after(milliseconds, action),
+    after: (milliseconds, action) =>
+      clock.after(milliseconds, () => {
+        try {
+          action();
+        } catch (error) {
+          failed(error);
+        }
+      }),
     cancel: (timer) => timer(),
   };
 }

@@ -5,6 +5,7 @@ import { encodeTable, type Field, type Table } from '../wire/field-table.js';
 import { changeProperties, tableProperty } from '../wire/properties.js';
 import { type Death, type History, Message } from './message.js';
 import type { DeathReason, Queue } from './queue.js';
+import { isInteger } from './queue-settings.js';
 import type { VersionTraits } from './version.js';
 
 const longstr = (value: string): Field => ({ type: 'longstr', value });
@@ -101,7 +102,9 @@ function one(): Field {
 
 function counted(event: Table): Field {
   const count = event.get('count');
-  const value = count && typeof count.value !== 'object' ? BigInt(count.value) + 1n : 1n;
+  // The queue of RabbitMQ fails when a client wrote something else.
+  const whole = count && (isInteger(count) || count.type === 'timestamp');
+  const value = whole ? BigInt(count.value as number | bigint) + 1n : 1n;
   return { type: 'table', value: new Map([...event, ['count', { type: 'long', value }]]) };
 }
 

@@ -44,7 +44,7 @@ export class DelayedMessages {
   /** Takes a message that has a delay; false when it has none and must go on at once. */
   take(exchange: Exchange, message: Message): boolean {
     const delay = delayOf(message);
-    if (delay === undefined || delay <= 0 || delay > MAX_DELAY) return false;
+    if (delay === undefined || !(delay > 0 && delay <= MAX_DELAY)) return false;
     const at = this.context.clock.now() + delay;
     this.add(exchange, message, at, this.context.keep(exchange, message, at));
     return true;

@@ -56,6 +56,15 @@ export function precondition(text: string): AmqpFailure {
   return new AmqpFailure(406, text);
 }
 
+/** basic.get of a quorum queue that only its single active consumer may read. */
+export function notGot(name: string, vhost: string, quorum: string): AmqpFailure {
+  return new AmqpFailure(
+    405,
+    `cannot obtain access to locked ${called('queue', name, vhost)}. basic.get operations are not supported by ` +
+      `${quorum} queues with single active consumer`,
+  );
+}
+
 export function locked(name: string, vhost: string): AmqpFailure {
   return new AmqpFailure(
     405,

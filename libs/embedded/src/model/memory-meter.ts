@@ -1,5 +1,5 @@
-// Measures the memory that clients use: messages in queues (each counted once) and declarations. Beyond the limit
-// publishers are blocked and declarations are refused. Incomplete bodies and open transactions have a separate limit,
+// Measures the memory that clients use: messages in queues (each counted once), declarations, and what clients do not
+// read. Beyond the limit publishers are blocked and declarations are refused. Incomplete bodies and open transactions have a separate limit,
 // because a blocked client could not complete them.
 import { AmqpFailure, precondition } from './failure.js';
 import type { Message } from './message.js';
@@ -23,6 +23,7 @@ export class MemoryMeter {
   private messages = 0;
   private declared = 0;
   private arriving = 0;
+  private unread = 0;
   private alarmed = false;
   private readonly things = new Map<object, number>();
 
@@ -35,7 +36,7 @@ export class MemoryMeter {
   ) {}
 
   get held(): number {
-    return this.messages + this.declared + this.arriving;
+    return this.messages + this.declared + this.arriving + this.unread;
   }
 
   /** Another limit from now on. */
@@ -87,8 +88,15 @@ export class MemoryMeter {
     this.arriving -= bytes;
   }
 
+  /** Bytes that wait for a client to read them have become more, or less. */
+  unsent(change: number): void {
+    if (change === 0) return;
+    this.unread += change;
+    this.check();
+  }
+
   private check(): void {
-    const used = this.messages + this.declared;
+    const used = this.messages + this.declared + this.unread;
     if (!this.alarmed && used > this.limit) this.set(true);
     else if (this.alarmed && used <= this.limit * CALM) this.set(false);
   }

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { brokerClock } from './clock.js';
 import { MovableClock } from './movable-clock.js';
 
 /** Moves as `broker.clock.advance` does, by `ms` counted from `start`. */
@@ -101,5 +102,20 @@ describe('a clock that goes on', () => {
     expect(clock.next()).toBeGreaterThan(2 ** 32);
     cancel();
     expect(clock.next()).toBeUndefined();
+  });
+});
+
+describe('the clock of a broker', () => {
+  it('tells what a timer throws, and the next one rings all the same', () => {
+    const clock = new MovableClock();
+    const told: unknown[] = [];
+    const { after } = brokerClock(clock, (error) => told.push(error));
+    clock.stop();
+    after(1, () => {
+      throw new Error('of a timer');
+    });
+    after(1, () => told.push('next'));
+    move(clock, 1);
+    expect(told).toEqual([new Error('of a timer'), 'next']);
   });
 });

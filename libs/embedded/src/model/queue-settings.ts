@@ -231,7 +231,7 @@ function checkArguments(where: string, table: Table, type: QueueType, traits: Ve
     }
     if (argument === 'x-queue-mode' && !traits.checksModes) continue;
     if (argument === FILTER_SIZE) checkFilterSize(field, where, traits);
-    const wrong = CHECKS[argument]?.(field);
+    const wrong = Object.hasOwn(CHECKS, argument) ? CHECKS[argument](field) : undefined;
     if (wrong) throw precondition(`invalid arg '${argument}' for ${where}: ${wrong}`);
   }
 }

@@ -63,6 +63,7 @@ class Bench {
     const traits = VERSIONS[version];
     const flags = { durable: true, exclusive: false, autoDelete: false };
     this.queue = new Queue('q', queueSettings('q', '/', flags, toTable(args), traits), undefined, {
+      vhost: '/',
       clock: this.clock,
       traits,
       hold: () => (this.held += 1),
@@ -102,6 +103,7 @@ class Taker implements Consumer {
   readonly exclusive = false;
   readonly prefetch = 0;
   readonly connection = 1;
+  readonly holding = 0;
   open = true;
 
   constructor(
@@ -215,6 +217,14 @@ describe('Limits of a queue', () => {
     expect(bench.drain()).toEqual(['ccc']);
   });
 
+  it('drop what has expired behind what they drop', () => {
+    const bench = new Bench({ 'x-max-length': 1 });
+    bench.publish('stays');
+    bench.queue.publish(text('soon', { expiration: '10' }));
+    bench.clock.move(10);
+    expect([bench.dead, bench.queue.length]).toEqual([['stays maxlen', 'soon expired'], 0]);
+  });
+
   it('reject what comes too much, when told to', () => {
     const bench = new Bench({ 'x-max-length': 1, 'x-overflow': 'reject-publish' });
     expect(bench.publish('a', 'b')).toEqual([true, false]);
@@ -250,9 +260,20 @@ describe('Expiry', () => {
     bench.queue.publish(text('behind', { expiration: '10' }));
     bench.clock.move(50);
     expect(bench.dead).toEqual([]);
-    expect(bench.drain()).toEqual(['head']);
-    bench.clock.move(1);
-    expect(bench.dead).toEqual(['behind expired']);
+    bench.take();
+    expect([bench.dead, bench.queue.length]).toEqual([['behind expired'], 0]);
+  });
+
+  it('comes before a consumer, also for what is behind the head', () => {
+    const bench = new Bench();
+    const log: string[] = [];
+    bench.publish('head');
+    bench.queue.publish(text('behind', { expiration: '10' }));
+    bench.publish('last');
+    bench.clock.move(10);
+    bench.queue.addConsumer(new Taker('one', log));
+    bench.queue.pump();
+    expect([log, bench.dead]).toEqual([['one:head', 'one:last'], ['behind expired']]);
   });
 
   it('does not touch what is delivered, and does when it comes back', () => {

@@ -1,9 +1,10 @@
 // A queue: ready messages in order, consumers in turn, limits, expiry. It knows no sockets: consumers are an
 // interface, and dead letters leave through `QueueEnvironment`.
 import type { Clock } from './clock.js';
-import { type Consumer, Consumers } from './consumers.js';
+import { type Choice, type Consumer, Consumers } from './consumers.js';
 import { MessageCounters } from './counters.js';
 import { Expiry } from './expiry.js';
+import { notGot } from './failure.js';
 import type { Held, Message } from './message.js';
 import { PriorityList } from './priority-list.js';
 import { type AppliedPolicy, NO_POLICY } from './policy.js';
@@ -18,6 +19,7 @@ export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
 
 /** What a queue needs of the virtual host it is in. */
 export interface Surroundings {
+  readonly vhost: string;
   readonly clock: Clock;
   readonly traits: VersionTraits;
   /** A message is held by one more or one less queue; counts towards the memory limit. */
@@ -44,6 +46,12 @@ export interface Restored {
 /** Whether a queue is there again when the broker is, if that keeps anything. */
 export function outlasts({ settings, owner }: Queue): boolean {
   return settings.durable && owner === undefined;
+}
+
+/** How the next single active consumer is chosen. */
+function choiceOf({ quorum }: QueueSettings, { obeysPriorities }: VersionTraits): Choice {
+  if (!quorum) return 'by priority';
+  return obeysPriorities ? 'by priority at once' : 'by arrival';
 }
 
 /** Returned quorum messages line up before everything else, in the order they came back. */
@@ -74,7 +82,7 @@ export class Queue {
   ) {
     this.settings = declared;
     this.ready = new PriorityList(declared.maxPriority);
-    this.consumers = new Consumers(declared.single);
+    this.consumers = new Consumers(declared.single, choiceOf(declared, around.traits));
     this.expiry = new Expiry(
       around.clock,
       declared.expires,
@@ -160,26 +168,25 @@ export class Queue {
     if (held.entry > 0) this.around.forget(held.entry);
   }
 
-  /** The next message for basic.get; it counts as unacked until settled. */
+  /** The next message for basic.get; it counts as unacked until settled. Throws 405 when only a single active consumer may read. */
   take(): Held | undefined {
+    const { settings, around } = this;
+    if (settings.quorum && settings.single) throw notGot(this.name, around.vhost, around.traits.quorumInText);
     this.dropExpired();
     const held = this.ready.shift();
     if (held) this.lend(held);
-    this.watchHead();
+    this.dropExpired();
     this.touch();
     return held;
   }
 
-  /** Gives out as much as consumers can take. */
+  /** Gives out as much as consumers can take; what has expired when its turn comes is no longer given out. */
   pump(): void {
-    if (this.ready.size === 0) return;
-    this.dropExpired();
-    while (this.ready.size > 0) {
+    for (this.dropExpired(); this.ready.size > 0; this.dropExpired()) {
       const consumer = this.consumers.next();
       if (!consumer) break;
       this.hand(consumer, this.ready.shift() as Held);
     }
-    this.watchHead();
   }
 
   /** An unacked message is done with, or rejected for good. */
@@ -231,12 +238,9 @@ export class Queue {
     this.expiry.touch(true);
   }
 
+  /** Another one may become active; the caller pumps, after what the consumer held has come back. */
   removeConsumer(consumer: Consumer): void {
-    if (!this.consumers.remove(consumer) || this.deleted) return;
-    if (this.consumers.count > 0) {
-      this.pump();
-      return;
-    }
+    if (!this.consumers.remove(consumer) || this.deleted || this.consumers.count > 0) return;
     if (this.settings.autoDelete) this.around.remove(this);
     else this.expiry.touch(false);
   }
@@ -272,29 +276,24 @@ export class Queue {
     return this.ready.size + more > maxLength || this.ready.bytes + moreBytes > maxBytes;
   }
 
-  /** After something was added: expired messages go, then what is over the limit, then the alarm is set. */
+  /** After something was added: expired messages go, then what is over the limit, then what has expired behind that. */
   private settleDown(): void {
     this.dropExpired();
     // Where publishers are refused, what came in and is given back stays, however long the queue gets.
-    while (this.settings.overflow === 'drop-head' && this.overflows(0, 0)) {
-      const oldest = this.ready.shift();
-      if (!oldest) break;
-      this.bury(oldest, 'maxlen');
-    }
+    if (this.settings.overflow !== 'drop-head' || !this.overflows(0, 0)) return;
+    do this.bury(this.ready.shift() as Held, 'maxlen');
+    while (this.overflows(0, 0));
+    this.dropExpired();
   }
 
+  /** Called whenever another message may be the head of the queue: what has expired there goes, and the alarm is set. */
   private dropExpired(): void {
-    for (let head = this.ready.peek(); head; head = this.ready.peek()) {
-      if (!this.expiry.passed(head.expiresAt)) break;
+    let head = this.ready.peek();
+    for (; head && this.expiry.passed(head.expiresAt); head = this.ready.peek()) {
       this.ready.shift();
       this.bury(head, 'expired');
     }
-    this.watchHead();
-  }
-
-  private watchHead(): void {
-    const next = this.ready.peek();
-    if (next) this.expiry.watch(next.expiresAt);
+    if (head) this.expiry.watch(head.expiresAt);
   }
 
   private bury(held: Held, reason: DeathReason): void {

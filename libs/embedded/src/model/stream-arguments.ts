@@ -1,5 +1,6 @@
 // What the arguments of a stream and of its consumers mean: ages, the place to begin at, filters.
 import type { Field, Table } from '../wire/field-table.js';
+import { fromField } from '../wire/plain.js';
 import { called, precondition } from './failure.js';
 import type { Message } from './message.js';
 
@@ -49,7 +50,7 @@ function startingPoint(field: Field | undefined, where: string): StartingPoint {
   } else if (typeof field.value !== 'object' && typeof field.value !== 'boolean') {
     if (Number.isInteger(Number(field.value))) return { offset: Number(field.value) };
   }
-  const value = field.type === 'longstr' ? `<<${JSON.stringify(field.value)}>>` : printed(field.value);
+  const value = field.type === 'longstr' ? `<<${JSON.stringify(field.value)}>>` : printed(field);
   const wrong = `{invalid_stream_offset_arg,{${field.type},${value === '<<"">>' ? '<<>>' : value}}}`;
   throw precondition(`invalid arg 'x-stream-offset' for ${where}: ${wrong}`);
 }
@@ -67,7 +68,5 @@ function filter(table: Table): (message: Message) => boolean {
   };
 }
 
-const printed = (value: unknown): string =>
-  typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
-    ? String(value)
-    : JSON.stringify(value);
+const printed = (field: Field): string =>
+  typeof field.value === 'object' ? JSON.stringify(fromField(field)) : String(field.value);

@@ -37,12 +37,7 @@ export class Stream extends Queue {
   override readonly consumers = new Readers();
   private readonly log: StreamLog;
 
-  constructor(
-    name: string,
-    settings: QueueSettings,
-    private readonly vhost: string,
-    around: Surroundings,
-  ) {
+  constructor(name: string, settings: QueueSettings, around: Surroundings) {
     super(name, settings, undefined, around);
     this.log = new StreamLog(settings.stream, (message, entry) => {
       around.release(message);
@@ -84,7 +79,7 @@ export class Stream extends Queue {
 
   /** What RabbitMQ says of methods that make no sense for a stream; ends the connection. */
   unsupported(method: string): AmqpFailure {
-    const where = called('queue', this.name, this.vhost);
+    const where = called('queue', this.name, this.around.vhost);
     return new AmqpFailure(540, `${method} not supported by stream queues ${where}`);
   }
 

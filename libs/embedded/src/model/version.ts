@@ -42,6 +42,10 @@ export interface VersionTraits {
   readonly returnsToTail: boolean;
   /** Whether a nack and a recover leave the delivery count as it is, and `x-acquired-count` counts every return. */
   readonly countsAcquired: boolean;
+  /** Whether the single active consumer of a quorum queue gives way to one of higher priority; else the first is the next. */
+  readonly obeysPriorities: boolean;
+  /** How the refusal of basic.get names the type of a quorum queue. */
+  readonly quorumInText: string;
   /** Whether basic.get tells the delivery count of a quorum queue also when it is 0. */
   readonly tellsNoDeliveries: boolean;
   /** Whether consumers of a stream can filter, give back what they got, and ages of streams are compared as such. */
@@ -80,6 +84,8 @@ export const VERSIONS: Readonly<Record<RabbitMQVersion, VersionTraits>> = {
     deliveryLimit: { usual: Infinity, negative: -1 },
     returnsToTail: true,
     countsAcquired: false,
+    obeysPriorities: false,
+    quorumInText: 'quorum',
     tellsNoDeliveries: true,
     filtersStreams: false,
     localRandom: false,
@@ -106,6 +112,8 @@ export const VERSIONS: Readonly<Record<RabbitMQVersion, VersionTraits>> = {
     deliveryLimit: { usual: 20, negative: Infinity },
     returnsToTail: false,
     countsAcquired: true,
+    obeysPriorities: true,
+    quorumInText: '<<"quorum">>',
     tellsNoDeliveries: false,
     filtersStreams: true,
     localRandom: true,

@@ -68,6 +68,7 @@ export class VirtualHost {
       (exchange) => this.policies.applied(exchange),
     );
     this.around = {
+      vhost: name,
       clock,
       traits,
       hold: (message) => meter.hold(message),
@@ -124,7 +125,7 @@ export class VirtualHost {
   private make(name: string, settings: QueueSettings, owner: object | undefined): Queue {
     const queue =
       settings.type === 'stream'
-        ? new Stream(name, settings, this.name, this.around)
+        ? new Stream(name, settings, this.around)
         : new Queue(name, settings, owner, this.around);
     this.meter.declare('queue', queue, name, encodeTable(settings.arguments).length);
     this.queues.set(name, queue);

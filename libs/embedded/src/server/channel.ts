@@ -2,10 +2,11 @@
 // After that it ignores everything but close-ok, as the protocol demands.
 import { MessageCounters } from '../model/counters.js';
 import { AmqpFailure } from '../model/failure.js';
+import type { Queue } from '../model/queue.js';
 import { type Frame, FRAME_BODY, FRAME_HEADER } from '../wire/frames.js';
 import { methodIds } from '../wire/method-codec.js';
 import type { Args, Method, MethodName } from '../wire/methods.js';
-import { NO_PROPERTIES } from '../wire/properties.js';
+import { checkProperties, NO_PROPERTIES } from '../wire/properties.js';
 import { equals, type WholePublish } from '../wire/whole-publish.js';
 import type { Channel as ChannelContext, Client } from './channel-context.js';
 import { dispatch } from './channel-methods.js';
@@ -48,6 +49,8 @@ export class Channel implements ChannelContext {
   private assembly: Assembly | undefined;
   private lastProperties = NO_PROPERTIES;
   private closing = false;
+  /** Those it consumed from until it was detached. */
+  private left: Queue[] = [];
 
   constructor(
     readonly connection: Client,
@@ -122,7 +125,7 @@ export class Channel implements ChannelContext {
     }
   }
 
-  /** Stops consuming; returns nothing to the queues yet, so that no closing consumer gets it again. */
+  /** Stops consuming. The queues get nothing back yet and do not go on, so that what comes back is first. */
   detach(): void {
     if (!this.closing) this.connection.vhost.counters.add(this.counters);
     this.closing = true;
@@ -133,14 +136,21 @@ export class Channel implements ChannelContext {
       this.connection.context.meter.remove(subscription);
       this.unacked.forget(subscription);
       subscription.queue.removeConsumer(subscription);
+      this.left.push(subscription.queue);
     }
     this.subscriptions.clear();
   }
 
-  /** Requeues unacked messages. */
-  release(): void {
-    this.rollback();
-    requeue(this.unacked.takeAll(), 'closed');
+  /** Requeues what it and others that end with it hold; all are detached. */
+  release(others: readonly Channel[] = []): void {
+    const all = [this, ...others];
+    for (const channel of all) channel.rollback();
+    const held = all.flatMap(({ unacked }) => unacked.takeAll());
+    requeue(
+      held,
+      'closed',
+      all.flatMap(({ left }) => left.splice(0)),
+    );
   }
 
   /** Confirms that are saved up are written; when there is a disk, as soon as that has the messages, or after waiting for it. */
@@ -174,11 +184,13 @@ export class Channel implements ChannelContext {
   /**
    * The properties at these bytes: those of the message before when they are equal, as most are, so that many waiting
    * messages share them; else a copy, because a slice would keep the whole received chunk for as long as the message waits.
+   * Throws a 502 failure for what cannot be read.
    */
   private propertiesOf(bytes: Buffer, from: number, to: number): Buffer {
     if (equals(this.lastProperties, bytes, from, to)) return this.lastProperties;
     const properties = Buffer.allocUnsafe(to - from);
     bytes.copy(properties, 0, from, to);
+    checkProperties(properties);
     if (properties.length <= SHARED) this.lastProperties = properties;
     return properties;
   }

@@ -55,7 +55,8 @@ export class Channels {
     this.byNumber.clear();
     this.owing = [];
     for (const channel of all) channel.detach();
-    for (const channel of all) channel.release();
+    const [first, ...others] = all;
+    first?.release(others);
   }
 
   /** The channel has confirms to write at the end of this turn. */

@@ -46,6 +46,8 @@ export class Connection {
   private readonly starved = new Starved();
   private readonly since: number;
   private chunksRead = 0;
+  /** Unsent bytes that count as memory in use. */
+  private excess = 0;
 
   constructor(
     readonly id: number,
@@ -77,7 +79,10 @@ export class Connection {
     this.heartbeat = new Heartbeat(
       () => this.outbox.heartbeat(),
       () => this.gone(),
-      () => this.throttle.deaf,
+      () => {
+        this.throttle.listen();
+        return this.throttle.deaf;
+      },
     );
     for (const end of ['error', 'close', 'end']) socket.on(end, () => this.gone());
     socket.setNoDelay(true);
@@ -183,6 +188,7 @@ export class Connection {
     this.heartbeat.stop();
     this.deadline.stop();
     this.socket.destroy();
+    this.countUnsent(0);
     this.onGone(this);
   }
 
@@ -340,8 +346,14 @@ export class Connection {
     this.relieve();
   }
 
+  private countUnsent(excess: number): void {
+    this.context.meter.unsent(excess - this.excess);
+    this.excess = excess;
+  }
+
   /** After a write: consumers that waited for the socket continue. */
   private relieve(): void {
+    if (this.state !== 'gone') this.countUnsent(this.outbox.excess);
     if (this.outbox.saturated) return;
     this.throttle.choke(false);
     this.starved.feed();

@@ -35,7 +35,9 @@ export const consumeMethods: Answers = {
     }
     // Cancel-ok first: an auto-delete queue goes with its last consumer, and that consumer left by itself.
     if (!nowait) channel.reply('basic.cancel-ok', { consumerTag });
-    if (subscription) subscription.queue.removeConsumer(subscription);
+    if (!subscription) return;
+    subscription.queue.removeConsumer(subscription);
+    subscription.queue.pump();
   },
 
   'basic.get': (channel, args) => {

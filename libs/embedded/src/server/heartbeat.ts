@@ -19,7 +19,7 @@ export class Heartbeat {
   constructor(
     private readonly send: () => void,
     private readonly onDead: () => void,
-    /** While the broker itself does not read (a blocked publisher), silence means nothing. */
+    /** Listens to the client. True while the broker itself does not read (a blocked publisher): silence means nothing. */
     private readonly deaf: () => boolean,
   ) {}
 

@@ -55,6 +55,11 @@ export class Outbox {
     return this.unsent > SATURATED;
   }
 
+  /** Unsent bytes beyond what every client may have: replies and what it asked for, since deliveries stop before. */
+  get excess(): number {
+    return Math.max(0, this.unsent - SATURATED);
+  }
+
   method<N extends MethodName>(channel: number, name: N, args: Args<N>): void {
     const place = this.open(FRAME_METHOD, channel, methodRoom(name, args));
     this.end(place, writeMethod(this.block, place, name, args));

@@ -61,10 +61,10 @@ export class ServerContext {
 
   addVhost(name: string): void {
     if (this.vhosts.has(name)) return;
-    this.vhosts.set(
-      name,
-      new VirtualHost(name, brokerClock(this.clock), this.meter, this.traits, this.journal),
+    const clock = brokerClock(this.clock, (error) =>
+      this.logger.warn(`a timer of '${name}' failed: ${String(error)}`),
     );
+    this.vhosts.set(name, new VirtualHost(name, clock, this.meter, this.traits, this.journal));
   }
 
   close(): void {

@@ -47,8 +47,7 @@ export class Subscription implements Consumer {
   readonly prefetch: number;
   readonly arguments: Table;
   readonly connection: number;
-  /** Delivered to it and not settled. */
-  private holding = 0;
+  holding = 0;
   /** Refused a message, and its queue does not ask it again before it is woken. */
   private waits = false;
 

@@ -17,15 +17,21 @@ export class Throttle {
     return this.held;
   }
 
+  /** Whether nothing of the client is heard, so that its silence means nothing. */
   get deaf(): boolean {
-    return this.choked || this.held || this.frozen;
+    return this.held || this.frozen;
   }
 
   /** Too much is unsent; reading more requests would only add to it. */
   choke(choked: boolean): void {
-    if (choked === this.choked) return;
+    if (!choked && !this.choked) return;
     this.choked = choked;
     this.apply();
+  }
+
+  /** Reads from a client that does not read, until `choke` is called again: it may be alive. */
+  listen(): void {
+    if (this.choked && !this.deaf) this.socket.resume();
   }
 
   /** A test wants it. */
@@ -57,7 +63,7 @@ export class Throttle {
   }
 
   private apply(): void {
-    if (this.deaf) this.socket.pause();
+    if (this.choked || this.deaf) this.socket.pause();
     else if (this.socket.isPaused()) this.socket.resume();
   }
 }

@@ -141,8 +141,12 @@ export class Unacked {
   }
 }
 
-/** Puts deliveries back into their queues, each queue once, and lets the queues go on. */
-export function requeue(deliveries: readonly UnackedDelivery[], how: Return): void {
+/** Puts deliveries back into their queues, each queue once; then these and `others` go on. */
+export function requeue(
+  deliveries: readonly UnackedDelivery[],
+  how: Return,
+  others: readonly Queue[] = [],
+): void {
   const byQueue = new Map<Queue, Held[]>();
   for (const { queue, held } of deliveries) {
     const list = byQueue.get(queue);
@@ -150,5 +154,5 @@ export function requeue(deliveries: readonly UnackedDelivery[], how: Return): vo
     else byQueue.set(queue, [held]);
   }
   for (const [queue, held] of byQueue) queue.requeue(held, how);
-  for (const queue of byQueue.keys()) queue.pump();
+  for (const queue of new Set([...byQueue.keys(), ...others])) queue.pump();
 }

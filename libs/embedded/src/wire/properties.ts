@@ -35,12 +35,22 @@ export function hasProperty(raw: Buffer, name: PropertyName): boolean {
   return (raw.readUInt16BE(0) & (BIT.get(name) as number)) !== 0;
 }
 
+/** Throws a 502 failure when the flags and the bytes do not fit together. */
+export function checkProperties(raw: Buffer): void {
+  placeOf(raw, 0);
+}
+
 /** One property as on the wire. Throws a 502 failure when the flags and the bytes do not fit together. */
 export function findProperty(raw: Buffer, name: PropertyName): Buffer | undefined {
+  if (!hasProperty(raw, name)) return undefined;
+  const [from, to] = placeOf(raw, BIT.get(name) as number);
+  return raw.subarray(from, to);
+}
+
+/** Walks all properties and says where the wanted one begins and ends. */
+function placeOf(raw: Buffer, wanted: number): [from: number, to: number] {
   const flags = raw.readUInt16BE(0);
-  const wanted = BIT.get(name) as number;
-  if ((flags & wanted) === 0) return undefined;
-  const cursor = afterFlags(raw);
+  const cursor = new Cursor(raw, 2);
   let from = 0;
   let to = 0;
   for (let index = 0, bit = 0x8000; index < NAMES.length; index += 1, bit >>= 1) {
@@ -50,12 +60,12 @@ export function findProperty(raw: Buffer, name: PropertyName): Buffer | undefine
     if (bit === wanted) [from, to] = [before, after];
   }
   assertEnd(cursor);
-  return raw.subarray(from, to);
+  return [from, to];
 }
 
 /** Splits flags and values. Throws a 502 failure when they do not fit together. */
 export function splitProperties(raw: Buffer): Properties {
-  const cursor = afterFlags(raw);
+  const cursor = new Cursor(raw, 2);
   const flags = raw.readUInt16BE(0);
   const found = new Map<PropertyName, Buffer>();
   for (const [index, name] of NAMES.entries()) {
@@ -64,12 +74,6 @@ export function splitProperties(raw: Buffer): Properties {
   }
   assertEnd(cursor);
   return found;
-}
-
-function afterFlags(raw: Buffer): Cursor {
-  const cursor = new Cursor(raw);
-  if ((cursor.short() & 1) !== 0) throw new AmqpFailure(502, 'more than one word of property flags');
-  return cursor;
 }
 
 function assertEnd(cursor: Cursor): void {

@@ -115,6 +115,7 @@ export class Faults {
     for (const [queue, consumer] of meant) {
       consumer.cancelled();
       queue.removeConsumer(consumer);
+      queue.pump();
     }
     return meant.length;
   }
