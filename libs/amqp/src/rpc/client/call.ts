@@ -11,7 +11,7 @@ import {
 } from '../../errors/rpc-errors.js';
 import type { CallControl } from '../../message/call-control.js';
 import type { Codec, CodecLookup, DecodedReply, RemoteErrorFacts } from '../../message/codecs/codec.js';
-import { HEADER, refuseUnreadable, safeHeaders, textHeader } from '../../message/headers.js';
+import { HEADER, refuseUnreadable, safeHeaders } from '../../message/headers.js';
 import { bodySize, type OutgoingMessage, type ReceivedMessage } from '../../message/message.js';
 import { type StandardSchema, validate } from '../../message/schema.js';
 import type { ErrorClass } from '../../options/options.js';
@@ -27,6 +27,8 @@ import type { Cancellation } from './cancellation.js';
  */
 export abstract class PendingCall implements Waiting, Listed {
   readonly id: string;
+  /** Tells it from other calls with its correlation id; undefined when there are none. */
+  readonly mark: unknown;
   after: this | undefined = undefined;
   gone = true;
   queued = false;
@@ -37,17 +39,13 @@ export abstract class PendingCall implements Waiting, Listed {
   controlQueue: string | undefined = undefined;
 
   constructor(readonly message: OutgoingMessage) {
-    this.id = message.properties.correlationId as string;
+    const { correlationId, headers } = message.properties;
+    this.id = correlationId as string;
+    this.mark = headers?.[HEADER.call];
   }
 
   get bytes(): number {
     return bodySize(this.message.content);
-  }
-
-  /** Tells it from other calls with its correlation id; undefined when there are none. */
-  get mark(): string | undefined {
-    const { headers } = this.message.properties;
-    return headers === undefined ? undefined : textHeader(headers, HEADER.call);
   }
 
   /** Says to its servers that it is over. */
@@ -84,8 +82,8 @@ export abstract class PendingCall implements Waiting, Listed {
 }
 
 /** Says that a call is over. `mark`: see `PendingCall`. */
-export function cancelOf(id: string, mark: string | undefined): CallControl {
-  return mark === undefined ? { kind: 'cancel', id } : { kind: 'cancel', id, call: mark };
+export function cancelOf(id: string, mark: unknown): CallControl {
+  return typeof mark === 'string' ? { kind: 'cancel', id, call: mark } : { kind: 'cancel', id };
 }
 
 /** Why the request of a call was not sent; undefined when it was. */
@@ -111,7 +109,7 @@ export class PendingCalls extends IdMap<PendingCall> {
   waitingFor({ properties: { correlationId, headers } }: ReceivedMessage): PendingCall | undefined {
     const call = typeof correlationId === 'string' ? this.get(correlationId) : undefined;
     if (!call?.sent) return undefined;
-    const mark = call.mark === undefined || headers === undefined ? undefined : headers[HEADER.call];
+    const mark = call.mark === undefined ? undefined : headers?.[HEADER.call];
     // Servers that do not know the mark do not return it.
     return mark === undefined || mark === call.mark ? call : undefined;
   }
@@ -265,12 +263,6 @@ export interface ReplyReading {
   readonly maxBytes: number;
 }
 
-/** What one part of a reply says. @throws RpcRemoteError or the error it stands for, DecodeError */
-export function readPart(message: ReceivedMessage, reading: ReplyReading): ReplyPart {
-  checkSize(message, reading);
-  return partIn(message, reading);
-}
-
 /** A reply that others are kept with: `bytes` is its size without its content-encoding. */
 export interface KeptReply {
   readonly bytes: number;
@@ -281,16 +273,18 @@ export interface KeptReply {
 /** A reply, decompressed: what it takes in memory is not what it took on the wire. Never throws. */
 export function keptReply(message: ReceivedMessage, reading: ReplyReading): KeptReply {
   const { content, properties } = message;
+  const tooLarge = content.length > reading.maxBytes;
+  if (tooLarge || !properties.contentEncoding) {
+    return { bytes: tooLarge ? 0 : content.length, part: () => readPart(message, reading) };
+  }
   try {
-    checkSize(message, reading);
-    if (!properties.contentEncoding) return { bytes: content.length, part: () => partIn(message, reading) };
     const plain = reading.codecs.decompress(content, properties);
     const unfolded = {
       ...message,
       content: plain,
       properties: { ...properties, contentEncoding: undefined },
     };
-    return { bytes: plain.length, part: () => partIn(unfolded, reading) };
+    return { bytes: plain.length, part: () => readPart(unfolded, reading, Infinity) };
   } catch (error) {
     const part = (): never => {
       throw error;
@@ -299,17 +293,19 @@ export function keptReply(message: ReceivedMessage, reading: ReplyReading): Kept
   }
 }
 
-function checkSize({ content }: ReceivedMessage, { maxBytes }: ReplyReading): void {
+/** What one part of a reply says. @throws RpcRemoteError or the error it stands for, DecodeError */
+export function readPart(
+  { content, properties }: ReceivedMessage,
+  reading: ReplyReading,
+  maxBytes = reading.maxBytes,
+): ReplyPart {
+  const { codecs, codec, known } = reading;
   if (content.length > maxBytes) {
     throw new DecodeError(
       `the reply has ${content.length} bytes, but maxMessageBytes is ${maxBytes}`,
       'raise the limit on both sides, or reply with a reference',
     );
   }
-}
-
-function partIn(message: ReceivedMessage, { codecs, codec, known }: ReplyReading): ReplyPart {
-  const { content, properties } = message;
   const headers = safeHeaders(properties.headers);
   refuseUnreadable(headers);
   if (codec?.decodeReply) {

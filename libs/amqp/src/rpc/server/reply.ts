@@ -15,7 +15,7 @@ import type { RpcContext } from './active-calls.js';
 import { isDirectReply, isWellFormed, type Server } from '../../message/direct-reply.js';
 import type { Settings } from '../../options/settings.js';
 import { aboutMessage, type Delivery, named } from '../../message/delivery.js';
-import { HEADER, textHeader } from '../../message/headers.js';
+import { HEADER } from '../../message/headers.js';
 import { bodySize, type Headers, type OutgoingMessage } from '../../message/message.js';
 import { type ReplyWaiter, newMessageId } from '../../message/outgoing.js';
 
@@ -200,8 +200,8 @@ export function replyMessage(
   // What tells to which call it is, beside the correlation id: a common library's header, and our own.
   const requestId = delivery.headers['X-Request-ID'];
   if (typeof requestId === 'string') all = { ...all, 'X-Request-ID': requestId };
-  const call = textHeader(delivery.headers, HEADER.call);
-  if (call !== undefined) all = { ...all, [HEADER.call]: call };
+  const call = delivery.headers[HEADER.call];
+  if (typeof call === 'string') all = { ...all, [HEADER.call]: call };
   if (context.plan.rpc?.broadcast) all = { ...all, [HEADER.run]: instanceOf(context) };
   return {
     exchange: '',

@@ -213,13 +213,16 @@ export const reply =
     };
     return (delivery) => {
       delivery.run.callerDeadline = deadlineOf(context, delivery);
-      const reason = notWorthIt(context, delivery);
-      if (reason === undefined) return begin(delivery);
-      if (!(reason instanceof Promise)) return skip(context, delivery, reason);
-      return reason.then((gone) => {
+      // Plugins may have kept it since its steps began.
+      const now = context.plugins.none ? delivery.run.beganAt : context.clock.monotonic();
+      const known = over(context, delivery, now);
+      if (known !== undefined) return skip(context, delivery, known);
+      const { replyTo } = delivery.message.properties;
+      if (!rpc.skipsGone || !replyTo || !mayHaveWaited(context, delivery)) return begin(delivery);
+      return context.callers.isGone(replyTo).then((gone) => {
         // What happened while the broker was asked counts as well.
-        const known = gone ?? over(context, delivery, context.clock.monotonic());
-        return known === undefined ? begin(delivery) : skip(context, delivery, known);
+        const reason = gone ? 'gone' : over(context, delivery, context.clock.monotonic());
+        return reason === undefined ? begin(delivery) : skip(context, delivery, reason);
       });
     };
   };
@@ -320,17 +323,6 @@ type SkipReason = 'left' | 'late' | 'gone';
 
 /** For shorter waits, checking whether the caller still waits is not worth it. */
 const WORTH_ASKING = 50;
-
-function notWorthIt(context: RpcContext, delivery: Delivery): MaybePromise<SkipReason | undefined> {
-  const { replyTo } = delivery.message.properties;
-  // Plugins may have kept it since its steps began.
-  const now = context.plugins.none ? delivery.run.beganAt : context.clock.monotonic();
-  const known = over(context, delivery, now);
-  if (known !== undefined) return known;
-  if (!context.plan.rpc?.skipsGone || !replyTo) return undefined;
-  if (!mayHaveWaited(context, delivery)) return undefined;
-  return context.callers.isGone(replyTo).then((gone) => (gone ? 'gone' : undefined));
-}
 
 /** Whether the caller has left, or does not wait any more. */
 function over({ calls }: RpcContext, delivery: Delivery, now: number): 'left' | 'late' | undefined {
