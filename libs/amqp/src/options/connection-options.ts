@@ -31,6 +31,12 @@ export interface TlsOptions {
   readonly servername?: string | undefined;
   /** `false` accepts any certificate of the broker. Default true. */
   readonly rejectUnauthorized?: boolean | undefined;
+  /** The oldest version of TLS that is used. Default: that of Node, TLSv1.2. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
+  /** The newest version of TLS that is used. Default: that of Node, TLSv1.3. */
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
+  /** Cipher suites in the syntax of OpenSSL. Default: those of Node. */
+  readonly ciphers?: string | undefined;
 }
 
 /** What an instance says of itself in answers to questions, and what it hears. */

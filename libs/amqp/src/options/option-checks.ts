@@ -196,6 +196,9 @@ export const tlsOptions = inside({
   passphrase: anyString,
   servername: text,
   rejectUnauthorized: bool,
+  minVersion: oneOf('TLSv1.2', 'TLSv1.3'),
+  maxVersion: oneOf('TLSv1.2', 'TLSv1.3'),
+  ciphers: text,
 });
 
 /** User and password, both. */

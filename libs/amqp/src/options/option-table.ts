@@ -122,7 +122,7 @@ export const BROKER_OPTIONS: readonly OptionRow[] = [
   row('fleet', 'boolean, { version, control }', 'false', 'whether this process answers questions of `warren trace` and other programs (docs/fleet.md): one exclusive queue and one channel; version: that of the application; control: whether handlers may be paused and limited in all instances at once (docs/control.md)', either(bool, inside({ version: text, control: bool }))),
   row('correlation', 'boolean', 'true', 'whether messages that a handler sends carry the correlation id of the one that it handles, and its message id as x-causation-id', bool),
   row('propagate', 'list of header names', 'none', 'headers that every message takes over from the one that is handled when it is sent', listOf(name, 'header names', 0)),
-  row('tls', 'object', "Node's defaults", 'for amqps: ca, cert, key, pfx, passphrase, servername, rejectUnauthorized; with an amqp URL it is an error', tlsOptions),
+  row('tls', 'object', "Node's defaults", 'for amqps: ca, cert, key, pfx, passphrase, servername, rejectUnauthorized, minVersion, maxVersion, ciphers; with an amqp URL it is an error', tlsOptions),
   row('credentials', 'object, function', 'those of the URL', 'username and password, or a function that fetches them for each connect', either(credentials, isFunction)),
   row('heartbeat', 'duration', '10s', 'interval; after two missed heartbeats the connection counts as lost; 0 disables them', duration),
   row('connectTimeout', 'duration', '5s', 'how long one attempt to connect may take', duration),

@@ -135,6 +135,7 @@ describe('the option table', () => {
       'certificates',
       { tls: { ca: ['a', Buffer.from('b')], cert: 'c', key: Buffer.from('k'), pfx: undefined } },
     ],
+    ['versions of TLS', { tls: { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', ciphers: 'HIGH' } }],
     ['no option of TLS', { tls: {} }],
   ])('takes %s', (_what, options) => {
     expect(() => checkOptions('x', options, BROKER_OPTIONS)).not.toThrow();
@@ -183,6 +184,7 @@ describe('the option table', () => {
       "there is no option 'tls.rejectUnauthorised' (did you mean rejectUnauthorized?",
     ],
     [{ tls: { rejectUnauthorized: 'false' } }, "'tls.rejectUnauthorized' must be true or false"],
+    [{ tls: { minVersion: 'TLSv1' } }, "'tls.minVersion' must be"],
     [{ tls: { ca: [5] } }, "'tls.ca[0]' must be a string or a Buffer"],
   ])('refuses %j', (options, message) => {
     expect(() => checkOptions('x', options, BROKER_OPTIONS)).toThrow(ConfigError);

@@ -219,11 +219,9 @@ export const reply =
       if (known !== undefined) return skip(context, delivery, known);
       const { replyTo } = delivery.message.properties;
       if (!rpc.skipsGone || !replyTo || !mayHaveWaited(context, delivery)) return begin(delivery);
-      return context.callers.isGone(replyTo).then((gone) => {
-        // What happened while the broker was asked counts as well.
-        const reason = gone ? 'gone' : over(context, delivery, context.clock.monotonic());
-        return reason === undefined ? begin(delivery) : skip(context, delivery, reason);
-      });
+      return asked(context, delivery, replyTo).then((reason) =>
+        reason === undefined ? begin(delivery) : skip(context, delivery, reason),
+      );
     };
   };
 
@@ -323,6 +321,16 @@ type SkipReason = 'left' | 'late' | 'gone';
 
 /** For shorter waits, checking whether the caller still waits is not worth it. */
 const WORTH_ASKING = 50;
+
+/** What the broker knows of the caller; what happened while it was asked counts as well. */
+async function asked(
+  context: RpcContext,
+  delivery: Delivery,
+  replyTo: string,
+): Promise<SkipReason | undefined> {
+  const gone = await context.callers.isGone(replyTo);
+  return gone ? 'gone' : over(context, delivery, context.clock.monotonic());
+}
 
 /** Whether the caller has left, or does not wait any more. */
 function over({ calls }: RpcContext, delivery: Delivery, now: number): 'left' | 'late' | undefined {
