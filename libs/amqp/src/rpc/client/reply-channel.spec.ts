@@ -8,7 +8,7 @@ import { settings } from '../../options/settings.js';
 import { Events } from '../../events/emitter.js';
 import { ChannelCloseReasons } from '../../publish/channel-replacement.js';
 import { ExchangeCache } from '../../publish/exchange-cache.js';
-import { PendingCall, PendingCalls, timedOut } from './call.js';
+import { Call, PendingCall, PendingCalls, timedOut } from './call.js';
 import { ReplyChannel } from './reply-channel.js';
 
 class Heard extends PendingCall {
@@ -39,7 +39,7 @@ function line(state: Partial<Connection> = {}): ReplyChannel {
     ...{ connection, clock: systemClock, closeReasons, events: new Events(SILENT, 'test') },
     deadlines: new Deadlines(systemClock),
     settings: settings({ rpc: { maxPending: 5 }, logger: SILENT }),
-    exchangeCache: { isKnown: () => true } as unknown as ExchangeCache,
+    exchangeCache: { isKnown: () => true, refused: () => undefined } as unknown as ExchangeCache,
   });
 }
 
@@ -109,6 +109,30 @@ describe('a call that was never sent', () => {
     expect(waiting.heard[0]).toMatch(SAFE);
     expect(made.closeReason(undefined)?.message).toMatch(SAFE);
   });
+});
+
+it('a call that was sent before does not end as refused, which would say that it has not run', () => {
+  const made = line();
+  const errors: Error[] = [];
+  const again = { resends: 1, timeout: 60_000, cancellation: undefined, reading: {} as never };
+  const one = new Call(
+    { message: call('1').message, ...again },
+    made,
+    () => undefined,
+    (error) => errors.push(error),
+  );
+  const other = call('2');
+  for (const sent of [one, other]) {
+    made.begin(sent);
+    sent.sent = true;
+  }
+  one.onLost('gone');
+  one.sent = true;
+  const refused = `write access to exchange 'amq.default' in vhost '/' refused for user 'u'`;
+  const reason = `Channel closed by server: 403 (ACCESS-REFUSED) with message "ACCESS_REFUSED - ${refused}"`;
+  (made as unknown as { lost(reason: string): void }).lost(reason);
+  expect(errors).toMatchObject([{ code: 'WARREN_RPC_CONNECTION_LOST' }]);
+  expect(other.heard[0]).toMatch(/not allowed|refuse|permission/);
 });
 
 describe('calls that wait to be sent', () => {
