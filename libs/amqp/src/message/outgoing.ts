@@ -268,7 +268,8 @@ export function outgoing(
   const properties: MessageProperties = {
     contentType: encoded.contentType,
     contentEncoding,
-    headers: defaults.headers ?? (options.headers === undefined ? NO_HEADERS : outgoingHeaders(options.headers)),
+    headers:
+      defaults.headers ?? (options.headers === undefined ? NO_HEADERS : outgoingHeaders(options.headers)),
     deliveryMode: (options.persistent ?? defaults.persistent) ? 2 : 1,
     priority: options.priority === undefined ? undefined : checkPriority(options.priority),
     correlationId: options.correlationId ?? defaults.correlationId,
