@@ -114,7 +114,7 @@ onEachBroker('the board', (broker) => {
     await channel.purgeQueue('b.orders.dead');
     const publish = (payload: object): Promise<unknown> => rabbit.publish('order.created', payload);
     for (let id = 1; id <= 6; id++) await publish({ id: -id, sku: 'card' });
-    await publish({ id: 2_000, sku: 'big' });
+    await publish({ id: 2_000, sku: 'gigantic' });
     await publish({ id: 'x', sku: '' });
     await until(
       async () => (await channel.checkQueue('b.orders.dead')).messageCount === 8,
@@ -139,7 +139,7 @@ onEachBroker('the board', (broker) => {
         ['DecodeError', 1, '{id: string, sku: string}'],
       ]),
     );
-    const found = await client.get<Api.LettersAnswer>('dead-letters/b.orders.dead?text=BIG');
+    const found = await client.get<Api.LettersAnswer>('dead-letters/b.orders.dead?text=GIGANTIC');
     expect(found.letters.map(({ error }) => error)).toEqual(['TypeError']);
 
     // One with a body that does not fit.
@@ -202,7 +202,7 @@ onEachBroker('the board', (broker) => {
     );
     expect(dropped).toMatchObject({ state: 'done', done: 1 });
     const [line] = (await readFile(join(folder, dropped.file!), 'utf8')).trim().split('\n');
-    expect(JSON.parse(line)).toMatchObject({ error: 'TypeError', body: '{"id":2000,"sku":"big"}' });
+    expect(JSON.parse(line)).toMatchObject({ error: 'TypeError', body: '{"id":2000,"sku":"gigantic"}' });
     const { acts } = await client.get<Api.HistoryAnswer>('history');
     expect(acts.map(({ act, who, result }) => [act, who, result])).toEqual([
       ['dead.drop', 'ada', 'done'],

@@ -42,7 +42,7 @@ onEmbedded('what is printed', (broker) => {
   it('holds none with a delivery that was replied to, which an event brings', async () => {
     const url = broker.url.replace('guest:guest', `u:${SECRET}`);
     const printouts = new Collector<string>();
-    const options = { credentials: { username: 'guest', password: 'guest' }, tls: { key: SECRET } };
+    const options = { credentials: { username: 'guest', password: 'guest' } };
     const rabbit = warren(url, options).rpc('echo', ({ payload }) => payload);
     rabbit.broker.on(({ delivery }) => void printouts.push(printed(delivery)), ['settled']);
     await rabbit.open();

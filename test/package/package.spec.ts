@@ -31,7 +31,7 @@ const MOST: Readonly<Record<string, number>> = {
   '@warren/amqp': 210_000,
   '@warren/board': 130_000,
   '@warren/embedded': 150_000,
-  '@warren/nestjs': 76_000,
+  '@warren/nestjs': 77_000,
   '@warren/opentelemetry': 14_000,
 };
 

@@ -1,6 +1,6 @@
 // What is open: beside the list where there is space, over it where there is none. Esc closes it, but not from a field.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { Button, isTypedIn } from './controls.js';
 
 export interface PaneProps {
@@ -23,7 +23,8 @@ export function Pane({ title, sub, onClose, actions, children }: PaneProps) {
       if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
     };
   }, []);
-  useEffect(() => {
+  // As soon as it is seen: a quick Esc must not be lost.
+  useLayoutEffect(() => {
     const close = (event: KeyboardEvent): void => {
       if (event.key !== 'Escape' || event.defaultPrevented || document.querySelector('dialog[open]')) return;
       if (isTypedIn(event.target)) return;
