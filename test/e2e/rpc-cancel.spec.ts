@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { systemClock, type Delivery, type HandlerOptions } from '@warren/amqp';
 import { onEachBroker } from '../support/brokers.js';
 import { Collector, until } from '../support/events.js';
-import { count, eventOf, logged, rejection, taken, warren } from '../support/warren.js';
+import { count, eventOf, logged, rejection, taken, type Warren, warren } from '../support/warren.js';
 
 const patient = ({ signal }: Delivery): Promise<unknown> =>
   new Promise((_resolve, reject) =>
@@ -101,13 +101,7 @@ onEachBroker('a cancel', (broker) => {
     await until(() => rabbit.broker.status().consumers[0].inFlight === 2, 'the second one to be here');
     controller.abort();
     expect((await waiting).code).toBe('WARREN_RPC_CANCELLED');
-    // Cancels of one caller arrive in order: when the next one is here, the first is.
-    const next = new AbortController();
-    const probing = rejection(rabbit.broker.request('probe', 1, { signal: next.signal }));
-    await told.one();
-    next.abort();
-    await probing;
-    await told.one();
+    await cancelled(rabbit, 'probe', told);
     release();
     await running;
     expect((await eventOf(rabbit, 'call-skipped')).reason).toBe('left');
@@ -129,12 +123,7 @@ onEachBroker('a cancel', (broker) => {
     const own = { correlationId: 'order-7' };
     const failed = rejection(rabbit.broker.request('anew', 'late', { ...own, timeout: 200 }));
     expect((await failed).code).toBe('WARREN_RPC_TIMEOUT');
-    const next = new AbortController();
-    const probing = rejection(rabbit.broker.request('told', 1, { signal: next.signal }));
-    await told.one();
-    next.abort();
-    await probing;
-    await told.one();
+    await cancelled(rabbit, 'told', told);
     release();
     await running;
     expect(await rabbit.broker.request('anew', 'again', own)).toBe('again');
@@ -359,3 +348,17 @@ onEachBroker('a caller that is gone', (broker) => {
     expect(rabbit.lines.filter((line) => line.includes('was not delivered')).length).toBeLessThan(100);
   });
 });
+
+/** Cancels of one caller arrive in order: when that of this call is here, those before it are. */
+async function cancelled(
+  { broker }: Pick<Warren, 'broker'>,
+  pattern: string,
+  told: Collector<unknown>,
+): Promise<void> {
+  const next = new AbortController();
+  const probing = rejection(broker.request(pattern, 1, { signal: next.signal }));
+  await told.one();
+  next.abort();
+  await probing;
+  await told.one();
+}
